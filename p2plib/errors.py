@@ -1,0 +1,102 @@
+"""Everything that p2plib raises, in one tree.
+
+    P2PError
+    ├── LocalError                 you, the caller, did something wrong
+    │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
+    │   └── KeyFileError           a key file cannot be used as it is
+    │       ├── KeyFileExists      something is there already and would be lost
+    │       ├── KeyFileCorrupt     the bytes are not what this version wrote
+    │       ├── KeyFilePermissions somebody else may read or write it
+    │       └── WrongPassphrase    the file is whole, the passphrase does not open it
+    ├── RemoteError                the other peer sent something wrong
+    │   ├── DecodeError            bytes or text that the specification forbids: `rule` and `offset` say which and where
+    │   ├── SignatureError         a signature that our rule does not accept: `rule` says which part of it
+    │   ├── WeakKey                a key that gives no secrecy or no unforgeability (small order)
+    │   └── NotForUs               a sealed message that none of our keys opens
+    ├── PeerTimeout                nobody answered in time
+    └── Closed                     the connection, or the thing itself, was closed
+
+Which branch an error is on says whose fault it is (h11's idea): a program that talks to strangers catches
+`RemoteError` around what they sent, drops them, and goes on; a `LocalError` is a bug of its own and should be seen.
+No function of the library returns None or False for "it went wrong".
+"""
+
+from __future__ import annotations
+
+
+class P2PError(Exception):
+    """The root: catch this to catch everything that p2plib raises on purpose."""
+
+
+class LocalError(P2PError):
+    """The local caller broke a rule of this library."""
+
+
+class UsageError(LocalError, ValueError):
+    """An argument has the wrong type, size or value; the sentence names the rule."""
+
+
+class KeyFileError(LocalError):
+    """A key file cannot be used as it is; the sentence names the path and what to do."""
+
+
+class KeyFileExists(KeyFileError):
+    """A key file is there already, and writing would lose it."""
+
+
+class KeyFileCorrupt(KeyFileError):
+    """A key file is truncated, changed, or of a version that this library does not know."""
+
+
+class KeyFilePermissions(KeyFileError):
+    """A key file can be read or written by somebody who is not its owner."""
+
+
+class WrongPassphrase(KeyFileError):
+    """A key file is whole, but this passphrase does not open it."""
+
+
+class RemoteError(P2PError):
+    """What another peer sent breaks a rule of its protocol."""
+
+
+class DecodeError(RemoteError, ValueError):
+    """Bytes or text that the specification forbids.
+
+    Args:
+        rule: one sentence that names the rule, with the value that broke it.
+        offset: where in the input, counted in bytes (in characters for text); None where no single place is at fault.
+    """
+
+    def __init__(self, rule: str, offset: int | None = None) -> None:
+        self.rule = rule
+        self.offset = offset
+        super().__init__(rule if offset is None else f"{rule} (at offset {offset})")
+
+
+class SignatureError(RemoteError):
+    """A signature that the rule in `p2plib.identity.keys` does not accept.
+
+    Args:
+        rule: which part of the rule it breaks, as a sentence.
+    """
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        super().__init__(rule)
+
+
+class WeakKey(RemoteError):
+    """A public key of small order: whatever is agreed on or signed with it protects nothing."""
+
+
+class NotForUs(RemoteError):
+    """A sealed message that none of our keys opens."""
+
+
+class PeerTimeout(P2PError, TimeoutError):
+    """A peer did not answer in time; the sentence says which peer and at which stage."""
+
+
+class Closed(P2PError):
+    """The connection, or the object itself, is closed."""
