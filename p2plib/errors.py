@@ -4,6 +4,7 @@
     ├── LocalError                 you, the caller, did something wrong
     │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
     │   └── KeyFileError           a key file cannot be used as it is
+    │       ├── KeyFileMissing     there is none (also a FileNotFoundError)
     │       ├── KeyFileExists      something is there already and would be lost
     │       ├── KeyFileCorrupt     the bytes are not what this version wrote
     │       ├── KeyFilePermissions somebody else may read or write it
@@ -12,6 +13,7 @@
     │   ├── DecodeError            bytes or text that the specification forbids: `rule` and `offset` say which and where
     │   ├── SignatureError         a signature that our rule does not accept: `rule` says which part of it
     │   ├── WeakKey                a key that gives no secrecy or no unforgeability (small order)
+    │   ├── WrongPeer              somebody answered, with another key than the one we were promised
     │   └── NotForUs               a sealed message that none of our keys opens
     ├── PeerTimeout                nobody answered in time
     └── Closed                     the connection, or the thing itself, was closed
@@ -38,6 +40,10 @@ class UsageError(LocalError, ValueError):
 
 class KeyFileError(LocalError):
     """A key file cannot be used as it is; the sentence names the path and what to do."""
+
+
+class KeyFileMissing(KeyFileError, FileNotFoundError):
+    """There is no key file at this path: the one case in which making a new key loses nothing."""
 
 
 class KeyFileExists(KeyFileError):
@@ -88,6 +94,10 @@ class SignatureError(RemoteError):
 
 class WeakKey(RemoteError):
     """A public key of small order: whatever is agreed on or signed with it protects nothing."""
+
+
+class WrongPeer(RemoteError):
+    """Somebody answered, with another key than the one we were promised."""
 
 
 class NotForUs(RemoteError):

@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh machine that has Python 3.11 to 3.13:
+#   make book    set up, build the handbook, serve it on this machine and print its address (SERVE=0 only builds)
+#   make test    set up, then check everything: style, types, imports, library, notebooks, pages
+# and three more:
+#   make lab     open JupyterLab on the labs
+#   make class   make the nbgrader course in _build/class
+#   make clean   remove what the others made
+# Each is thin: the plain commands behind it are in README.md.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV   ?= .venv
+SERVE  ?= 1
+PORT   ?= 8000
+PY      = $(VENV)/bin/python
+PIP     = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: book test lab class notebooks clean
+
+book: $(VENV)/.book
+	$(VENV)/bin/jupyter-book build . -W -n --keep-going
+ifneq ($(SERVE),0)
+	$(PY) tools/serve.py --port $(PORT)
+endif
+
+test: $(VENV)/.test
+	$(PY) tools/test_all.py
+
+lab: $(VENV)/.test
+	cd labs && ../$(VENV)/bin/jupyter lab lab01_identity.ipynb
+
+class: $(VENV)/.test
+	$(PY) tools/classroom.py
+
+notebooks: $(VENV)/.test
+	$(PY) tools/notebooks.py
+
+clean:
+	rm -rf _build $(VENV)
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "The handbook needs Python 3.11, 3.12 or 3.13 with its venv module, and none was found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.book: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) for the book: about a minute, the first time."
+	$(PIP) --editable '.[book]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) for tests and labs: about two minutes, the first time."
+	$(PIP) --editable '.[book,test,classroom]'
+	@touch $@ $(VENV)/.book

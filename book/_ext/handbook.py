@@ -1,0 +1,154 @@
+"""The handbook's own Sphinx extension: what a reader sees on the site and no published extension does.
+
+* `{roles-map}`: the drawing of the roles, each part a link to the first page of that role.
+* `{road}`: every chapter and lab in reading order with its minutes, read from the notebooks themselves.
+* Mathematics as MathML, which a browser shows without a script, from a file, and in print.
+* One setting, `handbook_repository`, for all buttons that need an address; while it is empty, there are none.
+* Repairs: hidden cells in the one-page builder, and scripts that the theme would load from another host.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from docutils import nodes
+from docutils.parsers.rst import directives
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.osutil import relative_uri
+
+from p2plib import figures
+
+ROLES = {  # role → the caption of its part in _toc.yml; roles without pages yet are "in preparation"
+    "introduction": "Introduction",
+    "identity": "Identity",
+    "discovery": "Discovery",
+    "peer routing": "Peer routing",
+    "swarm topology": "Swarm topology",
+    "content routing": "Content routing",
+    "data structures": "Data structures",
+    "protocols": "Protocols",
+    "applications": "Applications",
+}
+
+
+def toc_pages(root: Path) -> dict[str, list[str]]:
+    """The pages of every part of the table of contents, by the part's caption."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text("utf8"))
+    return {part["caption"]: [chapter["file"] for chapter in part["chapters"]] for part in toc["parts"]}
+
+
+def card(root: Path, page: str) -> dict[str, Any]:
+    """Title and card of a chapter or lab, from the notebook's own metadata."""
+    notebook = json.loads((root / f"{page}.ipynb").read_text("utf8"))
+    first = "".join(notebook["cells"][0]["source"])
+    title = next(line[2:] for line in first.splitlines() if line.startswith("# "))
+    return {"title": title, **notebook["metadata"]["handbook"]}
+
+
+class RolesMap(SphinxDirective):
+    """The roles as a drawing whose parts are links."""
+
+    option_spec: ClassVar = {"here": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        """Draw, with a link for every role that has a page."""
+        pages = toc_pages(Path(self.env.srcdir))
+        here = self.env.app.builder.get_target_uri(self.env.docname)
+        links = {
+            role: relative_uri(here, self.env.app.builder.get_target_uri(pages[caption][0]))
+            for role, caption in ROLES.items()
+            if caption in pages
+        }
+        figure = figures.roles(here=self.options.get("here"), links=links)
+        return [nodes.raw("", figure.html, format="html")]
+
+
+class Road(SphinxDirective):
+    """Every chapter and lab in order, with what it takes, as a list of links."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make one row per page, one heading per role."""
+        root = Path(self.env.srcdir)
+        pages = toc_pages(root)
+        here = self.env.app.builder.get_target_uri(self.env.docname)
+        rows = []
+        for role, caption in ROLES.items():
+            items = []
+            for page in pages.get(caption, []):
+                about = card(root, page)
+                uri = relative_uri(here, self.env.app.builder.get_target_uri(page))
+                kind = ' class="hb-lab"' if page.startswith("labs/") else ""
+                items.append(
+                    f'<li{kind}><a class="reference internal" href="{escape(uri)}">'
+                    f"{escape(about['title'])}</a> "
+                    f'<span class="hb-minutes">{about["minutes"]} min</span></li>'
+                )
+            inside = f"<ol>{''.join(items)}</ol>" if items else '<p class="hb-later">in preparation</p>'
+            name = role[0].upper() + role[1:]
+            rows.append(f'<section class="hb-stage"><p class="hb-role">{escape(name)}</p>{inside}</section>')
+        return [nodes.raw("", f'<div class="hb-road">{"".join(rows)}</div>', format="html")]
+
+
+def repository_buttons(app: Sphinx, config: Any) -> None:
+    """Turn on every button that needs an address, if there is an address."""
+    address = config.handbook_repository.rstrip("/")
+    if not address:
+        return
+    config.html_theme_options = {
+        **config.html_theme_options,
+        "repository_url": address,
+        "repository_branch": "main",
+        "use_repository_button": True,
+        "use_issues_button": True,
+        "use_edit_page_button": True,
+        "launch_buttons": {
+            "notebook_interface": "jupyterlab",
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+        },
+    }
+
+
+def math_as_mathml(display: str) -> Any:
+    """A visitor that writes a formula as MathML."""
+
+    def visit(translator: Any, node: nodes.math | nodes.math_block) -> None:
+        translator.body.append(convert(node.astext(), display=display))
+        raise nodes.SkipNode
+
+    return visit
+
+
+def one_page_visitors(app: Sphinx) -> None:
+    """Let the one-page builder use the web page's visitors too: sphinx-exercise registers a few of its own for
+    it, and Sphinx then looks for no others, so that a hidden cell would stop the build."""
+    handlers = app.registry.translation_handlers
+    if "singlehtml" in handlers:
+        handlers["singlehtml"] = {**handlers.get("html", {}), **handlers["singlehtml"]}
+
+
+def nothing_from_elsewhere(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Drop the script of live code: it is not used, and it names a host outside the book."""
+    for script in list(context.get("script_files", [])):
+        if "thebe" in (str(getattr(script, "filename", None) or "") + str(getattr(script, "attributes", ""))):
+            context["script_files"].remove(script)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register all of the above."""
+    app.add_config_value("handbook_repository", "", "html")
+    app.add_directive("roles-map", RolesMap)
+    app.add_directive("road", Road)
+    app.add_html_math_renderer("mathml", (math_as_mathml("inline"), None), (math_as_mathml("block"), None))
+    app.connect("config-inited", repository_buttons)
+    app.connect("builder-inited", one_page_visitors)
+    app.connect("html-page-context", nothing_from_elsewhere, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,71 @@
+"""The built book, parsed once."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
+
+
+class Page(HTMLParser):
+    """What the tests ask of a page: its links, what it loads, its anchors, its pictures, its headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.anchors: set[str] = set()
+        self.pictures_without_words: list[str] = []
+        self.titles = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Note what one tag adds."""
+        has = {name: value or "" for name, value in attributes}
+        if has.get("id"):
+            self.anchors.add(has["id"])
+        if tag in ("a", "area") and "href" in has:
+            self.links.append(has["href"])
+        if tag in ("script", "img", "iframe", "source", "audio", "video", "embed") and has.get("src"):
+            self.loads.append(has["src"])
+        if tag == "object" and has.get("data"):
+            self.loads.append(has["data"])
+        if tag == "link" and {"stylesheet", "preload", "icon", "modulepreload"} & set(
+            has.get("rel", "").split()
+        ):
+            self.loads.append(has["href"])
+        if tag in ("use", "image"):
+            self.loads.append(has.get("href") or has.get("xlink:href", ""))
+        if tag == "img" and (len(has.get("alt", "")) < 3 or has["alt"].endswith((".svg", ".png"))):
+            self.pictures_without_words.append(has.get("src", ""))
+        if (
+            tag == "svg"
+            and has.get("role") == "img"
+            and not (has.get("aria-labelledby") or has.get("aria-label"))
+        ):
+            self.pictures_without_words.append("an inline drawing")
+        if tag == "h1":
+            self.titles += 1
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built book."""
+    if not (SITE / "index.html").exists():
+        pytest.skip("the book is not built: run make book SERVE=0")
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def built(site: Path) -> dict[Path, Page]:
+    """Every page of the built book."""
+    found = [
+        path
+        for path in sorted(site.rglob("*.html"))
+        if not {"_static", "_sources"} & set(path.relative_to(site).parts)
+    ]
+    return {path: Page(path.read_text("utf8")) for path in found}

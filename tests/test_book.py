@@ -1,0 +1,208 @@
+"""The structure of every chapter and lab: what a reader may count on finding, and that all of it was run."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+LINE_LIMIT = 78  # a longer line of code scrolls sideways inside its box, which a keyboard cannot reach
+
+
+def pages() -> list[str]:
+    """Every chapter and lab in reading order, as the table of contents names it."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
+    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [
+        name
+        for name in files
+        if (ROOT / f"{name}.ipynb").exists() or ("reference" not in name and name != "genindex")
+    ]
+
+
+PAGES = pages()
+CHAPTERS = [name for name in PAGES if name.startswith("book/")]
+LABS = [name for name in PAGES if name.startswith("labs/")]
+NOTEBOOKS = [*PAGES, *(name.replace("labs/", "labs/solutions/") for name in LABS)]
+
+
+def read(name: str) -> dict[str, Any]:
+    """One notebook, as its JSON."""
+    return json.loads((ROOT / f"{name}.ipynb").read_text("utf8"))
+
+
+def prose(name: str) -> str:
+    """All text of a page, code left out."""
+    return "\n\n".join("".join(c["source"]) for c in read(name)["cells"] if c["cell_type"] == "markdown")
+
+
+def code_cells(name: str) -> list[dict[str, Any]]:
+    """All code cells of a page."""
+    return [c for c in read(name)["cells"] if c["cell_type"] == "code"]
+
+
+def document(name: str) -> str:
+    """The name that cards use: `introduction/roles`, `labs/lab01_identity`."""
+    return name.removeprefix("book/")
+
+
+def test_there_are_pages() -> None:
+    assert len(CHAPTERS) >= 4
+    assert len(LABS) >= 1
+
+
+def test_every_notebook_is_in_the_table_of_contents() -> None:
+    made = {
+        str(path.relative_to(ROOT).with_suffix(""))
+        for folder in ("book", "labs")
+        for path in (ROOT / folder).rglob("*.ipynb")
+        if not {".ipynb_checkpoints", "my_peer"} & set(path.parts)
+    }
+    assert made == set(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_card(name: str) -> None:
+    about = read(name)["metadata"]["handbook"]
+    assert 10 <= about["minutes"] <= 180
+    assert 3 <= len(about["able"]) <= 5
+    assert "hb-card" in prose(name)
+    first = "".join(read(name)["cells"][0]["source"])
+    assert len(re.findall(r"^# ", first, re.M)) == 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_prerequisites_point_backward(name: str) -> None:
+    before = [document(page) for page in PAGES[: PAGES.index(name)]]
+    for need in read(name)["metadata"]["handbook"].get("needs", []):
+        assert need in before, f"{name} needs {need}, which does not come before it"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_to_other_pages_in_the_text_point_at_pages(name: str) -> None:
+    for target in re.findall(r"\{doc\}`(?:[^`<]*<)?/?([^`>]+)>?`", prose(name)):
+        path = ROOT / target if not target.startswith(".") else (ROOT / name).parent / target
+        assert any(path.with_suffix(end).exists() for end in (".ipynb", ".md")), target
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_cell_was_run(name: str) -> None:
+    counts = [cell["execution_count"] for cell in code_cells(name)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_cell_failed_or_warned(name: str) -> None:
+    for cell in code_cells(name):
+        allowed = "raises-exception" in cell["metadata"].get("tags", [])
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error" or allowed
+            assert output.get("name") != "stderr", "".join(cell["source"])
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_code_lines_fit(name: str) -> None:
+    for cell in code_cells(name):
+        for line in "".join(cell["source"]).splitlines():
+            assert len(line) <= LINE_LIMIT, line
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_printed_lines_fit(name: str) -> None:
+    for cell in code_cells(name):
+        for output in cell["outputs"]:
+            text = output.get("text") or (
+                output.get("data", {}).get("text/plain", "")
+                if "text/html" not in output.get("data", {}) and "text/markdown" not in output.get("data", {})
+                else ""
+            )
+            for line in "".join(text).splitlines():
+                assert len(line) <= 100, line
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_figure_has_words(name: str) -> None:
+    for cell in code_cells(name):
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            assert "image/png" not in data, (
+                "a picture is drawn as SVG by p2plib.figures, so that its bytes can be compared"
+            )
+            assert "image/svg+xml" not in data, "give a plot to figures.plot, which asks for its words"
+            html = "".join(data.get("text/html", ""))
+            for svg in re.findall(r"<svg\b[^>]*>.*?</svg>", html, re.S):
+                if 'aria-hidden="true"' in svg.split(">", 1)[0]:
+                    continue
+                title = re.search(r"<title[^>]*>(.*?)</title>", svg, re.S)
+                assert title, svg[:200]
+                assert len(title[1].strip()) > 10, title[1]
+    for image in re.findall(r"!\[([^\]]*)\]\(", prose(name)):
+        assert len(image) > 10
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_has_the_parts_that_readers_look_for(name: str) -> None:
+    text = prose(name)
+    for heading in ("## Check yourself", "## Exercises", "## Summary", "## Further reading"):
+        assert heading in text, heading
+    figures = sum(
+        "<svg" in "".join(o.get("data", {}).get("text/html", ""))
+        for c in code_cells(name)
+        for o in c["outputs"]
+    )
+    assert figures >= 3, "the card's drawing and at least two more"
+    assert "{cite" in text
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_exercise_has_a_solution_that_was_run(name: str) -> None:
+    cells = read(name)["cells"]
+    text = prose(name)
+    exercises = re.findall(r"\{exercise\}[^\n]*\n(?::[^\n]*\n)*?:label: ([\w-]+)", text)
+    assert len(exercises) >= 4
+    assert len(exercises) == text.count("{exercise}")
+    for title in re.findall(r"\{exercise\}([^\n]*)", text):
+        assert re.search(r"\((easy|medium|hard), \d+ min\)", title), title
+    inside: str | None = None
+    solved: dict[str, int] = {}
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            if inside:
+                solved[inside] += 1
+                assert cell["outputs"] or "assert " in source, "a solution shows or asserts something"
+            continue
+        for mark in re.finditer(r"\{solution-(start|end)\}[ ]*([\w-]*)", source):
+            inside = mark[2] if mark[1] == "start" else None
+            if inside:
+                solved[inside] = 0
+    assert set(solved) == set(exercises)
+    assert all(solved.values()), (
+        f"no code was run in the solution of {[k for k, v in solved.items() if not v]}"
+    )
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_lab_has_tasks_with_a_check_each_and_a_solved_twin(name: str) -> None:
+    learner, solved = read(name), read(name.replace("labs/", "labs/solutions/"))
+    source = "\n".join("".join(c["source"]) for c in learner["cells"])
+    assert 3 <= source.count("raise NotImplementedError") <= 14
+    assert "HIDDEN TESTS" not in source
+    assert "BEGIN SOLUTION" not in source
+    printed = "\n".join("".join(o.get("text", "")) for c in solved["cells"] for o in c.get("outputs", []))
+    assert "[v]" in printed
+    assert "[x]" not in printed
+    assert "[ ]" not in printed
+    assert "raise NotImplementedError" not in "\n".join("".join(c["source"]) for c in solved["cells"])
+
+
+def test_pages_name_no_machine() -> None:
+    banned = re.compile(r"/root/|/home/|/tmp/|site-packages|0x[0-9a-f]{9,}>|registry\.npm|pypi\.org")
+    for name in NOTEBOOKS:
+        found = banned.search((ROOT / f"{name}.ipynb").read_text("utf8"))
+        assert not found, f"{name}: {found and found[0]}"
