@@ -126,8 +126,8 @@ def math_as_mathml(display: str) -> Any:
 
 
 def one_page_visitors(app: Sphinx) -> None:
-    """Let the one-page builder use the web page's visitors too: sphinx-exercise registers a few of its own for
-    it, and Sphinx then looks for no others, so that a hidden cell would stop the build."""
+    """Let the one-page builder use the web page's visitors too: sphinx-exercise registers a few of its own
+    for it, and Sphinx then looks for no others, so that a hidden cell would stop the build."""
     handlers = app.registry.translation_handlers
     if "singlehtml" in handlers:
         handlers["singlehtml"] = {**handlers.get("html", {}), **handlers["singlehtml"]}

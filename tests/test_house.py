@@ -1,0 +1,138 @@
+"""The house itself: what installs with what, what is never reachable, what a commit must not name."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.conftest import ROOT
+
+LIBRARY = sorted((ROOT / "p2plib").rglob("*.py"))
+FROM_THE_NETWORK = [path for path in LIBRARY if path.relative_to(ROOT).parts[1] not in ("labs", "figures")]
+
+ALONE = """
+import importlib, pkgutil, sys
+
+class OnlyPyNaCl:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        allowed = {"p2plib", "nacl", "cffi", "_cffi_backend", "pycparser"} | sys.stdlib_module_names
+        if top not in allowed and not top.startswith("_"):
+            raise ModuleNotFoundError(f"{name} is not there", name=name)
+
+sys.meta_path.insert(0, OnlyPyNaCl())
+import p2plib
+count = 0
+for module in pkgutil.walk_packages(p2plib.__path__, "p2plib."):
+    importlib.import_module(module.name)
+    count += 1
+print(count)
+"""
+
+
+def test_the_library_imports_with_pynacl_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) >= 20
+
+
+@pytest.mark.fault("F034")
+@pytest.mark.parametrize("path", FROM_THE_NETWORK, ids=lambda path: str(path.relative_to(ROOT / "p2plib")))
+def test_nothing_that_reads_the_network_can_run_what_it_reads(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec", "compile", "__import__"), f"{path}:{node.lineno}"
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+            assert not {"pickle", "marshal", "shelve", "yaml", "dill"} & set(names), f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT / "p2plib")))
+def test_a_module_says_what_it_is_and_swallows_nothing(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf8"))
+    assert ast.get_docstring(tree), path
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler) and all(isinstance(line, ast.Pass) for line in node.body):
+            broad = node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
+            assert not broad, f"{path}:{node.lineno}"
+
+
+def test_every_fault_of_identity_has_a_test() -> None:
+    marks = re.compile(r"""mark\.fault\(([^)]*)\)""")
+    covered = {
+        fault
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for inside in marks.findall(path.read_text("utf8"))
+        for fault in re.findall(r"F\d{3}", inside)
+    }
+    assert {f"F{n:03}" for n in range(1, 19)} <= covered
+
+
+def test_what_is_committed_names_no_registry_host_and_no_path_of_a_machine() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is not a git checkout")
+    banned = re.compile(
+        r"regis[t]ry\.npmjs|pyp[i]\.o[r]g|pythonhos[t]ed|de[b]\.debian\.o[r]g|/wor[k]/|/roo[t]/|/hom[e]/\w"
+    )
+    found = []
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.is_file() and path.stat().st_size < 5_000_000:
+            hit = banned.search(path.read_text("utf8", "replace"))
+            if hit:
+                found.append((name, hit[0]))
+    assert not found
+
+
+def extension() -> SimpleNamespace:
+    """The handbook's Sphinx extension, or a skip where Sphinx is not installed."""
+    pytest.importorskip("sphinx")
+    spec = importlib.util.spec_from_file_location(
+        "handbook_extension", ROOT / "book" / "_ext" / "handbook.py"
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return SimpleNamespace(**vars(module))
+
+
+def test_one_setting_turns_on_every_button_and_its_absence_none() -> None:
+    buttons = extension().repository_buttons
+    plain = SimpleNamespace(handbook_repository="", html_theme_options={"logo": {}})
+    buttons(None, plain)
+    assert plain.html_theme_options == {"logo": {}}
+    known = SimpleNamespace(handbook_repository="https://forge.example/p2p/", html_theme_options={"logo": {}})
+    buttons(None, known)
+    assert known.html_theme_options["repository_url"] == "https://forge.example/p2p"
+    assert known.html_theme_options["use_repository_button"]
+    assert known.html_theme_options["launch_buttons"]
+    assert known.html_theme_options["logo"] == {}
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["version"]
+    assert f"version: {version}" in (ROOT / "CITATION.cff").read_text("utf8")
+
+
+def test_the_tested_set_of_versions_fits_what_is_asked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
+    tested = dict(
+        re.findall(r"^([\w.-]+)==([\w.]+)$", (ROOT / "constraints.txt").read_text("utf8").lower(), re.M)
+    )
+    pins = {
+        name.lower(): pinned
+        for wanted in project["optional-dependencies"].values()
+        for name, pinned in re.findall(r"^([\w.-]+)==([\w.]+)$", "\n".join(wanted), re.M)
+    }
+    assert len(pins) >= 8
+    assert {name: tested.get(name, tested.get(name.replace("-", "_"))) for name in pins} == pins
