@@ -10,7 +10,7 @@
     │       ├── KeyFilePermissions somebody else may read or write it
     │       └── WrongPassphrase    the file is whole, the passphrase does not open it
     ├── RemoteError                the other peer sent something wrong
-    │   ├── DecodeError            bytes or text that the specification forbids: `rule` and `offset` say which and where
+    │   ├── DecodeError            what a specification forbids: `rule` and `offset` say why and where
     │   ├── SignatureError         a signature that our rule does not accept: `rule` says which part of it
     │   ├── WeakKey                a key that gives no secrecy or no unforgeability (small order)
     │   ├── WrongPeer              somebody answered, with another key than the one we were promised
@@ -19,8 +19,8 @@
     └── Closed                     the connection, or the thing itself, was closed
 
 Which branch an error is on says whose fault it is (h11's idea): a program that talks to strangers catches
-`RemoteError` around what they sent, drops them, and goes on; a `LocalError` is a bug of its own and should be seen.
-No function of the library returns None or False for "it went wrong".
+`RemoteError` around what they sent, drops them, and goes on; a `LocalError` is a bug of its own and should be
+seen. No function of the library returns None or False for "it went wrong".
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class DecodeError(RemoteError, ValueError):
 
     Args:
         rule: one sentence that names the rule, with the value that broke it.
-        offset: where in the input, counted in bytes (in characters for text); None where no single place is at fault.
+        offset: where in the input, in bytes (in characters for text); None where no single place is at fault.
     """
 
     def __init__(self, rule: str, offset: int | None = None) -> None:

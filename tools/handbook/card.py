@@ -45,7 +45,7 @@ def card(product: Product, front: Front) -> str:
         ":class: hb-card",
         *(f"- {sentence[0].lower()}{sentence[1:]}" for sentence in front.able),
         "",
-        f"**Role** {front.role} · **Before this** {_before(product, front)}",
+        f"**Role** {front.role}{_before(product, front)}",
         ":::",
     ]
     return "\n".join(lines)
@@ -53,10 +53,10 @@ def card(product: Product, front: Front) -> str:
 
 def _before(product: Product, front: Front) -> str:
     if not front.needs:
-        return "nothing"
+        return ""
     links = []
     for need in front.needs:
         target = os.path.relpath(notebook_of(product.root, need), product.target.parent).replace(os.sep, "/")
         label = HEADING_ATTRIBUTES.sub("", title_of(text_of(product.root, need)))
         links.append(f"[{label}]({target})")
-    return ", ".join(links)
+    return f" · **Before this** {', '.join(links)}"

@@ -1,0 +1,92 @@
+"""Figures: what the notebooks draw.
+
+Calm, exact, the same bytes every time; readable in light and dark, on a phone and on paper. A figure is the
+last line of a cell. Each has words for a reader who cannot see it; where none can be made from the data, they
+are required. Positions are pixels at natural size, x to the right, y down; up to 480 px wide a figure stays
+readable on a phone.
+
+Pictures made from data, each a `Figure`::
+
+    from p2plib import figures
+
+    figures.roles(here="identity")                     # the seven roles; compact=True: the strip
+    figures.byte_layout(sealed.dissect(raw), title="A sealed message", bytes_per_row=16)
+    figures.sequence(
+        [figures.Message("Ada", "Ben", "hello"), figures.Message("Ben", "Ada", "hello, Ada", lost=True)],
+        peers=["Ada", "Ben"], title="A greeting",
+    )
+    figures.graph(["Ada", "Ben", "Cy"], [("Ada", "Ben")], path=["Ada", "Ben"], title="One hop")
+    figures.key_picture(key.raw, caption="Ada")
+    fig, ax = figures.subplots()                       # matplotlib in the book's style
+    ax.plot([1, 2, 3])
+    figures.plot(fig, alt="A rising line.", caption="Growth.")
+
+A picture made by hand, of shapes that are one line each::
+
+    ada, ben = (80, 70), (400, 70)
+    figures.drawing(
+        figures.arrow(ada, ben, "hello"), figures.peer(*ada, "Ada"), figures.peer(*ben, "Ben"),
+        height=130, title="A greeting", alt="Ada sends hello to Ben.",
+    )
+
+A picture in steps, with slider, buttons, arrow keys, a print state, and all its steps in words::
+
+    p = figures.Player("A greeting", height=130)
+    p.keep(figures.peer(*ada, "Ada"), figures.peer(*ben, "Ben"))    # from here on
+    p.step("Ada says hello.", figures.arrow(ada, ben, "hello"))     # in this step only
+    p.step("Ben knows her now.")
+    known = p.keep(figures.bubble(320, 60, "Ada!"))                 # from this step on
+    p.step("He forgets.")
+    p.drop(known)                                                   # gone from this step on
+    p
+
+Colours and text::
+
+    figures.colour("Ada", ["Ada", "Ben"])    # one per peer through a whole chapter; figures.dash goes with it
+    print(figures.randomart(digest, title="ED25519 256", footer="SHA256"))
+    figures.show(keys.with_context)          # the library's real source; docstring=False leaves that out
+"""
+
+from p2plib.figures.graph import graph
+from p2plib.figures.layout import byte_layout
+from p2plib.figures.palette import BAD, COLOURS, GOOD, INK, PALETTE, colour, dash
+from p2plib.figures.player import Player
+from p2plib.figures.plot import plot, style, subplots
+from p2plib.figures.randomart import key_picture, randomart
+from p2plib.figures.roles import roles
+from p2plib.figures.sequence import Message, sequence
+from p2plib.figures.shapes import arrow, box, bubble, cross, label, peer
+from p2plib.figures.show import Source, show
+from p2plib.figures.svg import Figure, drawing, escape
+
+__all__ = [
+    "BAD",
+    "COLOURS",
+    "GOOD",
+    "INK",
+    "PALETTE",
+    "Figure",
+    "Message",
+    "Player",
+    "Source",
+    "arrow",
+    "box",
+    "bubble",
+    "byte_layout",
+    "colour",
+    "cross",
+    "dash",
+    "drawing",
+    "escape",
+    "graph",
+    "key_picture",
+    "label",
+    "peer",
+    "plot",
+    "randomart",
+    "roles",
+    "sequence",
+    "show",
+    "style",
+    "subplots",
+]

@@ -1,0 +1,163 @@
+"""Plots of matplotlib as inline drawings: the same bytes every time, ink that follows the page, words beside.
+
+matplotlib is imported only when a plot is made. Its SVG carries a date, random ids, a style rule for the
+whole page and black ink; all of that is taken out here.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from p2plib.figures.palette import COLOURS
+from p2plib.figures.svg import MONO, Figure, content_id, number, require_words
+
+_SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
+_DECIMALS = re.compile(r"-?\d+\.\d{3,}")
+_REFERENCE = re.compile(r"(?:url\(|href=\")#([\w-]+)")
+SMALLEST_PX = 10.8
+
+
+def style() -> None:
+    """Set matplotlib's defaults to the handbook's: our colours and dashes, quiet axes, letters as everywhere.
+
+    Example:
+        >>> figures.style()
+        >>> fig, ax = plt.subplots()
+    """
+    import matplotlib as mpl
+    from cycler import cycler  # type: ignore[import-untyped,unused-ignore]
+
+    dashes = ["-", "--", ":", "-.", (0, (8, 3)), (0, (3, 3)), (0, (6, 2, 1, 2, 1, 2)), (0, (1, 2))]
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (480 / 72, 300 / 72),  # 480 by 300 px in the page
+            "figure.constrained_layout.use": True,
+            "font.size": 14,
+            "font.family": [
+                "DejaVu Sans"
+            ],  # it comes with matplotlib, so its measures are the same everywhere
+            "axes.titlesize": 15,
+            "axes.labelsize": 14,
+            "xtick.labelsize": 13,
+            "ytick.labelsize": 13,
+            "legend.fontsize": 13,
+            "legend.frameon": False,
+            "legend.handlelength": 2.4,
+            "axes.prop_cycle": cycler(color=list(COLOURS)) + cycler(linestyle=dashes),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 1.0,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "black",
+            "grid.alpha": 0.13,
+            "grid.linewidth": 0.8,
+            "lines.linewidth": 2.2,
+            "lines.markersize": 6,
+            "xtick.major.size": 4,
+            "ytick.major.size": 4,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "p2plib",
+        }
+    )
+
+
+def subplots(*args: Any, **kwargs: Any) -> Any:
+    """`matplotlib.pyplot.subplots` in the handbook's style.
+
+    Example:
+        >>> fig, ax = figures.subplots()
+        >>> ax.plot(sizes, measured, label="measured")
+        >>> figures.plot(fig, alt="The measured curve follows the theory.", caption="...")
+    """
+    style()
+    from matplotlib import pyplot
+
+    return pyplot.subplots(*args, **kwargs)
+
+
+def plot(fig: Any, *, alt: str, caption: str = "", title: str = "") -> Figure:
+    """Turn a matplotlib figure into one of ours, and close it.
+
+    Args:
+        fig: a `matplotlib.figure.Figure`.
+        alt: what the plot shows, in words; required.
+        caption: what to see in it.
+        title: a short name, may be empty.
+
+    Returns:
+        A figure with the plot's drawing inside, 72 px to matplotlib's inch.
+
+    Raises:
+        UsageError: no alt text.
+
+    Example:
+        >>> figures.plot(fig, alt="Collisions begin near the square root of the space.", caption="...")
+    """
+    require_words("alt text", alt)
+    import matplotlib as mpl
+    from matplotlib import pyplot
+
+    raw = io.BytesIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "p2plib"}):
+        metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        fig.savefig(raw, format="svg", transparent=True, metadata=metadata)
+    pyplot.close(fig)
+    root = ET.fromstring(raw.getvalue())
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
+                parent.remove(child)
+    width, height = (float(part) for part in root.attrib["viewBox"].split()[2:])
+    prefix = content_id(raw.getvalue().decode("utf8"), alt, caption)
+    used = set(_REFERENCE.findall(raw.getvalue().decode("utf8")))
+    for one in root.iter():
+        _tidy(one, prefix, used)
+    body = "\n".join(_write(child) for child in root).replace("\n\n", "\n")
+    rules = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
+    return Figure(body.strip(), width, height, alt, title, caption, attributes=rules)
+
+
+def _tidy(one: ET.Element, prefix: str, used: set[str]) -> None:
+    """Make one element ours: its own ids, ink for black, two decimals, the page's letters, plain links."""
+    for name, value in list(one.attrib.items()):
+        del one.attrib[name]
+        if name == "id":
+            if value in used:
+                one.attrib[name] = f"{prefix}-{value}"
+            continue
+        if name.endswith("href"):
+            one.attrib["href"] = value.replace("#", f"#{prefix}-")
+            continue
+        value = value.replace("url(#", f"url(#{prefix}-")
+        value = _DECIMALS.sub(lambda match: number(float(match[0])), value)
+        value = re.sub(r"#000000|\bblack\b", "currentColor", value)
+        if name == "transform" and value.startswith("rotate(-0 "):
+            continue
+        one.attrib[name] = _letters(value) if name == "style" else " ".join(value.split())
+    one.text = one.text if one.text and one.text.strip() else None
+    one.tail = "\n" if not (one.tail and one.tail.strip()) else one.tail
+
+
+def _letters(style: str) -> str:
+    """A style with the page's letters instead of matplotlib's, and exponents that a phone can show."""
+    kept = []
+    for rule in style.split(";"):
+        name, _, value = (part.strip() for part in rule.partition(":"))
+        if name == "font-family" and "Mono" in value:
+            value = MONO
+        elif name == "font-family" and "DejaVu Sans" in value:
+            continue
+        elif name == "font-size":
+            value = f"{number(max(float(value.removesuffix('px')), SMALLEST_PX))}px"
+        if name:
+            kept.append(f"{name}: {value}")
+    return "; ".join(kept)
+
+
+def _write(one: ET.Element) -> str:
+    text = ET.tostring(one, encoding="unicode")
+    return re.sub(r" xmlns:ns\d+=\"[^\"]*\"", "", text).replace("<ns0:", "<").replace("</ns0:", "</")

@@ -1,0 +1,84 @@
+"""One of every figure, with words that try to break out of it; run as a program, it prints their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+
+from p2plib import figures
+from p2plib.wire.fields import Field
+
+HOSTILE = "<script>alert(1)</script> & \"double\" 'single' ]]> --> \x00 \ud800 \u202etxt.exe"
+
+
+def player(title: str = "A greeting", steps: int = 3) -> figures.Player:
+    """Two peers, something that stays, something that goes."""
+    ada, ben = (80, 70), (400, 70)
+    p = figures.Player(title, height=130)
+    p.keep(figures.peer(*ada, "Ada"), figures.peer(*ben, "Ben"))
+    p.step(f"{title}: step 1.", figures.arrow(ada, ben, "only in step 1"))
+    token = p.keep(figures.label(240, 110, "from step 1 to the last but one"))
+    for i in range(2, steps + 1):
+        p.step(f"{title}: step {i}.", figures.label(240, 40, f"only in step {i}"))
+    p.keep(figures.label(240, 20, "in the last step"))
+    p.drop(token)
+    return p
+
+
+def everything() -> dict[str, figures.Figure | figures.Player]:
+    """Every kind of figure, with kind words and with hostile ones."""
+    raw = random.Random(1).randbytes(133)
+    fields = [Field("code", b"\x00", "the identity hash"), Field(HOSTILE, raw, HOSTILE), Field("empty", b"")]
+    said = [
+        figures.Message("Ada", "Ben", HOSTILE, 0, 0.5, note=HOSTILE),
+        figures.Message("Ben", "Ben", "thinks", 0.6),
+        figures.Message("Ben", HOSTILE, "lost", 1, lost=True),
+    ]
+    names = ["Ada", "Ben", HOSTILE]
+    edges = [("Ada", "Ben"), ("Ben", HOSTILE)]
+    many = [str(i) for i in range(1000)]
+    fig, ax = figures.subplots()
+    ax.plot([1, 2, 3], [1.123456, 4, 9], label="<measured & counted>")
+    ax.set_xlabel("people")
+    ax.legend()
+    shapes = [
+        figures.peer(80, 60, HOSTILE, active=False, above=True),
+        figures.arrow((80, 60), (400, 60), HOSTILE, lost=True),
+        figures.arrow((80, 60), (80, 260), "down", curve=20, both=True),
+        figures.bubble(200, 120, HOSTILE),
+        figures.bubble(200, 120, "x", below=True),
+        figures.box(20, 150, 120, 60, HOSTILE, dashed=True),
+        figures.label(240, 250, HOSTILE, width=100),
+    ]
+    return {
+        "roles": figures.roles(),
+        "roles, linked": figures.roles(
+            "identity", {"identity": "a.html?x=1&y=<2>", "introduction": "b.html"}
+        ),
+        "roles, compact": figures.roles("introduction", compact=True),
+        "byte layout": figures.byte_layout(fields, title=HOSTILE, caption=HOSTILE),
+        "byte layout, 8": figures.byte_layout(fields, title="Eight", bytes_per_row=8, legend=False),
+        "sequence": figures.sequence(said, peers=names, title=HOSTILE, caption=HOSTILE, unit="s"),
+        "ring": figures.graph(names, edges, title=HOSTILE, path=["Ada", "Ben"], highlight=[HOSTILE]),
+        "plane": figures.graph(names, edges, title="Plane", layout="plane", directed=True),
+        "placed": figures.graph(
+            names, edges, title="Placed", positions={"Ada": (0, 0), "Ben": (9, 1), HOSTILE: (1, 1)}
+        ),
+        "many": figures.graph(many, [(n, many[0]) for n in many[:300]], title="Many", highlight=many[:9]),
+        "key": figures.key_picture(b"Ada", caption=HOSTILE),
+        "plot": figures.plot(fig, alt=HOSTILE, caption=HOSTILE),
+        "shapes": figures.drawing(*shapes, height=280, title=HOSTILE, alt=HOSTILE),
+        "player": player(HOSTILE),
+        "player, one step": player("Short", steps=1),
+    }
+
+
+def digests() -> str:
+    """A line per figure: the SHA-256 of its HTML and its name."""
+    return "\n".join(
+        f"{hashlib.sha256(figure.html.encode()).hexdigest()} {name}" for name, figure in everything().items()
+    )
+
+
+if __name__ == "__main__":
+    print(digests())
