@@ -1,7 +1,7 @@
 """Fields: how a codec tells a reader, or a figure, what each of its bytes is.
 
-Every codec of the handbook has a function `dissect(raw)` that returns one `Field` for each part of `raw`, in order,
-so that the drawing of a format in the book is made by the very code that parses it.
+Every codec of the handbook has a function `dissect(raw)` that returns one `Field` for each part of `raw`, in
+order, so that the drawing of a format in the book is made by the very code that parses it.
 
     >>> dissect(b"\\x02hi")        # of some imaginary codec
     (Field(name='length', raw=b'\\x02', note='2 bytes follow'), Field(name='text', raw=b'hi', note=''))
@@ -18,7 +18,8 @@ class Field:
 
     Args:
         name: what the specification calls it.
-        raw: its bytes, as they stand in the message. Joined in order, the fields of a message are the message.
+        raw: its bytes, as they stand in the message. Joined in order, the fields of a message are the
+            message.
         note: what the bytes mean here, in a few words; may be empty.
     """
 

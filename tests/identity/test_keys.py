@@ -1,0 +1,542 @@
+"""Keys: the RFCs' vectors, one verdict from three sources on 1077 published cases, secrets that stay in."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import nacl.bindings
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from p2plib.errors import DecodeError, SignatureError, UsageError, WeakKey
+from p2plib.identity import edge_cases, edwards
+from p2plib.identity.keys import ExchangeKey, PublicKey, SecretKey, broken_rule, with_context
+from tests.identity.reports import library_locals
+
+SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+
+# RFC 8032, section 7.1, TEST 1024: the message of 1023 bytes.
+MESSAGE_1024 = (
+    "08b8b2b733424243760fe426a4b54908632110a66c2f6591eabd3345e3e4eb98fa6e264bf09efe12ee50f8f54e9f77b1"
+    "e355f6c50544e23fb1433ddf73be84d879de7c0046dc4996d9e773f4bc9efe5738829adb26c81b37c93a1b270b20329d"
+    "658675fc6ea534e0810a4432826bf58c941efb65d57a338bbd2e26640f89ffbc1a858efcb8550ee3a5e1998bd177e93a"
+    "7363c344fe6b199ee5d02e82d522c4feba15452f80288a821a579116ec6dad2b3b310da903401aa62100ab5d1a36553e"
+    "06203b33890cc9b832f79ef80560ccb9a39ce767967ed628c6ad573cb116dbefefd75499da96bd68a8a97b928a8bbc10"
+    "3b6621fcde2beca1231d206be6cd9ec7aff6f6c94fcd7204ed3455c68c83f4a41da4af2b74ef5c53f1d8ac70bdcb7ed1"
+    "85ce81bd84359d44254d95629e9855a94a7c1958d1f8ada5d0532ed8a5aa3fb2d17ba70eb6248e594e1a2297acbbb39d"
+    "502f1a8c6eb6f1ce22b3de1a1f40cc24554119a831a9aad6079cad88425de6bde1a9187ebb6092cf67bf2b13fd65f270"
+    "88d78b7e883c8759d2c4f5c65adb7553878ad575f9fad878e80a0c9ba63bcbcc2732e69485bbc9c90bfbd62481d9089b"
+    "eccf80cfe2df16a2cf65bd92dd597b0707e0917af48bbb75fed413d238f5555a7a569d80c3414a8d0859dc65a46128ba"
+    "b27af87a71314f318c782b23ebfe808b82b0ce26401d2e22f04d83d1255dc51addd3b75a2b1ae0784504df543af8969b"
+    "e3ea7082ff7fc9888c144da2af58429ec96031dbcad3dad9af0dcbaaaf268cb8fcffead94f3c7ca495e056a9b47acdb7"
+    "51fb73e666c6c655ade8297297d07ad1ba5e43f1bca32301651339e22904cc8c42f58c30c04aafdb038dda0847dd988d"
+    "cda6f3bfd15c4b4c4525004aa06eeff8ca61783aacec57fb3d1f92b0fe2fd1a85f6724517b65e614ad6808d6f6ee34df"
+    "f7310fdc82aebfd904b01e1dc54b2927094b2db68d6f903b68401adebf5a7e08d78ff4ef5d63653a65040cf9bfd4aca7"
+    "984a74d37145986780fc0b16ac451649de6188a7dbdf191f64b5fc5e2ab47b57f7f7276cd419c17a3ca8e1b939ae49e4"
+    "88acba6b965610b5480109c8b17b80e1b7b750dfc7598d5d5011fd2dcc5600a32ef5b52a1ecc820e308aa342721aac09"
+    "43bf6686b64b2579376504ccc493d97e6aed3fb0f9cd71a43dd497f01f17c0e2cb3797aa2a2f256656168e6c496afc5f"
+    "b93246f6b1116398a346f1a641f3b041e989f7914f90cc2c7fff357876e506b50d334ba77c225bc307ba537152f3f161"
+    "0e4eafe595f6d9d90d11faa933a15ef1369546868a7f3a45a96768d40fd9d03412c091c6315cf4fde7cb68606937380d"
+    "b2eaaa707b4c4185c32eddcdd306705e4dc1ffc872eeee475a64dfac86aba41c0618983f8741c5ef68d3a101e8a3b8ca"
+    "c60c905c15fc910840b94c00a0b9d0"
+)
+# RFC 8032, section 7.1: seed, public key, message, signature.
+RFC_8032 = {
+    "TEST 1": (
+        "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        "",
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    "TEST 2": (
+        "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        "72",
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+        "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+    "TEST 3": (
+        "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        "af82",
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+        "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ),
+    "TEST 1024": (
+        "f5e5767cf153319517630f226876b86c8160cc583bc013744c6bf255f5cc0ee5",
+        "278117fc144c72340f67d0f2316e8386ceffbf2b2428c9c51fef7c597f1d426e",
+        MESSAGE_1024,
+        "0aab4c900501b3e24d7cdf4663326a3a87df5e4843b2cbdb67cbf6e460fec350"
+        "aa5371b1508f9f4528ecea23c436d94b5e8fcd4f681e30a6ac00a9704a188a03",
+    ),
+    "TEST SHA(abc)": (
+        "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
+        "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+        "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+        "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+        "dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b589"
+        "09351fc9ac90b3ecfdfbc7c66431e0303dca179c138ac17ad9bef1177331a704",
+    ),
+}
+
+
+@pytest.mark.parametrize(("seed", "public", "message", "signature"), RFC_8032.values(), ids=RFC_8032)
+def test_rfc_8032(seed: str, public: str, message: str, signature: str) -> None:
+    key, data = SecretKey.from_seed(bytes.fromhex(seed)), bytes.fromhex(message)
+    assert key.public.hex() == public
+    assert key.sign_raw(data).hex() == signature == edwards.sign(bytes.fromhex(seed), data).hex()
+    key.public.verify_raw(data, bytes.fromhex(signature))
+
+
+# One verdict from three sources
+
+
+def independent_judge(public: bytes, message: bytes, signature: bytes) -> bool:
+    """The rule again, by arithmetic alone: no list of encodings, no libsodium."""
+    if len(signature) != 64:
+        return False
+    for raw in (public, signature[:32]):
+        try:
+            point = edwards.decompress(raw, canonical=False)
+        except DecodeError:
+            return False
+        if edwards.compress(point) != raw or 8 * point == edwards.NEUTRAL:
+            return False
+    return edwards.verify_cofactorless(public, message, signature)
+
+
+def all_three_agree(public: bytes, message: bytes, signature: bytes, valid: bool) -> None:
+    assert (broken_rule(public, message, signature) is None) == valid
+    assert independent_judge(public, message, signature) == valid
+
+
+@pytest.mark.fault("F001")
+@pytest.mark.fault("F004")
+def test_wycheproof_ed25519(shared_vectors: Path) -> None:
+    groups = json.loads((shared_vectors / "wycheproof" / "ed25519_test.json").read_text())["testGroups"]
+    tests = [(group["publicKey"]["pk"], test) for group in groups for test in group["tests"]]
+    assert len(tests) == 151
+    for public, test in tests:
+        message, signature = bytes.fromhex(test["msg"]), bytes.fromhex(test["sig"])
+        all_three_agree(bytes.fromhex(public), message, signature, test["result"] == "valid")
+        if "SignatureMalleability" in test["flags"] and len(signature) == 64:
+            assert "rule 2" in (broken_rule(bytes.fromhex(public), message, signature) or "")
+
+
+@pytest.mark.fault("F002")
+@pytest.mark.fault("F003")
+def test_ed25519_speccheck(shared_vectors: Path) -> None:
+    tests = json.loads((shared_vectors / "ed25519-speccheck" / "cases.json").read_text())
+    assert len(tests) == 12
+    for number, test in enumerate(tests):
+        # The authors' table of results has one V in the row "Dalek strict", and that is case 3.
+        public, message, signature = (bytes.fromhex(test[k]) for k in ("pub_key", "message", "signature"))
+        all_three_agree(public, message, signature, valid=number == 3)
+
+
+@pytest.mark.fault("F002")
+@pytest.mark.fault("F003")
+def test_cctv_ed25519(shared_vectors: Path) -> None:
+    tests = json.loads((shared_vectors / "cctv-ed25519" / "ed25519vectors.json").read_text())
+    assert len(tests) == 914
+    forbidden = {"low_order_A", "low_order_R", "non_canonical_A", "non_canonical_R", "low_order_residue"}
+    valid = 0
+    for test in tests:
+        expected = not forbidden & set(test["flags"] or ())
+        valid += expected
+        all_three_agree(
+            bytes.fromhex(test["key"]), test["msg"].encode(), bytes.fromhex(test["sig"]), expected
+        )
+    assert valid == 43
+
+
+@pytest.mark.fault("F002")
+def test_our_own_edge_cases() -> None:
+    for case in edge_cases.cases():
+        ours = broken_rule(case.public, case.message, case.signature) is None
+        assert independent_judge(case.public, case.message, case.signature) == ours
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=100))
+def test_an_independent_library_signs_and_verifies_alike(seed: bytes, message: bytes) -> None:
+    ours, theirs = SecretKey.from_seed(seed), Ed25519PrivateKey.from_private_bytes(seed)
+    assert ours.sign_raw(message) == theirs.sign(message)
+    assert ours.public.raw == theirs.public_key().public_bytes_raw()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.binary(max_size=50), st.data())
+def test_one_changed_bit_is_noticed(message: bytes, data: st.DataObject) -> None:
+    key = SecretKey.from_seed(SEED)
+    whole = key.sign_raw(message) + message
+    bit = data.draw(st.integers(0, 8 * len(whole) - 1))
+    changed = bytearray(whole)
+    changed[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(SignatureError):
+        key.public.verify_raw(bytes(changed[64:]), bytes(changed[:64]))
+
+
+# Keys and sizes
+
+
+@pytest.mark.fault("F004")
+@pytest.mark.parametrize("size", [0, 1, 31, 33, 64, 10_000])
+def test_public_keys_of_other_sizes(size: int) -> None:
+    with pytest.raises(DecodeError, match=f"32 bytes, not {size}"):
+        PublicKey(bytes(size))
+    assert "rule 1" in (broken_rule(bytes(size), b"", bytes(64)) or "")
+
+
+@pytest.mark.fault("F004")
+@pytest.mark.parametrize("size", [0, 1, 32, 63, 65, 10_000])
+def test_signatures_of_other_sizes(size: int) -> None:
+    key = SecretKey.from_seed(SEED)
+    with pytest.raises(SignatureError, match=f"rule 1: a signature is 64 bytes, not {size}") as caught:
+        key.public.verify("p2plib/test", b"", bytes(size))
+    assert caught.value.rule.startswith("rule 1")
+
+
+@pytest.mark.fault("F004")
+@pytest.mark.parametrize("raw", ["text", bytearray(32), memoryview(bytes(32)), 5, None])
+def test_public_keys_and_signatures_are_bytes(raw: object) -> None:
+    with pytest.raises(UsageError, match="a public key is bytes"):
+        PublicKey(raw)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="a message is bytes"):
+        SecretKey.from_seed(SEED).public.verify_raw(raw, bytes(64))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="a signature is bytes"):
+        SecretKey.from_seed(SEED).public.verify_raw(b"", raw)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="an X25519 public key is bytes"):
+        ExchangeKey.from_bytes(SEED).shared_secret(raw)  # type: ignore[arg-type]
+
+
+@pytest.mark.fault("F002")
+@pytest.mark.parametrize("raw", sorted(edwards.SMALL_ORDER_ENCODINGS))
+def test_small_order_public_keys(raw: bytes) -> None:
+    with pytest.raises(WeakKey, match="small order"):
+        PublicKey(raw)
+
+
+@pytest.mark.fault("F003")
+def test_public_keys_that_are_no_points() -> None:
+    case = next(case for case in edge_cases.cases() if case.name == "A not on the curve")
+    with pytest.raises(DecodeError, match="no point"):
+        PublicKey(case.public)
+    with pytest.raises(DecodeError, match="not canonical"):
+        PublicKey((edwards.PRIME + 3).to_bytes(32, "little"))
+
+
+def test_public_keys_are_values() -> None:
+    key = SecretKey.from_seed(SEED).public
+    assert key == PublicKey(key.raw)
+    assert len({key, PublicKey(key.raw)}) == 1
+    assert repr(key) == "PublicKey(d75a980182b10ab7…)"
+    assert key.hex() == key.raw.hex()
+    other = SecretKey.from_seed(bytes(32)).public
+    assert sorted([key, other]) == sorted([other, key])
+    assert pickle.loads(pickle.dumps(key)) == key
+    with pytest.raises(AttributeError):
+        key.raw = bytes(32)  # type: ignore[misc]
+
+
+def test_generate_takes_its_randomness_as_an_argument() -> None:
+    asked: list[int] = []
+
+    def random(size: int) -> bytes:
+        asked.append(size)
+        return SEED
+
+    assert SecretKey.generate(random) == SecretKey.from_seed(SEED)
+    assert ExchangeKey.generate(random) == ExchangeKey.from_bytes(SEED)
+    assert asked == [32, 32]
+    assert SecretKey.generate() != SecretKey.generate()
+    with pytest.raises(UsageError, match="32 bytes, not 5"):
+        SecretKey.generate(lambda size: bytes(5))
+
+
+def test_secret_keys_are_values() -> None:
+    key = SecretKey.from_seed(SEED)
+    assert key == SecretKey.from_seed(SEED)
+    assert key != SecretKey.from_seed(bytes(32))
+    assert key != ExchangeKey.from_bytes(SEED)
+    assert key != SEED
+    assert key.expose_seed() == SEED
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(key)
+    with pytest.raises(UsageError, match="generate"):
+        SecretKey()
+    with pytest.raises(UsageError, match="does not change"):
+        key.public = SecretKey.from_seed(bytes(32)).public
+    with pytest.raises(UsageError, match="does not change"):
+        del key.public
+
+
+# Contexts
+
+
+def test_the_bytes_that_are_signed() -> None:
+    assert with_context("p2plib/test", b"hi") == b"\x0bp2plib/test\x02hi"
+    assert with_context("x", bytes(300)) == b"\x01x\xac\x02" + bytes(300)
+    key = SecretKey.from_seed(SEED)
+    assert key.sign("p2plib/test", b"hi") == key.sign_raw(b"\x0bp2plib/test\x02hi")
+
+
+@pytest.mark.fault("F012")
+def test_a_signature_is_not_valid_in_another_context() -> None:
+    key = SecretKey.from_seed(SEED)
+    signature = key.sign("p2plib/post", b"pay Bob 5")
+    key.public.verify("p2plib/post", b"pay Bob 5", signature)
+    for context, message in [
+        ("p2plib/payment", b"pay Bob 5"),
+        ("p2plib/post", b"pay Bob 50"),
+        ("p", b"pay Bob 5"),
+    ]:
+        with pytest.raises(SignatureError, match="rule 5"):
+            key.public.verify(context, message, signature)
+    with pytest.raises(SignatureError):
+        key.public.verify_raw(b"pay Bob 5", signature)
+
+
+CONTEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64)
+
+
+@pytest.mark.fault("F012")
+@given(CONTEXTS, st.binary(max_size=40), CONTEXTS, st.binary(max_size=40))
+def test_no_two_contexts_and_messages_share_their_bytes(c1: str, m1: bytes, c2: str, m2: bytes) -> None:
+    first, second = with_context(c1, m1), with_context(c2, m2)
+    assert (first == second) == ((c1, m1) == (c2, m2))
+    # Nor does one begin the other, so that nothing can be appended to what was signed.
+    assert first == second or not first.startswith(second)
+
+
+@pytest.mark.parametrize("context", ["", "x" * 65, "tab\t", "line\n", "\x7f", "é", "\N{ROCKET}", "nul\0"])
+def test_contexts_that_are_none(context: str) -> None:
+    with pytest.raises(UsageError, match="a context"):
+        SecretKey.from_seed(SEED).sign(context, b"")
+
+
+# X25519
+
+# RFC 7748, section 5.2, and section 6.1 from both sides: private key, the other's public key, shared secret.
+RFC_7748 = [
+    (
+        "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+        "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+        "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+    ),
+    (
+        "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+        "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+        "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
+    ),
+    (
+        "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
+        "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+        "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742",
+    ),
+    (
+        "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb",
+        "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
+        "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742",
+    ),
+]
+
+
+@pytest.mark.parametrize(("private", "public", "shared"), RFC_7748)
+def test_rfc_7748(private: str, public: str, shared: str) -> None:
+    key = ExchangeKey.from_bytes(bytes.fromhex(private))
+    assert key.shared_secret(bytes.fromhex(public)).hex() == shared
+
+
+def test_rfc_7748_public_keys() -> None:
+    (alice, bob_public, _), (bob, alice_public, _) = RFC_7748[2:]
+    assert ExchangeKey.from_bytes(bytes.fromhex(alice)).public.hex() == alice_public
+    assert ExchangeKey.from_bytes(bytes.fromhex(bob)).public.hex() == bob_public
+
+
+def test_rfc_7748_iterated() -> None:
+    """Section 5.2: the result becomes the private key, and the old private key the public one."""
+    k = u = b"\x09" + bytes(31)
+    after = {}
+    for i in range(1, 1001):
+        k, u = ExchangeKey.from_bytes(k).shared_secret(u), k
+        after[i] = k.hex()
+    assert after[1] == "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079"
+    assert after[1000] == "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51"
+
+
+@pytest.mark.fault("F005")
+def test_wycheproof_x25519(shared_vectors: Path) -> None:
+    """Our policy on "acceptable": an all-zero secret is refused, everything else is computed."""
+    groups = json.loads((shared_vectors / "wycheproof" / "x25519_test.json").read_text())["testGroups"]
+    tests = [test for group in groups for test in group["tests"]]
+    assert len(tests) == 518
+    weak = 0
+    for test in tests:
+        key = ExchangeKey.from_bytes(bytes.fromhex(test["private"]))
+        if "ZeroSharedSecret" in test["flags"]:
+            weak += 1
+            with pytest.raises(WeakKey):
+                key.shared_secret(bytes.fromhex(test["public"]))
+        else:
+            assert key.shared_secret(bytes.fromhex(test["public"])).hex() == test["shared"]
+    assert weak == 31
+
+
+@pytest.mark.fault("F005")
+@pytest.mark.parametrize("u", [0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18])
+def test_low_order_exchange_keys(u: int) -> None:
+    """u = 0, 1, -1, and the two that are 0 and 1 again: no secret comes out (RFC 7748, section 6.1)."""
+    with pytest.raises(WeakKey, match="small order"):
+        ExchangeKey.from_bytes(SEED).shared_secret(u.to_bytes(32, "little"))
+
+
+@pytest.mark.fault("F004")
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_exchange_keys_of_other_sizes(size: int) -> None:
+    with pytest.raises(DecodeError, match="32 bytes"):
+        ExchangeKey.from_bytes(SEED).shared_secret(bytes(size))
+    with pytest.raises(UsageError, match="32 bytes"):
+        ExchangeKey.from_bytes(bytes(size))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_both_sides_agree_and_so_does_an_independent_library(a: bytes, b: bytes) -> None:
+    alice, bob = ExchangeKey.from_bytes(a), ExchangeKey.from_bytes(b)
+    secret = alice.shared_secret(bob.public)
+    assert secret == bob.shared_secret(alice.public)
+    theirs = X25519PrivateKey.from_private_bytes(a).exchange(X25519PublicKey.from_public_bytes(bob.public))
+    assert secret == theirs
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.binary(min_size=32, max_size=32))
+def test_ed25519_keys_become_x25519_keys(seed: bytes) -> None:
+    key = SecretKey.from_seed(seed)
+    assert key.to_x25519().public == key.public.to_x25519()
+    # RFC 7748, section 4.1: u = (1 + y) / (1 - y)
+    y = int.from_bytes(key.public.raw, "little") & ~edwards.SIGN_BIT
+    u = (1 + y) * pow(1 - y, -1, edwards.PRIME) % edwards.PRIME
+    assert key.public.to_x25519() == u.to_bytes(32, "little")
+
+
+@pytest.mark.fault("F002")
+def test_mixed_order_keys_have_no_exchange_key() -> None:
+    mixed = PublicKey(edwards.compress(edwards.BASE + edwards.ORDER_EIGHT))
+    with pytest.raises(WeakKey, match="mixed order"):
+        mixed.to_x25519()
+
+
+# Secrets stay in
+
+SECRETS: list[SecretKey | ExchangeKey] = [SecretKey.from_seed(SEED), ExchangeKey.from_bytes(SEED)]
+
+
+def assert_hidden(shown: str, secret: bytes = SEED) -> None:
+    """None of the ways in which bytes are written shows any eight bytes of the secret."""
+    for i in range(0, len(secret) - 8, 4):
+        part = secret[i : i + 8]
+        for form in (part.hex(), repr(part)[2:-1], repr(list(part))[1:-1], part.decode("latin-1")):
+            assert form not in shown
+
+
+def test_the_check_for_hidden_secrets_works() -> None:
+    for shown in (repr(SEED), SEED.hex(), repr(list(SEED)), f"{SEED + bytes(3)!r}"):
+        with pytest.raises(AssertionError):
+            assert_hidden(shown)
+
+
+@pytest.mark.fault("F011")
+@pytest.mark.parametrize("key", SECRETS, ids=["SecretKey", "ExchangeKey"])
+def test_secrets_are_not_shown(key: SecretKey | ExchangeKey, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("p2plib.test").debug("key %s %r", key, key, extra={"key": key})
+    shown = [
+        repr(key),
+        str(key),
+        f"{key}",
+        f"{key!s} {key!a}",
+        "%s %r" % (key, key),  # noqa: UP031
+        f"{key!s:>80}",
+        caplog.text,
+    ]
+    shown += [repr([key]), repr({"key": key}), ascii(key), repr(dir(key))]
+    shown += [repr(getattr(key, name)) for name in dir(key)]
+    for text in shown:
+        assert_hidden(text)
+    assert repr(key).startswith(type(key).__name__ + "(of ")
+    with pytest.raises(TypeError):
+        vars(key)
+    with pytest.raises(TypeError):
+        bytes(key)  # type: ignore[call-overload]
+
+
+@pytest.mark.fault("F011")
+@pytest.mark.parametrize("key", SECRETS, ids=["SecretKey", "ExchangeKey"])
+def test_secrets_are_not_pickled(key: SecretKey | ExchangeKey) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(UsageError, match="not pickled"):
+            pickle.dumps(key, protocol)
+    with pytest.raises(UsageError, match="not pickled"):
+        pickle.dumps({"deep": [key]})
+
+
+@pytest.mark.parametrize("key", SECRETS, ids=["SecretKey", "ExchangeKey"])
+def test_secrets_are_copied_as_themselves(key: SecretKey | ExchangeKey) -> None:
+    assert copy.copy(key) is key
+    assert copy.deepcopy([key])[0] is key
+
+
+LEAKS: dict[str, Callable[[], object]] = {
+    "seed too short": lambda: SecretKey.from_seed(SEED[:-1]),
+    "seed too long": lambda: SecretKey.from_seed(SEED + b"x"),
+    "seed of another type": lambda: SecretKey.from_seed(bytearray(SEED)),  # type: ignore[arg-type]
+    "private key too short": lambda: ExchangeKey.from_bytes(SEED[:-1]),
+    "random source that gives too much": lambda: SecretKey.generate(lambda size: SEED + SEED),
+    "weak peer key": lambda: ExchangeKey.from_bytes(SEED).shared_secret(bytes(32)),
+    "peer key of another type": lambda: ExchangeKey.from_bytes(SEED).shared_secret(list(bytes(32))),  # type: ignore[arg-type]
+    "message of another type": lambda: SecretKey.from_seed(SEED).sign_raw("text"),  # type: ignore[arg-type]
+    "message of another type, in a context": lambda: SecretKey.from_seed(SEED).sign("c", "text"),  # type: ignore[arg-type]
+    "no context": lambda: SecretKey.from_seed(SEED).sign("", b""),
+    "assignment": lambda: setattr(SecretKey.from_seed(SEED), "seed", SEED),
+}
+
+
+@pytest.mark.fault("F011")
+@pytest.mark.parametrize("act", LEAKS.values(), ids=LEAKS)
+def test_tracebacks_do_not_show_secrets(act: Callable[[], object]) -> None:
+    with pytest.raises((UsageError, WeakKey)) as caught:
+        act()
+    report = library_locals(caught.value)
+    assert "SecretKey" in report or "ExchangeKey" in report or "seed" in report or "X25519" in report
+    assert_hidden(report)
+    assert_hidden("".join(traceback.format_exception(caught.value)))
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.fault("F159")
+def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(a: bytes, b: bytes) -> bool:
+        compared.append((a, b))
+        return a == b
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    first, second = SecretKey.from_seed(SEED), SecretKey.from_seed(bytes(32))
+    assert first != second
+    assert compared == [(SEED, bytes(32))]
+    exchange = ExchangeKey.from_bytes(SEED)
+    secret = exchange.shared_secret(nacl.bindings.crypto_scalarmult_base(bytes([1] * 32)))
+    assert compared[1:] == [(secret, bytes(32))]
