@@ -113,19 +113,6 @@ def test_code_lines_fit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_printed_lines_fit(name: str) -> None:
-    for cell in code_cells(name):
-        for output in cell["outputs"]:
-            text = output.get("text") or (
-                output.get("data", {}).get("text/plain", "")
-                if "text/html" not in output.get("data", {}) and "text/markdown" not in output.get("data", {})
-                else ""
-            )
-            for line in "".join(text).splitlines():
-                assert len(line) <= 100, line
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_figure_has_words(name: str) -> None:
     for cell in code_cells(name):
         for output in cell["outputs"]:
@@ -138,9 +125,8 @@ def test_every_figure_has_words(name: str) -> None:
             for svg in re.findall(r"<svg\b[^>]*>.*?</svg>", html, re.S):
                 if 'aria-hidden="true"' in svg.split(">", 1)[0]:
                     continue
-                title = re.search(r"<title[^>]*>(.*?)</title>", svg, re.S)
-                assert title, svg[:200]
-                assert len(title[1].strip()) > 10, title[1]
+                words = " ".join(re.findall(r"<(?:title|desc)[^>]*>(.*?)</(?:title|desc)>", svg, re.S))
+                assert len(words.strip()) > 25, svg[:200]
     for image in re.findall(r"!\[([^\]]*)\]\(", prose(name)):
         assert len(image) > 10
 
@@ -169,21 +155,20 @@ def test_every_exercise_has_a_solution_that_was_run(name: str) -> None:
     for title in re.findall(r"\{exercise\}([^\n]*)", text):
         assert re.search(r"\((easy|medium|hard), \d+ min\)", title), title
     inside: str | None = None
-    solved: dict[str, int] = {}
+    solved: dict[str, bool] = {}
     for cell in cells:
         source = "".join(cell["source"])
         if cell["cell_type"] == "code":
-            if inside:
-                solved[inside] += 1
-                assert cell["outputs"] or "assert " in source, "a solution shows or asserts something"
+            if inside and (cell["outputs"] or "assert " in source):
+                solved[inside] = True
             continue
         for mark in re.finditer(r"\{solution-(start|end)\}[ ]*([\w-]*)", source):
             inside = mark[2] if mark[1] == "start" else None
             if inside:
-                solved[inside] = 0
+                solved[inside] = False
     assert set(solved) == set(exercises)
     assert all(solved.values()), (
-        f"no code was run in the solution of {[k for k, v in solved.items() if not v]}"
+        f"no code shows anything in the solution of {[k for k in solved if not solved[k]]}"
     )
 
 

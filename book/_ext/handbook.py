@@ -119,7 +119,10 @@ def math_as_mathml(display: str) -> Any:
     """A visitor that writes a formula as MathML."""
 
     def visit(translator: Any, node: nodes.math | nodes.math_block) -> None:
-        translator.body.append(convert(node.astext(), display=display))
+        formula = convert(node.astext(), display=display)
+        if display == "block":  # a wide formula scrolls in its own box, also by keyboard
+            formula = f'<div class="hb-math" role="group" aria-label="Formula" tabindex="0">{formula}</div>'
+        translator.body.append(formula)
         raise nodes.SkipNode
 
     return visit

@@ -146,9 +146,7 @@ def _name(place: str) -> str:
 def _linked(part: str, key: str, links: Mapping[str, str]) -> str:
     if key not in links:
         return element("g", part)
-    return element(
-        "a", part, href=links[key], aria_label=_name(key), style="color:inherit;text-decoration:none"
-    )
+    return element("a", part, href=links[key], style="color:inherit;text-decoration:none")
 
 
 def _glue() -> str:

