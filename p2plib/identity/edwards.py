@@ -45,7 +45,7 @@ class Point:
 
     Two tuples of coordinates can be one point; `==` compares points. Written with the operators of the
     papers: `3 * BASE - A` is a point. Build one with `decompress` or from `BASE`: nothing here checks the
-        coordinates.
+    coordinates.
     """
 
     X: int

@@ -18,7 +18,8 @@ Rules
     2. A form that names another kind of key is refused by its type, before anything is done with the key.
     3. The key within must be one by the rule of `p2plib.identity.keys`: a point of the curve, not of small
        order.
-    4. Hexadecimal digits and base32 letters are read in either case; `render` writes lower case.
+    4. Hexadecimal digits and letters of base32 and base36 are read in either case; `render` writes lower
+       case.
 
 Proquints carry no checksum and no dialect mark. When a text read by the paper's rule is no key, and read
 backwards, as the npm module writes it, is one, `parse` says so; it cannot notice when both happen to be keys.
@@ -39,7 +40,7 @@ from p2plib.wire.fields import Field
 from p2plib.wire.multihash import Multihash
 
 FORMS = ("hex", "proquint", "peer-id", "peer-id-cid", "did:key", "ssb-feed")
-MAX_CHARACTERS = 512  # the longest form, a CID in base 2, has 321
+MAX_CHARACTERS = 512  # the longest form, proquints, has 95; the rest is for errors that say what else it is
 
 # libp2p's KeyType enumeration.
 KEY_TYPES = {0: "RSA", 1: "Ed25519", 2: "Secp256k1", 3: "ECDSA"}
@@ -50,7 +51,9 @@ MAX_INLINE_BYTES = 42
 
 _DID_PREFIX = "did:key:"
 _DID_CODE = varint.encode(multicodec.ED25519_PUB)
-_CID_PREFIXES = tuple("bBkKzZfFmMuU")  # the multibase prefixes in which CIDs are written
+# The multibase prefixes of peer-id-cid: all but those of bases 2, 8 and 10, which would look like hexadecimal
+# digits cut short or long, and of base 45, which has spaces.
+_CID_PREFIXES = tuple("bBcCvVtThkKzZfFmMuU")
 _SSB_KINDS = {"%": "a message id", "&": "a blob id"}
 
 
@@ -176,8 +179,15 @@ def peer_id(key: PublicKey) -> str:
 
 def peer_id_cid(key: PublicKey, base: str = "base32") -> str:
     """libp2p's peer id as a CID of codec libp2p-key; base36 is the form for DNS labels
-    ("k51qzi5uqu5d...")."""
-    return cid.to_text(cid.Cid(1, multicodec.LIBP2P_KEY, multihash.identity(encode_public_key(key))), base)
+    ("k51qzi5uqu5d...").
+
+    Raises:
+        UsageError: the base is unknown, or one of 2, 8, 10 and 45, in which `parse` reads no ids.
+    """
+    text = cid.to_text(cid.Cid(1, multicodec.LIBP2P_KEY, multihash.identity(encode_public_key(key))), base)
+    if text[0] not in _CID_PREFIXES:
+        raise UsageError(f"ids are not written in {base}: they would not be recognised")
+    return text
 
 
 def _parse_peer_id(text: str) -> PublicKey:

@@ -1,7 +1,7 @@
 """The bytes of a key file: a secret key under a passphrase. Codec; `p2plib.identity.keyfile` is its driver.
 
 The format is ours; its parts are Argon2id (RFC 9106) and XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), by
-libsodium. Numbers are big-endian. A file of version 1 has 114 bytes:
+libsodium. Numbers are big-endian. A file of version 1 has 114 bytes::
 
     offset  size
          0     8   magic         "p2pkey", CR, LF: a transfer that changes line ends is noticed
@@ -136,7 +136,7 @@ def decode(raw: bytes, passphrase: str) -> SecretKey:
         KeyFileCorrupt: the bytes are cut, changed, of an unknown version, or ask for an absurd cost.
         WrongPassphrase: they are whole, and do not open.
         KeyFileError: the system has not the memory that they ask for.
-        UsageError: a passphrase that cannot be one.
+        UsageError: a passphrase that cannot be one, or no bytes.
     """
     hold = hold_passphrase(passphrase)
     del passphrase
@@ -196,6 +196,8 @@ def _passphrase_problem(passphrase: object) -> str:
 def encode_held(secret: SecretKey, hold: Hold, cost: Cost, random: Random) -> bytes:
     """As `encode`, with a passphrase that is held already."""
     salt, nonce = random(SALT_BYTES), random(NONCE_BYTES)
+    if (len(salt), len(nonce)) != (SALT_BYTES, NONCE_BYTES):
+        raise UsageError("random gave another number of bytes than it was asked for")
     header = HEADER.pack(MAGIC, VERSION, KDF_ARGON2ID, cost.passes, cost.memory_kib, salt, nonce)
     stretched = _stretch(hold, salt, cost)
     body = header + nacl.bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
@@ -247,9 +249,11 @@ def _checksum(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()[:CHECKSUM_BYTES]
 
 
-def _read_header(raw: bytes) -> Cost:
+def _read_header(raw: object) -> Cost:
     """Checks all that can be checked without a passphrase; the order makes the most telling error come
     first."""
+    if not isinstance(raw, bytes):  # libsodium takes nothing else, and its complaint looks like a bad tag
+        raise UsageError(f"a key file is bytes, not {type(raw).__name__}")
     if raw[: len(MAGIC)] != MAGIC[: len(raw)] or not raw:
         raise KeyFileCorrupt("this is not a key file: it does not begin with the magic bytes")
     if len(raw) > len(MAGIC) and raw[len(MAGIC)] != VERSION:

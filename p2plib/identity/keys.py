@@ -69,14 +69,21 @@ def with_context(context: str, message: bytes) -> bytes:
         message: any bytes.
 
     Raises:
-        UsageError: the context is empty, too long, or has other characters; or the message is not bytes.
+        UsageError: the context is no text, empty, too long, or has other characters; or the message is not
+            bytes.
     """
+    _check_context(context)
+    name = context.encode("ascii")
+    return varint.encode(len(name)) + name + varint.encode(len(message)) + _bytes(message, "a message")
+
+
+def _check_context(context: object) -> None:
+    if not isinstance(context, str):
+        raise UsageError(f"a context is text, not {type(context).__name__}")
     if not 1 <= len(context) <= MAX_CONTEXT_CHARACTERS:
         raise UsageError(f"a context has 1 to {MAX_CONTEXT_CHARACTERS} characters, not {len(context)}")
     if not (context.isascii() and context.isprintable()):
         raise UsageError(f"a context is printable ASCII, which {context!a} is not")
-    name = context.encode("ascii")
-    return varint.encode(len(name)) + name + varint.encode(len(message)) + _bytes(message, "a message")
 
 
 def broken_rule(public: bytes, message: bytes, signature: bytes) -> str | None:

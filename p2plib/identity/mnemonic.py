@@ -11,7 +11,7 @@ eleven bits, and each number is a word of a list of 2,048.
 The checksum finds a wrong word with a chance of 15 in 16 at twelve words and 255 in 256 at twenty-four. It
 corrects nothing, and it keeps nothing secret: who reads the paper has the key.
 
-Two things are called "seed", and they are not the same:
+Two things are called "seed", and they are not the same::
 
     `recovery_phrase`   24 words that *are* the 32-byte seed of a key of ours; no passphrase guards them.
     `seed`              BIP 39's own: 64 bytes stretched from a sentence and a passphrase, as wallets use it.
@@ -38,7 +38,7 @@ import hashlib
 import importlib.resources
 import unicodedata
 
-from p2plib.errors import DecodeError, LocalError, UsageError
+from p2plib.errors import DecodeError, LocalError, P2PError, UsageError
 from p2plib.identity.keys import SecretKey
 
 BITS_PER_WORD = 11
@@ -87,26 +87,13 @@ def decode(text: str) -> bytes:
 
     Raises:
         DecodeError: the wrong number of words, a word that is not in the list (the error suggests some that
-        are), or
-            a checksum that does not fit.
+            are), or a checksum that does not fit.
         LocalError: the word list is not installed.
     """
-    typed = _typed_words(text)
-    if len(typed) not in SENTENCE_LENGTHS_WORDS:
-        raise DecodeError(f"a mnemonic has 12, 15, 18, 21 or 24 words, not {len(typed)}")
-    numbers = _numbers()
-    for place, word in enumerate(typed, start=1):
-        if word not in numbers:
-            raise DecodeError(f"word {place}, {word!a}, is not in the list" + _did_you_mean(word))
-    whole = functools.reduce(lambda number, word: number << BITS_PER_WORD | numbers[word], typed, 0)
-    checksum_bits = len(typed) * BITS_PER_WORD // 33
-    entropy_bytes = checksum_bits * ENTROPY_BYTES_PER_CHECKSUM_BIT
-    entropy = (whole >> checksum_bits).to_bytes(entropy_bytes, "big")
-    if _checksum(entropy) != whole % (1 << checksum_bits):
-        del entropy, whole, typed, text
-        raise DecodeError(
-            "the checksum does not fit: every word is in the list, but one is wrong or two changed places"
-        )
+    entropy, problem = _read(text)
+    del text
+    if problem:
+        raise problem
     return entropy
 
 
@@ -119,9 +106,16 @@ def seed(text: str, passphrase: str = "") -> bytes:
 
     Raises:
         DecodeError: as for `decode`.
+        UsageError: the passphrase has half a surrogate pair, which is no character.
         LocalError: the word list is not installed.
     """
-    return stretch(encode(decode(text)), passphrase)
+    entropy, problem = _read(text)
+    problem = problem or _not_text(passphrase)
+    del text
+    if problem:
+        del entropy, passphrase
+        raise problem
+    return stretch(encode(entropy), passphrase)
 
 
 def stretch(sentence: str, passphrase: str = "") -> bytes:
@@ -133,7 +127,14 @@ def stretch(sentence: str, passphrase: str = "") -> bytes:
 
     Returns:
         64 bytes.
+
+    Raises:
+        UsageError: one of the two has half a surrogate pair, which is no character.
     """
+    problem = _not_text(sentence) or _not_text(passphrase)
+    if problem:
+        del sentence, passphrase
+        raise problem
     password = unicodedata.normalize("NFKD", sentence).encode()
     salt = unicodedata.normalize("NFKD", "mnemonic" + passphrase).encode()
     return hashlib.pbkdf2_hmac("sha512", password, salt, PBKDF2_ROUNDS, SEED_BYTES)
@@ -145,6 +146,7 @@ def recovery_phrase(secret: SecretKey) -> str:
     Raises:
         LocalError: the word list is not installed.
     """
+    words_in_list()  # raises before the seed is in a local variable
     return encode(secret.expose_seed())
 
 
@@ -158,11 +160,14 @@ def from_recovery_phrase(text: str) -> SecretKey:
         DecodeError: as for `decode`, or a mnemonic of another length.
         LocalError: the word list is not installed.
     """
-    entropy = decode(text)
-    if len(entropy) != max(ENTROPY_SIZES_BYTES):
+    entropy, problem = _read(text)
+    del text
+    if not problem and len(entropy) != max(ENTROPY_SIZES_BYTES):
         words = 3 * len(entropy) // ENTROPY_BYTES_PER_CHECKSUM_BIT
-        del entropy, text
-        raise DecodeError(f"a recovery phrase has {RECOVERY_WORDS} words; this is a mnemonic of {words}")
+        problem = DecodeError(f"a recovery phrase has {RECOVERY_WORDS} words; this is a mnemonic of {words}")
+    if problem:
+        del entropy
+        raise problem
     return SecretKey.from_seed(entropy)
 
 
@@ -187,15 +192,40 @@ def _numbers() -> dict[str, int]:
     return {word: number for number, word in enumerate(words_in_list())}
 
 
+def _read(text: str) -> tuple[bytes, P2PError | None]:
+    """The entropy and no error, or the error to raise, made here and raised where the text is gone."""
+    if len(text) > MAX_TEXT_CHARACTERS:
+        return b"", DecodeError(f"a mnemonic has at most {MAX_TEXT_CHARACTERS} characters, not {len(text)}")
+    typed = unicodedata.normalize("NFKD", text).lower().split()
+    if len(typed) not in SENTENCE_LENGTHS_WORDS:
+        return b"", DecodeError(f"a mnemonic has 12, 15, 18, 21 or 24 words, not {len(typed)}")
+    try:
+        numbers = _numbers()
+    except LocalError as error:
+        return b"", LocalError(str(error))
+    for place, word in enumerate(typed, start=1):
+        if word not in numbers:
+            return b"", DecodeError(f"word {place}, {word!a}, is not in the list" + _did_you_mean(word))
+    whole = functools.reduce(lambda number, word: number << BITS_PER_WORD | numbers[word], typed, 0)
+    checksum_bits = len(typed) * BITS_PER_WORD // 33
+    entropy_bytes = checksum_bits * ENTROPY_BYTES_PER_CHECKSUM_BIT
+    entropy = (whole >> checksum_bits).to_bytes(entropy_bytes, "big")
+    if _checksum(entropy) != whole % (1 << checksum_bits):
+        return b"", DecodeError(
+            "the checksum does not fit: every word is in the list, but one is wrong or two changed places"
+        )
+    return entropy, None
+
+
+def _not_text(text: str) -> UsageError | None:
+    if any(unicodedata.category(character) == "Cs" for character in text):
+        return UsageError("half a surrogate pair is no character, and has no bytes to make a seed from")
+    return None
+
+
 def _checksum(entropy: bytes) -> int:
     """The checksum as a number of len(entropy) / 4 bits, which is 8 at the most."""
     return hashlib.sha256(entropy).digest()[0] >> 8 - len(entropy) // ENTROPY_BYTES_PER_CHECKSUM_BIT
-
-
-def _typed_words(text: str) -> list[str]:
-    if len(text) > MAX_TEXT_CHARACTERS:
-        raise DecodeError(f"a mnemonic has at most {MAX_TEXT_CHARACTERS} characters, not {len(text)}")
-    return unicodedata.normalize("NFKD", text).lower().split()
 
 
 def _did_you_mean(word: str) -> str:

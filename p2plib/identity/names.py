@@ -2,7 +2,7 @@
 
 Follows M. Stiegler, "An Introduction to Petname Systems" (2005), and the local names of SPKI (RFC 2693,
 section 2). A key is unique and says nothing; a name says something and is not unique. So there are three
-kinds of name, and a program shows which kind it shows:
+kinds of name, and a program shows which kind it shows::
 
     petname    ‘Alice’                 mine: I gave it to this key, and in my list no other key has it, nor
                                        one that looks like it

@@ -46,7 +46,7 @@ def collision_exact(n: int, space: int) -> float:
     _check(n, space)
     if n > space:
         return 1.0
-    return -math.expm1(_log_all_different(n, space))
+    return 0.0 - math.expm1(_log_all_different(n, space))  # and not -math.expm1(...), which makes 0 to -0
 
 
 def collision_approx(n: int, space: int) -> float:
@@ -59,7 +59,7 @@ def collision_approx(n: int, space: int) -> float:
         UsageError: n is negative or the space is empty.
     """
     _check(n, space)
-    return -math.expm1(-_ratio(n * (n - 1), 2 * space))
+    return 0.0 - math.expm1(-_ratio(n * (n - 1), 2 * space))
 
 
 def log10_collision(n: int, space: int) -> float:
@@ -112,15 +112,17 @@ def expected_picks(space: int) -> float:
     """How many picks it takes on average until one repeats an earlier one, about sqrt(pi·N/2) + 2/3.
 
     Ramanujan's expansion (Knuth, The Art of Computer Programming, section 1.2.11.3), good to a few parts in a
-    thousand for N = 1 and ever better after it.
+    thousand for N = 1 and ever better after it. From about N = 2**2047 on it is infinity: too large for a
+    float.
 
     >>> round(expected_picks(365), 2)
     24.62
     """
     _check(0, space)
-    root = math.exp(
-        (math.log(math.pi / 2) + math.log(space)) / 2
-    )  # a square root that huge spaces do not overflow
+    try:
+        root = math.exp((math.log(math.pi / 2) + math.log(space)) / 2)  # of spaces too large for a float, too
+    except OverflowError:
+        return math.inf
     return root + 2 / 3 + math.pi / (24 * root) - 4 / 135 * _ratio(1, space)
 
 

@@ -6,16 +6,16 @@ read: a plain file, owned by us, with no permission for group or others, no bigg
 symbolic link is not followed: `rename` would replace the link and leave the old secret where it points.
 
 Writing. A crash at any moment, even a loss of power, leaves the old file or the new one, never none and
-never half:
+never half::
 
     1. lock the directory, so that two processes of ours take turns
     2. write all of the bytes into a new file beside the old, made with its final permissions, and fsync it
     3. new file: `link` it to its name, which fails if the name is taken; replacement: `rename` it over the
     old 4. fsync the directory, so that the name is as durable as the bytes
 
-What a crash leaves over is a hidden file `.NAME.new-…`, which nobody reads. It may hold a secret under a
-passphrase that was changed since, so the next write removes it; the lock makes sure that its writer is
-dead.
+What a crash leaves over is a hidden file `.NAME.new-` with sixteen hexadecimal digits behind it, which nobody
+reads. It may hold a secret under a passphrase that was changed since, so the next write removes it; the lock
+makes sure that its writer is dead. A hidden file of any other name is somebody's own, and is not touched.
 
 This is for POSIX systems and local disks: it needs `flock`, hard links and permissions that are kept.
 """
@@ -25,6 +25,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,6 +58,8 @@ def read_private(path: Path, max_bytes: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise _not_opened(path, error) from None
+    except ValueError as error:
+        raise _no_path(path, error) from None
     try:
         _check_private(path, os.fstat(descriptor))
         raw = b""
@@ -82,7 +85,8 @@ def create_private(path: Path, raw: bytes, random: Random, mode: int = OWNER_ONL
 
     Raises:
         KeyFileExists: something is there, even a link to nothing. It is left as it was.
-        KeyFileError: the system does not let us write. Nothing is left behind.
+        KeyFileError: the system does not let us write. Nothing is left behind, unless it was the last step
+            that failed: then the file is there, and only a loss of power may undo that.
     """
 
     def put(new: Path) -> None:
@@ -109,8 +113,8 @@ def replace_private(path: Path, old: bytes, raw: bytes, random: Random) -> None:
 
     Raises:
         KeyFileError: the file changed meanwhile, or as `read_private` raises, or the system does not let us
-        write.
-            The old file is left as it was.
+            write. The old file is left as it was, unless it was the last step that failed: then the new one
+            is there, and a loss of power may bring the old one back.
     """
     with _system_errors(path), _locked_directory(path.parent) as directory:
         if read_private(path, len(old)) != old:
@@ -149,8 +153,9 @@ def _leftover_prefix(path: Path) -> str:
 
 
 def _remove_leftovers(path: Path) -> None:
+    leftover = re.compile(re.escape(_leftover_prefix(path)) + "[0-9a-f]{16}")
     for name in os.listdir(path.parent):
-        if name.startswith(_leftover_prefix(path)):
+        if leftover.fullmatch(name):  # ".key.new-laptop" may be the key of a laptop
             os.unlink(path.with_name(name))
 
 
@@ -178,6 +183,8 @@ def _system_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         problem = KeyFileError(f"{path} cannot be written: {error.strerror}")
+    except ValueError as error:
+        problem = _no_path(path, error)
     else:
         return
     raise problem
@@ -189,6 +196,11 @@ def _not_opened(path: Path, error: OSError) -> KeyFileError:
     if path.is_symlink():
         return KeyFilePermissions(f"{path} is a symbolic link: give the path of the file itself")
     return KeyFileError(f"{path} cannot be opened: {error.strerror}")
+
+
+def _no_path(path: Path, error: ValueError) -> KeyFileError:
+    """A zero byte, or half a surrogate pair: no file system has such a name."""
+    return KeyFileError(f"{str(path)!a} cannot be a path: {error}")
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:

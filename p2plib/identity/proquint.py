@@ -1,7 +1,8 @@
 """Proquints: bytes as words that can be said aloud, sixteen bits at a time.
 
 Codec. Specification: D. S. Wilkerson, "A Proposal for Proquints: Identifiers that are Readable, Spellable,
-and Pronounceable", 2009 (arXiv:0901.4016). A word is five letters, consonant-vowel-consonant-vowel-consonant:
+and Pronounceable", 2009 (arXiv:0901.4016). A word is five letters,
+consonant-vowel-consonant-vowel-consonant::
 
     0111 11 1100 00 0000          7bc0 is  0111 10 1111 00 0000
     l    u  s    a  b             that is  l    o  z    a  b       -> "lozab"
@@ -10,7 +11,7 @@ A consonant carries four bits (`bdfghjklmnprstvz` for 0 to 15), a vowel two (`ai
 letter has the most significant bits. Bytes are taken two by two, big-endian, and the words are joined by a
 dash.
 
-Two dialects are in use, and the library asks for the one you mean by its name:
+Two dialects are in use, and the library asks for the one you mean by its name::
 
     "paper"          the paper's order, and the default: 127.0.0.1 is lusab-babad
     "npm-mirrored"   what the npm module `proquint` 0.0.1 writes, least significant bits first. Every word

@@ -10,10 +10,11 @@ signature} behind it; the signature covers all bytes before field 5, in the cont
 Rules of the machine `Records`
     1. Of one peer, the record with the highest sequence number is kept; one that is not higher is ignored.
     2. A record past its expiry, or with an expiry further ahead than `MAX_LIFETIME_S`, is ignored; what has
-       expired is dropped.
+       expired is dropped. Its sequence number stays, or an older record that expires later could be replayed.
     3. At most `max_strangers` records of peers that we never spoke with are kept. When there is no room, the
        one that expires first goes. Peers that we spoke with (`met`) have their own room, so that a flood of
-       invented peers pushes out nothing but invented peers (compare CVE-2023-40583).
+       invented peers pushes out nothing but invented peers (compare CVE-2023-40583). The sequence numbers
+       that stay have as much room; of strangers' the oldest go.
     4. Everything ignored is counted, by reason.
 
 Vocabulary
@@ -62,9 +63,8 @@ class PeerRecord:
     expires_s: int
 
     def __post_init__(self) -> None:
-        for what, value in (("sequence number", self.seq), ("expiry", self.expires_s)):
-            if not 0 <= value <= varint.MAX_VALUE:
-                raise DecodeError(f"a {what} is 0 to 2**63 - 1")
+        for what, value in (("a sequence number", self.seq), ("an expiry", self.expires_s)):
+            _check_number(value, what)
         if len(self.addresses) > MAX_ADDRESSES:
             raise DecodeError(f"a record has at most {MAX_ADDRESSES} addresses, not {len(self.addresses)}")
         for address in self.addresses:
@@ -72,6 +72,11 @@ class PeerRecord:
                 address.isascii() and address.isprintable()
             ):
                 raise DecodeError(f"an address is 1 to {MAX_ADDRESS_CHARACTERS} printable ASCII characters")
+
+
+def _check_number(value: object, what: str) -> None:
+    if not isinstance(value, int) or not 0 <= value <= varint.MAX_VALUE:
+        raise DecodeError(f"{what} is a whole number, 0 to 2**63 - 1")
 
 
 def _body(record: PeerRecord) -> bytes:
@@ -151,9 +156,10 @@ class Records:
 
     max_strangers: int = 256
     max_met: int = 1024
-    ignored: Counter[str] = field(default_factory=Counter)
-    _records: dict[PublicKey, PeerRecord] = field(default_factory=dict)
-    _met: dict[PublicKey, None] = field(default_factory=dict)  # a set that remembers the order
+    ignored: Counter[str] = field(default_factory=Counter, init=False)
+    _records: dict[PublicKey, PeerRecord] = field(default_factory=dict, init=False)
+    _expired: dict[PublicKey, int] = field(default_factory=dict, init=False)  # the sequence numbers that stay
+    _met: dict[PublicKey, None] = field(default_factory=dict, init=False)  # a set that remembers the order
 
     def receive(self, record: PeerRecord, now_s: float) -> bool:
         """Whether a record, decoded and so verified, was news and is kept from now on.
@@ -164,15 +170,17 @@ class Records:
         """
         self._drop_expired(now_s)
         known = self._records.get(record.key)
+        known_seq = known.seq if known else self._expired.get(record.key, -1)
         if record.expires_s <= now_s:
             return self._ignore("expired")
         if record.expires_s > now_s + MAX_LIFETIME_S:
             return self._ignore("expires too late")
-        if known is not None and record.seq <= known.seq:
+        if record.seq <= known_seq:
             return self._ignore(
-                "same sequence number" if record.seq == known.seq else "lower sequence number"
+                "same sequence number" if record.seq == known_seq else "lower sequence number"
             )
         self._records[record.key] = record
+        self._expired.pop(record.key, None)
         self._make_room()
         return record.key in self._records
 
@@ -200,7 +208,8 @@ class Records:
 
     def _drop_expired(self, now_s: float) -> None:
         for key in [key for key, record in self._records.items() if record.expires_s <= now_s]:
-            del self._records[key]
+            self._expired[key] = self._records.pop(key).seq
+        self._make_room()
 
     def _make_room(self) -> None:
         strangers = [key for key in self._records if key not in self._met]
@@ -209,3 +218,6 @@ class Records:
             strangers.remove(first)
             del self._records[first]
             self.ignored["no room for strangers"] += 1
+        gone = [key for key in self._expired if key not in self._met]
+        for key in gone[: max(0, len(gone) - self.max_strangers)]:
+            del self._expired[key]

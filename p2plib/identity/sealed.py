@@ -22,9 +22,10 @@ recipient, and the message. A recipient cannot tell whether the *other* slots ar
 noticed by its owner alone. And there is no forward secrecy: who gets a recipient's key later opens all that
 was sealed to it before.
 
-Stricter than private-box in one thing: X25519 ignores the top bit of a key, so the one-time key has more
-than one spelling that opens. The spelling that no honest writer makes is refused here, and with it a change
-of any bit outside of others' slots.
+Stricter than private-box in one thing. X25519 ignores the top bit of a key, and it ignores any point of small
+order that was added to a key, so fifteen other one-time keys open what one of them sealed, and anybody can
+put them in its place. Those that no honest writer makes are refused here, and with them a change of any bit
+outside of others' slots.
 """
 
 from __future__ import annotations
@@ -104,9 +105,8 @@ def open_sealed(raw: bytes, secret: SecretKey, *, max_recipients: int = DEFAULT_
 
     Raises:
         NotForUs: no slot opens. Somebody else's message and a damaged one of ours look the same from here.
-        DecodeError: too short, or the one-time key is not in its canonical spelling, or a slot was ours and
-        what it
-            leads to is cut or changed.
+        DecodeError: too short, or the one-time key is not in its canonical spelling or not one that a writer
+            makes, or a slot was ours and what it leads to is cut or changed.
         WeakKey: the one-time key is of small order, so anybody could have opened this "secret".
         UsageError: a limit out of range.
     """
@@ -114,6 +114,11 @@ def open_sealed(raw: bytes, secret: SecretKey, *, max_recipients: int = DEFAULT_
     _check_frame(raw)
     nonce, one_time_public = raw[:NONCE_BYTES], raw[NONCE_BYTES:SLOTS_OFFSET]
     slot_key = secret.to_x25519().shared_secret(one_time_public)
+    if not _has_secret_half(one_time_public):
+        del slot_key
+        raise DecodeError(
+            "the one-time key is of mixed order or no point: no writer makes such a key", NONCE_BYTES
+        )
     slots = min(max_recipients, (len(raw) - SLOTS_OFFSET - SECRETBOX_OVERHEAD_BYTES) // SLOT_BYTES)
     place, opened = _first_that_opens(raw, slots, nonce, slot_key)
     del slot_key  # an error report shows the local variables of this frame
@@ -194,6 +199,17 @@ def _check_frame(raw: bytes) -> None:
         raise DecodeError(f"a sealed message has at least {SMALLEST_BYTES} bytes, not {len(raw)}", len(raw))
     if int.from_bytes(raw[NONCE_BYTES:SLOTS_OFFSET], "little") >= _CURVE_PRIME:
         raise DecodeError("the one-time key is not a number below 2^255 - 19", NONCE_BYTES)
+
+
+def _has_secret_half(public: bytes) -> bool:
+    """Whether an X25519 public key is some number times the base point, as what every writer makes is.
+
+    libsodium can tell of an Ed25519 key, and the two curves are one: y = (u - 1) / (u + 1) (RFC 7748, section
+    4.1). The power is a division that makes 1/0 to 0, which is refused.
+    """
+    u = int.from_bytes(public, "little")
+    y = (u - 1) * pow(u + 1, _CURVE_PRIME - 2, _CURVE_PRIME) % _CURVE_PRIME
+    return nacl.bindings.crypto_core_ed25519_is_valid_point(y.to_bytes(32, "little"))
 
 
 def _first_that_opens(raw: bytes, slots: int, nonce: bytes, key: bytes) -> tuple[int, bytes]:

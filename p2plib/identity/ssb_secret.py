@@ -1,7 +1,7 @@
 """Scuttlebutt's `secret` file: an identity as Scuttlebutt programs keep it. A codec and a thin driver.
 
 Specification: what the npm module `ssb-keys` 8.5.0 writes and reads. Lines that begin with `#` are
-comments; what is left is JSON with four strings:
+comments; what is left is JSON with four strings::
 
     curve     "ed25519"
     public    base64 of the 32-byte public key, and ".ed25519"

@@ -3,7 +3,7 @@
 Zooko Wilcox-O'Hearn, "Names: Decentralized, Secure, Human-Meaningful: Choose Two" (2001), says that a name
 can be meaningful to people, or mean one key and no other for everybody, or need nobody's permission, and
 that no name is all three. Here are schemes for each side of the triangle, and for the two ways that people
-went on:
+went on::
 
     Registry       meaningful and unique; whoever keeps the list decides           DNS, account names
     SelfChosen     meaningful and free; unique for nobody                          nicknames in a chat

@@ -1,6 +1,6 @@
 """The engine under the labs: it looks at what a reader wrote, says one line about it, and lets the lab go on.
 
-A lab's module declares what the reader is asked to write (the lines below are a whole one):
+A lab's module declares what the reader is asked to write (the lines below are a whole one)::
 
     from p2plib.labs import Lab, Mistake, Task, Wrong
 
@@ -26,17 +26,17 @@ A lab's module declares what the reader is asked to write (the lines below are a
     )
     check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine
 
-and the lab's notebook says, under the cell in which the reader writes `double`,
+and the lab's notebook says, under the cell in which the reader writes `double`::
 
     from p2plib.labs.lab00_arithmetic import check, keep
     double = check("double", double)        # prints one line; gives back the reader's, or the library's
     keep(double=double)                     # at the end: writes my_peer/arithmetic.py
 
-The line is one of three. Nothing else is ever printed, and no traceback, whatever the reader's code does:
+The line is one of three. Nothing else is ever printed, and no traceback, whatever the reader's code does::
 
-    [ ] double: not written yet; the lab goes on with the library's [x] double, case 2 of 3: double(5) gave
-    25, expected 10; that is the number times itself, not twice the number; ... [v] double: 3 of 3 cases;
-    the lab goes on with yours
+    [ ] double: not written yet; the lab goes on with the library's
+    [x] double, case 2 of 3: double(5) gave 25, expected 10; that is the number times itself, ...
+    [v] double: 3 of 3 cases; the lab goes on with yours
 
 What a reader's function prints is hidden while it is being checked; to debug, call it in a cell of its own.
 Under nbgrader (the environment variable NBGRADER_EXECUTION is set) nothing is replaced: the line is raised

@@ -203,7 +203,7 @@ def _source(name: str, thing: Any) -> tuple[str, dict[str, Any]]:
     try:
         if inspect.isclass(bare) and not namespace.get("__file__"):
             # A notebook's classes know no file: the last executed cell that defines one is it.
-            statement = _binding(bare.__name__, namespace)
+            statement = _class_statement(bare.__name__, namespace)
             if statement is None:
                 raise OSError
             return statement, namespace
@@ -247,6 +247,15 @@ def _binding(name: str, namespace: dict[str, Any]) -> str | None:
                 targets = [node.target]
             names = {t.id for t in targets if isinstance(t, ast.Name)} | {getattr(node, "name", None)}
             if name in names:
+                return str(node.text)  # type: ignore[attr-defined]
+    return None
+
+
+def _class_statement(name: str, namespace: dict[str, Any]) -> str | None:
+    """The last executed statement that defined a class; `Name = check("Name", Name)` only binds it again."""
+    for tree in _cells(namespace):
+        for node in reversed(tree.body):
+            if isinstance(node, ast.ClassDef) and node.name == name:
                 return str(node.text)  # type: ignore[attr-defined]
     return None
 

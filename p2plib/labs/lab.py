@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,8 @@ from p2plib.labs import feedback, keeping
 from p2plib.labs.feedback import Verdict, is_graded, is_librarys
 from p2plib.labs.tasks import Case, Task
 from p2plib.labs.words import one_line, shorten
+
+LINE_CHARACTERS = 96  # a page of the book shows a hundred; eleven names take more
 
 Answer = TypeVar("Answer", bound=Callable[..., Any])
 
@@ -70,7 +73,7 @@ class Lab:
         _require(feedback.verdict(self._task(name), yours, cases))
 
     def keep(self, **functions: Callable[..., Any]) -> None:
-        """Write the reader's own functions as a module, and say in one line what was kept.
+        """Write the reader's own functions as a module, and say in one sentence what was kept.
 
         Nothing is written while being graded, and nothing if all functions are the library's: then what an
         earlier run kept stays. Otherwise the file is replaced, and the one before it stays beside it with
@@ -114,7 +117,7 @@ class Lab:
             return "nothing is kept while being graded"
         path, shown = self._path()
         if not own:
-            return f"kept nothing; {still}" if still else "kept nothing"
+            return _in_lines(f"kept nothing; {still}" if still else "kept nothing")
         try:
             text = keeping.module_text(self._title(), own)
             self._prove(text, own, shown)
@@ -123,7 +126,7 @@ class Lab:
         if path.is_file() and path.read_text("utf-8") != text:
             keeping.write(path.with_name(f"{path.name}.before"), path.read_text("utf-8"))
         keeping.write(path, text)
-        return "; ".join(filter(None, [f"kept {', '.join(own)} in {shown}", still]))
+        return _in_lines("; ".join(filter(None, [f"kept {', '.join(own)} in {shown}", still])))
 
     def _prove(self, text: str, own: dict[str, Callable[..., Any]], shown: str) -> None:
         """See that the module works by itself before it replaces anything."""
@@ -150,6 +153,11 @@ class Lab:
         if name not in self.tasks:
             raise UsageError(f"this lab has no task {name!r}; it has {', '.join(self.tasks)}")
         return self.tasks[name]
+
+
+def _in_lines(names: str) -> str:
+    """A long list of names on several lines."""
+    return textwrap.fill(names, LINE_CHARACTERS, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _require(verdict: Verdict) -> None:

@@ -222,7 +222,7 @@ def encode(value: Value) -> str:
 def _write(value: object, newline: str, parts: list[str], depth: int) -> None:
     """Appends the text of a value. `newline` is a line feed and the indent of the line that the value begins
     on."""
-    if depth > MAX_DEPTH:
+    if depth == MAX_DEPTH and isinstance(value, list | tuple | dict):
         raise UsageError(f"a value nested deeper than {MAX_DEPTH}, or within itself")
     inner = newline + "  "
     if value is None or isinstance(value, bool):
@@ -280,9 +280,10 @@ def number_text(number: int | float) -> str:
     if number == 0:
         return "0"
     # Python and ECMAScript choose the same shortest digits and lay them out differently. In the letters of
-    # ECMA-262: the number is 0.digits · 10**n, and there are k digits.
+    # ECMA-262: the number is 0.digits · 10**n, and there are k digits. Kinds of float, as NumPy's float64,
+    # may have a repr of their own, so float's is named.
     sign = "-" if number < 0 else ""
-    mantissa, _, exponent = repr(abs(number)).partition("e")
+    mantissa, _, exponent = float.__repr__(abs(number)).partition("e")
     whole, _, fraction = mantissa.partition(".")
     written = (whole + fraction).lstrip("0")
     digits = written.rstrip("0")

@@ -4,12 +4,12 @@ Follows the multibase registry (multiformats/multibase) and, for the alphabets, 
 9285 (45) and the usual base58. Every encoding of the registry is here except two that are not alphabets of
 single letters: proquint, which is `p2plib.identity.proquint`, and base256emoji.
 
-The first character names the base; the rest is one of three constructions:
+The first character names the base; the rest is one of three constructions::
 
     bits     the data as a string of bits, cut into equal groups, one letter a group (2, 8, 16, 32, 64).
-    Linear. number   the data as one large number, written in that base (10, 36, 58). A zero byte in front
-    would vanish from a
-             number, so each becomes one letter for zero. Quadratic, so the size is bounded.
+             Linear.
+    number   the data as one large number, written in that base (10, 36, 58). A zero byte in front would
+             vanish from a number, so each becomes one letter for zero. Quadratic, so the size is bounded.
     pairs    two bytes as three letters (45). Linear.
 
 Rules where specifications say "may", so that a text has one meaning and bytes one text: bits left over at the
@@ -153,7 +153,7 @@ def _decode(base: Base, text: str, start: int) -> bytes:
     """The bytes of `text[start:]`. Offsets in errors count from the beginning of `text`."""
     if base.construction == "number" and len(text) - start > MAX_NUMBER_CHARACTERS:
         raise DecodeError(
-            f"{base.name} of more than {MAX_NUMBER_CHARACTERS} characters", MAX_NUMBER_CHARACTERS
+            f"{base.name} of more than {MAX_NUMBER_CHARACTERS} characters", start + MAX_NUMBER_CHARACTERS
         )
     letters = _without_padding(base, text, start)
     value_of = {letter: value for value, letter in enumerate(base.alphabet)}
@@ -165,7 +165,12 @@ def _decode(base: Base, text: str, start: int) -> bytes:
             raise DecodeError(f"{letter!a} is not a letter of {base.name}", offset)
         values.append(value_of[letter])
     if base.construction == "number":
-        return _number_bytes(len(base.alphabet), values)
+        data = _number_bytes(len(base.alphabet), values)
+        if len(data) > MAX_NUMBER_BYTES:  # what was read could not be written again
+            raise DecodeError(
+                f"{base.name} of {len(data)} bytes, where {MAX_NUMBER_BYTES} is the most", start
+            )
+        return data
     if base.construction == "pairs":
         return _pairs_bytes(values, start)
     return _bits_bytes(base, values, start)

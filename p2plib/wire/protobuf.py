@@ -1,7 +1,7 @@
 """Protobuf: the bytes of Protocol Buffers as numbered fields, without a schema compiler. A codec.
 
 Follows the Protocol Buffers encoding. A message is a sequence of fields, each varint(number << 3 | wire type)
-and then a value whose end the wire type tells:
+and then a value whose end the wire type tells::
 
     0   VARINT    a number of up to 64 bits
     1   FIXED64   eight bytes
@@ -77,13 +77,17 @@ class ProtoField:
         return tag + self.value
 
 
-def encode(fields: Iterable[ProtoField]) -> bytes:
+def encode(fields: Iterable[ProtoField], *, max_fields: int = MAX_FIELDS) -> bytes:
     """The message that has these fields, in this order.
 
     Raises:
-        UsageError: a field's number, wire type and value do not fit together.
+        UsageError: a field's number, wire type and value do not fit together, or there are more than `decode`
+            would read.
     """
-    return b"".join(field.encode() for field in fields)
+    encoded = [field.encode() for field in fields]
+    if len(encoded) > max_fields:
+        raise UsageError(f"a message has at most {max_fields} fields, not {len(encoded)}")
+    return b"".join(encoded)
 
 
 def decode(data: bytes, *, max_fields: int = MAX_FIELDS) -> tuple[ProtoField, ...]:

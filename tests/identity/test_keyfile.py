@@ -575,3 +575,92 @@ def test_no_error_shows_passphrase_or_seed(tmp_path: Path, monkeypatch: pytest.M
             call()
         shown = library_locals(caught.value)
         assert not [secret for secret in hidden if secret in shown]
+
+
+# -- names --------------------------------------------------------------------------------------------------
+
+
+def test_only_what_a_crash_left_is_removed(tmp_path: Path) -> None:
+    """A key file with a name that begins as those of leftovers is a key file."""
+    others = [".key.new-laptop", ".key.new-", ".key.new-0123456789abcdef.bak", "key.new-0123456789abcdef"]
+    for name in others:
+        file_of(tmp_path / name, RAW)
+    file_of(tmp_path / ".key.new-0123456789abcdef", RAW)
+    create(tmp_path / "key")
+    change(tmp_path / "key")
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, "key"])
+
+
+@pytest.mark.parametrize("name", ["zero\0byte", "half\ud800pair"])
+def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    for path in (tmp_path / name, tmp_path / name / "key"):
+        with pytest.raises(KeyFileError, match="cannot be a path"):
+            keyfile.load(path, PASSPHRASE)
+        with pytest.raises(KeyFileError, match="cannot be a path"):
+            create(path)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_what_is_not_bytes_is_no_wrong_passphrase(kind: Callable[[bytes], bytes]) -> None:
+    for call in (keyfile.dissect, lambda raw: keyfile.decode(raw, PASSPHRASE)):
+        with pytest.raises(UsageError, match=f"not {kind.__name__}"):  # type: ignore[attr-defined]
+            call(kind(RAW))
+
+
+@pytest.mark.parametrize("size_bytes", [15, 17, 23, 25])
+def test_randomness_of_another_size(size_bytes: int) -> None:
+    """Too little is a mistake of who gave the function, and not a lack of memory."""
+    with pytest.raises(UsageError, match="another number of bytes"):
+        keyfile.encode(
+            ALICE,
+            PASSPHRASE,
+            cost=CHEAPEST,
+            random=lambda n: bytes(n if (n < 20) != (size_bytes < 20) else size_bytes),
+        )
+
+
+def test_an_error_of_the_last_step_comes_too_late(tmp_path: Path) -> None:
+    """Then the new file is there already; what is not sure is that it survives a loss of power."""
+    for action, passphrase in ((create, PASSPHRASE), (change, OTHER)):
+        steps = counted_calls(tmp_path / f"rehearsal-{passphrase}", action)
+        last = len(steps) - 1 - steps[::-1].index("fsync")
+        directory = tmp_path / passphrase
+        directory.mkdir()
+        if action is change:
+            file_of(directory / "key", RAW)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(private_files, "os", FaultyDisk(last, error=errno.EIO))
+            with pytest.raises(KeyFileError, match="cannot be written"):
+                action(directory / "key")
+        assert keyfile.load(directory / "key", passphrase) == ALICE
+
+
+@pytest.mark.fault("F008")
+@pytest.mark.parametrize("most_bytes", [1, 50])
+def test_a_system_that_takes_and_gives_a_few_bytes_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    """POSIX lets `write` and `read` do less than they were asked to."""
+    write, read = os.write, os.read
+    monkeypatch.setattr(private_files.os, "write", lambda to, raw: write(to, bytes(raw)[:most_bytes]))
+    monkeypatch.setattr(private_files.os, "read", lambda of, size: read(of, min(size, most_bytes)))
+    create(tmp_path / "key")
+    assert keyfile.load(tmp_path / "key", PASSPHRASE) == ALICE
+
+
+@pytest.mark.fault("F006")
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_nobody_prepares_the_file_that_is_written_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Who guesses its name and has it open, or has it point elsewhere, must not get the bytes."""
+    guessed = tmp_path / f".key.new-{bytes(8).hex()}"
+    monkeypatch.setattr(private_files, "_remove_leftovers", lambda path: None)  # it comes after the clean-up
+    if kind == "file":
+        file_of(guessed, b"", 0o666)
+    else:
+        guessed.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(KeyFileError):
+        keyfile.create(tmp_path / "key", ALICE, PASSPHRASE, cost=CHEAPEST, random=bytes)
+    assert not (tmp_path / "key").exists()
+    assert not (tmp_path / "elsewhere").exists()

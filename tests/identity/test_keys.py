@@ -325,6 +325,11 @@ def test_contexts_that_are_none(context: str) -> None:
         SecretKey.from_seed(SEED).sign(context, b"")
 
 
+def test_context_and_message_in_the_wrong_order() -> None:
+    with pytest.raises(UsageError, match="a context is text, not bytes"):
+        SecretKey.from_seed(SEED).sign(b"message", "context")  # type: ignore[arg-type]
+
+
 # X25519
 
 # RFC 7748, section 5.2, and section 6.1 from both sides: private key, the other's public key, shared secret.

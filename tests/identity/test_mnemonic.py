@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from p2plib.errors import DecodeError, LocalError, UsageError
 from p2plib.identity import mnemonic
 from p2plib.identity.keys import SecretKey
+from tests.identity.reports import library_locals
 
 # From the list in BIP 39's reference implementation; the passphrase of every seed is TREZOR.
 PUBLISHED = [
@@ -214,3 +215,57 @@ def test_another_list_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(importlib.resources, "files", lambda package: tmp_path)
     with pytest.raises(LocalError, match="not the one that BIP 39 publishes"):
         mnemonic.encode(bytes(16))
+
+
+@pytest.mark.parametrize("passphrase", ["\ud800", "secret\udfff"])
+def test_half_a_surrogate_pair_is_no_passphrase(passphrase: str) -> None:
+    sentence = mnemonic.encode(bytes(16))
+    for call in (mnemonic.seed, mnemonic.stretch):
+        with pytest.raises(UsageError, match="half a surrogate pair") as caught:
+            call(sentence, passphrase)
+        assert "secret" not in library_locals(caught.value)
+        assert "abandon" not in library_locals(caught.value)
+    with pytest.raises(UsageError, match="half a surrogate pair"):
+        mnemonic.stretch("\ud800")
+
+
+@pytest.mark.fault("F011")
+def test_no_error_shows_the_other_words() -> None:
+    """An unknown word is shown, on purpose; the words around it are the key."""
+    words = mnemonic.recovery_phrase(SecretKey.from_seed(hashlib.sha256(b"alice").digest())).split()
+    texts = {
+        "is not in the list": " ".join([*words[:-1], "qqqq"]),
+        "24 words, not 25": " ".join([*words, "zoo"]),
+        "the checksum": " ".join([words[1], words[0], *words[2:]]),
+        "at most 1024": " ".join(words * 20),
+        "a mnemonic of 12": mnemonic.encode(b"sixteen letters!"),
+    }
+    for says, text in texts.items():
+        for call in (mnemonic.decode, mnemonic.seed, mnemonic.from_recovery_phrase):
+            if says == "a mnemonic of 12" and call != mnemonic.from_recovery_phrase:
+                continue
+            with pytest.raises(DecodeError, match=says) as caught:
+                call(text)
+            assert text[:20] not in library_locals(caught.value)
+            assert repr(words[0]) not in library_locals(caught.value)
+            assert "sixteen" not in library_locals(caught.value)
+
+
+@pytest.mark.fault("F011")
+@pytest.mark.usefixtures("forgotten_list")
+def test_without_the_extra_no_error_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = SecretKey.from_seed(hashlib.sha256(b"alice").digest())
+    phrase = mnemonic.recovery_phrase(secret)
+    mnemonic.words_in_list.cache_clear()
+    mnemonic._numbers.cache_clear()
+
+    def absent(package: str) -> None:
+        raise ModuleNotFoundError(package)
+
+    monkeypatch.setattr(importlib.resources, "files", absent)
+    with pytest.raises(LocalError, match="not installed") as caught:
+        mnemonic.recovery_phrase(secret)
+    assert repr(secret.expose_seed()) not in library_locals(caught.value)
+    with pytest.raises(LocalError, match="not installed") as caught:
+        mnemonic.from_recovery_phrase(phrase)
+    assert phrase[:20] not in library_locals(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import math
 import random
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -152,3 +153,14 @@ def test_examples_in_the_docstrings() -> None:
     result = doctest.testmod(odds)
     assert result.attempted >= 4
     assert result.failed == 0
+
+
+@pytest.mark.parametrize("function", [odds.collision_exact, odds.collision_approx])
+@pytest.mark.parametrize(("n", "space"), [(0, 365), (1, 365), (2, 2**5000)])
+def test_no_chance_is_printed_as_zero(function: Callable[[int, int], float], n: int, space: int) -> None:
+    assert str(function(n, space)) == "0.0"
+
+
+def test_the_mean_of_a_space_beyond_all_floats() -> None:
+    assert odds.expected_picks(2**2040) == pytest.approx(math.sqrt(math.pi / 2) * 2.0**1020)
+    assert odds.expected_picks(2**2100) == math.inf

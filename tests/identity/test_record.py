@@ -183,3 +183,54 @@ def test_the_highest_live_record_wins_in_any_order(arrivals: list[tuple[int, int
             offered[who] = (seq, lifetime_s)
     for who, (seq, lifetime_s) in offered.items():
         assert records.find(stranger(who).public, NOW) == (f"{seq}:{lifetime_s}",)
+
+
+@pytest.mark.fault("F013")
+def test_an_older_record_that_expires_later_does_not_come_back() -> None:
+    """Alice moved, and said so for an hour; whoever kept her record of this morning sends it afterwards."""
+    records = Records()
+    morning, moved = made(ALICE, 1, 7200, "old:1"), made(ALICE, 2, 3600, "new:1")
+    assert records.receive(morning, NOW)
+    assert records.receive(moved, NOW)
+    for replayed in (morning, made(ALICE, 2, 7200, "other:1")):
+        assert not records.receive(replayed, NOW + 3600)
+    assert records.find(ALICE.public, NOW + 3600) == ()
+    assert len(records) == 0
+    assert records.receive(made(ALICE, 3, 7200, "newer:1"), NOW + 3600)
+    assert records.ignored == {"lower sequence number": 1, "same sequence number": 1}
+
+
+@pytest.mark.fault("F080")
+def test_sequence_numbers_of_strangers_do_not_pile_up() -> None:
+    records = Records(max_strangers=8)
+    records.met(ALICE.public)
+    for number, secret in enumerate([ALICE, *map(stranger, range(100))]):
+        assert records.receive(made(secret, 5, number + 1), NOW + number)
+    later = NOW + 101
+    assert not records.receive(made(ALICE, 4, 300), later)  # whom we met is remembered through the flood
+    for number in range(100):
+        records.receive(made(stranger(number), 4, 300), later)
+    assert records.ignored["lower sequence number"] == 1 + 8
+
+
+def test_times_are_whole_seconds() -> None:
+    with pytest.raises(DecodeError, match="an expiry is a whole number"):
+        PeerRecord(ALICE.public, 1, (), NOW + 0.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.fault("F080")
+def test_whom_we_meet_again_is_met_last() -> None:
+    records = Records(max_strangers=0, max_met=2)
+    for secret in (ALICE, BOB, ALICE, stranger(7)):
+        records.met(secret.public)
+    assert records.receive(made(ALICE, 1, 60), NOW)
+    assert not records.receive(made(BOB, 1, 60), NOW)
+
+
+def test_a_sequence_number_that_stayed_is_as_old_as_the_last_record() -> None:
+    records = Records(max_strangers=2)
+    for now_s, secret, seq in ((0, ALICE, 1), (10, BOB, 1), (20, ALICE, 2), (30, stranger(1), 1)):
+        assert records.receive(made(secret, seq, now_s + 5), NOW + now_s)
+    assert records.find(ALICE.public, NOW + 40) == ()  # three have expired, and Bob's is the oldest
+    assert not records.receive(made(ALICE, 2, 60), NOW + 40)
+    assert records.receive(made(BOB, 1, 60), NOW + 40)

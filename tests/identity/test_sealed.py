@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2plib.errors import DecodeError, NotForUs, RemoteError, UsageError, WeakKey
-from p2plib.identity import sealed
+from p2plib.identity import edwards, sealed
 from p2plib.identity.keys import PublicKey, SecretKey
 from tests.identity.reports import library_locals
 
@@ -253,3 +253,24 @@ def test_an_error_report_holds_no_key(damaged: int) -> None:
         shown = library_locals(caught.value)
         for hidden in (body_key, secret.expose_seed(), secret.to_x25519().shared_secret(bytes(raw[24:56]))):
             assert repr(hidden)[2:-1] not in shown
+
+
+@pytest.mark.parametrize("place", range(1, 8))
+def test_a_one_time_key_with_a_point_of_small_order_added(place: int) -> None:
+    """X25519 multiplies by a multiple of 8, so that the addition vanishes and the slots would still open."""
+    raw = sealed.seal(b"hello", [BOB.public])
+    u = int.from_bytes(raw[24:56], "little")
+    y = (u - 1) * pow(u + 1, -1, edwards.PRIME) % edwards.PRIME
+    point = edwards.decompress(y.to_bytes(32, "little")) + edwards.SMALL_ORDER_POINTS[place]
+    _, y = point.affine()
+    u = (1 + y) * pow(1 - y, -1, edwards.PRIME) % edwards.PRIME
+    added = u.to_bytes(32, "little")
+    with pytest.raises(DecodeError, match="mixed order") as caught:
+        sealed.open_sealed(raw[:24] + added + raw[56:], BOB)
+    assert repr(BOB.to_x25519().shared_secret(added)) not in library_locals(caught.value)
+
+
+def test_a_one_time_key_that_is_no_point_of_the_curve() -> None:
+    raw = sealed.seal(b"hello", [BOB.public])
+    with pytest.raises(DecodeError, match="no writer makes"):
+        sealed.open_sealed(raw[:24] + bytes([2]) + bytes(31) + raw[56:], BOB)  # u = 2 is on the curve's twist

@@ -155,7 +155,14 @@ def test_pythons_reader_agrees(value: Value) -> None:
 @given(VALUES)
 def test_pythons_writer_is_read(value: Value) -> None:
     assert parse(json.dumps(value)) == value
-    assert parse(json.dumps(value, ensure_ascii=False)) == value
+    text = json.dumps(value, ensure_ascii=False)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        with pytest.raises(
+            DecodeError, match="must be escaped"
+        ):  # half a pair has no UTF-8: only its escape is read
+            parse(text)
+    else:
+        assert parse(text) == value
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -390,3 +397,32 @@ def test_offsets_of_errors(text: str, offset: int) -> None:
 def test_values_that_json_cannot_write(value: object) -> None:
     with pytest.raises(UsageError):
         encode(value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_what_is_written_is_not_too_deep_to_be_read(kind: type[list[Value]] | type[dict[str, Value]]) -> None:
+    """Also where the deepest is empty, and takes no step further down to be written."""
+
+    def nested(levels: int) -> Value:
+        value: Value = kind()
+        for _ in range(levels - 1):
+            value = [value] if kind is list else {"a": value}
+        return value
+
+    deepest = nested(canonical_json.MAX_DEPTH)
+    assert parse(encode(deepest)) == deepest
+    with pytest.raises(UsageError, match="nested deeper than 128"):
+        encode(nested(canonical_json.MAX_DEPTH + 1))
+
+
+def test_a_kind_of_float_with_a_repr_of_its_own() -> None:
+    """As NumPy's float64, whose repr is "np.float64(0.25)"."""
+
+    class Other(float):
+        def __repr__(self) -> str:
+            return f"Other({float(self)})"
+
+        def __abs__(self) -> Other:
+            return Other(abs(float(self)))
+
+    assert encode([Other(0.25), Other(-1e30)]) == encode([0.25, -1e30])

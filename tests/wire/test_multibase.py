@@ -197,3 +197,24 @@ def test_the_longest_data_of_number_bases(base: str) -> None:
 def test_unknown_base() -> None:
     with pytest.raises(UsageError, match="base59"):
         multibase.encode("base59", b"")
+
+
+@pytest.mark.parametrize("base", ["base10", "base36", "base58btc", "base58flickr"])
+def test_what_is_read_can_be_written_again(base: str) -> None:
+    """In these bases the letters for zero are one byte each, so few letters can be many bytes."""
+    row = next(row for row in multibase.BASES if row.name == base)
+    most = row.prefix + row.alphabet[0] * multibase.MAX_NUMBER_BYTES
+    assert multibase.encode(*multibase.decode(most)) == most
+    with pytest.raises(DecodeError, match="1024 is the most"):
+        multibase.decode(most + row.alphabet[0])
+
+
+def test_the_first_character_too_many_is_named() -> None:
+    most = multibase.MAX_NUMBER_CHARACTERS
+    for text, decode in (
+        ("z" + "2" * (most + 1), multibase.decode),
+        ("2" * (most + 1), multibase.base58btc_decode),
+    ):
+        with pytest.raises(DecodeError, match="more than 4096 characters") as caught:
+            decode(text)
+        assert caught.value.offset == len(text) - 1

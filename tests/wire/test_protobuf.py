@@ -203,3 +203,12 @@ def test_dag_pb_edges_are_well_formed_fields_that_break_the_schema(shared_vector
 def _hash(link: bytes) -> bytes:
     """PBLink's field 1, empty where it is missing."""
     return b"".join(bytes(field.value) for field in protobuf.decode(link) if field.number == 1)
+
+
+def test_what_is_written_is_not_too_long_to_be_read() -> None:
+    field = ProtoField(1, VARINT, 0)
+    assert len(protobuf.decode(protobuf.encode([field] * protobuf.MAX_FIELDS))) == protobuf.MAX_FIELDS
+    with pytest.raises(UsageError, match="at most 4096 fields"):
+        protobuf.encode([field] * (protobuf.MAX_FIELDS + 1))
+    raw = protobuf.encode([field] * 5000, max_fields=5000)
+    assert len(protobuf.decode(raw, max_fields=5000)) == 5000

@@ -1,0 +1,33 @@
+"""Lab 1: an identity of your own. What a peer needs to be somebody, as tasks.
+
+References, probes and foreseeable mistakes have modules of their own::
+
+    lab01_odds                       first_collision, collision_chance
+    lab01_envelope, lab01_opening    seal_envelope, open_envelope
+    lab01_feed                       impostors
+    lab01_spelling                   to_proquint, from_proquint
+    lab01_skeleton, lab01_names      skeleton, Contacts
+    lab01_rotation, lab01_following  rotate, follow
+
+A later lab takes up what the reader kept::
+
+    from p2plib.labs import lab01_identity as identity
+    seal_envelope = identity.mine("seal_envelope")
+"""
+
+from __future__ import annotations
+
+from p2plib.labs import Lab
+from p2plib.labs.lab01_envelope import SEAL
+from p2plib.labs.lab01_feed import IMPOSTORS
+from p2plib.labs.lab01_following import FOLLOW
+from p2plib.labs.lab01_names import CONTACTS
+from p2plib.labs.lab01_odds import COLLISION_CHANCE, FIRST_COLLISION
+from p2plib.labs.lab01_opening import OPEN
+from p2plib.labs.lab01_rotation import ROTATE
+from p2plib.labs.lab01_skeleton import SKELETON
+from p2plib.labs.lab01_spelling import FROM_PROQUINT, TO_PROQUINT
+
+PROQUINTS, NAMES, ROTATION = (TO_PROQUINT, FROM_PROQUINT), (SKELETON, CONTACTS), (ROTATE, FOLLOW)
+LAB = Lab("identity", FIRST_COLLISION, COLLISION_CHANCE, SEAL, OPEN, IMPOSTORS, *PROQUINTS, *NAMES, *ROTATION)
+check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

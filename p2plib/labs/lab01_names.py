@@ -1,0 +1,228 @@
+"""Lab 1, task 5: petnames that resist a lookalike. The reference and its probes.
+
+Vocabulary
+    petname    the name that I give to a key
+    nickname   the name that a peer gives itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.identity.lookalikes import skeleton
+from p2plib.labs.lab01_spelling import to_proquint
+from p2plib.labs.tasks import Case, Task, Wrong
+
+MAX_CHARACTERS = 32  # of a name; a longer one pushes what stands behind it off the screen
+
+
+class Contacts:
+    """My names for keys.
+
+    Two petnames of different keys never look alike, and nothing that a stranger calls himself is shown as
+    if it were a petname.
+    """
+
+    def __init__(self) -> None:
+        self.petnames: dict[PublicKey, str] = {}
+
+    def assign(self, key: PublicKey, petname: str) -> None:
+        """Call this key so from now on; a name that it had before is free again.
+
+        Args:
+            key: whose name it is.
+            petname: 1 to 32 characters, all of which show.
+
+        Raises:
+            ValueError: the petname is empty, too long, has characters that do not show, or looks like
+                another key's. Then nothing has changed.
+        """
+        if not skeleton(petname) or len(petname) > MAX_CHARACTERS or not petname.isprintable():
+            raise ValueError(f"a petname is 1 to {MAX_CHARACTERS} characters, all of which show")
+        for other, taken in self.petnames.items():
+            if other != key and skeleton(taken) == skeleton(petname):
+                raise ValueError(f"{petname!r} looks like {taken!r}, which is another key")
+        self.petnames[key] = petname
+
+    def display(self, key: PublicKey, nickname: str) -> str:
+        """What to show where something by this key is shown.
+
+        Args:
+            key: the peer's.
+            nickname: what the peer calls itself; any text.
+
+        Returns:
+            The petname, if the key has one. Otherwise the nickname without what does not show, cut to 32
+            characters, in quotes, and the first two proquints of the key: '"Ben" (lusab-babad)'. If it looks
+            like a petname, that is said in front: 'not Ben: "BEN" (lusab-babad)'.
+        """
+        if key in self.petnames:
+            return self.petnames[key]
+        shown = "".join(c for c in nickname if c.isprintable())[:MAX_CHARACTERS]
+        claim = f'"{shown}" ({to_proquint(key.raw[:4])})'
+        for taken in self.petnames.values():
+            if skeleton(taken) == skeleton(shown):
+                return f"not {taken}: {claim}"
+        return claim
+
+
+def key(name: str) -> PublicKey:
+    """A key for checking, the same for the same name."""
+    return SecretKey.from_seed(name.encode().ljust(32, b"+")).public
+
+
+BEN, ANA, MAL = key("Ben"), key("Ana"), key("Mal")
+
+
+def _assign(contacts: Any, petname: str, whose: PublicKey) -> None:
+    try:
+        contacts.assign(whose, petname)
+    except ValueError as error:
+        hint = "refuse only what is empty, too long, does not show, or looks like the petname of another key"
+        raise Wrong(f"assign refused {petname!a}: {error}", hint) from None
+
+
+def _expect(contacts: Any, nickname: str, whose: PublicKey, wanted: str, hint: str) -> None:
+    got = contacts.display(whose, nickname)
+    if got != wanted:
+        shown = nickname if len(nickname) <= MAX_CHARACTERS else f"{nickname[:8]}..."
+        raise Wrong(f"display(key, {shown!a}) gave {got!a}, expected {wanted!a}", hint)
+
+
+def _words(whose: PublicKey) -> str:
+    return to_proquint(whose.raw[:4])
+
+
+def names_and_strangers(yours: Callable[[], Any]) -> None:
+    """A petname is shown whatever its owner calls himself; a stranger's nickname never alone."""
+    contacts = yours()
+    _assign(contacts, "Ben", BEN)
+    _expect(contacts, "Ben", BEN, "Ben", "a key that has a petname is shown by it")
+    _expect(contacts, "DJ Benno", BEN, "Ben", "the petname is mine: what he calls himself does not change it")
+    wanted = f'"Dev" ({_words(MAL)})'
+    _expect(
+        contacts, "Dev", MAL, wanted, "a stranger's nickname stands in quotes, with two proquints of his key"
+    )
+    _expect(yours(), "Ben", BEN, f'"Ben" ({_words(BEN)})', _SHARED)
+
+
+_SHARED = "a dict that stands in the class belongs to all Contacts: make it in __init__"
+
+
+def impersonators(*nicknames: tuple[str, str, str]) -> Case:
+    """A probe: strangers whose nickname looks like a petname.
+
+    Args:
+        nicknames: (nickname, how it may be shown, the hint).
+    """
+
+    def probe(yours: Callable[[], Any]) -> None:
+        contacts = yours()
+        _assign(contacts, "Ben", BEN)
+        for nickname, shown, hint in nicknames:
+            _expect(contacts, nickname, MAL, f'not Ben: "{shown}" ({_words(MAL)})', hint)
+
+    return probe
+
+
+def never_merged(*petnames: str) -> Case:
+    """A probe: none of these may be assigned to a second key beside Ben, and trying changes nothing."""
+
+    def probe(yours: Callable[[], Any]) -> None:
+        for petname in petnames:
+            contacts = yours()
+            _assign(contacts, "Ben", BEN)
+            _assign(contacts, "Mal", MAL)
+            try:
+                got = contacts.assign(MAL, petname)
+            except ValueError:
+                pass
+            else:
+                hint = "compare skeletons of all petnames of other keys, and raise ValueError"
+                returned = f" and returned {got}" if got is not None else ""
+                raise Wrong(f"Mal may be called {petname!a} beside Ben{returned}", hint)
+            hint = "check first, change then: a refused name must change nothing"
+            _expect(contacts, "", BEN, "Ben", hint)
+            _expect(contacts, "", MAL, "Mal", hint)
+
+    return probe
+
+
+def renaming(yours: Callable[[], Any]) -> None:
+    """A key can be renamed, also to a lookalike of its own name, and its old name is free."""
+    contacts = yours()
+    _assign(contacts, "Ben", BEN)
+    _assign(contacts, "BEN", BEN)
+    _assign(contacts, "Ben from work", BEN)
+    _expect(contacts, "", BEN, "Ben from work", "the last petname counts")
+    _assign(contacts, "Ben", MAL)
+    _expect(contacts, "", MAL, "Ben", "a name that was given up is free again")
+    _expect(contacts, "", BEN, "Ben from work", "a key keeps its name when its old one is given away")
+
+
+def unfit(*petnames: tuple[str, str]) -> Case:
+    """A probe: petnames that are refused by themselves.
+
+    Args:
+        petnames: (petname, what is wrong with it).
+    """
+
+    def probe(yours: Callable[[], Any]) -> None:
+        for petname, what in petnames:
+            contacts = yours()
+            try:
+                contacts.assign(BEN, petname)
+            except ValueError:
+                continue
+            raise Wrong(
+                f"it took a petname that {what}", "petnames are 1 to 32 characters, all of which show"
+            )
+
+    return probe
+
+
+def long_nickname(yours: Callable[[], Any]) -> None:
+    """Ten thousand characters do not fill the screen."""
+    contacts = yours()
+    _expect(
+        contacts,
+        "B" * 10_000,
+        MAL,
+        f'"{"B" * MAX_CHARACTERS}" ({_words(MAL)})',
+        "cut a nickname to 32 characters",
+    )
+
+
+def _plain(text: str, hint: str) -> tuple[str, str, str]:
+    return text, text, hint
+
+
+_COMPARE = "compare the skeletons of nickname and petnames, not the names"
+_SHOWN = "of a stranger's nickname, show only the characters for which isprintable() is true"
+
+CASES: Sequence[Case] = (
+    names_and_strangers,
+    impersonators(_plain("Ben", "a stranger who takes a petname is called out: not Ben: ...")),
+    impersonators(_plain("BEN", _COMPARE), _plain("Bеn", _COMPARE), _plain("Ｂen", _COMPARE)),
+    impersonators(("B\u200den", "Ben", _SHOWN), ("\u202eBen", "Ben", _SHOWN), ("Ben\n", "Ben", _SHOWN)),
+    never_merged("Ben", "ben", "Вen", "Bеn"),
+    renaming,
+    unfit(
+        ("", "is empty"),
+        ("   ", "is nothing but spaces"),
+        ("Be\u200dn", "has a joiner of no width in it"),
+        ("\u202eneB", "turns the text around"),
+        ("B\ten", "has a tab in it"),
+        ("B" * 33, "has 33 characters"),
+    ),
+    long_nickname,
+)
+
+CONTACTS = Task(
+    "Contacts",
+    Contacts,
+    cases=CASES,
+    hint="a dict from keys to petnames is all the memory that it needs",
+)

@@ -1,0 +1,36 @@
+"""What learners of lab 1 wrote: wrong answers for each task, with words of the hint that helps then.
+
+Each source is a cell as it would stand in the notebook. It is run after `PRELUDE`, as the notebook's first
+cells are, and defines the task's name.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+from tests.labs.learners import names, odds, opening, spelling
+
+ANSWERS = [*odds.ANSWERS, *opening.ANSWERS, *spelling.ANSWERS, *names.ANSWERS]
+
+PRELUDE = """
+import hashlib, math, random, unicodedata
+from p2plib.errors import DecodeError, RemoteError, SignatureError, WeakKey
+from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.wire import varint
+from p2plib.labs.lab01_feed import Post
+from p2plib.labs.lab01_names import to_proquint
+from p2plib.labs.lab01_rotation import Following
+from p2plib.labs.lab01_skeleton import TWINS, skeleton
+CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aiou"
+ROTATION = "lab01/rotation/1"
+SHAPE = ((CONSONANTS, 4), (VOWELS, 2), (CONSONANTS, 4), (VOWELS, 2), (CONSONANTS, 4))
+"""
+
+
+def written(name: str, source: str) -> Any:
+    """The function or class that a learner's cell defines."""
+    module = types.ModuleType("learner")
+    exec(compile(PRELUDE, "prelude", "exec"), module.__dict__)
+    exec(compile(source, "cell", "exec"), module.__dict__)
+    return module.__dict__[name]
