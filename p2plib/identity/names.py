@@ -1,8 +1,10 @@
 """Names: what people call keys. A machine without a clock or a socket.
 
-Follows M. Stiegler, "An Introduction to Petname Systems" (2005), and the local names of SPKI (RFC 2693,
-section 2). A key is unique and says nothing; a name says something and is not unique. So there are three
-kinds of name, and a program shows which kind it shows::
+Follows M. Stiegler, "An Introduction to Petname Systems" (2005), for petnames and nicknames, and C.
+Lemmer-Webber, M. Miller and others, "Petnames: A humane approach to secure, decentralized naming" (2018), for
+edge names, which are the linked local names of SPKI (RFC 2693, section 2) in daily use. A key is unique and
+says nothing; a name says something and is not unique. So there are three kinds of name, and a program shows
+which kind it shows::
 
     petname    ‘Alice’                 mine: I gave it to this key, and in my list no other key has it, nor
                                        one that looks like it

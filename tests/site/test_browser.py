@@ -4,9 +4,6 @@ light and dark, by keyboard, and an accessibility checker has nothing serious to
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +18,6 @@ PAGES = ["index", *CHAPTERS, *LABS, *(f"book/reference/{name}" for name in REFER
 RULES_OF_THE_THEME = {"label-content-name-mismatch": {"enabled": False}}
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 AXE = ROOT / "tests" / "interop" / "node_modules" / "axe-core" / "axe.min.js"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A headless Chromium, or one sentence on why there is none."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium: .ci/run installs it")
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def visit(
@@ -66,8 +39,8 @@ def visit(
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_asks_nobody_for_anything_and_raises_nothing(chromium: Any, site: Path, name: str) -> None:
-    page, trouble = visit(chromium, site, name, DESK)
+def test_a_page_asks_nobody_for_anything_and_raises_nothing(browser: Any, site: Path, name: str) -> None:
+    page, trouble = visit(browser, site, name, DESK)
     page.wait_for_load_state("load")
     assert trouble == []
     page.context.close()
@@ -75,8 +48,8 @@ def test_a_page_asks_nobody_for_anything_and_raises_nothing(chromium: Any, site:
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
-def test_no_page_scrolls_sideways(chromium: Any, site: Path, name: str, viewport: dict[str, int]) -> None:
-    page, _ = visit(chromium, site, name, viewport)
+def test_no_page_scrolls_sideways(browser: Any, site: Path, name: str, viewport: dict[str, int]) -> None:
+    page, _ = visit(browser, site, name, viewport)
     inner, outer = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
@@ -85,8 +58,8 @@ def test_no_page_scrolls_sideways(chromium: Any, site: Path, name: str, viewport
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_code_does_not_scroll_sideways_at_a_desk(chromium: Any, site: Path, name: str) -> None:
-    page, _ = visit(chromium, site, name, DESK)
+def test_code_does_not_scroll_sideways_at_a_desk(browser: Any, site: Path, name: str) -> None:
+    page, _ = visit(browser, site, name, DESK)
     wide = page.evaluate(
         "[...document.querySelectorAll('div.cell_input pre, div.cell_output pre')]"
         ".filter(p => p.clientWidth && p.scrollWidth > p.clientWidth + 1)"
@@ -97,8 +70,8 @@ def test_code_does_not_scroll_sideways_at_a_desk(chromium: Any, site: Path, name
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_figures_keep_their_ink_in_the_dark(chromium: Any, site: Path, name: str) -> None:
-    page, _ = visit(chromium, site, name, DESK, "dark")
+def test_figures_keep_their_ink_in_the_dark(browser: Any, site: Path, name: str) -> None:
+    page, _ = visit(browser, site, name, DESK, "dark")
     pale = page.evaluate(
         """[...document.querySelectorAll('figure.hb-figure')].filter(figure => {
             for (let box = figure; box; box = box.parentElement) {
@@ -112,8 +85,8 @@ def test_figures_keep_their_ink_in_the_dark(chromium: Any, site: Path, name: str
     page.context.close()
 
 
-def test_a_player_is_led_by_slider_buttons_and_keys(chromium: Any, site: Path) -> None:
-    page, _ = visit(chromium, site, CHAPTERS[0], DESK)
+def test_a_player_is_led_by_slider_buttons_and_keys(browser: Any, site: Path) -> None:
+    page, _ = visit(browser, site, CHAPTERS[0], DESK)
     player = page.locator("figure.hb-player").first
     slider, words = player.locator("input[type=range]"), player.locator(".hb-step")
     steps = int(slider.get_attribute("max") or 0) + 1
@@ -133,8 +106,8 @@ def test_a_player_is_led_by_slider_buttons_and_keys(chromium: Any, site: Path) -
     page.context.close()
 
 
-def test_search_finds_a_word_of_a_chapter_from_the_folder(chromium: Any, site: Path) -> None:
-    page = chromium.new_context(viewport=DESK).new_page()
+def test_search_finds_a_word_of_a_chapter_from_the_folder(browser: Any, site: Path) -> None:
+    page = browser.new_context(viewport=DESK).new_page()
     page.goto((site / "search.html").as_uri() + "?q=proquint")
     page.wait_for_selector("#search-results li a", timeout=20_000)
     found = page.locator("#search-results li a").all_text_contents()
@@ -142,8 +115,8 @@ def test_search_finds_a_word_of_a_chapter_from_the_folder(chromium: Any, site: P
     page.context.close()
 
 
-def test_the_drawing_on_the_front_page_leads_into_the_book(chromium: Any, site: Path) -> None:
-    page, _ = visit(chromium, site, "index", DESK)
+def test_the_drawing_on_the_front_page_leads_into_the_book(browser: Any, site: Path) -> None:
+    page, _ = visit(browser, site, "index", DESK)
     page.locator("figure.hb-figure svg a").filter(has_text="Identity").first.click()
     page.wait_for_url("**/book/identity/keys.html")
     page.context.close()
@@ -151,10 +124,10 @@ def test_the_drawing_on_the_front_page_leads_into_the_book(chromium: Any, site: 
 
 @pytest.mark.parametrize("name", ["index", *CHAPTERS, *LABS])
 @pytest.mark.parametrize("colours", ["light", "dark"])
-def test_accessibility(chromium: Any, site: Path, name: str, colours: str) -> None:
+def test_accessibility(browser: Any, site: Path, name: str, colours: str) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed (npm ci in tests/interop)")
-    page, _ = visit(chromium, site, name, DESK, colours)
+    page, _ = visit(browser, site, name, DESK, colours)
     page.add_script_tag(path=str(AXE))
     report = page.evaluate(
         "rules => axe.run(document.querySelector('main'), {resultTypes: ['violations'], rules})",
