@@ -17,6 +17,7 @@ PIP     = $(PY) -m pip install --quiet --disable-pip-version-check --constraint 
 .PHONY: book test lab class notebooks clean
 
 book: $(VENV)/.book
+	@touch index.md  # a build that finds no page changed would not copy a changed style sheet either
 	$(VENV)/bin/jupyter-book build . -W -n --keep-going
 ifneq ($(SERVE),0)
 	$(PY) tools/serve.py --port $(PORT)
