@@ -8,7 +8,8 @@ borrowed.
 Published studies of the same edges: Chalkias, Garillot and Nikolaenko, "Taming the many EdDSAs" (SSR 2020);
 de Valence, "It's 255:19AM. Do you know what your validation criteria are?" (2020).
 
-Vocabulary
+Vocabulary::
+
     T        `edwards.ORDER_EIGHT`, the generator of the eight points of small order
     O        the neutral point
     judge    a function (public, message, signature) -> bool: what one library, or one rule, says

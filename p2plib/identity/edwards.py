@@ -10,7 +10,8 @@ The group has 8·L points. Those that `BASE` generates are the L honest ones; th
 *cofactor*, and all trouble comes from it: every point is an honest point plus one of eight points of small
 order.
 
-Vocabulary (RFC 8032's letters, the same here as in the chapter)
+Vocabulary (RFC 8032's letters, the same here as in the chapter)::
+
     p      the prime 2**255 - 19; coordinates are numbers below it            `PRIME`
     L      the prime order of the base point, about 2**252                     `ORDER`
     B      the base point that everybody uses                                  `BASE`

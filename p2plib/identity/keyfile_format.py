@@ -33,7 +33,8 @@ Python cannot wipe bytes, so a seed stays in freed memory for a while. What can 
 passphrase nor seed is in a repr, in an error's text, or in the local variables of this module when it
 raises.
 
-Vocabulary
+Vocabulary::
+
     cost        what one try of a passphrase costs, us as much as who stole the file: passes and memory
     hold        a function that returns a passphrase; in a list of local variables it is just a function
 """

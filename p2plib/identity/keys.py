@@ -28,7 +28,8 @@ themselves.
 **Secrets stay secret.** A `SecretKey` or `ExchangeKey` shows no secret in repr, str, format, logs or
 tracebacks, and refuses to be pickled. The one way out is `expose_seed`, named so that a reviewer sees it.
 
-Vocabulary
+Vocabulary::
+
     seed       32 random bytes from which everything else about a key pair follows
     A, R, S, k, L, p   as in `p2plib.identity.edwards`
     context    1 to 64 printable ASCII characters that say what a signature is for, for example

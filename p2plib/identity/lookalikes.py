@@ -14,7 +14,8 @@ no way different from small l in many fonts.
 
 The results do not depend on the Python version for text that Unicode 14 assigns, as Python 3.11 knows it.
 
-Vocabulary
+Vocabulary::
+
     flag      something about a name that a person should know before believing it
     skeleton  what is left of a name when everything is taken away that the eye may miss
 """

@@ -25,7 +25,8 @@ Only the English list is read, as the BIP itself advises. It is the one of the p
 `recovery`), and its SHA-256 is checked: a list with one word exchanged would make phrases that nobody else
 can read.
 
-Vocabulary
+Vocabulary::
+
     entropy    the random bytes that the words stand for
     sentence   the words, in NFKD, in lower case, joined by single spaces
 """

@@ -8,7 +8,8 @@ fees, or expiry, and "longest" stands for whatever a real ledger counts: work, o
 has two steps, `name_new` with a hash and, at least twelve blocks later, `name_firstupdate` with the name;
 ENS has `commit` and, after a waiting time, `register`. Here the wait is one block.
 
-Vocabulary
+Vocabulary::
+
     claim          "this name is mine", in a block
     commitment     the hash of a claim that will follow
     branch         a chain that began in the same place and went another way

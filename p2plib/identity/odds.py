@@ -10,7 +10,8 @@ With N = 2**256 every intuition and most floating-point programs fail: 1 - tiny 
 product is computed as a sum of logarithms, without that subtraction, and every ratio of huge whole numbers is
 divided as whole numbers first.
 
-Vocabulary
+Vocabulary::
+
     n      how many peers pick, a whole number, for example 23
     space  N, how many numbers there are to pick from, a whole number, for example 365 or 2**256
 """

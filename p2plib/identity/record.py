@@ -17,7 +17,8 @@ Rules of the machine `Records`
        that stay have as much room; of strangers' the oldest go.
     4. Everything ignored is counted, by reason.
 
-Vocabulary
+Vocabulary::
+
     seq         a number that the peer raises with every new record, for example its clock when it made it
     expires_s   seconds since 1970 (Unix time)
     now_s       the same clock, as an argument

@@ -19,7 +19,8 @@ block, to whoever can make a longer chain, and to a network that was cut in two.
 the whole world on one list. The GNU Name System (RFC 9498) goes the other way: names are local to a zone,
 and a zone is a key.
 
-Vocabulary
+Vocabulary::
+
     wish    the word that somebody wants to be called by
     name    what the scheme gives for it, and what is then passed on from person to person
     asker   who looks a name up; a person, by name

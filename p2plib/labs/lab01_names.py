@@ -1,6 +1,7 @@
 """Lab 1, task 5: petnames that resist a lookalike. The reference and its probes.
 
-Vocabulary
+Vocabulary::
+
     petname    the name that I give to a key
     nickname   the name that a peer gives itself
 """

@@ -1,6 +1,7 @@
 """Lab 1, task 1: how soon two names collide. References, mistakes and probes.
 
-Vocabulary
+Vocabulary::
+
     draw   takes nothing and gives one peer's name, a number; `Dice` is a draw whose numbers are known
 """
 

@@ -24,7 +24,8 @@ Two traps follow from JavaScript's strings, which are sequences of 16-bit units:
 counts those units (`length_utf16`), and a message's id hashes the low byte of each (`latin1_of_utf16`),
 although its signature covers the UTF-8.
 
-Vocabulary
+Vocabulary::
+
     value   None, bool, int, float, str, list of values, dict from str to value
     unit    a UTF-16 code unit: "é" is one, "🚀" is two
 """

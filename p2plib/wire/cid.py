@@ -12,7 +12,8 @@ Rules
     3. A digest that proves nothing (truncated, or of a broken or unknown function) makes no content
        identifier.
 
-Vocabulary
+Vocabulary::
+
     codec   a number of the multicodec registry that says how the content is written, for example 0x70 for
     dag-pb
 """

@@ -9,7 +9,8 @@ Rules
     3. A digest is never longer than its function makes it. It may be shorter (truncated): that is
        well-formed, and `require_whole` refuses it wherever a digest has to prove something.
 
-Vocabulary
+Vocabulary::
+
     code     a number of the multicodec registry, for example 0x12 for sha2-256
     digest   what the function made of the data, for example 32 bytes
 """

@@ -10,7 +10,8 @@ Rules
        one key would have many peer ids, and one message many hashes.
     4. At most nine bytes, so at most 63 bits.
 
-Vocabulary
+Vocabulary::
+
     value   the number, 0 to 2**63 - 1, for example 300
     group   seven bits of it, for example 300 = 0b10_0101100 has the groups 0101100 and 0000010
 
