@@ -56,7 +56,8 @@ import nacl.bindings
 import nacl.exceptions
 
 from p2plib.errors import KeyFileCorrupt, KeyFileError, UsageError, WrongPassphrase
-from p2plib.identity.keys import SEED_BYTES, SecretKey
+from p2plib.identity.keys import SecretKey
+from p2plib.identity.secret import SEED_BYTES
 from p2plib.wire.fields import Field
 
 MAGIC = b"p2pkey\r\n"

@@ -1,6 +1,6 @@
 """Keys: a peer's key pair, what it signs, and the one rule of what a valid signature is.
 
-Ed25519 (RFC 8032) signs, X25519 (RFC 7748) agrees on secrets; both run in libsodium through PyNaCl.
+Ed25519 (RFC 8032) in libsodium, through PyNaCl. Keys that agree on a secret are `p2plib.identity.exchange`'s.
 
 **The rule.** Libraries that all call themselves Ed25519 disagree on signatures that nobody makes by accident
 and that anybody can make on purpose. A log replicated between two such libraries splits for good. So there is
@@ -25,40 +25,33 @@ varint(size of context) ‖ context ‖ varint(size of message) ‖ message, so 
 is not valid in another. `sign_raw` and `verify_raw` are for foreign protocols that separate their domains
 themselves.
 
-**Secrets stay secret.** A `SecretKey` or `ExchangeKey` shows no secret in repr, str, format, logs or
-tracebacks, and refuses to be pickled. The one way out is `expose_seed`, named so that a reviewer sees it.
+**Secrets stay secret.** A `SecretKey` shows nothing of its seed (`p2plib.identity.secret` says how). The one
+way out is `expose_seed`, named so that a reviewer sees it.
 
 Vocabulary::
 
-    seed       32 random bytes from which everything else about a key pair follows
+    seed      32 random bytes from which everything else about a key pair follows
+    context   1 to 64 printable ASCII characters that say what a signature is for: "p2plib/peer-record/1"
     A, R, S, k, L, p   as in `p2plib.identity.edwards`
-    context    1 to 64 printable ASCII characters that say what a signature is for, for example
-    "p2plib/peer-record/1"
 """
 
 from __future__ import annotations
 
-import contextlib
-import hmac
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn, Self
 
 import nacl.bindings
 import nacl.exceptions
 
 from p2plib.errors import DecodeError, SignatureError, UsageError, WeakKey
 from p2plib.identity import edwards
+from p2plib.identity.exchange import ExchangeKey
+from p2plib.identity.secret import SEED_BYTES, Random, Secret, need_bytes, seed_problem
 from p2plib.wire import varint
 
 PUBLIC_BYTES = 32
-SEED_BYTES = 32
 SIGNATURE_BYTES = 64
-SHARED_SECRET_BYTES = 32
 MAX_CONTEXT_CHARACTERS = 64  # a name, not a document; long contexts are a sign that data was put into them
-
-Random = Callable[[int], bytes]
 
 
 def with_context(context: str, message: bytes) -> bytes:
@@ -74,8 +67,9 @@ def with_context(context: str, message: bytes) -> bytes:
             bytes.
     """
     _check_context(context)
+    need_bytes(message, "a message")
     name = context.encode("ascii")
-    return varint.encode(len(name)) + name + varint.encode(len(message)) + _bytes(message, "a message")
+    return varint.encode(len(name)) + name + varint.encode(len(message)) + message
 
 
 def _check_context(context: object) -> None:
@@ -99,7 +93,7 @@ def broken_rule(public: bytes, message: bytes, signature: bytes) -> str | None:
         UsageError: one of the three is not bytes.
     """
     for what, value in (("a public key", public), ("a message", message), ("a signature", signature)):
-        _bytes(value, what)
+        need_bytes(value, what)
     if len(public) != PUBLIC_BYTES:
         return f"rule 1: a public key is {PUBLIC_BYTES} bytes, not {len(public)}"
     if len(signature) != SIGNATURE_BYTES:
@@ -135,7 +129,7 @@ class PublicKey:
     raw: bytes
 
     def __post_init__(self) -> None:
-        _bytes(self.raw, "a public key")
+        need_bytes(self.raw, "a public key")
         if len(self.raw) != PUBLIC_BYTES:
             raise DecodeError(f"a public key is {PUBLIC_BYTES} bytes, not {len(self.raw)}")
         if self.raw in edwards.SMALL_ORDER_ENCODINGS:
@@ -185,45 +179,7 @@ class PublicKey:
             raise WeakKey(f"{self!r} is of mixed order, so it has no honest X25519 key") from None
 
 
-class _Secret:
-    """What both kinds of secret key do to stay out of logs, dumps and tracebacks.
-
-    The secret is the value of a closure, not an attribute: a tool that prints every attribute of every object
-    prints "<function ...>". The methods below keep it out of their local variables, and let no library raise
-    while it holds it, because error reporters send the local variables of every frame.
-    """
-
-    __slots__ = ("_expose",)
-    _expose: Callable[[], bytes]
-
-    def __init__(self) -> None:
-        raise UsageError(f"a {type(self).__name__} comes from generate() or from bytes that were kept")
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        del value  # it may be a secret, and an error report shows the local variables of this frame
-        raise UsageError(f"a {type(self).__name__} does not change")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise UsageError(f"a {type(self).__name__} does not change")
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Secret) or type(other) is not type(self):
-            return NotImplemented
-        return hmac.compare_digest(self._expose(), other._expose())
-
-    __hash__ = None  # type: ignore[assignment]  # a set of secrets is a mistake
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise UsageError(f"a {type(self).__name__} is not pickled: keep it in a key file")
-
-
-class SecretKey(_Secret):
+class SecretKey(Secret):
     """An Ed25519 key pair: whoever holds it is this peer. Make one with `generate` or `from_seed`."""
 
     __slots__ = ("public",)
@@ -249,7 +205,7 @@ class SecretKey(_Secret):
         Raises:
             UsageError: the seed is not 32 bytes.
         """
-        problem = _seed_problem(seed)
+        problem = seed_problem(seed)
         if problem:
             del seed  # as in __setattr__
             raise UsageError(problem)
@@ -277,7 +233,7 @@ class SecretKey(_Secret):
 
     def sign_raw(self, message: bytes) -> bytes:
         """The signature of exactly these bytes, 64 bytes. For foreign protocols; ours use `sign`."""
-        _bytes(message, "a message")
+        need_bytes(message, "a message")
         return nacl.bindings.crypto_sign(message, self._expose() + self.public.raw)[:SIGNATURE_BYTES]
 
     def expose_seed(self) -> bytes:
@@ -290,72 +246,3 @@ class SecretKey(_Secret):
         return ExchangeKey.from_bytes(
             nacl.bindings.crypto_sign_ed25519_sk_to_curve25519(self._expose() + self.public.raw)
         )
-
-
-class ExchangeKey(_Secret):
-    """An X25519 key pair, for agreeing on a secret with another one. Make one with `generate` or
-    `from_bytes`."""
-
-    __slots__ = ("public",)
-    public: bytes
-
-    @classmethod
-    def generate(cls, random: Random = os.urandom) -> ExchangeKey:
-        """A new key pair; `random` as in `SecretKey.generate`."""
-        return cls.from_bytes(random(SEED_BYTES))
-
-    @classmethod
-    def from_bytes(cls, private: bytes) -> ExchangeKey:
-        """The key pair of a private key of 32 bytes, which is clamped as RFC 7748 says.
-
-        Raises:
-            UsageError: the private key is not 32 bytes.
-        """
-        problem = _seed_problem(private)
-        if problem:
-            del private  # as in __setattr__
-            raise UsageError(problem)
-        key = object.__new__(cls)
-        object.__setattr__(key, "_expose", lambda: private)
-        object.__setattr__(key, "public", nacl.bindings.crypto_scalarmult_base(private))
-        return key
-
-    def __repr__(self) -> str:
-        return f"ExchangeKey(of {self.public.hex()[:16]}…)"
-
-    def shared_secret(self, peer_public: bytes) -> bytes:
-        """The 32 bytes that only the two key holders can compute. Raw: hash them before using them as a key.
-
-        As RFC 7748 asks, a peer's number of p or more is reduced, and its top bit is ignored.
-
-        Args:
-            peer_public: the other's public key, 32 bytes.
-
-        Raises:
-            DecodeError: the peer's key is not 32 bytes.
-            WeakKey: the peer's key is of small order, and the secret would be all zeros, known to everybody.
-        """
-        if len(_bytes(peer_public, "an X25519 public key")) != PUBLIC_BYTES:
-            raise DecodeError(f"an X25519 public key is {PUBLIC_BYTES} bytes, not {len(peer_public)}")
-        shared = bytes(SHARED_SECRET_BYTES)
-        # libsodium refuses by raising in a frame that holds our private key, so that error must not be
-        # chained to ours.
-        with contextlib.suppress(RuntimeError):
-            shared = nacl.bindings.crypto_scalarmult(self._expose(), peer_public)
-        if hmac.compare_digest(shared, bytes(SHARED_SECRET_BYTES)):
-            raise WeakKey(f"the X25519 key {peer_public.hex()} is of small order: the secret would be zero")
-        return shared
-
-
-def _bytes(value: object, what: str) -> bytes:
-    """The value, if it is bytes: a bytearray could change after it was checked."""
-    if not isinstance(value, bytes):
-        raise UsageError(f"{what} is bytes, not {type(value).__name__}")
-    return value
-
-
-def _seed_problem(seed: object) -> str:
-    """What is wrong with a seed or private key, in a sentence that does not quote it; empty if nothing is."""
-    if not isinstance(seed, bytes):
-        return f"a seed or private key is bytes, not {type(seed).__name__}"
-    return "" if len(seed) == SEED_BYTES else f"a seed or private key is {SEED_BYTES} bytes, not {len(seed)}"

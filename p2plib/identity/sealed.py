@@ -39,7 +39,8 @@ import nacl.bindings
 import nacl.exceptions
 
 from p2plib.errors import DecodeError, NotForUs, UsageError
-from p2plib.identity.keys import ExchangeKey, PublicKey, SecretKey
+from p2plib.identity.exchange import ExchangeKey
+from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.wire.fields import Field
 
 NONCE_BYTES = 24

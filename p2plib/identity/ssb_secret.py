@@ -29,8 +29,9 @@ import os
 from pathlib import Path
 
 from p2plib.errors import DecodeError, KeyFileCorrupt
-from p2plib.identity.keys import PUBLIC_BYTES, SEED_BYTES, SecretKey
+from p2plib.identity.keys import PUBLIC_BYTES, SecretKey
 from p2plib.identity.private_files import OWNER_READS_ONLY, Random, create_private, read_private
+from p2plib.identity.secret import SEED_BYTES
 from p2plib.wire import canonical_json
 
 CURVE = "ed25519"

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from p2plib.errors import DecodeError, SignatureError, UsageError, WeakKey
 from p2plib.identity import edge_cases, edwards
-from p2plib.identity.keys import ExchangeKey, PublicKey, SecretKey, broken_rule, with_context
+from p2plib.identity.exchange import ExchangeKey
+from p2plib.identity.keys import PublicKey, SecretKey, broken_rule, with_context
 from tests.identity.reports import library_locals
 
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
