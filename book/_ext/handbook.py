@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -136,13 +137,20 @@ def one_page_visitors(app: Sphinx) -> None:
         handlers["singlehtml"] = {**handlers.get("html", {}), **handlers["singlehtml"]}
 
 
+LIVE_CODE = re.compile(r"<script[^>]*>[^<]*(?:thebe|requestKernel|kernelName =)[^<]*</script>\s*")
+
+
 def nothing_from_elsewhere(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Drop the script of live code: it is not used, and it names a host outside the book."""
-    for script in list(context.get("script_files", [])):
-        if "thebe" in (str(getattr(script, "filename", None) or "") + str(getattr(script, "attributes", ""))):
-            context["script_files"].remove(script)
+    """Drop scripts and styles of live code: it is not used, and its settings name hosts outside the book."""
+    context["body"] = LIVE_CODE.sub("", context.get("body", ""))
+    for name in ("script_files", "css_files"):
+        context[name] = [
+            file
+            for file in context.get(name, [])
+            if "thebe" not in str(getattr(file, "filename", "")) + str(getattr(file, "attributes", ""))
+        ]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
