@@ -45,11 +45,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.book: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "Setting up $(VENV) for the book: about a minute, the first time."
+	@echo "Setting up $(VENV) for the book: about a minute, unless it is there already."
 	$(PIP) --editable '.[book]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "Setting up $(VENV) for tests and labs: about two minutes, the first time."
+	@echo "Setting up $(VENV) for tests and labs: about two minutes, unless it is there already."
 	$(PIP) --editable '.[book,test,classroom]'
 	@touch $@ $(VENV)/.book

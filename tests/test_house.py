@@ -93,6 +93,39 @@ def test_what_is_committed_names_no_registry_host_and_no_path_of_a_machine() -> 
     assert not found
 
 
+def rooms() -> set[str]:
+    """The packages of the roles, with what they stand on; figures and labs stand beside them."""
+    made = {
+        path.stem
+        for path in (ROOT / "p2plib").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    return {f"p2plib.{name}" for name in made - {"__init__", "figures", "labs"}}
+
+
+def test_every_room_has_its_place_in_the_import_contracts() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    assert set(contracts[0]["layers"]) == rooms(), "layers in pyproject.toml"
+    assert set(contracts[1]["source_modules"]) == rooms(), "source_modules in pyproject.toml"
+
+
+def test_every_module_of_a_room_is_in_the_reference() -> None:
+    toc = (ROOT / "_toc.yml").read_text("utf8")
+    pages = [
+        page for page in (ROOT / "book" / "reference").glob("api*.md") if f"reference/{page.stem}\n" in toc
+    ]
+    shown = set(re.findall(r"automodule:: (\S+)", "\n".join(page.read_text("utf8") for page in pages)))
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in FROM_THE_NETWORK
+    } - {"p2plib"}
+    assert modules <= shown, (
+        f"not in book/reference, or its page is not in _toc.yml: {sorted(modules - shown)}"
+    )
+
+
 def extension() -> SimpleNamespace:
     """The handbook's Sphinx extension, or a skip where Sphinx is not installed."""
     pytest.importorskip("sphinx")
@@ -117,6 +150,12 @@ def test_one_setting_turns_on_every_button_and_its_absence_none() -> None:
     assert known.html_theme_options["use_repository_button"]
     assert known.html_theme_options["launch_buttons"]
     assert known.html_theme_options["logo"] == {}
+
+
+def test_the_parts_of_the_book_are_those_that_the_front_page_knows() -> None:
+    module = extension()
+    captions = set(module.toc_pages(ROOT)) - {"Reference"}
+    assert captions <= set(module.ROLES.values()), "captions in _toc.yml and ROLES in book/_ext/handbook.py"
 
 
 def test_the_version_is_the_same_wherever_it_stands() -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from handbook import TextError, build, source, stale
 
 ROOT = Path(__file__).resolve().parents[1]
+NEEDED = ("jupytext", "nbformat", "nbclient", "matplotlib", "tqdm", "yaml")
 
 
 def chosen(root: Path, names: list[str]) -> list[source.Product]:
@@ -123,6 +125,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     )
     given = parser.parse_args(arguments)
     root = given.root.resolve()
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        parser.error(
+            f"{sys.executable} has no {', '.join(missing)}: use the handbook's environment, .venv/bin/python, "
+            "which make test sets up"
+        )
     try:
         products = chosen(root, given.names)
     except TextError as error:
