@@ -128,8 +128,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         parser.error(
-            f"{sys.executable} has no {', '.join(missing)}: use the handbook's environment, .venv/bin/python, "
-            "which make test sets up"
+            f"{sys.executable} has no {', '.join(missing)}: use the handbook's environment, "
+            ".venv/bin/python, which make test sets up"
         )
     try:
         products = chosen(root, given.names)

@@ -27,7 +27,10 @@ STEPS: dict[str, list[list[str]]] = {
     "library": [[*PYTEST, "tests", "--ignore=tests/site"]],
     "notebooks": [[sys.executable, "tools/notebooks.py", "--check"]],
     "outputs": [[*PYTEST, "--nbval", "book", "labs"]],
-    "book": [[str(BIN / "jupyter-book"), "build", ".", "--all", "--quiet", "-W", "-n", "--keep-going"]],
+    "book": [  # from nothing: pages of an earlier build would hide what is missing in this one
+        [sys.executable, "-c", "import shutil; shutil.rmtree('_build/html', ignore_errors=True)"],
+        [str(BIN / "jupyter-book"), "build", ".", "--all", "--quiet", "-W", "-n", "--keep-going"],
+    ],
     "site": [[*PYTEST, "tests/site"]],
 }
 
@@ -35,7 +38,7 @@ STEPS: dict[str, list[list[str]]] = {
 def run(step: str) -> bool:
     """Run the commands of one step; whether all of them succeeded."""
     print(
-        f"\n== {step}: {' '.join(Path(word).name if '/' in word else word for word in STEPS[step][0])}",
+        f"\n== {step}: {' '.join(Path(word).name if '/' in word else word for word in STEPS[step][-1])}",
         flush=True,
     )
     return all(subprocess.run(command, cwd=ROOT).returncode == 0 for command in STEPS[step])
