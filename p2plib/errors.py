@@ -3,12 +3,17 @@
     P2PError
     ├── LocalError                 you, the caller, did something wrong
     │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
-    │   └── KeyFileError           a key file cannot be used as it is
-    │       ├── KeyFileMissing     there is none (also a FileNotFoundError)
-    │       ├── KeyFileExists      something is there already and would be lost
-    │       ├── KeyFileCorrupt     the bytes are not what this version wrote
-    │       ├── KeyFilePermissions somebody else may read or write it
-    │       └── WrongPassphrase    the file is whole, the passphrase does not open it
+    │   ├── KeyFileError           a key file cannot be used as it is
+    │   │   ├── KeyFileMissing     there is none (also a FileNotFoundError)
+    │   │   ├── KeyFileExists      something is there already and would be lost
+    │   │   ├── KeyFileCorrupt     the bytes are not what this version wrote
+    │   │   ├── KeyFilePermissions somebody else may read or write it
+    │   │   └── WrongPassphrase    the file is whole, the passphrase does not open it
+    │   └── SimulationError        a program in the simulated internet did what it must not
+    │       ├── Deadlock           everybody waits and nothing is under way
+    │       ├── TimeLimit          the run went on past the time or the number of events it was given
+    │       ├── Leak               tasks, timers or sockets were left, or a handler raised
+    │       └── Unsupported        the simulated internet cannot do this (also a NotImplementedError)
     ├── RemoteError                the other peer sent something wrong
     │   ├── DecodeError            what a specification forbids: `rule` and `offset` say why and where
     │   ├── SignatureError         a signature that our rule does not accept: `rule` says which part of it
@@ -17,6 +22,7 @@
     │   └── NotForUs               a sealed message that none of our keys opens
     ├── PeerTimeout                nobody answered in time
     └── Closed                     the connection, or the thing itself, was closed
+        └── HostDown               a simulated host has crashed or been switched off
 
 Which branch an error is on says whose fault it is (h11's idea): a program that talks to strangers catches
 `RemoteError` around what they sent, drops them, and goes on; a `LocalError` is a bug of its own and should be
@@ -60,6 +66,26 @@ class KeyFilePermissions(KeyFileError):
 
 class WrongPassphrase(KeyFileError):
     """A key file is whole, but this passphrase does not open it."""
+
+
+class SimulationError(LocalError):
+    """A program in the simulated internet did what it must not; the sentence says where."""
+
+
+class Deadlock(SimulationError):
+    """Everybody waits, and no packet and no timer is under way that could wake anybody."""
+
+
+class TimeLimit(SimulationError):
+    """A run went on past the virtual time, or the number of events, that it was given."""
+
+
+class Leak(SimulationError):
+    """At its end a run had tasks, timers or sockets left, or one of its handlers had raised."""
+
+
+class Unsupported(SimulationError, NotImplementedError):
+    """The simulated internet cannot do this; the sentence says what to do instead."""
 
 
 class RemoteError(P2PError):
@@ -110,3 +136,7 @@ class PeerTimeout(P2PError, TimeoutError):
 
 class Closed(P2PError):
     """The connection, or the object itself, is closed."""
+
+
+class HostDown(Closed):
+    """A simulated host has crashed or been switched off; the sentence says which and when."""
