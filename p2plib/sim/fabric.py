@@ -108,10 +108,7 @@ class Fabric:
         if not link.is_plain:
             return None
         least = link.between(net.seed, sender.name, receiver.name)
-        plain = link.mtu - HEADER_BYTES["udp"]
-        return Route(
-            sender, receiver, source, destination, "udp", source, destination, least, link.jitter_s, plain
-        )
+        return Route(sender, receiver, source, destination, "udp", source, destination, least, link.jitter_s)
 
     def send(
         self,

@@ -20,9 +20,11 @@ Rules:
 
 from __future__ import annotations
 
+import gc
 import threading
 from asyncio import _get_running_loop
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import copy_context
 from random import Random
 from typing import Any
@@ -322,7 +324,7 @@ class Internet:
         loop = self.loop
         self.leaks = []
         loop.begin(time_limit_s)
-        with virtual_time_and_chance(loop):
+        with virtual_time_and_chance(loop), collector_off():
             try:
                 result = loop.run_until_complete(main(self))
             except BaseException:
@@ -332,6 +334,18 @@ class Internet:
         if self.leaks and self.strict:
             raise leak_error(self)
         return result
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Keep Python's garbage collector from running when it likes; the loop runs it at fixed events."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _behaviour(nat: str | NatBehaviour) -> NatBehaviour:

@@ -8,6 +8,8 @@ Rules:
   to event, and never goes back.
 * Which host a callback belongs to is in its context (`p2plib.sim.current`). Where the machine has crashed
   meanwhile, the callback is dropped: after a power cut nothing runs, not even a `finally`.
+* Python's garbage collector runs at fixed numbers of events and at no other time: what it takes apart, and
+  what that sets off, is the same in every run. (It also costs less: every packet is an object.)
 * Blocking work given to an executor is done at once, and takes no virtual time.
 * What a simulated internet cannot have raises `Unsupported`, with a sentence on what to do instead.
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import sys
 import weakref
 from asyncio import events
@@ -37,6 +40,7 @@ T = TypeVar("T")
 Event = tuple[float, int, Callable[[Any], object], Any]
 Context = dict[str, Any]
 
+COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
 CANCELLED_SHARE = 0.5  # sweep the heap once half of it is timers that nobody wants any more
 SWEEP_FROM = 1000  # and only when that is worth the walk
 
@@ -101,6 +105,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         self.max_events = max_events
         self.events = 0  # how many were done so far
         self._interrupted = False
+        self._next_collection = COLLECT_EVERY
         self._last_event: float = float("inf")  # number of the event after which a run is stopped
         self.time_limit: float = float("inf")  # virtual second at which a run is stopped
         self.frozen: list[asyncio.Task[Any]] = []  # of machines that have crashed
@@ -274,7 +279,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
             raise RuntimeError("this loop is closed" if self._closed else "this loop is running already")
         ready, heap, run_handle = self._ready, self._heap, self._run_handle
         limit = self.time_limit if until is None else min(until, self.time_limit)
-        done, last_event = self.events, self._last_event
+        done, pause = self.events, min(self._last_event, self._next_collection)
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize_generator)
         events._set_running_loop(self)
@@ -291,8 +296,12 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
                 else:
                     break
                 done += 1
-                if done >= last_event or self._interrupted:
-                    break
+                if done >= pause or self._interrupted:
+                    if done >= self._last_event or self._interrupted:
+                        break
+                    gc.collect()
+                    self._next_collection = done + COLLECT_EVERY
+                    pause = min(self._last_event, self._next_collection)
         finally:
             self.events = done
             self._running = False
@@ -300,7 +309,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
             sys.set_asyncgen_hooks(*hooks)
         if self._interrupted:
             raise KeyboardInterrupt
-        if done >= last_event:
+        if done >= self._last_event:
             raise TimeLimit(
                 f"{done} events were done, at most {self.max_events} are allowed: {self._limits()}"
             )

@@ -138,7 +138,7 @@ class Connection:
             self._linger_s = now_s + FIN_WAIT_2_S
 
     def discard_unsent(self) -> None:
-        """Forgets what was written and never sent; with `close` behind it the other side sees an early end."""
+        """Forgets what was written and never sent; after `close` the other side sees an early end."""
         self._sender.discard_unsent()
 
     def abort(self) -> None:

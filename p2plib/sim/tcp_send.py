@@ -36,6 +36,7 @@ INITIAL_RTO_S = 1.0  # RFC 6298, 2.1
 RTO_AFTER_LOST_SYN_S = 3.0  # RFC 6298, 5.7
 RTO_MARGIN_S = 0.2  # at least this much above the mean round trip, as Linux; RFC 6298, 2.4 has 1 s in all
 MAX_RTO_S = 120.0  # as Linux; RFC 6298, 2.5 asks for 60 s or more
+MAX_RINGS = 30  # doubled so often, any time-out exceeds MAX_RTO_S; probes ring for ever
 DUPLICATES = 3  # RFC 5681, 3.2
 INITIAL_SEGMENTS = 10  # RFC 6928, for a segment of the usual size
 
@@ -228,7 +229,7 @@ class Sender:
         if self.una == self.sent:
             self._probe = True
         else:
-            if self.tries == 0 and self.una:  # once for each loss, however often the timer rings
+            if self.una:  # not for a SYN; again for the same loss it comes to the same
                 self._halve()
             self._congestion_window = self.mss  # RFC 5681, 3.1: the loss window
             self._duplicates, self._recovering, self._resend = 0, False, False
@@ -236,9 +237,7 @@ class Sender:
             self._timed = None  # Karn: nobody could tell which of two the answer is for
             self.nxt = self.una
         self.tries += 1
-        self._rings = min(
-            self._rings + 1, 30
-        )  # RFC 6298, 5.5; probes ring for ever, and MAX_RTO_S is long over
+        self._rings = min(self._rings + 1, MAX_RINGS)  # RFC 6298, 5.5
         self.timer_s = now_s + self.rto_s
 
     def discard_unsent(self) -> None:

@@ -27,6 +27,14 @@ Record = list[Any]
 """[route, data or segment, sent, arrives, fate]: a list, for its fate may change and millions are made."""
 
 
+@dataclass(slots=True)
+class Traffic:
+    """Counts of packets and of the bytes in them, without headers."""
+
+    packets: int = 0
+    size_bytes: int = 0
+
+
 class Route:
     """What packets from one address of one host to another have in common.
 
@@ -40,12 +48,11 @@ class Route:
         at: the receiver's own address that it arrives at, after NATs.
         least_s: latency in seconds.
         jitter_s: up to so much more for each packet.
-        plain_bytes: the largest payload for which nothing else needs to be reckoned.
     """
 
     __slots__ = (
-        "at", "destination", "jitter_s", "kind", "least_s", "plain_bytes", "receiver", "seen_source",
-        "sender", "shown", "source", "tag",
+        "at", "destination", "jitter_s", "kind", "least_s", "receiver", "seen_source",
+        "sender", "shown", "source", "sums", "tag",
     )  # fmt: skip
 
     def __init__(
@@ -59,26 +66,18 @@ class Route:
         at: Address,
         least_s: float = 0.0,
         jitter_s: float = 0.0,
-        plain_bytes: int = 0,
     ) -> None:
         self.sender, self.receiver, self.source, self.destination = sender, receiver, source, destination
         self.kind, self.seen_source, self.at = kind, seen_source, at
-        self.least_s, self.jitter_s, self.plain_bytes = least_s, jitter_s, plain_bytes
+        self.least_s, self.jitter_s = least_s, jitter_s
         self.shown = shown(seen_source)
+        self.sums = sender.net.trace.sums(sender.name, kind)
         self.tag = f"{kind} {sender.name} {source} {destination} {seen_source} {at};".encode()
 
 
 def shown(address: Address) -> Any:
     """Return an address as Python's sockets show it: with IPv6 come a flow label and a scope, both 0."""
     return (*address, 0, 0) if ":" in address[0] else address
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Counts of packets and of the bytes in them, without headers."""
-
-    packets: int = 0
-    size_bytes: int = 0
 
 
 class Trace:
@@ -95,7 +94,6 @@ class Trace:
         self._taken = 0
         self._sent: dict[tuple[str, Kind], Traffic] = {}
         self._fates: Counter[str] = Counter()
-        self._late: Counter[tuple[str, Kind, str]] = Counter()
 
     def take(self) -> None:
         """Take the records of the buffer in: hash, count and keep them."""
@@ -109,22 +107,13 @@ class Trace:
         hash_.update(b"".join(contents))
         hash_.update(array("d", [record[2] for record in batch]).tobytes())
         hash_.update(array("d", [-1.0 if record[3] is None else record[3] for record in batch]).tobytes())
-        routes: dict[Route, list[int]] = {}
         for route, data, _, arrives, fate in batch:
-            size = len(data) if type(data) is bytes else len(data.data)
-            try:
-                sums = routes[route]
-            except KeyError:
-                sums = routes[route] = [0, 0]
-            sums[0] += 1
-            sums[1] += size
+            sums = route.sums
+            sums.packets += 1
+            sums.size_bytes += len(data) if type(data) is bytes else len(data.data)
             if arrives is None:
                 self._fates[fate] += 1
                 hash_.update(fate.encode())
-        for route, (packets, size) in routes.items():
-            count = self._sent.setdefault((route.sender.name, route.kind), Traffic())
-            count.packets += packets
-            count.size_bytes += size
         self._kept.extend(batch)
         self._taken += len(batch)
         batch.clear()
@@ -157,7 +146,11 @@ class Trace:
     def sent(self) -> dict[tuple[str, Kind], Traffic]:
         """Return what each host has sent, by (host name, "udp" or "tcp"), dropped packets included."""
         self.take()
-        return dict(sorted(self._sent.items()))
+        return {key: sums for key, sums in sorted(self._sent.items()) if sums.packets}
+
+    def sums(self, sender: str, kind: Kind) -> Traffic:
+        """Return where the packets of one host are summed up."""
+        return self._sent.setdefault((sender, kind), Traffic())
 
     def dropped(self) -> dict[str, int]:
         """Return how many packets were dropped, by reason."""

@@ -37,6 +37,11 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         protocol: what is told of datagrams.
     """
 
+    __slots__ = (  # a crowd of ten thousand has to fit into a processor's cache
+        "_boot", "_buffer", "_closing", "_fabric", "_heap", "_loop", "_next_order", "_protocol", "_random",
+        "_routes", "_socket", "_trace", "context", "host", "local", "place", "port", "received", "remote",
+    )  # fmt: skip
+
     def __init__(
         self, boot: Boot, local: Address, remote: Address | None, protocol: asyncio.DatagramProtocol
     ) -> None:
@@ -61,8 +66,10 @@ class SimDatagramTransport(asyncio.DatagramTransport):
             route = self._first_time(data, addr)
             if route is None:
                 return
-        if type(data) is not bytes:
+        if type(data) is not bytes or len(data) > LARGEST_BYTES:
             data = bytes(data)
+            if len(data) > LARGEST_BYTES:
+                return self._too_long()
         loop = self._loop
         now = loop._now
         when = now + route.least_s
@@ -85,16 +92,15 @@ class SimDatagramTransport(asyncio.DatagramTransport):
             raise ValueError(f"Invalid address: must be None or {self.remote}")
         if self.remote is None and addr is None:
             raise ValueError("this socket is not connected, so a datagram needs an address")
-        if len(data) > LARGEST_BYTES:
-            self._error(OSError(errno.EMSGSIZE, "Message too long"))
-            return None
         destination = self.host.net.names.numeric(self.remote or addr)
         source = self.host.source_for(self.local, destination[0])
         route = self._fabric.plain_route(self.host, source, destination)
-        if route is None:
-            self._fabric.send(self.host, "udp", source, destination, bytes(data), self)
-        elif len(data) <= route.plain_bytes:
+        if route is not None:
             self._routes[addr] = route
+        elif len(data) > LARGEST_BYTES:
+            self._too_long()
+        else:
+            self._fabric.send(self.host, "udp", source, destination, bytes(data), self)
         return route
 
     @property
@@ -108,6 +114,9 @@ class SimDatagramTransport(asyncio.DatagramTransport):
 
     def _error(self, error: OSError) -> None:
         self._loop.call_soon(self._protocol.error_received, error, context=self.context)
+
+    def _too_long(self) -> None:
+        self._error(OSError(errno.EMSGSIZE, "Message too long"))
 
     def refused(self) -> None:
         """Tell a connected socket that nobody listens at the other end."""

@@ -386,6 +386,17 @@ def test_an_internet_can_be_run_again_and_time_goes_on() -> None:
     assert [net.run(main), net.run(main)] == [1.0, 2.0]
 
 
+def test_a_run_can_be_interrupted_as_by_ctrl_c() -> None:
+    async def main(net: Internet) -> None:
+        net.loop.call_later(3, net.loop.interrupt)
+        await asyncio.sleep(1e9)
+
+    net = Internet()
+    with pytest.raises(KeyboardInterrupt):
+        net.run(main)
+    assert net.time == 3.0
+
+
 def test_run_says_what_it_wants() -> None:
     coroutine = asyncio.sleep(1)
     with pytest.raises(UsageError, match="async def main"):

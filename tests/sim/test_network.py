@@ -283,7 +283,11 @@ def test_errors_of_sockets_are_an_operating_systems() -> None:
                 await mailbox(ana, port, ip=ip)
             except OSError as error:
                 seen.append(error.errno)
+        box.send(b"small first", ("127.0.0.1", 1000))
+        box.send(bytes(65_507), ("127.0.0.1", 1000))
         box.send(bytes(65_508), ("127.0.0.1", 1000))
+        box.send(bytes(65_507), (ana.address, 1000))
+        box.send(bytearray(65_508), (ana.address, 1000))
         with pytest.raises(TypeError, match="bytes-like"):
             box.send("text", ("127.0.0.1", 1000))  # type: ignore[arg-type]
         with pytest.raises(OSError, match="unreachable"):
@@ -296,7 +300,7 @@ def test_errors_of_sockets_are_an_operating_systems() -> None:
         box.send(b"closed", ("127.0.0.1", 1000))
         return [*seen, *(error.errno for error in box.errors), box.lost]  # type: ignore[attr-defined]
 
-    assert run(main) == [errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMSGSIZE, [None]]
+    assert run(main) == [errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMSGSIZE, errno.EMSGSIZE, [None]]
 
 
 def test_a_host_speaks_to_itself() -> None:

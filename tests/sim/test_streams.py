@@ -351,10 +351,38 @@ def test_a_protocol_that_crashes_its_own_host_is_told_nothing_more() -> None:
         theirs.data_received = lambda data: ben.crash()  # type: ignore[method-assign]
         ours.transport.write(b"x")
         ours.transport.write_eof()
+        began_s = net.time
         await asyncio.sleep(5)
         assert theirs.told == ["made"]
+        assert {packet.sender for packet in net.trace.between(began_s, net.time)} == {"ana"}
         ours.transport.abort()
         await asyncio.sleep(2000)
+
+    two(main)
+
+
+def test_an_early_timer_does_not_wait_for_a_late_one() -> None:
+    """After an outage the next time-out lay a minute ahead; once it is over, a loss is mended in its time."""
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        ours, theirs, server = await recorders(ana, ben)
+        cut = net.cut([ana], [ben])
+        ours.transport.write(b"one")
+        await asyncio.sleep(60)
+        cut.heal()
+        while theirs.data != b"one":
+            await asyncio.sleep(0.1)
+        ours.transport.write(b" two")
+        await asyncio.sleep(1)
+        cut = net.cut([ana], [ben])
+        ours.transport.write(b" three")
+        await asyncio.sleep(0.1)
+        cut.heal()
+        await asyncio.sleep(1)
+        assert theirs.data == b"one two three"
+        ours.transport.close()
+        server.close()
+        await server.wait_closed()
 
     two(main)
 

@@ -438,3 +438,33 @@ def test_a_long_transfer_is_not_quadratic() -> None:
     pair.ends[0].write(data)
     pair.run()
     assert pair.got(1) == data
+
+
+def with_bytes_under_way() -> Connection:
+    """An open connection, segments of 100 bytes, 500 of 2000 bytes sent into a window of 500."""
+    end = Connection(9, Settings(mss=100))
+    end.accept(Segment(SYN, 100, 0, 500))
+    end.segments_to_send(0.0)
+    end.receive(Segment(ACK, 101, 10, 500), 0.1)
+    end.write(bytes(2000))
+    assert len(end.segments_to_send(0.1)) == 5
+    return end
+
+
+def test_an_older_segment_does_not_set_the_window() -> None:
+    end = with_bytes_under_way()
+    end.receive(Segment(ACK, 103, 10, 600, b"later"), 0.2)
+    assert [len(segment.data) for segment in end.segments_to_send(0.2)] == [100]
+    end.receive(Segment(ACK, 101, 10, 1000, b"ab"), 0.3)
+    assert [len(segment.data) for segment in end.segments_to_send(0.3)] == [0]
+
+
+def test_news_about_the_window_is_no_duplicate() -> None:
+    end = with_bytes_under_way()
+    for window in (499, 498, 497, 496):
+        end.receive(Segment(ACK, 101, 10, window), 0.2)
+        assert end.segments_to_send(0.2) == []
+    for _ in range(3):
+        assert end.segments_to_send(0.3) == []
+        end.receive(Segment(ACK, 101, 10, 496), 0.3)
+    assert [segment.seq for segment in end.segments_to_send(0.3)] == [10]
