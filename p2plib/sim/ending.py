@@ -70,7 +70,8 @@ def _left(net: Internet) -> list[tuple[str, Any]]:
         if not task.done() and (boot is None or boot.alive):
             left.append((f"{_who(boot)} left a task at {waiting_at(task)}", task))
     for host in net.hosts.values():
-        things = [*host.udp.values(), *host.listening.values(), *host.tcp.values()]
+        connections = [connection for connection in host.tcp.values() if connection.is_open]
+        things = [*host.udp.values(), *host.listening.values(), *connections]
         left.extend((f"{host.name} left {thing.what_it_is()}", thing) for thing in dict.fromkeys(things))
     for timer in net.loop.timers():
         boot = timer._context.get(CURRENT)
@@ -102,6 +103,9 @@ def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
         with contextlib.suppress(Exception):  # its `finally` runs in a world that is over
             coroutine.close()
     loop.frozen.clear()
+    for host in net.hosts.values():
+        for connection in list(host.tcp.values()):
+            connection.vanish()  # closed by its program, and TCP is still trying to tell the other end
     if loop.has_generators():
         loop.run_until_complete(loop.shutdown_asyncgens())
 
