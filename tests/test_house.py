@@ -95,18 +95,24 @@ def test_what_is_committed_names_no_registry_host_and_no_path_of_a_machine() -> 
 
 # The other half of a module whose page shows what readers call of it: codec of a driver, tables of a machine.
 TOLD_ELSEWHERE = {
-    f"p2plib.identity.{name}" for name in ("keyfile_format", "private_files", "lookalikes", "name_ledger")
+    *(f"p2plib.identity.{name}" for name in ("keyfile_format", "private_files", "lookalikes", "name_ledger")),
+    *(
+        f"p2plib.sim.{name}"
+        for name in ("calls", "ending", "fabric", "headers", "names", "nat_ports", "nat_table")
+    ),
+    *(f"p2plib.sim.{name}" for name in ("places", "refused", "sockets", "stream_server", "stream_transport")),
+    *(f"p2plib.sim.{name}" for name in ("streams", "tcp_receive", "tcp_send", "tcp_states", "udp")),
 }
 
 
 def rooms() -> set[str]:
-    """The packages of the roles, with what they stand on; figures and labs stand beside them."""
+    """The packages of the roles, with what they stand on; figures, labs and sim stand beside them."""
     made = {
         path.stem
         for path in (ROOT / "p2plib").iterdir()
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    return {f"p2plib.{name}" for name in made - {"__init__", "figures", "labs"}}
+    return {f"p2plib.{name}" for name in made - {"__init__", "figures", "labs", "sim"}}
 
 
 def test_every_room_has_its_place_in_the_import_contracts() -> None:
@@ -181,3 +187,19 @@ def test_the_tested_set_of_versions_fits_what_is_asked_for() -> None:
     }
     assert len(pins) >= 8
     assert {name: tested.get(name, tested.get(name.replace("-", "_"))) for name in pins} == pins
+
+
+def test_the_example_of_the_readme_prints_what_it_says() -> None:
+    lines = (
+        (ROOT / "README.md")
+        .read_text("utf8")
+        .split("## A simulated internet")[1]
+        .split("\n## ")[0]
+        .splitlines()
+    )
+    program = "\n".join(line[4:] for line in lines if line.startswith("    ") or not line)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip() == program.partition(".run(main)   # ")[2].strip()

@@ -21,6 +21,16 @@ Pictures made from data, each a `Figure`::
     ax.plot([1, 2, 3])
     figures.plot(fig, alt="A rising line.", caption="Growth.")
 
+What happened in a simulated internet, made from its packets (`Table` is what the second and third are)::
+
+    figures.packet_sequence(net.trace, title="A handshake", unit="ms", acks=False)
+    figures.packet_table(net.trace.between(0, 0.5), title="The first half second", label=decode_mine)
+    figures.traffic(net.trace, title="Who sent how much")
+    figures.network_player(
+        net.trace, ["ana", "ben", "cy"], [0.0, 0.05, 0.1], title="A partition",
+        notes={0.05: "Ana asks both."}, faults=net.happened,
+    )
+
 A picture made by hand, of shapes that are one line each::
 
     ada, ben = (80, 70), (400, 70)
@@ -48,7 +58,10 @@ Colours and text::
 """
 
 from p2plib.figures.graph import graph
+from p2plib.figures.internet import packet_sequence, packet_table, traffic
 from p2plib.figures.layout import byte_layout
+from p2plib.figures.network import network_player
+from p2plib.figures.packets import packet_contents, packet_label
 from p2plib.figures.palette import BAD, COLOURS, GOOD, INK, PALETTE, colour, dash
 from p2plib.figures.player import Player
 from p2plib.figures.plot import plot, style, subplots
@@ -58,6 +71,7 @@ from p2plib.figures.sequence import Message, sequence
 from p2plib.figures.shapes import arrow, box, bubble, cross, label, peer
 from p2plib.figures.show import Source, show
 from p2plib.figures.svg import Figure, drawing, escape
+from p2plib.figures.table import Table
 
 __all__ = [
     "BAD",
@@ -69,6 +83,7 @@ __all__ = [
     "Message",
     "Player",
     "Source",
+    "Table",
     "arrow",
     "box",
     "bubble",
@@ -81,6 +96,11 @@ __all__ = [
     "graph",
     "key_picture",
     "label",
+    "network_player",
+    "packet_contents",
+    "packet_label",
+    "packet_sequence",
+    "packet_table",
     "peer",
     "plot",
     "randomart",
@@ -89,4 +109,5 @@ __all__ = [
     "show",
     "style",
     "subplots",
+    "traffic",
 ]

@@ -111,7 +111,8 @@ def sequence(
     title = require_words("a title", title)
     _check(messages, peers)
     colours = {peer: colour(peer, among or peers) for peer in peers}
-    margin = max(0.0, CLOCK_PX - 240 / len(peers)) if unit else 0.0
+    clock = max(CLOCK_PX, _clock_px(messages, unit)) if unit else 0.0
+    margin = max(0.0, clock - 240 / len(peers))
     pitch = max(118.0, (480 - margin) / len(peers))
     xs = {peer: margin + pitch * (i + 0.5) for i, peer in enumerate(peers)}
     width = margin + pitch * len(peers)
@@ -234,21 +235,23 @@ def _fall(one: _Laid, y1: float, y2: float) -> float:
     return (near - one.x1) / (one.x2 - one.x1) * (y2 - y1)
 
 
-def _clock(messages: Sequence[Message], starts: Sequence[float], unit: str, x: float) -> list[str]:
-    """The times at the left, all with as many decimals as the finest needs, at most three."""
+def _times(messages: Sequence[Message], unit: str) -> list[str]:
+    """When each message is sent, all with as many decimals as the finest needs, at most three."""
     texts = [f"{message.at:.3f}".rstrip("0").rstrip(".") for message in messages]
     decimals = max(len(text.partition(".")[2]) for text in texts)
+    return [f"{message.at:.{decimals}f} {unit}" for message in messages]
+
+
+def _clock_px(messages: Sequence[Message], unit: str) -> float:
+    """How much room the longest time needs left of the first line."""
+    return 18 + max(text_width(text, NOTE_PX, mono=True) for text in _times(messages, unit))
+
+
+def _clock(messages: Sequence[Message], starts: Sequence[float], unit: str, x: float) -> list[str]:
+    """The times at the left."""
     return [
-        write(
-            x,
-            y + 5,
-            f"{m.at:.{decimals}f} {unit}",
-            size=NOTE_PX,
-            anchor="end",
-            mono=True,
-            opacity=0.7,
-        )
-        for m, y in zip(messages, starts, strict=True)
+        write(x, y + 5, text, size=NOTE_PX, anchor="end", mono=True, opacity=0.7)
+        for text, y in zip(_times(messages, unit), starts, strict=True)
     ]
 
 

@@ -39,6 +39,9 @@ PAPER = "var(--pst-color-background,var(--jp-layout-color0,Canvas))"
 # wider one gets a frame that scrolls sideways instead of letters nobody can read.
 PHONE_WIDTH_PX = 480
 
+# A wide drawing shrinks to this at most: notes of 13.5 px keep 10.
+SMALLEST_SCALE = 0.75
+
 # What a caption needs where there is no style sheet.
 CAPTION_STYLE = "max-width:44em;margin:.6em auto 0;text-align:center;text-wrap:balance"
 
@@ -260,7 +263,7 @@ class Figure:
     def svg(self) -> str:
         """The drawing alone: an `svg` element that shrinks with the page and never grows past its width."""
         uid, wide = self.id, self.width > PHONE_WIDTH_PX
-        smallest = f"min-width:{number(min(self.width, self.width * 0.72))}px;" if wide else ""
+        smallest = f"min-width:{number(self.width * SMALLEST_SCALE)}px;" if wide else ""
         heads = element("title", escape(self.title or "Figure"), id=f"{uid}-t")
         heads += element("desc", escape(self.alt), id=f"{uid}-d")
         return element(

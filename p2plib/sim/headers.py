@@ -3,7 +3,7 @@
 It follows RFC 791 (IPv4), RFC 8200 (IPv6), RFC 768 (UDP) and RFC 9293 (TCP), with checksums after RFC 1071.
 
 Rules
-    1. A packet is whole, however large: it is written as a kernel sees it once its fragments are put together.
+    1. A packet is whole, however large: it is written as a kernel sees it once its fragments are joined.
     2. A TCP window past 65,535 needs a scale (RFC 7323), which both SYNs announce. A window is rounded up to
        it, so that a small one never reads as a closed one; the window of a SYN is never scaled.
     3. There are no other options.
@@ -121,11 +121,10 @@ def _tcp(ports: tuple[int, int], segment: Segment, scale: int) -> bytes:
     ack = _number("an acknowledgement number", segment.ack, 32)
     is_syn = Flag.SYN in segment.flags
     options = struct.pack("!BBBB", 1, 3, 3, scale) if is_syn and scale else b""  # a no-op, then the scale
-    window = min(-(-segment.window // (1 if is_syn else 2**scale)), LARGEST_WINDOW)
+    window = _number("a window", segment.window, 16 + LARGEST_SCALE)
+    shown = min(-(-window // (1 if is_syn else 2**scale)), LARGEST_WINDOW)
     words = (20 + len(options)) // 4
-    head = struct.pack(
-        "!HHIIBBHHH", *ports, seq, ack, words << 4, int(segment.flags), _number("a window", window, 16), 0, 0
-    )
+    head = struct.pack("!HHIIBBHHH", *ports, seq, ack, words << 4, int(segment.flags), shown, 0, 0)
     return head + options
 
 

@@ -6,6 +6,8 @@ import hashlib
 import random
 
 from p2plib import figures
+from p2plib.sim.faults import Crash, Cut
+from p2plib.sim.packet import Flag, Packet, Segment
 from p2plib.wire.fields import Field
 
 HOSTILE = "<script>alert(1)</script> & \"double\" 'single' ]]> --> \x00 \ud800 \u202etxt.exe"
@@ -25,7 +27,35 @@ def player(title: str = "A greeting", steps: int = 3) -> figures.Player:
     return p
 
 
-def everything() -> dict[str, figures.Figure | figures.Player]:
+def packets() -> list[Packet]:
+    """A handshake, hostile bytes, a datagram that is lost on its way to a hostile name, one to nobody."""
+    ana, ben, eve = ("192.0.2.1", 4000), ("192.0.2.2", 4001), ("192.0.2.3", 4002)
+    syn, ack = Segment(Flag.SYN, 1, 0, 9000), Segment(Flag.SYN | Flag.ACK, 5, 2, 9000)
+    return [
+        Packet(0, 0.0, 0.05, "Ada", "Ben", ana, ben, "tcp", b"", syn),
+        Packet(1, 0.05, 0.1, "Ben", "Ada", ben, ana, "tcp", b"", ack),
+        Packet(2, 0.06, 0.2, "Ada", "Ben", ana, ben, "udp", HOSTILE.encode("utf8", "replace")),
+        Packet(3, 0.07, None, "Ben", HOSTILE, ben, eve, "udp", b"hi", fate=HOSTILE),
+        Packet(4, 0.08, None, "Ada", "", ana, ("192.0.2.9", 1), "udp", b"anybody?", fate="no such host"),
+        Packet(5, 0.09, 0.3, HOSTILE, "Ada", eve, ana, "udp", b"hello"),
+    ]
+
+
+def network(title: str) -> figures.Player:
+    """The same packets in steps, with a wall, a host that is down, and words from everywhere."""
+    return figures.network_player(
+        packets(),
+        ["Ada", "Ben", HOSTILE],
+        [0.0, 0.02, 0.08, 0.15],
+        title=title,
+        label=lambda packet: HOSTILE if packet.kind == "udp" else "SYN",
+        notes={0.08: HOSTILE},
+        states={0.0: {"Ada": HOSTILE}},
+        faults=[Cut(("Ben",), 0.0, 0.1), Crash("Ben", 0.1)],
+    )
+
+
+def everything() -> dict[str, figures.Figure | figures.Table | figures.Player]:
     """Every kind of figure, with kind words and with hostile ones."""
     raw = random.Random(1).randbytes(133)
     fields = [Field("code", b"\x00", "the identity hash"), Field(HOSTILE, raw, HOSTILE), Field("empty", b"")]
@@ -70,6 +100,12 @@ def everything() -> dict[str, figures.Figure | figures.Player]:
         "shapes": figures.drawing(*shapes, height=280, title=HOSTILE, alt=HOSTILE),
         "player": player(HOSTILE),
         "player, one step": player("Short", steps=1),
+        "packet sequence": figures.packet_sequence(packets(), title=HOSTILE, caption=HOSTILE, unit="ms"),
+        "packet table": figures.packet_table(
+            packets(), title=HOSTILE, caption=HOSTILE, label=lambda _: HOSTILE
+        ),
+        "traffic": figures.traffic(packets(), title="Traffic", caption=HOSTILE),
+        "player, network": network("A cut"),
     }
 
 

@@ -18,7 +18,9 @@ from tests.figures.gallery import HOSTILE, digests, everything
 SVG = "{http://www.w3.org/2000/svg}"
 PHONE_PX = 362  # a phone of 390 px without the book's margins
 FIGURES = everything()
-DRAWN = pytest.mark.parametrize("name", list(FIGURES))
+TABLES = [name for name, figure in FIGURES.items() if isinstance(figure, figures.Table)]
+SHOWN = pytest.mark.parametrize("name", list(FIGURES))
+DRAWN = pytest.mark.parametrize("name", [name for name in FIGURES if name not in TABLES])
 
 
 def parsed(name: str) -> ET.Element:
@@ -36,7 +38,7 @@ def drawing_text(name: str) -> str:
     return figure.svg if isinstance(figure, figures.Figure) else figure.html
 
 
-@DRAWN
+@SHOWN
 def test_is_well_formed_and_a_figure(name: str) -> None:
     root = parsed(name)
     assert root.tag == "figure"
@@ -56,7 +58,7 @@ def test_has_a_title_and_a_description_that_are_announced(name: str) -> None:
     assert svg.attrib["role"] == ("group" if links else "img"), "what is inside an image cannot be reached"
 
 
-@DRAWN
+@SHOWN
 def test_ids_are_unique_and_every_reference_has_its_target(name: str) -> None:
     text, root = FIGURES[name].html, parsed(name)
     ids = [one.attrib["id"] for one in root.iter() if "id" in one.attrib]
@@ -69,7 +71,7 @@ def test_ids_differ_between_figures() -> None:
     assert len(ids) == len(set(ids))
 
 
-@DRAWN
+@SHOWN
 def test_hostile_words_stay_words(name: str) -> None:
     root = parsed(name)
     scripts = root.findall(".//script")
@@ -84,7 +86,7 @@ def test_hostile_words_are_all_there() -> None:
     assert HOSTILE.replace("\x00", "\ufffd").replace("\ud800", "\ufffd") in shown
 
 
-@DRAWN
+@SHOWN
 def test_loads_nothing(name: str) -> None:
     text = FIGURES[name].html.replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?:|//[a-z]|@import|<link|<img|<image|src=", text.replace(HOSTILE, ""))
@@ -126,6 +128,24 @@ def test_letters_stay_legible_on_a_phone(name: str) -> None:
             )
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_has_a_name_and_heads_that_are_announced(name: str) -> None:
+    table = parsed(name).find(".//table")
+    assert table is not None
+    assert table.attrib["aria-label"].strip()
+    assert {one.attrib["scope"] for one in table.findall("thead/tr/th")} == {"col"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("width", [PHONE_PX, 800])
+def test_a_table_fits_the_page_or_scrolls_in_its_frame(name: str, width: int, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 500})
+    page.set_content(f"<!DOCTYPE html><body style='margin:0'>{FIGURES[name].html}</body>")
+    outside = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    page.close()
+    assert outside <= 0
+
+
 @DRAWN
 def test_everything_stands_inside_the_frame(name: str, browser: Any) -> None:
     """Measured by a browser, letters too; the sheet of loose shapes is where its caller puts them."""
@@ -160,7 +180,7 @@ def test_every_process_draws_the_same_bytes(seed: str) -> None:
     assert done.stdout.strip() == digests()
 
 
-@DRAWN
+@SHOWN
 def test_jupyter_gets_html_and_words(name: str) -> None:
     bundle = FIGURES[name]._repr_mimebundle_()
     assert bundle["text/html"] == FIGURES[name].html
