@@ -1,9 +1,11 @@
-"""A plugin for pytest: the fixture `internet`, and every test that uses it under as many seeds as one likes.
+"""A plugin for pytest: the fixture `internet`, and every test that uses it under as many seeds as one likes::
 
     def test_nothing_is_lost(internet):
         async def main(net):
             ...
         internet.run(main)
+
+And at the command line::
 
     pytest                                  with seed 0
     pytest --sim-seed 17                    with seed 17

@@ -69,7 +69,8 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         if type(data) is not bytes or len(data) > LARGEST_BYTES:
             data = bytes(data)
             if len(data) > LARGEST_BYTES:
-                return self._too_long()
+                self._too_long()
+                return
         loop = self._loop
         now = loop._now
         when = now + route.least_s

@@ -97,21 +97,25 @@ def test_timeouts_groups_queues_locks_and_context_variables_are_asyncios_own() -
             group.create_task(child(queue, "slow", 2))
             group.create_task(child(queue, "fast", 1))
         seen: list[Any] = [queue.get_nowait(), queue.get_nowait(), variable.get(), net.time]
-        with pytest.raises(TimeoutError):  # noqa: PT012
+        with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
                 await asyncio.Event().wait()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.Event().wait(), 0.5)
         with pytest.raises(ExceptionGroup):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_raises())
-                group.create_task(asyncio.sleep(100))
+            await _group_of_two()
         lock = asyncio.Lock()
         async with lock:
             seen.append(lock.locked())
         return [*seen, net.time]
 
     assert run(main) == ["fast", "slow", "outside", 2.0, True, 3.0]
+
+
+async def _group_of_two() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_raises())
+        group.create_task(asyncio.sleep(100))
 
 
 async def _raises() -> None:

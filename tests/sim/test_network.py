@@ -375,6 +375,9 @@ JOIN = struct.pack("4s4s", socket.inet_aton(GROUP), socket.inet_aton("0.0.0.0"))
 def test_multicast_reaches_the_members_of_a_lan_and_nobody_else() -> None:
     async def main(net: Internet) -> list[Any]:
         home, other = net.lan("home"), net.lan("other")
+        elsewhere = await mailbox(net.host("elsewhere", lan=home), 5354)
+        sock = elsewhere.transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, JOIN)
         names = [("ana", home), ("ben", home), ("cy", home), ("far", other), ("outside", None)]
         boxes = {name: await mailbox(net.host(name, lan=lan), 5353, reuse_port=True) for name, lan in names}
         for name in ("ana", "ben", "far", "outside"):
@@ -388,8 +391,9 @@ def test_multicast_reaches_the_members_of_a_lan_and_nobody_else() -> None:
         boxes["ana"].send(b"and now?", (GROUP, 5353))
         boxes["cy"].send(b"all of you", ("255.255.255.255", 5353))
         await asyncio.sleep(1)
-        for box in boxes.values():
+        for box in (elsewhere, *boxes.values()):
             box.close()
+        assert elsewhere.data == [], "a member of the group, at another port"
         return [{name: box.data for name, box in boxes.items()}, net.trace.dropped()]
 
     everybody, dropped = run(main)

@@ -64,7 +64,9 @@ def net_host(net):
 def run(folder: Path, source: str, *options: str) -> tuple[int, str]:
     """Run pytest on a file in a folder, with nothing of ours but what is installed."""
     (folder / "test_it.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", *options, "test_it.py"]
+    others = ("nbval", "hypothesispytest", "anyio")  # plugins that take seconds to load and do nothing here
+    without = [word for name in ("cacheprovider", *others) for word in ("-p", f"no:{name}")]
+    command = [sys.executable, "-m", "pytest", "-q", *without, "-rA", *options, "test_it.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
 

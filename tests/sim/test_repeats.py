@@ -212,3 +212,11 @@ def test_told_faults_happen_and_no_others() -> None:
     assert heard[1][-1][0] < 10.05
     assert {fault.__class__ for fault in net.happened} == {Lose, Crash, Cut}
     assert net.trace.dropped()["cut off"] > 2
+
+
+def test_told_faults_happen_where_nothing_else_does() -> None:
+    net = Internet(seed=4, link=Link(latency=0.02), faults=[Lose("ana", 1), Lose("cy", 0)])
+    net.strict = False
+    net.run(chatter)
+    assert net.trace.dropped() == {"lost": 2}
+    assert net.happened == [Lose("cy", 0), Lose("ana", 1)]

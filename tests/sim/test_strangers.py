@@ -1,7 +1,7 @@
 """Code that was written for real sockets, by others, runs in the simulated internet as it is.
 
-`kademlia` and `websockets` come from the package index and are imported unchanged. Nothing of theirs is patched;
-what they ask of asyncio, of the clock and of `os.urandom` is answered by the simulated internet.
+`kademlia` and `websockets` come from the package index and are imported unchanged. Nothing of theirs is
+patched; what they ask of asyncio, of the clock and of `os.urandom` is answered by the simulated internet.
 """
 
 from __future__ import annotations
