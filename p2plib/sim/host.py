@@ -111,7 +111,7 @@ class Host:
         CURRENT.set(last)
 
     def start(self, program: Program, *args: Any) -> asyncio.Task[Any]:
-        """Run *program*(*args), an async function, on this host in the background.
+        """Run `program(*args)`, an async function, on this host in the background.
 
         It runs until it ends, the host stops or crashes, or the run of the internet is over. After a crash
         and restart it runs again from its beginning, unless it had ended before.

@@ -274,11 +274,11 @@ class Internet:
     # Running
 
     def at(self, when_s: float, action: Callable[[Any], object], argument: Any = None) -> None:
-        """Do *action*(*argument*) at a virtual time, as nobody in particular: to make something happen."""
+        """Do `action(argument)` at a virtual time, as nobody in particular: to make something happen."""
         self.loop.schedule(when_s, action, argument)
 
     def run(self, main: Callable[[Internet], Awaitable[Any]], *, time_limit_s: float = float("inf")) -> Any:
-        """Run *main*(this internet), an async function, to its end, and return its result.
+        """Run `main(net)`, an async function of this internet, to its end, and return its result.
 
         It works in a script, in a test and in a notebook's cell (where an event loop runs already, so that
         this one gets a thread of its own).

@@ -212,7 +212,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         return task  # type: ignore[no-any-return]
 
     def set_task_factory(self, factory: Any) -> None:
-        """Make tasks with *factory*(loop, coroutine); None goes back to asyncio's own."""
+        """Make tasks with `factory(loop, coroutine)`; None goes back to asyncio's own."""
         self._task_factory = factory
 
     def get_task_factory(self) -> Any:
@@ -222,7 +222,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """Do *func*(*args) at once, in no virtual time, whatever the executor: threads do not repeat."""
+        """Do `func(*args)` at once, in no virtual time, whatever the executor: threads do not repeat."""
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
@@ -373,7 +373,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         self.raised.append((boot, context))
 
     def set_exception_handler(self, handler: Any) -> None:
-        """Call *handler*(loop, context) when a callback raises; None goes back to noting it."""
+        """Call `handler(loop, context)` when a callback raises; None goes back to noting it."""
         self._exception_handler = handler
 
     def get_exception_handler(self) -> Any:

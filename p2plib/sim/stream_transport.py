@@ -34,7 +34,16 @@ from p2plib.sim.packet import Address, Segment
 from p2plib.sim.places import caller
 from p2plib.sim.sockets import SimSocket
 from p2plib.sim.tcp import Connection
-from p2plib.sim.tcp_states import Closed, Connected, DataReceived, EofReceived, Event, Reset, State, TimedOut
+from p2plib.sim.tcp_states import (
+    Connected,
+    ConnectionClosed,
+    DataReceived,
+    EofReceived,
+    Event,
+    Reset,
+    State,
+    TimedOut,
+)
 from p2plib.sim.trace import shown
 
 if TYPE_CHECKING:
@@ -169,7 +178,7 @@ class SimStreamTransport(asyncio.Transport):
                 self.close()
         elif isinstance(event, Connected):
             self._is_connected()
-        elif isinstance(event, Closed):
+        elif isinstance(event, ConnectionClosed):
             self._forget()
         else:
             self._fail(event)

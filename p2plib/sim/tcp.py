@@ -12,7 +12,7 @@ Rules
     3. While the application does not read (`set_reading(False)`), neither bytes nor the end reach it.
     4. `close` means that nobody will read any more. Bytes that came and were not read, or that come later,
        are answered with a RST, for the other side must know that they are lost (RFC 9293, 3.6).
-    5. `Closed` is the last event, and comes once. Nothing moves afterwards.
+    5. `ConnectionClosed` is the last event, and comes once. Nothing moves afterwards.
     6. Every segment is acknowledged at once. RFC 9293, 3.8.6.3 would let the second one be waited for.
 
 What is not here: a window scale, for `Segment.window` is a number of bytes that may exceed 65,535; selective
@@ -34,8 +34,8 @@ from p2plib.sim.tcp_states import (
     FIN_WAIT_2_S,
     MODULUS,
     TRANSITIONS,
-    Closed,
     Connected,
+    ConnectionClosed,
     DataReceived,
     EofReceived,
     Event,
@@ -399,7 +399,7 @@ class Connection:
     def _end(self) -> None:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
-            self._events.append(Closed())
+            self._events.append(ConnectionClosed())
         self._sender.stop()
         self._linger_s = None
         self._acknowledge = False

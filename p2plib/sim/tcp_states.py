@@ -142,11 +142,11 @@ class TimedOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ConnectionClosed:
     """Nothing is left of the connection."""
 
 
-Event = Connected | DataReceived | EofReceived | Reset | TimedOut | Closed
+Event = Connected | DataReceived | EofReceived | Reset | TimedOut | ConnectionClosed
 
 
 def refusal(segment: Segment) -> Segment | None:

@@ -42,7 +42,7 @@ class Pair:
 
     def flush(self, who: int) -> None:
         for event in self.ends[who].events():
-            assert (who, "Closed") not in self.times, "Closed is the last"
+            assert (who, "ConnectionClosed") not in self.times, "ConnectionClosed is the last"
             self.events[who].append(event)
             self.times.setdefault((who, type(event).__name__), self.now_s)
         for segment in self.ends[who].segments_to_send(self.now_s):

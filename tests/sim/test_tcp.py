@@ -15,8 +15,8 @@ from p2plib.sim.packet import Flag, Segment
 from p2plib.sim.tcp import Connection
 from p2plib.sim.tcp_states import (
     TRANSITIONS,
-    Closed,
     Connected,
+    ConnectionClosed,
     DataReceived,
     EofReceived,
     Happening,
@@ -81,13 +81,13 @@ def test_bytes_and_both_ends_segment_by_segment() -> None:
         (1, FIN | ACK, 5004, 1008, b""),
         (0, ACK, 1008, 5005, b""),
     ]
-    assert pair.events[0] == [Connected(), DataReceived(b"xyz"), EofReceived(), Closed()]
+    assert pair.events[0] == [Connected(), DataReceived(b"xyz"), EofReceived(), ConnectionClosed()]
     assert pair.events[1] == [
         Connected(),
         DataReceived(b"abcd"),
         DataReceived(b"ef"),
         EofReceived(),
-        Closed(),
+        ConnectionClosed(),
     ]
 
 
@@ -135,7 +135,7 @@ def test_nobody_listens() -> None:
     pair.ends[0].open()
     pair.run()
     assert pair.log[1] == (0.05, 1, Segment(RST | ACK, 0, 1001, 0))
-    assert pair.events[0] == [Reset(refused=True), Closed()]
+    assert pair.events[0] == [Reset(refused=True), ConnectionClosed()]
     assert pair.now_s == 0.1
 
 
@@ -145,7 +145,7 @@ def test_a_syn_that_nobody_answers_is_given_up_after_127_seconds() -> None:
     pair.run()
     assert [at_s for at_s, _, _ in pair.log] == [0, 1, 3, 7, 15, 31, 63]
     assert {segment for _, _, segment in pair.log} == {Segment(SYN, 1000, 0, ROOM)}
-    assert pair.events[0] == [TimedOut(State.SYN_SENT), Closed()]
+    assert pair.events[0] == [TimedOut(State.SYN_SENT), ConnectionClosed()]
     assert pair.now_s == 127
 
 
@@ -156,7 +156,7 @@ def test_an_answer_to_a_syn_is_given_up_after_63_seconds() -> None:
     pair.ends[0].abort()  # it falls silent: a SYN_SENT connection has nothing to reset
     pair.run()
     assert [round(at_s, 2) for at_s, who, _ in pair.log if who == 1] == [0.05, 1.05, 3.05, 7.05, 15.05, 31.05]
-    assert pair.events[1] == [TimedOut(State.SYN_RECEIVED), Closed()]
+    assert pair.events[1] == [TimedOut(State.SYN_RECEIVED), ConnectionClosed()]
     assert pair.now_s == pytest.approx(63.05)
 
 
@@ -191,7 +191,7 @@ def test_sequence_numbers_wrap_around(before_wrap: int) -> None:
     pair.run()
     assert pair.got(0) == pair.got(1) == data
     assert min(s.seq for _, who, s in pair.log if who == 0) < 20_000 < max(s.seq for _, _, s in pair.log)
-    assert pair.names(0) == pair.names(1) == ["Connected", "EofReceived", "Closed"]
+    assert pair.names(0) == pair.names(1) == ["Connected", "EofReceived", "ConnectionClosed"]
 
 
 # Closing (3.6)
@@ -217,7 +217,7 @@ def test_half_close_either_end_first(first: int) -> None:
     assert pair.ends[first].state is State.TIME_WAIT
     pair.run()
     assert pair.now_s == pytest.approx(began_s + 0.05 + tcp_states.TIME_WAIT_S)
-    assert pair.names(first) == pair.names(late) == ["Connected", "EofReceived", "Closed"]
+    assert pair.names(first) == pair.names(late) == ["Connected", "EofReceived", "ConnectionClosed"]
 
 
 def test_both_close_at_once() -> None:
@@ -230,7 +230,7 @@ def test_both_close_at_once() -> None:
     pair.run(pair.now_s + 0.05)
     assert states(pair) == (State.TIME_WAIT, State.TIME_WAIT)
     pair.run()
-    assert pair.names(0) == pair.names(1) == ["Connected", "EofReceived", "Closed"]
+    assert pair.names(0) == pair.names(1) == ["Connected", "EofReceived", "ConnectionClosed"]
 
 
 def test_a_lost_last_ack_is_sent_again() -> None:
@@ -250,9 +250,9 @@ def test_a_lost_last_ack_is_sent_again() -> None:
     pair.fate = fate
     pair.run()
     assert wire(pair)[-4:] == [(1, FIN | ACK, 5001, 1002, b""), (0, ACK, 1002, 5002, b"")] * 2
-    assert pair.names(1)[-1] == "Closed"
+    assert pair.names(1)[-1] == "ConnectionClosed"
     ends_s = pair.log[-1][0] + tcp_states.TIME_WAIT_S
-    assert pair.times[0, "Closed"] == pytest.approx(ends_s)  # the repeated FIN began TIME_WAIT anew
+    assert pair.times[0, "ConnectionClosed"] == pytest.approx(ends_s)  # the repeated FIN began TIME_WAIT anew
 
 
 def test_a_closed_end_answers_bytes_with_a_reset() -> None:
@@ -263,8 +263,8 @@ def test_a_closed_end_answers_bytes_with_a_reset() -> None:
     assert states(pair) == (State.FIN_WAIT_2, State.CLOSE_WAIT)
     pair.ends[1].write(b"are you there?")
     pair.run()
-    assert pair.events[1] == [Connected(), EofReceived(), Reset(refused=False), Closed()]
-    assert pair.events[0] == [Connected(), Closed()]
+    assert pair.events[1] == [Connected(), EofReceived(), Reset(refused=False), ConnectionClosed()]
+    assert pair.events[0] == [Connected(), ConnectionClosed()]
 
 
 def test_closing_with_bytes_unread_is_a_reset() -> None:
@@ -276,7 +276,7 @@ def test_closing_with_bytes_unread_is_a_reset() -> None:
     assert pair.ends[0].unread_bytes == 6
     pair.ends[0].close(pair.now_s)
     pair.run()
-    assert pair.events[1] == [Connected(), Reset(refused=False), Closed()]
+    assert pair.events[1] == [Connected(), Reset(refused=False), ConnectionClosed()]
 
 
 def test_a_closed_end_waits_a_minute_for_the_other_fin() -> None:
@@ -285,14 +285,14 @@ def test_a_closed_end_waits_a_minute_for_the_other_fin() -> None:
     pair.ends[0].close(pair.now_s)
     acked_s = pair.now_s + 0.1
     pair.run()
-    assert pair.times[0, "Closed"] == pytest.approx(acked_s + 60)
+    assert pair.times[0, "ConnectionClosed"] == pytest.approx(acked_s + 60)
     half = Pair()
     half.connect()
     half.ends[0].write_eof()
     half.run(half.now_s + 10)
     half.ends[0].close(half.now_s)
     half.run()
-    assert half.times[0, "Closed"] == pytest.approx(half.now_s) == pytest.approx(10.2 + 60)
+    assert half.times[0, "ConnectionClosed"] == pytest.approx(half.now_s) == pytest.approx(10.2 + 60)
     open_half = Pair()
     open_half.connect()
     open_half.ends[0].write_eof()
@@ -321,7 +321,7 @@ def test_bytes_outlive_the_connection_until_they_are_read() -> None:
         end.write(b"tail")
         end.write_eof()
     pair.run()
-    assert pair.names(1) == ["Connected", "Closed"]
+    assert pair.names(1) == ["Connected", "ConnectionClosed"]
     pair.ends[1].set_reading(True)
     assert pair.ends[1].events() == [DataReceived(b"tail"), EofReceived()]
 
@@ -366,7 +366,7 @@ def test_abort_in_each_state(state: State) -> None:
     silent = (State.CLOSED, State.SYN_SENT, State.CLOSING, State.LAST_ACK, State.TIME_WAIT)
     assert resets == ([] if state in silent else [RST])
     assert pair.ends[0].state is State.CLOSED
-    assert pair.names(0)[-1:] == ([] if state is State.CLOSED else ["Closed"])
+    assert pair.names(0)[-1:] == ([] if state is State.CLOSED else ["ConnectionClosed"])
     assert pair.ends[0].timer() is None
     pair.ends[0].abort()
     pair.run(pair.now_s + 300)
@@ -396,7 +396,7 @@ def test_a_reset_in_each_state(state: State) -> None:
     assert end.state is State.CLOSED
     told: list[object] = [Reset(refused=state is State.SYN_RECEIVED)]
     assert end.events() == ([] if state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT) else told) + [
-        Closed()
+        ConnectionClosed()
     ]
     assert end.segments_to_send(pair.now_s) == []
 
@@ -406,7 +406,7 @@ def test_a_passive_connection_that_is_reset_while_it_opens_says_nothing() -> Non
     end.accept(Segment(SYN, 100, 0, 1000))
     assert end.segments_to_send(0.0) == [Segment(SYN | ACK, 9, 101, ROOM)]
     end.receive(Segment(RST, 101, 0, 0), 0.1)
-    assert end.events() == [Closed()]
+    assert end.events() == [ConnectionClosed()]
 
 
 # What does not belong
@@ -548,4 +548,4 @@ def test_wrong_use() -> None:
     with pytest.raises(UsageError, match="after write_eof"):
         end.write(b"x")
     end.close(0.0)
-    assert end.events() == [Closed()]
+    assert end.events() == [ConnectionClosed()]

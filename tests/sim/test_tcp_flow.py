@@ -12,7 +12,7 @@ from p2plib.sim.packet import Flag, Segment
 from p2plib.sim.tcp import Connection
 from p2plib.sim.tcp_receive import Receiver
 from p2plib.sim.tcp_send import INITIAL_SEGMENTS, Sender
-from p2plib.sim.tcp_states import Closed, DataReceived, Settings, State, TimedOut
+from p2plib.sim.tcp_states import ConnectionClosed, DataReceived, Settings, State, TimedOut
 from tests.sim.tcp_link import Fate, Pair, constant, unruly
 
 ACK, PSH, SYN = Flag.ACK, Flag.PSH, Flag.SYN
@@ -75,7 +75,7 @@ def test_bytes_arrive_whole_and_in_order_whatever_the_link_does(
     pair.run()
     assert pair.got(1) == DATA[: sizes[0]]
     assert pair.got(0) == (DATA[-sizes[1] :] if sizes[1] else b"")
-    assert pair.names(0) == pair.names(1) == ["Connected", "EofReceived", "Closed"]
+    assert pair.names(0) == pair.names(1) == ["Connected", "EofReceived", "ConnectionClosed"]
 
 
 def bounded(pair: Pair, buffers: tuple[int, int]) -> None:
@@ -172,7 +172,7 @@ def test_a_prober_that_nobody_answers_gives_up() -> None:
     pair.run(pair.now_s + 30)
     pair.fate = lambda *_: ()
     pair.run()
-    assert pair.events[0][-2:] == [TimedOut(State.ESTABLISHED), Closed()]
+    assert pair.events[0][-2:] == [TimedOut(State.ESTABLISHED), ConnectionClosed()]
 
 
 def test_a_closed_end_does_not_probe_for_ever() -> None:
@@ -182,7 +182,7 @@ def test_a_closed_end_does_not_probe_for_ever() -> None:
     pair.ends[0].write(bytes(100))
     pair.ends[0].close(pair.now_s)  # the FIN finds no room
     pair.run()
-    assert pair.events[0][-2:] == [TimedOut(State.FIN_WAIT_1), Closed()]
+    assert pair.events[0][-2:] == [TimedOut(State.FIN_WAIT_1), ConnectionClosed()]
     assert 600 < pair.now_s < 3000
 
 
@@ -272,7 +272,7 @@ def test_time_outs_double_to_two_minutes_and_end_the_connection() -> None:
     for n in range(15):
         expected.append(round(expected[-1] + min(rto_s * 2**n, 120), 3))
     assert sent == pytest.approx(expected)
-    assert pair.events[0][-2:] == [TimedOut(State.ESTABLISHED), Closed()]
+    assert pair.events[0][-2:] == [TimedOut(State.ESTABLISHED), ConnectionClosed()]
     assert pair.now_s - began_s == pytest.approx(expected[-1] + 120)
     assert 900 < pair.now_s < 1200
 
@@ -359,8 +359,8 @@ def test_a_blackout_of_half_a_minute_heals() -> None:
     assert pair.ends[0].unacknowledged_bytes
     pair.run()
     assert pair.got(1) == pair.got(0) == DATA * 300
-    assert 31 < pair.times[0, "Closed"] < 75
-    assert pair.names(0) == pair.names(1) == ["Connected", "EofReceived", "Closed"]
+    assert 31 < pair.times[0, "ConnectionClosed"] < 75
+    assert pair.names(0) == pair.names(1) == ["Connected", "EofReceived", "ConnectionClosed"]
 
 
 @pytest.mark.parametrize("deaf", [0, 1])
@@ -370,7 +370,7 @@ def test_a_cut_of_one_direction_times_out_whoever_has_something_to_say(deaf: int
     pair.fate = lambda who, *_: () if who != deaf else (0.05,)
     pair.ends[0].write(b"ping")
     pair.run()
-    assert pair.events[0][-2:] == [TimedOut(State.ESTABLISHED), Closed()]
+    assert pair.events[0][-2:] == [TimedOut(State.ESTABLISHED), ConnectionClosed()]
     assert pair.got(1) == (b"ping" if deaf == 0 else b"")
     assert pair.ends[1].state is State.ESTABLISHED  # nobody told it, and it has nothing to say
 
