@@ -29,7 +29,7 @@ test: $(VENV)/.test
 lab: $(VENV)/.test
 	@# JupyterLab shows the drawings of notebooks that it trusts; others show their words until a cell is run.
 	$(VENV)/bin/jupyter trust labs/*.ipynb book/*/*.ipynb > /dev/null
-	cd labs && ../$(VENV)/bin/jupyter lab lab01_identity.ipynb
+	cd labs && ../$(VENV)/bin/jupyter lab lab00_network.ipynb
 
 class: $(VENV)/.test
 	$(PY) tools/classroom.py

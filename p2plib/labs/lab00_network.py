@@ -1,0 +1,31 @@
+"""Lab 0: a first network in a notebook. Two hosts, a ping, and what the network does to it, as tasks.
+
+References, probes and what they stand on have modules of their own::
+
+    lab00_wire         encode_ping, decode_ping
+    lab00_line         a UDP socket to one peer, as the reader's functions are given it
+    lab00_world        the simulated internets in which the reader's functions are tried
+    lab00_answering    Responder
+    lab00_asking       ping
+    lab00_retry        ping_with_retry
+    lab00_detector     Detector
+    lab00_roundtrips   RoundTrips
+
+A later lab takes up what the reader kept::
+
+    from p2plib.labs import lab00_network as network
+    ping_with_retry = network.mine("ping_with_retry")
+"""
+
+from __future__ import annotations
+
+from p2plib.labs import Lab
+from p2plib.labs.lab00_answering import RESPONDER
+from p2plib.labs.lab00_asking import PING_TASK
+from p2plib.labs.lab00_detector import DETECTOR
+from p2plib.labs.lab00_retry import RETRY
+from p2plib.labs.lab00_roundtrips import ROUND_TRIPS
+from p2plib.labs.lab00_wire import DECODE, ENCODE
+
+LAB = Lab("network", ENCODE, DECODE, RESPONDER, PING_TASK, RETRY, DETECTOR, ROUND_TRIPS)
+check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

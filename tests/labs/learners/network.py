@@ -1,0 +1,29 @@
+"""What learners of lab 0 wrote: wrong answers for each task, with words of the hint that helps then.
+
+Each source is a cell as it would stand in the notebook; see `tests.labs.learners`.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+from tests.labs.learners import answering, asking, enduring
+
+ANSWERS = [*answering.ANSWERS, *asking.ANSWERS, *enduring.ANSWERS]
+
+PRELUDE = """
+import asyncio, itertools, struct, time
+from p2plib.errors import DecodeError, PeerTimeout
+from p2plib.labs.lab00_asking import ping
+from p2plib.labs.lab00_line import Line, connect
+from p2plib.labs.lab00_wire import MARK, PING, PONG, decode_ping, encode_ping
+"""
+
+
+def written(name: str, source: str) -> Any:
+    """The function or class that a learner's cell defines."""
+    module = types.ModuleType("learner")
+    exec(compile(PRELUDE, "prelude", "exec"), module.__dict__)
+    exec(compile(source, "cell", "exec"), module.__dict__)
+    return module.__dict__[name]
