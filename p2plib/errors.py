@@ -1,4 +1,4 @@
-"""Everything that p2plib raises, in one tree.
+"""Everything that p2plib raises, in one tree::
 
     P2PError
     ├── LocalError                 you, the caller, did something wrong

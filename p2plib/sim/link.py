@@ -96,7 +96,8 @@ class LogNormal:
     def draw(self, random: Random) -> float:
         """Return a latency; its logarithm is normally distributed."""
         sigma = math.log(self.p95 / self.median) / NormalDist().inv_cdf(0.95)
-        return self.median * math.exp(sigma * random.gauss(0.0, 1.0))
+        drawn = self.median * math.exp(sigma * random.gauss(0.0, 1.0))
+        return round(drawn, 9)  # machines differ in the last bits of a logarithm, and not in nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
