@@ -3,6 +3,7 @@
     P2PError
     ├── LocalError                 you, the caller, did something wrong
     │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
+    │   ├── KeyExhausted           a key has encrypted as many messages as it safely can
     │   └── KeyFileError           a key file cannot be used as it is
     │       ├── KeyFileMissing     there is none (also a FileNotFoundError)
     │       ├── KeyFileExists      something is there already and would be lost
@@ -14,7 +15,10 @@
     │   ├── SignatureError         a signature that our rule does not accept: `rule` says which part of it
     │   ├── WeakKey                a key that gives no secrecy or no unforgeability (small order)
     │   ├── WrongPeer              somebody answered, with another key than the one we were promised
-    │   └── NotForUs               a sealed message that none of our keys opens
+    │   ├── NotForUs               a sealed message that none of our keys opens
+    │   ├── HandshakeFailed        no secure channel: changed, cut, replayed, or meant for another key
+    │   ├── Tampered               what came over a secure channel is not what its peer sent, or not in order
+    │   └── Truncated              a stream ended before its peer had said that it was over
     ├── PeerTimeout                nobody answered in time
     └── Closed                     the connection, or the thing itself, was closed
 
@@ -36,6 +40,10 @@ class LocalError(P2PError):
 
 class UsageError(LocalError, ValueError):
     """An argument has the wrong type, size or value; the sentence names the rule."""
+
+
+class KeyExhausted(LocalError):
+    """A key has encrypted as many messages as it safely can: agree on a new one."""
 
 
 class KeyFileError(LocalError):
@@ -102,6 +110,21 @@ class WrongPeer(RemoteError):
 
 class NotForUs(RemoteError):
     """A sealed message that none of our keys opens."""
+
+
+class HandshakeFailed(RemoteError):
+    """A secure channel was not agreed on, and nothing more is sent.
+
+    One class for all reasons: whoever is on the other side must not learn from us which of them it was.
+    """
+
+
+class Tampered(RemoteError):
+    """Bytes on a secure channel that are not what its peer sent, or not where it sent them. It is over."""
+
+
+class Truncated(RemoteError):
+    """A stream ended before its peer had said that it was over: somebody may have cut it."""
 
 
 class PeerTimeout(P2PError, TimeoutError):
