@@ -40,7 +40,7 @@ from collections.abc import Sequence
 
 from p2plib.errors import Closed, HandshakeFailed, Tampered, UsageError, WeakKey
 from p2plib.identity.exchange import ExchangeKey
-from p2plib.identity.secret import Random, need_bytes
+from p2plib.identity.secret import Random, need_bytes, seed_problem
 from p2plib.protocol import noise_patterns
 from p2plib.protocol.noise_crypto import HASH_FUNCTIONS, CipherState, SessionSecret, SymmetricState
 from p2plib.protocol.noise_patterns import KEY_BYTES, MAX_MESSAGE_BYTES, TAG_BYTES
@@ -141,14 +141,14 @@ class HandshakeState:
         psks: Sequence[bytes] = (),
         random: Random = os.urandom,
     ) -> None:
+        self._psks = [SessionSecret.from_bytes(psk) for psk in psks]
+        del psks  # an error report shows the local variables of this frame
+        self.name, self.initiator, self.messages_done = name, initiator, 0
         self.protocol = noise_patterns.protocol(name)
         self.pattern = self.protocol.pattern
-        self.initiator = initiator
-        self._check_keys(static, remote_static, psks)
+        self._check_keys(static, remote_static)
         self.remote_static = remote_static
-        self.messages_done = 0
         self._static = static
-        self._psks = [SessionSecret.from_bytes(psk) for psk in psks]
         self._random = random
         self._ephemeral: ExchangeKey | None = None
         self._remote_ephemeral: bytes | None = None
@@ -164,9 +164,7 @@ class HandshakeState:
             if known and key is not None:
                 self._symmetric.mix_hash(key)
 
-    def _check_keys(
-        self, static: ExchangeKey | None, remote_static: bytes | None, psks: Sequence[bytes]
-    ) -> None:
+    def _check_keys(self, static: ExchangeKey | None, remote_static: bytes | None) -> None:
         called = self.pattern.name
         if (static is not None) != self.pattern.needs_static(self.initiator):
             verb = "needs a static key" if static is None else "has no use for a static key"
@@ -176,16 +174,14 @@ class HandshakeState:
             raise UsageError(f"this side of {called} {verb} the other's static key")
         if remote_static is not None and len(need_bytes(remote_static, "a static key")) != KEY_BYTES:
             raise UsageError(f"a static key is {KEY_BYTES} bytes, not {len(remote_static)}")
-        if len(psks) != self.pattern.psks:
-            raise UsageError(f"{called} takes {self.pattern.psks} pre-shared keys, not {len(psks)}")
-        sizes = {len(psk) for psk in psks if isinstance(psk, bytes)}
-        if psks and (sizes != {PSK_BYTES} or not all(isinstance(psk, bytes) for psk in psks)):
-            del psks  # they are secrets, and an error report shows the local variables of this frame
+        if len(self._psks) != self.pattern.psks:
+            raise UsageError(f"{called} takes {self.pattern.psks} pre-shared keys, not {len(self._psks)}")
+        if any(seed_problem(psk.expose()) for psk in self._psks):
             raise UsageError(f"a pre-shared key is {PSK_BYTES} bytes")
 
     def __repr__(self) -> str:
         role = "initiator" if self.initiator else "responder"
-        return f"HandshakeState({self.protocol.name}, {role}, {self.messages_done} messages done)"
+        return f"HandshakeState({self.name}, {role}, {self.messages_done} messages done)"
 
     @property
     def is_finished(self) -> bool:
@@ -271,7 +267,7 @@ class HandshakeState:
 
     def _failure(self) -> HandshakeFailed:
         return HandshakeFailed(
-            f"message {self.next_message} of {self.protocol.name} does not hold: it was changed, cut or "
+            f"message {self.next_message} of {self.name} does not hold: it was changed, cut or "
             "repeated, or is meant for other keys or another prologue"
         )
 
