@@ -36,18 +36,29 @@ serve({
   }),
   // Dials, sends each of the parts as one write, says goodbye, and returns all that comes back before the
   // other side says goodbye.
-  dial: ({ network, seed, port, server, parts }) => new Promise((resolve, reject) => {
+  // With `cut` it hangs up instead of saying goodbye.
+  dial: ({ network, seed, port, server, parts, cut }) => new Promise((resolve, reject) => {
     const socket = net.connect(port, '127.0.0.1')
-    const raw = toPull.duplex(socket)
-    const create = shs.createClient(keysOf(seed), bytes(network), TIMEOUT_MS)
-    const secured = create(bytes(server), (error, stream) => {
-      if (error) return reject(error)
-      pull(pull.values(parts.map(bytes)), stream.sink)
-      pull(stream.source, pull.collect((error, got) => {
-        if (error) reject(error)
-        else resolve(got.map((part) => part.toString('hex')))
-      }))
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      const raw = toPull.duplex(socket)
+      const create = shs.createClient(keysOf(seed), bytes(network), TIMEOUT_MS)
+      const secured = create(bytes(server), (error, stream) => {
+        if (error) return reject(error)
+        const sent = parts.map(bytes)
+        const source = (end, done) => {
+          if (end) done(end)
+          else if (sent.length) done(null, sent.shift())
+          else if (cut) socket.end()
+          else done(true)
+        }
+        pull(source, stream.sink)
+        pull(stream.source, pull.collect((error, got) => {
+          if (error) reject(error)
+          else resolve(got.map((part) => part.toString('hex')))
+        }))
+      })
+      pull(raw, secured, raw)
     })
-    pull(raw, secured, raw)
   })
 })
