@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from p2plib.errors import HandshakeFailed
+from p2plib.errors import HandshakeFailed, Truncated
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.protocol import box_stream
 from p2plib.protocol.secret_handshake import ClientHandshake, ServerHandshake
