@@ -3,6 +3,7 @@
     P2PError
     ├── LocalError                 you, the caller, did something wrong
     │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
+    │   ├── CannotListen           this machine does not let us listen at that address
     │   ├── KeyExhausted           a key has encrypted as many messages as it safely can
     │   └── KeyFileError           a key file cannot be used as it is
     │       ├── KeyFileMissing     there is none (also a FileNotFoundError)
@@ -20,7 +21,9 @@
     │   ├── Tampered               what came over a secure channel is not what its peer sent, or not in order
     │   └── Truncated              a stream ended before its peer had said that it was over
     ├── PeerTimeout                nobody answered in time
+    ├── Unreachable                there is no connection to an address: refused, or no way there
     └── Closed                     the connection, or the thing itself, was closed
+        └── StreamReset            the other side broke the stream off, or the connection under it broke
 
 Which branch an error is on says whose fault it is (h11's idea): a program that talks to strangers catches
 `RemoteError` around what they sent, drops them, and goes on; a `LocalError` is a bug of its own and should be
@@ -40,6 +43,10 @@ class LocalError(P2PError):
 
 class UsageError(LocalError, ValueError):
     """An argument has the wrong type, size or value; the sentence names the rule."""
+
+
+class CannotListen(LocalError):
+    """This machine does not let us listen at an address: in use, not ours, or not allowed."""
 
 
 class KeyExhausted(LocalError):
@@ -131,5 +138,13 @@ class PeerTimeout(P2PError, TimeoutError):
     """A peer did not answer in time; the sentence says which peer and at which stage."""
 
 
+class Unreachable(P2PError):
+    """There is no connection to an address: refused, or no way there; the sentence says which address."""
+
+
 class Closed(P2PError):
     """The connection, or the object itself, is closed."""
+
+
+class StreamReset(Closed):
+    """The other side broke a stream off, or the connection under it broke: what was sent may be lost."""
