@@ -132,9 +132,8 @@ class NoiseOpener:
                 )
             self._reads_size = False
             return b""
-        self._is_broken = True  # until it went well
-        plaintext = self._session.decrypt(data)
-        self._reads_size, self.need_bytes, self._is_broken = True, SIZE_BYTES, False
+        plaintext = self._session.decrypt(data)  # after a failure the session says Closed by itself
+        self._reads_size, self.need_bytes = True, SIZE_BYTES
         return plaintext
 
     def end_of_stream(self, left_over_bytes: int) -> None:

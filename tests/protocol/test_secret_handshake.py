@@ -317,6 +317,28 @@ def test_a_hello_that_does_not_hold_aborts(make: Callable[[bytes, bytes], bytes]
     assert called.to_send() == b""
 
 
+@pytest.mark.fault("F043")
+@pytest.mark.parametrize("forger", [BOB, MALLORY])
+def test_a_server_that_cannot_sign_is_not_the_one(forger: SecretKey) -> None:
+    """Message 4 in a box that opens, which takes the server's X25519 key, signed by its key or by another."""
+    calling, called = client(), server()
+    called.receive(calling.to_send())
+    calling.receive(called.to_send())
+    called.receive(calling.to_send())
+    a, b = (ExchangeKey.from_bytes(EPHEMERALS[who]) for who in ("client", "server"))
+    ab = a.shared_secret(b.public)
+    agreements = ab + a.shared_secret(BOB.public.to_x25519()) + b.shared_secret(ALICE.public.to_x25519())
+    signed = NETWORK + called._hello + hashlib.sha256(ab).digest()
+    key = hashlib.sha256(NETWORK + agreements).digest()
+    box = nacl.bindings.crypto_secretbox(forger.sign_raw(signed), bytes(24), key)
+    if forger is BOB:
+        assert box == called.to_send()
+        return
+    with pytest.raises(HandshakeFailed):
+        calling.receive(box)
+    assert not calling.is_finished
+
+
 def test_the_forger_is_right_in_everything_else() -> None:
     called = server()
     called.receive(client().to_send())
