@@ -1,0 +1,39 @@
+"""Pairs of connected streams, for the conformance suite and for everything that runs over a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from p2plib.protocol.stream import LIMIT_BYTES, Stream, memory_pair
+from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
+
+
+@asynccontextmanager
+async def memory(limit_bytes: int = LIMIT_BYTES) -> AsyncIterator[tuple[Stream, Stream]]:
+    a, b = memory_pair(limit_bytes=limit_bytes)
+    yield a, b
+    a.reset()
+    b.reset()
+
+
+@asynccontextmanager
+async def tcp(limit_bytes: int = LIMIT_BYTES) -> AsyncIterator[tuple[TcpStream, TcpStream]]:
+    """The two ends of a connection over loopback."""
+    arrived: asyncio.Future[TcpStream] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def handler(stream: TcpStream) -> None:
+        arrived.set_result(stream)
+        await over.wait()
+
+    async with TcpListener(handler, limit_bytes=limit_bytes) as listener:
+        near = await connect_tcp(*listener.address, limit_bytes=limit_bytes)
+        far = await arrived
+        try:
+            yield near, far
+        finally:
+            near.reset()
+            far.reset()
+            over.set()
