@@ -1,6 +1,7 @@
 """Protocol: from a socket to a private, named, shared connection.
 
-`noise` agrees on keys by the Noise framework, `libp2p_noise` is libp2p's use of it; `secret_handshake` and
-`box_stream` are Scuttlebutt's; each is a machine without input or output, and `secure` of `secure_noise` and
-`secure_shs` runs one over any stream.
+`stream` is what everything here runs over. `secure` makes a stream private and tells who is at its other end,
+in one of two ways: libp2p's (`libp2p_noise`, on the Noise framework in `noise`) or Scuttlebutt's
+(`secret_handshake`, then `box_stream`); each is a machine without input or output, which can also be driven by
+hand.
 """

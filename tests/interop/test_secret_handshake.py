@@ -16,9 +16,12 @@ import pytest
 
 from p2plib.errors import HandshakeFailed, Truncated
 from p2plib.identity.keys import PublicKey, SecretKey
-from p2plib.protocol import box_stream
+from p2plib.protocol import secure
+from p2plib.protocol.conformance import read_all
 from p2plib.protocol.secret_handshake import ClientHandshake, ServerHandshake
-from tests.interop import machines
+from p2plib.protocol.stream import Stream
+from p2plib.protocol.tcp import connect_tcp
+from tests.interop import listening
 from tests.interop.namespace import Namespace, close_pipes, end
 from tests.interop.peers import HERE, ForeignPeer, PeerRefused
 
@@ -250,21 +253,22 @@ def test_shs1_test_is_content(tmp_path: Path, role: str, seed: str) -> None:
 
 async def dial(port: int, server: str, network: str, sizes: list[int]) -> dict[str, Any]:
     """Call their echo, send parts of these sizes, say goodbye, and read to their goodbye."""
-    machine = ClientHandshake(OURS, PublicKey(bytes.fromhex(server)), network=bytes.fromhex(network))
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    below = await connect_tcp("127.0.0.1", port)
+    key, net = PublicKey(bytes.fromhex(server)), bytes.fromhex(network)
     try:
-        await machines.shake_hands(machine, reader, writer)
-    except asyncio.IncompleteReadError as cut:
-        writer.close()
-        return {"hung up after": len(cut.partial)}
-    seal, opener = box_stream.channel(machine.outcome)
-    sent = b"".join(bytes([number % 256]) * size for number, size in enumerate(sizes))
-    writer.write(seal.seal(sent) + seal.goodbye())
-    said = await machines.read(opener, reader, len(sent))
-    rest = await machines.read(opener, reader, 1)
-    opener.end_of_stream(len(await reader.read(1)))
-    writer.close()
-    return {"echoed": said == sent, "after it": len(rest), "goodbye": opener.has_ended}
+        stream = await secure.shs_client(below, OURS, key, network=net)
+    except HandshakeFailed as failed:
+        return {"failed": str(failed).removeprefix(below.remote)}
+    sent = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
+
+    async def write() -> None:
+        for part in sent:
+            await stream.write(part)
+        await stream.close_write()
+
+    async with stream:
+        said, _ = await asyncio.gather(read_all(stream), write())
+    return {"remote": stream.remote_key.hex(), "echoed": said == b"".join(sent)}
 
 
 @pytest.mark.parametrize("sizes", [[], [1], [4096], [4097], [5, 10_000, 0, 3, 200_000]])
@@ -272,7 +276,7 @@ def test_we_dial_them(sizes: list[int]) -> None:
     with Namespace() as net, ForeignPeer("secret_handshake.js", namespace=net) as peer:
         port = peer.ask("listen", network=NETWORK.hex(), seed=THEIRS.expose_seed().hex())["port"]
         answer = net.run_together(dial, port, THEIRS.public.hex(), NETWORK.hex(), sizes)
-        assert answer == {"echoed": True, "after it": 0, "goodbye": True}
+        assert answer == {"remote": THEIRS.public.hex(), "echoed": True}
         assert peer.next_event() == ("accepted", OURS.public.hex())
         assert peer.next_event() == ("ended", None)
 
@@ -284,38 +288,34 @@ def test_they_refuse_us_with_the_wrong_keys() -> None:
         port = peer.ask("listen", network=NETWORK.hex(), seed=seed, allow=[STRANGER.public.hex()])["port"]
         for server, network in ((STRANGER, NETWORK), (THEIRS, bytes(32)), (THEIRS, NETWORK)):
             answer = net.run_together(dial, port, server.public.hex(), network.hex(), [1])
-            assert answer == {"hung up after": 0}
+            assert answer == {"failed": " hung up during the handshake"}
             assert peer.next_event()[0] == "refused"
 
 
 async def echo(network: str, allowed: list[str], says_goodbye: bool) -> dict[str, Any]:
     """Be called once: echo what comes until their goodbye, and say ours, or hang up without."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any]:
-        machine = ServerHandshake(
-            OURS, network=bytes.fromhex(network), allows=lambda key: key.hex() in allowed
-        )
+    async def talk(below: Stream) -> dict[str, Any]:
         try:
-            await machines.shake_hands(machine, reader, writer)
+            stream = await secure.shs_server(
+                below, OURS, network=bytes.fromhex(network), allows=lambda key: key.hex() in allowed
+            )
         except HandshakeFailed as failed:
-            return {"failed": str(failed), "sent": len(machine.to_send())}
-        seal, opener = box_stream.channel(machine.outcome)
+            return {"failed": str(failed), "is closed": below.is_closed}
         total = 0
-        while not opener.has_ended:
-            try:
-                said = await machines.read(opener, reader, 1)
-            except asyncio.IncompleteReadError as cut:
-                with pytest.raises(Truncated) as truncated:
-                    opener.end_of_stream(len(cut.partial))
-                return {"truncated": str(truncated.value), "echoed": total}
-            total += len(said)
-            writer.write(seal.seal(said))
+        try:
+            while said := await stream.read():
+                total += len(said)
+                await stream.write(said)
+        except Truncated as truncated:
+            return {"truncated": str(truncated), "echoed": total}
         if says_goodbye:
-            writer.write(seal.goodbye())
-        await writer.drain()
-        return {"remote": machine.outcome.remote.hex(), "echoed": total}
+            await stream.close()
+        else:
+            await below.close_write()
+        return {"remote": stream.remote_key.hex(), "echoed": total}
 
-    result: dict[str, Any] = await machines.serve_once(talk)
+    result: dict[str, Any] = await listening.serve_once(talk)
     return result
 
 
@@ -323,7 +323,7 @@ def call(network: bytes = NETWORK, server: SecretKey = OURS, sizes: tuple[int, .
     return {
         "network": network.hex(),
         "seed": THEIRS.expose_seed().hex(),
-        "port": machines.PORT,
+        "port": listening.PORT,
         "server": server.public.hex(),
         "parts": [(bytes([7]) * size).hex() for size in sizes],
     }
@@ -333,7 +333,7 @@ def call(network: bytes = NETWORK, server: SecretKey = OURS, sizes: tuple[int, .
 def test_they_dial_us(sizes: tuple[int, ...]) -> None:
     with Namespace() as net, ForeignPeer("secret_handshake.js", namespace=net) as peer:
         arguments = (NETWORK.hex(), [THEIRS.public.hex()], True)
-        ours, theirs = machines.called_by(net, echo, arguments, peer, **call(sizes=sizes))
+        ours, theirs = listening.called_by(net, echo, arguments, peer, **call(sizes=sizes))
         assert ours == {"remote": THEIRS.public.hex(), "echoed": sum(sizes)}
         assert bytes.fromhex("".join(theirs)) == bytes([7]) * sum(sizes)
 
@@ -342,7 +342,7 @@ def test_they_dial_us(sizes: tuple[int, ...]) -> None:
 def test_they_notice_that_our_stream_was_cut() -> None:
     with Namespace() as net, ForeignPeer("secret_handshake.js", namespace=net) as peer:
         arguments = (NETWORK.hex(), [THEIRS.public.hex()], False)
-        ours, theirs = machines.called_by(net, echo, arguments, peer, **call())
+        ours, theirs = listening.called_by(net, echo, arguments, peer, **call())
         assert ours["echoed"] == 5
         assert isinstance(theirs, PeerRefused)
         assert "stream ended with" in str(theirs)
@@ -352,7 +352,7 @@ def test_they_notice_that_our_stream_was_cut() -> None:
 def test_we_notice_that_their_stream_was_cut() -> None:
     with Namespace() as net, ForeignPeer("secret_handshake.js", namespace=net) as peer:
         arguments = (NETWORK.hex(), [THEIRS.public.hex()], True)
-        ours, _ = machines.called_by(net, echo, arguments, peer, **call(), cut=True)
+        ours, _ = listening.called_by(net, echo, arguments, peer, **call(), cut=True)
         assert ours == {"truncated": "the stream ended between two boxes, without a goodbye", "echoed": 5}
 
 
@@ -371,7 +371,7 @@ def test_we_refuse_them_and_say_nothing(
 ) -> None:
     with Namespace() as net, ForeignPeer("secret_handshake.js", namespace=net) as peer:
         arguments = (NETWORK.hex(), [allowed.public.hex()], True)
-        ours, theirs = machines.called_by(net, echo, arguments, peer, **call(network, server))
+        ours, theirs = listening.called_by(net, echo, arguments, peer, **call(network, server))
         assert reason in ours["failed"]
-        assert ours["sent"] == 0
+        assert ours["is closed"]
         assert isinstance(theirs, PeerRefused)
