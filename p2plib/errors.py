@@ -19,10 +19,12 @@
     │   ├── NotForUs               a sealed message that none of our keys opens
     │   ├── HandshakeFailed        no secure channel: changed, cut, replayed, or meant for another key
     │   ├── Tampered               what came over a secure channel is not what its peer sent, or not in order
+    │   ├── NoCommonProtocol       the peer speaks none of the protocols that we proposed
     │   └── Truncated              a stream ended before its peer had said that it was over
     ├── PeerTimeout                nobody answered in time
     ├── Unreachable                there is no connection to an address: refused, or no way there
     └── Closed                     the connection, or the thing itself, was closed
+        ├── EndOfStream            the other side said that nothing follows, and we waited for something
         └── StreamReset            the other side broke the stream off, or the connection under it broke
 
 Which branch an error is on says whose fault it is (h11's idea): a program that talks to strangers catches
@@ -134,6 +136,10 @@ class Truncated(RemoteError):
     """A stream ended before its peer had said that it was over: somebody may have cut it."""
 
 
+class NoCommonProtocol(RemoteError):
+    """The peer speaks none of the protocols that we proposed; the sentence lists them."""
+
+
 class PeerTimeout(P2PError, TimeoutError):
     """A peer did not answer in time; the sentence says which peer and at which stage."""
 
@@ -144,6 +150,10 @@ class Unreachable(P2PError):
 
 class Closed(P2PError):
     """The connection, or the object itself, is closed."""
+
+
+class EndOfStream(Closed):
+    """The other side said that nothing follows, between two messages, and we waited for one."""
 
 
 class StreamReset(Closed):

@@ -168,6 +168,7 @@ async def check_back_pressure(a: Stream, b: Stream) -> None:
         part = await b.read_exactly(min(read_bytes, written[0]))
         await asyncio.wait([writing], timeout=QUIET_S)
         await cancelled(writing)
+        await a.write(b"")  # which waits for nothing, however full it is
         reading = asyncio.ensure_future(b.read_exactly(written[0] + 5 - len(part)))
         await a.write(b"after")
         got = part + await reading

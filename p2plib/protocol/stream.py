@@ -104,7 +104,7 @@ class Stream(abc.ABC):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def write(self, data: bytes) -> None:
-        """Hands over bytes, when there is room for them; no bytes are nothing.
+        """Hands over bytes, when there is room for them. No bytes are nothing, and wait for nothing.
 
         Raises:
             StreamReset: the other side broke it off, or does not read any more.
@@ -117,11 +117,11 @@ class Stream(abc.ABC):
             raise UsageError(f"another task is writing to {self.remote}")
         self._is_writing = True
         try:
+            self._check_writable()
             data = bytes(data)
-            for at in range(0, len(data) or 1, PIECE_BYTES):
+            for at in range(0, len(data), PIECE_BYTES):
                 await self.drain()
-                if data:
-                    self.send(data if len(data) <= PIECE_BYTES else data[at : at + PIECE_BYTES])
+                self.send(data if len(data) <= PIECE_BYTES else data[at : at + PIECE_BYTES])
         finally:
             self._is_writing = False
 

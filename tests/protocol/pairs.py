@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from p2plib.protocol import multistream
 from p2plib.protocol.stream import LIMIT_BYTES, Stream, memory_pair
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 
@@ -37,3 +38,15 @@ async def tcp(limit_bytes: int = LIMIT_BYTES) -> AsyncIterator[tuple[TcpStream, 
             near.reset()
             far.reset()
             over.set()
+
+
+@asynccontextmanager
+async def proposed() -> AsyncIterator[tuple[Stream, Stream]]:
+    """A stream on which one protocol was proposed and not yet taken, and its other end."""
+    a, b = memory_pair()
+    lazy = multistream.propose(a, "/test/1")
+    lazy._propose()  # type: ignore[attr-defined]
+    await multistream.answer(b, ["/test/1"])
+    yield lazy, b
+    a.reset()
+    b.reset()
