@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from p2plib.protocol import multistream
 from p2plib.protocol.stream import LIMIT_BYTES, Stream, memory_pair
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
+from p2plib.protocol.yamux import YamuxConnection, YamuxStream
+from p2plib.protocol.yamux_session import Limits
 
 
 @asynccontextmanager
@@ -50,3 +52,23 @@ async def proposed() -> AsyncIterator[tuple[Stream, Stream]]:
     yield lazy, b
     a.reset()
     b.reset()
+
+
+@asynccontextmanager
+async def yamux_connections(
+    below: tuple[Stream, Stream] | None = None, limits: Limits | None = None
+) -> AsyncIterator[tuple[YamuxConnection, YamuxConnection]]:
+    a, b = below or memory_pair()
+    async with (
+        YamuxConnection(a, is_client=True, limits=limits) as client,
+        YamuxConnection(b, is_client=False, limits=limits) as server,
+    ):
+        yield client, server
+
+
+@asynccontextmanager
+async def yamux(limits: Limits | None = None) -> AsyncIterator[tuple[YamuxStream, YamuxStream]]:
+    """Two ends of a stream of yamux, the first one opened it."""
+    async with yamux_connections(limits=limits) as (client, server):
+        near = await client.open_stream()
+        yield near, await server.accept_stream()

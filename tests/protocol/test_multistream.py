@@ -111,9 +111,7 @@ def test_lines_that_are_none(machine: Any, raw: str, rule: str, is_header_first:
 @pytest.mark.fault("F052")
 @pytest.mark.parametrize("machine", [Proposer, Responder])
 def test_another_version_is_refused(machine: Any) -> None:
-    with pytest.raises(
-        DecodeError, match=r"begins with /multistream/1\.0\.0, not with"):
-    ):
+    with pytest.raises(DecodeError, match=r"begins with /multistream/1\.0\.0, not with"):
         feed(machine(["/a"]), multistream.encode("/multistream/2.0.0"))
 
 
