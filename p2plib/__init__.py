@@ -3,7 +3,7 @@
 One package per role of a peer-to-peer system, and what they write on::
 
     p2plib.errors       everything that is raised on purpose, in one tree
-    p2plib.wire         formats: varint, multibase, multihash, CID, protobuf fields, canonical JSON
+    p2plib.wire         formats: varint, multibase, multihash, CID, multiaddr, protobuf, canonical JSON
     p2plib.identity     keys, ids, key files, names, sealed messages
     p2plib.protocol     streams, secure channels, multiplexing
 
