@@ -119,9 +119,7 @@ class SecureStream(Stream):
                 raise self._problem.with_traceback(None)
             if self._has_ended:
                 return b""
-            data = await self._below.read(PIECE_BYTES)
-            self._check_open()
-            self._open(data)
+            self._open(await self._below.read(PIECE_BYTES))
         return self._plain.take(max_bytes)
 
     def _open(self, data: bytes) -> None:

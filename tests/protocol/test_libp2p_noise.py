@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import nacl.bindings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -350,6 +351,30 @@ def test_a_wrong_number_of_bytes_is_our_mistake_and_harms_nothing() -> None:
         with pytest.raises(UsageError, match="needs 2 bytes"):
             listener.receive(bytes(size))
     shake_hands(dialler, listener)
+
+
+@pytest.mark.fault("F055")
+def test_a_handshake_costs_at_most_one_check_of_a_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And none before the peer has computed two agreements of its own, nor for a key of another kind."""
+    checked: list[int] = []
+    check = nacl.bindings.crypto_sign_open
+
+    def counted(signed: bytes, key: bytes) -> bytes:
+        checked.append(len(signed))
+        return check(signed, key)
+
+    monkeypatch.setattr("nacl.bindings.crypto_sign_open", counted)
+    listener_that_says(honest)
+    assert len(checked) == 1
+    with pytest.raises(HandshakeFailed):
+        listener_that_says(LIES["another's signature"])
+    assert len(checked) == 2
+    for lie in ("an RSA key", "a key of small order", "two keys", "not protobuf"):
+        with pytest.raises(HandshakeFailed):
+            listener_that_says(LIES[lie])
+    with pytest.raises(HandshakeFailed):
+        feed(pair()[0], (96).to_bytes(2, "big") + bytes([9]) * 96)
+    assert len(checked) == 2
 
 
 # The payload alone

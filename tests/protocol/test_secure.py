@@ -396,6 +396,37 @@ def test_a_goodbye_leaves_the_stream_below_open_until_we_close() -> None:
     asyncio.run(main())
 
 
+@every_channel
+def test_a_goodbye_to_somebody_who_is_gone_is_no_error(channel: str) -> None:
+    async def main() -> None:
+        async with connected(channel) as (near, far):
+            far.reset()
+            await near.close_write()
+            await near.close()
+            assert near._below.is_closed
+
+    asyncio.run(main())
+
+
+def test_the_prologue_and_whom_the_noise_driver_expects() -> None:
+    """What the driver is given reaches the machine."""
+
+    async def main() -> None:
+        a, b = memory_pair()
+        ends = await asyncio.gather(
+            outcome(noise_call(a, prologue=b"one")), outcome(noise_answer(b, prologue=b"one"))
+        )
+        assert ends == ["finished", "finished"]
+        a, b = memory_pair()
+        ends = await asyncio.gather(outcome(noise_call(a, prologue=b"one")), outcome(noise_answer(b)))
+        assert ends == ["HandshakeFailed", "HandshakeFailed"]
+        a, b = memory_pair()
+        ends = await asyncio.gather(outcome(noise_call(a)), outcome(noise_answer(b, expected=MALLORY.public)))
+        assert ends[1] == "WrongPeer"
+
+    asyncio.run(main())
+
+
 def test_what_follows_a_goodbye_is_not_read() -> None:
     async def main() -> None:
         async with connected("shs") as (near, far):
