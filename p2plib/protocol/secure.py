@@ -35,6 +35,7 @@ from p2plib.protocol.secret_handshake import MAIN_NETWORK, ClientHandshake, Serv
 from p2plib.protocol.stream import PIECE_BYTES, Stream
 
 HANDSHAKE_TIMEOUT_S = 10.0
+SEALED_AT_ONCE_BYTES = PIECE_BYTES // 2  # sealed, it is still no more than a piece, and goes down uncut
 
 
 class Handshake(Protocol):
@@ -124,26 +125,33 @@ class SecureStream(Stream):
 
     def _open(self, data: bytes) -> None:
         """Takes what came from below; what is wrong with it is raised when what was right has been read."""
-        opener = self._opener
         try:
-            if not data:
-                opener.end_of_stream(len(self._sealed))
+            if data:
+                self._open_frames(data)
+            else:
+                self._opener.end_of_stream(len(self._sealed))
                 self._has_ended = True
-                return
-            self._sealed += data
-            start = 0
-            while not opener.has_ended and len(self._sealed) - start >= opener.need_bytes:
-                end = start + opener.need_bytes
-                piece = bytes(memoryview(self._sealed)[start:end])
-                start = end
-                self._plain.append(opener.receive(piece))
-            del self._sealed[:start]
-            self._has_ended = opener.has_ended
         except Truncated as error:
             self._problem = error
         except Tampered as error:
             self._problem = error
             self._below.reset()
+
+    def _open_frames(self, data: bytes) -> None:
+        opener = self._opener
+        if self._sealed:
+            self._sealed += data
+            if len(self._sealed) < opener.need_bytes:
+                return  # copied once all is there, not once for each byte of a peer that drips
+            data = bytes(self._sealed)
+            self._sealed.clear()
+        start = 0
+        while not opener.has_ended and len(data) - start >= opener.need_bytes:
+            end = start + opener.need_bytes
+            self._plain.append(opener.receive(data[start:end]))
+            start = end
+        self._sealed += data[start:]
+        self._has_ended = opener.has_ended
 
     async def _drain(self) -> None:
         if self._problem is not None:
@@ -151,9 +159,8 @@ class SecureStream(Stream):
         await self._below.drain()
 
     def _send(self, data: bytes) -> None:
-        sealed = self._sealer.seal(data)
-        for at in range(0, len(sealed), PIECE_BYTES):
-            self._below.send(sealed[at : at + PIECE_BYTES])
+        for at in range(0, len(data), SEALED_AT_ONCE_BYTES):
+            self._below.send(self._sealer.seal(data[at : at + SEALED_AT_ONCE_BYTES]))
 
     def _end_writing(self) -> None:
         goodbye = self._sealer.goodbye()
