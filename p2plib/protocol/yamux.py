@@ -202,9 +202,14 @@ class YamuxConnection:
                 task.cancel()
             await asyncio.wait(self._tasks)
 
+    def start(self) -> None:
+        """Begins to read and write; `async with` does it too. Whoever calls it must `close` in the end."""
+        if not self._tasks:
+            loop = asyncio.get_running_loop()
+            self._tasks = [loop.create_task(self._receive()), loop.create_task(self._send())]
+
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._receive()), loop.create_task(self._send())]
+        self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

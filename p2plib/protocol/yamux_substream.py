@@ -94,7 +94,8 @@ class Substream:
         if self.outgoing and self.may_send and not should_announce:
             data = self.outgoing.take(min(max_data_bytes, self.may_send))
             self.may_send -= len(data)
-            return Header(DATA, flags | self._end(), self.number, len(data)), data
+            # A FIN goes in a frame of its own: js-libp2p drops the data of a frame that has both.
+            return Header(DATA, flags, self.number, len(data)), data
         more = 0
         if should_announce:
             more, self.to_announce = self.to_announce, 0

@@ -118,7 +118,7 @@ def _peer_bytes(text: str) -> bytes:
     named = cid.parse_text(text)
     if named.version != 1 or named.codec != LIBP2P_KEY:
         raise DecodeError(f"{text[:20]!r} is no peer id: its CID names something else than a key")
-    return named.hash.encode()
+    return named.multihash.encode()
 
 
 def _peer_text(raw: bytes) -> str:

@@ -39,6 +39,23 @@ def called_by(
     Returns:
         What the listener returned, and what the peer's "dial" returned, or its `PeerRefused`.
     """
+    ours, answer, _ = called_and_asked(net, listen, arguments, peer, lambda: None, **call)
+    return ours, answer
+
+
+def called_and_asked(
+    net: Namespace,
+    listen: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    peer: ForeignPeer,
+    talk: Callable[[], Any],
+    **call: Any,
+) -> tuple[Any, Any, Any]:
+    """The same, and then ask the peer more while our listener serves it.
+
+    Returns:
+        What the listener returned, what "dial" returned, and what `talk` returned.
+    """
     deadline = time.monotonic() + TIMEOUT_S
     with ThreadPoolExecutor(1) as pool:
         listening = pool.submit(net.run_together, listen, *arguments)
@@ -51,4 +68,5 @@ def called_by(
                 if "ECONNREFUSED" not in str(refused) or time.monotonic() > deadline or listening.done():
                     break
             time.sleep(0.05)
-        return listening.result(), answer
+        said = talk()
+        return listening.result(), answer, said

@@ -13,6 +13,7 @@ import { tcp } from '@libp2p/tcp'
 import { emit, serve } from './serve.js'
 
 const ECHO = '/echo/1.0.0'
+const MANY = 256 // echoes at a time; by itself js-libp2p takes 32 and opens 64 of one protocol
 
 const node = await createLibp2p({
   addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
@@ -40,7 +41,7 @@ await node.handle(ECHO, async (stream) => {
   }
   await stream.close()
   emit('echoed', size)
-})
+}, { maxInboundStreams: MANY, maxOutboundStreams: MANY })
 
 // The connection to an address, made or kept from before.
 const connect = ({ address }) => node.dial(multiaddr(address))
@@ -68,6 +69,26 @@ serve({
     await stream.close()
     await receive
     return Buffer.concat(chunks).toString('hex')
+  },
+  // The same for many streams at once, each with `size` bytes of its own: how many came back as they were.
+  echoes: async ({ address, count, size }) => {
+    const connection = await connect({ address })
+    const echoed = async (seed) => {
+      const sent = Buffer.alloc(size, `${seed},`)
+      const stream = await connection.newStream(ECHO, { maxOutboundStreams: MANY })
+      const chunks = []
+      const receive = (async () => {
+        for await (const chunk of stream) chunks.push(Buffer.from(chunk.subarray()))
+      })()
+      for (let at = 0; at < size; at += 65536) {
+        if (!stream.send(sent.subarray(at, at + 65536))) await stream.onDrain()
+      }
+      await stream.close()
+      await receive
+      return Buffer.concat(chunks).equals(sent)
+    }
+    const all = await Promise.all(Array.from({ length: count }, (_, seed) => echoed(seed)))
+    return all.filter(Boolean).length
   },
   // Milliseconds for a ping there and back.
   ping: async (where) => node.services.ping.ping((await connect(where)).remotePeer),
