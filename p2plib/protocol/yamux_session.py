@@ -22,7 +22,7 @@ Rules
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ from p2plib.protocol.yamux_codec import (
 from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES, Substream
 
 BATCH_BYTES = 65_519  # fits one Noise frame
-MAX_SKIPPED = 1024  # numbers that were left out and may still come: peers open streams from many threads
+MAX_SKIPPED = 128  # numbers that were left out and may still come: peers open streams from many threads
 MAX_PINGS = 16  # of ours without an answer
 
 
@@ -108,7 +108,7 @@ class Session:
         self.our_reason: int | None = None
         self._next_number = 1 if is_client else 2
         self._highest = 0  # of their numbers
-        self._skipped: set[int] = set()
+        self._skipped: OrderedDict[int, None] = OrderedDict()
         self._theirs = self._unacknowledged = 0
         self._half_open: dict[int, Substream] = {}
         self._control: deque[bytes] = deque()
@@ -207,13 +207,14 @@ class Session:
 
     def _use(self, number: int) -> None:
         if number <= self._highest:
-            self._skipped.discard(number)
+            self._skipped.pop(number, None)
             return
         first = self._highest + 2 if self._highest else (2 if self.is_client else 1)
-        self._skipped.update(range(max(first, number - 2 * MAX_SKIPPED), number, 2))
+        for skipped in range(max(first, number - 2 * MAX_SKIPPED), number, 2):
+            self._skipped[skipped] = None
         self._highest = number
         while len(self._skipped) > MAX_SKIPPED:
-            self._skipped.discard(min(self._skipped))
+            self._skipped.popitem(last=False)
 
     def _opened(self, number: int, events: list[Event]) -> Substream | None:
         limits = self.limits

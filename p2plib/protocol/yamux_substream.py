@@ -90,7 +90,9 @@ class Substream:
         if self.reset_by or not self.has_work(window_bytes):
             return None, b""
         flags, self.flags = self.flags, 0
-        should_announce = self._should_announce(window_bytes) or bool(flags and self.to_announce)
+        should_announce = self._should_announce(window_bytes) or bool(
+            flags and window_bytes > INITIAL_WINDOW_BYTES
+        )
         if self.outgoing and self.may_send and not should_announce:
             data = self.outgoing.take(min(max_data_bytes, self.may_send))
             self.may_send -= len(data)
