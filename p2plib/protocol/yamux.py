@@ -45,9 +45,10 @@ class YamuxStream(Stream):
         return self._substream.number
 
     def _check_alive(self) -> None:
+        if self._substream.reset_by != "them":
+            self.connection.check_for_streams()
         if self._substream.reset_by:
             raise StreamReset(f"{self.remote} was reset")
-        self.connection.check_for_streams()
 
     async def _read(self, max_bytes: int) -> bytes:
         substream = self._substream
