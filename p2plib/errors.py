@@ -19,6 +19,7 @@
     │   ├── NotForUs               a sealed message that none of our keys opens
     │   ├── HandshakeFailed        no secure channel: changed, cut, replayed, or meant for another key
     │   ├── Tampered               what came over a secure channel is not what its peer sent, or not in order
+    │   ├── CallFailed             the peer answered a call with an error: `code` says of which kind
     │   ├── NoCommonProtocol       the peer speaks none of the protocols that we proposed
     │   └── Truncated              a stream ended before its peer had said that it was over
     ├── PeerTimeout                nobody answered in time
@@ -138,6 +139,20 @@ class Truncated(RemoteError):
 
 class NoCommonProtocol(RemoteError):
     """The peer speaks none of the protocols that we proposed; the sentence lists them."""
+
+
+class CallFailed(RemoteError):
+    """A call was answered with an error. A handler raises it to refuse, the caller gets it.
+
+    Args:
+        code: of which kind, as `p2plib.protocol.rpc_codec` lists them, or one of the application's own.
+        sentence: what happened, for people.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self.code = code
+        self.sentence = sentence
+        super().__init__(f"{code}: {sentence}" if sentence else code)
 
 
 class PeerTimeout(P2PError, TimeoutError):

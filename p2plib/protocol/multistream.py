@@ -330,7 +330,7 @@ class ProposedStream(Stream):
 def propose(stream: Stream, protocol: str) -> Stream:
     """The stream with one protocol proposed on it, ready to write to: one round trip less.
 
-    The first `read` raises NoCommonProtocol if the other side does not speak it; what was written is lost
-    then. So this is for what may be said to anybody.
+    The first `read` raises NoCommonProtocol if the other side does not speak it, or StreamReset if it took
+    what we wrote for another proposal. So this is for a protocol that it is known to speak.
     """
     return ProposedStream(stream, protocol)
