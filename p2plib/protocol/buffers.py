@@ -45,15 +45,29 @@ class Chunks:
         """Removes and returns the first piece, at most `max_bytes`; b"" if there is nothing."""
         if not self._chunks:
             return b""
+        return bytes(self._first(max_bytes))
+
+    def take_exactly(self, size_bytes: int) -> bytes:
+        """Removes and returns so many bytes, which must be there, copied once wherever they lay."""
+        if not size_bytes:
+            return b""
+        parts, missing = [self._first(size_bytes)], size_bytes
+        while missing := missing - len(parts[-1]):
+            parts.append(self._first(missing))
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+
+    def _first(self, max_bytes: int) -> bytes | memoryview:
+        """Removes the first piece; what is returned is for use at once."""
         head, start = self._chunks[0], self._offset
         end = start + max_bytes
+        piece: bytes | memoryview
         if end >= len(head):
             self._chunks.popleft()
             self._offset = 0
-            piece = bytes(head) if start == 0 else bytes(memoryview(head)[start:])
+            piece = head if start == 0 and isinstance(head, bytes) else memoryview(head)[start:]
         else:
             self._offset = end
-            piece = bytes(memoryview(head)[start:end])
+            piece = memoryview(head)[start:end]
         self._size -= len(piece)
         return piece
 

@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from p2plib.errors import Closed, StreamReset, Truncated, UsageError
-from p2plib.protocol.stream import PIECE_BYTES, Stream
+from p2plib.protocol.stream import PIECE_BYTES, READ_BYTES, Stream
 
 Pair = tuple[Stream, Stream]
 MakePair = Callable[[], AbstractAsyncContextManager[Pair]]
@@ -46,7 +46,7 @@ def pattern(size_bytes: int, seed: int = 0) -> bytes:
     return (period * (size_bytes // len(period) + 1))[:size_bytes]
 
 
-async def read_all(stream: Stream, max_bytes: int = PIECE_BYTES) -> bytes:
+async def read_all(stream: Stream, max_bytes: int = READ_BYTES) -> bytes:
     """Everything up to the end."""
     parts = []
     while part := await stream.read(max_bytes):

@@ -108,8 +108,8 @@ class Connection:
             raise PeerTimeout(f"{self.remote} took no stream within {timeout_s:g} s") from None
 
     async def propose_stream(self, protocol: str) -> Stream:
-        """A new stream on which a protocol that the other side is known to speak is proposed, and may be spoken
-        at once: one round trip less (`p2plib.protocol.multistream.propose`)."""
+        """A new stream with a protocol proposed on it that the other side is known to speak; it may be
+        spoken at once, which saves a round trip (`p2plib.protocol.multistream.propose`)."""
         return multistream.propose(await self.muxed.open_stream(), protocol)
 
     async def wait_closed(self) -> None:

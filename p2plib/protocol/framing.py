@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from p2plib.errors import DecodeError, EndOfStream, Truncated, UsageError
-from p2plib.protocol.stream import PIECE_BYTES, Stream
+from p2plib.protocol.stream import READ_BYTES, Stream
 from p2plib.wire import varint
 from p2plib.wire.fields import Field
 
@@ -253,7 +253,7 @@ async def read_frame(stream: Stream, framing: Framing) -> bytes:
         found = framing.measure(buffer, max(0, len(buffer) - 1))
         if not isinstance(found, int):
             return bytes(memoryview(buffer)[found.start : found.end])
-        part = await stream.read(min(found, PIECE_BYTES))
+        part = await stream.read(min(found, READ_BYTES))
         if not part and buffer:
             raise Truncated(f"{stream.remote} ended inside a frame, of which {len(buffer)} bytes had come")
         if not part:

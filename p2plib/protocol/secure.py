@@ -32,10 +32,9 @@ from p2plib.protocol import box_stream
 from p2plib.protocol.buffers import Chunks
 from p2plib.protocol.libp2p_noise import NoiseHandshake
 from p2plib.protocol.secret_handshake import MAIN_NETWORK, ClientHandshake, ServerHandshake
-from p2plib.protocol.stream import PIECE_BYTES, Stream
+from p2plib.protocol.stream import READ_BYTES, Stream
 
 HANDSHAKE_TIMEOUT_S = 10.0
-SEALED_AT_ONCE_BYTES = PIECE_BYTES // 2  # sealed, it is still no more than a piece, and goes down uncut
 
 
 class Handshake(Protocol):
@@ -100,7 +99,7 @@ class SecureStream(Stream):
         self._below = below
         self._sealer = sealer
         self._opener = opener
-        self._sealed = bytearray()  # came over the wire, and is not enough yet
+        self._sealed = Chunks()  # came over the wire, and is not enough yet
         self._plain = Chunks()  # was decrypted, and not read yet
         self._has_ended = False
         self._says_goodbye = False
@@ -120,7 +119,7 @@ class SecureStream(Stream):
                 raise self._problem.with_traceback(None)
             if self._has_ended:
                 return b""
-            self._open(await self._below.read(PIECE_BYTES))
+            self._open(await self._below.read(READ_BYTES))
         return self._plain.take(max_bytes)
 
     def _open(self, data: bytes) -> None:
@@ -138,19 +137,10 @@ class SecureStream(Stream):
             self._below.reset()
 
     def _open_frames(self, data: bytes) -> None:
-        opener = self._opener
-        if self._sealed:
-            self._sealed += data
-            if len(self._sealed) < opener.need_bytes:
-                return  # copied once all is there, not once for each byte of a peer that drips
-            data = bytes(self._sealed)
-            self._sealed.clear()
-        start = 0
-        while not opener.has_ended and len(data) - start >= opener.need_bytes:
-            end = start + opener.need_bytes
-            self._plain.append(opener.receive(data[start:end]))
-            start = end
-        self._sealed += data[start:]
+        opener, sealed = self._opener, self._sealed
+        sealed.append(data)
+        while not opener.has_ended and len(sealed) >= opener.need_bytes:
+            self._plain.append(opener.receive(sealed.take_exactly(opener.need_bytes)))
         self._has_ended = opener.has_ended
 
     async def _drain(self) -> None:
@@ -159,8 +149,7 @@ class SecureStream(Stream):
         await self._below.drain()
 
     def _send(self, data: bytes) -> None:
-        for at in range(0, len(data), SEALED_AT_ONCE_BYTES):
-            self._below.send(self._sealer.seal(data[at : at + SEALED_AT_ONCE_BYTES]))
+        self._below.send(self._sealer.seal(data))
 
     def _end_writing(self) -> None:
         goodbye = self._sealer.goodbye()

@@ -34,7 +34,10 @@ from typing import Self
 from p2plib.errors import Closed, StreamReset, Truncated, UsageError
 from p2plib.protocol.buffers import Bell, Chunks
 
-PIECE_BYTES = 65_536  # what is handed over at once; also what an implementation may hold beyond its limit
+PIECE_BYTES = (
+    65_024  # handed over at once, and held beyond a limit at most; fits a frame of Noise, yamux within
+)
+READ_BYTES = 65_536  # what a read takes if nobody says how much
 LIMIT_BYTES = 65_536  # how much waits in a buffer before its writer waits too
 CLOSE_TIMEOUT_S = 5.0
 
@@ -66,7 +69,7 @@ class Stream(abc.ABC):
         """Whether we closed or reset it."""
         return bool(self._gone)
 
-    async def read(self, max_bytes: int = PIECE_BYTES) -> bytes:
+    async def read(self, max_bytes: int = READ_BYTES) -> bytes:
         """The next bytes, 1 to `max_bytes` of them; b"" when the other side has said that nothing follows.
 
         Raises:
@@ -119,9 +122,11 @@ class Stream(abc.ABC):
         try:
             self._check_writable()
             data = bytes(data)
-            for at in range(0, len(data), PIECE_BYTES):
+            pieces = -(-len(data) // PIECE_BYTES) or 1  # of one size: no crumb at the end of each write
+            size = -(-len(data) // pieces) or 1
+            for at in range(0, len(data), size):
                 await self.drain()
-                self.send(data if len(data) <= PIECE_BYTES else data[at : at + PIECE_BYTES])
+                self.send(data if pieces == 1 else data[at : at + size])
         finally:
             self._is_writing = False
 
@@ -132,8 +137,11 @@ class Stream(abc.ABC):
         self._check_writable()
 
     def send(self, data: bytes) -> None:
-        """Hands over up to `PIECE_BYTES` bytes without waiting. For layers above, which call `drain` first:
-        between the two they may turn the bytes into frames, and no cancellation can come in between."""
+        """Hands over a piece, with what layers above have put around it, without waiting; at most 64 KiB.
+
+        Layers call `drain` first. Between the two they turn the bytes into frames, and no cancellation can
+        come in between.
+        """
         self._check_writable()
         self._send(data)
 
@@ -202,7 +210,7 @@ class Stream(abc.ABC):
 
     @abc.abstractmethod
     def _send(self, data: bytes) -> None:
-        """Takes up to `PIECE_BYTES` bytes, however full it is. StreamReset if the other side is gone."""
+        """Takes what `send` is given, however full it is. StreamReset if the other side is gone."""
 
     @abc.abstractmethod
     def _end_writing(self) -> None:

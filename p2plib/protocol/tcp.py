@@ -20,9 +20,10 @@ from typing import Self
 
 from p2plib.errors import CannotListen, Closed, PeerTimeout, RemoteError, StreamReset, Unreachable
 from p2plib.protocol.buffers import Bell, Chunks
-from p2plib.protocol.stream import LIMIT_BYTES, Stream
+from p2plib.protocol.stream import Stream
 
 CONNECT_TIMEOUT_S = 10.0
+LIMIT_BYTES = 262_144  # what asyncio takes from a socket at once: with less it would pause after every chunk
 MAX_CONNECTIONS = 4096  # of one listener; past it a connection is reset as soon as it is accepted
 _LINGER_NOT = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends RST
 

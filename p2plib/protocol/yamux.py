@@ -21,8 +21,8 @@ from typing import Self
 
 from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
 from p2plib.protocol.buffers import Bell
-from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, PIECE_BYTES, Stream
-from p2plib.protocol.yamux_session import PONG, Event, Limits, Session
+from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
+from p2plib.protocol.yamux_session import OPENED, PONG, Event, Limits, Session
 from p2plib.protocol.yamux_substream import Substream
 
 PROTOCOL_ID = "/yamux/1.0.0"  # as multistream names it
@@ -114,8 +114,12 @@ class YamuxConnection:
         self._problem: P2PError | None = None
         self._we_closed = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._work = Bell()  # for the writer: there may be something to send
-        self._news = Bell()  # for everybody else: something came, was sent, or all is over
+        # For those who wait: all of them are rung when it is over.
+        self._work = Bell()  # there is something to send
+        self._sent = Bell()  # something was sent
+        self._opened = Bell()  # the other side opened a stream
+        self._acknowledged = Bell()  # it took one of ours
+        self._ended = Bell()
         self._pings: dict[int, asyncio.Future[None]] = {}
         self._next_ping = 0
 
@@ -142,7 +146,7 @@ class YamuxConnection:
         """
         self._check()
         while not self.session.can_open:
-            await self._news.wait()
+            await self._acknowledged.wait()
             self._check()
         return self._made(self.session.open())
 
@@ -157,7 +161,7 @@ class YamuxConnection:
             substream = self.session.accept()
             if substream is not None:
                 return self._made(substream)
-            await self._news.wait()
+            await self._opened.wait()
 
     async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
         """Seconds for a question to the other side's yamux and back.
@@ -184,7 +188,7 @@ class YamuxConnection:
     async def wait_closed(self) -> None:
         """Waits until the connection is over, whoever ended it."""
         while self._problem is None:
-            await self._news.wait()
+            await self._ended.wait()
 
     async def close(self) -> None:
         """Goes away: resets what is open, tells the other side, and closes the stream below."""
@@ -220,7 +224,8 @@ class YamuxConnection:
 
     def wake_writer(self) -> None:
         """There may be something to send."""
-        self._work.ring()
+        if self.session.has_work:
+            self._work.ring()
 
     def forget(self, stream: YamuxStream) -> None:
         """A stream is closed, and wants no more news."""
@@ -258,18 +263,19 @@ class YamuxConnection:
                 answered.set_exception(Closed(str(problem)))
         for stream in self._streams.values():
             stream.changed.ring()
-        self._news.ring()
-        self._work.ring()
+        for bell in (self._work, self._sent, self._opened, self._acknowledged, self._ended):
+            bell.ring()
 
     async def _receive(self) -> None:
         try:
-            while data := await self._below.read(PIECE_BYTES):
+            while data := await self._below.read(READ_BYTES):
                 for event in self.session.receive(data):
                     self._happened(event)
-                self._news.ring()
-                self._work.ring()
-                while self.session.is_congested:
-                    await self._news.wait()
+                if self.session.can_open:
+                    self._acknowledged.ring()
+                self.wake_writer()
+                while self.session.is_congested and self._problem is None:
+                    await self._sent.wait()
                 if self._problem is not None:
                     return
             self._over(StreamReset(f"{self.remote} has gone"))
@@ -278,7 +284,9 @@ class YamuxConnection:
             self._over(StreamReset(f"the connection to {self.remote} is over: {what}{error}"))
 
     def _happened(self, event: Event) -> None:
-        if event.what == PONG:
+        if event.what == OPENED:
+            self._opened.ring()
+        elif event.what == PONG:
             answered = self._pings.get(event.value)
             if answered is not None and not answered.done():
                 answered.set_result(None)
@@ -297,7 +305,7 @@ class YamuxConnection:
                     for number in session.progress:
                         if number in self._streams:
                             self._streams[number].changed.ring()
-                    self._news.ring()
+                    self._sent.ring()
                 elif self._problem is not None:
                     break
                 else:

@@ -43,7 +43,7 @@ from p2plib.protocol.yamux_codec import (
 )
 from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES, Substream
 
-BATCH_BYTES = 65_519  # fits one Noise frame
+BATCH_BYTES = 65_518  # fits one Noise frame, and that one fits what the stream below takes at once
 MAX_SKIPPED = 128  # numbers that were left out and may still come: peers open streams from many threads
 MAX_PINGS = 16  # of ours without an answer
 
@@ -412,6 +412,11 @@ class Session:
         """Whether so many answers wait to be sent that nothing more should be received for now."""
         return len(self._control) > self.limits.control_frames
 
+    @property
+    def has_work(self) -> bool:
+        """Whether `to_send` may have something."""
+        return bool(self._control or self._ready)
+
     def to_send(self, max_bytes: int = BATCH_BYTES) -> bytes:
         """The next bytes to be sent, at most `max_bytes` (which is at least 24); b"" if there are none."""
         self.progress = []
@@ -422,14 +427,16 @@ class Session:
             yield self._control.popleft()
             room -= HEADER_BYTES
         while self._ready and room > HEADER_BYTES:
+            if self.progress and self._ready[0].sendable > room - HEADER_BYTES:
+                return  # better whole in the next batch than in two parts
             stream = self._ready.popleft()
             stream.is_queued = False
-            header, data = stream.next_frame(room - HEADER_BYTES, self.limits.window_bytes)
+            header, parts = stream.next_frame(room - HEADER_BYTES, self.limits.window_bytes)
             if header is not None:
                 yield header.encode()
-                yield data
+                yield from parts
                 self.progress.append(stream.number)
-                room -= HEADER_BYTES + len(data)
+                room -= HEADER_BYTES + sum(map(len, parts))
             if stream.end_is_sent and stream.resets_after_end and not stream.has_ended:
                 self.reset(stream)
             self._forget_if_over(stream)

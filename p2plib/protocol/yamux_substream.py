@@ -9,6 +9,7 @@ Vocabulary::
 from __future__ import annotations
 
 from p2plib.protocol.buffers import Chunks
+from p2plib.protocol.stream import PIECE_BYTES
 from p2plib.protocol.yamux_codec import DATA, FIN, WINDOW_UPDATE, Header
 
 INITIAL_WINDOW_BYTES = 256 * 1024  # each side's on every stream, before any window update
@@ -74,6 +75,11 @@ class Substream:
             if not self.has_ended or who == "us":
                 self.incoming.clear()
 
+    @property
+    def sendable(self) -> int:
+        """How many bytes of data may go in the next frame: not so many that others wait long."""
+        return min(PIECE_BYTES, self.may_send, len(self.outgoing))
+
     def has_work(self, window_bytes: int) -> bool:
         """Whether there is a frame to send."""
         if self.flags:
@@ -85,24 +91,28 @@ class Substream:
     def _should_announce(self, window_bytes: int) -> bool:
         return self.to_announce * 2 >= window_bytes and not self.has_ended and not self.is_deaf
 
-    def next_frame(self, max_data_bytes: int, window_bytes: int) -> tuple[Header | None, bytes]:
-        """The next frame to send, and the data that follows it; no header if there is none."""
+    def next_frame(self, max_data_bytes: int, window_bytes: int) -> tuple[Header | None, list[bytes]]:
+        """The next frame to send, and the data that follows it, in parts; no header if there is none."""
         if self.reset_by or not self.has_work(window_bytes):
-            return None, b""
+            return None, []
         flags, self.flags = self.flags, 0
         should_announce = self._should_announce(window_bytes) or bool(
             flags and window_bytes > INITIAL_WINDOW_BYTES
         )
         if self.outgoing and self.may_send and not should_announce:
-            data = self.outgoing.take(min(max_data_bytes, self.may_send))
-            self.may_send -= len(data)
+            size = room = min(max_data_bytes, self.sendable)
+            parts = []
+            while room:
+                parts.append(self.outgoing.take(room))
+                room -= len(parts[-1])
+            self.may_send -= size
             # A FIN goes in a frame of its own: js-libp2p drops the data of a frame that has both.
-            return Header(DATA, flags, self.number, len(data)), data
+            return Header(DATA, flags, self.number, size), parts
         more = 0
         if should_announce:
             more, self.to_announce = self.to_announce, 0
             self.may_receive += more
-        return Header(WINDOW_UPDATE, flags | self._end(), self.number, more), b""
+        return Header(WINDOW_UPDATE, flags | self._end(), self.number, more), []
 
     def _end(self) -> int:
         if self.ends and not self.end_is_sent and not self.outgoing:

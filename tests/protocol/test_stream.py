@@ -15,7 +15,7 @@ from p2plib.errors import StreamReset, UsageError
 from p2plib.protocol import conformance
 from p2plib.protocol.buffers import SMALL_BYTES, Bell, Chunks
 from p2plib.protocol.conformance import NotConforming, check_stream
-from p2plib.protocol.stream import MemoryStream, Stream, _Pipe, memory_pair
+from p2plib.protocol.stream import PIECE_BYTES, MemoryStream, Stream, _Pipe, memory_pair
 from tests.protocol import pairs
 
 
@@ -48,6 +48,21 @@ def test_single_bytes_do_not_cost_an_object_each() -> None:
     for _ in range(300_000):
         chunks.append(b"x")
     assert len(chunks._chunks) == -(-300_000 // 65_536)
+
+
+@given(st.lists(st.integers(0, 9000)), st.integers(0, 40_000))
+def test_taking_exactly_is_taking_all_of_it(sizes: list[int], size: int) -> None:
+    whole = conformance.pattern(sum(sizes))
+    chunks, at = Chunks(), 0
+    for each in sizes:
+        chunks.append(whole[at : at + each])
+        at += each
+    size = min(size, len(whole))
+    assert chunks.take_exactly(size) == whole[:size]
+    assert len(chunks) == len(whole) - size
+    chunks.append(b"more")
+    assert chunks.take_exactly(len(chunks)) == whole[size:] + b"more"
+    assert not chunks
 
 
 @given(st.lists(st.integers(0, 3 * SMALL_BYTES)), st.lists(st.integers(1, 2 * SMALL_BYTES), min_size=1))
@@ -93,19 +108,19 @@ def test_a_pipe_has_room() -> None:
 def test_what_waits_in_memory_is_bounded() -> None:
     async def main() -> None:
         a, b = memory_pair(limit_bytes=1000)
+        most = 999 + PIECE_BYTES
         await a.write(b"x" * 999)
-        await a.write(b"y" * 65_536)
+        await a.write(b"y" * PIECE_BYTES)
+        assert b.buffered_bytes == most
         writing = asyncio.ensure_future(a.write(b"z" * 200_000))
-        await asyncio.sleep(0)
-        assert b.buffered_bytes == 999 + 65_536
         got = b""
-        while b.buffered_bytes:
-            got += await b.read()
+        while len(got) < most + 200_000:
+            got += await b.read(50_000)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            assert b.buffered_bytes <= 999 + 65_536
+            assert b.buffered_bytes <= most
         await writing
-        assert len(got) == 999 + 65_536 + 200_000
+        assert got == b"x" * 999 + b"y" * PIECE_BYTES + b"z" * 200_000
 
     asyncio.run(main())
 
