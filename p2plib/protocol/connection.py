@@ -28,7 +28,7 @@ from p2plib.protocol import libp2p_noise, multistream, secure, yamux
 from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.yamux import YamuxConnection, YamuxStream
-from p2plib.protocol.yamux_session import Limits
+from p2plib.protocol.yamux_events import Limits
 from p2plib.wire.multiaddr import Multiaddr
 
 UPGRADE_TIMEOUT_S = 10.0

@@ -30,7 +30,7 @@ from p2plib.protocol import identify, ping
 from p2plib.protocol.connection import UPGRADE_TIMEOUT_S, Connection, StreamHandler, upgrade
 from p2plib.protocol.identify import Identity
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
-from p2plib.protocol.yamux_session import Limits
+from p2plib.protocol.yamux_events import Limits
 from p2plib.wire import multiaddr
 from p2plib.wire.multiaddr import Multiaddr
 

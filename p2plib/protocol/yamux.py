@@ -22,7 +22,8 @@ from typing import Self
 from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
-from p2plib.protocol.yamux_session import OPENED, PONG, Event, Limits, Session
+from p2plib.protocol.yamux_events import OPENED, PONG, Event, Limits
+from p2plib.protocol.yamux_session import Session
 from p2plib.protocol.yamux_substream import Substream
 
 PROTOCOL_ID = "/yamux/1.0.0"  # as multistream names it

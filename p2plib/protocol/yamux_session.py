@@ -22,9 +22,8 @@ Rules
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from p2plib.errors import Closed, DecodeError, UsageError
 from p2plib.protocol import yamux_codec
@@ -41,51 +40,22 @@ from p2plib.protocol.yamux_codec import (
     WINDOW_UPDATE,
     Header,
 )
+from p2plib.protocol.yamux_events import (
+    ENDED,
+    OPENED,
+    PONG,
+    READABLE,
+    RESET,
+    WENT_AWAY,
+    WRITABLE,
+    Event,
+    Limits,
+    Numbers,
+)
 from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES, Substream
 
 BATCH_BYTES = 65_518  # fits one Noise frame, and that one fits what the stream below takes at once
-MAX_SKIPPED = 128  # numbers that were left out and may still come: peers open streams from many threads
 MAX_PINGS = 16  # of ours without an answer
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a peer may cost us.
-
-    Args:
-        window_bytes: how much it may send on one stream before we have read it, at least 256 KiB.
-        max_streams: how many of its streams may be alive.
-        accept_backlog: how many of them may wait to be accepted.
-        ack_backlog: how many of ours may wait for its acknowledgement; libp2p says 256.
-        control_frames: how many answers may wait to be sent.
-        half_open: how many streams that we have closed may wait for its end.
-    """
-
-    window_bytes: int = INITIAL_WINDOW_BYTES
-    max_streams: int = 1024
-    accept_backlog: int = 256
-    ack_backlog: int = 256
-    control_frames: int = 1024
-    half_open: int = 256
-
-
-OPENED, READABLE, ENDED, RESET, WRITABLE = "opened", "readable", "ended", "reset", "writable"
-PONG, WENT_AWAY = "pong", "went away"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What the other side did.
-
-    Args:
-        what: `OPENED`, `READABLE`, `ENDED`, `RESET` or `WRITABLE` for a stream; `PONG`, `WENT_AWAY` for all.
-        stream: the stream's number, or 0.
-        value: bytes that came or may now be sent; the value of a ping; the reason of a go away.
-    """
-
-    what: str
-    stream: int = 0
-    value: int = 0
 
 
 class Session:
@@ -107,8 +77,7 @@ class Session:
         self.remote_reason: int | None = None  # once they went away
         self.our_reason: int | None = None
         self._next_number = 1 if is_client else 2
-        self._highest = 0  # of their numbers
-        self._skipped: OrderedDict[int, None] = OrderedDict()
+        self._numbers = Numbers(2 if is_client else 1)  # theirs
         self._theirs = self._unacknowledged = 0
         self._half_open: dict[int, Substream] = {}
         self._control: deque[bytes] = deque()
@@ -190,31 +159,14 @@ class Session:
         if header.flags & SYN:
             if is_ours:
                 raise DecodeError(f"the other side opened stream {number}, a number that only we may use")
-            if number <= self._highest and number not in self._skipped:
-                raise DecodeError(f"stream {number} was opened before")
-            self._use(number)
+            self._numbers.use(number)
             return self._opened(number, events)
         stream = self.streams.get(number)
         if stream is None:
-            was_opened = (
-                number < self._next_number
-                if is_ours
-                else number <= self._highest and number not in self._skipped
-            )
+            was_opened = number < self._next_number if is_ours else self._numbers.was_used(number)
             if not was_opened:
                 raise DecodeError(f"a {header}, which nobody has opened")
         return stream
-
-    def _use(self, number: int) -> None:
-        if number <= self._highest:
-            self._skipped.pop(number, None)
-            return
-        first = self._highest + 2 if self._highest else (2 if self.is_client else 1)
-        for skipped in range(max(first, number - 2 * MAX_SKIPPED), number, 2):
-            self._skipped[skipped] = None
-        self._highest = number
-        while len(self._skipped) > MAX_SKIPPED:
-            self._skipped.popitem(last=False)
 
     def _opened(self, number: int, events: list[Event]) -> Substream | None:
         limits = self.limits

@@ -16,7 +16,7 @@ from p2plib.protocol.connection import Connection, upgrade
 from p2plib.protocol.stream import LIMIT_BYTES, PIECE_BYTES, Stream, memory_pair
 from p2plib.protocol.yamux import YamuxConnection, YamuxStream
 from p2plib.protocol.yamux_codec import DATA, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
-from p2plib.protocol.yamux_session import Limits
+from p2plib.protocol.yamux_events import Limits
 from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES
 from tests.protocol import pairs
 
