@@ -5,12 +5,17 @@
     │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
     │   ├── CannotListen           this machine does not let us listen at that address
     │   ├── KeyExhausted           a key has encrypted as many messages as it safely can
-    │   └── KeyFileError           a key file cannot be used as it is
-    │       ├── KeyFileMissing     there is none (also a FileNotFoundError)
-    │       ├── KeyFileExists      something is there already and would be lost
-    │       ├── KeyFileCorrupt     the bytes are not what this version wrote
-    │       ├── KeyFilePermissions somebody else may read or write it
-    │       └── WrongPassphrase    the file is whole, the passphrase does not open it
+    │   ├── KeyFileError           a key file cannot be used as it is
+    │   │   ├── KeyFileMissing     there is none (also a FileNotFoundError)
+    │   │   ├── KeyFileExists      something is there already and would be lost
+    │   │   ├── KeyFileCorrupt     the bytes are not what this version wrote
+    │   │   ├── KeyFilePermissions somebody else may read or write it
+    │   │   └── WrongPassphrase    the file is whole, the passphrase does not open it
+    │   └── SimulationError        a program in the simulated internet did what it must not
+    │       ├── Deadlock           everybody waits and nothing is under way
+    │       ├── TimeLimit          the run went on past the time or the number of events it was given
+    │       ├── Leak               tasks, timers or sockets were left, or a handler raised
+    │       └── Unsupported        the simulated internet cannot do this (also a NotImplementedError)
     ├── RemoteError                the other peer sent something wrong
     │   ├── DecodeError            what a specification forbids: `rule` and `offset` say why and where
     │   ├── SignatureError         a signature that our rule does not accept: `rule` says which part of it
@@ -25,6 +30,7 @@
     ├── PeerTimeout                nobody answered in time
     ├── Unreachable                there is no connection to an address: refused, or no way there
     └── Closed                     the connection, or the thing itself, was closed
+        ├── HostDown               a simulated host has crashed or been switched off
         ├── EndOfStream            the other side said that nothing follows, and we waited for something
         └── StreamReset            the other side broke the stream off, or the connection under it broke
 
@@ -78,6 +84,26 @@ class KeyFilePermissions(KeyFileError):
 
 class WrongPassphrase(KeyFileError):
     """A key file is whole, but this passphrase does not open it."""
+
+
+class SimulationError(LocalError):
+    """A program in the simulated internet did what it must not; the sentence says where."""
+
+
+class Deadlock(SimulationError):
+    """Everybody waits, and no packet and no timer is under way that could wake anybody."""
+
+
+class TimeLimit(SimulationError):
+    """A run went on past the virtual time, or the number of events, that it was given."""
+
+
+class Leak(SimulationError):
+    """At its end a run had tasks, timers or sockets left, or one of its handlers had raised."""
+
+
+class Unsupported(SimulationError, NotImplementedError):
+    """The simulated internet cannot do this; the sentence says what to do instead."""
 
 
 class RemoteError(P2PError):
@@ -173,3 +199,7 @@ class EndOfStream(Closed):
 
 class StreamReset(Closed):
     """The other side broke a stream off, or the connection under it broke: what was sent may be lost."""
+
+
+class HostDown(Closed):
+    """A simulated host has crashed or been switched off; the sentence says which and when."""

@@ -1,0 +1,46 @@
+"""Which host a piece of code runs on: a context variable, so that tasks and callbacks inherit it.
+
+Vocabulary: a *boot* is one life of a host, from its start to its crash or end. A host that restarts has a new
+boot; what belonged to the old one never runs again.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from p2plib.errors import UsageError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from p2plib.sim.host import Host
+
+
+class Boot:
+    """One life of a host.
+
+    Args:
+        host: the host that lives it.
+    """
+
+    __slots__ = ("alive", "ended", "host")
+
+    def __init__(self, host: Host) -> None:
+        self.host, self.alive = host, True
+        self.ended: list[asyncio.Future[None]] = []  # those who wait for its end
+
+
+CURRENT: ContextVar[Boot | None] = ContextVar("p2plib.sim.boot", default=None)
+
+
+def current_host() -> Host:
+    """Return the host on which the calling code runs.
+
+    Raises:
+        UsageError: it runs on none: it is the program that watches over the whole internet.
+    """
+    boot = CURRENT.get()
+    if boot is None:
+        raise UsageError("this runs on no host: write `with host:` around it, or start it with `host.start`")
+    return boot.host

@@ -1,0 +1,114 @@
+"""The end of a run: programs are cancelled, what is under way arrives, and what is left then is a leak."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from p2plib.errors import Leak
+from p2plib.sim.current import CURRENT, Boot
+from p2plib.sim.places import TOLD_AT_MOST, callback_place, is_asyncios, line_of, waiting_at
+
+if TYPE_CHECKING:
+    from p2plib.sim.internet import Internet
+
+SETTLE_S, LOOK_EVERY_S = 10.0, 0.25  # how long connections may take to close after the end, in virtual time
+
+
+def finish(net: Internet) -> list[str]:
+    """End a run: cancel programs, let the network settle, and clear up.
+
+    Returns:
+        What was left, and what handlers raised, one sentence each.
+    """
+    loop = net.loop
+    began_s = loop.time()
+    loop.lift_limits()
+    for host in net.hosts.values():
+        host.end_programs()
+    loop.run_while(_always, until=began_s)
+    for look in range(1, round(SETTLE_S / LOOK_EVERY_S) + 1):
+        if not _left(net):
+            break
+        loop.run_while(_always, until=began_s + look * LOOK_EVERY_S)
+    raised = [_raised(boot, context) for boot, context in loop.raised]
+    left = _left(net)
+    leaks = [*raised, *(sentence for sentence, _ in left)]
+    _clear(net, left)
+    return leaks
+
+
+def leak_error(net: Internet) -> Leak:
+    """Return the error that tells of the leaks of a run, caused by the first thing that a handler raised."""
+    more = f"; and {len(net.leaks) - TOLD_AT_MOST} more" if len(net.leaks) > TOLD_AT_MOST else ""
+    error = Leak("; ".join(net.leaks[:TOLD_AT_MOST]) + more)
+    causes = [context.get("exception") for _, context in net.loop.raised]
+    error.__cause__ = next((cause for cause in causes if cause is not None), None)
+    return error
+
+
+def _who(boot: Boot | None) -> str:
+    return "the main program" if boot is None else boot.host.name
+
+
+def _raised(boot: Boot | None, context: dict[str, Any]) -> str:
+    error = context.get("exception")
+    place = ""
+    if error is not None and error.__traceback__ is not None:
+        last = error.__traceback__
+        while last.tb_next is not None:
+            last = last.tb_next
+        place = f" in {line_of(last.tb_frame.f_code, last.tb_lineno)}"
+    return f"{_who(boot)}: {context.get('message', 'something went wrong')}: {error!r}{place}"
+
+
+def _left(net: Internet) -> list[tuple[str, Any]]:
+    """Return what is left: a sentence and the thing itself, in the order in which the things were made."""
+    left: list[tuple[str, Any]] = []
+    for task, boot in list(net.loop.tasks.items()):
+        if not task.done() and (boot is None or boot.alive):
+            left.append((f"{_who(boot)} left a task at {waiting_at(task)}", task))
+    for host in net.hosts.values():
+        connections = [connection for connection in host.tcp.values() if connection.is_open]
+        things = [*host.udp.values(), *host.listening.values(), *connections]
+        left.extend((f"{host.name} left {thing.what_it_is()}", thing) for thing in dict.fromkeys(things))
+    for timer in net.loop.timers():
+        boot = timer._context.get(CURRENT)
+        if (boot is None or boot.alive) and not is_asyncios(timer._callback):
+            left.append((f"{_who(boot)} left a timer for {callback_place(timer._callback)}", timer))
+    return left
+
+
+def abandon(net: Internet) -> None:
+    """End a run that has failed, at once."""
+    net.loop.lift_limits()
+    _clear(net, _left(net))
+
+
+def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
+    """Take away what is left, so that nothing reaches into the next run or the interpreter's end."""
+    loop = net.loop
+    tasks = [thing for _, thing in left if isinstance(thing, asyncio.Task)]
+    for _, thing in left:
+        if isinstance(thing, asyncio.Task | asyncio.Handle):
+            thing.cancel()
+        else:
+            thing.vanish()
+    loop.run_while(lambda: any(not task.done() for task in tasks), until=loop.time())
+    for task in [*loop.frozen, *(task for task in tasks if not task.done())]:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # it never runs again, and we know
+        loop.tasks.pop(task, None)
+        coroutine: Any = task.get_coro()
+        with contextlib.suppress(Exception):  # its `finally` runs in a world that is over
+            coroutine.close()
+    loop.frozen.clear()
+    for host in net.hosts.values():
+        for connection in list(host.tcp.values()):
+            connection.vanish()  # closed by its program, and TCP is still trying to tell the other end
+    if loop.has_generators():
+        loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _always() -> bool:
+    return True

@@ -1,0 +1,289 @@
+"""A host of the simulated internet: its addresses and ports, its programs, its disk, its clock, its crashes.
+
+Rules:
+
+* A crash is a power cut. The sockets are gone without a word, what was not synced to the disk is lost, and no
+  line of the programs runs again, not even a `finally`, until the whole run is over and Python takes them
+  apart. Those who wait for the host with `run` get `HostDown`.
+* A restart is a new boot: the programs that `start` began run again from their beginning, with the disk as it
+  is.
+* `stop` is a shutdown: programs are cancelled and may clean up.
+* A host has its own sources of randomness, from the internet's seed and its name: `random` for its programs,
+  `draws` for what links do to its packets, `luck` for what a chaos does to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import errno
+from collections.abc import Awaitable, Callable, Coroutine
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from p2plib.errors import HostDown, UsageError
+from p2plib.sim.current import CURRENT, Boot
+from p2plib.sim.disk import Disk
+from p2plib.sim.fabric import Realm, is_group, is_loopback
+from p2plib.sim.link import Bottleneck
+from p2plib.sim.packet import Address
+from p2plib.sim.udp import SimDatagramTransport
+
+if TYPE_CHECKING:
+    from p2plib.sim.internet import Internet
+
+T = TypeVar("T")
+Program = Callable[..., Coroutine[Any, Any, Any]]
+
+FIRST_PORT, LAST_PORT = 49_152, 65_535  # the ephemeral ports of RFC 6335
+ANY = ("0.0.0.0", "::", "", None)
+
+# The host that was current before each `with host:` that is open. A context variable, as `with` blocks of
+# several tasks may overlap.
+_BEFORE: contextvars.ContextVar[tuple[Boot | None, ...]] = contextvars.ContextVar(
+    "p2plib.sim.before", default=()
+)
+
+
+class Host:
+    """One machine. Made by `Internet.host`.
+
+    Args:
+        net: the internet that it is on.
+        name: its name, by which others can look it up.
+        addresses: its IP addresses, of the realm that it is in.
+        realm: the public internet, or a LAN.
+        region: where it is, for links between regions; may be empty.
+        upload_bytes_per_s: what it can send; None for no limit.
+        download_bytes_per_s: what it can receive; None for no limit.
+    """
+
+    def __init__(
+        self,
+        net: Internet,
+        name: str,
+        addresses: tuple[str, ...],
+        realm: Realm,
+        region: str = "",
+        upload_bytes_per_s: float | None = None,
+        download_bytes_per_s: float | None = None,
+    ) -> None:
+        self.net, self.name, self.addresses, self.realm, self.region = net, name, addresses, realm, region
+        self.own = frozenset((*addresses, "127.0.0.1", "::1"))
+        self.upload = Bottleneck(upload_bytes_per_s) if upload_bytes_per_s else None
+        self.download = Bottleneck(download_bytes_per_s) if download_bytes_per_s else None
+        self.random = Random(f"{net.seed}/programs/{name}")
+        self.draws = Random(f"{net.seed}/network/{name}")
+        self.luck = Random(f"{net.seed}/luck/{name}")
+        self.disk = Disk()
+        self.clock_ahead_s = 0.0  # how wrong its wall clock is
+        self.boot = Boot(self)
+        self.udp: dict[Address, SimDatagramTransport] = {}
+        self.tcp: dict[Any, Any] = {}
+        self.listening: dict[Any, Any] = {}
+        self._programs: list[tuple[Program, tuple[Any, ...]]] = []
+        self._running: dict[asyncio.Task[Any], None] = {}
+        self._next_port = FIRST_PORT
+
+    def __repr__(self) -> str:
+        return f"<Host {self.name} {self.address}{'' if self.is_up else ' down'}>"
+
+    @property
+    def address(self) -> str:
+        """Its first IP address."""
+        return self.addresses[0]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs."""
+        return self.boot.alive
+
+    # Programs
+
+    def __enter__(self) -> Host:
+        _BEFORE.set((*_BEFORE.get(), CURRENT.get()))
+        CURRENT.set(self.boot)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        *before, last = _BEFORE.get()
+        _BEFORE.set(tuple(before))
+        CURRENT.set(last)
+
+    def start(self, program: Program, *args: Any) -> asyncio.Task[Any]:
+        """Run *program*(*args), an async function, on this host in the background.
+
+        It runs until it ends, the host stops or crashes, or the run of the internet is over. After a crash
+        and restart it runs again from its beginning, unless it had ended before.
+
+        Returns:
+            Its task.
+        """
+        if not callable(program):
+            raise UsageError(
+                "start takes an async function, so that a restart can run it again; for a coroutine, use run"
+            )
+        self._programs.append((program, args))
+        return self._launch(program, args)
+
+    def _launch(self, program: Program, args: tuple[Any, ...]) -> asyncio.Task[Any]:
+        with self:
+            task: asyncio.Task[Any] = self.net.loop.create_task(program(*args))
+        self._running[task] = None
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            self._running.pop(task, None)
+            if (program, args) in self._programs:
+                self._programs.remove((program, args))
+            if not task.cancelled() and task.exception() is not None:
+                raised = {"message": "a program raised", "exception": task.exception(), "task": task}
+                self.net.loop.call_exception_handler(raised)
+
+        with self:
+            task.add_done_callback(ended)
+        return task
+
+    async def run(self, program: Awaitable[T]) -> T:
+        """Run a coroutine on this host and return its result.
+
+        Raises:
+            HostDown: the host is down, or goes down meanwhile.
+        """
+        if not self.is_up:
+            if isinstance(program, Coroutine):
+                program.close()
+            raise HostDown(f"{self.name} is down")
+        gone = self.net.loop.create_future()
+        self.boot.ended.append(gone)
+        with self:
+            task: asyncio.Future[T] = asyncio.ensure_future(program)
+        try:
+            await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        finally:
+            gone.cancel()
+        if not task.done():
+            raise HostDown(f"{self.name} went down at {self.net.time:.6g} s")
+        return task.result()
+
+    def crash(self, *, lose_disk: bool = False) -> None:
+        """Cut its power, now.
+
+        Args:
+            lose_disk: whether the disk is lost too; else what was synced is there after a restart.
+        """
+        if not self.is_up:
+            return
+        boot, self.boot.alive = self.boot, False
+        for endpoint in dict.fromkeys(self.udp.values()):
+            endpoint.vanish()
+        for thing in (*dict.fromkeys(self.tcp.values()), *dict.fromkeys(self.listening.values())):
+            thing.vanish()
+        self._running.clear()
+        self.net.loop.freeze(boot)
+        self.disk.cut_power(lost=lose_disk)
+        self._end(boot)
+
+    async def stop(self) -> None:
+        """Shut it down: cancel its programs, let them clean up, and close what they left open."""
+        running, programs = list(self._running), list(self._programs)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        if self.is_up:
+            self.disk.sync()
+            self.crash()
+        self._programs = programs
+
+    def end_programs(self) -> None:
+        """Cancel its programs for good: the run is over."""
+        self._programs.clear()
+        for task in list(self._running):
+            task.cancel()
+
+    def _end(self, boot: Boot) -> None:
+        for waiting in boot.ended:
+            if not waiting.done():
+                waiting.set_result(None)
+        boot.ended.clear()
+
+    def restart(self) -> None:
+        """Start it again after a crash or stop: a new boot, with the programs that ran when it went down."""
+        if self.is_up:
+            raise UsageError(f"{self.name} is up; crash or stop it first")
+        self.boot = Boot(self)
+        for program, args in list(self._programs):
+            self._launch(program, args)
+
+    # Ports and addresses
+
+    def free_port(self, table: dict[Any, Any]) -> int:
+        """Return an ephemeral port that nothing in *table* uses; its keys are local addresses."""
+        used = {key[1] for key in table}
+        for _ in range(LAST_PORT - FIRST_PORT + 1):
+            port, self._next_port = self._next_port, self._next_port + 1
+            if self._next_port > LAST_PORT:
+                self._next_port = FIRST_PORT
+            if port not in used:
+                return port
+        raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address: every port is in use")
+
+    def local(self, address: tuple[str | None, int] | None, table: dict[Any, Any], like: str = "") -> Address:
+        """Return the address that a socket gets: this host's, and with a port if it asked for any."""
+        ip, port = (None, 0) if address is None else address[:2]
+        if ip in ANY:
+            ip = "::" if ip == "::" or ":" in like else "0.0.0.0"
+        elif ip == "localhost":
+            ip = "127.0.0.1"
+        if ip not in (*self.own, "0.0.0.0", "::") and not is_loopback(str(ip)):
+            raise OSError(errno.EADDRNOTAVAIL, f"Cannot assign requested address: {ip} is not {self.name}'s")
+        return str(ip), port or self.free_port(table)
+
+    def source_for(self, local: Address, destination: str) -> Address:
+        """Return the source address of a packet from a socket bound to *local*."""
+        if local[0] not in ANY:
+            return local
+        if is_loopback(destination):
+            return ("::1" if ":" in destination else "127.0.0.1"), local[1]
+        for address in self.addresses:
+            if (":" in address) == (":" in destination):
+                return address, local[1]
+        raise OSError(
+            errno.ENETUNREACH, f"Network is unreachable: {self.name} has no address like {destination}"
+        )
+
+    def bind(self, endpoint: SimDatagramTransport, *, shared: bool = False) -> None:
+        """Enter a UDP socket under each address that it hears."""
+        keys = self._keys(endpoint.local)
+        if not shared and any(key in self.udp for key in keys):
+            raise OSError(
+                errno.EADDRINUSE, f"Address already in use: {self.name} has a socket at {endpoint.local}"
+            )
+        for key in keys:
+            self.udp.setdefault(key, endpoint)
+
+    def unbind(self, endpoint: SimDatagramTransport) -> None:
+        """Take a UDP socket out."""
+        for key in self._keys(endpoint.local):
+            if self.udp.get(key) is endpoint:
+                del self.udp[key]
+
+    def _keys(self, local: Address) -> list[Address]:
+        if local[0] == "0.0.0.0":
+            return [(ip, local[1]) for ip in (*self.addresses, "127.0.0.1") if ":" not in ip]
+        if local[0] == "::":
+            return [(ip, local[1]) for ip in (*self.addresses, "127.0.0.1", "::1")]
+        if is_group(local[0]):
+            return [local]
+        return [local]
+
+    def udp_at_port(self, port: int) -> SimDatagramTransport | None:
+        """Return the UDP socket at a port of its first address."""
+        return self.udp.get((self.address, port))
+
+    def send_segment(self, source: Address, destination: Address, segment: Any) -> None:
+        """Send a TCP segment."""
+        self.net.fabric.send(self, "tcp", source, destination, segment)

@@ -1,0 +1,356 @@
+"""A simulated internet: hosts, links, NATs and faults over one virtual clock, the same for the same seed.
+
+    async def main(net):
+        ana, ben = net.host("ana"), net.host("ben")
+        ben.start(serve)                      # an async function that uses asyncio as ever
+        await ana.run(ask("ben", 4000))       # a coroutine; it runs as if on ana
+
+    Internet(seed=1).run(main)
+
+Rules:
+
+* Programs are ordinary asyncio programs. Which host one runs on is decided by who started it: `host.start`,
+  `host.run`, or a `with host:` around the call.
+* Time is virtual: it begins at 0 and passes only when all are waiting.
+* Nothing may be left at the end. When *main* returns, the programs that hosts run are cancelled; a task, a
+  timer or a socket that is still there when everything under way has arrived is a leak, told by host and
+  place.
+* An internet can be run again; time goes on from where it was.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from asyncio import _get_running_loop
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from random import Random
+from typing import Any
+
+from p2plib.errors import UsageError
+from p2plib.sim.calls import NetworkLoop
+from p2plib.sim.ending import abandon, finish, leak_error
+from p2plib.sim.fabric import LAN, Fabric, Gateway, Realm
+from p2plib.sim.faults import Chaos, Fault, Faults, Fortune, draw
+from p2plib.sim.host import Host
+from p2plib.sim.link import Link
+from p2plib.sim.names import CARRIER_NETWORK, Names
+from p2plib.sim.nat import Nat
+from p2plib.sim.nat_behaviour import PRESETS, NatBehaviour
+from p2plib.sim.trace import Trace
+from p2plib.sim.virtual import virtual_time_and_chance
+
+BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
+
+
+class Separation:
+    """A cut of the network between groups of hosts, made by `Internet.cut`; `heal` or a `with` ends it."""
+
+    def __init__(self, net: Internet, group: dict[Host, int]) -> None:
+        self._net, self._group = net, group
+
+    def separates(self, one: Host, other: Host) -> bool:
+        """Whether the two are in different groups; hosts in none are not cut off from anybody."""
+        mine, theirs = self._group.get(one), self._group.get(other)
+        return mine is not None and theirs is not None and mine != theirs
+
+    def heal(self) -> None:
+        """End the cut; ending it twice does no harm."""
+        if self in self._net.cuts:
+            self._net.cuts.remove(self)
+            self._net.forget_routes()
+
+    def __enter__(self) -> Separation:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.heal()
+
+
+class Internet:
+    """A simulated internet.
+
+    Args:
+        seed: the same seed, the same run, to the byte. link: what joins hosts where `set_link` says nothing
+            else; by default latencies as between strangers on the real internet (median 40 ms one way), and
+            nothing is lost.
+        strict: whether a leak or a handler that raised is an error (`Leak`) at the end of a run; if not, they
+            are in `leaks` all the same.
+        faults: a `Chaos` to draw faults from, or a list of the very faults that are to happen.
+        keep_packets: how many packets the trace remembers.
+        max_events: how many events one run may take, against endless ones; None for no limit.
+        began_s: what the hosts' wall clocks show at the start, in seconds of the Unix epoch.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        link: Link | None = None,
+        strict: bool = True,
+        faults: Chaos | Sequence[Fault] | None = None,
+        keep_packets: int = 100_000,
+        max_events: int | None = None,
+        began_s: float = BEGAN_S,
+    ) -> None:
+        self.seed, self.link, self.strict = seed, link or Link(), strict
+        self.trace = Trace(keep_packets)
+        self.loop = NetworkLoop(self, max_events, began_s)
+        self.names = Names(self.loop)
+        self.hosts: dict[str, Host] = {}
+        self.cuts: list[Separation] = []
+        self.happened: list[Fault] = []  # every fault so far, in order
+        self.leaks: list[str] = []
+        self.fabric = Fabric(self)
+        self._links: dict[tuple[str, str], Link] = {}
+        self._blocked: set[tuple[str, str]] = set()
+        self._lans = 0
+        self.faults = None if faults is None else Faults(self, faults)
+
+    @property
+    def time(self) -> float:
+        """The virtual time in seconds since the internet began."""
+        return self.loop.time()
+
+    # What there is
+
+    def host(
+        self,
+        name: str,
+        *,
+        lan: Realm | None = None,
+        region: str = "",
+        address: str | Sequence[str] | None = None,
+        ipv6: bool = False,
+        upload_bytes_per_s: float | None = None,
+        download_bytes_per_s: float | None = None,
+    ) -> Host:
+        """Add a host.
+
+        Args:
+            name: its name; others can look it up.
+            lan: the LAN that it is in; the public internet by default.
+            region: where it is; links may be set between regions.
+            address: its IP address or addresses; by default the next free one.
+            ipv6: whether it has an IPv6 address too, where `address` does not say.
+            upload_bytes_per_s: what it can send; None for no limit.
+            download_bytes_per_s: what it can receive; None for no limit.
+
+        Raises:
+            UsageError: the name or an address is taken.
+        """
+        realm = lan or self.fabric.public
+        if address is None:
+            addresses = [
+                realm.next_address(),
+                *([self.fabric.public.next_address(ipv6=True)] if ipv6 else []),
+            ]
+        else:
+            addresses = [address] if isinstance(address, str) else list(address)
+        taken = [ip for ip in addresses if ip in realm.members]
+        if taken:
+            raise UsageError(f"an address belongs to one host, and {taken[0]} is taken in {realm.name}")
+        self.names.add(name, addresses)
+        host = Host(self, name, tuple(addresses), realm, region, upload_bytes_per_s, download_bytes_per_s)
+        self.hosts[name] = host
+        realm.members.update(dict.fromkeys(addresses, host))
+        return host
+
+    def lan(
+        self,
+        name: str,
+        *,
+        nat: str | NatBehaviour | Nat | None = "port-restricted cone",
+        behind: Realm | None = None,
+        region: str = "",
+        link: Link = LAN,
+        network: str | None = None,
+    ) -> Realm:
+        """Add a LAN behind a NAT.
+
+        Args:
+            name: what it is called. nat: how its NAT behaves: a name of `PRESETS`, a behaviour, or a whole
+                NAT; None for a LAN without a way out.
+            behind: the LAN around it, for NAT behind NAT; the public internet by default.
+            region: where it is.
+            link: what joins its members. network: its addresses, such as "10.1.0.0/16"; by default
+                192.168.1.0/24 and so on, and 100.64.0.0/10 behind a carrier's NAT.
+        """
+        outer = behind or self.fabric.public
+        if network is None:
+            self._lans += 1
+            network = CARRIER_NETWORK if nat == "carrier-grade" else f"192.168.{self._lans}.0/24"
+        realm = Realm(name, network, link=link)
+        if nat is not None:
+            if not isinstance(nat, Nat):
+                nat = Nat([outer.next_address()], _behaviour(nat), rng=Random(f"{self.seed}/nat/{name}"))
+            realm.gateway = Gateway(name, nat, realm, outer, region)
+        return realm
+
+    def name(self, name: str, *hosts: Host) -> None:
+        """Let *name* mean these hosts, as a DNS entry does; a look-up gives all their addresses."""
+        self.names.add(name, [address for host in hosts for address in host.addresses])
+
+    # What lies between
+
+    def set_link(self, one: Host | str, other: Host | str, link: Link, *, both_ways: bool = True) -> None:
+        """Join two hosts or regions by *link*; what is said of hosts counts before what is said of regions.
+
+        Args:
+            one: the sending side: a host, or the name of a region.
+            other: the receiving side.
+            link: what joins them.
+            both_ways: whether it is the same the other way.
+        """
+        names = [end if isinstance(end, str) else f"host {end.name}" for end in (one, other)]
+        self._links[names[0], names[1]] = link
+        if both_ways:
+            self._links[names[1], names[0]] = link
+        self.forget_routes()
+
+    def link_between(self, one: Host | Gateway, other: Host | Gateway) -> Link:
+        """Return the link by which packets go from one end to the other."""
+        if not self._links:
+            return self.link
+        by_host = self._links.get((f"host {one.name}", f"host {other.name}"))
+        return by_host or self._links.get((one.region, other.region), self.link)
+
+    def cut(self, *groups: Iterable[Host]) -> Separation:
+        """Cut the network between groups of hosts, until the cut is healed.
+
+        What is under way still arrives. Hosts in no group are not cut off from anybody.
+
+        Returns:
+            The cut: call its `heal`, or use it in a `with`.
+        """
+        group: dict[Host, int] = {}
+        for number, hosts in enumerate(groups):
+            for host in hosts:
+                if group.setdefault(host, number) != number:
+                    raise UsageError(f"{host.name} is on two sides of one cut")
+        cut = Separation(self, group)
+        self.cuts.append(cut)
+        self.forget_routes()
+        return cut
+
+    def heal(self) -> None:
+        """End every cut and every block."""
+        self.cuts.clear()
+        self._blocked.clear()
+        self.forget_routes()
+
+    def block(self, sender: Host, receiver: Host) -> None:
+        """Let nothing through from *sender* to *receiver*; the other way stays as it is."""
+        self._blocked.add((sender.name, receiver.name))
+        self.forget_routes()
+
+    def unblock(self, sender: Host, receiver: Host) -> None:
+        """End a block."""
+        self._blocked.discard((sender.name, receiver.name))
+        self.forget_routes()
+
+    def is_cut(self, sender: Host, receiver: Host) -> bool:
+        """Whether packets from one host do not reach the other."""
+        if not self.cuts and not self._blocked:
+            return False
+        return (sender.name, receiver.name) in self._blocked or any(
+            cut.separates(sender, receiver) for cut in self.cuts
+        )
+
+    def forget_routes(self) -> None:
+        """Find every way through the network anew: something has changed."""
+        for host in self.hosts.values():
+            for endpoint in host.udp.values():
+                endpoint.forget_routes()
+
+    def fortune(self, sender: Host, link: Link, size_bytes: int) -> Fortune:
+        """Say what becomes of one packet on its way."""
+        if self.faults is None:
+            return draw(link, size_bytes, sender.draws)
+        return self.faults.fortune(sender, link, size_bytes)
+
+    # Running
+
+    def at(self, when_s: float, action: Callable[[Any], object], argument: Any = None) -> None:
+        """Do *action*(*argument*) at a virtual time, as nobody in particular: to make something happen."""
+        self.loop.schedule(when_s, action, argument)
+
+    def run(self, main: Callable[[Internet], Awaitable[Any]], *, time_limit_s: float = float("inf")) -> Any:
+        """Run *main*(this internet), an async function, to its end, and return its result.
+
+        It works in a script, in a test and in a notebook's cell (where an event loop runs already, so that
+        this one gets a thread of its own).
+
+        Args:
+            main: the program that watches over the whole; it runs on no host.
+            time_limit_s: how many virtual seconds it may take.
+
+        Raises:
+            Deadlock: everybody waits, and nothing is under way.
+            TimeLimit: it took longer than `time_limit_s`, or more than `max_events`. Leak: something was left
+            at the end, or a handler raised; only if `strict`, and `main` did not raise.
+        """
+        if not callable(main):
+            raise UsageError("run takes an async function of one argument, the internet: async def main(net)")
+        if _get_running_loop() is None:
+            return self._run(main, time_limit_s)
+        outcome: list[Any] = []
+
+        def work() -> None:
+            try:
+                outcome.append((self._run(main, time_limit_s), None))
+            except BaseException as error:
+                outcome.append((None, error))
+
+        thread = threading.Thread(
+            target=copy_context().run, args=(work,), name="simulated internet", daemon=True
+        )
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(0.1)  # a join without limit would not hear Ctrl-C
+        except KeyboardInterrupt:
+            self.loop.interrupt()
+            thread.join()
+            raise
+        result, error = outcome[0]
+        if error is not None:
+            raise error
+        return result
+
+    def _run(self, main: Callable[[Internet], Awaitable[Any]], time_limit_s: float) -> Any:
+        loop = self.loop
+        self.leaks = []
+        loop.begin(time_limit_s)
+        with virtual_time_and_chance(loop), collector_off():
+            try:
+                result = loop.run_until_complete(main(self))
+            except BaseException:
+                abandon(self)
+                raise
+            self.leaks = finish(self)
+        if self.leaks and self.strict:
+            raise leak_error(self)
+        return result
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Keep Python's garbage collector from running when it likes; the loop runs it at fixed events."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _behaviour(nat: str | NatBehaviour) -> NatBehaviour:
+    if isinstance(nat, NatBehaviour):
+        return nat
+    if nat not in PRESETS:
+        raise UsageError(f"there is no NAT called {nat!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[nat]

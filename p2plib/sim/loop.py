@@ -1,0 +1,411 @@
+"""An asyncio event loop over virtual time: nobody waits, and the same program does the same every time.
+
+Rules:
+
+* There are two places for what is to be done: `ready` holds callbacks for now, first in, first out, and a
+  heap holds events for later, ordered by time and then by when they were put there. The loop empties `ready`,
+  takes the first event off the heap, sets the clock to its time, and does it. So the clock jumps from event
+  to event, and never goes back.
+* Which host a callback belongs to is in its context (`p2plib.sim.current`). Where the machine has crashed
+  meanwhile, the callback is dropped: after a power cut nothing runs, not even a `finally`.
+* Python's garbage collector runs at fixed numbers of events and at no other time: what it takes apart, and
+  what that sets off, is the same in every run. (It also costs less: every packet is an object.)
+* Blocking work given to an executor is done at once, and takes no virtual time.
+* What a simulated internet cannot have raises `Unsupported`, with a sentence on what to do instead.
+
+Vocabulary: an *event* is (time, order, function, argument); a *handle* is what `call_soon` and `call_later`
+return, as in asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import sys
+import weakref
+from asyncio import events
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Any, TypeVar
+
+from p2plib.errors import Deadlock, TimeLimit, UsageError
+from p2plib.sim import refused
+from p2plib.sim.current import CURRENT, Boot
+from p2plib.sim.places import describe_waiting
+
+T = TypeVar("T")
+Event = tuple[float, int, Callable[[Any], object], Any]
+Context = dict[str, Any]
+
+COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
+CANCELLED_SHARE = 0.5  # sweep the heap once half of it is timers that nobody wants any more
+SWEEP_FROM = 1000  # and only when that is worth the walk
+
+
+class SimHandle(asyncio.Handle):
+    """A callback for now. (asyncio's own, without what its debug mode needs.)"""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: Any,
+        loop: SimLoop,
+        context: contextvars.Context | None,
+    ) -> None:
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._cancelled = False
+        self._context = contextvars.copy_context() if context is None else context
+        self._source_traceback = None
+        self._repr = None
+
+
+class SimTimer(SimHandle, asyncio.TimerHandle):
+    """A callback for later."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: Any,
+        loop: SimLoop,
+        context: contextvars.Context | None,
+    ) -> None:
+        SimHandle.__init__(self, callback, args, loop, context)
+        self._when = when
+        self._scheduled = True
+
+
+class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[misc]  # it refuses
+    """An event loop over virtual time. `Internet` makes one and gives it a network.
+
+    Args:
+        max_events: how many events a run may take before it is stopped as endless; None for no limit.
+    """
+
+    def __init__(self, max_events: int | None = None) -> None:
+        self._now = 0.0
+        self._ready: deque[SimHandle] = deque()
+        self._heap: list[Event] = []
+        self._next_order = count().__next__
+        self._unwanted = 0  # cancelled timers that are still on the heap
+        self._running = self._closed = self._stopping = False
+        self._task_factory: Any = None
+        self._exception_handler: Callable[[asyncio.AbstractEventLoop, Context], object] | None = None
+        self._generators: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
+        self.tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], Boot | None] = weakref.WeakKeyDictionary()
+        self.max_events = max_events
+        self.events = 0  # how many were done so far
+        self._interrupted = False
+        self._next_collection = COLLECT_EVERY
+        self._last_event: float = float("inf")  # number of the event after which a run is stopped
+        self.time_limit: float = float("inf")  # virtual second at which a run is stopped
+        self.frozen: list[asyncio.Task[Any]] = []  # of machines that have crashed
+        self.raised: list[tuple[Boot | None, Context]] = []  # what handlers raised, with their hosts
+
+    # Time
+
+    def time(self) -> float:
+        """Return the virtual time in seconds since the internet began."""
+        return self._now
+
+    # Callbacks
+
+    def call_soon(  # type: ignore[override]  # typeshed ties the arguments to the callback
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> SimHandle:
+        """Call back after what is being done now, at the same virtual time."""
+        handle = SimHandle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is one thread in here
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> SimTimer:
+        """Call back *delay* virtual seconds from now; a delay below 0 is 0, for time does not go back."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> SimTimer:
+        """Call back at the virtual time *when*, in seconds; a time that is over means now."""
+        if when != when:
+            raise UsageError("a timer needs a time, and this is not a number (NaN)")
+        timer = SimTimer(when, callback, args, self, context)
+        self.schedule(when, self._fire, timer)
+        return timer
+
+    def schedule(self, when: float, function: Callable[[Any], object], argument: Any) -> None:
+        """Put an event on the heap: cheaper than `call_at`, without context, and it cannot be taken back."""
+        heappush(self._heap, (max(when, self._now), self._next_order(), function, argument))
+
+    def _fire(self, timer: SimTimer) -> None:
+        timer._scheduled = False
+        if timer._cancelled:
+            self._unwanted -= 1
+        else:
+            self._run_handle(timer)
+
+    def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
+        self._unwanted += 1
+        if self._unwanted > max(SWEEP_FROM, len(self._heap) * CANCELLED_SHARE):
+            fire = self._fire
+            self._heap[:] = [
+                event for event in self._heap if event[2] != fire or not event[3].cancelled()
+            ]  # in place: the running loop holds this very list
+            heapify(self._heap)
+            self._unwanted = 0
+
+    def freeze(self, boot: Boot) -> None:
+        """Keep the tasks of a machine that has lost its power as they are: Python would run their ends."""
+        self.frozen += [task for task, its in self.tasks.items() if its is boot and not task.done()]
+
+    def timers(self) -> list[SimTimer]:
+        """Return the timers that are still to fire, in the order in which they will."""
+        fire = self._fire
+        return [
+            event[3]
+            for event in sorted(self._heap, key=_time_and_order)
+            if event[2] == fire and not event[3]._cancelled
+        ]
+
+    # Futures and tasks
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Return a future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(
+        self,
+        coro: Coroutine[Any, Any, T] | Any,
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+        **more: Any,
+    ) -> asyncio.Task[T]:
+        """Make a task of a coroutine; it belongs to the host that is current."""
+        if self._task_factory is not None:
+            task = self._task_factory(self, coro, **({} if context is None else {"context": context}))
+            if name is not None:
+                task.set_name(name)
+        else:
+            task = asyncio.Task(coro, loop=self, name=name, context=context, **more)
+        self.tasks[task] = CURRENT.get() if context is None else context.get(CURRENT)
+        return task  # type: ignore[no-any-return]
+
+    def set_task_factory(self, factory: Any) -> None:
+        """Make tasks with *factory*(loop, coroutine); None goes back to asyncio's own."""
+        self._task_factory = factory
+
+    def get_task_factory(self) -> Any:
+        """Return what `set_task_factory` set."""
+        return self._task_factory
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Do *func*(*args) at once, in no virtual time, whatever the executor: threads do not repeat."""
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def set_default_executor(self, executor: Any) -> None:
+        """Do nothing: see `run_in_executor`."""
+
+    # Running
+
+    def run_until_complete(self, future: Any) -> Any:
+        """Run until *future* (or a coroutine) is done, and return its result.
+
+        Raises:
+            Deadlock: nothing is under way that could ever finish it.
+            TimeLimit: the run went past `time_limit` or `max_events`.
+        """
+        main = asyncio.ensure_future(future, loop=self)
+        self.run_while(lambda: not main.done())
+        if not main.done():
+            raise Deadlock(describe_waiting(self, main))
+        return main.result()
+
+    def run_forever(self) -> None:
+        """Run until `stop`, or until nothing is under way any more."""
+        self._stopping = False
+        self.run_while(lambda: not self._stopping)
+
+    def begin(self, time_limit_s: float) -> None:
+        """Begin a run of at most so many virtual seconds, and of at most `max_events` events."""
+        self.time_limit = self._now + time_limit_s
+        self._last_event = float("inf") if self.max_events is None else self.events + self.max_events
+        self._interrupted = False
+        self.raised.clear()
+
+    def lift_limits(self) -> None:
+        """Let the end of a run take what it takes; it has bounds of its own."""
+        self.time_limit = self._last_event = float("inf")
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Have the run raise KeyboardInterrupt after what is being done now; another thread may call this."""
+        self._interrupted = True
+
+    def run_while(self, wanted: Callable[[], bool], until: float | None = None) -> None:
+        """Do events while *wanted*(), at most to the virtual time *until*, or to the last event there is.
+
+        Raises:
+            TimeLimit: the run went past `time_limit` or `max_events`.
+        """
+        if self._running or self._closed:
+            raise RuntimeError("this loop is closed" if self._closed else "this loop is running already")
+        ready, heap, run_handle = self._ready, self._heap, self._run_handle
+        limit = self.time_limit if until is None else min(until, self.time_limit)
+        done, pause = self.events, min(self._last_event, self._next_collection)
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize_generator)
+        events._set_running_loop(self)
+        self._running = True
+        try:
+            while wanted():
+                if ready:
+                    run_handle(ready.popleft())
+                elif heap:
+                    if heap[0][0] > limit:
+                        break
+                    self._now, _, function, argument = heappop(heap)
+                    function(argument)
+                else:
+                    break
+                done += 1
+                if done >= pause or self._interrupted:
+                    if done >= self._last_event or self._interrupted:
+                        break
+                    gc.collect()
+                    self._next_collection = done + COLLECT_EVERY
+                    pause = min(self._last_event, self._next_collection)
+        finally:
+            self.events = done
+            self._running = False
+            events._set_running_loop(None)
+            sys.set_asyncgen_hooks(*hooks)
+        if self._interrupted:
+            raise KeyboardInterrupt
+        if done >= self._last_event:
+            raise TimeLimit(
+                f"{done} events were done, at most {self.max_events} are allowed: {self._limits()}"
+            )
+        if limit == self.time_limit and heap and not ready and heap[0][0] > limit and wanted():
+            raise TimeLimit(f"{limit} virtual seconds were not enough: {describe_waiting(self)}")
+
+    def _limits(self) -> str:
+        return f"the clock stands at {self._now:.6g} s; {describe_waiting(self)}"
+
+    def _run_handle(self, handle: SimHandle) -> None:
+        """Run a callback, unless it was cancelled or its machine has crashed."""
+        if handle._cancelled:
+            return
+        context = handle._context
+        boot = context.get(CURRENT)
+        if boot is not None and not boot.alive:
+            return
+        try:
+            context.run(handle._callback, *handle._args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            message = f"Exception in callback {getattr(handle._callback, '__qualname__', handle._callback)}"
+            context.run(
+                self.call_exception_handler, {"message": message, "exception": error, "handle": handle}
+            )
+
+    def is_running(self) -> bool:
+        """Whether the loop is running."""
+        return self._running
+
+    def is_closed(self) -> bool:
+        """Whether the loop was closed."""
+        return self._closed
+
+    def stop(self) -> None:
+        """Stop `run_forever` after what is being done now."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Forget everything that was still to be done."""
+        self._closed = True
+        self._ready.clear()
+        self._heap.clear()
+
+    # What goes wrong
+
+    def call_exception_handler(self, context: Context) -> None:
+        """Note that a callback raised, or hand it to the handler that a program has set."""
+        if self._exception_handler is not None:
+            self._exception_handler(self, context)
+        else:
+            self.default_exception_handler(context)
+
+    def default_exception_handler(self, context: Context) -> None:
+        """Note what was raised, and on which host; the run says so at its end."""
+        boot = CURRENT.get()
+        task = context.get("task") or context.get("future")
+        if boot is None and isinstance(task, asyncio.Task):
+            boot = self.tasks.get(task)
+        self.raised.append((boot, context))
+
+    def set_exception_handler(self, handler: Any) -> None:
+        """Call *handler*(loop, context) when a callback raises; None goes back to noting it."""
+        self._exception_handler = handler
+
+    def get_exception_handler(self) -> Any:
+        """Return what `set_exception_handler` set."""
+        return self._exception_handler
+
+    def get_debug(self) -> bool:
+        """Return False: the simulated loop has no debug mode."""
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        """Do nothing: the simulated loop has no debug mode."""
+
+    # Ends
+
+    def _finalize_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._generators.discard(generator)
+        if not self._closed:
+            self.create_task(generator.aclose())
+
+    def has_generators(self) -> bool:
+        """Whether asynchronous generators are still open."""
+        return len(self._generators) > 0
+
+    async def shutdown_asyncgens(self) -> None:
+        """Close the asynchronous generators that are still open, oldest first."""
+        for generator in list(self._generators):
+            await generator.aclose()
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Do nothing: there is no executor."""
+
+
+def _time_and_order(event: Event) -> tuple[float, int]:
+    return event[0], event[1]

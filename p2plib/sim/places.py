@@ -1,0 +1,76 @@
+"""Where in the program something stands: the line that a task waits at, or that made a timer or a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from p2plib.sim.loop import SimLoop
+
+_OURS = os.path.dirname(__file__)
+_ASYNCIO = os.path.dirname(asyncio.__file__)
+TOLD_AT_MOST = 8  # tasks named in one error; more are counted
+
+
+def line_of(code: CodeType, line: int | None = None) -> str:
+    """Return "function (file:line)" of a piece of code; the file by its own name, without folders."""
+    name = os.path.basename(code.co_filename)
+    if name.isdigit() or "ipykernel" in code.co_filename:
+        name = "a cell"  # a notebook's files have names of the day
+        return f"{code.co_qualname} in {name}, line {line or code.co_firstlineno}"
+    return f"{code.co_qualname} ({name}:{line or code.co_firstlineno})"
+
+
+def caller() -> str:
+    """Return the place of the nearest caller that is neither asyncio nor this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith((_OURS, _ASYNCIO)):
+            return line_of(frame.f_code, frame.f_lineno)
+        frame = frame.f_back
+    return "an unknown place"
+
+
+def callback_place(callback: Callable[..., Any]) -> str:
+    """Return the place of a callback: where its function begins, or its name where there is no code."""
+    inner = getattr(callback, "__func__", callback)
+    inner = getattr(inner, "func", inner)  # functools.partial
+    code = getattr(inner, "__code__", None)
+    return line_of(code) if code is not None else getattr(inner, "__qualname__", type(inner).__name__)
+
+
+def is_asyncios(callback: Callable[..., Any]) -> bool:
+    """Whether a callback is asyncio's own, such as the end of a sleep: a task waits for it."""
+    inner = getattr(callback, "__func__", callback)
+    code = getattr(inner, "__code__", None)
+    return code is not None and code.co_filename.startswith(_ASYNCIO)
+
+
+def waiting_at(task: asyncio.Task[Any]) -> str:
+    """Return the innermost line of the program at which a task waits, asyncio's own lines left out."""
+    coroutine: Any = task.get_coro()
+    place = getattr(coroutine, "__qualname__", "a task")
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is not None and not frame.f_code.co_filename.startswith((_OURS, _ASYNCIO)):
+            place = line_of(frame.f_code, frame.f_lineno)
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    return str(place)
+
+
+def describe_waiting(loop: SimLoop, main: asyncio.Task[Any] | None = None) -> str:
+    """Return one sentence on who waits where, by host."""
+    lines = []
+    for task, boot in list(loop.tasks.items()):
+        if not task.done() and (boot is None or boot.alive):
+            who = (
+                "the main program" if task is main else boot.host.name if boot else "the main program's task"
+            )
+            lines.append(f"{who} waits at {waiting_at(task)}")
+    more = f"; and {len(lines) - TOLD_AT_MOST} more" if len(lines) > TOLD_AT_MOST else ""
+    return "nothing can wake anybody: " * (main is not None) + "; ".join(lines[:TOLD_AT_MOST]) + more

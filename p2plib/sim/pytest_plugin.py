@@ -1,0 +1,96 @@
+"""A plugin for pytest: the fixture `internet`, and every test that uses it under as many seeds as one likes.
+
+    def test_nothing_is_lost(internet):
+        async def main(net):
+            ...
+        internet.run(main)
+
+    pytest                                  with seed 0
+    pytest --sim-seed 17                    with seed 17
+    pytest --sim-seeds 100                  each such test a hundred times, with seeds 0 to 99
+
+A test that needs more than a plain internet takes the fixture `sim_seed`, a number, and makes its own:
+`Internet(sim_seed, link=..., faults=...)`. It is repeated too.
+
+Rules:
+
+* pytest finds this module by the package's entry point "pytest11"; there is nothing to import.
+* When such a test fails, its report says under which seed, how far virtual time had come, the digest of the
+  trace, and how to run that test again.
+* Nothing here needs pytest to be imported: the library must be importable without it. So the fixtures are
+  made when pytest asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from p2plib.sim.internet import Internet
+
+SECTION = "simulated internet"
+DIGITS = 16  # of a digest: enough to tell runs apart by eye
+
+
+def pytest_addoption(parser: Any) -> None:
+    """Add the two options."""
+    group = parser.getgroup("p2plib", "tests in a simulated internet")
+    group.addoption("--sim-seed", type=int, default=0, help="the (first) seed of simulated internets")
+    group.addoption("--sim-seeds", type=int, default=1, help="repeat each of their tests under so many seeds")
+
+
+def pytest_configure(config: Any) -> None:
+    """Register the fixtures and hooks, which need pytest itself."""
+    import pytest
+
+    if config.getoption("--sim-seeds") < 1:
+        raise pytest.UsageError("--sim-seeds is how many seeds to try, 1 or more")
+    config.pluginmanager.register(_plugin(pytest), "p2plib-simulated-internet")
+
+
+def _plugin(pytest: Any) -> Any:
+    """Return the plugin object: an object because its fixtures and hooks are made by pytest's decorators."""
+
+    class SimulatedInternet:
+        def pytest_generate_tests(self, metafunc: Any) -> None:
+            """Repeat a test that uses a seed, if many were asked for."""
+            first, seeds = (metafunc.config.getoption(name) for name in ("--sim-seed", "--sim-seeds"))
+            if seeds > 1 and "sim_seed" in metafunc.fixturenames:
+                numbers = range(first, first + seeds)
+                metafunc.parametrize("sim_seed", numbers, ids=map(_id, numbers), indirect=True)
+
+        @pytest.fixture  # type: ignore[untyped-decorator]
+        def sim_seed(self, request: Any) -> int:
+            """The seed of this run of the test; see --sim-seed and --sim-seeds."""
+            return int(getattr(request, "param", request.config.getoption("--sim-seed")))
+
+        @pytest.fixture  # type: ignore[untyped-decorator]
+        def internet(self, sim_seed: int) -> Internet:
+            """A `p2plib.sim.Internet` of this seed, in which a leak is an error."""
+            return Internet(sim_seed)
+
+        @pytest.hookimpl(wrapper=True)  # type: ignore[untyped-decorator]
+        def pytest_runtest_makereport(self, item: Any) -> Any:
+            """Add to the report of a test that failed what it takes to run it again."""
+            report = yield
+            made = getattr(item, "funcargs", {})
+            if report.failed and "sim_seed" in made:
+                report.sections.append((SECTION, _how(item.nodeid, made["sim_seed"], made.get("internet"))))
+            return report
+
+    return SimulatedInternet()
+
+
+def _id(seed: int) -> str:
+    return f"seed{seed}"
+
+
+def _how(test: str, seed: int, net: Any) -> str:
+    """Return the lines of the report."""
+    mark = _id(seed)  # the part of the test's name that --sim-seeds has added, and --sim-seed alone does not
+    for added, plain in ((f"[{mark}]", ""), (f"[{mark}-", "["), (f"-{mark}-", "-"), (f"-{mark}]", "]")):
+        test = test.replace(added, plain)
+    lines = [f"seed {seed}"]
+    if isinstance(net, Internet):
+        lines[0] += f", {net.time:.6g} virtual seconds, {len(net.trace)} packets"
+        lines[0] += f", digest {net.trace.digest()[:DIGITS]}"
+    return "\n".join([*lines, f'to run it again: pytest "{test}" --sim-seed {seed}'])

@@ -1,0 +1,120 @@
+"""The receiving half of a TCP connection: bytes into order, and how much room to announce. A machine.
+
+It follows RFC 9293, 3.10.7.4 (what is acceptable) and 3.8.6.2.2 (when to announce more room).
+
+Rules
+    1. What lies beyond the window is cut off; so what is kept, in order or not, never exceeds the capacity.
+    2. The right edge of the window never moves back. It moves on when it can by a whole segment or by half
+       the capacity, not for every byte that the application reads.
+    3. While nobody reads, bytes are held and the window shrinks with each of them, to 0 in the end.
+
+Vocabulary: positions as in `p2plib.sim.tcp_send`; `nxt` is the next position that is expected (RCV.NXT),
+`edge` the first one beyond the window (RCV.NXT + RCV.WND).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+
+class Receiver:
+    """The receiving half, from the byte behind the SYN on.
+
+    Args:
+        capacity: most bytes to keep.
+        mss: most bytes of a segment.
+    """
+
+    def __init__(self, capacity: int, mss: int) -> None:
+        self.nxt = 1
+        self.edge = 1 + capacity
+        self.reading = True
+        self.finished = False  # everything has come, the FIN too
+        self._capacity = capacity
+        self._step = min(mss, max(1, capacity // 2))
+        self._held: list[bytes] = []  # in order, for the application
+        self.held_bytes = 0
+        self._later: list[tuple[int, bytes]] = []  # behind a gap, sorted, without overlaps
+        self._fin: int | None = None
+
+    @property
+    def out_of_order_bytes(self) -> int:
+        """Bytes that wait for others before them."""
+        return sum(len(data) for _, data in self._later)
+
+    def accepts(self, position: int, length: int) -> bool:
+        """Whether a segment may be looked at. *length* counts SYN and FIN too.
+
+        RFC 9293's table would also refuse a segment right at the edge. A probe of a closed window lies there,
+        and so do acknowledgements of a sender that has filled the window; 3.10.7.4 makes an allowance.
+        """
+        return position <= self.edge and (position + length > self.nxt or position == self.nxt)
+
+    def receive(self, position: int, data: bytes, fin: bool) -> bool:
+        """Takes the bytes of an acceptable segment. Whether everything has come with it, the FIN too."""
+        if fin and self._fin is None and position + len(data) < self.edge:
+            self._fin = position + len(data)
+        limit = self.edge if self._fin is None else min(self.edge, self._fin)
+        skip = max(0, self.nxt - position)
+        if skip or position + len(data) > limit:
+            data, position = data[skip : max(skip, limit - position)], position + skip
+        if data and position == self.nxt and not self._later:
+            self._hold(data)
+        elif data:
+            self._insert(position, data)
+            while self._later and self._later[0][0] == self.nxt:
+                self._hold(self._later.pop(0)[1])
+        if self._fin != self.nxt or self.finished:
+            return False
+        self.nxt += 1
+        self.finished = True
+        return True
+
+    def read(self) -> bytes:
+        """What the application may have now; nothing while it does not read."""
+        if not self.reading or not self._held:
+            return b""
+        data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        self.drop()
+        return data
+
+    def drop(self) -> None:
+        """Lets go of what is held."""
+        self._held.clear()
+        self.held_bytes = 0
+
+    def window(self) -> int:
+        """The window to announce, in bytes (rule 2)."""
+        self.edge = max(self.edge, self._edge_possible()) if self.window_may_grow else self.edge
+        return max(0, self.edge - self.nxt)
+
+    @property
+    def window_may_grow(self) -> bool:
+        """Whether there is news for the sender about the room."""
+        return not self.finished and self._edge_possible() - self.edge >= self._step
+
+    def _edge_possible(self) -> int:
+        return self.nxt + self._capacity - self.held_bytes
+
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self.held_bytes += len(data)
+        self.nxt += len(data)
+
+    def _insert(self, position: int, data: bytes) -> None:
+        """Keeps the parts that are not there yet."""
+        at = bisect_left(self._later, (position,))
+        if at:
+            before, there = self._later[at - 1]
+            skip = max(0, before + len(there) - position)
+            position, data = position + skip, data[skip:]
+        while data and at < len(self._later) and self._later[at][0] < position + len(data):
+            start, there = self._later[at]
+            if start > position:
+                self._later.insert(at, (position, data[: start - position]))
+                at += 1
+            data = data[start + len(there) - position :]
+            position = start + len(there)
+            at += 1
+        if data:
+            self._later.insert(at, (position, data))

@@ -1,0 +1,185 @@
+"""The trace: every packet of a run, what became of it, counts, and one digest for all of it.
+
+Rules:
+
+* A packet enters the trace when it is sent, as a record of five: route, data, time sent, time of arrival
+  (None if it is dropped on the way), fate. Its fate may still change when it arrives: nobody may be
+  listening.
+* Records are taken in by the batch, which is what makes a trace of a million packets cheap: they are hashed,
+  counted, and the newest `keep` of them kept.
+* The digest covers time, addresses and bytes of every packet and every late fate, in order. Two runs with the
+  same digest sent the same bytes at the same times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from p2plib.sim.packet import Address, Kind, Packet, Segment
+
+BATCH = 4096  # large enough that hashing goes by the batch, small enough to stay in the processor's cache
+Record = list[Any]
+"""[route, data or segment, sent, arrives, fate]: a list, for its fate may change and millions are made."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Counts of packets and of the bytes in them, without headers."""
+
+    packets: int = 0
+    size_bytes: int = 0
+
+
+class Route:
+    """What packets from one address of one host to another have in common.
+
+    Args:
+        sender: the host that sends.
+        receiver: the host that has the destination; None where nobody has.
+        source: the sender's address, as its own socket knows it.
+        destination: where it sends to.
+        kind: "udp" or "tcp".
+        seen_source: the sender's address as the receiver sees it, after NATs.
+        at: the receiver's own address that it arrives at, after NATs.
+        least_s: latency in seconds.
+        jitter_s: up to so much more for each packet.
+    """
+
+    __slots__ = (
+        "at", "destination", "jitter_s", "kind", "least_s", "receiver", "seen_source",
+        "sender", "shown", "source", "sums", "tag",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sender: Any,
+        receiver: Any,
+        source: Address,
+        destination: Address,
+        kind: Kind,
+        seen_source: Address,
+        at: Address,
+        least_s: float = 0.0,
+        jitter_s: float = 0.0,
+    ) -> None:
+        self.sender, self.receiver, self.source, self.destination = sender, receiver, source, destination
+        self.kind, self.seen_source, self.at = kind, seen_source, at
+        self.least_s, self.jitter_s = least_s, jitter_s
+        self.shown = shown(seen_source)
+        self.sums = sender.net.trace.sums(sender.name, kind)
+        self.tag = f"{kind} {sender.name} {source} {destination} {seen_source} {at};".encode()
+
+
+def shown(address: Address) -> Any:
+    """Return an address as Python's sockets show it: with IPv6 come a flow label and a scope, both 0."""
+    return (*address, 0, 0) if ":" in address[0] else address
+
+
+class Trace:
+    """All packets of a run. Iterating gives the newest `keep` of them as `Packet`, in order of sending.
+
+    Args:
+        keep: how many packets are remembered; older ones are counted and hashed all the same.
+    """
+
+    def __init__(self, keep: int = 100_000) -> None:
+        self.buffer: list[Record] = []
+        self._kept: deque[Record] = deque(maxlen=keep)
+        self._hash = hashlib.sha256()
+        self._taken = 0
+        self._sent: dict[tuple[str, Kind], Traffic] = {}
+        self._fates: Counter[str] = Counter()
+
+    def take(self) -> None:
+        """Take the records of the buffer in: hash, count and keep them."""
+        batch = self.buffer
+        if not batch:
+            return
+        hash_ = self._hash
+        hash_.update(b"".join([record[0].tag for record in batch]))
+        contents = [data if type(data) is bytes else segment_bytes(data) for _, data, _, _, _ in batch]
+        hash_.update(array("I", map(len, contents)).tobytes())
+        hash_.update(b"".join(contents))
+        hash_.update(array("d", [record[2] for record in batch]).tobytes())
+        hash_.update(array("d", [-1.0 if record[3] is None else record[3] for record in batch]).tobytes())
+        for route, data, _, arrives, fate in batch:
+            sums = route.sums
+            sums.packets += 1
+            sums.size_bytes += len(data) if type(data) is bytes else len(data.data)
+            if arrives is None:
+                self._fates[fate] += 1
+                hash_.update(fate.encode())
+        self._kept.extend(batch)
+        self._taken += len(batch)
+        batch.clear()
+
+    def change_fate(self, record: Record, fate: str, now: float) -> None:
+        """Note that a packet arrived in vain."""
+        record[4] = fate
+        self._fates[fate] += 1
+        self._hash.update(f"{now!r} {fate} ".encode() + record[0].tag)
+
+    def __len__(self) -> int:
+        """How many packets were sent, remembered or not."""
+        return self._taken + len(self.buffer)
+
+    def __iter__(self) -> Iterator[Packet]:
+        """Iterate over the packets that are remembered."""
+        self.take()
+        first = self._taken - len(self._kept)
+        return (packet_of(record, first + i) for i, record in enumerate(self._kept))
+
+    def between(self, start_s: float, end_s: float) -> list[Packet]:
+        """Return the remembered packets that were sent from *start_s* to before *end_s*."""
+        return [packet for packet in self if start_s <= packet.sent_s < end_s]
+
+    def digest(self) -> str:
+        """Return the digest of everything so far: 64 hexadecimal digits."""
+        self.take()
+        return self._hash.copy().hexdigest()
+
+    def sent(self) -> dict[tuple[str, Kind], Traffic]:
+        """Return what each host has sent, by (host name, "udp" or "tcp"), dropped packets included."""
+        self.take()
+        return {key: sums for key, sums in sorted(self._sent.items()) if sums.packets}
+
+    def sums(self, sender: str, kind: Kind) -> Traffic:
+        """Return where the packets of one host are summed up."""
+        return self._sent.setdefault((sender, kind), Traffic())
+
+    def dropped(self) -> dict[str, int]:
+        """Return how many packets were dropped, by reason."""
+        self.take()
+        return dict(sorted(self._fates.items()))
+
+
+def segment_bytes(segment: Segment) -> bytes:
+    """Return what the digest covers of a segment."""
+    head = f"{int(segment.flags)} {segment.seq} {segment.ack} {segment.window} "
+    return head.encode() + segment.data
+
+
+def packet_of(record: Record, number: int) -> Packet:
+    """Return a record as a reader sees it."""
+    route, data, sent, arrives, fate = record
+    plain = type(data) is bytes
+    return Packet(
+        number=number,
+        sent_s=sent,
+        arrives_s=None if fate else arrives,
+        sender=route.sender.name,
+        receiver="" if route.receiver is None else route.receiver.name,
+        source=route.source,
+        destination=route.destination,
+        kind=route.kind,
+        data=data if plain else data.data,
+        segment=None if plain else data,
+        fate=fate,
+        seen_source=route.seen_source if route.seen_source != route.source else None,
+        seen_destination=route.at if route.at != route.destination else None,
+    )

@@ -1,0 +1,316 @@
+"""Hosts: programs, crashes and restarts, disks, and NATs between them and the world."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from p2plib.errors import HostDown, UsageError
+from p2plib.sim import Host, Internet, Link, current_host
+from p2plib.sim.nat_behaviour import PRESETS, Way, can_connect
+from tests.sim.small import Mailbox, mailbox
+
+FAST = Link(latency=0.01)
+
+
+def run(main: Callable[[Internet], Any], **named: Any) -> Any:
+    return Internet(seed=3, link=FAST, **named).run(main)
+
+
+def test_tasks_and_callbacks_know_their_host() -> None:
+    async def who(delay: float) -> list[str]:
+        loop, seen = asyncio.get_running_loop(), []
+        loop.call_later(delay, lambda: seen.append(current_host().name))
+        await asyncio.sleep(2 * delay)
+        seen.append(await asyncio.create_task(_name()))
+        return seen
+
+    async def main(net: Internet) -> Any:
+        ana, ben = net.host("ana"), net.host("ben")
+        both = await asyncio.gather(ana.run(who(0.1)), ben.run(who(0.15)))
+        with ana:
+            with ben:
+                inner = current_host().name
+            outer = current_host().name
+        with pytest.raises(UsageError, match="runs on no host"):
+            current_host()
+        return both, inner, outer
+
+    assert run(main) == ([["ana", "ana"], ["ben", "ben"]], "ben", "ana")
+
+
+async def _name() -> str:
+    return current_host().name
+
+
+class Counter:
+    """A program that counts on disk, and writes down what it lives through."""
+
+    def __init__(self, *, sync: bool) -> None:
+        self.sync, self.log = sync, []  # type: ignore[var-annotated]
+
+    async def __call__(self) -> None:
+        host = current_host()
+        count = int(host.disk.read("count")) if "count" in host.disk.names() else 0
+        self.log.append(f"start at {count}")
+        try:
+            while True:
+                await asyncio.sleep(1)
+                count += 1
+                host.disk.write("count", str(count).encode())
+                if self.sync:
+                    host.disk.sync()
+        except asyncio.CancelledError:
+            self.log.append("cancelled")
+            raise
+        finally:
+            self.log.append("cleaned up")
+
+
+@pytest.mark.parametrize(
+    ("sync", "lose_disk", "expected"),
+    [(True, False, "start at 5"), (False, False, "start at 0"), (True, True, "start at 0")],
+)
+def test_a_crash_runs_not_one_line_more_and_keeps_what_was_synced(
+    sync: bool, lose_disk: bool, expected: str
+) -> None:
+    counter = Counter(sync=sync)
+
+    async def main(net: Internet) -> list[str]:
+        ana = net.host("ana")
+        ana.start(counter)
+        await asyncio.sleep(5.5)
+        ana.crash(lose_disk=lose_disk)
+        assert not ana.is_up
+        await asyncio.sleep(10)
+        before = list(counter.log)
+        gc.collect()
+        ana.restart()
+        await asyncio.sleep(2.5)
+        return [*before, *counter.log]
+
+    assert run(main) == ["start at 0", "start at 0", expected]
+    assert counter.log[2:4] == ["cancelled", "cleaned up"], "the second boot, at the end of the run"
+
+
+def test_a_shutdown_lets_programs_clean_up_and_a_restart_runs_them_again() -> None:
+    counter = Counter(sync=False)
+
+    async def main(net: Internet) -> None:
+        ana = net.host("ana")
+        ana.start(counter)
+        await asyncio.sleep(3.5)
+        await ana.stop()
+        assert not ana.is_up
+        ana.restart()
+        with pytest.raises(UsageError, match="is up"):
+            ana.restart()
+        await asyncio.sleep(0.5)
+
+    run(main)
+    assert counter.log == ["start at 0", "cancelled", "cleaned up", "start at 3", "cancelled", "cleaned up"]
+
+
+def test_who_waits_for_a_host_is_told_that_it_went_down() -> None:
+    async def main(net: Internet) -> list[str]:
+        ana, seen = net.host("ana"), []
+        net.at(3.0, lambda _: ana.crash())
+        for _ in range(2):
+            try:
+                await ana.run(asyncio.sleep(100))
+            except HostDown as error:
+                seen.append(str(error))
+        return seen
+
+    assert run(main) == ["ana went down at 3 s", "ana is down"]
+
+
+def test_a_crashed_host_hears_nothing_and_its_ports_are_free_after_a_restart() -> None:
+    async def main(net: Internet) -> Any:
+        ana, ben = net.host("ana"), net.host("ben")
+        one, other = await mailbox(ana, 1), await mailbox(ben, 2, echo=True)
+        one.send(b"before", (ben.address, 2))
+        await asyncio.sleep(1)
+        ben.crash()
+        one.send(b"down", (ben.address, 2))
+        await asyncio.sleep(1)
+        ben.restart()
+        one.send(b"up, but nobody listens", (ben.address, 2))
+        await asyncio.sleep(1)
+        again = await mailbox(ben, 2, echo=True)
+        one.send(b"again", (ben.address, 2))
+        await asyncio.sleep(1)
+        one.close()
+        again.close()
+        return one.data, other.lost, net.trace.dropped()
+
+    data, lost, dropped = run(main)
+    assert data == [b"before", b"again"]
+    assert lost == [], "a crash says nothing to the programs of the machine"
+    assert dropped == {"host down": 1, "nobody listens": 1}
+
+
+@pytest.mark.fault("F157")
+def test_a_handler_that_raises_harms_nobody_else() -> None:
+    class Bad(Mailbox):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            super().datagram_received(data, addr)
+            if data == b"bad":
+                raise ValueError("cannot read this")
+
+    async def main(net: Internet) -> list[bytes]:
+        ana, ben = net.host("ana"), net.host("ben")
+        one = await mailbox(ana, 1)
+        with ben:
+            _, bad = await asyncio.get_running_loop().create_datagram_endpoint(Bad, ("0.0.0.0", 2))
+        for data in (b"good", b"bad", b"good again"):
+            one.send(data, (ben.address, 2))
+        await asyncio.sleep(1)
+        one.close()
+        bad.close()
+        return bad.data
+
+    net = Internet(link=FAST, strict=False)
+    assert net.run(main) == [b"good", b"bad", b"good again"]
+    assert len(net.leaks) == 1
+    assert net.leaks[0].startswith("ben: datagram_received raised: ValueError('cannot read this')")
+
+
+def test_start_wants_something_that_can_be_run_again() -> None:
+    async def main(net: Internet) -> None:
+        coroutine = asyncio.sleep(1)
+        with pytest.raises(UsageError, match="async function"):
+            net.host("ana").start(coroutine)  # type: ignore[arg-type]
+        coroutine.close()
+
+    run(main)
+
+
+# NATs, as packets meet them. What a NAT does by itself is in test_nat*.py.
+
+
+async def seen_from_outside(host: Host, box: Mailbox, server: Mailbox) -> Any:
+    """Ask a server under which address it sees us, as STUN does."""
+    box.send(host.name.encode(), (server.transport.host.address, 3478))
+    await asyncio.sleep(1)
+    return next(addr for _, data, addr in reversed(server.got) if data == host.name.encode())
+
+
+@pytest.mark.parametrize("here", PRESETS)
+@pytest.mark.parametrize("there", PRESETS)
+def test_hole_punching_works_where_theory_says_so(here: str, there: str) -> None:
+    async def main(net: Internet) -> bool:
+        stun = await mailbox(net.host("stun"), 3478, echo=True)
+        lans = net.lan("here", nat=here), net.lan("there", nat=there)
+        hosts = [net.host(name, lan=lan) for name, lan in zip(("ana", "ben"), lans, strict=True)]
+        boxes = [await mailbox(host, 4000) for host in hosts]
+        seen = [await seen_from_outside(host, box, stun) for host, box in zip(hosts, boxes, strict=True)]
+        for _ in range(3):
+            boxes[0].send(b"punch", seen[1])
+            boxes[1].send(b"punch", seen[0])
+            await asyncio.sleep(1)
+        for box in boxes:  # answer whoever was heard, at the address that it was heard from
+            for _, data, addr in list(box.got):
+                if data == b"punch":
+                    box.send(b"answer", addr)
+        await asyncio.sleep(1)
+        for box in (stun, *boxes):
+            box.close()
+        return all({b"punch", b"answer"} & set(box.data) for box in boxes)
+
+    assert run(main) == (can_connect(PRESETS[here], PRESETS[there]) is not Way.RELAY)
+
+
+def test_a_host_behind_two_nats_reaches_out_and_is_answered_and_the_trace_shows_both_ends() -> None:
+    async def main(net: Internet) -> Any:
+        server = await mailbox(net.host("server"), 53, echo=True)
+        carrier = net.lan("carrier", nat="carrier-grade")
+        home = net.lan("home", behind=carrier)
+        ana = net.host("ana", lan=home)
+        box = await mailbox(ana, 4000)
+        box.send(b"hello", (net.hosts["server"].address, 53))
+        box.send(b"nobody", ("203.0.113.77", 53))
+        await asyncio.sleep(1)
+        box.close()
+        server.close()
+        return ana.address, server.got[0][2][0], box.got[0][1:], list(net.trace)
+
+    address, seen, answer, packets = run(main)
+    assert address.startswith("192.168.")
+    assert seen.startswith("198.18.")
+    assert answer == (b"hello", ("198.18.0.1", 53))
+    out, lost, back = packets
+    assert (out.source, out.seen_source[0], out.destination) == ((address, 4000), seen, ("198.18.0.1", 53))
+    assert (back.receiver, back.destination[0], back.seen_destination) == ("ana", seen, (address, 4000))
+    assert (lost.fate, lost.receiver) == ("no such host", "")
+    assert 0.01 < out.arrives_s - out.sent_s < 0.013
+
+
+def test_an_unasked_packet_is_refused_by_the_nat_and_two_behind_one_nat_meet_by_hairpin() -> None:
+    async def main(net: Internet) -> Any:
+        stun = await mailbox(net.host("stun"), 3478, echo=True)
+        home = net.lan("home", nat="full cone")
+        ana, ben = net.host("ana", lan=home), net.host("ben", lan=home)
+        boxes = [await mailbox(host, 4000) for host in (ana, ben)]
+        stun.send(b"unasked", (home.gateway.nat.external[0], 4000))
+        await asyncio.sleep(1)
+        seen = await seen_from_outside(ben, boxes[1], stun)
+        boxes[0].send(b"by hairpin", seen)
+        boxes[0].send(b"straight", (ben.address, 4000))
+        await asyncio.sleep(1)
+        for box in (stun, *boxes):
+            box.close()
+        return boxes[1].data, net.trace.dropped()
+
+    data, dropped = run(main)
+    assert sorted(data) == [b"ben", b"by hairpin", b"straight"]
+    assert dropped == {"no mapping": 1}
+
+
+@pytest.mark.fault("F086")
+def test_a_mapping_expires_and_a_keepalive_keeps_it() -> None:
+    async def main(net: Internet) -> list[bytes]:
+        server = await mailbox(net.host("server"), 1)
+        ana = net.host("ana", lan=net.lan("home"))
+        box = await mailbox(ana, 2)
+        box.send(b"hello", (net.hosts["server"].address, 1))
+        await asyncio.sleep(100)
+        back = server.got[0][2]
+        server.send(b"after 100 s", back)
+        box.send(b"keepalive", (net.hosts["server"].address, 1))
+        await asyncio.sleep(119)
+        server.send(b"after 219 s", back)
+        await asyncio.sleep(121)
+        server.send(b"after 340 s", back)
+        await asyncio.sleep(1)
+        box.close()
+        server.close()
+        return box.data
+
+    assert run(main) == [b"after 100 s", b"after 219 s"]
+
+
+def test_a_cut_is_between_hosts_whatever_nats_lie_between() -> None:
+    async def main(net: Internet) -> Any:
+        server = await mailbox(net.host("server"), 1, echo=True)
+        ana = net.host("ana", lan=net.lan("home"))
+        box = await mailbox(ana, 2)
+        box.send(b"one", (net.hosts["server"].address, 1))
+        await asyncio.sleep(1)
+        net.block(net.hosts["server"], ana)
+        box.send(b"two", (net.hosts["server"].address, 1))
+        await asyncio.sleep(1)
+        box.close()
+        server.close()
+        return server.data, box.data, net.trace.dropped()
+
+    assert run(main) == ([b"one", b"two"], [b"one"], {"cut off": 1})
+
+
+def test_a_nat_that_does_not_exist_is_told_with_those_that_do() -> None:
+    with pytest.raises(UsageError, match="full cone, restricted cone"):
+        Internet().lan("home", nat="conical")

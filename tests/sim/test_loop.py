@@ -1,0 +1,404 @@
+"""The event loop over virtual time: asyncio's own primitives, order, ends, and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import os
+import random
+import secrets
+import socket
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from p2plib.errors import Deadlock, Leak, TimeLimit, Unsupported, UsageError
+from p2plib.sim import Internet
+
+Main = Callable[[Internet], Coroutine[Any, Any, Any]]
+
+
+def run(main: Main, **named: Any) -> Any:
+    return Internet(seed=1, **named).run(main)
+
+
+def test_an_hour_passes_in_no_time_and_to_the_second() -> None:
+    async def main(net: Internet) -> tuple[float, float]:
+        began = asyncio.get_running_loop().time()
+        await asyncio.sleep(3600)
+        return began, net.time
+
+    real = time.perf_counter()
+    assert run(main) == (0.0, 3600.0)
+    assert time.perf_counter() - real < 60
+
+
+def test_timers_fire_in_order_of_time_and_then_of_making() -> None:
+    async def main(net: Internet) -> list[str]:
+        loop, seen = asyncio.get_running_loop(), []
+        loop.call_later(2, seen.append, "two")
+        loop.call_later(1, seen.append, "one, first")
+        loop.call_at(1, seen.append, "one, second")
+        loop.call_soon(seen.append, "soon")
+        never = loop.call_later(1.5, seen.append, "never")
+        never.cancel()
+        await asyncio.sleep(3)
+        return seen
+
+    assert run(main) == ["soon", "one, first", "one, second", "two"]
+
+
+def test_time_never_goes_back() -> None:
+    async def main(net: Internet) -> list[float]:
+        loop, seen = asyncio.get_running_loop(), []
+        await asyncio.sleep(5)
+        loop.call_later(-3, lambda: seen.append(loop.time()))
+        loop.call_at(1.0, lambda: seen.append(loop.time()))
+        loop.call_later(0, lambda: seen.append(loop.time()))
+        await asyncio.sleep(1)
+        with pytest.raises(UsageError, match="NaN"):
+            loop.call_later(float("nan"), print)
+        return seen
+
+    assert run(main) == [5.0, 5.0, 5.0]
+
+
+def test_a_timer_is_cancelled_at_the_moment_it_fires_and_a_million_cancelled_ones_leave_nothing() -> None:
+    async def main(net: Internet) -> tuple[list[str], int]:
+        loop, seen = asyncio.get_running_loop(), []
+        second = loop.call_at(1.0, seen.append, "cancelled by the first")
+        loop.call_at(0.5, second.cancel)
+        for _ in range(20_000):
+            loop.call_later(1e6, seen.append, "never").cancel()
+        kept = len(net.loop._heap)
+        await asyncio.sleep(2)
+        return seen, kept
+
+    seen, kept = run(main)
+    assert seen == []
+    assert kept < 3000
+
+
+def test_timeouts_groups_queues_locks_and_context_variables_are_asyncios_own() -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
+
+    async def child(queue: asyncio.Queue[str], name: str, delay: float) -> None:
+        variable.set(name)
+        await asyncio.sleep(delay)
+        await queue.put(variable.get())
+
+    async def main(net: Internet) -> list[Any]:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(child(queue, "slow", 2))
+            group.create_task(child(queue, "fast", 1))
+        seen: list[Any] = [queue.get_nowait(), queue.get_nowait(), variable.get(), net.time]
+        with pytest.raises(TimeoutError):  # noqa: PT012
+            async with asyncio.timeout(0.5):
+                await asyncio.Event().wait()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.5)
+        with pytest.raises(ExceptionGroup):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_raises())
+                group.create_task(asyncio.sleep(100))
+        lock = asyncio.Lock()
+        async with lock:
+            seen.append(lock.locked())
+        return [*seen, net.time]
+
+    assert run(main) == ["fast", "slow", "outside", 2.0, True, 3.0]
+
+
+async def _raises() -> None:
+    raise ValueError("on purpose")
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_a_task_can_be_cancelled_at_every_await(at: int) -> None:
+    async def steps(done: list[str]) -> None:
+        try:
+            for number in range(8):
+                await asyncio.sleep(1)
+                done.append(f"step {number}")
+        finally:
+            await asyncio.sleep(0.25)
+            done.append("cleaned up")
+
+    async def main(net: Internet) -> tuple[list[str], float]:
+        done: list[str] = []
+        task = asyncio.create_task(steps(done))
+        await asyncio.sleep(at + 0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return done, net.time
+
+    assert run(main) == ([*(f"step {number}" for number in range(at)), "cleaned up"], at + 0.75)
+
+
+def test_asynchronous_generators_are_closed() -> None:
+    closed = []
+
+    async def numbers() -> Any:
+        try:
+            for number in range(10):
+                yield number
+        finally:
+            await asyncio.sleep(1)
+            closed.append("closed")
+
+    async def main(net: Internet) -> int:
+        async for number in numbers():
+            if number == 3:
+                break
+        await asyncio.sleep(2)
+        return int(number)
+
+    assert run(main) == 3
+    assert closed == ["closed"]
+
+
+def test_work_for_an_executor_is_done_at_once() -> None:
+    async def main(net: Internet) -> tuple[int, float]:
+        return await asyncio.to_thread(sum, [1, 2, 3]), net.time
+
+    assert run(main) == (6, 0.0)
+
+
+def test_a_deadlock_is_told_by_host_and_line() -> None:
+    async def stuck(event: asyncio.Event) -> None:
+        await event.wait()  # here it hangs
+
+    async def main(net: Internet) -> None:
+        await net.host("ana").run(stuck(asyncio.Event()))
+
+    with pytest.raises(Deadlock, match=r"ana waits at .*stuck \(test_loop.py:\d+\)"):
+        run(main)
+
+
+def test_a_run_has_a_limit_of_time_and_of_events() -> None:
+    async def forever(net: Internet) -> None:
+        while True:
+            await asyncio.sleep(1)
+
+    net = Internet(seed=1)
+    with pytest.raises(TimeLimit, match="100"):
+        net.run(forever, time_limit_s=100)
+    assert net.time == 100.0
+    with pytest.raises(TimeLimit, match="1000"):
+        run(forever, max_events=1000)
+
+
+@pytest.mark.fault("F157")
+def test_a_callback_that_raises_is_told_and_the_others_go_on() -> None:
+    async def main(net: Internet) -> list[str]:
+        seen: list[str] = []
+        loop = asyncio.get_running_loop()
+        with net.host("ana"):
+            loop.call_later(1, _fail)
+        loop.call_later(2, seen.append, "went on")
+        await asyncio.sleep(3)
+        return seen
+
+    with pytest.raises(Leak, match=r"ana: .*ZeroDivisionError.*_fail \(test_loop.py") as caught:
+        run(main)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    net = Internet(strict=False)
+    assert net.run(main) == ["went on"]
+    assert len(net.leaks) == 1
+
+
+def _fail() -> None:
+    raise ZeroDivisionError
+
+
+def test_an_exception_handler_of_the_program_is_asked() -> None:
+    async def main(net: Internet) -> list[str]:
+        seen: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: seen.append(repr(context["exception"])))
+        loop.call_soon(_fail)
+        await asyncio.sleep(1)
+        return seen
+
+    assert run(main) == ["ZeroDivisionError()"]
+
+
+@pytest.mark.parametrize("what", ["task", "timer", "socket"])
+def test_what_is_left_at_the_end_is_told_by_host_and_place(what: str) -> None:
+    async def leave(net: Internet) -> None:
+        loop = asyncio.get_running_loop()
+        with net.host("ana"):
+            if what == "task":
+                net.kept = asyncio.create_task(asyncio.sleep(1e9))  # type: ignore[attr-defined]
+            elif what == "timer":
+                loop.call_later(1e9, _fail)
+            else:
+                await loop.create_datagram_endpoint(asyncio.DatagramProtocol, ("0.0.0.0", 4000))
+
+    words = {"task": "a task at", "timer": "a timer for _fail", "socket": "a UDP socket at 0.0.0.0:4000"}[
+        what
+    ]
+    with pytest.raises(Leak, match=rf"ana left {words}.*"):
+        run(leave)
+    net = Internet(strict=False)
+    net.run(leave)
+    assert len(net.leaks) == 1
+    assert not net.hosts["ana"].udp, "what leaked is cleared away"
+
+
+def test_programs_of_hosts_are_cancelled_at_the_end_and_clean_up() -> None:
+    seen = []
+
+    async def serve() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+            seen.append("shut down")
+
+    async def main(net: Internet) -> None:
+        net.host("ana").start(serve)
+        await asyncio.sleep(1)
+
+    run(main)
+    assert seen == ["shut down"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda loop: loop.subprocess_exec(asyncio.SubprocessProtocol, "ls"),
+        lambda loop: loop.subprocess_shell(asyncio.SubprocessProtocol, "ls"),
+        lambda loop: _now(loop.add_signal_handler, 2, print),
+        lambda loop: _now(loop.add_reader, 0, print),
+        lambda loop: loop.sock_connect(socket.socket(), ("127.0.0.1", 1)),
+        lambda loop: loop.create_unix_connection(asyncio.Protocol, "path"),
+        lambda loop: loop.start_tls(None, None, None),
+        lambda loop: loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=socket.socket()),
+        lambda loop: loop.create_connection(asyncio.Protocol, "127.0.0.1", 1, ssl=True),
+        lambda loop: _now(time.sleep, 1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_cannot_be_is_refused_in_one_sentence(call: Callable[[Any], Any]) -> None:
+    async def main(net: Internet) -> None:
+        with net.host("ana"):
+            await call(asyncio.get_running_loop())
+
+    with pytest.raises(Unsupported, match="is not part of the simulated internet: "):
+        run(main)
+
+
+async def _now(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
+
+
+def ask_for_time_and_chance() -> list[Any]:
+    return [
+        time.time(), time.monotonic(), time.perf_counter(), time.time_ns(), random.random(), os.urandom(8),
+        secrets.token_hex(8), uuid.uuid4().hex, random.SystemRandom().random(),
+    ]  # fmt: skip
+
+
+@pytest.mark.fault("F158")
+def test_time_and_chance_come_from_the_seed_and_are_put_back() -> None:
+    async def main(net: Internet) -> list[Any]:
+        await asyncio.sleep(10)
+        with net.host("ana"):
+            return ask_for_time_and_chance()
+
+    before = random.getstate()
+    first, second, other = run(main), run(main), Internet(seed=2).run(main)
+    assert first == second
+    assert first[:4] == [1_700_000_010.0, 10.0, 10.0, 1_700_000_010_000_000_000]
+    assert all(a != b for a, b in zip(first[4:], other[4:], strict=True))
+    assert random.getstate() == before
+    assert abs(time.time() - 1_700_000_010) > 1e6
+    assert os.urandom(8) != os.urandom(8)
+
+
+@pytest.mark.fault("F155")
+def test_a_wall_clock_that_jumps_moves_no_timer() -> None:
+    async def main(net: Internet) -> tuple[float, float, float]:
+        ana = net.host("ana")
+
+        async def wait() -> tuple[float, float]:
+            before = time.time()
+            await asyncio.wait_for(asyncio.sleep(10), 20)
+            return time.time() - before, time.monotonic()
+
+        net.loop.call_later(3, setattr, ana, "clock_ahead_s", 86_400.0)
+        net.loop.call_later(6, setattr, ana, "clock_ahead_s", -86_400.0)
+        wall, monotonic = await ana.run(wait())
+        return wall, monotonic, net.time
+
+    assert run(main) == (10.0 - 86_400.0, 10.0, 10.0)
+
+
+def test_log_lines_carry_virtual_time(caplog: pytest.LogCaptureFixture) -> None:
+    async def main(net: Internet) -> None:
+        await asyncio.sleep(5)
+        logging.getLogger("p2plib.test").warning("five seconds")
+
+    with caplog.at_level(logging.WARNING, "p2plib.test"):
+        run(main)
+    assert [record.created for record in caplog.records] == [1_700_000_005.0]
+
+
+def test_it_runs_where_a_loop_runs_already() -> None:
+    async def inner(net: Internet) -> float:
+        await asyncio.sleep(100)
+        return net.time
+
+    async def outer() -> tuple[float, bool]:
+        before = asyncio.get_running_loop()
+        return Internet().run(inner), asyncio.get_running_loop() is before
+
+    assert asyncio.run(outer()) == (100.0, True)
+
+
+def test_what_main_raises_comes_out_as_it_is() -> None:
+    async def main(net: Internet) -> None:
+        await _raises()
+
+    with pytest.raises(ValueError, match="on purpose"):
+        run(main)
+
+    async def outer() -> None:
+        run(main)
+
+    with pytest.raises(ValueError, match="on purpose"):
+        asyncio.run(outer())
+
+
+def test_an_internet_can_be_run_again_and_time_goes_on() -> None:
+    async def main(net: Internet) -> float:
+        await asyncio.sleep(1)
+        return net.time
+
+    net = Internet()
+    assert [net.run(main), net.run(main)] == [1.0, 2.0]
+
+
+def test_a_run_can_be_interrupted_as_by_ctrl_c() -> None:
+    async def main(net: Internet) -> None:
+        net.loop.call_later(3, net.loop.interrupt)
+        await asyncio.sleep(1e9)
+
+    net = Internet()
+    with pytest.raises(KeyboardInterrupt):
+        net.run(main)
+    assert net.time == 3.0
+
+
+def test_run_says_what_it_wants() -> None:
+    coroutine = asyncio.sleep(1)
+    with pytest.raises(UsageError, match="async def main"):
+        Internet().run(coroutine)  # type: ignore[arg-type]
+    coroutine.close()

@@ -1,0 +1,128 @@
+"""The sending half by itself: what one call after another does to its windows and its timer."""
+
+from __future__ import annotations
+
+import pytest
+
+from p2plib.sim.tcp_send import Sender
+
+
+def opened(bytes_to_send: int = 0, window: int = 100_000) -> Sender:
+    """A sender of 100-byte segments whose SYN was acknowledged after 0.1 s."""
+    sender = Sender(100)
+    assert sender.next_piece(0.0) == (0, b"", False, True)
+    sender.acknowledge(1, 0.1)
+    sender.set_window(1, window)
+    sender.write(bytes(bytes_to_send))
+    return sender
+
+
+def sends(sender: Sender, now_s: float = 1.0) -> list[tuple[int, int]]:
+    """(position, length) of all that it sends now."""
+    pieces = []
+    while (piece := sender.next_piece(now_s)) is not None:
+        pieces.append((piece.position, len(piece.data)))
+    return pieces
+
+
+def test_the_acknowledgement_of_the_syn_widens_nothing() -> None:
+    """RFC 5681, 3.1; and after a lost SYN it is one segment."""
+    sender = opened(5000)
+    assert len(sends(sender)) == 10
+    late = Sender(100)
+    late.next_piece(0.0)
+    late.on_timer(1.0)
+    late.next_piece(1.0)
+    late.acknowledge(1, 1.1)
+    assert late._congestion_window == 100
+    assert late.rto_s == 3.0
+
+
+def test_a_window_that_is_not_used_does_not_grow() -> None:
+    sender = opened(window=1_000_000)
+    for position in range(1, 101):
+        sender.write(b"x")
+        assert sends(sender) == [(position, 1)]
+        sender.acknowledge(position + 1, 2.0)
+    sender.write(bytes(5000))
+    assert len(sends(sender)) == 10
+
+
+def test_news_of_room_takes_the_probes_back() -> None:
+    sender = opened(500, window=0)
+    assert sends(sender) == []
+    assert sender.timer_s == pytest.approx(1.3)
+    for now_s in (1.3, 1.9, 3.1):
+        sender.on_timer(now_s)
+        assert sends(sender, now_s) == [(1, 1)]
+        sender.answered()
+    assert sender.rto_s == pytest.approx(0.3 * 8)
+    sender.set_window(1, 0)
+    assert sender.rto_s == pytest.approx(0.3 * 8)
+    sender.set_window(1, 500)
+    assert sender.rto_s == pytest.approx(0.3)
+    assert len(sends(sender, 4.0)) == 5
+    assert sender.timer_s == pytest.approx(4.3)
+
+
+def test_one_loss_halves_once_however_often_the_timer_rings() -> None:
+    sender = opened(1000)
+    sends(sender)
+    for _ in range(3):
+        sender.on_timer(2.0)
+        assert sends(sender) == [(1, 100)]
+    assert sender._threshold == 500
+
+
+def test_duplicates_of_what_was_sent_before_a_time_out_are_no_new_loss() -> None:
+    """RFC 6582, 3.2 and 4.1: they are answers to what go-back-N sent in vain."""
+    sender = opened(1000)
+    sends(sender)
+    sender.on_timer(2.0)
+    sends(sender)
+    sender.acknowledge(101, 2.1)
+    sends(sender)
+    for _ in range(5):
+        sender.duplicate()
+    assert sends(sender) == []
+    assert sender._congestion_window == 200
+
+
+def test_fast_recovery_in_numbers() -> None:
+    """RFC 5681, 3.2 and RFC 6582, 3.2: 10 segments under way, the first and the fourth lost."""
+    sender = opened(1000)
+    assert len(sends(sender)) == 10
+    sender.duplicate()
+    sender.duplicate()
+    assert sends(sender) == []
+    sender.duplicate()
+    assert sends(sender) == [(1, 100)]
+    assert sender._congestion_window == 500 + 300
+    for _ in range(5):
+        sender.duplicate()
+    assert sender._congestion_window == 500 + 800
+    sender.acknowledge(301, 1.2)  # a partial one: 300 bytes
+    assert sender._congestion_window == 1300 - 300 + 100
+    assert sends(sender) == [(301, 100)]
+    sender.acknowledge(1001, 1.3)
+    assert sender._congestion_window == 500
+    assert sends(sender) == []
+    assert sender.timer_s is None
+
+
+def test_an_acknowledgement_of_everything_overtakes_the_fast_retransmit() -> None:
+    sender = opened(1000)
+    sends(sender)
+    for _ in range(3):
+        sender.duplicate()
+    sender.acknowledge(1001, 1.2)
+    assert sends(sender) == []
+
+
+def test_the_time_out_never_exceeds_two_minutes() -> None:
+    sender = opened(1)
+    sends(sender)
+    for _ in range(2000):
+        sender.on_timer(2.0)
+    assert sender.rto_s == 120.0
+    assert sender.timer_s == 122.0
