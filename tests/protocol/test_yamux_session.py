@@ -633,3 +633,19 @@ def test_streams_that_wait_for_an_end_that_never_comes_are_few() -> None:
         session.stop_reading(stream)
         everything(session)
     assert sorted(session.streams) == [33, 35, 37, 39]
+
+
+@pytest.mark.fault("F051")
+def test_who_waits_for_a_window_that_a_reader_took_with_it_is_told() -> None:
+    pair = Pair()
+    near, far = pair.stream()
+    for _ in range(5):
+        pair.client.write(near, bytes(65_536))
+    pair.exchange()
+    while pair.server.read(far, WINDOW):
+        pass
+    assert (far.may_receive, near.may_send) == (0, 0)  # what was read is not announced yet, and never will be
+    pair.server.end(far)
+    pair.server.stop_reading(far)
+    pair.exchange()
+    assert near.reset_by == "them"
