@@ -19,6 +19,7 @@ from p2plib.protocol.yamux_codec import DATA, GO_AWAY, PING, SYN, WINDOW_UPDATE,
 from p2plib.protocol.yamux_events import Limits
 from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES
 from tests.protocol import pairs
+from tests.protocol.test_yamux_session import headers
 
 SECRETS = [SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
 
@@ -222,6 +223,23 @@ def test_close_says_goodbye_and_resets_what_is_open() -> None:
             await server.wait_closed()
             assert server.session.remote_reason == 0
             await client.close()
+
+    asyncio.run(main())
+
+
+def test_what_had_ended_well_is_not_reset_by_the_close() -> None:
+    """Other implementations drop what they have of a stream that is reset, even behind its end."""
+
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(a, is_client=True) as client:
+            async with await client.open_stream() as done:
+                await done.write(b"whole")
+            await (await client.open_stream()).write(b"half")
+        found = headers(await read_all(b))
+        assert found[:2] == ["data 5 SYN on stream 1", "window update 0 FIN on stream 1"]
+        assert "window update 0 RST on stream 1" not in found
+        assert found[-1] == "go away 0"
 
     asyncio.run(main())
 
