@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from p2plib.errors import CannotListen, Closed, PeerTimeout, StreamReset, Truncated, Unreachable
+from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 from tests.protocol import pairs
@@ -201,5 +202,25 @@ def test_a_slow_reader_stops_the_socket() -> None:
             writing.cancel()
             await asyncio.wait([writing])
             assert len(await b.read_exactly(sent)) == sent
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F051")
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_close_that_takes_too_long_or_is_cancelled_is_a_reset(is_cancelled: bool) -> None:
+    async def main() -> None:
+        async with pairs.tcp() as (a, b):
+            writing, _ = await conformance.blocked_writer(a)
+            a.close_timeout_s = 60 if is_cancelled else 0.01
+            closing = asyncio.ensure_future(a.close())
+            await asyncio.sleep(0)
+            if is_cancelled:
+                await conformance.cancelled(closing)
+            await asyncio.wait([closing, writing])
+            await asyncio.sleep(0)
+            assert a._wire.is_lost
+            with pytest.raises(StreamReset):
+                await conformance.read_all(b)
 
     asyncio.run(main())
