@@ -185,6 +185,9 @@ def test_half_open_connections_keep_nobody_out() -> None:
                 assert await ping.ping(connection) > 0
                 assert bob.pending <= 8
                 assert bob.given_up["another handshake came"] >= 92
+                for stream in silent[:90]:
+                    with pytest.raises(StreamReset):
+                        await asyncio.wait_for(stream.read(), 5)
                 silent += [await connect_tcp(host, port) for _ in range(20)]
                 assert await ping.ping(connection) > 0  # who is through is not given up
                 assert bob.pending <= 8
