@@ -3,6 +3,8 @@
     P2PError
     ├── LocalError                 you, the caller, did something wrong
     │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
+    │   ├── CannotListen           this machine does not let us listen at that address
+    │   ├── KeyExhausted           a key has encrypted as many messages as it safely can
     │   ├── KeyFileError           a key file cannot be used as it is
     │   │   ├── KeyFileMissing     there is none (also a FileNotFoundError)
     │   │   ├── KeyFileExists      something is there already and would be lost
@@ -19,10 +21,18 @@
     │   ├── SignatureError         a signature that our rule does not accept: `rule` says which part of it
     │   ├── WeakKey                a key that gives no secrecy or no unforgeability (small order)
     │   ├── WrongPeer              somebody answered, with another key than the one we were promised
-    │   └── NotForUs               a sealed message that none of our keys opens
+    │   ├── NotForUs               a sealed message that none of our keys opens
+    │   ├── HandshakeFailed        no secure channel: changed, cut, replayed, or meant for another key
+    │   ├── Tampered               what came over a secure channel is not what its peer sent, or not in order
+    │   ├── CallFailed             the peer answered a call with an error: `code` says of which kind
+    │   ├── NoCommonProtocol       the peer speaks none of the protocols that we proposed
+    │   └── Truncated              a stream ended before its peer had said that it was over
     ├── PeerTimeout                nobody answered in time
+    ├── Unreachable                there is no connection to an address: refused, or no way there
     └── Closed                     the connection, or the thing itself, was closed
-        └── HostDown               a simulated host has crashed or been switched off
+        ├── HostDown               a simulated host has crashed or been switched off
+        ├── EndOfStream            the other side said that nothing follows, and we waited for something
+        └── StreamReset            the other side broke the stream off, or the connection under it broke
 
 Which branch an error is on says whose fault it is (h11's idea): a program that talks to strangers catches
 `RemoteError` around what they sent, drops them, and goes on; a `LocalError` is a bug of its own and should be
@@ -42,6 +52,14 @@ class LocalError(P2PError):
 
 class UsageError(LocalError, ValueError):
     """An argument has the wrong type, size or value; the sentence names the rule."""
+
+
+class CannotListen(LocalError):
+    """This machine does not let us listen at an address: in use, not ours, or not allowed."""
+
+
+class KeyExhausted(LocalError):
+    """A key has encrypted as many messages as it safely can: agree on a new one."""
 
 
 class KeyFileError(LocalError):
@@ -130,12 +148,57 @@ class NotForUs(RemoteError):
     """A sealed message that none of our keys opens."""
 
 
+class HandshakeFailed(RemoteError):
+    """A secure channel was not agreed on, and nothing more is sent.
+
+    One class for all reasons: whoever is on the other side must not learn from us which of them it was.
+    """
+
+
+class Tampered(RemoteError):
+    """Bytes on a secure channel that are not what its peer sent, or not where it sent them. It is over."""
+
+
+class Truncated(RemoteError):
+    """A stream ended before its peer had said that it was over: somebody may have cut it."""
+
+
+class NoCommonProtocol(RemoteError):
+    """The peer speaks none of the protocols that we proposed; the sentence lists them."""
+
+
+class CallFailed(RemoteError):
+    """A call was answered with an error. A handler raises it to refuse, the caller gets it.
+
+    Args:
+        code: of which kind, as `p2plib.protocol.rpc_codec` lists them, or one of the application's own.
+        sentence: what happened, for people.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self.code = code
+        self.sentence = sentence
+        super().__init__(f"{code}: {sentence}" if sentence else code)
+
+
 class PeerTimeout(P2PError, TimeoutError):
     """A peer did not answer in time; the sentence says which peer and at which stage."""
 
 
+class Unreachable(P2PError):
+    """There is no connection to an address: refused, or no way there; the sentence says which address."""
+
+
 class Closed(P2PError):
     """The connection, or the object itself, is closed."""
+
+
+class EndOfStream(Closed):
+    """The other side said that nothing follows, between two messages, and we waited for one."""
+
+
+class StreamReset(Closed):
+    """The other side broke a stream off, or the connection under it broke: what was sent may be lost."""
 
 
 class HostDown(Closed):

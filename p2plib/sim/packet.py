@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import Literal
 
+# (IP address as text, port), such as ("10.0.0.1", 4000) or ("2001:db8::1", 4000).
 Address = tuple[str, int]
-"""(IP address as text, port), such as ("10.0.0.1", 4000) or ("2001:db8::1", 4000)."""
 
 Kind = Literal["udp", "tcp"]
 

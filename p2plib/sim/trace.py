@@ -23,8 +23,8 @@ from typing import Any
 from p2plib.sim.packet import Address, Kind, Packet, Segment
 
 BATCH = 4096  # large enough that hashing goes by the batch, small enough to stay in the processor's cache
+# [route, data or segment, sent, arrives, fate]: a list, for its fate may change and millions are made.
 Record = list[Any]
-"""[route, data or segment, sent, arrives, fate]: a list, for its fate may change and millions are made."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,257 @@
+"""TCP as a `Stream`, and listening for it. A driver: thin, over asyncio alone.
+
+Rules
+    1. At most `limit_bytes` of what arrived wait in memory; beyond that the socket is not read, and TCP's own
+       window makes the other side wait.
+    2. A stream is reset by a TCP reset (RST), so that the other side can tell it from an end.
+    3. What a connection's handler raises because of its peer is counted by name in `failures`; anything else
+       is a bug of ours and goes to the loop's exception handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+from p2plib.errors import CannotListen, Closed, PeerTimeout, RemoteError, StreamReset, Unreachable
+from p2plib.protocol.buffers import Bell, Chunks
+from p2plib.protocol.stream import Stream
+
+CONNECT_TIMEOUT_S = 10.0
+LIMIT_BYTES = 262_144  # what asyncio takes from a socket at once: with less it would pause after every chunk
+MAX_CONNECTIONS = 4096  # of one listener; past it a connection is reset as soon as it is accepted
+_LINGER_NOT = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends RST
+
+Handler = Callable[["TcpStream"], Awaitable[None]]
+
+
+class _Wire(asyncio.Protocol):
+    """What asyncio tells us about one socket."""
+
+    def __init__(self, limit_bytes: int, made: Callable[[_Wire], None] | None = None) -> None:
+        self.limit_bytes = limit_bytes
+        self.incoming = Chunks()
+        self.has_ended = False
+        self.is_lost = False
+        self.is_full = False  # the transport asked us to pause writing
+        self.is_paused = False  # we asked the transport to pause reading
+        self.changed = Bell()
+        self._made = made
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        with contextlib.suppress(OSError, AttributeError):  # a simulated socket may have no such option
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._made is not None:
+            self._made(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.incoming.append(data)
+        if len(self.incoming) >= self.limit_bytes and not self.is_paused:
+            self.is_paused = True
+            self.transport.pause_reading()
+        self.changed.ring()
+
+    def eof_received(self) -> bool:
+        self.has_ended = True
+        self.changed.ring()
+        return True  # we may still write
+
+    def pause_writing(self) -> None:
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        self.is_full = False
+        self.changed.ring()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_lost = True
+        self.changed.ring()
+
+
+class TcpStream(Stream):
+    """A TCP connection; `connect_tcp` and `TcpListener` make them."""
+
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+        self._transport = wire.transport
+        super().__init__(_spell(wire.transport.get_extra_info("peername")))
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        """Our end of the connection."""
+        host, port = self._transport.get_extra_info("sockname")[:2]
+        return host, port
+
+    @property
+    def remote_address(self) -> tuple[str, int]:
+        """The other end of the connection."""
+        host, port = self._transport.get_extra_info("peername")[:2]
+        return host, port
+
+    async def _read(self, max_bytes: int) -> bytes:
+        wire = self._wire
+        while not wire.incoming and not wire.has_ended and not wire.is_lost:
+            await wire.changed.wait()
+            self._check_open()
+        data = wire.incoming.take(max_bytes)
+        if wire.is_paused and len(wire.incoming) < wire.limit_bytes:
+            wire.is_paused = False
+            self._transport.resume_reading()
+        if data or wire.has_ended:
+            return data
+        raise StreamReset(f"the connection to {self.remote} broke")
+
+    async def _drain(self) -> None:
+        while self._wire.is_full and not self._wire.is_lost:
+            await self._wire.changed.wait()
+            self._check_writable()
+        self._check_not_lost()
+
+    def _send(self, data: bytes) -> None:
+        self._check_not_lost()
+        self._transport.write(data)
+
+    def _check_not_lost(self) -> None:
+        if self._wire.is_lost or self._transport.is_closing():
+            raise StreamReset(f"the connection to {self.remote} broke")
+
+    def _end_writing(self) -> None:
+        if not self._wire.is_lost and not self._transport.is_closing():
+            with contextlib.suppress(OSError):  # the other side may be gone by now
+                self._transport.write_eof()
+
+    async def _finish(self) -> None:
+        self._wire.incoming.clear()
+        self._wire.changed.ring()
+        self._transport.close()
+        while not self._wire.is_lost:
+            await self._wire.changed.wait()
+
+    def _abort(self) -> None:
+        self._wire.incoming.clear()
+        self._wire.changed.ring()
+        if not self._wire.is_lost:
+            with contextlib.suppress(OSError, AttributeError):
+                self._transport.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT
+                )
+            self._transport.abort()
+
+
+def _spell(address: tuple[str, int] | None) -> str:
+    if not address:
+        return "a peer that has gone"
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def connect_tcp(
+    host: str, port: int, *, timeout_s: float = CONNECT_TIMEOUT_S, limit_bytes: int = LIMIT_BYTES
+) -> TcpStream:
+    """A connection to an address.
+
+    Raises:
+        Unreachable: refused, no route, no such host, or this machine has no socket left; it says which.
+        PeerTimeout: nobody answered in time.
+    """
+    loop = asyncio.get_running_loop()
+    where = _spell((host, port))
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, wire = await loop.create_connection(lambda: _Wire(limit_bytes), host, port)
+    except TimeoutError:
+        raise PeerTimeout(f"{where} did not take our connection within {timeout_s:g} s") from None
+    except OSError as error:
+        raise Unreachable(f"no connection to {where}: {error}") from error
+    return TcpStream(wire)
+
+
+class TcpListener:
+    """Takes connections and gives each to a handler, in a task of its own; used with `async with`.
+
+    Args:
+        handler: called with each stream, which is closed after it (reset, if it raised).
+        host, port: where to listen; port 0 lets the machine choose.
+        max_connections: how many may be open at a time.
+
+    When the block is left, it stops listening, cancels the handlers and waits for them.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> None:
+        self.failures: collections.Counter[str] = collections.Counter()
+        self._handler = handler
+        self._host = host
+        self._port = port
+        self._max_connections = max_connections
+        self._limit_bytes = limit_bytes
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens, with the port that was chosen; Closed when it does not."""
+        if self._server is None:
+            raise Closed("this listener is not open")
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return host, port
+
+    @property
+    def connections(self) -> int:
+        """How many connections are being handled."""
+        return len(self._tasks)
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: _Wire(self._limit_bytes, self._accept), self._host, self._port
+            )
+        except OSError as error:
+            raise CannotListen(f"cannot listen at {_spell((self._host, self._port))}: {error}") from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        server, self._server = self._server, None
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _accept(self, wire: _Wire) -> None:
+        stream = TcpStream(wire)
+        if self._server is None or len(self._tasks) >= self._max_connections:
+            self.failures["too many connections"] += 1
+            stream.reset()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(stream))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, stream: TcpStream) -> None:
+        try:
+            async with stream:
+                await self._handler(stream)
+        except (RemoteError, Closed, PeerTimeout) as error:
+            self.failures[type(error).__name__] += 1
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"the handler of {stream.remote} raised", "exception": error}
+            )

@@ -1,0 +1,209 @@
+"""Node: listens at addresses, dials addresses, and speaks protocols on what comes of it. A driver.
+
+    async with Node(secret, {"/echo/1.0.0": echo}) as node:
+        address = await node.listen("/ip4/127.0.0.1/tcp/0")     # .../tcp/41234/p2p/12D3Koo...
+        async with await node.dial(other_address) as connection:
+            stream, _ = await connection.open_stream("/echo/1.0.0")
+
+libp2p's ping and identify are always among what it speaks.
+
+Rules
+    1. An address is `/ip4|ip6|dns|dns4|dns6/.../tcp/<port>`, perhaps with `/p2p/<id>`: who must be there.
+    2. At most `max_pending` connections may be on their way through the handshake. When one more comes, the
+       one that has been at it longest is given up: so thousands of half-open connections keep nobody out.
+    3. At most `max_connections` that others made are kept. When one more comes, it is refused.
+    4. When the block is left, nothing is left: no task, no socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+from collections.abc import Mapping
+from typing import Self
+
+from p2plib.errors import UsageError
+from p2plib.identity import ids
+from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.protocol import identify, ping
+from p2plib.protocol.connection import UPGRADE_TIMEOUT_S, Connection, StreamHandler, upgrade
+from p2plib.protocol.identify import Identity
+from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
+from p2plib.protocol.yamux_events import Limits
+from p2plib.wire import multiaddr
+from p2plib.wire.multiaddr import Multiaddr
+
+AGENT = "p2plib/0.1.0"
+VERSION = "p2plib/0.1.0"
+MAX_PENDING = 64
+MAX_CONNECTIONS = 1024
+
+_HOSTS = ("ip4", "ip6", "dns", "dns4", "dns6")
+
+
+def endpoint(address: Multiaddr | str) -> tuple[str, int, PublicKey | None]:
+    """Host, port and expected key of an address that we can dial.
+
+    Raises:
+        UsageError: we cannot. DecodeError: it is no address, or its peer id names no key that we know.
+    """
+    if isinstance(address, str):
+        address = multiaddr.parse(address)
+    names = address.names
+    if names[0] not in _HOSTS or names[1:] not in (("tcp",), ("tcp", "p2p")):
+        raise UsageError(f"{address} is no host and TCP port, perhaps with a peer")
+    peer = address.value("p2p")
+    return address.components[0].value, int(address.components[1].value), ids.parse(peer) if peer else None
+
+
+def spell(host: str, port: int) -> Multiaddr:
+    """The address of a TCP port at a numeric host."""
+    return multiaddr.of(("ip6" if ":" in host else "ip4", host), ("tcp", port))
+
+
+class Node:
+    """One peer's side of all its connections; used with `async with`.
+
+    Args:
+        identity: who we are.
+        handlers: what we speak on streams that others open, by name.
+        limits: what one connection may cost us.
+        max_pending: connections in the handshake.
+        max_connections: connections that others made.
+        upgrade_timeout_s: for the handshake, negotiations included.
+    """
+
+    def __init__(
+        self,
+        identity: SecretKey,
+        handlers: Mapping[str, StreamHandler] | None = None,
+        *,
+        limits: Limits | None = None,
+        max_pending: int = MAX_PENDING,
+        max_connections: int = MAX_CONNECTIONS,
+        upgrade_timeout_s: float = UPGRADE_TIMEOUT_S,
+        agent: str = AGENT,
+    ) -> None:
+        self.identity = identity
+        self.handlers: dict[str, StreamHandler] = {
+            ping.PROTOCOL_ID: ping.handle,
+            identify.PROTOCOL_ID: identify.handler(self.describe),
+            **(handlers or {}),
+        }
+        self.agent = agent
+        self.connections: set[Connection] = set()
+        self.given_up: collections.Counter[str] = collections.Counter()
+        self._limits = limits
+        self._max_pending = max_pending
+        self._max_connections = max_connections
+        self._timeout_s = upgrade_timeout_s
+        self._listeners: list[TcpListener] = []
+        self._pending: collections.OrderedDict[TcpStream, None] = collections.OrderedDict()
+        self._cleanup = contextlib.AsyncExitStack()
+
+    @property
+    def peer_id(self) -> str:
+        """Our own peer id."""
+        return ids.peer_id(self.identity.public)
+
+    @property
+    def addresses(self) -> tuple[Multiaddr, ...]:
+        """Where we listen, with our peer id."""
+        return tuple(spell(*each.address).with_peer(self.peer_id) for each in self._listeners)
+
+    @property
+    def pending(self) -> int:
+        """How many connections that others made are in the handshake."""
+        return len(self._pending)
+
+    @property
+    def failures(self) -> collections.Counter[str]:
+        """Why connections that others made came to nothing, by name."""
+        return sum((each.failures for each in self._listeners), collections.Counter(self.given_up))
+
+    async def listen(self, address: Multiaddr | str) -> Multiaddr:
+        """Takes connections at an address from now on; returns it with the real port and our peer id.
+
+        Raises:
+            CannotListen: this machine does not let us. UsageError: nobody can listen there.
+        """
+        host, port, peer = endpoint(address)
+        if peer not in (None, self.identity.public):
+            raise UsageError(f"{address} is another peer's")
+        room = self._max_connections + self._max_pending + 1
+        listener = TcpListener(self._take, host, port, max_connections=room)
+        await self._cleanup.enter_async_context(listener)
+        self._listeners.append(listener)
+        return spell(*listener.address).with_peer(self.peer_id)
+
+    async def dial(self, address: Multiaddr | str) -> Connection:
+        """A connection to an address, open already; used with `async with`, or until the node closes.
+
+        Raises:
+            Unreachable, PeerTimeout: nobody answers there. WrongPeer: another peer does.
+            and whatever `p2plib.protocol.connection.upgrade` raises.
+        """
+        host, port, peer = endpoint(address)
+        stream = await connect_tcp(host, port, timeout_s=self._timeout_s)
+        connection = await upgrade(
+            stream,
+            self.identity,
+            is_client=True,
+            expected=peer,
+            handlers=self.handlers,
+            limits=self._limits,
+            timeout_s=self._timeout_s,
+        )
+        connection.start()
+        self._remember(connection, stream)
+        return connection
+
+    def describe(self, connection: Connection) -> Identity:
+        """What we say of ourselves to a peer that asks."""
+        seen_at, names = connection.seen_at, tuple(self.handlers)
+        return Identity(self.identity.public, self.addresses, names, seen_at, VERSION, self.agent)
+
+    def _remember(self, connection: Connection, stream: TcpStream) -> None:
+        connection.seen_at = spell(*stream.remote_address)
+        self.connections.add(connection)
+        connection.when_over = lambda: self.connections.discard(connection)
+
+    async def _take(self, stream: TcpStream) -> None:
+        """One connection that somebody made, from the handshake to its end."""
+        if sum(not connection.is_client for connection in self.connections) >= self._max_connections:
+            self.given_up["too many connections"] += 1
+            stream.reset()
+            return
+        while len(self._pending) >= self._max_pending:
+            oldest, _ = self._pending.popitem(last=False)
+            self.given_up["another handshake came"] += 1
+            oldest.reset()
+        self._pending[stream] = None
+        try:
+            connection = await upgrade(
+                stream,
+                self.identity,
+                is_client=False,
+                handlers=self.handlers,
+                limits=self._limits,
+                timeout_s=self._timeout_s,
+            )
+        finally:
+            self._pending.pop(stream, None)
+        async with connection:
+            self._remember(connection, stream)
+            await connection.wait_closed()
+
+    async def close(self) -> None:
+        """Ends all connections, and listens no more."""
+        await self._cleanup.aclose()
+        self._listeners.clear()
+        await asyncio.gather(*(connection.close() for connection in tuple(self.connections)))
+        self.connections.clear()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,320 @@
+"""yamux over any stream: many streams, each with its own end and its own back-pressure. A driver.
+
+The rules are `p2plib.protocol.yamux_session`'s. Two tasks do the work: one reads, one writes.
+
+    async with YamuxConnection(secured, is_client=True) as connection:
+        async with await connection.open_stream() as stream:
+            await stream.write(b"hello")
+
+Rules
+    1. When the block is left, streams that are still open are reset, the other side is told (go away), and
+       the stream below is closed; never later than after `close_timeout_s`.
+    2. When the other side goes, or breaks a rule, every stream of ours raises `StreamReset`, and whoever
+       waits for a stream gets `Closed`. Nobody is left waiting.
+    3. A reader that is slow stops its own stream only: the others have windows of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
+from p2plib.protocol.buffers import Bell
+from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
+from p2plib.protocol.yamux_events import OPENED, PONG, Event, Limits
+from p2plib.protocol.yamux_session import Session
+from p2plib.protocol.yamux_substream import Substream
+
+PROTOCOL_ID = "/yamux/1.0.0"  # as multistream names it
+PING_TIMEOUT_S = 10.0
+
+
+class YamuxStream(Stream):
+    """One of the streams of a connection; `open_stream` and `accept_stream` make them."""
+
+    def __init__(self, connection: YamuxConnection, substream: Substream) -> None:
+        super().__init__(f"stream {substream.number} of {connection.remote}")
+        self.connection = connection
+        self.changed = Bell()
+        self._substream = substream
+        self._session = connection.session
+
+    @property
+    def number(self) -> int:
+        """Its number on the wire."""
+        return self._substream.number
+
+    def _check_alive(self) -> None:
+        if self._substream.reset_by != "them":
+            self.connection.check_for_streams()
+        if self._substream.reset_by:
+            raise StreamReset(f"{self.remote} was reset")
+
+    async def _read(self, max_bytes: int) -> bytes:
+        substream = self._substream
+        while True:
+            data = self._session.read(substream, max_bytes)
+            if data:
+                self.connection.wake_writer()
+                return data
+            if substream.has_ended:
+                return b""
+            self._check_alive()
+            await self.changed.wait()
+            self._check_open()
+
+    async def _drain(self) -> None:
+        substream = self._substream
+        self._check_alive()
+        while len(substream.outgoing) >= LIMIT_BYTES:
+            await self.changed.wait()
+            self._check_writable()
+            self._check_alive()
+
+    def _send(self, data: bytes) -> None:
+        self._check_alive()
+        self._session.write(self._substream, data)
+        self.connection.wake_writer()
+
+    def _end_writing(self) -> None:
+        self._session.end(self._substream)
+        self.connection.wake_writer()
+
+    async def _finish(self) -> None:
+        substream = self._substream
+        self._session.stop_reading(substream)
+        self.changed.ring()
+        self.connection.wake_writer()
+        while not substream.end_is_sent and not substream.reset_by and not self.connection.is_over:
+            await self.changed.wait()
+        self.connection.forget(self)
+
+    def _abort(self) -> None:
+        self._session.reset(self._substream)
+        self.changed.ring()
+        self.connection.wake_writer()
+        self.connection.forget(self)
+
+
+class YamuxConnection:
+    """Many streams over one; used with `async with`.
+
+    Args:
+        below: carries everything; it is closed with the connection.
+        is_client: whether we dialled.
+        limits: what the other side may cost us.
+    """
+
+    close_timeout_s: float = CLOSE_TIMEOUT_S
+
+    def __init__(self, below: Stream, *, is_client: bool, limits: Limits | None = None) -> None:
+        self.session = Session(is_client=is_client, limits=limits)
+        self._below = below
+        self._streams: dict[int, YamuxStream] = {}
+        self._problem: P2PError | None = None
+        self._we_closed = False
+        self._tasks: list[asyncio.Task[None]] = []
+        # For those who wait: all of them are rung when it is over.
+        self._work = Bell()  # there is something to send
+        self._sent = Bell()  # something was sent
+        self._opened = Bell()  # the other side opened a stream
+        self._acknowledged = Bell()  # it took one of ours
+        self._ended = Bell()
+        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._next_ping = 0
+
+    def __repr__(self) -> str:
+        return f"YamuxConnection({self.remote}, {len(self.session.streams)} streams)"
+
+    @property
+    def remote(self) -> str:
+        """What is at the other side, in words."""
+        return self._below.remote
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more goes over it."""
+        return self._problem is not None
+
+    # What callers use.
+
+    async def open_stream(self) -> YamuxStream:
+        """A new stream. Waits while the other side has too many to acknowledge.
+
+        Raises:
+            Closed: the connection is over, or one of the sides is going away.
+        """
+        self._check()
+        while not self.session.can_open:
+            await self._acknowledged.wait()
+            self._check()
+        return self._made(self.session.open())
+
+    async def accept_stream(self) -> YamuxStream:
+        """The next stream that the other side opened.
+
+        Raises:
+            Closed: the connection is over.
+        """
+        while True:
+            self._check()
+            substream = self.session.accept()
+            if substream is not None:
+                return self._made(substream)
+            await self._opened.wait()
+
+    async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
+        """Seconds for a question to the other side's yamux and back.
+
+        Raises:
+            PeerTimeout: no answer in time. Closed: the connection is over.
+        """
+        self._check()
+        loop = asyncio.get_running_loop()
+        value, self._next_ping = self._next_ping, (self._next_ping + 1) % 2**32
+        self.session.ping(value)
+        answered = self._pings[value] = loop.create_future()
+        self.wake_writer()
+        started = loop.time()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await answered
+        except TimeoutError:
+            raise PeerTimeout(f"{self.remote} did not answer a ping within {timeout_s:g} s") from None
+        finally:
+            self._pings.pop(value, None)
+        return loop.time() - started
+
+    async def wait_closed(self) -> None:
+        """Waits until the connection is over, whoever ended it."""
+        while self._problem is None:
+            await self._ended.wait()
+
+    async def close(self) -> None:
+        """Goes away: resets what is open, tells the other side, and closes the stream below."""
+        if not self._tasks or self._we_closed:
+            return
+        self._we_closed = True
+        self._over(Closed(f"we closed the connection to {self.remote}"))
+        try:
+            async with asyncio.timeout(self.close_timeout_s):
+                await asyncio.wait(self._tasks[1:])
+        except TimeoutError:
+            pass
+        finally:
+            self._below.reset()  # does nothing when the writer has closed it
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+
+    def start(self) -> None:
+        """Begins to read and write; `async with` does it too. Whoever calls it must `close` in the end."""
+        if not self._tasks:
+            loop = asyncio.get_running_loop()
+            self._tasks = [loop.create_task(self._receive()), loop.create_task(self._send())]
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # What its streams use.
+
+    def wake_writer(self) -> None:
+        """There may be something to send."""
+        if self.session.has_work:
+            self._work.ring()
+
+    def forget(self, stream: YamuxStream) -> None:
+        """A stream is closed, and wants no more news."""
+        self._streams.pop(stream.number, None)
+
+    def check_for_streams(self) -> None:
+        """Raises for a stream what became of the connection, if it is over."""
+        if self._problem is not None:
+            kind = Closed if self._we_closed else StreamReset
+            raise kind(str(self._problem))
+
+    # How it works.
+
+    def _made(self, substream: Substream) -> YamuxStream:
+        stream = self._streams[substream.number] = YamuxStream(self, substream)
+        self.wake_writer()
+        return stream
+
+    def _check(self) -> None:
+        if self._problem is not None:
+            raise Closed(str(self._problem))
+
+    def _over(self, problem: P2PError) -> None:
+        """Nothing more is received; whoever waits is told why. The writer says what is left, and closes."""
+        if self._problem is not None:
+            return
+        self._problem = problem
+        if self._we_closed:
+            for substream in list(self.session.streams.values()):
+                if not substream.end_is_sent:
+                    self.session.reset(substream)
+            self.session.go_away()
+        for answered in self._pings.values():
+            if not answered.done():
+                answered.set_exception(Closed(str(problem)))
+        for stream in self._streams.values():
+            stream.changed.ring()
+        for bell in (self._work, self._sent, self._opened, self._acknowledged, self._ended):
+            bell.ring()
+
+    async def _receive(self) -> None:
+        try:
+            while data := await self._below.read(READ_BYTES):
+                for event in self.session.receive(data):
+                    self._happened(event)
+                if self.session.can_open:
+                    self._acknowledged.ring()
+                self.wake_writer()
+                while self.session.is_congested and self._problem is None:
+                    await self._sent.wait()
+                if self._problem is not None:
+                    return
+            self._over(StreamReset(f"{self.remote} has gone"))
+        except (P2PError, UsageError) as error:
+            what = "broke a rule: " if isinstance(error, DecodeError) else ""
+            self._over(StreamReset(f"the connection to {self.remote} is over: {what}{error}"))
+
+    def _happened(self, event: Event) -> None:
+        if event.what == OPENED:
+            self._opened.ring()
+        elif event.what == PONG:
+            answered = self._pings.get(event.value)
+            if answered is not None and not answered.done():
+                answered.set_result(None)
+        stream = self._streams.get(event.stream)
+        if stream is not None:
+            stream.changed.ring()
+
+    async def _send(self) -> None:
+        below, session = self._below, self.session
+        try:
+            while True:
+                await below.drain()
+                data = session.to_send()
+                if data:
+                    below.send(data)
+                    for number in session.progress:
+                        if number in self._streams:
+                            self._streams[number].changed.ring()
+                    self._sent.ring()
+                elif self._problem is not None:
+                    break
+                else:
+                    await self._work.wait()
+            await below.close()
+        except P2PError as error:
+            self._over(StreamReset(f"the connection to {self.remote} is over: {error}"))
+            below.reset()
+        except asyncio.CancelledError:
+            below.reset()
+            raise

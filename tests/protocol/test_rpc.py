@@ -1,0 +1,326 @@
+"""Calls and subscriptions: answers, errors, limits, deadlines, and callers that go away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.errors import (
+    CallFailed,
+    Closed,
+    DecodeError,
+    EndOfStream,
+    NoCommonProtocol,
+    PeerTimeout,
+    StreamReset,
+    UsageError,
+)
+from p2plib.identity.keys import SecretKey
+from p2plib.protocol import rpc_codec
+from p2plib.protocol.connection import Connection, upgrade
+from p2plib.protocol.framing import VarintFrames, read_frame
+from p2plib.protocol.rpc import Client, Service
+from p2plib.protocol.rpc_codec import END, ERROR, ITEM, Call, Reply, Request, Subscription
+from p2plib.protocol.stream import memory_pair
+
+NAME = "/test/1.0.0"
+SECRETS = [SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
+
+
+def number_bytes(number: int) -> bytes:
+    return str(number).encode()
+
+
+def bytes_number(raw: bytes) -> int:
+    if not raw.isdigit():
+        raise DecodeError("a number has digits")
+    return int(raw)
+
+
+NUMBERS = (number_bytes, bytes_number, number_bytes, bytes_number)
+DOUBLE: Call[int, int] = Call("double", *NUMBERS)
+STUCK: Call[int, int] = Call("stuck", *NUMBERS)
+BREAK: Call[int, int] = Call("break", *NUMBERS)
+REFUSE: Call[int, int] = Call("refuse", *NUMBERS)
+LARGE: Call[int, bytes] = Call("large", number_bytes, bytes_number, bytes, bytes, max_answer_bytes=1000)
+COUNT: Subscription[int, int] = Subscription("count", *NUMBERS)
+
+
+class Calculator:
+    """A service, with a record of what its handlers went through."""
+
+    def __init__(self) -> None:
+        self.service = Service(NAME, max_calls=4)
+        self.seen: list[str] = []
+        self.counted = 0
+        self.is_stuck = asyncio.Event()
+        self.was_cancelled = asyncio.Event()
+        self.service.add(DOUBLE, self.double)
+        self.service.add(STUCK, self.stuck)
+        self.service.add(BREAK, self.breaks)
+        self.service.add(REFUSE, self.refuse)
+        self.service.add(LARGE, self.large)
+        self.service.add_subscription(COUNT, self.count)
+
+    async def double(self, number: int, caller: Connection) -> int:
+        self.seen.append(caller.remote_id[:8])
+        return 2 * number
+
+    async def stuck(self, number: int, caller: Connection) -> int:
+        self.is_stuck.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.was_cancelled.set()
+        return 0
+
+    async def breaks(self, number: int, caller: Connection) -> int:
+        raise KeyError("a secret of ours")
+
+    async def refuse(self, number: int, caller: Connection) -> int:
+        raise CallFailed("not you", "go away")
+
+    async def large(self, size: int, caller: Connection) -> bytes:
+        return bytes(size)
+
+    async def count(self, end: int, caller: Connection) -> AsyncIterator[int]:
+        try:
+            for self.counted in range(end):
+                yield self.counted
+        finally:
+            self.was_cancelled.set()
+
+
+@asynccontextmanager
+async def calculator(protocol: str = NAME) -> AsyncIterator[tuple[Client, Calculator, Connection]]:
+    a, b = memory_pair()
+    made = Calculator()
+    one, two = await asyncio.gather(
+        upgrade(a, SECRETS[0], is_client=True),
+        upgrade(b, SECRETS[1], is_client=False, handlers={NAME: made.service.handle}),
+    )
+    async with one, two:
+        yield Client(one, protocol), made, two
+
+
+def test_calls() -> None:
+    async def main() -> None:
+        async with calculator() as (client, made, back):
+            assert await client.call(DOUBLE, 21) == 42
+            made.service._max_calls = 1000
+            answers = await asyncio.gather(*(client.call(DOUBLE, number) for number in range(200)))
+            assert answers == [2 * number for number in range(200)]
+            assert set(made.seen) == {"12D3KooW"}
+            assert (made.service.failures, back.failures) == ({}, {})
+            while made.service._running:
+                await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_subscriptions() -> None:
+    async def main() -> None:
+        async with calculator() as (client, made, _):
+            async with client.subscribe(COUNT, 1000) as items:
+                assert [item async for item in items] == list(range(1000))
+            assert made.was_cancelled.is_set()
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F050")
+def test_a_generator_runs_no_faster_than_it_is_read_and_ends_with_its_reader() -> None:
+    async def main() -> None:
+        async with calculator() as (client, made, _):
+            async with client.subscribe(COUNT, 10**9) as items:
+                assert [await anext(items) for _ in range(3)] == [0, 1, 2]
+                before = -1
+                while made.counted != before:
+                    before = made.counted
+                    for _ in range(100):
+                        await asyncio.sleep(0)
+                assert made.counted < 100_000
+                assert not made.was_cancelled.is_set()
+            async with asyncio.timeout(5):
+                await made.was_cancelled.wait()
+            assert await client.call(DOUBLE, 1) == 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F051")
+@pytest.mark.parametrize("how", ["cancel", "timeout", "connection"])
+def test_nobody_works_for_a_caller_that_does_not_wait(how: str) -> None:
+    async def main() -> None:
+        async with calculator() as (client, made, _):
+            calling = asyncio.ensure_future(client.call(STUCK, 1, timeout_s=0.02 if how == "timeout" else 60))
+            await made.is_stuck.wait()
+            if how == "cancel":
+                calling.cancel()
+            elif how == "connection":
+                await client.connection.close()
+            async with asyncio.timeout(5):
+                await made.was_cancelled.wait()
+            expected = {"cancel": asyncio.CancelledError, "timeout": PeerTimeout, "connection": Closed}
+            with pytest.raises((expected[how], CallFailed)):
+                await calling
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F040")
+def test_the_other_side_keeps_the_deadline_too() -> None:
+    async def main() -> None:
+        async with calculator() as (client, made, _):
+            stream, _ = await client.connection.open_stream(NAME)
+            await stream.write(VarintFrames().encode(Request("stuck", 20, b"1").encode()))
+            reply = rpc_codec.decode_reply(await read_frame(stream, VarintFrames()))
+            assert reply == Reply(ERROR, b"", "too late", "not done within 20 ms")
+            assert made.was_cancelled.is_set()
+            made.service.request_timeout_s = 0.01
+            silent, _ = await client.connection.open_stream(NAME)
+            with pytest.raises(StreamReset):
+                await silent.read()
+
+    asyncio.run(main())
+
+
+def test_errors_are_answers() -> None:
+    async def main() -> None:
+        shown: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: shown.append(context))
+        async with calculator() as (client, made, _):
+
+            async def code(method: Call[int, Any], question: int = 1) -> str:
+                with pytest.raises(CallFailed) as caught:
+                    await client.call(method, question)
+                return str(caught.value)
+
+            assert await code(REFUSE) == "not you: go away"
+            assert await code(BREAK) == "failed"
+            assert await code(Call("none", *NUMBERS)) == "unknown method: /test/1.0.0 has no method none"
+            assert (
+                await code(Call("double", lambda _: b"x", *NUMBERS[1:])) == "bad request: a number has digits"
+            )
+            assert await code(LARGE, 1001) == "failed"
+            assert await code(Call("count", *NUMBERS)) == (
+                "bad request: a call has a deadline, a subscription has none"
+            )
+            with pytest.raises(CallFailed, match="a subscription has none"):
+                async with client.subscribe(Subscription("double", *NUMBERS), 1) as items:
+                    await anext(items)
+            assert len(await client.call(LARGE, 1000)) == 1000
+            assert [repr(context["exception"])[:8] for context in shown] == ["KeyError", "UsageErr"]
+            assert made.service.failures["failed"] == 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F049")
+def test_calls_at_a_time_are_counted() -> None:
+    async def main() -> None:
+        async with calculator() as (client, made, _):
+            stuck = [asyncio.ensure_future(client.call(STUCK, 1, timeout_s=60)) for _ in range(4)]
+            while made.service._running.total() < 4:
+                await asyncio.sleep(0)
+            with pytest.raises(CallFailed, match="too busy: 4 calls at a time"):
+                await client.call(DOUBLE, 1)
+            stuck[0].cancel()
+            while made.service._running.total() == 4:
+                await asyncio.sleep(0)
+            assert await client.call(DOUBLE, 1) == 2
+            for calling in stuck:
+                calling.cancel()
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F053")
+def test_sizes_are_checked_on_both_sides() -> None:
+    small: Call[bytes, bytes] = Call("large", bytes, bytes, bytes, bytes, max_request_bytes=10)
+
+    async def main() -> None:
+        async with calculator() as (client, _, _):
+            with pytest.raises(UsageError, match="11 bytes, where 10 is the most"):
+                await client.call(small, bytes(11))
+            stream, _ = await client.connection.open_stream(NAME)
+            await stream.write(b"\xff\xff\xff\x7f")
+            reply = rpc_codec.decode_reply(await read_frame(stream, VarintFrames()))
+            assert (reply.code, "is the most" in reply.sentence) == ("bad request", True)
+            tiny: Call[int, bytes] = Call("large", *LARGE_CODECS, max_answer_bytes=10)
+            with pytest.raises(DecodeError, match="500 bytes, where 10 is the most"):
+                await client.call(tiny, 500)
+
+    asyncio.run(main())
+
+
+LARGE_CODECS = (number_bytes, bytes_number, bytes, bytes)
+
+
+def test_no_such_service_and_answers_that_are_none() -> None:
+    async def main() -> None:
+        async with calculator("/none/1") as (client, _, back):
+            with pytest.raises(NoCommonProtocol):
+                await client.call(DOUBLE, 1)
+            for said, error in (
+                (Reply(END).encode(), DecodeError),
+                (b"", DecodeError),
+                (None, EndOfStream),
+                (Reply(ITEM, b"x").encode(), DecodeError),
+            ):
+
+                async def lie(stream: Any, caller: Connection, said: bytes | None = said) -> None:
+                    await read_frame(stream, VarintFrames())
+                    if said is not None:
+                        await stream.write(VarintFrames().encode(said))
+
+                back.handlers = {"/none/1": lie}
+                with pytest.raises(error):
+                    await client.call(DOUBLE, 1)
+            with pytest.raises(UsageError, match="a millisecond to an hour"):
+                await client.call(DOUBLE, 1, timeout_s=0)
+
+    asyncio.run(main())
+
+
+@given(
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64),
+    st.integers(0, 3_600_000),
+    st.binary(),
+)
+def test_requests_round_trip(method: str, deadline_ms: int, body: bytes) -> None:
+    request = Request(method, deadline_ms, body)
+    assert rpc_codec.decode_request(request.encode()) == request
+    assert rpc_codec.decode_reply(Reply(ITEM, body).encode()) == Reply(ITEM, body)
+    error = Reply(ERROR, b"", method, "héllo")
+    assert rpc_codec.decode_reply(error.encode()) == error
+
+
+def test_messages_that_are_none() -> None:
+    good = Request("m", 1, b"").encode()
+    assert good.hex() == "0a016d10011a00"
+    for raw in (b"", good[:-2], good + b"\x20\x01", b"\x0a\x00" + good[3:], b"\x0a\x01\x07" + good[3:]):
+        with pytest.raises(DecodeError):
+            rpc_codec.decode_request(raw)
+    with pytest.raises(DecodeError, match="is the most"):
+        rpc_codec.decode_request(bytes.fromhex("0a016d1081dddb011a00"))
+    for raw in ("0804", "0800", "08021200", "08012200", "08031a0161", "08031a01612201ff"):
+        with pytest.raises(DecodeError):
+            rpc_codec.decode_reply(bytes.fromhex(raw))
+    long = Reply(ERROR, b"", "code", "é" * 1000).encode()
+    assert rpc_codec.decode_reply(long).sentence == "é" * 256
+    for wrong in (Request("", 1, b""), Request("m\n", 1, b""), Request("m", -1, b"")):
+        with pytest.raises(UsageError):
+            wrong.encode()
+    with pytest.raises(UsageError, match="a name has"):
+        Call("x" * 65, *NUMBERS)
+    service = Service(NAME)
+    service.add(DOUBLE, Calculator.double)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="has a method double already"):
+        service.add(DOUBLE, Calculator.double)  # type: ignore[arg-type]

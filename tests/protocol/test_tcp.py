@@ -1,0 +1,226 @@
+"""TCP streams: the conformance suite over loopback, resets, listeners, and machines without room."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import Any
+
+import pytest
+
+from p2plib.errors import CannotListen, Closed, PeerTimeout, StreamReset, Truncated, Unreachable
+from p2plib.protocol import conformance
+from p2plib.protocol.conformance import check_stream
+from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
+from tests.protocol import pairs
+
+
+@pytest.mark.fault("F051")
+def test_tcp_conforms() -> None:
+    asyncio.run(check_stream(pairs.tcp))
+
+
+def test_a_reset_is_a_tcp_reset() -> None:
+    """What a plain socket, which is nothing of ours, sees of it."""
+
+    async def main() -> None:
+        async def handler(stream: TcpStream) -> None:
+            stream.reset()
+
+        loop = asyncio.get_running_loop()
+        async with TcpListener(handler) as listener:
+            with socket.socket() as plain:
+                plain.setblocking(False)
+                await loop.sock_connect(plain, listener.address)
+                with pytest.raises(ConnectionResetError):
+                    await loop.sock_recv(plain, 10)
+
+    asyncio.run(main())
+
+
+def test_a_plain_socket_reads_the_end_and_may_still_write() -> None:
+    async def main() -> None:
+        heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def handler(stream: TcpStream) -> None:
+            await stream.write(b"bye")
+            await stream.close_write()
+            heard.set_result(await stream.read_exactly(5))
+
+        async with TcpListener(handler) as listener:
+            reader, writer = await asyncio.open_connection(*listener.address)
+            assert await reader.read() == b"bye"
+            writer.write(b"still")
+            assert await heard == b"still"
+            writer.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F054")
+def test_nobody_listens_there() -> None:
+    async def main() -> None:
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            port = bound.getsockname()[1]
+            with pytest.raises(Unreachable, match=rf"no connection to 127\.0\.0\.1:{port}: "):
+                await connect_tcp("127.0.0.1", port)
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F054")
+def test_an_address_in_use_and_one_that_is_not_ours() -> None:
+    async def nobody(stream: TcpStream) -> None:
+        raise AssertionError
+
+    async def main() -> None:
+        async with TcpListener(nobody) as listener:
+            with pytest.raises(CannotListen, match=f"127.0.0.1:{listener.address[1]}.*in use"):
+                async with TcpListener(nobody, *listener.address):
+                    pass
+        with pytest.raises(CannotListen, match=r"192\.0\.2\.1:0"):
+            async with TcpListener(nobody, "192.0.2.1"):
+                pass
+        with pytest.raises(Closed, match="not open"):
+            assert listener.address
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F054")
+def test_no_socket_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        def none_left(*_: Any, **__: Any) -> socket.socket:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(socket, "socket", none_left)
+        with pytest.raises(Unreachable, match="Too many open files"):
+            await connect_tcp("127.0.0.1", 1)
+
+    # The loop needs a socket of its own, so it is there before.
+    with asyncio.Runner() as runner:
+        runner.get_loop()
+        runner.run(main())
+
+
+def test_nobody_answers_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async def never(*_: Any, **__: Any) -> Any:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
+        with pytest.raises(PeerTimeout, match=r"\[::1\]:9 did not take our connection within 0\.01 s"):
+            await connect_tcp("::1", 9, timeout_s=0.01)
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F041")
+def test_past_the_cap_a_connection_is_reset_and_the_others_stay() -> None:
+    async def main() -> None:
+        async def echo(stream: TcpStream) -> None:
+            while data := await stream.read():
+                await stream.write(data)
+
+        async with TcpListener(echo, max_connections=2) as listener:
+            kept = [await connect_tcp(*listener.address) for _ in range(2)]
+            for stream in kept:
+                await stream.write(b"in")
+                assert await stream.read_exactly(2) == b"in"
+            for _ in range(5):
+                async with await connect_tcp(*listener.address) as extra:
+                    with pytest.raises(StreamReset):
+                        await extra.read()
+            assert listener.failures == {"too many connections": 5}
+            await kept[0].close()
+            while listener.connections == 2:
+                await asyncio.sleep(0)
+            async with await connect_tcp(*listener.address) as late:
+                await late.write(b"x")
+                assert await late.read_exactly(1) == b"x"
+            await kept[1].write(b"y")
+            assert await kept[1].read_exactly(1) == b"y"
+            await kept[1].close()
+
+    asyncio.run(main())
+
+
+def test_failures_are_counted_bugs_are_seen_and_nothing_is_left() -> None:
+    async def main() -> None:
+        seen: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
+
+        async def handler(stream: TcpStream) -> None:
+            what = await stream.read_exactly(4)
+            if what == b"bug!":
+                raise KeyError("ours")
+            await asyncio.Event().wait()
+
+        async with TcpListener(handler) as listener:
+            async with await connect_tcp(*listener.address) as short:
+                await short.write(b"ab")
+            async with await connect_tcp(*listener.address) as bug:
+                await bug.write(b"bug!")
+                with pytest.raises(StreamReset):
+                    await bug.read()
+            hanging = await connect_tcp(*listener.address)
+            await hanging.write(b"hang")
+            assert hanging.remote_address == listener.address
+            assert hanging.local_address[0] == "127.0.0.1"
+            while listener.connections > 1:
+                await asyncio.sleep(0)
+            assert listener.failures == {Truncated.__name__: 1}
+        assert [repr(context["exception"]) for context in seen] == ["KeyError('ours')"]
+        with pytest.raises(StreamReset):
+            await hanging.read()
+        hanging.reset()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main(), debug=True)
+
+
+@pytest.mark.fault("F050")
+def test_a_slow_reader_stops_the_socket() -> None:
+    async def main() -> None:
+        async with pairs.tcp(limit_bytes=10_000) as (a, b):
+            sent = 0
+
+            async def flood() -> None:
+                nonlocal sent
+                while True:
+                    await a.write(b"x" * 65_536)
+                    sent += 65_536
+
+            writing = asyncio.ensure_future(flood())
+            before = -1
+            while sent != before:
+                before = sent
+                await asyncio.wait([writing], timeout=0.05)
+            assert len(b._wire.incoming) <= 10_000 + 256 * 1024  # one chunk of asyncio's may come on top
+            writing.cancel()
+            await asyncio.wait([writing])
+            assert len(await b.read_exactly(sent)) == sent
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F051")
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_close_that_takes_too_long_or_is_cancelled_is_a_reset(is_cancelled: bool) -> None:
+    async def main() -> None:
+        async with pairs.tcp() as (a, b):
+            writing, _ = await conformance.blocked_writer(a)
+            a.close_timeout_s = 60 if is_cancelled else 0.01
+            closing = asyncio.ensure_future(a.close())
+            await asyncio.sleep(0)
+            if is_cancelled:
+                await conformance.cancelled(closing)
+            await asyncio.wait([closing, writing])
+            await asyncio.sleep(0)
+            assert a._wire.is_lost
+            with pytest.raises(StreamReset):
+                await conformance.read_all(b)
+
+    asyncio.run(main())
