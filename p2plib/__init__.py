@@ -5,6 +5,7 @@ One package per role of a peer-to-peer system, and what they write on::
     p2plib.errors       everything that is raised on purpose, in one tree
     p2plib.wire         formats: varint, multibase, multihash, CID, protobuf fields, canonical JSON
     p2plib.identity     keys, ids, key files, names, sealed messages
+    p2plib.topology     who keeps a line to whom: mesh, ring, Chord, Kademlia, unstructured overlays
 
 Beside them, `p2plib.figures` draws for the notebooks and `p2plib.labs` checks a learner's answers. Nothing is
 imported here, and nothing runs at import: take the module that you need.
