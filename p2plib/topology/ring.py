@@ -12,8 +12,8 @@ Rules
     2. Stabilise, every `stabilise_s`: ask the first successor for its neighbours. If it is dead, drop it and
        ask the next at once. Our list becomes it, and its list without the last. If its predecessor lies
        between us, ask that one too, and if it lives it is our first successor; and so on,
-       back to where nobody lies between. (As published, one step back in each round: many joining at once took
-       many rounds.)
+       back to where nobody lies between. (As published, one step back in each round: many who joined at once
+       took many rounds.)
     3. Then notify the first successor. It takes us for its predecessor if we lie between, or if the one that
        it has is dead, which it finds out by asking it. (As published, it trusted a timer for that.)
     4. Who says that it is somebody's predecessor must answer a ping before it is believed.
@@ -310,7 +310,7 @@ class Ring(RingSearches):
         return self._notify(contact, now)
 
     def _rectify(self, purpose: Rectify) -> None:
-        """Rule 3: somebody is alive. If that is who wants to be our predecessor, and it lies between, it is."""
+        """Rule 3: somebody is alive. If it is who wants to be our predecessor, and lies between, it is."""
         contact, before = purpose.contact, self.predecessor
         if contact == purpose.candidate and (before is None or between(before.id, contact.id, self.own.id)):
             self.predecessor = contact
