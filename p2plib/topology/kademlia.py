@@ -10,7 +10,8 @@ Rules
     3. An answer that nobody waits for is dropped. One that comes under another id than expected is the answer
        of somebody else: whom we asked is gone.
     4. A bucket that no lookup touched for `refresh_s` is refreshed by looking up a random id in it. After
-       joining, all buckets farther than the nearest peer are.
+       joining, all buckets farther than the nearest peer are. With the refresh, some forgotten peers are
+       asked whether they are back.
     5. A value is stored at the k nearest peers; each hands it on every `republish_s`, unless somebody did
        within that time. Who published it renews it before it expires.
     6. When the peers round a key are denser than chance allows (`density`), storing and fetching go on with
@@ -64,6 +65,7 @@ from p2plib.topology.values import EXPIRE_S, MAX_VALUE_BYTES, Tokens
 DEFAULTS = Settings()
 PUBLISH_AGAIN_S = EXPIRE_S - 3600.0  # section 2.5 says 24 hours, which is when it has just expired
 MAX_CHECKS = 64  # pings of rule 2 under way; a flood of strangers gets no more answers than that
+CALL_BACK = 3  # forgotten peers asked at each refresh
 JOIN_TRIES, CHECK_TRIES = 3, 2
 
 
@@ -165,6 +167,7 @@ class Kademlia(Searches):
                     self.put(key, self.published[key], now)
                 case "refresh":
                     self._refresh(now)
+                    self._call_back(now)
 
     # Questions --------------------------------------------------------------------------------------------
 
@@ -218,6 +221,12 @@ class Kademlia(Searches):
                 if verdict is Verdict.OWN_ID:
                     self._tell(IdTaken(contact.address))
                 self._ignore(verdict.value)
+
+    def _call_back(self, now: float) -> None:
+        """Rule 4: some of those who stopped answering may be there again."""
+        forgotten = list(self.table.forgotten.values())
+        for contact in self.rng.sample(forgotten, min(CALL_BACK, len(forgotten))):
+            self._check(contact, now)
 
     def _check_oldest(self, ident: int, now: float) -> None:
         oldest = self.table.oldest(ident)

@@ -12,7 +12,8 @@ Rules
        (Old peers are the likelier to be there tomorrow; and a flood of new ids cannot wash a table out.)
     3. A peer that does not answer is *doubtful*: it is not told to others, and gives its place to the next
        who answers. Nobody else takes it away before `MAX_FAILURES`, and never the last one that is left:
-       when our own line is down, all peers look dead.
+       when our own line is down, all peers look dead. Who was taken away for this is *forgotten* slowly: the
+       machine asks again now and then, for half of the network may have been cut off and come back.
     4. One id has one address, and the first has it. One address has one id, and the last to answer has it: a
        peer that was started again.
     5. At most `per_host` peers of one IP address, `per_network_and_bucket` of one /24 in a bucket and
@@ -39,6 +40,7 @@ from p2plib.topology.machine import Address, Contact, network_of
 K = 20  # so many peers that all of them leaving within an hour is very unlikely (section 2.2)
 BITS = 160
 MAX_FAILURES = 5  # section 4.1
+MAX_FORGOTTEN = 64
 
 
 class Verdict(Enum):
@@ -122,6 +124,7 @@ class RoutingTable:
             raise UsageError(f"a bucket holds at least one contact, not {k}")
         self.own_id, self.bits, self.k, self.limits = own_id, bits, k, limits
         self.buckets = [Bucket(looked_up=now) for _ in range(bits)]
+        self.forgotten: dict[int, Contact] = {}
         self._by_address: dict[Address, int] = {}
         self._hosts: Counter[str] = Counter()
         self._networks: Counter[bytes] = Counter()
@@ -214,6 +217,7 @@ class RoutingTable:
         bucket.entries[contact.id] = Entry(contact, now)
         self._filled |= 1 << (contact.id ^ self.own_id).bit_length() - 1
         bucket.spares.pop(contact.id, None)
+        self.forgotten.pop(contact.id, None)
         self._by_address[contact.address] = contact.id
         self._hosts[contact.address[0]] += 1
         self._networks[network_of(contact.address[0])] += 1
@@ -245,6 +249,9 @@ class RoutingTable:
         bucket = self.bucket_of(ident)
         if entry.failures >= MAX_FAILURES and self._sound:
             self.remove(ident)
+            self.forgotten[ident] = entry.contact
+            if len(self.forgotten) > MAX_FORGOTTEN:
+                del self.forgotten[next(iter(self.forgotten))]
         return bucket.spares.popitem()[1] if bucket.spares else None
 
     def remove(self, ident: int) -> None:
