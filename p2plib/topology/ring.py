@@ -185,7 +185,11 @@ class Ring(RingSearches):
                 return Pong(*about)
             case Step(key=key):
                 owners = self._owners(key)
-                return Owner(*about, owners) if owners else Nearer(*about, self._preceding(key))
+                return (
+                    Owner(*about, owners)
+                    if owners
+                    else Nearer(*about, self._preceding(key), self._beyond(key))
+                )
             case Neighbours():
                 before = () if self.predecessor is None else (self.predecessor,)
                 return NeighboursAre(*about, before, tuple(self.successors))

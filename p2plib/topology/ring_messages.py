@@ -12,7 +12,8 @@ from p2plib.topology.datagram import CONTACT, ID, TRANSACTION, Codec, blob, layo
 from p2plib.topology.machine import Contact
 
 MAX_SUCCESSORS = 20  # Chord's own evaluation uses 20 for a thousand peers: twice log2 N
-MAX_NEARER = 4  # the best, and some more in case the best is dead
+MAX_OWNERS = 12  # with the next, twenty contacts, for which a datagram has room
+MAX_NEARER = 8  # the best, and more in case it is dead: with half of all gone, none of 8 lives 1 time in 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,12 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Nearer:
-    """Peers before the key, the nearest first."""
+    """Peers before the key, the nearest first; and my successors past it, in case all those are dead."""
 
     transaction: int
     sender: int
     contacts: tuple[Contact, ...]
+    owners: tuple[Contact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ CODEC = Codec(
     layout(2, Pong, **_ABOUT),
     layout(3, Step, **_ABOUT, key=ID),
     layout(4, Owner, **_ABOUT, owners=_LIST),
-    layout(5, Nearer, **_ABOUT, contacts=many(CONTACT, MAX_NEARER)),
+    layout(5, Nearer, **_ABOUT, contacts=many(CONTACT, MAX_NEARER), owners=many(CONTACT, MAX_OWNERS)),
     layout(6, Neighbours, **_ABOUT),
     layout(7, NeighboursAre, **_ABOUT, predecessor=_ONE, successors=_LIST),
     layout(8, Notify, **_ABOUT),

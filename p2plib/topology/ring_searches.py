@@ -16,6 +16,7 @@ from p2plib.topology.ring_messages import (
     CODEC,
     ID_TAKEN,
     MAX_NEARER,
+    MAX_OWNERS,
     MAX_SUCCESSORS,
     Answer,
     Nearer,
@@ -41,7 +42,7 @@ from p2plib.topology.ring_parts import (
 from p2plib.topology.ring_space import between
 from p2plib.topology.ring_walk import Walk
 
-TRIES = 2  # one datagram may be lost without anybody being called dead
+TRIES = 3  # two datagrams may be lost without anybody being called dead
 MAX_KNOWN = 64  # peers remembered for rule 5
 
 
@@ -88,6 +89,10 @@ class RingSearches(Base[Event]):
         """Whom we know for routing; a richer ring knows more."""
         return self.successors
 
+    def _beyond(self, key: int) -> tuple[Contact, ...]:
+        """Our successors at a key or past it."""
+        return tuple(one for one in self.successors if not between(self.own.id, one.id, key))[:MAX_OWNERS]
+
     def _preceding(self, key: int) -> tuple[Contact, ...]:
         """The best of those between us and a key, the nearest before the key first."""
         before = {one for one in self._links() if between(self.own.id, one.id, key)}
@@ -122,7 +127,7 @@ class RingSearches(Base[Event]):
         if owners:
             self._end(search, owners, self.own, now)
         else:
-            search.walk.name(self._preceding(key))
+            search.walk.name(self._preceding(key), self._beyond(key), by=self.own.id)
             self._go_on(search, now)
         return search.number
 
@@ -141,6 +146,8 @@ class RingSearches(Base[Event]):
             self._ask(message, contact.address, Visit(search.number, contact), now)
         elif search.doors:
             self._knock(search, now)
+        elif search.walk.owners:
+            self._end(search, search.walk.owners, self.own, now)
         else:
             self._fail(search)
 
@@ -155,7 +162,7 @@ class RingSearches(Base[Event]):
                 self._end(search, owners, sender, now)
             case Nearer():
                 search.walk.hops += 1
-                search.walk.name(message.contacts, nearer_than=sender.id)
+                search.walk.name(message.contacts, message.owners, by=sender.id)
                 self._go_on(search, now)
             case Refused(reason=reason) if reason == ID_TAKEN:
                 del self._searches[number]
@@ -195,7 +202,7 @@ class RingSearches(Base[Event]):
             self._tell(JoinFailed())
         else:
             self._set_successors(owners)
-            self.predecessor = by if by != owners[0] else None
+            self.predecessor = None if by in (self.own, owners[0]) else by
             self._become_member(now)
             self._tell(Joined(owners[0]))
 

@@ -30,7 +30,7 @@ VALUES = {
     "lifetime_s": st.integers(0, 86_400),
     "reason": st.integers(0, 255),
     "contacts": st.lists(CONTACTS, max_size=4).map(tuple),
-    "owners": st.lists(CONTACTS, max_size=20).map(tuple),
+    "owners": st.lists(CONTACTS, max_size=12).map(tuple),
     "successors": st.lists(CONTACTS, max_size=19).map(tuple),
     "predecessor": st.lists(CONTACTS, max_size=1).map(tuple),
 }
@@ -134,18 +134,18 @@ def test_too_long_and_too_many() -> None:
     with pytest.raises(DecodeError, match="1233 bytes, where 1232 is the most"):
         kad.CODEC.decode(bytes(MAX_BYTES + 1))
     one = Contact(1, ("192.0.2.1", 1))
-    raw = ring.CODEC.encode(ring.Nearer(0, 0, (one,) * 4))
-    item = raw[-10:]
-    with pytest.raises(DecodeError, match="a list of more than 4 items"):
-        ring.CODEC.decode(raw[:4] + bytes((50,)) + 5 * item)
-    with pytest.raises(UsageError, match="a list of 5 items, where 4 is the most"):
-        ring.CODEC.encode(ring.Nearer(0, 0, (one,) * 5))
+    raw = ring.CODEC.encode(ring.Nearer(0, 0, (one,) * 8, ()))
+    item = raw[-11:-1]
+    with pytest.raises(DecodeError, match="a list of more than 8 items"):
+        ring.CODEC.decode(raw[:4] + bytes((90,)) + 9 * item + b"\x00")
+    with pytest.raises(UsageError, match="a list of 9 items, where 8 is the most"):
+        ring.CODEC.encode(ring.Nearer(0, 0, (one,) * 9, ()))
     with pytest.raises(UsageError, match="value of 1001 bytes, where 1000 is the most"):
         kad.CODEC.encode(kad.Found(0, 0, bytes(1001)))
     with pytest.raises(UsageError, match="is not an IP address"):
-        ring.CODEC.encode(ring.Nearer(0, 0, (Contact(1, ("localhost", 1)),)))
+        ring.CODEC.encode(ring.Nearer(0, 0, (Contact(1, ("localhost", 1)),), ()))
     with pytest.raises(UsageError, match="a port is 1 to 65535, not 0"):
-        ring.CODEC.encode(ring.Nearer(0, 0, (Contact(1, ("192.0.2.1", 0)),)))
+        ring.CODEC.encode(ring.Nearer(0, 0, (Contact(1, ("192.0.2.1", 0)),), ()))
     with pytest.raises(UsageError, match="Ping is no message of Kademlia"):
         kad.CODEC.encode(ring.Ping(0, 0))
 
@@ -161,5 +161,7 @@ def test_the_largest_answers_fit_a_datagram() -> None:
     assert len(kad.CODEC.encode(nodes)) <= MAX_BYTES
     store = kad.Store(2**64 - 1, 2**256 - 1, bytes(8), 2**256 - 1, 86_400, bytes(1000))
     assert len(kad.CODEC.encode(store)) <= MAX_BYTES
+    nearer = ring.Nearer(2**64 - 1, 2**256 - 1, (largest,) * ring.MAX_NEARER, (largest,) * ring.MAX_OWNERS)
+    assert len(ring.CODEC.encode(nearer)) <= MAX_BYTES
     neighbours = ring.NeighboursAre(2**64 - 1, 2**256 - 1, (largest,), (largest,) * ring.MAX_SUCCESSORS)
     assert len(ring.CODEC.encode(neighbours)) <= MAX_BYTES
