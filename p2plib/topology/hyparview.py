@@ -7,13 +7,15 @@ messages are sent. The *passive* view is larger, and costs nothing: names to fal
 Rules (the names are the paper's)
     1. Join: who is asked takes the newcomer as a neighbour, dropping one at random if it has to, and sends a
        *forward join* to its other neighbours. That walks at random; after `active_walk` steps, or at a peer
-       with a single neighbour, it ends, and that peer becomes a neighbour too. On the way, with `passive_walk`
-       steps left, the newcomer gets into a passive view.
-    2. When a neighbour is lost, a name from the passive view is asked to take its place. If it does not answer
-       it is struck out, and the next is asked. It may refuse if it has enough; not if the asker has nobody.
+       with a single neighbour, it ends, and that peer becomes a neighbour too. On the way, with
+       `passive_walk` steps left, the newcomer gets into a passive view.
+    2. When a neighbour is lost, a name from the passive view is asked to take its place. If it does not
+       answer it is struck out, and the next is asked. It may refuse if it has enough neighbours, but not who
+       has none.
     3. Shuffle, every `shuffle_s`: some names from both views walk at random to somebody, who takes them into
        its passive view and sends as many back. So passive views forget the dead and stay random.
     4. Who is dropped is told, goes into the passive view, and drops us too.
+    5. Walks are taken from neighbours only: a stranger cannot send one round.
 
 The paper finds the dead because TCP connections break. Datagrams do not break, so neighbours are asked every
 `ping_s`; a driver that knows better calls `broken`. The answer says whether they are neighbours, which mends
@@ -175,13 +177,13 @@ class HyParView(Base[Event]):
             case Ping(transaction=transaction):
                 neighbours = int(self.active.get(sender.id) == sender)
                 self._send(CODEC.encode(Pong(transaction, self.own.id, neighbours)), address)
-            case ForwardJoin():
+            case ForwardJoin() if self.active.get(sender.id) == sender:
                 self._forward_join(message, sender, now)
             case Disconnect() if self.active.get(sender.id) == sender:
                 self._drop(sender)
                 self._name(sender)
                 self._fill(now)
-            case Shuffle():
+            case Shuffle() if self.active.get(sender.id) == sender:
                 self._shuffle(message, sender)
             case Shuffled(sample=sample) if self._shuffled:
                 self._learn(sample)
@@ -214,7 +216,7 @@ class HyParView(Base[Event]):
     # Views ------------------------------------------------------------------------------------------------
 
     def _take(self, contact: Contact) -> bool:
-        """Makes somebody a neighbour, at the cost of another if there is no room; False if its id is taken."""
+        """Makes somebody a neighbour, if need be at the cost of another; False if its id is taken."""
         known = self.active.get(contact.id)
         if known is not None:
             return known == contact
@@ -233,7 +235,7 @@ class HyParView(Base[Event]):
         self._tell(Down(contact))
 
     def _name(self, contact: Contact) -> None:
-        """Puts a name into the passive view; one that we sent away just now goes for it, or a random one."""
+        """Puts a name into the passive view; one that we sent away just now makes room, or a random one."""
         if contact.id in self.active or contact.id in self.passive or contact.id == self.own.id:
             return
         if len(self.passive) >= self.settings.passive:

@@ -1,12 +1,12 @@
 """Random walk: a peer picked evenly from a graph that nobody sees whole. A codec and a machine.
 
 A walk that steps to a random neighbour, again and again, ends at a peer with a chance in proportion to how
-many neighbours it has: the popular are found too often. Metropolis and Hastings (1953, 1970) mend that: a step
-from a peer with d neighbours to one with e is made with probability min(1, d / e), and otherwise the walk stays
-where it is for that step. After enough steps every peer is as likely as every other.
+many neighbours it has: the popular are found too often. Metropolis and Hastings (1953, 1970) mend that: a
+step from a peer with d neighbours to one with e is made with probability min(1, d / e), and otherwise the
+walk stays where it is for that step. After enough steps every peer is as likely as every other.
 
-The peer that is stepped to decides, since it knows both numbers: d is in the message. If it declines, it sends
-the walk back, which counts as a step of staying.
+The peer that is stepped to decides, since it knows both numbers: d is in the message. If it declines, it
+sends the walk back, which counts as a step of staying.
 
 Rules
     1. A walk has at most `MAX_STEPS` steps, so nobody can send one round for ever.
@@ -32,7 +32,7 @@ MAX_STEPS = 255
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Come to you? `degree` is how many neighbours the sender has, `left` how many steps are left with this."""
+    """Come to you? `degree` is how many neighbours the sender has, `left` how many steps are left."""
 
     transaction: int
     sender: int

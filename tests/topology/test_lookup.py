@@ -180,7 +180,7 @@ def test_paths_are_disjoint_and_each_finds_its_way() -> None:
 
 @pytest.mark.fault("F075")
 def test_disjoint_paths_get_past_liars() -> None:
-    """A fifth of all peers name only invented ones; who has the value is found far more often over 4 paths."""
+    """A fifth of all peers name only invented ones; 4 paths find far more often who has the value."""
     found, world = {}, World(300, 8, seed=5)
     liars = {one.id for one in world.contacts[1:] if random.Random(one.id).random() < 0.2}
     for paths in (1, 4):
