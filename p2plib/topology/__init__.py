@@ -12,7 +12,8 @@ Protocols (each a codec of messages and a machine without I/O)::
 What they stand on: `machine` (the interface), `datagram` (bytes), `requests` (answers and time-outs),
 `routing_table`, `lookup`, `values` and `density` (parts of Kademlia).
 
-Whole populations as arrays, up to a million peers: `population_kademlia`, `population_chord`,
-`population_churn`, `population_hyparview`, run over many settings by `sweep`; and `graph`, which measures any
-overlay. These need numpy (`pip install p2plib[topology]`); the protocols do not.
+Whole populations as arrays, up to a million peers: `population_chord`, `population_kademlia` (hops),
+`population_lookups` (whole lookups, with the dead and the hostile) and `population_churn`, run over many
+settings by `sweep`; and `graph`, which measures any overlay. These need numpy (`pip install p2plib[topology]`);
+the protocols do not.
 """

@@ -127,6 +127,7 @@ class HyParView(Base[Event]):
         self.active: dict[int, Contact] = {}
         self.passive: dict[int, Contact] = {}
         self.requests = Requests(rng, self.timers)
+        self.left = False
         self._asking: set[int] = set()  # who was asked to be a neighbour and has not answered
         self._shuffled: tuple[Contact, ...] = ()  # what we sent last: the first to be forgotten
         self.timers.set("shuffle", now + settings.shuffle_s * rng.random())
@@ -149,7 +150,7 @@ class HyParView(Base[Event]):
         """Says goodbye to the neighbours and does nothing more."""
         for contact in self.active.values():
             self._send(CODEC.encode(Disconnect(self.own.id)), contact.address)
-        self.active = {}
+        self.active, self.left = {}, True
         self.timers.cancel("shuffle")
         self.timers.cancel("ping")
 
@@ -161,6 +162,8 @@ class HyParView(Base[Event]):
             message = CODEC.decode(data)
         except DecodeError:
             return self._ignore("malformed")
+        if self.left:
+            return self._ignore("we left")
         sender = Contact(message.sender, address)
         if sender.id == self.own.id:
             return self._ignore("it has our id")
