@@ -257,7 +257,7 @@ PAPER_ROUNDS = {0.5: "1 to 2", 0.8: "1 to 2", 0.9: "4", 0.95: "–"}
 
 
 def hyparview(size: Size) -> list[Row]:
-    """Section 5: after a crash, rounds of the membership protocol until 99 % of the survivors hang together."""
+    """Section 5: rounds of the membership protocol after a crash, until 99 % of the rest hang together."""
     settings = ViewSettings(ping_s=1e6)  # the paper's peers notice by TCP, not by asking
     rounds: dict[float, list[float]] = {part: [] for part in PAPER_ROUNDS}
     shapes = []

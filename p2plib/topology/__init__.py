@@ -14,6 +14,6 @@ What they stand on: `machine` (the interface), `datagram` (bytes), `requests` (a
 
 Whole populations as arrays, up to a million peers: `population_chord`, `population_kademlia` (hops),
 `population_lookups` (whole lookups, with the dead and the hostile) and `population_churn`, run over many
-settings by `sweep`; and `graph`, which measures any overlay. These need numpy (`pip install p2plib[topology]`);
-the protocols do not.
+settings by `sweep`; and `graph`, which measures any overlay. These need numpy, which the extra `topology`
+brings; the protocols do not.
 """

@@ -6,8 +6,8 @@ in the middle. It ends where n (n - 1) / 2 lines do: ten peers have 45, a thousa
 Rules
     1. Whoever has room welcomes who says hello, and both have a line. Who joined through one member asks it
        for the others and says hello to each. Somebody whom others name is no member before it answers.
-    2. Every `ping_s` each member is asked whether it is there, with a digest of who is known. If the digests
-       differ, the lists are compared: so meshes that were entered at two doors at once become one.
+    2. Every `ping_s` each member is asked whether it is there, and answers with a digest of whom it knows. If
+       the digests differ, the lists are compared: so meshes that were entered at two doors become one.
     3. At most `cap` members, oneself with them. The next is refused, and told why (F106).
     4. Who does not answer is *suspected*: some others are asked whether it answers them. If it does, only the
        line is dead, which is told once and once more when it is back (F096). If not, it is gone. (Suspicion
@@ -231,7 +231,7 @@ class Mesh(Base[Event]):
             self._send(CODEC.encode(Probed(transaction, self.own.id, int(alive))), address)
 
     def _ping(self, contact: Contact, now: float) -> None:
-        self._ask(Ping(self.requests.transaction(), self.own.id, self.digest), contact.address, contact, now)
+        self._ask(Ping(self.requests.transaction(), self.own.id), contact.address, contact, now)
 
     def _greet(self, address: Address, now: float) -> None:
         if address not in self._greeted and address != self.own.address:
@@ -252,9 +252,7 @@ class Mesh(Base[Event]):
         if member is None or member.contact != sender:
             return Refused(*about, STRANGER)
         match message:
-            case Ping(digest=digest):
-                if digest != self.digest:
-                    self._compare(sender, 0, now)
+            case Ping():
                 return Pong(*about, self.digest)
             case Who(skip=skip):
                 page = sorted(self.members)[skip : skip + MAX_NAMED]
@@ -270,7 +268,7 @@ class Mesh(Base[Event]):
         member = self.members.get(probe.about)
         if member is None:
             return Probed(probe.transaction, self.own.id, 0)
-        ping = Ping(self.requests.transaction(), self.own.id, self.digest)
+        ping = Ping(self.requests.transaction(), self.own.id)
         purpose = About(member.contact, ping, (probe.transaction, sender.address))
         self._start(ping, member.contact.address, purpose, now, tries=1)
         return None

@@ -62,16 +62,15 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Are you there, and do you see the same mesh? `digest` is of the ids that I know, mine with them."""
+    """Are you there, and what do you see?"""
 
     transaction: int
     sender: int
-    digest: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """I am here, and see this."""
+    """I am here; `digest` is of the ids that I know, mine with them."""
 
     transaction: int
     sender: int
@@ -118,7 +117,7 @@ CODEC = Codec(
     layout(3, Refused, **_ABOUT, reason=number(8)),
     layout(4, Who, **_ABOUT, skip=number(16)),
     layout(5, Members, **_ABOUT, total=number(16), members=many(CONTACT, MAX_NAMED)),
-    layout(6, Ping, **_ABOUT, digest=_DIGEST),
+    layout(6, Ping, **_ABOUT),
     layout(7, Pong, **_ABOUT, digest=_DIGEST),
     layout(8, Probe, **_ABOUT, about=ID),
     layout(9, Probed, **_ABOUT, alive=number(1)),

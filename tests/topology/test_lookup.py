@@ -202,6 +202,14 @@ def test_disjoint_paths_get_past_liars() -> None:
     assert found[4] > 54
 
 
+def test_who_was_asked_by_another_path_is_none_of_a_paths_own_k() -> None:
+    seeds = [contact(16), contact(17)]
+    lookup = Lookup(0, seeds, k=2, alpha=1, paths=2)
+    assert lookup.next() == seeds
+    lookup.answered(seeds[0], [seeds[1], contact(18)])
+    assert [one.id for one in lookup.next()] == [18]
+
+
 def test_a_path_that_has_what_it_looks_for_stops() -> None:
     seeds = [contact(ident) for ident in (16, 17, 18, 19)]
     lookup = Lookup(0, seeds, k=4, alpha=1, paths=2)

@@ -201,7 +201,7 @@ def test_strangers_and_forgers() -> None:
     own, thief = members[0], ("203.0.113.1", 1)
     for message in (
         wire.Who(1, 5, 0),
-        wire.Ping(1, 1001, 0),
+        wire.Ping(1, 1001),
         wire.Goodbye(1, 1001),
         wire.Probe(1, 1001, 1002),
     ):

@@ -327,6 +327,19 @@ def test_dead_fingers_cost_a_time_out_and_not_the_lookup() -> None:
     assert timeouts > 5
 
 
+def test_a_finger_that_does_not_answer_is_dropped() -> None:
+    world, peers = grown(40)
+    one = peers[3]
+    assert isinstance(one, Chord)
+    finger = max(one.fingers.items())[1]
+    world.crash(finger.address)
+    one.find((finger.id + 1) % 2**32, world.now)
+    world.flush(one.own.address)
+    world.run(4.0)
+    assert finger not in one.fingers.values()
+    assert finger not in one._links()
+
+
 def test_doors_that_lead_nowhere() -> None:
     world = Net()
     alone = peer(world, 0, 5)
