@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import DecodeError, UsageError
+from p2plib.topology import hyparview_messages as views
 from p2plib.topology import kademlia_messages as kad
+from p2plib.topology import mesh_messages as mesh
+from p2plib.topology import random_walk as walk
 from p2plib.topology import ring_messages as ring
 from p2plib.topology.datagram import MAX_BYTES, Codec, layout, number
 from p2plib.topology.machine import Contact
 
-CODECS = [kad.CODEC, ring.CODEC]
+CODECS = [kad.CODEC, ring.CODEC, mesh.CODEC, views.CODEC, walk.CODEC]
 PORTS = st.integers(1, 65_535)
 V4 = st.tuples(st.ip_addresses(v=4).map(str), PORTS)
-V6 = st.tuples(st.ip_addresses(v=6).map(str), PORTS).filter(lambda one: "." not in one[0])
+V6 = st.tuples(st.ip_addresses(v=6).map(str), PORTS).filter(lambda one: not one[0].startswith("::ffff:"))
 CONTACTS = st.builds(Contact, st.integers(0, 2**256 - 1), V4 | V6)
 TRANSACTIONS, IDS = st.integers(0, 2**64 - 1), st.integers(0, 2**256 - 1)
 VALUES = {
@@ -32,15 +35,34 @@ VALUES = {
     "contacts": st.lists(CONTACTS, max_size=4).map(tuple),
     "owners": st.lists(CONTACTS, max_size=12).map(tuple),
     "successors": st.lists(CONTACTS, max_size=19).map(tuple),
+    "members": st.lists(CONTACTS, max_size=18).map(tuple),
+    "sample": st.lists(CONTACTS, max_size=16).map(tuple),
+    "newcomer": CONTACTS,
+    "about": IDS,
+    "digest": TRANSACTIONS,
+    "skip": st.integers(0, 65_535),
+    "total": st.integers(0, 65_535),
+    "degree": st.integers(0, 65_535),
+    "left": st.integers(0, 255),
+    "ttl": st.integers(0, 15),
+    "alive": st.integers(0, 1),
+    "high": st.integers(0, 1),
+    "accepted": st.integers(0, 1),
+    "neighbours": st.integers(0, 1),
     "predecessor": st.lists(CONTACTS, max_size=1).map(tuple),
+}
+
+SPECIAL: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "ring": {"reason": st.binary(max_size=32)},
+    "HyParView": {"origin": CONTACTS},
+    "random walk": {"origin": V4 | V6},
 }
 
 
 @st.composite
 def messages(draw: st.DrawFn, codec: Codec) -> Any:
     one = draw(st.sampled_from(list(codec.by_kind.values())))
-    special = {"reason": st.binary(max_size=32)} if codec is ring.CODEC else {}
-    return one.message(*(draw({**VALUES, **special}[name]) for name, _ in one.fields))
+    return one.message(*(draw({**VALUES, **SPECIAL.get(codec.name, {})}[name]) for name, _ in one.fields))
 
 
 def test_a_question_and_its_answer_byte_by_byte() -> None:
