@@ -77,12 +77,12 @@ def network_of(host: str) -> bytes:
     return raw[: IPV4_NETWORK_BYTES if len(raw) == 4 else IPV6_NETWORK_BYTES]
 
 
-E_co = TypeVar("E_co", covariant=True)
-E = TypeVar("E")
+_E_co = TypeVar("_E_co", covariant=True)
+_E = TypeVar("_E")
 
 
-class Machine(Protocol[E_co]):
-    """What a driver needs of a protocol; `E_co` is the type of its events."""
+class Machine(Protocol[_E_co]):
+    """What a driver needs of a protocol; the type variable is that of its events."""
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
         """Takes a datagram that arrived from an address."""
@@ -96,7 +96,7 @@ class Machine(Protocol[E_co]):
     def on_timer(self, now: float) -> None:
         """Does what is due."""
 
-    def events(self) -> Sequence[E_co]:
+    def events(self) -> Sequence[_E_co]:
         """What happened since the last call, in order."""
 
 
@@ -147,14 +147,14 @@ class Timers:
         return name in self._when
 
 
-class Base(Generic[E]):
+class Base(Generic[_E]):
     """The same half of every machine: what goes out, what happened, what was ignored, and timers."""
 
     def __init__(self) -> None:
         self.ignored: Counter[str] = Counter()
         self.timers = Timers()
         self._outgoing: list[tuple[bytes, Address]] = []
-        self._happened: list[E] = []
+        self._happened: list[_E] = []
 
     def to_send(self) -> list[tuple[bytes, Address]]:
         """The datagrams to send now, and to whom; each is returned once."""
@@ -165,7 +165,7 @@ class Base(Generic[E]):
         """When to call `on_timer` next; None if there is nothing to wait for."""
         return self.timers.first()
 
-    def events(self) -> list[E]:
+    def events(self) -> list[_E]:
         """What happened since the last call, in order."""
         happened, self._happened = self._happened, []
         return happened
@@ -173,7 +173,7 @@ class Base(Generic[E]):
     def _send(self, data: bytes, address: Address) -> None:
         self._outgoing.append((data, address))
 
-    def _tell(self, event: E) -> None:
+    def _tell(self, event: _E) -> None:
         self._happened.append(event)
 
     def _ignore(self, reason: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from p2plib.errors import UsageError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # Student's t for a two-sided 95 % interval, by degrees of freedom; from 31 on the normal distribution's 1.96.
 STUDENT = (
@@ -26,12 +26,12 @@ STUDENT = (
 
 
 def sweep(
-    function: Callable[..., T],
+    function: Callable[..., _T],
     settings: Iterable[Mapping[str, Any]],
     *,
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> list[T]:
+) -> list[_T]:
     """What a function returns for each of some settings, in their order.
 
     Args:

@@ -286,6 +286,17 @@ def test_a_flood_of_ids_from_one_network() -> None:
     assert sum(len(bucket.spares) for bucket in own.table.buckets) <= 160 * 8
 
 
+@pytest.mark.fault("F073", "F080")
+def test_a_flood_of_strangers_from_everywhere_is_asked_a_little_only() -> None:
+    """Forged sources in ten thousand networks: as many pings as `MAX_CHECKS`, and nobody gets in unasked."""
+    own, rng, pings = Kademlia(1, random.Random(1), settings=SMALL), random.Random(2), 0
+    for i in range(10_000):
+        own.receive(wire.CODEC.encode(wire.Ping(i + 1, rng.getrandbits(160))), address_of(i), 0.0)
+        pings += sum(isinstance(wire.CODEC.decode(data), wire.Ping) for data, _ in own.to_send())
+    assert pings == len(own._checking) == MAX_CHECKS
+    assert len(own.table) == 0
+
+
 @pytest.mark.fault("F099")
 def test_the_second_with_an_id_is_refused() -> None:
     world, peers = grown(20)
