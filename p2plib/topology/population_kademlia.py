@@ -28,6 +28,7 @@ Progress = Callable[[int, int], None]
 
 BATCH = 20_000
 MAX_ROUNDS = 200
+ROOMY = 16  # of k places out of 16 k, k / 32 meet another in the mean
 
 
 def population(n: int, seed: int = 0) -> Array:
@@ -107,23 +108,40 @@ def _bucket(ids: Array, here: Array, target: Array) -> tuple[Array, Array]:
     """
     target = target.copy()
     low, high = np.zeros(len(here), dtype=np.int64), np.zeros(len(here), dtype=np.int64)
-    rows = np.flatnonzero(ids[here] != target)
+    lowest = _lowest_bucket(ids, here)
+    rows = np.flatnonzero((ids[here] ^ target) >> lowest)
     while len(rows):
         bits = bit_length(ids[here[rows]] ^ target[rows]) - 1
         low[rows], high[rows] = range_of(ids, target[rows], bits)
         empty = low[rows] == high[rows]
         rows, bits = rows[empty], bits[empty]
         target[rows] ^= np.uint64(1) << bits.astype(np.uint64)
-        rows = rows[ids[here[rows]] != target[rows]]
+        rows = rows[(ids[here[rows]] ^ target[rows]) >> lowest[rows] > 0]
     return low, high
 
 
+def _lowest_bucket(ids: Array, here: Array) -> Array:
+    """The number of each peer's lowest bucket with anybody in it: a neighbour in the sorted list is."""
+    before, after = ids[np.maximum(here - 1, 0)], ids[np.minimum(here + 1, len(ids) - 1)]
+    near = [np.where(one == ids[here], 64, bit_length(one ^ ids[here])) for one in (before, after)]
+    return np.clip(np.minimum(*near) - 1, 0, 63).astype(np.uint64)
+
+
 def draw(low: Array, high: Array, k: int, rng: Any) -> Array:
-    """k different random places between each pair of bounds; where there are fewer, all, some twice."""
-    size = (high - low)[:, None]
-    places = (rng.random((len(low), k)) * size).astype(np.int64)
-    crowded = np.flatnonzero(size[:, 0] <= 8 * k)  # here k draws would meet
-    for row in crowded.tolist():
-        many = int(size[row, 0])
-        places[row] = rng.permutation(many)[:k] if many >= k else np.arange(k) % many
+    """k random places between each pair of bounds, all different; where there are fewer, all, some twice.
+
+    Among more than `ROOMY` times k places they are drawn one by one, and the few that meet are let stand.
+    """
+    size = high - low
+    places = (rng.random((len(low), k)) * size[:, None]).astype(np.int64)
+    few = np.flatnonzero(size <= k)
+    places[few] = np.arange(k) % np.maximum(size[few], 1)[:, None]
+    bound = k
+    while bound < ROOMY * k:  # k of up to 2 k, then of up to 4 k, ...: the k with the lowest random marks
+        rows = np.flatnonzero((size > bound) & (size <= 2 * bound))
+        bound *= 2
+        if len(rows):
+            marks = rng.random((len(rows), bound))
+            marks[np.arange(bound) >= size[rows, None]] = 2.0
+            places[rows] = np.argpartition(marks, k, axis=1)[:, :k] if k < bound else np.arange(k)
     return low[:, None] + places

@@ -117,6 +117,22 @@ def test_who_has_nobody_is_not_refused_and_who_has_enough_refuses() -> None:
     assert len(full.active) == 5
 
 
+def test_a_shuffle_that_ends_here_is_learnt_and_answered() -> None:
+    world, peers = grown(20)
+    one = peers[3]
+    near, origin = next(iter(one.active.values())), Contact(700, address_of(700))
+    before = list(one.passive.values())
+    names = (origin, Contact(701, address_of(701)), Contact(702, address_of(702)))
+    one.to_send()
+    one.receive(wire.CODEC.encode(wire.Shuffle(near.id, origin, 0, names)), near.address, world.now)
+    ((data, to),) = one.to_send()
+    back = wire.CODEC.decode(data)
+    assert to == origin.address
+    assert len(back.sample) == 3
+    assert set(back.sample) <= set(before)
+    assert set(names) <= set(one.passive.values())
+
+
 def test_a_neighbour_that_says_it_is_none_is_dropped() -> None:
     world, peers = grown(10)
     one = peers[0]
