@@ -5,6 +5,7 @@ One package per role of a peer-to-peer system, and what they write on::
     p2plib.errors       everything that is raised on purpose, in one tree
     p2plib.wire         formats: varint, multibase, multihash, CID, multiaddr, protobuf, canonical JSON
     p2plib.identity     keys, ids, key files, names, sealed messages
+    p2plib.topology     who keeps a line to whom: mesh, ring, Chord, Kademlia, unstructured overlays
     p2plib.protocol     streams, secure channels, multiplexing
 
 Beside them, `p2plib.sim` is a simulated internet in which all of it runs, `p2plib.figures` draws for the

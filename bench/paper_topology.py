@@ -1,0 +1,314 @@
+"""Swarm topologies: what their papers say, and what ours do. Every number is computed here, with its seeds.
+
+    python bench/paper_topology.py              all tables, about two minutes
+    python bench/paper_topology.py --quick      small sizes, a few seconds; the numbers are rougher
+    python bench/paper_topology.py --full       HyParView with the paper's ten thousand peers, minutes
+    python bench/paper_topology.py chord-path   one table: chord-path, chord-failures, chord-load,
+                                                kademlia-hops, kademlia-churn, uptime, s-kademlia, hyparview
+
+"ours" is a mean over seeds and how far the true mean may be from it with 95 % confidence (Student's t).
+Sources: Chord: Stoica et al., IEEE/ACM ToN 11(1), 2003. Kademlia: Maymounkov and Mazières, IPTPS 2002.
+S/Kademlia: Baumgart and Mies, ICPADS 2007. HyParView: Leitão et al., DSN 2007. Bamboo: Rhea et al., USENIX
+2004. A paper's number that begins with "about" is from memory and wants looking up before it is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import heapq
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from p2plib.topology import population_chord as chord
+from p2plib.topology import population_churn as churn
+from p2plib.topology import population_kademlia as kademlia
+from p2plib.topology import population_lookups as iterative
+from p2plib.topology.graph import Graph, clustering, components, distances
+from p2plib.topology.hyparview import HyParView, ViewSettings
+from p2plib.topology.machine import Address, Contact
+from p2plib.topology.sweep import interval, sweep
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table; `paper` is "–" where the paper has no number for it."""
+
+    what: str
+    paper: str
+    ours: float
+    within: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much to compute."""
+
+    seeds: int
+    lookups: int
+    largest: int
+    dead_lookups: int
+    peers: int
+
+
+QUICK = Size(seeds=2, lookups=400, largest=1_000, dead_lookups=100, peers=120)
+USUAL = Size(seeds=5, lookups=20_000, largest=1_000_000, dead_lookups=2_000, peers=1_500)
+FULL = Size(seeds=10, lookups=100_000, largest=1_000_000, dead_lookups=10_000, peers=10_000)
+
+
+def row(what: str, paper: str, values: Sequence[float]) -> Row:
+    """A line from the values of several seeds."""
+    mean, within = interval(values)
+    return Row(what, paper, mean, within, len(values))
+
+
+def chord_path(size: Size) -> list[Row]:
+    """Section V-D: half of log2 N, for N = 2**3 to 2**14; and a million."""
+    sizes = [2**i for i in range(3, 15) if 2**i <= size.largest] + [size.largest]
+
+    def mean(n: int, seed: int) -> float:
+        return float(chord.lookups(chord.ring(n, seed), size.lookups, seed=seed).path.mean())
+
+    return [
+        row(
+            f"N = {n}",
+            f"{math.log2(n) / 2:.2f}",
+            sweep(mean, [{"n": n, "seed": s} for s in range(size.seeds if n < 10**6 else 2)]),
+        )
+        for n in sizes
+    ]
+
+
+TABLE_II = {  # p: (mean path length, mean time-outs)
+    0.0: (3.84, 0.00),
+    0.1: (4.03, 0.60),
+    0.2: (4.22, 1.17),
+    0.3: (4.44, 2.02),
+    0.4: (4.69, 3.23),
+    0.5: (5.09, 5.10),
+}
+
+
+def chord_failures(size: Size) -> list[Row]:
+    """Table II: N = 1000, r = 20, a part p dead at once, lookups before anything is mended."""
+    rows = []
+    for p, (path, timeouts) in TABLE_II.items():
+        runs = []
+        for seed in range(size.seeds):
+            dead = np.zeros(1000, dtype=bool)
+            dead[np.random.default_rng([seed, 7]).choice(1000, size=round(1000 * p), replace=False)] = True
+            runs.append(
+                chord.lookups_with_dead(chord.ring(1000, seed), dead, size.dead_lookups, seed=seed, r=20)
+            )
+        rows.append(row(f"p = {p}: path length", f"{path:.2f}", [run.path.mean() for run in runs]))
+        rows.append(row(f"p = {p}: time-outs", f"{timeouts:.2f}", [run.timeouts.mean() for run in runs]))
+        rows.append(row(f"p = {p}: wrong owners", "0", [1 - run.right.mean() for run in runs]))
+    return rows
+
+
+def chord_load(size: Size) -> list[Row]:
+    """Section V-B: ten thousand peers and half a million keys."""
+    loads = [chord.load(10_000, 500_000, seed=seed) for seed in range(2 * size.seeds)]
+    return [
+        row("99th percentile / mean", "4.6", [np.percentile(one, 99) / one.mean() for one in loads]),
+        row("most / mean", "9.1", [one.max() / one.mean() for one in loads]),
+    ]
+
+
+def kademlia_hops(size: Size) -> list[Row]:
+    """Hops to the nearest of n peers. The "paper" is ln n / H_k, a rule of thumb and no measurement."""
+    rows = []
+    for n in (10**i for i in range(3, 7) if 10**i <= size.largest):
+        for k in (1, 8, 20):
+            values = [
+                float(kademlia.hops(kademlia.population(n, seed), size.lookups, k=k, seed=seed).mean())
+                for seed in range(size.seeds if n < 10**6 else 2)
+            ]
+            rows.append(row(f"n = {n}, k = {k}", f"{math.log(n) / kademlia.harmonic(k):.2f}", values))
+    return rows
+
+
+def kademlia_churn(size: Size) -> list[Row]:
+    """Lookups among tables with the dead that sessions of some median leave, heard within 2 minutes."""
+    rows = []
+    for minutes in (60.0, 15.0, 5.0, 1.4):
+        dead = churn.dead_part(60 * minutes, 120.0)
+        runs = [
+            iterative.lookups(
+                kademlia.population(1000, seed), size.lookups // 4, iterative.Model(k=8, dead=dead), seed=seed
+            )
+            for seed in range(size.seeds)
+        ]
+        paper = "about 1" if minutes == 1.4 else "–"  # Bamboo, as remembered; not Kademlia
+        rows.append(
+            row(f"median {minutes} min ({dead:.1%} dead): found", paper, [run.found.mean() for run in runs])
+        )
+        rows.append(row(f"median {minutes} min: time-outs", "–", [run.timeouts.mean() for run in runs]))
+    return rows
+
+
+def uptime(size: Size) -> list[Row]:
+    """Keeping the oldest contacts: how many of a bucket's living are alive an hour later."""
+    rows = []
+    for shape, name in ((1.5, "heavy-tailed"), (None, "exponential")):
+        for policy in ("oldest", "newest", "random"):
+            runs = [
+                churn.uptime_rule(policy, shape=shape, buckets=size.peers, seed=seed)  # type: ignore[arg-type]
+                for seed in range(size.seeds)
+            ]
+            rows.append(row(f"{name} sessions, keep the {policy}: alive", "–", [run.alive for run in runs]))
+            rows.append(
+                row(f"{name} sessions, keep the {policy}: stay an hour", "–", [run.stays for run in runs])
+            )
+    return rows
+
+
+def s_kademlia(size: Size) -> list[Row]:
+    """Success against the part of hostile peers, over d disjoint paths; ten thousand peers, k = 16."""
+    rows = []
+    for hostile in (0.1, 0.2, 0.3, 0.5):
+        for paths in (1, 2, 4, 8):
+            model = iterative.Model(k=16, alpha=1, paths=paths, hostile=hostile)
+            values = [
+                float(
+                    iterative.lookups(
+                        kademlia.population(10_000, seed), size.lookups // 10, model, seed=seed
+                    ).found.mean()
+                )
+                for seed in range(size.seeds)
+            ]
+            paper = "about 0.99" if (hostile, paths) == (0.2, 8) else "–"  # as remembered
+            rows.append(row(f"hostile {hostile}, d = {paths}", paper, values))
+    return rows
+
+
+class Swarm:
+    """HyParView machines on a heap of virtual time; who sends to the dead is told at once, as TCP would."""
+
+    def __init__(self, n: int, seed: int, settings: ViewSettings) -> None:
+        self.rng, self.now, self.count = random.Random(seed), 0.0, 0
+        self.heap: list[tuple[float, int, Address, bytes | None, Address]] = []
+        self.peers: dict[Address, HyParView] = {}
+        self.woken: dict[Address, float] = {}
+        addresses = [(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", 4000) for i in range(n)]
+        for i, address in enumerate(addresses):
+            contact = Contact(i + 1, address)
+            peer = HyParView(contact, random.Random(self.rng.random()), now=self.now, settings=settings)
+            self.peers[address] = peer
+            if i:
+                peer.join([addresses[self.rng.randrange(i)]], self.now)
+            self.flush(address)
+            self.run(0.02)
+
+    def push(self, at: float, to: Address, data: bytes | None, source: Address) -> None:
+        self.count += 1
+        heapq.heappush(self.heap, (at, self.count, to, data, source))
+
+    def flush(self, address: Address) -> None:
+        peer = self.peers[address]
+        for data, to in peer.to_send():
+            self.push(self.now + 0.001, to, data, address)
+        peer.events()
+        at = peer.timer()
+        if at is not None and self.woken.get(address) != at:
+            self.woken[address] = at
+            self.push(max(at, self.now), address, None, address)
+
+    def run(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.heap and self.heap[0][0] <= end:
+            self.now, _, to, data, source = heapq.heappop(self.heap)
+            peer = self.peers.get(to)
+            if peer is None:
+                continue
+            if data is not None:
+                peer.receive(data, source, self.now)
+            elif (at := peer.timer()) is not None and at <= self.now:
+                peer.on_timer(self.now)
+            else:
+                continue
+            self.flush(to)
+        self.now = end
+
+    def crash(self, part: float) -> None:
+        """A part vanishes; the others find out about their neighbours by sending to them."""
+        gone = set(self.rng.sample(sorted(self.peers), round(part * len(self.peers))))
+        for address in gone:
+            del self.peers[address]
+        for address, peer in self.peers.items():
+            for contact in [one for one in peer.active.values() if one.address in gone]:
+                peer.broken(contact, self.now)
+            self.flush(address)
+
+    def graph(self) -> Graph:
+        return Graph.of({peer.own.id: list(peer.active) for peer in self.peers.values()})
+
+    def together(self) -> float:
+        """The part of all peers in the largest component."""
+        return float(components(self.graph())[0] / len(self.peers))
+
+
+PAPER_ROUNDS = {0.5: "1 to 2", 0.8: "1 to 2", 0.9: "4", 0.95: "–"}
+
+
+def hyparview(size: Size) -> list[Row]:
+    """Section 5: rounds of the membership protocol after a crash, until 99 % of the rest hang together."""
+    settings = ViewSettings(ping_s=1e6)  # the paper's peers notice by TCP, not by asking
+    rounds: dict[float, list[float]] = {part: [] for part in PAPER_ROUNDS}
+    shapes = []
+    for seed in range(2 if size.peers > 2000 else 3):
+        whole = Swarm(size.peers, seed, settings)
+        whole.run(5 * settings.shuffle_s)
+        graph = whole.graph()
+        shapes.append((distances(graph, sources=256), clustering(graph).value))
+        for part in PAPER_ROUNDS:
+            swarm = copy.deepcopy(whole)
+            swarm.crash(part)
+            taken = 0
+            while swarm.together() < 0.99 and taken < 12:
+                swarm.run(settings.shuffle_s)
+                taken += 1
+            rounds[part].append(taken)
+    rows = [row(f"{part:.0%} crash: rounds", PAPER_ROUNDS[part], rounds[part]) for part in PAPER_ROUNDS]
+    about = f"{size.peers} peers"
+    known = size.peers == 10_000
+    rows.append(row(f"{about}: clustering", "0.00092" if known else "–", [shape[1] for shape in shapes]))
+    rows.append(row(f"{about}: path length", "6.385" if known else "–", [shape[0].mean for shape in shapes]))
+    return rows
+
+
+TABLES: dict[str, Callable[[Size], list[Row]]] = {
+    "chord-path": chord_path,
+    "chord-failures": chord_failures,
+    "chord-load": chord_load,
+    "kademlia-hops": kademlia_hops,
+    "kademlia-churn": kademlia_churn,
+    "uptime": uptime,
+    "s-kademlia": s_kademlia,
+    "hyparview": hyparview,
+}
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tables", nargs="*", choices=[[], *TABLES], help="which; all by default")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small sizes")
+    size.add_argument("--full", action="store_true", help="the papers' sizes")
+    chosen = parser.parse_args()
+    for name in chosen.tables or TABLES:
+        table = TABLES[name]
+        print(f"\n{name}: {(table.__doc__ or '').strip()}\n")
+        print(f"  {'':<46} {'paper':>10}  {'ours':>9}  95 %")
+        for one in table(QUICK if chosen.quick else FULL if chosen.full else USUAL):
+            print(f"  {one.what:<46} {one.paper:>10}  {one.ours:9.4f}  ±{one.within:.4f}  ({one.runs} runs)")
+
+
+if __name__ == "__main__":
+    main()

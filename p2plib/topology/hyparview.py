@@ -1,0 +1,368 @@
+"""HyParView: no structure at all, and connected nevertheless. A machine.
+
+Follows Leitão, Pereira and Rodrigues, "HyParView: a membership protocol for reliable gossip-based broadcast"
+(DSN 2007). Each peer has two views. The *active* view is small, and symmetric: a few neighbours to whom
+messages are sent. The *passive* view is larger, and costs nothing: names to fall back on when neighbours die.
+
+Rules (the names are the paper's)
+    1. Join: who is asked takes the newcomer as a neighbour, dropping one at random if it has to, and sends a
+       *forward join* to its other neighbours. That walks at random; after `active_walk` steps, or at a peer
+       with a single neighbour, it ends, and that peer becomes a neighbour too. On the way, with
+       `passive_walk` steps left, the newcomer gets into a passive view.
+    2. When a neighbour is lost, a name from the passive view is asked to take its place. If it does not
+       answer it is struck out, and the next is asked. It may refuse if it has enough neighbours, but not who
+       has none.
+    3. Shuffle, every `shuffle_s`: some names from both views walk at random to somebody, who takes them into
+       its passive view and sends as many back. So passive views forget the dead and stay random.
+    4. Who is dropped is told, goes into the passive view, and drops us too.
+    5. Walks are taken from neighbours only: a stranger cannot send one round.
+
+The paper finds the dead because TCP connections break. Datagrams do not break, so neighbours are asked every
+`ping_s`; a driver that knows better calls `broken`. The answer says whether they are neighbours, which mends
+views that a lost datagram left one-sided.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from p2plib.errors import DecodeError, UsageError
+from p2plib.topology.hyparview_messages import (
+    CODEC,
+    MAX_SAMPLE,
+    MAX_TTL,
+    Agreed,
+    Answer,
+    Disconnect,
+    ForwardJoin,
+    Join,
+    Neighbour,
+    Ping,
+    Pong,
+    Shuffle,
+    Shuffled,
+)
+from p2plib.topology.machine import Address, Base, Contact
+from p2plib.topology.requests import Requests
+
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSettings:
+    """Sizes and times; the numbers are the paper's for ten thousand peers.
+
+    Args:
+        active: neighbours at most.
+        passive: names at most.
+        active_walk: ARWL, the steps of a forward join.
+        passive_walk: PRWL, at how many left the newcomer is noted.
+        shuffle_active: k_a, neighbours in a shuffle.
+        shuffle_passive: k_p, names in a shuffle.
+        shuffle_s: seconds between shuffles.
+        ping_s: seconds between two questions to a neighbour.
+    """
+
+    active: int = 5
+    passive: int = 30
+    active_walk: int = 6
+    passive_walk: int = 3
+    shuffle_active: int = 3
+    shuffle_passive: int = 4
+    shuffle_s: float = 10.0
+    ping_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A new neighbour."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """No neighbour any more."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """No neighbour, and no name left to ask: join again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Purpose of a request: a join, at an address whose id we do not know."""
+
+    address: Address
+
+
+Event = Up | Down | Alone
+DEFAULTS = ViewSettings()
+
+
+class HyParView(Base[Event]):
+    """One peer.
+
+    Args:
+        own: its id and the address that others reach it at.
+        rng: see `p2plib.topology.machine`.
+        now: the time.
+        settings: see there.
+    """
+
+    def __init__(
+        self, own: Contact, rng: random.Random, *, now: float = 0.0, settings: ViewSettings = DEFAULTS
+    ) -> None:
+        super().__init__()
+        if settings.active < 1 or 1 + settings.shuffle_active + settings.shuffle_passive > MAX_SAMPLE:
+            raise UsageError(f"at least one neighbour, and at most {MAX_SAMPLE} names in a shuffle")
+        if not 0 <= settings.passive_walk <= settings.active_walk <= MAX_TTL:
+            raise UsageError(f"a walk has at most {MAX_TTL} steps")
+        self.own, self.rng, self.settings = own, rng, settings
+        self.active: dict[int, Contact] = {}
+        self.passive: dict[int, Contact] = {}
+        self.requests = Requests(rng, self.timers)
+        self.left = False
+        self._asking: set[int] = set()  # who was asked to be a neighbour and has not answered
+        self._shuffled: tuple[Contact, ...] = ()  # what we sent last: the first to be forgotten
+        self.timers.set("shuffle", now + settings.shuffle_s * rng.random())
+        self.timers.set("ping", now + settings.ping_s * rng.random())
+
+    # What the owner calls ---------------------------------------------------------------------------------
+
+    def join(self, addresses: Iterable[Address], now: float) -> None:
+        """Asks at some doors; `Up` follows if somebody is there, else `Alone`."""
+        for address in addresses:
+            self._ask(Join(self.requests.transaction(), self.own.id), address, Door(address), now)
+
+    def broken(self, contact: Contact, now: float) -> None:
+        """The driver knows that a neighbour is dead."""
+        if self.active.get(contact.id) == contact:
+            self._drop(contact)
+            self._fill(now)
+
+    def leave(self) -> None:
+        """Says goodbye to the neighbours and does nothing more."""
+        for contact in self.active.values():
+            self._send(CODEC.encode(Disconnect(self.own.id)), contact.address)
+        self.active, self.left = {}, True
+        self.timers.cancel("shuffle")
+        self.timers.cancel("ping")
+
+    # What the driver calls --------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, address: Address, now: float) -> None:
+        """Takes a datagram that arrived from an address."""
+        try:
+            message = CODEC.decode(data)
+        except DecodeError:
+            return self._ignore("malformed")
+        if self.left:
+            return self._ignore("we left")
+        sender = Contact(message.sender, address)
+        if sender.id == self.own.id:
+            return self._ignore("it has our id")
+        if isinstance(message, Answer):
+            return self._answer(message, sender, now)
+        match message:
+            case Join(transaction=transaction):
+                self._joined(transaction, sender)
+            case Neighbour(transaction=transaction, high=high):
+                accepted = bool(high) or sender.id in self.active or len(self.active) < self.settings.active
+                if accepted:
+                    accepted = self._take(sender)
+                self._send(CODEC.encode(Agreed(transaction, self.own.id, int(accepted))), address)
+            case Ping(transaction=transaction):
+                neighbours = int(self.active.get(sender.id) == sender)
+                self._send(CODEC.encode(Pong(transaction, self.own.id, neighbours)), address)
+            case ForwardJoin() if self.active.get(sender.id) == sender:
+                self._forward_join(message, sender, now)
+            case Disconnect() if self.active.get(sender.id) == sender:
+                self._drop(sender)
+                self._name(sender)
+                self._fill(now)
+            case Shuffle() if self.active.get(sender.id) == sender:
+                self._shuffle(message, sender)
+            case Shuffled(sample=sample) if self._shuffled:
+                self._learn(sample)
+                self._shuffled = ()
+            case _:
+                self._ignore("unexpected")
+        return None
+
+    def on_timer(self, now: float) -> None:
+        """Does what is due."""
+        for name in self.timers.due(now):
+            match name:
+                case "shuffle":
+                    self.timers.set("shuffle", now + self.settings.shuffle_s * self.rng.uniform(0.9, 1.1))
+                    self._start_shuffle()
+                    self._fill(now)
+                case "ping":
+                    self.timers.set("ping", now + self.settings.ping_s * self.rng.uniform(0.9, 1.1))
+                    for contact in self.active.values():
+                        ping = Ping(self.requests.transaction(), self.own.id)
+                        self._ask(ping, contact.address, contact, now)
+                case ("request", int(transaction)):
+                    self._expired(transaction, now)
+
+    def _ask(self, message: Join | Neighbour | Ping, address: Address, purpose: object, now: float) -> None:
+        data = CODEC.encode(message)
+        self.requests.start(message.transaction, data, address, purpose, now, TRIES)
+        self._send(data, address)
+
+    # Views ------------------------------------------------------------------------------------------------
+
+    def _take(self, contact: Contact) -> bool:
+        """Makes somebody a neighbour, if need be at the cost of another; False if its id is taken."""
+        known = self.active.get(contact.id)
+        if known is not None:
+            return known == contact
+        while len(self.active) >= self.settings.active:
+            loser = self.rng.choice(list(self.active.values()))
+            self._drop(loser)
+            self._name(loser)
+            self._send(CODEC.encode(Disconnect(self.own.id)), loser.address)  # rule 4
+        self.passive.pop(contact.id, None)
+        self.active[contact.id] = contact
+        self._tell(Up(contact))
+        return True
+
+    def _drop(self, contact: Contact) -> None:
+        del self.active[contact.id]
+        self._tell(Down(contact))
+
+    def _name(self, contact: Contact) -> None:
+        """Puts a name into the passive view; one that we sent away just now makes room, or a random one."""
+        if contact.id in self.active or contact.id in self.passive or contact.id == self.own.id:
+            return
+        if len(self.passive) >= self.settings.passive:
+            sent = [one.id for one in self._shuffled if one.id in self.passive]
+            del self.passive[sent[0] if sent else self.rng.choice(list(self.passive))]
+        self.passive[contact.id] = contact
+
+    def _learn(self, sample: Iterable[Contact]) -> None:
+        for contact in sample:
+            self._name(contact)
+
+    def _sample(self, view: dict[int, Contact], count: int) -> list[Contact]:
+        return self.rng.sample(list(view.values()), min(count, len(view)))
+
+    def _other(self, *but: int) -> Contact | None:
+        """A random neighbour that is none of these."""
+        others = [one for one in self.active.values() if one.id not in but]
+        return self.rng.choice(others) if others else None
+
+    # Rule 1 -----------------------------------------------------------------------------------------------
+
+    def _joined(self, transaction: int, newcomer: Contact) -> None:
+        accepted = self._take(newcomer)
+        self._send(CODEC.encode(Agreed(transaction, self.own.id, int(accepted))), newcomer.address)
+        message = CODEC.encode(ForwardJoin(self.own.id, newcomer, self.settings.active_walk))
+        for contact in self.active.values() if accepted else ():
+            if contact != newcomer:
+                self._send(message, contact.address)
+
+    def _forward_join(self, message: ForwardJoin, sender: Contact, now: float) -> None:
+        newcomer, ttl = message.newcomer, message.ttl
+        if newcomer.id == self.own.id:
+            return
+        following = self._other(sender.id, newcomer.id)
+        if ttl == 0 or len(self.active) <= 1 or following is None:
+            if newcomer.id not in self.active:
+                self._invite(newcomer, True, now)
+            return
+        if ttl == self.settings.passive_walk:
+            self._name(newcomer)
+        self._send(CODEC.encode(ForwardJoin(self.own.id, newcomer, ttl - 1)), following.address)
+
+    # Rule 2 -----------------------------------------------------------------------------------------------
+
+    def _invite(self, contact: Contact, high: bool, now: float) -> None:
+        if contact.id not in self._asking:
+            self._asking.add(contact.id)
+            message = Neighbour(self.requests.transaction(), self.own.id, int(high))
+            self._ask(message, contact.address, contact, now)
+
+    def _fill(self, now: float, but: int | None = None) -> None:
+        """Asks one more name for each place that is empty, if names are left."""
+        free = self.settings.active - len(self.active) - len(self._asking)
+        names = {i: one for i, one in self.passive.items() if i not in self._asking and i != but}
+        for contact in self._sample(names, max(0, free)):
+            self._invite(contact, not self.active, now)
+        if not self.active and not self._asking:
+            self._tell(Alone())
+
+    def _answer(self, message: Answer, sender: Contact, now: float) -> None:
+        request = self.requests.answered(message.transaction, sender.address, now)
+        if request is None:
+            return self._ignore("unexpected")
+        expected = request.purpose
+        if isinstance(expected, Contact):
+            self._asking.discard(expected.id)
+            if expected != sender:
+                return self._lost(expected, now)
+        match message:
+            case Agreed(accepted=1):
+                self._take(sender)
+            case Agreed():
+                self._fill(now, but=sender.id)
+            case Pong(neighbours=0) if self.active.get(sender.id) == sender:
+                self._drop(sender)
+                self._name(sender)
+                self._fill(now)
+            case _:
+                pass
+        return None
+
+    def _expired(self, transaction: int, now: float) -> None:
+        request, again = self.requests.expired(transaction, now)
+        if again:
+            self._send(request.data, request.address)
+        elif isinstance(request.purpose, Contact):
+            self._asking.discard(request.purpose.id)
+            self._lost(request.purpose, now)
+        elif not self.active:
+            self._tell(Alone())
+
+    def _lost(self, contact: Contact, now: float) -> None:
+        """Somebody does not answer: no neighbour any more, and no name."""
+        if self.active.get(contact.id) == contact:
+            self._drop(contact)
+        if self.passive.get(contact.id) == contact:
+            del self.passive[contact.id]
+        self._fill(now)
+
+    # Rule 3 -----------------------------------------------------------------------------------------------
+
+    def _start_shuffle(self) -> None:
+        to = self._other()
+        if to is None:
+            return
+        settings = self.settings
+        others = {i: one for i, one in self.active.items() if one != to}
+        names = self._sample(others, settings.shuffle_active) + self._sample(
+            self.passive, settings.shuffle_passive
+        )
+        self._shuffled = tuple(names)
+        message = Shuffle(self.own.id, self.own, settings.active_walk, (self.own, *names))
+        self._send(CODEC.encode(message), to.address)
+
+    def _shuffle(self, message: Shuffle, sender: Contact) -> None:
+        following = self._other(sender.id, message.origin.id)
+        if message.ttl > 1 and len(self.active) > 1 and following is not None:
+            onward = Shuffle(self.own.id, message.origin, message.ttl - 1, message.sample)
+            return self._send(CODEC.encode(onward), following.address)
+        if message.origin.id == self.own.id:
+            return None
+        back = tuple(self._sample(self.passive, len(message.sample)))
+        self._send(CODEC.encode(Shuffled(self.own.id, back)), message.origin.address)
+        kept, self._shuffled = self._shuffled, back
+        self._learn(message.sample)
+        self._shuffled = kept
+        return None

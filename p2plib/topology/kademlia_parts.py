@@ -1,0 +1,167 @@
+"""What a Kademlia peer is told, tells, and remembers: settings, events, searches. Values without rules.
+
+The rules are in `p2plib.topology.kademlia`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from p2plib.topology.kademlia_messages import MAX_CONTACTS
+from p2plib.topology.lookup import ALPHA, Lookup
+from p2plib.topology.machine import Address, Contact
+from p2plib.topology.routing_table import BITS, STRICT, Limits
+from p2plib.topology.values import EXPIRE_S, SELF_NAMED, Rule
+
+REFRESH_S = 3600.0  # section 2.3 of the paper
+REPUBLISH_S = 3600.0  # section 2.5
+FRESH_S = 900.0  # whom we heard so lately is not asked whether it is there; BEP 5 has the same 15 minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the peers of one network agree on, and how hard this one tries.
+
+    Args:
+        bits: how long ids and keys are, 1 to 256.
+        k: how many contacts a bucket holds, and how many peers a value is stored at, 1 to 20.
+        alpha: how many are asked at once on one path.
+        paths: over how many disjoint paths `get` and `put` look; more cost more and resist liars better.
+        strict: whether lookups go in rounds.
+        refresh_s, republish_s, fresh_s: see the rules.
+        limits: how many places of the table one owner of addresses may take.
+        rule: which values may be stored.
+        max_values: how many are kept for others.
+    """
+
+    bits: int = BITS
+    k: int = MAX_CONTACTS
+    alpha: int = ALPHA
+    paths: int = 1
+    strict: bool = False
+    refresh_s: float = REFRESH_S
+    republish_s: float = REPUBLISH_S
+    fresh_s: float = FRESH_S
+    limits: Limits = STRICT
+    rule: Rule = SELF_NAMED
+    max_values: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """We are in: `contacts` is how many peers are in the table."""
+
+    contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class JoinFailed:
+    """None of these addresses answered."""
+
+    asked: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindDone:
+    """The peers nearest to a target, nearest first; empty if nobody answered."""
+
+    number: int
+    target: int
+    closest: tuple[Contact, ...]
+    queries: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetDone:
+    """A value, or None if it was looked for and not found; 0 `queries`: nobody could be asked."""
+
+    number: int
+    key: int
+    value: bytes | None
+    queries: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutDone:
+    """How many peers said that they keep the value, of how many that were asked to."""
+
+    number: int
+    key: int
+    copies: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """Round this key there are more peers than chance explains; `surprise` is the probability."""
+
+    key: int
+    surprise: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdTaken:
+    """Somebody at this address has our id, or says that somebody else has."""
+
+    address: Address
+
+
+Event = Joined | JoinFailed | FindDone | GetDone | PutDone | Crowded | IdTaken
+
+
+class Kind(Enum):
+    """What a search is for."""
+
+    JOIN = "join"
+    REFRESH = "refresh"
+    FIND = "find"
+    GET = "get"
+    PUT = "put"
+    REPUBLISH = "republish"
+
+
+@dataclass(slots=True)
+class Search:
+    """A lookup, and what is to be done when it ends."""
+
+    number: int
+    kind: Kind
+    lookup: Lookup
+    value: bytes | None = None
+    lifetime_s: float = EXPIRE_S
+    tokens: dict[int, bytes] = field(default_factory=dict)
+    width: int = 0
+    awaiting: int = 0
+    copies: int = 0
+    asked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Purpose of a request: one question of a lookup."""
+
+    search: int
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Purpose of a request: one copy of a value."""
+
+    search: int
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Purpose of a request: is this contact there?"""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Purpose of a request: is anybody at this address?"""

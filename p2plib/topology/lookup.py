@@ -1,0 +1,218 @@
+"""Lookup: finding the peers nearest to a target by asking who is nearer. A machine without messages.
+
+Follows Maymounkov and Mazières, "Kademlia" (2002), section 2.3, and for several disjoint paths Baumgart and
+Mies, "S/Kademlia" (2007), section 4.4.
+
+Rules
+    1. Ask alpha of the nearest contacts not yet asked; take in the contacts that they name; go on until the k
+       nearest that are not known to be dead have all been asked.
+    2. *Strict*: a round is over when all alpha have answered or failed. A round that brought nobody nearer is
+       followed by one that asks all that are left of the k nearest. *Loose*: alpha questions are under way at
+       all times, so one slow peer holds up nobody.
+    3. With d paths, the contacts at the start are dealt out to d lookups, and no peer is asked by two of
+       them. One liar on a path spoils that path only.
+    4. An answer names at most k contacts; what is more is left out. On a path each address counts once until
+       it fails: a liar with one address is one peer, whatever ids it invents. A path asks `max_queries` peers
+       at most, so that a chain of invented nearer and nearer peers ends.
+
+Vocabulary::
+
+    target      the id that is looked for
+    candidate   a contact of a path, with its distance from the target
+    d           the number of paths
+"""
+
+from __future__ import annotations
+
+import bisect
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from p2plib.errors import UsageError
+from p2plib.topology.machine import Address, Contact
+from p2plib.topology.routing_table import K, closest_first
+
+ALPHA = 3  # section 2.3
+QUERIES_PER_K = 4  # an honest lookup asks k peers and a few on the way; four times k is plenty
+CANDIDATES_PER_K = 3  # how many a path remembers: k that live, and others in case they do not
+
+
+_distance = operator.itemgetter(0)
+
+
+class State(Enum):
+    """How far the lookup is with one peer."""
+
+    ASKED = "asked"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Path:
+    """One of the d lookups."""
+
+    candidates: list[tuple[int, Contact]] = field(default_factory=list)  # (distance, contact), nearest first
+    addresses: dict[Address, int] = field(default_factory=dict)
+    waiting: set[int] = field(default_factory=set)
+    asked: int = 0
+    ended: bool = False
+    nearest: int = -1  # the least distance known when this round began
+    round: int = 0
+
+
+class Lookup:
+    """One search.
+
+    Args:
+        target: the id to look for.
+        seeds: the nearest contacts that we know already.
+        own_id: ours; nobody needs to tell us about ourselves.
+        k: how many of the nearest to find.
+        alpha: how many to ask at once, on each path.
+        paths: d.
+        strict: rule 2.
+        max_queries: of a path; by default four times k.
+    """
+
+    def __init__(
+        self,
+        target: int,
+        seeds: Iterable[Contact],
+        *,
+        own_id: int = -1,
+        k: int = K,
+        alpha: int = ALPHA,
+        paths: int = 1,
+        strict: bool = False,
+        max_queries: int | None = None,
+    ) -> None:
+        if min(k, alpha, paths) < 1:
+            raise UsageError("k, alpha and the number of paths are at least one")
+        self.target, self.own_id, self.k, self.alpha, self.strict = target, own_id, k, alpha, strict
+        self.max_queries = max_queries or QUERIES_PER_K * k
+        self.state: dict[int, State] = {}
+        self.failures = 0
+        self._contacts: dict[int, Contact] = {}  # everybody who answered
+        self._path_of: dict[int, Path] = {}
+        self.paths = [Path() for _ in range(paths)]
+        for i, seed in enumerate(closest_first(target, list(seeds))):
+            self._learn(self.paths[i % paths], seed)
+
+    @property
+    def queries(self) -> int:
+        """How many peers were asked."""
+        return sum(path.asked for path in self.paths)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds the longest path took; only a strict lookup has rounds."""
+        return max(path.round for path in self.paths)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to ask or to wait for. True only after `next` had its say."""
+        return all(path.ended for path in self.paths)
+
+    @property
+    def closest(self) -> list[Contact]:
+        """The k nearest of all who answered, nearest first."""
+        return closest_first(self.target, list(self._contacts.values()))[: self.k]
+
+    def next(self) -> list[Contact]:
+        """Whom to ask now. Call it at the start and after every `answered` and `failed`."""
+        chosen: list[Contact] = []
+        for path in self.paths:
+            if not path.ended:
+                chosen += self._ask(path)
+        return chosen
+
+    def _ask(self, path: Path) -> list[Contact]:
+        if self.strict and path.waiting:
+            return []
+        wanted = self._unasked(path)
+        free = min(self.alpha - len(path.waiting), self.max_queries - path.asked)
+        if self.strict and wanted and path.round and path.candidates[0][0] >= path.nearest >= 0:
+            free = self.max_queries - path.asked  # rule 2: nobody nearer, so all that are left at once
+        chosen = wanted[: max(0, free)]
+        if chosen:
+            path.round += 1
+            path.nearest = path.candidates[0][0]
+        for contact in chosen:
+            self.state[contact.id] = State.ASKED
+            self._path_of[contact.id] = path
+            path.waiting.add(contact.id)
+            path.asked += 1
+        path.ended = not path.waiting
+        return chosen
+
+    def _unasked(self, path: Path) -> list[Contact]:
+        """Those of the path's k nearest living candidates that nobody has asked."""
+        living, unasked = 0, []
+        for _, contact in path.candidates:
+            state = self.state.get(contact.id)
+            if state is State.FAILED:
+                continue
+            if state is not None and self._path_of[contact.id] is not path:
+                continue  # rule 3
+            living += 1
+            if state is None:
+                unasked.append(contact)
+            if living == self.k:
+                break
+        return unasked
+
+    def answered(self, contact: Contact, named: Iterable[Contact] = ()) -> bool:
+        """Takes an answer, even one that comes after `failed`.
+
+        Args:
+            contact: who answered.
+            named: the contacts in the answer.
+
+        Returns:
+            Whether we had asked it.
+        """
+        path = self._path_of.get(contact.id)
+        if path is None or self.state[contact.id] is State.ANSWERED:
+            return False
+        self.state[contact.id] = State.ANSWERED
+        path.waiting.discard(contact.id)
+        self._contacts[contact.id] = contact
+        if not path.ended:
+            for i, one in enumerate(named):
+                if i == self.k:  # rule 4
+                    break
+                self._learn(path, one)
+        return True
+
+    def failed(self, ident: int) -> None:
+        """Takes note that a peer did not answer in time."""
+        path = self._path_of.get(ident)
+        if path is not None and self.state[ident] is State.ASKED:
+            self.state[ident] = State.FAILED
+            path.waiting.discard(ident)
+            self.failures += 1
+            for distance, contact in path.candidates:
+                if distance == ident ^ self.target:
+                    path.addresses.pop(contact.address, None)  # perhaps another id lives there
+
+    def stop_path(self, ident: int) -> None:
+        """Ends the path that asked this peer: it had what we look for."""
+        path = self._path_of.get(ident)
+        if path is not None:
+            path.ended = True
+            path.waiting.clear()
+
+    def _learn(self, path: Path, contact: Contact) -> None:
+        if contact.id == self.own_id or contact.address in path.addresses:
+            return
+        candidate = (contact.id ^ self.target, contact)
+        at = bisect.bisect_left(path.candidates, candidate[0], key=_distance)
+        if at < len(path.candidates) and path.candidates[at][0] == candidate[0]:
+            return
+        path.addresses[contact.address] = contact.id
+        path.candidates.insert(at, candidate)
+        if len(path.candidates) > CANDIDATES_PER_K * self.k:
+            path.candidates.pop()

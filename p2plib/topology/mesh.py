@@ -1,0 +1,377 @@
+"""Mesh: everybody keeps a line to everybody, up to a cap. A machine.
+
+The simplest swarm, and for a dozen peers the best: every message takes one hop, and nobody depends on anybody
+in the middle. It ends where n (n - 1) / 2 lines do: ten peers have 45, a thousand half a million.
+
+Rules
+    1. Whoever has room welcomes who says hello, and both have a line. Who joined through one member asks it
+       for the others and says hello to each. Somebody whom others name is no member before it answers.
+    2. Every `ping_s` each member is asked whether it is there, and answers with a digest of whom it knows. If
+       the digests differ, the lists are compared: so meshes that were entered at two doors become one.
+    3. At most `cap` members, oneself with them. The next is refused, and told why (F106).
+    4. Who does not answer is *suspected*: some others are asked whether it answers them. If it does, only the
+       line is dead, which is told once and once more when it is back (F096). If not, it is gone. (Suspicion
+       and indirect probes are SWIM's: Das et al., 2002.)
+    5. An id has one address, and the first has it (F099).
+
+Vocabulary::
+
+    line      two members that ask each other whether they are there
+    suspect   a member that did not answer, and about whom others were asked
+    digest    64 bits of a hash of the sorted ids; equal digests mean the same members
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from p2plib.errors import DecodeError, UsageError
+from p2plib.topology.machine import Address, Base, Contact
+from p2plib.topology.mesh_messages import (
+    CODEC,
+    FULL,
+    ID_TAKEN,
+    MAX_NAMED,
+    STRANGER,
+    Answer,
+    Goodbye,
+    Hello,
+    Members,
+    Ping,
+    Pong,
+    Probe,
+    Probed,
+    Question,
+    Refused,
+    Welcome,
+    Who,
+)
+from p2plib.topology.requests import Requests
+
+CAP = 50  # about what a browser holds in WebRTC connections; 1,225 lines
+PING_S = 10.0
+PROBERS = 3  # SWIM's k
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A new member, and our line to it."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A member is gone: it said so, or nobody reaches it."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class LineLost:
+    """Others reach this member and we do not."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class LineBack:
+    """It answers us again."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """Somebody at this address did not let us in; `reason` is FULL or ID_TAKEN of `mesh_messages`."""
+
+    address: Address
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Nobody answered at a door."""
+
+    address: Address
+
+
+Event = Entered | Gone | LineLost | LineBack | Turned | NoAnswer
+
+
+class Line(Enum):
+    """How a line is."""
+
+    UP = "up"
+    SUSPECT = "suspect"
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class Member:
+    """Somebody, and our line to it."""
+
+    contact: Contact
+    line: Line = Line.UP
+    asked: int = 0  # how many others have still to say whether they reach it
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Purpose of a request: whom it is about, the question, and for whom we ask, if not for ourselves."""
+
+    contact: Contact | None
+    question: Question
+    asker: tuple[int, Address] | None = None
+
+
+def lines(n: int) -> int:
+    """How many lines a mesh of n members has."""
+    return n * (n - 1) // 2
+
+
+class Mesh(Base[Event]):
+    """One member.
+
+    Args:
+        own: its id and the address that others reach it at.
+        rng: see `p2plib.topology.machine`.
+        now: the time.
+        cap: rule 3, 2 to 1000.
+        ping_s: rule 2.
+    """
+
+    def __init__(
+        self, own: Contact, rng: random.Random, *, now: float = 0.0, cap: int = CAP, ping_s: float = PING_S
+    ) -> None:
+        super().__init__()
+        if not 2 <= cap <= 1000:
+            raise UsageError("the cap of a mesh is 2 to 1000 members")
+        self.own, self.rng, self.cap, self.ping_s = own, rng, cap, ping_s
+        self.members: dict[int, Member] = {}
+        self.requests = Requests(rng, self.timers)
+        self._greeted: set[Address] = set()
+        self._digest: int | None = None
+        self.timers.set("ping", now + ping_s * rng.random())
+
+    # What the owner calls ---------------------------------------------------------------------------------
+
+    def join(self, addresses: Iterable[Address], now: float) -> None:
+        """Says hello at some doors. `Entered` follows for each member, or `Turned`, or `NoAnswer`."""
+        for address in addresses:
+            self._greet(address, now)
+
+    def leave(self) -> None:
+        """Says goodbye to everybody, and does nothing more."""
+        for member in self.members.values():
+            goodbye = Goodbye(self.requests.transaction(), self.own.id)
+            self._send(CODEC.encode(goodbye), member.contact.address)
+        self.members, self._digest = {}, None
+        self.timers.cancel("ping")
+
+    @property
+    def digest(self) -> int:
+        """Rule 2."""
+        if self._digest is None:
+            text = ",".join(f"{ident:x}" for ident in sorted([self.own.id, *self.members]))
+            self._digest = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+        return self._digest
+
+    # What the driver calls --------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, address: Address, now: float) -> None:
+        """Takes a datagram that arrived from an address."""
+        try:
+            message = CODEC.decode(data)
+        except DecodeError:
+            return self._ignore("malformed")
+        sender = Contact(message.sender, address)
+        if isinstance(message, Question):
+            reply = self._reply(message, sender, now)
+            return self._send(CODEC.encode(reply), address) if reply else None
+        request = self.requests.answered(message.transaction, address, now)
+        if request is None or not isinstance(request.purpose, About):
+            return self._ignore("unexpected answer")
+        about = request.purpose
+        if isinstance(about.question, Ping | Who) and about.contact != sender:
+            self._ignore("another id than expected")
+            return self._remove(about.contact)
+        return self._answer(about, message, sender, now)
+
+    def on_timer(self, now: float) -> None:
+        """Does what is due."""
+        for name in self.timers.due(now):
+            if name == "ping":
+                self.timers.set("ping", now + self.ping_s * self.rng.uniform(0.9, 1.1))
+                for member in list(self.members.values()):
+                    self._ping(member.contact, now)
+            elif isinstance(name, tuple):
+                request, again = self.requests.expired(name[1], now)
+                if again:
+                    self._send(request.data, request.address)
+                elif isinstance(request.purpose, About):
+                    self._no_answer(request.purpose, request.address, now)
+
+    def _ask(self, question: Question, address: Address, contact: Contact | None, now: float) -> None:
+        self._start(question, address, About(contact, question), now, TRIES)
+
+    def _start(self, question: Question, address: Address, purpose: About, now: float, tries: int) -> None:
+        data = CODEC.encode(question)
+        self.requests.start(question.transaction, data, address, purpose, now, tries)
+        self._send(data, address)
+
+    def _tell_asker(self, about: About, alive: bool) -> None:
+        if about.asker is not None:
+            transaction, address = about.asker
+            self._send(CODEC.encode(Probed(transaction, self.own.id, int(alive))), address)
+
+    def _ping(self, contact: Contact, now: float) -> None:
+        self._ask(Ping(self.requests.transaction(), self.own.id), contact.address, contact, now)
+
+    def _greet(self, address: Address, now: float) -> None:
+        if address not in self._greeted and address != self.own.address:
+            self._greeted.add(address)
+            self._ask(Hello(self.requests.transaction(), self.own.id), address, None, now)
+
+    # Questions --------------------------------------------------------------------------------------------
+
+    def _reply(self, message: Question, sender: Contact, now: float) -> Answer | None:
+        about = message.transaction, self.own.id
+        if isinstance(message, Hello):
+            reason = self._why_not(sender)
+            if reason:
+                return Refused(*about, reason)
+            self._enter(sender)
+            return Welcome(*about)
+        member = self.members.get(sender.id)
+        if member is None or member.contact != sender:
+            return Refused(*about, STRANGER)
+        match message:
+            case Ping():
+                return Pong(*about, self.digest)
+            case Who(skip=skip):
+                page = sorted(self.members)[skip : skip + MAX_NAMED]
+                return Members(*about, len(self.members), tuple(self.members[i].contact for i in page))
+            case Probe():
+                return self._ask_for(message, sender, now)
+            case Goodbye():
+                self._remove(sender)
+        return None
+
+    def _ask_for(self, probe: Probe, sender: Contact, now: float) -> Answer | None:
+        """Somebody wants to know whether another answers us; what we heard of it so far may be old."""
+        member = self.members.get(probe.about)
+        if member is None:
+            return Probed(probe.transaction, self.own.id, 0)
+        ping = Ping(self.requests.transaction(), self.own.id)
+        purpose = About(member.contact, ping, (probe.transaction, sender.address))
+        self._start(ping, member.contact.address, purpose, now, tries=1)
+        return None
+
+    def _why_not(self, contact: Contact) -> int:
+        """Rules 3 and 5: why somebody cannot be a member; 0 if it can or is."""
+        known = self.members.get(contact.id)
+        if contact.id == self.own.id or (known and known.contact != contact):
+            return ID_TAKEN
+        return FULL if known is None and len(self.members) + 1 >= self.cap else 0
+
+    def _enter(self, contact: Contact) -> None:
+        if contact.id not in self.members:
+            self.members[contact.id], self._digest = Member(contact), None
+            self._tell(Entered(contact))
+
+    def _remove(self, contact: Contact | None) -> None:
+        if contact is not None and contact.id in self.members and self.members[contact.id].contact == contact:
+            del self.members[contact.id]
+            self._digest = None
+            self._greeted.discard(contact.address)
+            self._tell(Gone(contact))
+
+    def _compare(self, contact: Contact, skip: int, now: float) -> None:
+        self._ask(Who(self.requests.transaction(), self.own.id, skip), contact.address, contact, now)
+
+    # Answers ----------------------------------------------------------------------------------------------
+
+    def _answer(self, about: About, message: Answer, sender: Contact, now: float) -> None:
+        match about.question, message:
+            case Hello(), Welcome():
+                self._greeted.discard(sender.address)
+                if self._why_not(sender):
+                    return self._ignore("no room for who welcomed us")
+                self._enter(sender)
+                self._compare(sender, 0, now)
+            case Hello(), Refused(reason=reason):
+                self._greeted.discard(sender.address)
+                self._tell(Turned(sender.address, reason))
+            case Ping(), Pong(digest=digest):
+                self._is_up(sender)
+                self._tell_asker(about, True)
+                if digest != self.digest:
+                    self._compare(sender, 0, now)
+            case Ping(), Refused(reason=reason) if reason == STRANGER:
+                self._greet(sender.address, now)  # it took us for gone
+            case Who(skip=skip), Members(total=total, members=members):
+                for contact in members:
+                    if contact != self.own and not self._why_not(contact) and contact.id not in self.members:
+                        self._greet(contact.address, now)  # rule 1
+                if members and skip + len(members) < min(total, self.cap):
+                    self._compare(sender, skip + len(members), now)
+            case Probe(about=ident), Probed(alive=alive):
+                self._probed(ident, bool(alive))
+            case _:
+                self._ignore("useless answer")
+        return None
+
+    def _no_answer(self, about: About, address: Address, now: float) -> None:
+        match about.question:
+            case Hello():
+                self._greeted.discard(address)
+                self._tell(NoAnswer(address))
+            case Ping() if about.asker:
+                self._tell_asker(about, False)
+            case Ping() if about.contact and (member := self.members.get(about.contact.id)):
+                self._suspect(member, now)
+            case Probe(about=ident):
+                self._probed(ident, False)
+            case _:
+                pass
+
+    def _is_up(self, contact: Contact) -> None:
+        member = self.members.get(contact.id)
+        if member:
+            if member.line is Line.LOST:
+                self._tell(LineBack(contact))
+            member.line, member.asked = Line.UP, 0
+
+    def _suspect(self, member: Member, now: float) -> None:
+        """Rule 4."""
+        if member.line is Line.UP:
+            member.line = Line.SUSPECT
+        if member.asked:
+            return
+        others = [one for one in self.members.values() if one is not member and one.line is Line.UP]
+        chosen = self.rng.sample(others, min(PROBERS, len(others)))
+        member.asked = len(chosen)
+        if not chosen:
+            self._remove(member.contact)
+        for one in chosen:
+            probe = Probe(self.requests.transaction(), self.own.id, member.contact.id)
+            self._ask(probe, one.contact.address, one.contact, now)
+
+    def _probed(self, ident: int, alive: bool) -> None:
+        member = self.members.get(ident)
+        if member is None or not member.asked:
+            return
+        member.asked -= 1
+        if alive:
+            if member.line is Line.SUSPECT:
+                member.line = Line.LOST
+                self._tell(LineLost(member.contact))
+            member.asked = 0
+        elif not member.asked:
+            self._remove(member.contact)

@@ -1,0 +1,176 @@
+"""Random walk: a peer picked evenly from a graph that nobody sees whole. A codec and a machine.
+
+A walk that steps to a random neighbour, again and again, ends at a peer with a chance in proportion to how
+many neighbours it has: the popular are found too often. Metropolis and Hastings (1953, 1970) mend that: a
+step from a peer with d neighbours to one with e is made with probability min(1, d / e), and otherwise the
+walk stays where it is for that step. After enough steps every peer is as likely as every other.
+
+The peer that is stepped to decides, since it knows both numbers: d is in the message. If it declines, it
+sends the walk back, which counts as a step of staying.
+
+Rules
+    1. A walk has at most `MAX_STEPS` steps, so nobody can send one round for ever.
+    2. Where it ends, the peer tells the origin directly.
+    3. An answer that no walk of ours is under way for is dropped. After `patience_s` a walk counts as lost: a
+       peer on its way has died with it.
+    4. A walk is taken from neighbours, and from origins, only as fast as we are asked for; it costs us one
+       datagram a step, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from p2plib.errors import DecodeError, UsageError
+from p2plib.topology.datagram import ADDRESS, ID, TRANSACTION, Codec, layout, number
+from p2plib.topology.machine import Address, Base, Contact
+
+MAX_STEPS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Come to you? `degree` is how many neighbours the sender has, `left` how many steps are left."""
+
+    transaction: int
+    sender: int
+    origin: Address
+    left: int
+    degree: int
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """No: it stays with you."""
+
+    transaction: int
+    sender: int
+    origin: Address
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """It ended with me."""
+
+    transaction: int
+    sender: int
+
+
+CODEC = Codec(
+    "random walk",
+    5,
+    layout(1, Step, transaction=TRANSACTION, sender=ID, origin=ADDRESS, left=number(8), degree=number(16)),
+    layout(2, Back, transaction=TRANSACTION, sender=ID, origin=ADDRESS, left=number(8)),
+    layout(3, Ended, transaction=TRANSACTION, sender=ID),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A peer, picked evenly."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class WalkLost:
+    """A walk did not come to an end."""
+
+    transaction: int
+
+
+Event = Sampled | WalkLost
+
+
+class RandomWalk(Base[Event]):
+    """One peer.
+
+    Args:
+        own: its id and the address that others reach it at.
+        rng: see `p2plib.topology.machine`.
+        neighbours: says who our neighbours are now; an overlay's active view, for example.
+        steps: how long our walks are, 1 to 255. A few times log n for a graph that is well mixed.
+        patience_s: rule 3.
+        even: False leaves Metropolis and Hastings out, to see what they do.
+    """
+
+    def __init__(
+        self,
+        own: Contact,
+        rng: random.Random,
+        neighbours: Callable[[], Sequence[Contact]],
+        *,
+        steps: int = 30,
+        patience_s: float = 30.0,
+        even: bool = True,
+    ) -> None:
+        super().__init__()
+        if not 1 <= steps <= MAX_STEPS:
+            raise UsageError(f"a walk has 1 to {MAX_STEPS} steps, not {steps}")
+        self.own, self.rng, self.neighbours = own, rng, neighbours
+        self.steps, self.patience_s, self.even = steps, patience_s, even
+        self._under_way: set[int] = set()
+
+    def sample(self, now: float) -> int:
+        """Starts a walk; `Sampled` or `WalkLost` follows.
+
+        Returns:
+            The walk's transaction.
+        """
+        transaction = self.rng.getrandbits(64)
+        self._under_way.add(transaction)
+        self.timers.set(transaction, now + self.patience_s)
+        self._walk(transaction, self.own.address, self.steps)
+        return transaction
+
+    def receive(self, data: bytes, address: Address, now: float) -> None:
+        """Takes a datagram that arrived from an address."""
+        try:
+            message = CODEC.decode(data)
+        except DecodeError:
+            return self._ignore("malformed")
+        sender = Contact(message.sender, address)
+        match message:
+            case Step(transaction=transaction, origin=origin, left=left, degree=degree):
+                mine = len(self.neighbours())
+                if sender not in self.neighbours():
+                    return self._ignore("a step from no neighbour")
+                if self.even and self.rng.random() * mine >= degree:
+                    back = Back(transaction, self.own.id, origin, left)
+                    return self._send(CODEC.encode(back), address)
+                return self._walk(transaction, origin, left - 1)
+            case Back(transaction=transaction, origin=origin, left=left):
+                if sender not in self.neighbours():
+                    return self._ignore("a step from no neighbour")
+                return self._walk(transaction, origin, left - 1)
+            case Ended(transaction=transaction):
+                return self._end(transaction, sender)
+        return None
+
+    def on_timer(self, now: float) -> None:
+        """Does what is due."""
+        for transaction in self.timers.due(now):
+            if isinstance(transaction, int):
+                self._under_way.discard(transaction)
+                self._tell(WalkLost(transaction))
+
+    def _walk(self, transaction: int, origin: Address, left: int) -> None:
+        """The walk is here, with so many steps left."""
+        neighbours = self.neighbours()
+        if left > 0 and neighbours:
+            step = Step(transaction, self.own.id, origin, left, len(neighbours))
+            self._send(CODEC.encode(step), self.rng.choice(neighbours).address)
+        elif origin == self.own.address:
+            self._end(transaction, self.own)
+        else:
+            self._send(CODEC.encode(Ended(transaction, self.own.id)), origin)
+
+    def _end(self, transaction: int, contact: Contact) -> None:
+        if transaction not in self._under_way:
+            return self._ignore("unexpected")
+        self._under_way.remove(transaction)
+        self.timers.cancel(transaction)
+        return self._tell(Sampled(contact))

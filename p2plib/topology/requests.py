@@ -1,0 +1,141 @@
+"""Requests: whose answer is awaited, for how long, and what to do when it does not come. Machine parts.
+
+`RoundTrip` is RFC 6298's estimator, the one of TCP: a smoothed round trip and its variation, and from both
+the time after which an answer is late. A fixed time-out is wrong twice: on one machine five seconds are fifty
+thousand round trips, and over a slow satellite one second is less than one.
+
+Rules of `Requests`
+    1. An answer counts if its transaction is awaited *and* it comes from the address that was asked.
+    2. A request that is late is sent again, `tries` times in all, each time waiting twice as long (RFC 6298,
+       5.5), and is given up then.
+    3. An answer that comes after that still teaches the round trip: it is remembered for a while that it was
+       asked for. Otherwise a network that has become slow would look dead for ever. What was sent more than
+       once teaches nothing (Karn's rule: nobody knows which copy was answered), with this one exception.
+    4. For a peer that never answered, the estimate is that of all peers together.
+
+Vocabulary::
+
+    transaction   a random number of 64 bits that an answer repeats; it is what a forger has to guess
+    purpose       whatever the machine wants to be given back with the answer
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from p2plib.topology.machine import Address, Timers
+
+FIRST_TIMEOUT_S = 1.0  # RFC 6298, 2.1: before anything is measured
+MIN_TIMEOUT_S = 0.1  # RFC 6298 says 1 s for TCP; a lookup has other peers to ask and may guess sooner
+MAX_TIMEOUT_S = 5.0  # what the PyPI package kademlia waits always
+GAIN, VARIATION_GAIN, VARIATIONS = 1 / 8, 1 / 4, 4.0  # RFC 6298, 2.3: alpha, beta and K
+MAX_LATE = 256  # requests given up that an answer may still come to
+MAX_MEASURED = 1024  # peers whose round trip is remembered
+TRANSACTION_BITS = 64
+
+
+@dataclass(slots=True)
+class RoundTrip:
+    """The time-out that fits the round trips measured so far."""
+
+    smoothed_s: float = 0.0
+    variation_s: float = 0.0
+    timeout_s: float = FIRST_TIMEOUT_S
+
+    def measured(self, rtt_s: float) -> None:
+        """Takes one measurement in seconds."""
+        if self.smoothed_s == 0.0:
+            self.smoothed_s, self.variation_s = rtt_s, rtt_s / 2
+        else:
+            self.variation_s += VARIATION_GAIN * (abs(self.smoothed_s - rtt_s) - self.variation_s)
+            self.smoothed_s += GAIN * (rtt_s - self.smoothed_s)
+        wanted = self.smoothed_s + VARIATIONS * self.variation_s
+        self.timeout_s = min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, wanted))
+
+
+@dataclass(slots=True)
+class Request:
+    """One question that is on its way."""
+
+    transaction: int
+    data: bytes
+    address: Address
+    purpose: object
+    tries_left: int
+    sent: float
+    timeout_s: float
+    sent_again: bool = False
+
+
+class Requests:
+    """What is awaited; its names in `timers` are ("request", transaction).
+
+    Args:
+        rng: where transactions come from.
+        timers: those of the machine. The machine calls `expired` for each name that comes due.
+    """
+
+    def __init__(self, rng: random.Random, timers: Timers) -> None:
+        self.rng, self._timers = rng, timers
+        self.all_peers = RoundTrip()
+        self._peers: dict[Address, RoundTrip] = {}
+        self._awaited: dict[int, Request] = {}
+        self._late: dict[int, Request] = {}
+
+    def __len__(self) -> int:
+        return len(self._awaited)
+
+    def transaction(self) -> int:
+        """A transaction that is not in use."""
+        while True:
+            number = self.rng.getrandbits(TRANSACTION_BITS)
+            if number and number not in self._awaited and number not in self._late:
+                return number
+
+    def timeout_s(self, address: Address) -> float:
+        """How long to wait for an answer from an address."""
+        return self._peers.get(address, self.all_peers).timeout_s
+
+    def start(
+        self, transaction: int, data: bytes, address: Address, purpose: object, now: float, tries: int = 1
+    ) -> None:
+        """Notes that a question was sent; the caller sends it."""
+        wait_s = self.timeout_s(address)
+        self._awaited[transaction] = Request(transaction, data, address, purpose, tries - 1, now, wait_s)
+        self._timers.set(("request", transaction), now + wait_s)
+
+    def answered(self, transaction: int, address: Address, now: float) -> Request | None:
+        """The request that an answer belongs to, late ones included, or None: then drop the answer."""
+        waiting = self._awaited if transaction in self._awaited else self._late
+        request = waiting.get(transaction)
+        if request is None or request.address != address:  # rule 1
+            return None
+        del waiting[transaction]
+        self._timers.cancel(("request", transaction))
+        if not request.sent_again or waiting is self._late:  # rule 3
+            self._measured(address, now - request.sent)
+        return request
+
+    def expired(self, transaction: int, now: float) -> tuple[Request, bool]:
+        """A request whose time is over, and whether to send its data again (or to give it up)."""
+        request = self._awaited[transaction]
+        if request.tries_left:
+            request.tries_left -= 1
+            request.sent_again = True
+            request.timeout_s = min(MAX_TIMEOUT_S, 2 * request.timeout_s)
+            self._timers.set(("request", transaction), now + request.timeout_s)
+            return request, True
+        del self._awaited[transaction]
+        self._late[transaction] = request
+        while len(self._late) > MAX_LATE:
+            del self._late[next(iter(self._late))]
+        return request, False
+
+    def _measured(self, address: Address, rtt_s: float) -> None:
+        self.all_peers.measured(rtt_s)
+        peer = self._peers.pop(address, None) or RoundTrip()
+        peer.measured(rtt_s)
+        self._peers[address] = peer  # last, so that the first is the one not heard for longest
+        if len(self._peers) > MAX_MEASURED:
+            del self._peers[next(iter(self._peers))]

@@ -1,0 +1,300 @@
+"""Routing table: whom a Kademlia peer knows. A data structure, with the rules for getting in.
+
+Follows Maymounkov and Mazières, "Kademlia" (2002), sections 2.1, 2.2 and 4.1. The distance of two ids is
+their XOR, read as a number. Bucket i holds peers at a distance of 2**i up to 2**(i + 1), so peers whose ids
+first differ from ours in bit i: half of all peers belong into the highest bucket, a quarter into the next.
+Each keeps at most k. So a table knows its own neighbourhood whole, and of the rest a handful of each part.
+
+Rules
+    1. Only a peer that has *answered* us is put in: the sender of a question may not be where it says it is.
+    2. A full bucket does not throw out a living peer for a new one. The new one waits in the spares, and the
+       machine asks the peer that was silent for longest. If it answers it becomes the freshest, and stays.
+       (Old peers are the likelier to be there tomorrow; and a flood of new ids cannot wash a table out.)
+    3. A peer that does not answer is *doubtful*: it is not told to others, and gives its place to the next
+       who answers. Nobody else takes it away before `MAX_FAILURES`, and never the last one that is left:
+       when our own line is down, all peers look dead. Who was taken away for this is *forgotten* slowly: the
+       machine asks again now and then, for half of the network may have been cut off and come back.
+    4. One id has one address, and the first has it. One address has one id, and the last to answer has it: a
+       peer that was started again.
+    5. At most `per_host` peers of one IP address, `per_network_and_bucket` of one /24 in a bucket and
+       `per_network` in the table. Ids are free; addresses are what an attacker has to pay for.
+
+Vocabulary::
+
+    bucket    contacts by id, the one heard from longest ago first
+    spare     a newcomer that waits for a place
+    doubtful  has `failures` of one or more since it last answered
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from p2plib.errors import UsageError
+from p2plib.topology.machine import Address, Contact, network_of
+
+K = 20  # so many peers that all of them leaving within an hour is very unlikely (section 2.2)
+BITS = 160
+MAX_FAILURES = 5  # section 4.1
+MAX_FORGOTTEN = 64
+
+
+class Verdict(Enum):
+    """What became of a contact that wanted in."""
+
+    ADDED = "added"
+    KNOWN = "heard again"
+    FULL = "its bucket is full"
+    OWN_ID = "it has our id"
+    ID_TAKEN = "another address has its id"
+    HOST_FULL = "its host has its share"
+    NETWORK_FULL = "its network has its share"
+    OUT_OF_RANGE = "its id has too many bits"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many places one owner of addresses may take; None for no limit (for a network on one machine).
+
+    Args:
+        per_host: of one IP address, in the table.
+        per_network_and_bucket: of one /24 (or /48 in IPv6), in one bucket.
+        per_network: of one /24 (or /48), in the table.
+    """
+
+    per_host: int | None = 1
+    per_network_and_bucket: int | None = 2
+    per_network: int | None = 10
+
+
+STRICT = Limits()
+NO_LIMITS = Limits(None, None, None)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A contact in a bucket."""
+
+    contact: Contact
+    heard: float
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Bucket:
+    """One part of the table."""
+
+    entries: dict[int, Entry] = field(default_factory=dict)
+    spares: dict[int, Contact] = field(default_factory=dict)
+    looked_up: float = 0.0
+
+
+def closest_first(target: int, contacts: list[Contact]) -> list[Contact]:
+    """Contacts in the order of their distance from a target."""
+    return sorted(contacts, key=lambda contact: contact.id ^ target)
+
+
+def _one_less(counter: Counter[Any], key: object) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
+
+
+class RoutingTable:
+    """Whom a peer knows, by distance.
+
+    Args:
+        own_id: the peer's own id, of at most `bits` bits.
+        bits: how long ids are, 1 to 256.
+        k: how many contacts a bucket holds.
+        limits: rule 5.
+        now: when it was made.
+    """
+
+    def __init__(
+        self, own_id: int, *, bits: int = BITS, k: int = K, limits: Limits = STRICT, now: float = 0.0
+    ) -> None:
+        if not 1 <= bits <= 256 or not 0 <= own_id < 1 << bits:
+            raise UsageError(f"an id is 0 to 2**{bits} - 1, and 1 to 256 bits long")
+        if k < 1:
+            raise UsageError(f"a bucket holds at least one contact, not {k}")
+        self.own_id, self.bits, self.k, self.limits = own_id, bits, k, limits
+        self.buckets = [Bucket(looked_up=now) for _ in range(bits)]
+        self.forgotten: dict[int, Contact] = {}
+        self._by_address: dict[Address, int] = {}
+        self._hosts: Counter[str] = Counter()
+        self._networks: Counter[bytes] = Counter()
+        self._sound = 0  # how many are not doubtful
+        self._filled = 0  # bit i says that bucket i holds somebody
+
+    def __len__(self) -> int:
+        return len(self._by_address)
+
+    def __iter__(self) -> Iterator[Entry]:
+        for bucket in self.buckets:
+            yield from bucket.entries.values()
+
+    def bucket_of(self, ident: int) -> Bucket:
+        """The bucket that an id belongs into; it must not be our own."""
+        return self.buckets[(ident ^ self.own_id).bit_length() - 1]
+
+    @property
+    def nearest_bucket(self) -> int | None:
+        """The number of the lowest bucket that holds somebody, which is the one of our nearest contact."""
+        return (self._filled & -self._filled).bit_length() - 1 if self._filled else None
+
+    def find(self, ident: int) -> Entry | None:
+        """The entry of an id, or None if it is not in the table."""
+        return None if ident == self.own_id else self.bucket_of(ident).entries.get(ident)
+
+    def may_enter(self, contact: Contact) -> Verdict:
+        """What `answered` would say, were this contact to answer now; nothing is changed."""
+        if contact.id == self.own_id:
+            return Verdict.OWN_ID
+        if contact.id >> self.bits:
+            return Verdict.OUT_OF_RANGE
+        bucket = self.bucket_of(contact.id)
+        entry = bucket.entries.get(contact.id)
+        if entry and (entry.contact.address == contact.address or entry.failures == 0):
+            return Verdict.KNOWN if entry.contact.address == contact.address else Verdict.ID_TAKEN
+        verdict = self._within_limits(contact, bucket)
+        if verdict is not Verdict.ADDED:
+            return verdict
+        full = len(bucket.entries) >= self.k and all(e.failures == 0 for e in bucket.entries.values())
+        return (
+            Verdict.FULL if full and self._by_address.get(contact.address) not in bucket.entries else verdict
+        )
+
+    def _within_limits(self, contact: Contact, bucket: Bucket) -> Verdict:
+        limits, host = self.limits, contact.address[0]
+        gone = self._by_address.get(contact.address)  # rule 4: whoever has this address would make room
+        replaced = 0 if gone is None else 1
+        if limits.per_host is not None and self._hosts[host] - replaced >= limits.per_host:
+            return Verdict.HOST_FULL
+        network = network_of(host)
+        if limits.per_network is not None and self._networks[network] - replaced >= limits.per_network:
+            return Verdict.NETWORK_FULL
+        if limits.per_network_and_bucket is not None:
+            near = sum(
+                entry.contact.id != gone and network_of(entry.contact.address[0]) == network
+                for entry in bucket.entries.values()
+            )
+            if near >= limits.per_network_and_bucket:
+                return Verdict.NETWORK_FULL
+        return Verdict.ADDED
+
+    def answered(self, contact: Contact, now: float) -> Verdict:
+        """Takes a contact that has just answered us from its address.
+
+        Returns:
+            ADDED or KNOWN if it is in the table now. FULL if it waits in the spares: then ask `oldest`.
+        """
+        verdict = self.may_enter(contact)
+        if verdict is Verdict.KNOWN:
+            bucket = self.bucket_of(contact.id)
+            entry = bucket.entries.pop(contact.id)
+            self._sound += entry.failures > 0
+            entry.heard, entry.failures = now, 0
+            bucket.entries[contact.id] = entry  # last: the freshest
+        elif verdict is Verdict.ADDED:
+            self._put(contact, now)
+        elif verdict is Verdict.FULL:
+            self.wait(contact)
+        return verdict
+
+    def _put(self, contact: Contact, now: float) -> None:
+        before = self._by_address.get(contact.address)
+        for ident in (before, contact.id):
+            if ident is not None and self.find(ident):
+                self.remove(ident)
+        bucket = self.bucket_of(contact.id)
+        if len(bucket.entries) >= self.k:  # rule 3: the most doubtful makes room
+            self.remove(max(bucket.entries.values(), key=lambda entry: entry.failures).contact.id)
+        bucket.entries[contact.id] = Entry(contact, now)
+        self._filled |= 1 << (contact.id ^ self.own_id).bit_length() - 1
+        bucket.spares.pop(contact.id, None)
+        self.forgotten.pop(contact.id, None)
+        self._by_address[contact.address] = contact.id
+        self._hosts[contact.address[0]] += 1
+        self._networks[network_of(contact.address[0])] += 1
+        self._sound += 1
+
+    def wait(self, contact: Contact) -> None:
+        """Puts a contact last among the spares of its bucket; the first falls out if they are more than k."""
+        spares = self.bucket_of(contact.id).spares
+        spares.pop(contact.id, None)
+        spares[contact.id] = contact
+        if len(spares) > self.k:
+            del spares[next(iter(spares))]
+
+    def oldest(self, ident: int) -> Entry | None:
+        """The entry that was silent for longest in the bucket of an id."""
+        return next(iter(self.bucket_of(ident).entries.values()), None)
+
+    def failed(self, ident: int) -> Contact | None:
+        """Takes note that a contact did not answer.
+
+        Returns:
+            The spare to ask now whether it is there, taken out of the spares, if anybody waits.
+        """
+        entry = self.find(ident)
+        if entry is None:
+            return None
+        self._sound -= entry.failures == 0
+        entry.failures += 1
+        bucket = self.bucket_of(ident)
+        if entry.failures >= MAX_FAILURES and self._sound:
+            self.remove(ident)
+            self.forgotten[ident] = entry.contact
+            if len(self.forgotten) > MAX_FORGOTTEN:
+                del self.forgotten[next(iter(self.forgotten))]
+        return bucket.spares.popitem()[1] if bucket.spares else None
+
+    def remove(self, ident: int) -> None:
+        """Takes a contact out."""
+        bucket = self.bucket_of(ident)
+        entry = bucket.entries.pop(ident)
+        if not bucket.entries:
+            self._filled ^= 1 << (ident ^ self.own_id).bit_length() - 1
+        self._sound -= entry.failures == 0
+        address = entry.contact.address
+        del self._by_address[address]
+        _one_less(self._hosts, address[0])
+        _one_less(self._networks, network_of(address[0]))
+
+    def closest(self, target: int, count: int, *, doubtful: bool = False) -> list[Contact]:
+        """The contacts nearest to a target, nearest first.
+
+        Args:
+            target: any id.
+            count: how many at most.
+            doubtful: whether to count those that did not answer last time.
+        """
+        found: list[Contact] = []
+        for bucket in self._from(target):
+            here = [e.contact for e in bucket.entries.values() if doubtful or not e.failures]
+            found += closest_first(target, here)
+            if len(found) >= count:
+                break
+        return found[:count]
+
+    def _from(self, target: int) -> Iterator[Bucket]:
+        """The buckets in the order of their distance from a target.
+
+        A contact in bucket i has distance d ^ x, where d is ours from the target and x has its highest bit at
+        i. If d has that bit too it falls away, the more the higher; if not it is added, the less the lower.
+        """
+        d = target ^ self.own_id
+        nearer, farther = d & self._filled, ~d & self._filled
+        while nearer:
+            i = nearer.bit_length() - 1
+            nearer ^= 1 << i
+            yield self.buckets[i]
+        while farther:
+            i = (farther & -farther).bit_length() - 1
+            farther ^= 1 << i
+            yield self.buckets[i]

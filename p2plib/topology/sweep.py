@@ -1,0 +1,76 @@
+"""Sweep: one simulation with many settings and seeds, here or on a cluster; and means with their doubt.
+
+Any `concurrent.futures.Executor` does the work: a `ProcessPoolExecutor` on this machine, on a cluster that of
+Dask (`Client(...).get_executor()`) or of mpi4py (`MPIPoolExecutor`). Without one it is done here, one after
+the other. The function must be one that a process can import, and what comes back is in the order of the
+settings, so the result does not depend on who was faster.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from typing import Any, TypeVar
+
+from p2plib.errors import UsageError
+
+_T = TypeVar("_T")
+
+# Student's t for a two-sided 95 % interval, by degrees of freedom; from 31 on the normal distribution's 1.96.
+STUDENT = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+
+def sweep(
+    function: Callable[..., _T],
+    settings: Iterable[Mapping[str, Any]],
+    *,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[_T]:
+    """What a function returns for each of some settings, in their order.
+
+    Args:
+        function: called with each setting as keyword arguments.
+        settings: for example `[{"k": k, "seed": s} for k in (8, 20) for s in range(5)]`.
+        executor: who does it.
+        progress: called with (settings done, settings).
+
+    Raises:
+        Whatever the function raises, for the first setting that fails; the others are cancelled.
+    """
+    todo = [dict(setting) for setting in settings]
+    results: list[Any] = [None] * len(todo)
+    if executor is None:
+        for i, setting in enumerate(todo):
+            results[i] = function(**setting)
+            if progress:
+                progress(i + 1, len(todo))
+        return results
+    futures = {executor.submit(function, **setting): i for i, setting in enumerate(todo)}
+    try:
+        for done, future in enumerate(as_completed(futures), 1):
+            results[futures[future]] = future.result()
+            if progress:
+                progress(done, len(todo))
+    finally:
+        for future in futures:
+            future.cancel()
+    return results
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of independent runs, and how far the true mean may be from it, with 95 % confidence.
+
+    Raises:
+        UsageError: one run says nothing about its doubt.
+    """
+    if len(values) < 2:
+        raise UsageError("an interval needs two runs at least")
+    freedom = len(values) - 1
+    t = STUDENT[freedom - 1] if freedom <= len(STUDENT) else 1.96
+    return statistics.fmean(values), t * statistics.stdev(values) / math.sqrt(len(values))

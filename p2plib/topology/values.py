@@ -1,0 +1,139 @@
+"""Values: what a Kademlia peer keeps for others, and what it asks before it does. Machine parts.
+
+Rules
+    1. A value is kept if the `Rule` of the network allows it. By default its key must be its own SHA-256 (cut
+       to the length of an id), so nobody can put something else under a key, not even who comes first.
+    2. A value has a time at which it expires, at most `EXPIRE_S` from now, whoever sends it. Storing it again
+       moves that time; handing it from peer to peer does not, for the time that is left travels with it.
+    3. At most `max_values` are kept. When there is no room, the one whose key is farthest from our id goes:
+       others are nearer to that one and will have it.
+    4. Who wants to store must have asked us shortly before, from the same address: it shows the *token* that
+       our answer contained. Otherwise one forged datagram each would fill a stranger's store.
+
+Vocabulary::
+
+    token   8 bytes that only we can make, for one address and some minutes
+    epoch   the number of such a span of minutes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from p2plib.topology.machine import Address
+
+MAX_VALUE_BYTES = 1000  # as BEP 44; it fits a datagram with everything around it
+EXPIRE_S = 86_400.0  # Kademlia (2002), section 2.5
+TOKEN_BYTES = 8
+TOKEN_S = 300.0  # BEP 5: tokens of the last ten minutes are accepted, made anew every five
+
+
+def key_of(value: bytes, bits: int = 160) -> int:
+    """The key of a value that names itself: the first bits of its SHA-256."""
+    return int.from_bytes(hashlib.sha256(value).digest(), "big") >> (256 - bits)
+
+
+def _names_itself(key: int, value: bytes, bits: int) -> bool:
+    return key == key_of(value, bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a network stores.
+
+    Args:
+        valid: whether a value may stand under a key; its arguments are the key, the value, and how many bits
+            an id has.
+        better: whether a value should replace another under the same key; None where there is only one.
+    """
+
+    valid: Callable[[int, bytes, int], bool] = _names_itself
+    better: Callable[[bytes, bytes], bool] | None = None
+
+
+SELF_NAMED = Rule()
+
+
+@dataclass(slots=True)
+class Value:
+    """A value that we keep."""
+
+    data: bytes
+    expires: float
+
+
+class Values:
+    """The values that one peer keeps.
+
+    Args:
+        own_id: the peer's id.
+        bits: how long ids are.
+        rule: rule 1.
+        max_values: rule 3.
+    """
+
+    def __init__(self, own_id: int, bits: int, rule: Rule = SELF_NAMED, max_values: int = 4096) -> None:
+        self.own_id, self.bits, self.rule, self.max_values = own_id, bits, rule, max_values
+        self._kept: dict[int, Value] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._kept
+
+    def put(self, key: int, data: bytes, lifetime_s: float, now: float) -> bool:
+        """Keeps a value if the rules allow it, and says whether they do.
+
+        Args:
+            key: where it belongs.
+            data: up to `MAX_VALUE_BYTES`.
+            lifetime_s: in how many seconds it expires.
+            now: the time.
+        """
+        if len(data) > MAX_VALUE_BYTES or lifetime_s <= 0 or not self.rule.valid(key, data, self.bits):
+            return False
+        expires = now + min(lifetime_s, EXPIRE_S)
+        old = self.get(key, now)
+        if old is None:
+            self._kept[key] = Value(data, expires)
+            if len(self._kept) > self.max_values:
+                del self._kept[max(self._kept, key=lambda one: one ^ self.own_id)]
+        elif old.data == data:
+            old.expires = max(old.expires, expires)
+        elif self.rule.better is not None and self.rule.better(data, old.data):
+            self._kept[key] = Value(data, expires)
+        else:
+            return False
+        return key in self._kept
+
+    def get(self, key: int, now: float) -> Value | None:
+        """The value under a key, if it is kept and has not expired."""
+        value = self._kept.get(key)
+        if value is not None and value.expires <= now:
+            del self._kept[key]
+            return None
+        return value
+
+
+class Tokens:
+    """Rule 4. The secret is 16 random bytes or more, known to nobody else."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def give(self, address: Address, now: float) -> bytes:
+        """The token for an address."""
+        return self._make(address, int(now // TOKEN_S))
+
+    def accept(self, token: bytes, address: Address, now: float) -> bool:
+        """Whether we gave this token to this address, in this epoch or the last."""
+        epoch = int(now // TOKEN_S)
+        return any(hmac.compare_digest(token, self._make(address, epoch - age)) for age in (0, 1))
+
+    def _make(self, address: Address, epoch: int) -> bytes:
+        about = f"{address[0]} {address[1]} {epoch}".encode()
+        return hashlib.blake2b(about, key=self._secret, digest_size=TOKEN_BYTES).digest()

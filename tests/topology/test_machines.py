@@ -1,0 +1,118 @@
+"""What holds for every machine here: whatever arrives, it does not raise, and it has no clock of its own."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from p2plib.topology import hyparview_messages, kademlia_messages, mesh_messages, ring_messages
+from p2plib.topology import random_walk as walk
+from p2plib.topology.chord import Chord
+from p2plib.topology.datagram import Codec
+from p2plib.topology.hyparview import HyParView
+from p2plib.topology.kademlia import Kademlia
+from p2plib.topology.kademlia_parts import Settings
+from p2plib.topology.machine import Contact, Machine
+from p2plib.topology.mesh import Mesh
+from p2plib.topology.random_walk import RandomWalk
+from p2plib.topology.ring import Ring
+from p2plib.topology.ring_parts import RingSettings
+from tests.conftest import ROOT
+from tests.topology.net import address_of
+from tests.topology.test_datagram import messages
+
+OWN, DOOR = Contact(5, address_of(5)), Contact(9, address_of(9))
+
+
+def kademlia() -> Kademlia:
+    made = Kademlia(OWN.id, random.Random(1), settings=Settings(bits=8, k=2))
+    made.join([DOOR.address], 0.0)
+    return made
+
+
+def ring(kind: type[Ring]) -> Ring:
+    made = kind(OWN, random.Random(1), settings=RingSettings(bits=8, r=2))
+    made.found(0.0, [DOOR])
+    return made
+
+
+def mesh() -> Mesh:
+    made = Mesh(OWN, random.Random(1), cap=4)
+    made.join([DOOR.address], 0.0)
+    return made
+
+
+def hyparview() -> HyParView:
+    made = HyParView(OWN, random.Random(1))
+    made.join([DOOR.address], 0.0)
+    return made
+
+
+MACHINES: dict[str, tuple[Callable[[], Any], Codec]] = {
+    "kademlia": (kademlia, kademlia_messages.CODEC),
+    "ring": (lambda: ring(Ring), ring_messages.CODEC),
+    "chord": (lambda: ring(Chord), ring_messages.CODEC),
+    "mesh": (mesh, mesh_messages.CODEC),
+    "hyparview": (hyparview, hyparview_messages.CODEC),
+    "random_walk": (lambda: RandomWalk(OWN, random.Random(1), lambda: [DOOR]), walk.CODEC),
+}
+
+
+@pytest.mark.fault("F030", "F070")
+@pytest.mark.parametrize("name", MACHINES)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_nothing_that_arrives_makes_it_raise(name: str, data: st.DataObject) -> None:
+    """Any message of its own, from strangers and from whom it asked, with transactions that it waits for."""
+    make, codec = MACHINES[name]
+    machine: Machine[Any] = make()
+    now, seen = 0.0, [1]
+    for _ in range(data.draw(st.integers(1, 12))):
+        message = data.draw(messages(codec))
+        fields = {field: getattr(message, field) for field in type(message).__slots__}
+        fields["sender"] = data.draw(st.sampled_from([OWN.id, DOOR.id, 77, fields.get("sender", 3)]))
+        if "transaction" in fields:
+            fields["transaction"] = data.draw(st.sampled_from(seen))
+        raw = codec.encode(type(message)(**fields))
+        machine.receive(raw, data.draw(st.sampled_from([DOOR.address, address_of(77)])), now)
+        machine.receive(data.draw(st.binary(max_size=40)), DOOR.address, now)
+        for out, _ in machine.to_send():
+            seen.append(getattr(codec.decode(out), "transaction", 1))
+        machine.events()
+        now += data.draw(st.sampled_from([0.0, 0.05, 2.0, 400.0]))
+        machine.on_timer(now)
+        at = machine.timer()
+        assert at is None or at > now
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_same_calls_give_the_same_datagrams(name: str) -> None:
+    def run() -> list[Any]:
+        machine, out = MACHINES[name][0](), []
+        for second in range(0, 1200, 7):
+            machine.on_timer(float(second))
+            out.append((machine.to_send(), machine.timer(), machine.events()))
+        return out
+
+    assert run() == run()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "p2plib" / "topology").glob("*.py")), ids=lambda path: path.stem
+)
+def test_no_clock_no_dice_no_sockets(path: Any) -> None:
+    """Time and randomness are arguments; `random.Random` is a type, and `socket` only spells addresses."""
+    for node in ast.walk(ast.parse(path.read_text("utf8"))):
+        if isinstance(node, ast.Import):
+            assert not {"time", "asyncio", "threading", "secrets"} & {alias.name for alias in node.names}
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == "random":
+                assert node.attr == "Random"
+            if node.value.id == "socket":
+                assert node.attr in ("AF_INET", "AF_INET6", "inet_pton", "inet_ntop")

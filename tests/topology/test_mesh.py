@@ -1,0 +1,224 @@
+"""Meshes: joining at one door or two, the cap, twins, the dead, and lines that are dead one way."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from p2plib.errors import UsageError
+from p2plib.topology import mesh_messages as wire
+from p2plib.topology.machine import Contact
+from p2plib.topology.mesh import (
+    Entered,
+    Gone,
+    LineBack,
+    LineLost,
+    Mesh,
+    NoAnswer,
+    Turned,
+    lines,
+)
+from tests.topology.net import Net, address_of
+
+
+def member(world: Net, number: int, ident: int | None = None, **how: int) -> Mesh:
+    contact = Contact(1000 + number if ident is None else ident, address_of(number))
+    made = Mesh(contact, random.Random(number), now=world.now, **how)  # type: ignore[arg-type]
+    world.add(made, contact.address)
+    return made
+
+
+def meshed(n: int, seed: int = 1, **how: int) -> tuple[Net, list[Mesh]]:
+    world = Net(seed)
+    members = [member(world, i, **how) for i in range(n)]
+    for i in range(1, n):
+        members[i].join([address_of(0)], world.now)
+        world.flush(address_of(i))
+        world.run(0.2)
+    world.run(60.0)
+    return world, members
+
+
+def whole(members: list[Mesh]) -> bool:
+    everybody = {one.own.id for one in members}
+    return all({one.own.id, *one.members} == everybody for one in members)
+
+
+def told(world: Net, n: int, kind: type) -> list[object]:
+    return [event for i in range(n) for event in world.events(address_of(i), kind)]
+
+
+def test_everybody_gets_a_line_to_everybody() -> None:
+    world, members = meshed(30)
+    assert whole(members)
+    assert sum(len(one.members) for one in members) == 2 * lines(30) == 870
+    assert len({one.digest for one in members}) == 1
+    assert len(told(world, 30, Entered)) == 870
+    assert not told(world, 30, Gone)
+
+
+def test_what_a_mesh_costs() -> None:
+    """Each line carries a ping and a pong from each end in ten seconds."""
+    world, _ = meshed(12)
+    before = sum(world.sent.values())
+    world.run(100.0)
+    assert sum(world.sent.values()) - before == pytest.approx(10 * 4 * lines(12), rel=0.1)
+
+
+def test_two_meshes_become_one_when_somebody_knows_both() -> None:
+    world = Net()
+    members = [member(world, i) for i in range(20)]
+    for i in range(1, 20):
+        if i != 10:
+            members[i].join([address_of(0 if i < 10 else 10)], world.now)
+            world.flush(address_of(i))
+    world.run(30.0)
+    assert whole(members[:10])
+    assert whole(members[10:])
+    members[3].join([address_of(15)], world.now)
+    world.flush(address_of(3))
+    world.run(40.0)
+    assert whole(members)
+
+
+@pytest.mark.fault("F106")
+def test_a_mesh_asked_to_grow_to_ten_thousand_refuses_past_its_cap() -> None:
+    world = Net()
+    members = [member(world, i, cap=20) for i in range(20)]
+    for i in range(1, 20):
+        members[i].join([address_of(i // 2)], world.now)
+        world.flush(address_of(i))
+    world.run(60.0)
+    assert whole(members)
+    door = members[0]
+    for i in range(10_000):
+        hello = wire.CODEC.encode(wire.Hello(i + 1, 5000 + i))
+        door.receive(hello, address_of(100 + i), world.now)
+        ((reply, _),) = door.to_send()
+        assert wire.CODEC.decode(reply) == wire.Refused(i + 1, door.own.id, wire.FULL)
+    assert len(door.members) == 19
+    late = member(world, 50, cap=20)
+    late.join([address_of(4)], world.now)
+    world.flush(address_of(50))
+    world.run(60.0)
+    assert world.events(address_of(50), Turned) == [Turned(address_of(4), wire.FULL)]
+    assert all(len(one.members) == 19 for one in members)
+    with pytest.raises(UsageError, match="2 to 1000"):
+        Mesh(door.own, random.Random(1), cap=10_000)
+
+
+@pytest.mark.fault("F106")
+def test_two_at_the_last_place() -> None:
+    """Both are welcomed at different doors; nobody grows past the cap."""
+    world = Net()
+    members = [member(world, i, cap=6) for i in range(7)]
+    for i in range(1, 5):
+        members[i].join([address_of(0)], world.now)
+        world.flush(address_of(i))
+    world.run(30.0)
+    for i, door in ((5, 0), (6, 4)):
+        members[i].join([address_of(door)], world.now)
+        world.flush(address_of(i))
+    world.run(120.0)
+    assert all(len(one.members) <= 5 for one in members)
+
+
+@pytest.mark.fault("F099")
+def test_the_second_with_an_id_is_refused() -> None:
+    world, members = meshed(5)
+    twin = member(world, 70, ident=members[3].own.id)
+    twin.join([address_of(0)], world.now)
+    world.flush(address_of(70))
+    world.run(60.0)
+    assert world.events(address_of(70), Turned) == [Turned(address_of(0), wire.ID_TAKEN)]
+    assert whole(members)
+
+
+def test_the_dead_are_gone_for_everybody_and_nobody_else() -> None:
+    world, members = meshed(12)
+    world.crash(address_of(4))
+    world.crash(address_of(7))
+    world.run(60.0)
+    left = [one for i, one in enumerate(members) if i not in (4, 7)]
+    assert whole(left)
+    assert len(told(world, 12, Gone)) == 2 * 10
+    assert not told(world, 12, LineLost)
+
+
+@pytest.mark.fault("F096")
+def test_a_line_that_is_dead_one_way_is_told_once_and_nobody_is_thrown_out() -> None:
+    world, members = meshed(8)
+    one, other = address_of(2), address_of(5)
+    world.cut = lambda source, target: (source, target) == (one, other)
+    world.run(600.0)
+    assert not told(world, 8, Gone)
+    assert whole(members)
+    assert told(world, 8, LineLost) == [LineLost(members[5].own), LineLost(members[2].own)]
+    world.cut = lambda source, target: False
+    world.run(60.0)
+    assert told(world, 8, LineBack) == [LineBack(members[5].own), LineBack(members[2].own)]
+
+
+@pytest.mark.fault("F095")
+def test_two_halves_cut_apart_are_two_meshes_and_join_again_at_a_door() -> None:
+    world, members = meshed(10)
+    side = {address_of(i): i % 2 for i in range(10)}
+    world.cut = lambda source, target: side[source] != side[target]
+    world.run(120.0)
+    assert whole(members[0::2])
+    assert whole(members[1::2])
+    world.cut = lambda source, target: False
+    members[2].join([address_of(1)], world.now)
+    world.flush(address_of(2))
+    world.run(60.0)
+    assert whole(members)
+
+
+def test_goodbye() -> None:
+    world, members = meshed(6)
+    members[2].leave()
+    world.flush(address_of(2))
+    world.run(0.2)
+    assert all(members[2].own.id not in one.members for one in members)
+    world.run(60.0)
+    assert members[2].timer() is None
+    assert whole([one for i, one in enumerate(members) if i != 2])
+
+
+def test_nobody_at_the_door() -> None:
+    world = Net()
+    alone = member(world, 0)
+    alone.join([address_of(9)], world.now)
+    world.flush(address_of(0))
+    world.run(60.0)
+    assert world.events(address_of(0), NoAnswer) == [NoAnswer(address_of(9))]
+
+
+@pytest.mark.fault("F070")
+def test_strangers_and_forgers() -> None:
+    world, members = meshed(3)
+    own, thief = members[0], ("203.0.113.1", 1)
+    for message in (
+        wire.Who(1, 5, 0),
+        wire.Ping(1, 1001),
+        wire.Goodbye(1, 1001),
+        wire.Probe(1, 1001, 1002),
+    ):
+        own.receive(wire.CODEC.encode(message), thief, world.now)
+        ((reply, _),) = own.to_send()
+        assert wire.CODEC.decode(reply) == wire.Refused(1, own.own.id, wire.STRANGER)
+    own.receive(wire.CODEC.encode(wire.Welcome(1, 5)), thief, world.now)
+    own.receive(b"\x03\x02", thief, world.now)
+    assert own.ignored["unexpected answer"] == own.ignored["malformed"] == 1
+    assert whole(members)
+
+
+def test_a_member_that_was_started_again_under_another_id() -> None:
+    world, members = meshed(5)
+    world.crash(address_of(3))
+    again = member(world, 3, ident=77)
+    again.join([address_of(0)], world.now)
+    world.flush(address_of(3))
+    world.run(60.0)
+    assert whole([*members[:3], again, members[4]])

@@ -1,0 +1,83 @@
+"""Random walks: even samples of an uneven graph, and walks that get lost."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from p2plib.errors import UsageError
+from p2plib.topology.machine import Contact
+from p2plib.topology.random_walk import CODEC, Back, Ended, RandomWalk, Sampled, Step, WalkLost
+from tests.topology.net import Net, address_of
+
+
+def swarm(even: bool = True) -> tuple[Net, list[RandomWalk]]:
+    """Twelve peers: one knows everybody, the others are a circle besides."""
+    contacts = [Contact(i, address_of(i)) for i in range(12)]
+    near = {i: {0, 1 + i % 11, 1 + (i - 2) % 11} for i in range(1, 12)}
+    near[0] = set(range(1, 12))
+
+    def of(i: int) -> Callable[[], Sequence[Contact]]:
+        return lambda: [contacts[j] for j in sorted(near[i])]
+
+    world = Net(delay_s=(0.001, 0.002))
+    walkers = [RandomWalk(contacts[i], random.Random(i), of(i), steps=40, even=even) for i in range(12)]
+    for i, walker in enumerate(walkers):
+        world.add(walker, address_of(i))
+    return world, walkers
+
+
+def counts(even: bool, samples: int = 3000) -> Counter[int]:
+    world, walkers = swarm(even)
+    for _ in range(samples):
+        walkers[5].sample(world.now)
+    world.flush(address_of(5))
+    world.run(20.0)
+    return Counter(event.contact.id for event in world.events(address_of(5), Sampled))
+
+
+def test_everybody_is_as_likely_as_everybody_else() -> None:
+    """Chi-square with 11 degrees of freedom: more than 31.3 in one of a thousand runs."""
+    found = counts(even=True)
+    assert sum(found.values()) == 3000
+    assert sum((found[i] - 250) ** 2 / 250 for i in range(12)) < 31.3
+
+
+def test_without_metropolis_and_hastings_the_popular_one_is_found_too_often() -> None:
+    """In proportion to degrees: 11 of 11 + 11 x 3, a quarter of all walks instead of a twelfth."""
+    found = counts(even=False)
+    assert found[0] / 3000 == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_walk_that_dies_with_a_peer_is_told() -> None:
+    world, walkers = swarm()
+    for i in range(1, 12):
+        if i != 5:
+            world.crash(address_of(i))
+    world.crash(address_of(0))
+    number = walkers[5].sample(world.now)
+    world.flush(address_of(5))
+    world.run(60.0)
+    assert world.events(address_of(5), WalkLost) == [WalkLost(number)]
+
+
+@pytest.mark.fault("F070")
+def test_strangers_and_forgers() -> None:
+    world, walkers = swarm()
+    one, thief = walkers[4], ("203.0.113.1", 1)
+    for message in (Step(1, 99, thief, 255, 1), Back(1, 99, thief, 255), Ended(1, 99)):
+        one.receive(CODEC.encode(message), thief, world.now)
+    one.receive(b"\x05", thief, world.now)
+    assert one.ignored == {"a step from no neighbour": 2, "unexpected": 1, "malformed": 1}
+    assert one.to_send() == []
+
+
+def test_alone_one_finds_oneself() -> None:
+    one = RandomWalk(Contact(7, address_of(7)), random.Random(1), list)
+    one.sample(0.0)
+    assert one.events() == [Sampled(one.own)]
+    with pytest.raises(UsageError, match="1 to 255 steps"):
+        RandomWalk(one.own, random.Random(1), list, steps=256)

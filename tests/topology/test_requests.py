@@ -1,0 +1,136 @@
+"""Timers, round trips and requests: whose answer counts, and when it is late."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.errors import UsageError
+from p2plib.topology.machine import Timers, network_of
+from p2plib.topology.requests import MAX_LATE, MAX_MEASURED, MAX_TIMEOUT_S, MIN_TIMEOUT_S, Requests, RoundTrip
+
+ALICE, BOB = ("192.0.2.1", 4000), ("192.0.2.2", 4000)
+
+
+def started(tries: int = 1) -> tuple[Requests, Timers, int]:
+    timers = Timers()
+    requests = Requests(random.Random(1), timers)
+    number = requests.transaction()
+    requests.start(number, b"question", ALICE, "purpose", 10.0, tries)
+    return requests, timers, number
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.none() | st.floats(0, 100))))
+def test_timers_against_a_dictionary(calls: list[tuple[int, float | None]]) -> None:
+    timers, judge = Timers(), dict[int, float]()
+    for name, at in calls:
+        if at is None:
+            timers.cancel(name)
+            judge.pop(name, None)
+        else:
+            timers.set(name, at)
+            judge[name] = at
+        assert timers.first() == min(judge.values(), default=None)
+    due = [name for name, at in judge.items() if at <= 50]
+    assert sorted(timers.due(50), key=str) == sorted(due, key=str)
+    assert timers.first() == min((at for at in judge.values() if at > 50), default=None)
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    timers = Timers()
+    for i in range(10_000):
+        timers.set(i, i)
+        timers.cancel(i)
+    assert len(timers._heap) < 200
+
+
+def test_rfc_6298_by_hand() -> None:
+    """2.2: SRTT = R, RTTVAR = R / 2, RTO = SRTT + 4 RTTVAR. 2.3: a quarter and an eighth of the news."""
+    trip = RoundTrip()
+    assert trip.timeout_s == 1.0
+    trip.measured(0.2)
+    assert (trip.smoothed_s, trip.variation_s) == (0.2, 0.1)
+    assert trip.timeout_s == pytest.approx(0.6)
+    trip.measured(0.4)
+    assert trip.variation_s == pytest.approx(0.75 * 0.1 + 0.25 * 0.2)
+    assert trip.smoothed_s == pytest.approx(0.875 * 0.2 + 0.125 * 0.4)
+    assert trip.timeout_s == pytest.approx(0.225 + 4 * 0.125)
+    for _ in range(100):
+        trip.measured(0.001)
+    assert trip.timeout_s == MIN_TIMEOUT_S
+    for _ in range(100):
+        trip.measured(60.0)
+    assert trip.timeout_s == MAX_TIMEOUT_S
+
+
+@pytest.mark.fault("F070")
+def test_an_answer_counts_once_and_from_who_was_asked_only() -> None:
+    requests, timers, number = started()
+    assert requests.answered(number + 1, ALICE, 10.1) is None
+    assert requests.answered(number, BOB, 10.1) is None
+    assert requests.answered(number, (ALICE[0], 4001), 10.1) is None
+    found = requests.answered(number, ALICE, 10.1)
+    assert found is not None
+    assert found.purpose == "purpose"
+    assert requests.answered(number, ALICE, 10.1) is None
+    assert timers.first() is None
+    assert requests.timeout_s(ALICE) == pytest.approx(0.3)
+    assert requests.timeout_s(BOB) == pytest.approx(0.3)  # of all peers together
+
+
+def test_late_is_sent_again_with_twice_the_patience_and_then_given_up() -> None:
+    requests, timers, number = started(tries=3)
+    waits, now = [], 10.0
+    for again in (True, True, False):
+        at = timers.first()
+        assert at is not None
+        waits.append(at - now)
+        now = at
+        assert list(timers.due(now)) == [("request", number)]
+        assert requests.expired(number, now)[1] is again
+    assert waits == [1.0, 2.0, 4.0]
+    assert timers.first() is None
+
+
+def test_what_comes_after_giving_up_teaches_patience() -> None:
+    """Otherwise a network that became slower than the time-out would be dead for ever."""
+    requests, timers, number = started()
+    assert [requests.expired(number, 11.0)[1] for _ in timers.due(11.0)] == [False]
+    late = requests.answered(number, ALICE, 12.0)
+    assert late is not None
+    assert requests.timeout_s(ALICE) == MAX_TIMEOUT_S
+
+
+def test_karn_what_was_sent_twice_teaches_nothing() -> None:
+    requests, timers, number = started(tries=2)
+    assert [requests.expired(number, 11.0)[1] for _ in timers.due(11.0)] == [True]
+    assert requests.answered(number, ALICE, 11.01) is not None
+    assert requests.timeout_s(ALICE) == 1.0
+
+
+@pytest.mark.fault("F080")
+def test_memory_is_bounded() -> None:
+    requests, timers, _ = started()
+    for i in range(3000):
+        number = requests.transaction()
+        address = f"10.{i >> 8}.{i & 255}.1", 1
+        requests.start(number, b"", address, None, 20.0)
+        if i % 2:
+            requests.answered(number, address, 20.1)
+    for name in list(timers.due(99.0)):
+        assert isinstance(name, tuple)
+        requests.expired(name[1], 99.0)
+    assert len(requests._late) == MAX_LATE
+    assert len(requests._peers) == MAX_MEASURED
+    assert len(requests) == 0
+
+
+def test_networks() -> None:
+    assert network_of("192.0.2.77") == network_of("192.0.2.1") == bytes((192, 0, 2))
+    assert network_of("::ffff:192.0.2.1") == bytes((192, 0, 2))
+    assert network_of("2001:db8:1:2::3") == network_of("2001:db8:1:ffff::") != network_of("2001:db8:2::")
+    with pytest.raises(UsageError, match="not an IP address"):
+        network_of("example.org")
