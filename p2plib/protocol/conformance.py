@@ -1,5 +1,7 @@
 """What every `Stream` must do, as a suite that anybody can run over an implementation of their own.
 
+::
+
     async def make_pair():                # an async context manager: a fresh pair, taken down at the end
         yield left, right
     await check_stream(asynccontextmanager(make_pair))

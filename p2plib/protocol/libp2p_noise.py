@@ -3,6 +3,8 @@
 libp2p's specification "noise-libp2p", revision 5: Noise_XX_25519_ChaChaPoly_SHA256, every message in a frame
 of its own, its size in front as two bytes, big-endian.
 
+::
+
     initiator                                      responder
     e                                          →
                                                ←   e, ee, s, es, payload

@@ -3,6 +3,8 @@
 Follows "multistream-select" of multiformats, as libp2p's specification of connections uses it. Every message
 is a line in a varint frame, and the line feed counts: `\\x03na\\n`.
 
+::
+
     who opens                                      who answers
     /multistream/1.0.0, /echo/2                →
                                                ←   /multistream/1.0.0, na

@@ -3,6 +3,8 @@
 Our own protocol, in the forms that the handbook has introduced: each message is protobuf in a varint frame.
 A call has a stream to itself, so it needs no number, and calls do not wait for each other.
 
+::
+
     who calls                                who answers
     request {1 method, 2 deadline, 3 body} →
                                            ← reply {1 kind = 1 item, 2 body}      once, or for a subscription

@@ -5,6 +5,8 @@ the Scuttlebutt Protocol Guide and the npm module `secret-handshake` 1.1.21 have
 server's key before it begins; that is its permission to call. What is agreed on goes into
 `p2plib.protocol.box_stream`.
 
+::
+
     client                                                        server
     HMAC(K, a) ‖ a                                         64  →
                                                            64  ←  HMAC(K, b) ‖ b

@@ -1,5 +1,7 @@
 """Node: listens at addresses, dials addresses, and speaks protocols on what comes of it. A driver.
 
+::
+
     async with Node(secret, {"/echo/1.0.0": echo}) as node:
         address = await node.listen("/ip4/127.0.0.1/tcp/0")     # .../tcp/41234/p2p/12D3Koo...
         async with await node.dial(other_address) as connection:
