@@ -422,3 +422,21 @@ def test_code_on_no_host_is_told_what_to_do() -> None:
 
     with pytest.raises(UsageError, match="with host"):
         run(main)
+
+
+def test_a_link_set_both_ways_is_one_and_what_is_sent_is_counted() -> None:
+    async def main(net: Internet) -> list[float]:
+        ana, ben, address = await pair(net)
+        net.set_link(net.hosts["ana"], net.hosts["ben"], Link(latency=0.2))
+        ana.send(b"hello", address)
+        await asyncio.sleep(1)
+        ben.send(b"back", (net.hosts["ana"].address, 1000))
+        await asyncio.sleep(1)
+        ana.close()
+        ben.close()
+        return [ben.got[0][0], round(ana.got[0][0] - 1, 9)]
+
+    net = Internet(link=FAST)
+    assert net.run(main) == [0.2, 0.2]
+    counted = {who: (sums.packets, sums.size_bytes) for who, sums in net.trace.sent().items()}
+    assert counted == {("ana", "udp"): (1, 5), ("ben", "udp"): (1, 4)}
