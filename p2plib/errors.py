@@ -26,9 +26,11 @@
     │   ├── Tampered               what came over a secure channel is not what its peer sent, or not in order
     │   ├── CallFailed             the peer answered a call with an error: `code` says of which kind
     │   ├── NoCommonProtocol       the peer speaks none of the protocols that we proposed
+    │   ├── JoinRefused            a network did not let us in: it is full, or our id is taken
     │   └── Truncated              a stream ended before its peer had said that it was over
     ├── PeerTimeout                nobody answered in time
     ├── Unreachable                there is no connection to an address: refused, or no way there
+    ├── NotFound                   it was looked for everywhere where it could be, and nobody has it
     └── Closed                     the connection, or the thing itself, was closed
         ├── HostDown               a simulated host has crashed or been switched off
         ├── EndOfStream            the other side said that nothing follows, and we waited for something
@@ -167,6 +169,10 @@ class NoCommonProtocol(RemoteError):
     """The peer speaks none of the protocols that we proposed; the sentence lists them."""
 
 
+class JoinRefused(RemoteError):
+    """A network did not let us in, though somebody answered; the sentence says why."""
+
+
 class CallFailed(RemoteError):
     """A call was answered with an error. A handler raises it to refuse, the caller gets it.
 
@@ -187,6 +193,10 @@ class PeerTimeout(P2PError, TimeoutError):
 
 class Unreachable(P2PError):
     """There is no connection to an address: refused, or no way there; the sentence says which address."""
+
+
+class NotFound(P2PError):
+    """It was looked for everywhere where it could be, and nobody has it; it says how many were asked."""
 
 
 class Closed(P2PError):

@@ -9,6 +9,8 @@ Protocols (each a codec of messages and a machine without I/O)::
     hyparview       no structure at all, and connected nevertheless
     random_walk     a peer picked evenly from a graph that nobody sees whole
 
+On UDP sockets: `peer` drives any of them, `ring_peer` and `kademlia_peer` with calls that one can await.
+
 What they stand on: `machine` (the interface), `datagram` (bytes), `requests` (answers and time-outs),
 `routing_table`, `lookup`, `values` and `density` (parts of Kademlia).
 

@@ -1,0 +1,177 @@
+"""KademliaPeer: a peer of the distributed hash table on a UDP socket. A driver.
+
+    async with KademliaPeer.open(own_id, random.SystemRandom(), "192.0.2.1") as peer:
+        await peer.join([("192.0.2.7", 4001)])
+        await peer.put(key, b"value")
+        print(await peer.get(key))
+
+Rules
+    1. What a search ends with is returned, and whatever is no result is an error that says why: nobody
+       answered (`PeerTimeout`), nobody has it (`NotFound`), they did not let us in (`JoinRefused`).
+    2. A call that is cancelled stops waiting; what it began goes on, for others learn from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+from p2plib.errors import Closed, JoinRefused, NotFound, PeerTimeout, UsageError
+from p2plib.topology.kademlia import DEFAULTS, Kademlia
+from p2plib.topology.kademlia_parts import (
+    FindDone,
+    GetDone,
+    IdTaken,
+    Joined,
+    JoinFailed,
+    PutDone,
+    Settings,
+)
+from p2plib.topology.machine import Address
+from p2plib.topology.peer import Peer
+
+
+class KademliaPeer:
+    """One peer; `open` makes it.
+
+    Attributes:
+        peer: the driver underneath, with `failures`, `sent` and `received`, and `wait` for other events.
+    """
+
+    def __init__(self) -> None:
+        self.peer: Peer[Kademlia]
+        self._searches: dict[int, asyncio.Future[Any]] = {}
+        self._joining: asyncio.Future[Joined] | None = None
+        self._taken_at: Address | None = None
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls,
+        own_id: int,
+        rng: random.Random,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        settings: Settings = DEFAULTS,
+        public: Address | None = None,
+    ) -> AsyncIterator[KademliaPeer]:
+        """Opens a socket and is a peer for as long as the block runs.
+
+        Args:
+            own_id: its id. rng: see `p2plib.topology.machine`. settings: see there.
+            host, port, public: see `p2plib.topology.peer.Peer.open`.
+
+        Raises:
+            CannotListen, UsageError: as there, and as `Kademlia` does.
+        """
+        made = cls()
+
+        def make(address: Address, now: float) -> Kademlia:
+            return Kademlia(own_id, rng, now=now, settings=settings)
+
+        async with Peer.open(make, host, port, public=public, on_event=made._happened) as made.peer:
+            try:
+                yield made
+            finally:
+                for future in (made._joining, *made._searches.values()):
+                    if future is not None and not future.done():
+                        future.set_exception(Closed("this peer was closed"))
+
+    @property
+    def machine(self) -> Kademlia:
+        """The machine underneath: its table, its values, what it ignored."""
+        return self.peer.machine
+
+    @property
+    def address(self) -> Address:
+        """Where others reach it."""
+        return self.peer.address
+
+    async def join(self, addresses: Iterable[Address]) -> Joined:
+        """Enters the network through any of these addresses.
+
+        Raises:
+            PeerTimeout: nobody answered there. JoinRefused: our id is taken. UsageError: no address, or a
+            second `join` before the first has ended.
+        """
+        if self._joining is not None and not self._joining.done():
+            raise UsageError("this peer is joining already")
+        joining: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
+        self._joining, self._taken_at = joining, None
+        try:
+            self.peer.call(self.machine.join, list(addresses))
+            return await joining
+        finally:
+            self._joining = None
+
+    async def find(self, target: int) -> FindDone:
+        """The k peers nearest to an id.
+
+        Raises:
+            PeerTimeout: nobody answered. UsageError: it is no id.
+        """
+        done: FindDone = await self._search(self.machine.find, target)
+        if not done.closest:
+            raise PeerTimeout(f"nobody answered of {done.queries} who were asked")
+        return done
+
+    async def get(self, key: int) -> bytes:
+        """The value that is stored under a key.
+
+        Raises:
+            NotFound: peers answered, and none has it. PeerTimeout: nobody answered. UsageError: it is no key.
+        """
+        done: GetDone = await self._search(self.machine.get, key)
+        if done.value is not None:
+            return done.value
+        if done.queries == done.failures:
+            raise PeerTimeout(f"nobody answered of {done.queries} who were asked")
+        raise NotFound(f"none of {done.queries - done.failures} peers has a value under {key:x}")
+
+    async def put(self, key: int, value: bytes) -> PutDone:
+        """Publishes a value and renews it until `machine.forget`.
+
+        Raises:
+            PeerTimeout: nobody keeps it. UsageError: it is too large, or this network's rule forbids it.
+        """
+        done: PutDone = await self._search(self.machine.put, key, value)
+        if not done.copies:
+            raise PeerTimeout(f"nobody keeps the value, of {done.asked} who were asked to")
+        return done
+
+    async def _search(self, begin: Callable[..., int], *args: Any) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        number = begin(*args, self.peer.now())  # what it ends with may be there already: `flush` tells us
+        self._searches[number] = future
+        try:
+            self.peer.flush()
+            return await future
+        finally:
+            del self._searches[number]
+
+    def _happened(self, event: object) -> bool:
+        match event:
+            case FindDone(number=number) | GetDone(number=number) | PutDone(number=number):
+                future = self._searches.get(number)
+                if future is not None and not future.done():
+                    future.set_result(event)
+                return True
+            case Joined() if self._joining is not None and not self._joining.done():
+                self._joining.set_result(event)
+                return True
+            case JoinFailed(asked=asked) if self._joining is not None and not self._joining.done():
+                self._joining.set_exception(self._why(asked))
+                return True
+            case IdTaken(address=address):
+                self._taken_at = address
+        return False
+
+    def _why(self, asked: tuple[Address, ...]) -> Exception:
+        if self._taken_at is not None:
+            host, port = self._taken_at
+            return JoinRefused(f"the peer at {host}, port {port}, says that somebody else has our id")
+        return PeerTimeout("nobody answered at " + ", ".join(f"{host}:{port}" for host, port in asked))

@@ -1,0 +1,275 @@
+"""Peer: any machine of this package on a UDP socket. A driver: thin, over asyncio alone.
+
+    async with Peer.open(lambda address, now: Mesh(Contact(7, address), rng, now=now), "192.0.2.1") as peer:
+        peer.call(peer.machine.join, [door])
+        entered = await peer.wait(Entered, within_s=10)
+
+Rules
+    1. It does what the docstring of `p2plib.topology.machine` says that whoever drives a machine does, and
+       nothing else: what arrives is given to the machine, it is woken when it wants to be, and after either
+       what it has to send is sent and what happened is kept until somebody waits for it.
+    2. An IPv4 address that an IPv6 socket shows as ``::ffff:192.0.2.1`` is the IPv4 address, in both
+       directions, so that one host is one host.
+    3. What the operating system says of a datagram that was sent (nobody there, no way there, too large) is
+       counted by name in `failures`. It is never believed: anybody on the way can forge it.
+    4. What a full socket does not take is dropped and counted: a machine that is not answered asks again.
+    5. The `MAX_UNREAD` newest events wait for somebody who asks for them; what goes is counted in `unread`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Generic, TypeVar, cast
+
+from p2plib.errors import CannotListen, Closed, PeerTimeout, UsageError
+from p2plib.topology.machine import Address, Machine
+
+MAX_UNREAD = 1024
+MAPPED = "::ffff:"
+WILDCARDS = ("0.0.0.0", "::")
+
+M = TypeVar("M", bound=Machine[Any])
+E = TypeVar("E")
+
+
+def plain(source: tuple[Any, ...]) -> Address:
+    """The address in what a socket says of a sender (rule 2)."""
+    host, port = source[:2]
+    if host.startswith(MAPPED) and "." in host:
+        host = host[len(MAPPED) :]
+    return host, port
+
+
+class Peer(asyncio.DatagramProtocol, Generic[M]):
+    """A machine on a socket; `open` makes it.
+
+    Attributes:
+        machine: the machine. Ask it what you like; what makes it act, do through `call`.
+        address: where others reach it, (host, port).
+        failures: rule 3 and 4.
+        unread: how many events were dropped (rule 5).
+        sent, received: datagrams.
+    """
+
+    def __init__(self, on_event: Callable[[Any], bool] | None = None) -> None:
+        self.machine: M
+        self.address: Address
+        self.failures: Counter[str] = Counter()
+        self.unread = self.sent = self.received = 0
+        self._loop = asyncio.get_running_loop()
+        self._on_event = on_event
+        self._events: deque[Any] = deque()
+        self._waiters: list[tuple[tuple[type, ...], Callable[[Any], bool], asyncio.Future[Any]]] = []
+        self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._transport: asyncio.DatagramTransport | None = None
+        self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._is_full = self._is_ipv6 = False
+        self._wake: asyncio.TimerHandle | None = None
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls,
+        make: Callable[[Address, float], M],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        public: Address | None = None,
+        on_event: Callable[[Any], bool] | None = None,
+    ) -> AsyncIterator[Peer[M]]:
+        """Opens a socket and puts a machine on it, for as long as the block runs.
+
+        Args:
+            make: makes the machine, given the address that others reach it at, and the time in seconds.
+            host, port: where to listen, an IP address; port 0 lets the machine choose.
+            public: the address that others reach us at, where it is another than that of the socket.
+            on_event: told of each event first; True says that it is dealt with and need not be kept.
+
+        Raises:
+            CannotListen: this machine does not let us. UsageError: a wildcard, and no `public`.
+        """
+        if host in WILDCARDS and public is None:
+            raise UsageError(f"{host} is no address that others could send to: say which in `public`")
+        peer = cls(on_event)
+        try:
+            await peer._loop.create_datagram_endpoint(lambda: peer, local_addr=(host, port))
+        except OSError as error:
+            raise CannotListen(f"cannot listen at {host}, port {port}: {error}") from error
+        try:
+            peer._begin(make, public)
+            yield peer
+        finally:
+            await peer._end()
+
+    # What the owner calls ---------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The time that the machine is given, in seconds."""
+        return self._loop.time()
+
+    def call(self, what: Callable[..., E], *args: Any) -> E:
+        """Calls a method of the machine, with the time as its last argument, and sends what it has to send.
+
+        Raises:
+            Closed: the block is over. Otherwise whatever the method raises.
+        """
+        if self._transport is None:
+            raise Closed("this peer's socket is closed")
+        try:
+            return what(*args, self._loop.time())
+        finally:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends, tells and sets the timer; needed only after calling the machine without `call`."""
+        for data, address in self.machine.to_send():
+            self._send(data, address)
+        for event in self.machine.events():
+            self._happened(event)
+        for condition, future in self._conditions:
+            if not future.done() and condition():
+                future.set_result(None)
+        at = self.machine.timer()
+        if at is None or self._transport is None:
+            return
+        if self._wake is None or at < self._wake.when():  # one that is too early does no harm
+            if self._wake is not None:
+                self._wake.cancel()
+            self._wake = self._loop.call_at(at, self._woken)
+
+    async def wait(
+        self, *kinds: type[E], where: Callable[[E], bool] = lambda event: True, within_s: float = 60.0
+    ) -> E:
+        """The first event of some classes that nobody has taken yet; waits for it if need be.
+
+        Args:
+            kinds: the classes.
+            where: which of them; by default any.
+            within_s: how long to wait, in seconds.
+
+        Raises:
+            PeerTimeout: there was none. Closed: the block is over.
+        """
+        for event in self._events:
+            if isinstance(event, kinds) and where(event):
+                self._events.remove(event)
+                return event
+        if self._transport is None:
+            raise Closed("this peer's socket is closed")
+        future: asyncio.Future[E] = self._loop.create_future()
+        waiter = (kinds, cast(Callable[[Any], bool], where), future)
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(within_s):
+                return await future
+        except TimeoutError:
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise PeerTimeout(f"no {names} within {within_s:g} s") from None
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    async def until(self, condition: Callable[[], bool], within_s: float = 60.0) -> None:
+        """Waits until a condition on the machine holds; it is asked after each datagram and timer.
+
+        Raises:
+            PeerTimeout: it did not within so many seconds. Closed: the block is over.
+        """
+        if condition():
+            return
+        if self._transport is None:
+            raise Closed("this peer's socket is closed")
+        waiter = (condition, self._loop.create_future())
+        self._conditions.append(waiter)
+        try:
+            async with asyncio.timeout(within_s):
+                await waiter[1]
+        except TimeoutError:
+            raise PeerTimeout(f"what was waited for did not come about within {within_s:g} s") from None
+        finally:
+            self._conditions.remove(waiter)
+
+    # What asyncio calls -----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is there."""
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, source: tuple[Any, ...]) -> None:
+        """A datagram is there."""
+        if self._transport is not None:
+            self.received += 1
+            self.machine.receive(data, plain(source), self._loop.time())
+            self.flush()
+
+    def error_received(self, error: Exception) -> None:
+        """Rule 3."""
+        self.failures[type(error).__name__] += 1
+
+    def pause_writing(self) -> None:
+        """Rule 4."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """Rule 4."""
+        self._is_full = False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The socket is gone: closed by us, or by the operating system."""
+        self._transport = None
+        if not self._gone.done():
+            self._gone.set_result(None)
+        futures: list[asyncio.Future[Any]] = [future for _, _, future in self._waiters]
+        futures += [future for _, future in self._conditions]
+        for future in futures:
+            if not future.done():
+                future.set_exception(Closed("this peer's socket was closed"))
+
+    # ------------------------------------------------------------------------------------------------------
+
+    def _begin(self, make: Callable[[Address, float], M], public: Address | None) -> None:
+        assert self._transport is not None
+        name = self._transport.get_extra_info("sockname")
+        self._is_ipv6 = ":" in name[0]
+        self.address = public or plain(name)
+        self.machine = make(self.address, self._loop.time())
+        self.flush()
+
+    async def _end(self) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+        if self._transport is not None:
+            self._transport.close()
+        await self._gone
+
+    def _send(self, data: bytes, address: Address) -> None:
+        if self._transport is None:
+            return
+        if self._is_full:
+            self.failures["full"] += 1
+            return
+        if self._is_ipv6 and ":" not in address[0]:
+            address = MAPPED + address[0], address[1]
+        self.sent += 1
+        self._transport.sendto(data, address)
+
+    def _happened(self, event: Any) -> None:
+        if self._on_event is not None and self._on_event(event):
+            return
+        for kinds, where, future in self._waiters:
+            if isinstance(event, kinds) and not future.done() and where(event):
+                future.set_result(event)
+                return
+        self._events.append(event)
+        if len(self._events) > MAX_UNREAD:
+            self._events.popleft()
+            self.unread += 1
+
+    def _woken(self) -> None:
+        self._wake = None
+        if self._transport is not None:
+            self.machine.on_timer(self._loop.time())
+            self.flush()
