@@ -11,7 +11,8 @@ Rules (the names are the paper's)
        `passive_walk` steps left, the newcomer gets into a passive view.
     2. When a neighbour is lost, a name from the passive view is asked to take its place. If it does not
        answer it is struck out, and the next is asked. It may refuse if it has enough neighbours, but not who
-       has none.
+       has none. Who refused is not asked again until the next shuffle: where all others have enough
+       neighbours, one free place would otherwise cost a question every round trip, for ever.
     3. Shuffle, every `shuffle_s`: some names from both views walk at random to somebody, who takes them into
        its passive view and sends as many back. So passive views forget the dead and stay random.
     4. Who is dropped is told, goes into the passive view, and drops us too.
@@ -129,6 +130,7 @@ class HyParView(Base[Event]):
         self.requests = Requests(rng, self.timers)
         self.left = False
         self._asking: set[int] = set()  # who was asked to be a neighbour and has not answered
+        self._refused: set[int] = set()  # since the last shuffle, or since we lost our last neighbour
         self._shuffled: tuple[Contact, ...] = ()  # what we sent last: the first to be forgotten
         self.timers.set("shuffle", now + settings.shuffle_s * rng.random())
         self.timers.set("ping", now + settings.ping_s * rng.random())
@@ -202,6 +204,7 @@ class HyParView(Base[Event]):
                 case "shuffle":
                     self.timers.set("shuffle", now + self.settings.shuffle_s * self.rng.uniform(0.9, 1.1))
                     self._start_shuffle()
+                    self._refused.clear()
                     self._fill(now)
                 case "ping":
                     self.timers.set("ping", now + self.settings.ping_s * self.rng.uniform(0.9, 1.1))
@@ -235,6 +238,8 @@ class HyParView(Base[Event]):
 
     def _drop(self, contact: Contact) -> None:
         del self.active[contact.id]
+        if not self.active:
+            self._refused.clear()  # now nobody may refuse us
         self._tell(Down(contact))
 
     def _name(self, contact: Contact) -> None:
@@ -289,12 +294,14 @@ class HyParView(Base[Event]):
             message = Neighbour(self.requests.transaction(), self.own.id, int(high))
             self._ask(message, contact.address, contact, now)
 
-    def _fill(self, now: float, but: int | None = None) -> None:
+    def _fill(self, now: float) -> None:
         """Asks one more name for each place that is empty, if names are left."""
         free = self.settings.active - len(self.active) - len(self._asking)
-        names = {i: one for i, one in self.passive.items() if i not in self._asking and i != but}
-        for contact in self._sample(names, max(0, free)):
-            self._invite(contact, not self.active, now)
+        if free > 0:
+            tried = self._asking | self._refused
+            names = {i: one for i, one in self.passive.items() if i not in tried}
+            for contact in self._sample(names, free):
+                self._invite(contact, not self.active, now)
         if not self.active and not self._asking:
             self._tell(Alone())
 
@@ -311,7 +318,8 @@ class HyParView(Base[Event]):
             case Agreed(accepted=1):
                 self._take(sender)
             case Agreed():
-                self._fill(now, but=sender.id)
+                self._refused.add(sender.id)
+                self._fill(now)
             case Pong(neighbours=0) if self.active.get(sender.id) == sender:
                 self._drop(sender)
                 self._name(sender)

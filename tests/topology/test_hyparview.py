@@ -117,6 +117,61 @@ def test_who_has_nobody_is_not_refused_and_who_has_enough_refuses() -> None:
     assert len(full.active) == 5
 
 
+def refused_by_all(names: int, settings: ViewSettings) -> tuple[HyParView, list[wire.Neighbour]]:
+    """A peer with one neighbour and some names, all of whom refuse; and what it asked them in one second."""
+    one = HyParView(Contact(1, address_of(0)), random.Random(5), settings=settings)
+    one.active = {100: Contact(100, address_of(100))}
+    one.passive = {i: Contact(i, address_of(i)) for i in range(200, 200 + names)}
+    one.on_timer(settings.shuffle_s)
+    return one, answered_no(one, settings.shuffle_s)
+
+
+def answered_no(one: HyParView, now: float) -> list[wire.Neighbour]:
+    asked = []
+    for i in range(1000):  # a round trip of a millisecond
+        for data, to in one.to_send():
+            message = wire.CODEC.decode(data)
+            if isinstance(message, wire.Neighbour):
+                asked.append(message)
+                no = wire.Agreed(message.transaction, _id_at(to), 0)
+                one.receive(wire.CODEC.encode(no), to, now + i / 1000)
+    return asked
+
+
+def _id_at(address: tuple[str, int]) -> int:
+    return next(i for i in range(100, 300) if address_of(i) == address)
+
+
+def test_who_refused_is_asked_again_only_after_the_next_shuffle() -> None:
+    """Where everybody has enough neighbours, a free place must not cost a question every round trip."""
+    settings = ViewSettings(ping_s=1e6)
+    one, asked = refused_by_all(12, settings)
+    assert len(asked) == 12
+    assert {message.high for message in asked} == {0}
+    one.on_timer(2.2 * settings.shuffle_s)
+    assert len(answered_no(one, 2.2 * settings.shuffle_s)) == 12
+
+
+def test_who_lost_the_last_neighbour_asks_again_and_may_not_be_refused() -> None:
+    settings = ViewSettings(ping_s=1e6)
+    one, _ = refused_by_all(3, settings)
+    one.broken(one.active[100], settings.shuffle_s + 2)
+    one.events()
+    asked = answered_no(one, settings.shuffle_s + 2)
+    assert len(asked) == 3
+    assert {message.high for message in asked} == {1}
+    assert Alone() in one.events()  # they broke the rule; it does not ask for ever
+
+
+def test_a_settled_overlay_is_quiet() -> None:
+    """A shuffle of about eight datagrams every 10 s; a ping and a pong for each of five every 5 s."""
+    world, _ = grown(60, seed=4)
+    before = sum(world.sent.values())
+    world.run(100.0)
+    a_peer_a_second = (sum(world.sent.values()) - before) / 60 / 100
+    assert 1.5 < a_peer_a_second < 4.5
+
+
 def test_a_shuffle_that_ends_here_is_learnt_and_answered() -> None:
     world, peers = grown(20)
     one = peers[3]
