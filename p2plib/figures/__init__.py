@@ -31,6 +31,15 @@ What happened in a simulated internet, made from its packets (`Table` is what th
         notes={0.05: "Ana asks both."}, faults=net.happened,
     )
 
+Peers and keys on the circle of ids, as a picture and in steps::
+
+    figures.identifier_ring(
+        [8, 21, 42], bits=6, keys=[10], arcs=[21], fingers=[(8, 21), (8, 42)], title="21 owns key 10"
+    )
+    figures.identifier_ring_player(
+        [figures.RingStep("8 asks 42.", [8, 21, 42], path=[8, 42])], bits=6, title="A lookup"
+    )
+
 A picture made by hand, of shapes that are one line each::
 
     ada, ben = (80, 70), (400, 70)
@@ -58,6 +67,7 @@ Colours and text::
 """
 
 from p2plib.figures.graph import graph
+from p2plib.figures.identifier_ring import RingStep, identifier_ring, identifier_ring_player
 from p2plib.figures.internet import packet_sequence, packet_table, traffic
 from p2plib.figures.layout import byte_layout
 from p2plib.figures.network import network_player
@@ -82,6 +92,7 @@ __all__ = [
     "Figure",
     "Message",
     "Player",
+    "RingStep",
     "Source",
     "Table",
     "arrow",
@@ -94,6 +105,8 @@ __all__ = [
     "drawing",
     "escape",
     "graph",
+    "identifier_ring",
+    "identifier_ring_player",
     "key_picture",
     "label",
     "network_player",

@@ -55,6 +55,25 @@ def network(title: str) -> figures.Player:
     )
 
 
+def circle() -> dict[str, figures.Figure | figures.Player]:
+    """The circle of ids: everything that it can show, a crowd, and steps."""
+    peers, names = [8, 14, 21, 42, 48], {14: HOSTILE}
+    step = figures.RingStep(
+        HOSTILE, peers, [10], [14], [(8, 14), (8, 8)], [(14, 8)], [(8, 42)], [8, 42], [(42, 48)], [9], [48],
+        [21], HOSTILE,
+    )  # fmt: skip
+    crowd = random.Random(1).sample(range(1 << 32), 300)
+    return {
+        "identifier ring": figures.identifier_ring(
+            peers, bits=6, title=HOSTILE, caption=HOSTILE, keys=[10], arcs=[14], path=[8, 42], names=names
+        ),
+        "identifier ring, crowd": figures.identifier_ring(crowd, bits=32, title="A crowd", path=crowd[:3]),
+        "player, identifier ring": figures.identifier_ring_player(
+            [figures.RingStep("First.", peers), step], bits=6, title="A circle in steps", names=names
+        ),
+    }
+
+
 def everything() -> dict[str, figures.Figure | figures.Table | figures.Player]:
     """Every kind of figure, with kind words and with hostile ones."""
     raw = random.Random(1).randbytes(133)
@@ -106,6 +125,7 @@ def everything() -> dict[str, figures.Figure | figures.Table | figures.Player]:
         ),
         "traffic": figures.traffic(packets(), title="Traffic", caption=HOSTILE),
         "player, network": network("A cut"),
+        **circle(),
     }
 
 
