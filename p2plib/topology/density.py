@@ -48,14 +48,14 @@ def surprise(distances: Sequence[float], network_size: float) -> float:
 
     Args:
         distances: those of the nearest peers found, nearest first, as parts of the whole space.
-        network_size: how many peers there are, about.
+        network_size: how many peers there are, about; more than 0.
     """
     return min((at_least(j, network_size * x) for j, x in enumerate(distances, 1)), default=1.0)
 
 
 def alarm(distances: Sequence[float], network_size: float) -> bool:
-    """Whether so many peers so near a key cannot be chance."""
-    return len(distances) > 2 and surprise(distances, network_size) < ALARM
+    """Whether so many peers so near a key cannot be chance; whoever has no idea of n (0) cannot tell."""
+    return network_size > 0 and len(distances) > 2 and surprise(distances, network_size) < ALARM
 
 
 class NetworkSize:

@@ -114,13 +114,16 @@ class Kademlia(Searches):
         return self._search(Kind.FIND, target, now)
 
     def get(self, key: int, now: float) -> int:
-        """Looks for a value. `GetDone` with the number returned follows, at once if it is kept here."""
+        """Looks for a value. `GetDone` with the number returned follows, at once if it is kept here.
+
+        Where values can change, all of the k nearest are asked, and the best of what they have counts.
+        """
         kept = self.values.get(key, now)
-        if kept is not None:
+        if kept is not None and self.settings.rule.better is None:
             number = self._number()
             self._tell(GetDone(number, key, kept.data, 0, 0))
             return number
-        return self._search(Kind.GET, key, now)
+        return self._search(Kind.GET, key, now, kept.data if kept else None)
 
     def put(self, key: int, value: bytes, now: float) -> int:
         """Publishes a value, and renews it until `forget`. `PutDone` with the number returned follows.

@@ -127,7 +127,6 @@ class Searches(Base[Event]):
                     search.value = answer.value
                 if better is None:
                     return self._got(search)
-                lookup.stop_path(contact.id)
             case _:
                 self._ignore("useless answer")
                 lookup.failed(contact.id)
@@ -166,11 +165,23 @@ class Searches(Base[Event]):
     def _part(self, distance: int) -> float:
         return float(distance / (1 << self.settings.bits))
 
+    @property
+    def network_size(self) -> float:
+        """How many peers there are, about, as far as this one can tell; 0 if it knows nobody.
+
+        Lookups measure it, and so does the table round our own id, where newcomers ask us first: in a network
+        that grows, old lookups make it too small, and then every key would look crowded. Who wanted to hide a
+        crowd round a key from us would have to crowd our own id, too.
+        """
+        near = [self._part(one.id ^ self.own_id) for one in self.table.closest(self.own_id, self.settings.k)]
+        here = (len(near) - 1) / near[-1] if len(near) > 1 else 0.0
+        return max(self.size.estimate, here)
+
     def _crowded(self, search: Search, distances: list[float]) -> bool:
         """Rule 6: whether to look again, more widely; once only."""
-        if search.lookup.k > self.settings.k or not density.alarm(distances, self.size.estimate):
+        if search.lookup.k > self.settings.k or not density.alarm(distances, self.network_size):
             return False
-        self._tell(Crowded(search.lookup.target, density.surprise(distances, self.size.estimate)))
+        self._tell(Crowded(search.lookup.target, density.surprise(distances, self.network_size)))
         return True
 
     def _got(self, search: Search) -> None:

@@ -198,13 +198,6 @@ class Lookup:
                 if distance == ident ^ self.target:
                     path.addresses.pop(contact.address, None)  # perhaps another id lives there
 
-    def stop_path(self, ident: int) -> None:
-        """Ends the path that asked this peer: it had what we look for."""
-        path = self._path_of.get(ident)
-        if path is not None:
-            path.ended = True
-            path.waiting.clear()
-
     def _learn(self, path: Path, contact: Contact) -> None:
         if contact.id == self.own_id or contact.address in path.addresses:
             return

@@ -333,7 +333,7 @@ class Mesh(Base[Event]):
                 self._greeted.discard(address)
                 self._tell(NoAnswer(address))
             case Ping() if about.asker:
-                self._tell_asker(about, False)
+                pass  # who asked us asks again, and so do we; that one ping was lost says little
             case Ping() if about.contact and (member := self.members.get(about.contact.id)):
                 self._suspect(member, now)
             case Probe(about=ident):

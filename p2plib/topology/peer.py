@@ -65,7 +65,6 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         self._waiters: list[tuple[tuple[type, ...], Callable[[Any], bool], asyncio.Future[Any]]] = []
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._transport: asyncio.DatagramTransport | None = None
-        self._gone: asyncio.Future[None] = self._loop.create_future()
         self._is_full = self._is_ipv6 = False
         self._wake: asyncio.TimerHandle | None = None
 
@@ -220,8 +219,6 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone: closed by us, or by the operating system."""
         self._transport = None
-        if not self._gone.done():
-            self._gone.set_result(None)
         futures: list[asyncio.Future[Any]] = [future for _, _, future in self._waiters]
         futures += [future for _, future in self._conditions]
         for future in futures:
@@ -243,7 +240,8 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             self._wake.cancel()
         if self._transport is not None:
             self._transport.close()
-        await self._gone
+        self.connection_lost(None)  # at once; a crashed host of a simulated internet would never say it
+        await asyncio.sleep(0)  # after which the socket is closed
 
     def _send(self, data: bytes, address: Address) -> None:
         if self._transport is None:

@@ -27,7 +27,10 @@ from dataclasses import dataclass
 from p2plib.topology.machine import Address, Timers
 
 FIRST_TIMEOUT_S = 1.0  # RFC 6298, 2.1: before anything is measured
-MIN_TIMEOUT_S = 0.1  # RFC 6298 says 1 s for TCP; a lookup has other peers to ask and may guess sooner
+# The least margin above the smoothed round trip. Where every round trip is the same the variation goes to zero,
+# and a datagram that is a little late would look lost. RFC 6298 makes the time-out of TCP 1 s at least; a
+# lookup has other peers to ask and may guess sooner.
+MIN_MARGIN_S = 0.1
 MAX_TIMEOUT_S = 5.0  # what the PyPI package kademlia waits always
 GAIN, VARIATION_GAIN, VARIATIONS = 1 / 8, 1 / 4, 4.0  # RFC 6298, 2.3: alpha, beta and K
 MAX_LATE = 256  # requests given up that an answer may still come to
@@ -50,8 +53,8 @@ class RoundTrip:
         else:
             self.variation_s += VARIATION_GAIN * (abs(self.smoothed_s - rtt_s) - self.variation_s)
             self.smoothed_s += GAIN * (rtt_s - self.smoothed_s)
-        wanted = self.smoothed_s + VARIATIONS * self.variation_s
-        self.timeout_s = min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, wanted))
+        margin_s = max(MIN_MARGIN_S, VARIATIONS * self.variation_s)
+        self.timeout_s = min(MAX_TIMEOUT_S, self.smoothed_s + margin_s)
 
 
 @dataclass(slots=True)

@@ -419,9 +419,10 @@ def test_a_rule_of_ones_own_lets_values_change() -> None:
     holders = [p for p in peers if 7 in p.values]
     holders[0].values._kept[7].data = b"1 old"
     asking = next(i for i, p in enumerate(peers) if 7 not in p.values)
-    done = outcome_of(world, peers, asking, GetDone, "get", 7)
-    assert isinstance(done, GetDone)
-    assert done.value == b"2 new"
+    for number in (asking, peers.index(holders[0])):  # and whoever keeps the older one asks the others, too
+        done = outcome_of(world, peers, number, GetDone, "get", 7)
+        assert isinstance(done, GetDone)
+        assert done.value == b"2 new"
 
 
 class Liar(Kademlia):
@@ -488,6 +489,22 @@ def test_no_alarm_where_nobody_crowds(hundred: tuple[Net, list[Kademlia]]) -> No
     assert sum(len(world.events(address_of(i), Crowded)) for i in range(100)) == before
     sizes = sorted(p.size.estimate for p in peers)
     assert 70 < sizes[50] < 140
+
+
+@pytest.mark.fault("F076")
+def test_no_alarm_in_a_network_that_has_grown_since_the_last_lookup() -> None:
+    """The first peer looked for nobody when it was alone; its own neighbourhood tells it how many came."""
+    world, peers = grown(60, Settings(k=8), seed=13)
+    assert 25 < peers[0].network_size < 240
+    for number in range(3):
+        put = outcome_of(
+            world, peers, number, PutDone, "put", key_of(b"early %d" % number), b"early %d" % number
+        )
+        assert isinstance(put, PutDone)
+        assert put.asked <= 9
+        assert not world.events(address_of(number), Crowded)
+    alone = Kademlia(5, random.Random(1))
+    assert alone.network_size == 0.0
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

@@ -210,18 +210,6 @@ def test_who_was_asked_by_another_path_is_none_of_a_paths_own_k() -> None:
     assert [one.id for one in lookup.next()] == [18]
 
 
-def test_a_path_that_has_what_it_looks_for_stops() -> None:
-    seeds = [contact(ident) for ident in (16, 17, 18, 19)]
-    lookup = Lookup(0, seeds, k=4, alpha=1, paths=2)
-    first, second = lookup.next()
-    lookup.answered(first, [contact(1)])
-    lookup.stop_path(first.id)
-    assert lookup.next() == []
-    assert not lookup.done
-    lookup.answered(second)
-    assert [one.id for one in lookup.next()] == [19]
-
-
 @given(
     st.lists(st.integers(0, 40), max_size=12), st.integers(1, 4), st.integers(1, 4), st.booleans(), st.data()
 )
