@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from p2plib.topology.machine import Address, Timers
 
 FIRST_TIMEOUT_S = 1.0  # RFC 6298, 2.1: before anything is measured
-# The least margin above the smoothed round trip. Where every round trip is the same the variation goes to zero,
-# and a datagram that is a little late would look lost. RFC 6298 makes the time-out of TCP 1 s at least; a
-# lookup has other peers to ask and may guess sooner.
+# The least margin above the smoothed round trip. Where every round trip is the same the variation goes to
+# zero, and a datagram that is a little late would look lost. RFC 6298 makes the time-out of TCP 1 s at least;
+# a lookup has other peers to ask and may guess sooner.
 MIN_MARGIN_S = 0.1
 MAX_TIMEOUT_S = 5.0  # what the PyPI package kademlia waits always
 GAIN, VARIATION_GAIN, VARIATIONS = 1 / 8, 1 / 4, 4.0  # RFC 6298, 2.3: alpha, beta and K
