@@ -9,13 +9,14 @@
                                                 kademlia-hops, kademlia-churn, uptime, s-kademlia, hyparview
 
 "ours" is a mean over seeds and how far the true mean may be from it with 95 % confidence (Student's t).
-HyParView: peers are told at once of a neighbour's death, as TCP tells the paper's; a name of the passive view
-that is dead is found out by three questions, about 0.7 s. A round is the 10 s between shuffles, and repair does
-not wait for one. 12 rounds (120 s) mean that 99 % of the survivors did not hang together by then. With ten
-thousand peers, crashes of up to 90 % were mended within the first round (80 %: 1.3 s, 90 %: 3.2 s; there three
-survivors of a thousand stayed out for good), and 95 % was not: 95 % of the survivors hung together then. The
-paper counts rounds until a broadcast is as reliable as before, so its four rounds and our one are not the same
-measure; path length and clustering are, and ours are a little nearer to a random graph's.
+HyParView: peers are told at once of a neighbour's death, as TCP tells the paper's; a name of the passive
+view that is dead is found out by three questions, about 0.7 s. A round is the 10 s between shuffles, and
+repair does not wait for one. 12 rounds (120 s) mean that 99 % of the survivors did not hang together by
+then. With ten thousand peers, crashes of up to 90 % were mended within the first round (80 %: 1.3 s, 90 %:
+3.2 s; there three survivors of a thousand stayed out for good), and 95 % was not: 95 % of the survivors
+hung together then. The paper counts rounds until a broadcast is as reliable as before, so its four rounds
+and our one are not the same measure; path length and clustering are, and ours are a little nearer to a
+random graph's.
 Sources: Chord: Stoica et al., IEEE/ACM ToN 11(1), 2003. Kademlia: Maymounkov and Mazières, IPTPS 2002.
 S/Kademlia: Baumgart and Mies, ICPADS 2007. HyParView: Leitão et al., DSN 2007. Bamboo: Rhea et al., USENIX
 2004. A paper's number that begins with "about" is from memory and wants looking up before it is printed.
