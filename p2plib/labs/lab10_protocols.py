@@ -1,0 +1,27 @@
+"""Lab 10: protocols. Frames, what a handshake agrees on, two streams over one, and a version, as tasks.
+
+References, probes and wrong ways have modules of their own::
+
+    lab10_frames         Frames
+    lab10_transcript     Transcript; what is tried of it is in lab10_agreeing
+    lab10_mux            Mux
+    lab10_negotiation    newest_first, Negotiation
+    lab10_window         Window
+
+A later lab takes up what the reader kept::
+
+    from p2plib.labs import lab10_protocols as protocols
+    Frames = protocols.mine("Frames")
+"""
+
+from __future__ import annotations
+
+from p2plib.labs import Lab
+from p2plib.labs.lab10_agreeing import TRANSCRIPT
+from p2plib.labs.lab10_frames import FRAMES
+from p2plib.labs.lab10_mux import MUX
+from p2plib.labs.lab10_negotiation import NEGOTIATION, NEWEST
+from p2plib.labs.lab10_window import WINDOW
+
+LAB = Lab("protocols", FRAMES, TRANSCRIPT, MUX, NEWEST, NEGOTIATION, WINDOW)
+check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine
