@@ -25,9 +25,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, TypeVar, cast
 
 from p2plib.errors import CannotListen, Closed, PeerTimeout, UsageError
+from p2plib.topology.datagram import MAX_BYTES
 from p2plib.topology.machine import Address, Machine
 
 MAX_UNREAD = 1024
+# asyncio makes room for 256 KiB before it reads a datagram, which takes twice as long as reading it. What is
+# cut off at this is too long in any case, and no machine takes it.
+ROOM_BYTES = MAX_BYTES + 1
 MAPPED = "::ffff:"
 WILDCARDS = ("0.0.0.0", "::")
 
@@ -196,6 +200,8 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is there."""
         self._transport = cast(asyncio.DatagramTransport, transport)
+        with contextlib.suppress(AttributeError):  # a simulated socket has no such thing
+            self._transport.max_size = ROOM_BYTES  # type: ignore[attr-defined]
 
     def datagram_received(self, data: bytes, source: tuple[Any, ...]) -> None:
         """A datagram is there."""

@@ -17,6 +17,7 @@ import pytest
 from p2plib.errors import CannotListen, Closed, JoinRefused, NotFound, PeerTimeout, UsageError
 from p2plib.sim import Internet, Link
 from p2plib.sim.link import Constant
+from p2plib.topology import kademlia_messages
 from p2plib.topology.chord import Chord
 from p2plib.topology.hyparview import HyParView, Up, ViewSettings
 from p2plib.topology.kademlia_parts import Settings
@@ -184,6 +185,22 @@ def test_errors_of_the_operating_system_are_counted_and_end_nothing() -> None:
             ana.call(ana.machine.say, b"again", ben.address)
             assert await ben.wait(bytes) == b"again"
             assert ana.failures["full"] == 1
+
+    asyncio.run(main())
+
+
+def test_a_datagram_that_is_too_long_is_dropped_and_counted() -> None:
+    async def main() -> None:
+        async with network([None] * 2, HERE) as peers:
+            host, port = peers[0].address
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.bind((host, 0))
+                stranger.sendto(bytes(60_000), (host, port))
+                ping = kademlia_messages.CODEC.encode(kademlia_messages.Ping(1, 2))
+                stranger.sendto(ping + bytes(1500), (host, port))
+            await peers[0].peer.until(lambda: peers[0].machine.ignored["malformed"] == 2, within_s=5)
+            value = b"still there"
+            assert (await peers[1].put(key_of(value), value)).copies == 2
 
     asyncio.run(main())
 
