@@ -112,7 +112,12 @@ def _same(where: str, mine: Any, judge: SymmetricState) -> None:
     if not isinstance(got, bytes):
         raise Wrong(f"{where} its hash is {describe(got)}", "self.hash is 32 bytes: .digest()")
     if got != judge.hash:
-        raise Wrong(f"{where} its hash begins {got[:4].hex()}, not {judge.hash[:4].hex()}")
+        raise Wrong(f"{where} its hash is {_ends(got)}, not {_ends(judge.hash)}")
+
+
+def _ends(value: bytes) -> str:
+    """A hash as two can compare it: where it begins and where it ends."""
+    return f"{value[:4].hex()}…{value[-4:].hex()}"
 
 
 def _refuses_what_was_changed(yours: MakeTranscript) -> None:
@@ -144,6 +149,23 @@ def _refuses_what_was_changed(yours: MakeTranscript) -> None:
 class _HashedName(Transcript):
     def _start(self, name: bytes) -> bytes:
         return hashlib.sha256(name).digest()
+
+
+class _Spaces(Transcript):
+    def _start(self, name: bytes) -> bytes:
+        return name.ljust(32)
+
+
+class _InFront(Transcript):
+    def _start(self, name: bytes) -> bytes:
+        return name.rjust(32, b"\0")
+
+
+class _OnlyReturns(Transcript):
+    """Computes the new hash, and does not keep it."""
+
+    def mix_hash(self, data: bytes) -> None:
+        pass
 
 
 class _TurnedHash(Transcript):
@@ -285,6 +307,8 @@ TRANSCRIPT = Task(
     ],
     mistakes=[
         Mistake(_HashedName, "the name is filled up with zero bytes to 32, not hashed"),
+        Mistake(_Spaces, "the name is filled up with zero bytes, b'\\0', not with spaces"),
+        Mistake(_InFront, "the zero bytes stand behind the name: ljust"),
         Mistake(_TurnedHash, "the old hash comes first: sha256(hash + data)"),
         Mistake(_DataAlone, "the old hash goes in as well: sha256(hash + data), or the past is forgotten"),
         Mistake(_MixesTheSecret, "the secret goes into the chaining key alone: the hash is of what was sent"),
@@ -295,6 +319,7 @@ TRANSCRIPT = Task(
         Mistake(_NotBound, "the hash goes in as associated data: that is what binds a part to all before it"),
         Mistake(_MixesPlain, "what is mixed in is what travels: the sealed part, which both have seen"),
         Mistake(_OnlyEncrypted, "what you send is mixed into the hash, also when there is no key yet"),
+        Mistake(_OnlyReturns, "set self.hash: what mix_hash returns nobody looks at"),
         Mistake(_MixesOnlyWhatItSends, "what comes is mixed in, too: both must have the same hash"),
         Mistake(_NoCounter, "the counter rises with every part: a key encrypts each number once"),
         Mistake(_OldChain, "mix_key replaces the chaining key too, or the next secret forgets this one"),

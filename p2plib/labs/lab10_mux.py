@@ -17,6 +17,7 @@ from p2plib.labs.words import describe
 HEAD_BYTES = 3
 
 MakeMux = Callable[[int, int], Any]  # a reader's class
+_AFTER = "when all was sent next_frame gives None: take off what was sent, and send no empty frame"
 Asked = Sequence[tuple[str, int, Any]]
 
 
@@ -97,7 +98,7 @@ def sends(
             got.append(mux.next_frame())
             if got[-1] != want:
                 what = f"{how}: frame {len(got)} is {describe(got[-1])}, expected {describe(want)}"
-                raise Wrong(what, hint)
+                raise Wrong(what, _AFTER if want is None else hint)
 
     return probe
 
@@ -124,30 +125,35 @@ def _takes_turns(yours: MakeMux) -> None:
 def _slow_stream(yours: MakeMux) -> None:
     mux = yours(10, 4)
     mux.write(1, b"a" * 100)
-    mux.write(2, b"b" * 8)
+    mux.write(2, b"b" * 40)
     sent = {1: 0, 2: 0}
     for _ in range(40):
         if (frame := _next(mux)) is None:
             break
         sent[frame[0]] += len(frame[1])
+        if frame[0] == 2:
+            mux.credit(2, len(frame[1]))
         if sent[1] > 10:
             hint = "min of three: what waits, what a frame holds, what the window has left"
             raise Wrong(
                 f"nobody read stream 1, and {sent[1]} bytes of it were sent into a window of 10", hint
             )
-    if sent[2] < 8:
+    if sent[2] < 40:
         hint = "pass over a stream whose window is full, and go on to the next one"
-        raise Wrong(f"stream 1 was slow, and stream 2 got {sent[2]} of its 8 bytes through", hint)
+        raise Wrong(f"stream 1 was slow, and stream 2 got {sent[2]} of its 40 bytes through", hint)
     if sent[1] < 10:
         raise Wrong(
             f"stream 1 sent {sent[1]} bytes into a window of 10", "use what is left, if it is only a part"
         )
-    mux.credit(1, 3)
+    mux.credit(1, 1)
+    mux.credit(1, 2)
     if (again := _next(mux)) != (1, b"aaa"):
         got = "nothing" if again is None else f"{len(again[1])} bytes on stream {again[0]}"
-        raise Wrong(f"a credit of 3 bytes let it send {got}", "credit adds to what is left of the window")
+        raise Wrong(
+            f"credits of 1 and of 2 bytes let it send {got}", "credit adds to what is left of the window"
+        )
     if _next(mux) is not None:
-        raise Wrong("after the credit was used up it sent on", "every payload is taken off the window")
+        raise Wrong("after the credits were used up it sent on", "every payload is taken off the window")
 
 
 def _alone(yours: MakeMux) -> None:
@@ -215,6 +221,12 @@ class _ShortSize(Mux):
         return frame and frame[:1] + frame[2:]
 
 
+class _NoStream(Mux):
+    def next_frame(self) -> bytes | None:
+        frame = super().next_frame()
+        return frame and frame[1:]
+
+
 class _WithHead(Mux):
     def next_frame(self) -> bytes | None:
         frame = super().next_frame()
@@ -252,6 +264,7 @@ MUX = Task(
     ],
     mistakes=[
         Mistake(_Little, "the size's high byte comes first: to_bytes(2, 'big')"),
+        Mistake(_NoStream, "a frame begins with one byte of stream: bytes([stream])"),
         Mistake(_ShortSize, "the size takes two bytes, also when it is small"),
         Mistake(_WithHead, "the size counts the payload alone, not the three bytes before it"),
         Mistake(_Whole, "a frame holds at most `most` bytes, or one long letter keeps everybody waiting"),

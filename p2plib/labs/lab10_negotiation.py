@@ -1,4 +1,4 @@
-"""Lab 10, task 4: agree on a version. The references, wrong ways, and answers that must be refused.
+"""Lab 10, task 5: agree on a protocol. The reference, wrong ways, and answers that must be refused.
 
 multistream-select 1.0 from the side that opens (`p2plib.protocol.multistream`): every message is a line with
 its line feed, in a frame.
@@ -16,15 +16,6 @@ from p2plib.labs.words import describe
 from p2plib.protocol.multistream import HEADER, Proposer, Responder
 
 MakeNegotiation = Callable[[Sequence[str]], Any]  # a reader's class
-
-
-def newest_first(names: Sequence[str]) -> list[str]:
-    """Names of one protocol, "/chat/1.10.0", the newest version first."""
-    return sorted(names, key=_version, reverse=True)
-
-
-def _version(name: str) -> tuple[int, ...]:
-    return tuple(map(int, name.rpartition("/")[2].split(".")))
 
 
 class Negotiation:
@@ -56,58 +47,7 @@ class Negotiation:
         return self._machine.to_send()
 
 
-# The order of versions
-
-
-def _as_text(names: Sequence[str]) -> list[str]:
-    return sorted(names, reverse=True)
-
-
-def _oldest(names: Sequence[str]) -> list[str]:
-    return newest_first(names)[::-1]
-
-
-def _as_float(names: Sequence[str]) -> list[str]:
-    return sorted(
-        names, key=lambda name: float(".".join(name.rpartition("/")[2].split(".")[:2])), reverse=True
-    )
-
-
-def _in_place(names: list[str]) -> list[str]:
-    names.sort(key=_version, reverse=True)
-    return names
-
-
-def _only_last(names: Sequence[str]) -> list[str]:
-    return sorted(names, key=lambda name: int(name.rpartition(".")[2]), reverse=True)
-
-
-NEWEST = Task(
-    "newest_first",
-    newest_first,
-    cases=[
-        (["/chat/2.0.0", "/chat/1.0.0"],),
-        (["/chat/1.2.0", "/chat/1.0.9", "/chat/2.0.0", "/chat/1.2.5"],),
-        (["/chat/1.9.0", "/chat/1.10.0", "/chat/1.2.0"],),
-        (["/v2/chat/9.0.0", "/v2/chat/10.0.0"],),
-        ([],),
-    ],
-    mistakes=[
-        Mistake(_oldest, "the newest one comes first: reverse=True"),
-        Mistake(
-            _as_text,
-            "texts compare sign by sign, so '9' is more than '10', split or not: int() for each part",
-        ),
-        Mistake(_as_float, "a version is no decimal fraction: 1.10 comes after 1.9"),
-        Mistake(_only_last, "all the numbers of a version count, the first one most"),
-        Mistake(_in_place, "leave the argument as it is: sorted() makes a new list, .sort() does not"),
-    ],
-    hint="a tuple of whole numbers compares as versions do",
-)
-
-
-# The talk
-
+_HEADER_FIRST = "the first line that comes is the other's header, and no answer yet"
 TWO = ("/chat/2.0.0", "/chat/1.10.0")
 
 
@@ -124,7 +64,9 @@ def talks(how: str, hint: str, lines: Sequence[bytes], sent: Sequence[bytes], ch
                 got = negotiation.answer(line)
             except RemoteError as error:
                 what = f"{how}: answer {number}, {describe(line)}, made it raise {type(error).__name__}"
-                raise Wrong(what, hint) from None
+                raise Wrong(what, hint or (_HEADER_FIRST if number == 1 else "")) from None
+            if got is None:
+                raise Wrong(f"{how}: to answer {number} it gave None", "b'' if nothing is to be sent")
             if got != want:
                 what = f"{how}: to answer {number}, {describe(line)}, it sent {describe(got)}"
                 raise Wrong(f"{what}, expected {describe(want)}", hint)
@@ -247,6 +189,30 @@ class _HeaderChosen(_Talk):
         return super().answer(line)
 
 
+class _HeaderAlone(_Talk):
+    def begin(self) -> bytes:
+        return framed(HEADER.encode() + b"\n")
+
+
+class _OneFrame(_Talk):
+    def begin(self) -> bytes:
+        return framed(f"{HEADER}\n{self.names[0]}\n".encode())
+
+
+class _LineChosen(_Talk):
+    def answer(self, line: bytes) -> bytes:
+        sent = super().answer(line)
+        self.chosen = self.chosen and line.decode()
+        return sent
+
+
+class _SameAgain(_Talk):
+    def answer(self, line: bytes) -> bytes:
+        if line == b"na\n":
+            self.names = [self.names[0], *self.names]
+        return super().answer(line)
+
+
 class _HeaderAgain(_Talk):
     def answer(self, line: bytes) -> bytes:
         was = self.has_header
@@ -292,7 +258,11 @@ NEGOTIATION = Task(
         Mistake(_NoHeader, "the header goes first, in a frame of its own"),
         Mistake(_All, "one proposal at a time: the next one only when na has come"),
         Mistake(_Unframed, "each line goes into a frame: its size comes first"),
-        Mistake(_HeaderChosen, "the first line that comes is the other's header, and no answer yet"),
+        Mistake(_HeaderChosen, _HEADER_FIRST),
+        Mistake(_HeaderAlone, "the first proposal goes out with the header, without waiting for theirs"),
+        Mistake(_OneFrame, "header and proposal are two frames, each with a size of its own"),
+        Mistake(_LineChosen, "chosen is the name without its line feed"),
+        Mistake(_SameAgain, "after na the next name is proposed, not the same again"),
         Mistake(_HeaderAgain, "the header is sent once, in begin()"),
     ],
     hint="header, then yes, na or garbage: three answers and no fourth",

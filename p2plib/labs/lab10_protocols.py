@@ -5,7 +5,8 @@ References, probes and wrong ways have modules of their own::
     lab10_frames         Frames
     lab10_transcript     Transcript; what is tried of it is in lab10_agreeing
     lab10_mux            Mux
-    lab10_negotiation    newest_first, Negotiation
+    lab10_versions       newest_first
+    lab10_negotiation    Negotiation
     lab10_window         Window
 
 A later lab takes up what the reader kept::
@@ -20,7 +21,8 @@ from p2plib.labs import Lab
 from p2plib.labs.lab10_agreeing import TRANSCRIPT
 from p2plib.labs.lab10_frames import FRAMES
 from p2plib.labs.lab10_mux import MUX
-from p2plib.labs.lab10_negotiation import NEGOTIATION, NEWEST
+from p2plib.labs.lab10_negotiation import NEGOTIATION
+from p2plib.labs.lab10_versions import NEWEST
 from p2plib.labs.lab10_window import WINDOW
 
 LAB = Lab("protocols", FRAMES, TRANSCRIPT, MUX, NEWEST, NEGOTIATION, WINDOW)

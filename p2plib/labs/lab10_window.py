@@ -86,14 +86,19 @@ class Cost:
     """What carrying cost.
 
     Args:
-        seconds: until all was read, or it was given up. read: bytes. promised: the largest promise.
-        credits: frames with a credit. history: (seconds, bytes read, promise), once in a round trip.
+        seconds: until all was read, or it was given up.
+        read: bytes.
+        promised: the largest promise. left: the promise at the end.
+        credits: frames with a credit. largest: credit.
+        history: (seconds, bytes read, promise), once in a round trip.
     """
 
     seconds: float = 0.0
     read: int = 0
     promised: int = FIRST_BYTES
     credits: int = 0
+    largest: int = 0
+    left: int = FIRST_BYTES
     history: list[tuple[float, int, int]] = field(default_factory=list)
 
 
@@ -134,10 +139,12 @@ def carry(road: Road, window: Any, *, mux: Callable[[int, int], Any] = Mux) -> C
         back.append(credit)
         granted += credit
         cost.credits += credit != 0
-        cost.promised = max(cost.promised, FIRST_BYTES + granted - cost.read)
+        cost.largest = max(cost.largest, credit)
+        cost.left = FIRST_BYTES + granted - cost.read
+        cost.promised = max(cost.promised, cost.left)
         cost.seconds = now
         if step % STEPS == 0:
-            cost.history.append((now, cost.read, FIRST_BYTES + granted - cost.read))
+            cost.history.append((now, cost.read, cost.left))
         if cost.read == road.size:
             break
     return cost
@@ -150,8 +157,8 @@ ROADS = (
     Road("by satellite", 0.6, 2e6, 2e6, 20_000_000, 20, 9_000_000, 150),
     Road("to a reader who wakes up", 0.1, 5e6, 100e3, 4_000_000, 22, 2_500_000, 150, later_pace=5e6),
 )
-"""The budgets leave the reference a fifth or more of room, except in the time of slow readers, whom nobody can
-hurry; no fixed window keeps them all."""
+"""The budgets leave the reference a fifth or more of room, except in the time of slow readers, whom nobody
+can hurry; no fixed window keeps them all."""
 
 
 class _Looked:
@@ -177,23 +184,26 @@ def keeps_budget(road: Road) -> Case:
         where = f"{road.size / 1e6:g} MB {road.name}"
         if cost.read < road.size and not cost.credits:
             raise Wrong(f"{where} stopped after {cost.read:,} bytes, and no credit was sent", _NONE)
+        if cost.read < road.size and not cost.left:
+            raise Wrong(f"{where} stopped after {cost.read:,} bytes: nothing more was promised", _GROWTH)
         if cost.promised > road.promised:
-            hint = _ADDED if cost.promised > road.size else _LARGE
+            hint = _ADDED if cost.largest <= FIRST_BYTES else _LARGE
             raise Wrong(
                 f"{where} needed a promise of {cost.promised:,} bytes; the budget is {road.promised:,}", hint
             )
-        if cost.credits > road.credits:
-            raise Wrong(f"{where} took {cost.credits} credits; the budget is {road.credits}", _MANY)
         if cost.read < road.size:
             what = f"{cost.read / 1e6:.1f} MB were read after {cost.seconds:.0f} s"
             raise Wrong(f"{where}: {what}; the budget is {road.seconds:g} s", _SHORT)
         if cost.seconds > road.seconds:
             raise Wrong(f"{where} took {cost.seconds:.1f} s; the budget is {road.seconds:g}", _SHORT)
+        if cost.credits > road.credits:
+            raise Wrong(f"{where} took {cost.credits} credits; the budget is {road.credits}", _MANY)
 
     return probe
 
 
 _NONE = "what was read is given back as credit, sooner or later, or nobody may send any more"
+_GROWTH = "a larger window must be promised: when it grows, the growth is a part of the credit"
 _ADDED = "a credit is added to what was promised before: give what was read, and the growth once"
 _LARGE = "a slow reader needs no large window: let it grow only when half of it is read within a round trip"
 _MANY = (
