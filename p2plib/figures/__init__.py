@@ -40,6 +40,16 @@ Peers and keys on the circle of ids, as a picture and in steps::
         [figures.RingStep("8 asks 42.", [8, 21, 42], path=[8, 42])], bits=6, title="A lookup"
     )
 
+Who keeps a line to whom, as a picture and in steps; what changed between two steps is found and told::
+
+    figures.overlay(["Ada", "Ben", "Cy"], [("Ada", "Ben"), ("Ben", "Cy")], title="A chain", dead=["Cy"])
+    figures.overlay_player(
+        ["Ada", "Ben"],
+        [figures.OverlayStep("Ada is alone.", absent=["Ben"]),
+         figures.OverlayStep("Ben joins.", lines=[("Ada", "Ben")], arrows=[("Ben", "Ada")])],
+        title="A join",
+    )
+
 A picture made by hand, of shapes that are one line each::
 
     ada, ben = (80, 70), (400, 70)
@@ -71,6 +81,7 @@ from p2plib.figures.identifier_ring import RingStep, identifier_ring, identifier
 from p2plib.figures.internet import packet_sequence, packet_table, traffic
 from p2plib.figures.layout import byte_layout
 from p2plib.figures.network import network_player
+from p2plib.figures.overlay import OverlayStep, overlay, overlay_player
 from p2plib.figures.packets import packet_contents, packet_label
 from p2plib.figures.palette import BAD, COLOURS, GOOD, INK, PALETTE, colour, dash
 from p2plib.figures.player import Player
@@ -91,6 +102,7 @@ __all__ = [
     "PALETTE",
     "Figure",
     "Message",
+    "OverlayStep",
     "Player",
     "RingStep",
     "Source",
@@ -110,6 +122,8 @@ __all__ = [
     "key_picture",
     "label",
     "network_player",
+    "overlay",
+    "overlay_player",
     "packet_contents",
     "packet_label",
     "packet_sequence",

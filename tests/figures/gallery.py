@@ -114,11 +114,23 @@ def everything() -> dict[str, figures.Figure | figures.Table | figures.Player]:
             names, edges, title="Placed", positions={"Ada": (0, 0), "Ben": (9, 1), HOSTILE: (1, 1)}
         ),
         "many": figures.graph(many, [(n, many[0]) for n in many[:300]], title="Many", highlight=many[:9]),
+        "overlay": figures.overlay(
+            names, edges, title=HOSTILE, caption=HOSTILE, dead=["Ada"], highlight=[HOSTILE], lost=edges
+        ),
+        "overlay, many": figures.overlay(many[:400], [(n, many[0]) for n in many[1:400]], title="A star"),
         "key": figures.key_picture(b"Ada", caption=HOSTILE),
         "plot": figures.plot(fig, alt=HOSTILE, caption=HOSTILE),
         "shapes": figures.drawing(*shapes, height=280, title=HOSTILE, alt=HOSTILE),
         "player": player(HOSTILE),
         "player, one step": player("Short", steps=1),
+        "player, overlay": figures.overlay_player(
+            names,
+            [
+                figures.OverlayStep("Two.", edges[:1], absent=[HOSTILE]),
+                figures.OverlayStep(HOSTILE, edges, arrows=edges),
+            ],
+            title="An overlay",
+        ),
         "packet sequence": figures.packet_sequence(packets(), title=HOSTILE, caption=HOSTILE, unit="ms"),
         "packet table": figures.packet_table(
             packets(), title=HOSTILE, caption=HOSTILE, label=lambda _: HOSTILE
