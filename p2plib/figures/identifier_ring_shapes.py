@@ -174,6 +174,7 @@ class Stage:
         (ax, ay), (bx, by) = self.at(a), self.at(b)
         x, y = (ax + bx) / 2, (ay + by) / 2
         far = math.dist((ax, ay), (bx, by)) or 1.0
+        deeper *= min(1.0, far / RADIUS)  # a hook between near neighbours would be taller than wide
         bend, aside = 0.12 + 0.45 * far / (2 * RADIUS) + deeper, 100 * deeper / far
         x, y = x + (MIDDLE[0] - x) * bend, y + (MIDDLE[1] - y) * bend
         return x + (by - ay) * aside, y - (bx - ax) * aside  # at a diameter "deeper" moves nothing
