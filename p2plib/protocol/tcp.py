@@ -92,8 +92,11 @@ class TcpStream(Stream):
 
     @property
     def remote_address(self) -> tuple[str, int]:
-        """The other end of the connection."""
-        host, port = self._transport.get_extra_info("peername")[:2]
+        """The other end of the connection; Closed if it had gone before we could see who it was."""
+        name = self._transport.get_extra_info("peername")
+        if not name:
+            raise Closed("the other end was gone before we could see who it was")
+        host, port = name[:2]
         return host, port
 
     async def _read(self, max_bytes: int) -> bytes:

@@ -12,9 +12,13 @@ libp2p's ping and identify are always among what it speaks.
 Rules
     1. An address is `/ip4|ip6|dns|dns4|dns6/.../tcp/<port>`, perhaps with `/p2p/<id>`: who must be there.
     2. At most `max_pending` connections may be on their way through the handshake. When one more comes, the
-       one that has been at it longest is given up: so thousands of half-open connections keep nobody out.
+       oldest of the host that has the most of them is given up: so thousands of half-open connections keep
+       nobody out, and one host that floods us keeps out nobody but itself.
     3. At most `max_connections` that others made are kept. When one more comes, it is refused.
-    4. When the block is left, nothing is left: no task, no socket.
+    4. A host whose handshakes go wrong too often is refused for a while before it costs us anything
+       (`p2plib.protocol.conduct`). That it is silent or slow is no offence; that it holds more than half of
+       all pending connections and wants more is a small one.
+    5. When the block is left, nothing is left: no task, no socket.
 """
 
 from __future__ import annotations
@@ -25,10 +29,11 @@ import contextlib
 from collections.abc import Mapping
 from typing import Self
 
-from p2plib.errors import UsageError
+from p2plib.errors import RemoteError, UsageError
 from p2plib.identity import ids
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.protocol import identify, ping
+from p2plib.protocol.conduct import Conduct, subject
 from p2plib.protocol.connection import UPGRADE_TIMEOUT_S, Connection, StreamHandler, upgrade
 from p2plib.protocol.identify import Identity
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
@@ -40,6 +45,7 @@ AGENT = "p2plib/0.1.0"
 VERSION = "p2plib/0.1.0"
 MAX_PENDING = 64
 MAX_CONNECTIONS = 1024
+CROWDING = 0.1  # of an offence
 
 _HOSTS = ("ip4", "ip6", "dns", "dns4", "dns6")
 
@@ -74,6 +80,7 @@ class Node:
         max_pending: connections in the handshake.
         max_connections: connections that others made.
         upgrade_timeout_s: for the handshake, negotiations included.
+        conduct: rule 4; by default one of its own, with the limits written there.
     """
 
     def __init__(
@@ -86,8 +93,10 @@ class Node:
         max_connections: int = MAX_CONNECTIONS,
         upgrade_timeout_s: float = UPGRADE_TIMEOUT_S,
         agent: str = AGENT,
+        conduct: Conduct | None = None,
     ) -> None:
         self.identity = identity
+        self.conduct = conduct or Conduct()
         self.handlers: dict[str, StreamHandler] = {
             ping.PROTOCOL_ID: ping.handle,
             identify.PROTOCOL_ID: identify.handler(self.describe),
@@ -101,7 +110,7 @@ class Node:
         self._max_connections = max_connections
         self._timeout_s = upgrade_timeout_s
         self._listeners: list[TcpListener] = []
-        self._pending: collections.OrderedDict[TcpStream, None] = collections.OrderedDict()
+        self._pending: dict[TcpStream, str] = {}  # and whose they are, the oldest first
         self._cleanup = contextlib.AsyncExitStack()
 
     @property
@@ -173,15 +182,18 @@ class Node:
 
     async def _take(self, stream: TcpStream) -> None:
         """One connection that somebody made, from the handshake to its end."""
+        host, clock = stream.remote_address[0], asyncio.get_running_loop().time
+        if self.conduct.is_banned(host, clock()):
+            self.given_up["banned"] += 1
+            stream.reset()
+            return
         if sum(not connection.is_client for connection in self.connections) >= self._max_connections:
             self.given_up["too many connections"] += 1
             stream.reset()
             return
         while len(self._pending) >= self._max_pending:
-            oldest, _ = self._pending.popitem(last=False)
-            self.given_up["another handshake came"] += 1
-            oldest.reset()
-        self._pending[stream] = None
+            self._give_up_one(clock())
+        self._pending[stream] = subject(host)
         try:
             connection = await upgrade(
                 stream,
@@ -191,11 +203,24 @@ class Node:
                 limits=self._limits,
                 timeout_s=self._timeout_s,
             )
+        except RemoteError:
+            self.conduct.offence(host, clock())
+            raise
         finally:
             self._pending.pop(stream, None)
         async with connection:
             self._remember(connection, stream)
             await connection.wait_closed()
+
+    def _give_up_one(self, now: float) -> None:
+        """Rule 2, and what rule 4 says of it."""
+        ((crowd, count),) = collections.Counter(self._pending.values()).most_common(1)
+        oldest = next(stream for stream, whose in self._pending.items() if whose == crowd)
+        del self._pending[oldest]
+        self.given_up["another handshake came"] += 1
+        if count > self._max_pending / 2:
+            self.conduct.offence(oldest.remote_address[0], now, CROWDING)
+        oldest.reset()
 
     async def close(self) -> None:
         """Ends all connections, and listens no more."""

@@ -104,15 +104,15 @@ def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
 
 
 @pytest.mark.fault("F041")
-def test_thousands_of_half_open_connections_and_an_honest_peer() -> None:
+def test_ten_thousand_half_open_connections_and_an_honest_peer() -> None:
     async def main(net: Any) -> None:
         async with listening_node(net, max_pending=50) as (bob, address):
             host, port, _ = endpoint(address)
 
             async def flood() -> list[TcpStream]:
-                return [await connect_tcp(host, port) for _ in range(3000)]
+                return [await connect_tcp(host, port) for _ in range(500)]
 
-            attacking = net.host("mallory").start(flood)
+            attacking = [net.host(f"mallory{number}").start(flood) for number in range(20)]
             while len(bob.given_up) == 0:
                 await asyncio.sleep(1)
 
@@ -122,9 +122,9 @@ def test_thousands_of_half_open_connections_and_an_honest_peer() -> None:
 
             assert 0 < await net.host("alice").run(honest()) < 1
             assert bob.pending <= 50
-            for stream in await attacking:
+            for stream in [one for each in attacking for one in await each]:
                 stream.reset()
-            assert bob.given_up["another handshake came"] >= 2900
+            assert bob.given_up["another handshake came"] >= 9_500  # others came to their end by themselves
 
     Internet(seed=1).run(main)
 
