@@ -50,6 +50,13 @@ Who keeps a line to whom, as a picture and in steps; what changed between two st
         title="A join",
     )
 
+Peers at the leaves of the binary tree of ids, with buckets and lookups, as a picture and in steps::
+
+    figures.prefix_tree([2, 5, 6, 11], bits=4, buckets_of=5, targets=[7], title="The buckets of 0101")
+    figures.prefix_tree_player(
+        [figures.TreeStep("5 asks 11.", [2, 5, 11], [10], asks=[(5, 11)])], bits=4, title="A lookup"
+    )
+
 A picture made by hand, of shapes that are one line each::
 
     ada, ben = (80, 70), (400, 70)
@@ -86,6 +93,7 @@ from p2plib.figures.packets import packet_contents, packet_label
 from p2plib.figures.palette import BAD, COLOURS, GOOD, INK, PALETTE, colour, dash
 from p2plib.figures.player import Player
 from p2plib.figures.plot import plot, style, subplots
+from p2plib.figures.prefix_tree import TreeStep, prefix_tree, prefix_tree_player
 from p2plib.figures.randomart import key_picture, randomart
 from p2plib.figures.roles import roles
 from p2plib.figures.sequence import Message, sequence
@@ -107,6 +115,7 @@ __all__ = [
     "RingStep",
     "Source",
     "Table",
+    "TreeStep",
     "arrow",
     "box",
     "bubble",
@@ -130,6 +139,8 @@ __all__ = [
     "packet_table",
     "peer",
     "plot",
+    "prefix_tree",
+    "prefix_tree_player",
     "randomart",
     "roles",
     "sequence",

@@ -74,6 +74,25 @@ def circle() -> dict[str, figures.Figure | figures.Player]:
     }
 
 
+def tree() -> dict[str, figures.Figure | figures.Player]:
+    """The tree of ids: everything that it can show, a crowd, and steps."""
+    peers, names = [1, 3, 4, 9, 14], {4: HOSTILE}
+    step = figures.TreeStep(
+        HOSTILE, peers, [5], 3, [(9, 2)], [1, 9], [(3, 4)], [(3, 9)], [3, 4], [(3, 14)], [14], [9]
+    )
+    rng = random.Random(1)
+    crowd = [rng.getrandbits(160) for _ in range(300)]
+    return {
+        "prefix tree": figures.prefix_tree(
+            peers, bits=4, title=HOSTILE, caption=HOSTILE, targets=[5], buckets_of=4, names=names
+        ),
+        "prefix tree, crowd": figures.prefix_tree(crowd, bits=160, title="A crowd", path=crowd[:3]),
+        "player, prefix tree": figures.prefix_tree_player(
+            [figures.TreeStep("First.", peers), step], bits=4, title="A tree in steps", names=names
+        ),
+    }
+
+
 def everything() -> dict[str, figures.Figure | figures.Table | figures.Player]:
     """Every kind of figure, with kind words and with hostile ones."""
     raw = random.Random(1).randbytes(133)
@@ -138,6 +157,7 @@ def everything() -> dict[str, figures.Figure | figures.Table | figures.Player]:
         "traffic": figures.traffic(packets(), title="Traffic", caption=HOSTILE),
         "player, network": network("A cut"),
         **circle(),
+        **tree(),
     }
 
 
