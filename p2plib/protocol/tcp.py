@@ -227,6 +227,12 @@ class TcpListener:
             )
         except OSError as error:
             raise CannotListen(f"cannot listen at {_spell((self._host, self._port))}: {error}") from error
+        if (
+            not self._server.sockets
+        ):  # asyncio takes a socket that cannot be made for a family that is missing
+            self._server.close()
+            where = _spell((self._host, self._port))
+            raise CannotListen(f"cannot listen at {where}: no socket can be made (too many open files?)")
         return self
 
     async def __aexit__(self, *_: object) -> None:
