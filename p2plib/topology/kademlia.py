@@ -15,7 +15,9 @@ Rules
     5. A value is stored at the k nearest peers; each hands it on every `republish_s`, unless somebody did
        within that time. Who published it renews it before it expires.
     6. When the peers round a key are denser than chance allows (`density`), storing and fetching go on with
-       a region three times as wide: Sybils that crowd a key can be the nearest k, hardly the nearest 3 k.
+       the nearest 3 k, 9 k or 27 k, until those reach as far as k peers would by chance: a *region*, in which
+       there are about k honest peers however many Sybils there are as well. (Storing by region is the remedy
+       of Sridhar et al., 2024.)
 
 Left out: caching of values along the path of a lookup, which mutable values would make stale.
 

@@ -49,7 +49,7 @@ from p2plib.topology.requests import Requests
 from p2plib.topology.routing_table import RoutingTable
 from p2plib.topology.values import EXPIRE_S, Values
 
-WIDER = 3  # rule 6
+WIDER, WIDEST = 3, 27  # rule 6, times k
 REPUBLISH_JITTER = 0.1  # so that of k holders one is first, and the others see its copy and stay quiet
 
 
@@ -142,7 +142,7 @@ class Searches(Base[Event]):
             search.kind is Kind.GET and search.value is None
         )
         if wanting and self._crowded(search, distances):
-            search.lookup = self._lookup(search.kind, lookup.target, WIDER * self.settings.k)
+            search.lookup = self._lookup(search.kind, lookup.target, WIDER * lookup.k)
             return self._advance(search, now)
         self.size.looked_up(lookup.target, distances)
         match search.kind:
@@ -178,10 +178,14 @@ class Searches(Base[Event]):
         return max(self.size.estimate, here)
 
     def _crowded(self, search: Search, distances: list[float]) -> bool:
-        """Rule 6: whether to look again, more widely; once only."""
-        if search.lookup.k > self.settings.k or not density.alarm(distances, self.network_size):
+        """Rule 6: whether to look again, more widely."""
+        lookup, k, size = search.lookup, self.settings.k, self.network_size
+        if lookup.k > k:  # there was an alarm before
+            farthest = lookup.closest[-1].id ^ lookup.target if lookup.closest else 0
+            return lookup.k < WIDEST * k and self._part(farthest) < k / size
+        if not density.alarm(distances, size):
             return False
-        self._tell(Crowded(search.lookup.target, density.surprise(distances, self.network_size)))
+        self._tell(Crowded(lookup.target, density.surprise(distances, size)))
         return True
 
     def _got(self, search: Search) -> None:

@@ -445,15 +445,18 @@ class Liar(Kademlia):
 
 
 @pytest.mark.fault("F076")
-@pytest.mark.parametrize("forge", [False, True], ids=["drop", "falsify"])
-def test_twenty_sybils_around_a_key(forge: bool) -> None:
-    """They are the nearest twenty of all. Density gives them away, and a wider search stores and finds."""
+@pytest.mark.parametrize(("count", "forge"), [(20, False), (20, True), (60, False)])
+def test_sybils_around_a_key(count: int, forge: bool) -> None:
+    """They are the nearest of all, and drop or forge. Density gives them away; the whole region is searched.
+
+    Sixty of them are more than the nearest 3 k, so that widening once would not do.
+    """
     settings = Settings(k=8)
     world, peers = grown(100, settings, seed=11)
     value, rng = b"censored", random.Random(2)
     key = key_of(value)
     sybils = [
-        Liar(key ^ (1 << 140) + i, random.Random(i), now=world.now, settings=settings) for i in range(20)
+        Liar(key ^ (1 << 140) + i, random.Random(i), now=world.now, settings=settings) for i in range(count)
     ]
     for i, sybil in enumerate(sybils):
         Liar.forge = forge
@@ -463,7 +466,7 @@ def test_twenty_sybils_around_a_key(forge: bool) -> None:
         world.run(2.0)
     friends = tuple(Contact(s.own_id, address_of(1000 + i)) for i, s in enumerate(sybils))
     for i, sybil in enumerate(sybils):
-        sybil.friends = friends[i : i + 8] + friends[: max(0, i - 12)]
+        sybil.friends = (friends + friends)[i : i + 8]
     world.run(60.0)
     put = outcome_of(world, peers, 0, PutDone, "put", key, value)
     assert world.events(address_of(0), Crowded)
