@@ -1,0 +1,29 @@
+"""Lab 6: a Kademlia peer. Distance, buckets, a table and a lookup, as tasks.
+
+References, probes and what they stand on have modules of their own::
+
+    lab06_distance     bucket_index, closest
+    lab06_bucket       Bucket
+    lab06_table        RoutingTable
+    lab06_crowd        thousands of peers in memory, some dead, some lying
+    lab06_lookup       lookup
+    lab06_fetch        fetch
+    lab06_node         the reader's parts on a UDP socket
+
+A later lab takes up what the reader kept::
+
+    from p2plib.labs import lab06_kademlia as kademlia
+    lookup = kademlia.mine("lookup")
+"""
+
+from __future__ import annotations
+
+from p2plib.labs import Lab
+from p2plib.labs.lab06_bucket import BUCKET
+from p2plib.labs.lab06_distance import BUCKET_INDEX, CLOSEST
+from p2plib.labs.lab06_fetch import FETCH
+from p2plib.labs.lab06_lookup import LOOKUP
+from p2plib.labs.lab06_table import ROUTING_TABLE
+
+LAB = Lab("kademlia", BUCKET_INDEX, CLOSEST, BUCKET, ROUTING_TABLE, LOOKUP, FETCH)
+check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine
