@@ -1,0 +1,25 @@
+"""Lab 5: ring and Chord. An arc, a list, its repair, fingers, and a lookup among thousands, as tasks.
+
+References, probes and wrong ways have modules of their own::
+
+    lab05_arc            owns, adopt
+    lab05_repair         stabilise; the ring that it repairs is in lab05_circle
+    lab05_fingers        finger_points, nearer
+    lab05_lookup         lookup; the peers that it asks are in lab05_crowd
+
+A later lab takes up what the reader kept::
+
+    from p2plib.labs import lab05_ring as ring
+    lookup = ring.mine("lookup")
+"""
+
+from __future__ import annotations
+
+from p2plib.labs import Lab
+from p2plib.labs.lab05_arc import ADOPT, OWNS
+from p2plib.labs.lab05_fingers import FINGER_POINTS, NEARER
+from p2plib.labs.lab05_lookup import LOOKUP
+from p2plib.labs.lab05_repair import STABILISE
+
+LAB = Lab("ring", OWNS, ADOPT, STABILISE, FINGER_POINTS, NEARER, LOOKUP)
+check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine
