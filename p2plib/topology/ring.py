@@ -219,9 +219,11 @@ class Ring(RingSearches):
             self.predecessor = None
             for contact in message.predecessor:
                 self._ping(contact, contact, now)
+        if self.successors == [sender]:
+            self._set_successors(message.successors)  # not beside it: a list of one has no room for both
+            self.timers.set("stabilise", now)
+            self.successors = self.successors or [sender]
         if sender in self.successors:
-            if self.successors == [sender]:
-                self._set_successors([sender, *message.successors])
             self._dead(sender, now)
 
     # Answers ----------------------------------------------------------------------------------------------

@@ -288,6 +288,28 @@ def test_leaving_tells_the_neighbours() -> None:
     assert is_perfect(world, peers)
 
 
+def test_leaving_where_everybody_keeps_one_successor() -> None:
+    """The list has no room for who leaves and who follows: the second takes the place of the first."""
+    world, peers = founded([10, 20, 30, 40], settings=RingSettings(bits=8, r=1))
+    world.run(35.0)
+    peers[1].leave(world.now)
+    world.flush(peers[1].own.address)
+    world.run(0.2)
+    assert peers[0].successors == [peers[2].own]
+    world.run(1.0)
+    world.crash(peers[1].own.address)
+    assert not world.events(peers[0].own.address, Lost)
+    peers[2].leave(world.now)
+    world.flush(peers[2].own.address)
+    world.run(1.0)
+    world.crash(peers[2].own.address)
+    peers[0].leave(world.now)
+    world.flush(peers[0].own.address)
+    world.run(1.0)
+    assert peers[3].successors == []  # the other of two: nobody follows
+    assert world.events(peers[3].own.address, Lost)
+
+
 def test_a_restarted_peer_takes_its_own_place() -> None:
     world, peers = grown(8)
     world.crash(address_of(3))
