@@ -242,6 +242,18 @@ class _MixesPlain(Transcript):
         return plaintext
 
 
+class _SendsPlain(Transcript):
+    def seal(self, plaintext: bytes) -> bytes:
+        super().seal(plaintext)
+        return plaintext
+
+
+class _GivesThePart(Transcript):
+    def open(self, part: bytes) -> bytes:
+        super().open(part)
+        return part
+
+
 class _MixesOnlyWhatItSends(Transcript):
     def open(self, part: bytes) -> bytes:
         before = self.hash
@@ -317,6 +329,8 @@ TRANSCRIPT = Task(
         Mistake(_Swapped, "the first output is the next chaining key, the second one the cipher's key"),
         Mistake(_SecretIsKey, "the secret is not the key itself: derive both outputs from it"),
         Mistake(_NotBound, "the hash goes in as associated data: that is what binds a part to all before it"),
+        Mistake(_SendsPlain, "seal returns what travels: the sealed part"),
+        Mistake(_GivesThePart, "open returns what the part says: the plaintext"),
         Mistake(_MixesPlain, "what is mixed in is what travels: the sealed part, which both have seen"),
         Mistake(_OnlyEncrypted, "what you send is mixed into the hash, also when there is no key yet"),
         Mistake(_OnlyReturns, "set self.hash: what mix_hash returns nobody looks at"),

@@ -80,7 +80,10 @@ def _next(mux: Any) -> tuple[int, bytes] | None:
         hint = "one byte of stream, two bytes of size with the high one first, the payload"
         raise Wrong(f"it sent {describe(frame)}: {error}", hint) from None
     if not payload:
-        raise Wrong("it sent a frame without a payload", "a stream with nothing to say loses its turn")
+        raise Wrong(
+            "it sent a frame without a payload",
+            "whoever has nothing to say, or no window left, loses the turn",
+        )
     return stream, payload
 
 
@@ -197,14 +200,18 @@ def _judge(
     if frame is None:
         if ready:
             raise Wrong(
-                "it sent nothing while a stream had bytes and a window", "None only if no stream may send"
+                "it sent nothing while a stream had bytes and a window",
+                "None only if no stream may send; credits add up, however large",
             )
         return
     stream, payload = frame
-    if stream not in ready or not waiting[stream].startswith(payload):
+    if not waiting.get(stream, b"").startswith(payload):
         raise Wrong("it sent what that stream had not to say just then", "in order, once, on its own stream")
-    if len(payload) > min(most, left[stream]):
-        raise Wrong("it sent more than a frame or the window holds", "min of three sizes")
+    if len(payload) > most:
+        raise Wrong(f"it sent {len(payload)} bytes in a frame of at most {most}", "min of three sizes")
+    if len(payload) > left[stream]:
+        hint = "only credit opens a window again: a write does not"
+        raise Wrong(f"it sent {len(payload)} bytes into a window with {left[stream]} left", hint)
     waiting[stream] = waiting[stream][len(payload) :]
     left[stream] -= len(payload)
 

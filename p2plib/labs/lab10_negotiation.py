@@ -119,11 +119,14 @@ def meets(names: Sequence[str], supported: Sequence[str]) -> Case:
         except (RemoteError, ValueError) as error:
             if want is None and isinstance(error, NoCommonProtocol):
                 return
-            raise Wrong(f"{where} it raised {type(error).__name__}") from None
+            raise Wrong(f"{where} it raised {type(error).__name__}", _NEXT) from None
         if negotiation.chosen != want:
-            raise Wrong(f"{where} it chose {describe(negotiation.chosen)}, expected {describe(want)}")
+            raise Wrong(f"{where} it chose {describe(negotiation.chosen)}, expected {describe(want)}", _NEXT)
 
     return probe
+
+
+_NEXT = "after each na the next name is proposed, until one is taken or none is left"
 
 
 def _converse(negotiation: Any, other: Responder, frames: Frames) -> None:

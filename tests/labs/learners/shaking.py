@@ -61,6 +61,11 @@ class Transcript:
 
 
 SHA = "hashlib.sha256"
+MIXES = """try:
+                plaintext = decrypt(self.key, self.counter, self.hash, part)
+            except Tampered:
+                self.mix_hash(part)
+                raise"""
 LENIENT = """try:
                 plaintext = decrypt(self.key, self.counter, self.hash, part)
             except Tampered:
@@ -68,6 +73,19 @@ LENIENT = """try:
 
 # (task, what the learner did, the cell, words of the hint)
 ANSWERS = [
+    (
+        "Transcript",
+        "sends what it should seal",
+        right().replace("        return part", "        return plaintext"),
+        "what travels: the sealed part",
+    ),
+    (
+        "Transcript",
+        "gives what it should open",
+        right().replace("        return plaintext", "        return part"),
+        "what the part says",
+    ),
+    ("Transcript", "mixes what did not hold", right(plain=MIXES), "what does not hold is mixed into nothing"),
     (
         "Transcript",
         "hashes the name",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 def right(
     *,
+    open: str = "self.left.setdefault(stream, self.window)",
     init: str = "self.waiting, self.left = {}, {}",
     add: str = "self.waiting.get(stream, b'') + data",
     credit: str = "self.left.get(stream, self.window) + size",
@@ -28,7 +29,7 @@ class Mux:
 
     def write(self, stream, data):
         self.waiting[stream] = {add}
-        self.left.setdefault(stream, self.window)
+        {open}
 
     def credit(self, stream, size):
         self.left[stream] = {credit}
@@ -50,6 +51,14 @@ class Mux:
 
 # (task, what the learner did, the cell, words of the hint)
 ANSWERS = [
+    (
+        "Mux",
+        "credit up to the window",
+        right(credit="min(self.window, self.left.get(stream, self.window) + size)"),
+        "credits add up",
+    ),
+    ("Mux", "a write opens the window", right(open="self.left[stream] = self.window"), "a write does not"),
+    ("Mux", "empty frames at a full window", right(test="data"), "no window left, loses the turn"),
     (
         "Mux",
         "low byte first",
