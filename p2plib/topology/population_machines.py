@@ -1,0 +1,125 @@
+"""A crowd of machines on a heap of virtual time: the real protocols, hundreds to thousands of peers at once.
+
+Between the arrays, which know no message, and the simulated internet, which runs the drivers: here each peer
+is the machine itself, its datagrams take a random time, and who is gone is silent. It is what the arrays are
+checked against.
+
+    >>> from p2plib.topology.kademlia import Kademlia
+    >>> crowd = Crowd(seed=1)
+    >>> ben, ana = (crowd.add(Kademlia(ident, random.Random(ident)), address_of(ident)) for ident in (1, 2))
+    >>> crowd.call(ana, "join", [ben])
+    >>> crowd.run(1.0)
+    >>> crowd.events(ana)
+    [Joined(contacts=1)]
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from p2plib.errors import UsageError
+from p2plib.topology.machine import Address, Machine
+
+MAX_STEPS = 50_000_000  # a run that is longer than this hangs
+MAX_ADDRESSES = 1 << 22
+
+_M = TypeVar("_M", bound=Machine[Any])
+
+
+def address_of(number: int) -> Address:
+    """An address in a /24 of its own for each number, so that no limit for one owner of addresses counts.
+
+    Raises:
+        UsageError: the number is below 0 or 2**22 or more.
+    """
+    if not 0 <= number < MAX_ADDRESSES:
+        raise UsageError(f"a number is 0 to {MAX_ADDRESSES - 1}")
+    return f"{16 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.1", 4000
+
+
+class Crowd(Generic[_M]):
+    """Machines by address, and the datagrams between them.
+
+    Args:
+        seed: of delays and losses.
+        delay_s: the least and the greatest time that a datagram takes.
+        loss: the part that is lost.
+    """
+
+    def __init__(
+        self, seed: int = 0, *, delay_s: tuple[float, float] = (0.02, 0.08), loss: float = 0.0
+    ) -> None:
+        self.rng = random.Random(f"{seed} crowd")
+        self.delay_s, self.loss = delay_s, loss
+        self.now, self.datagrams = 0.0, 0
+        self.machines: dict[Address, _M] = {}
+        self._heard: dict[Address, list[Any]] = {}
+        self._heap: list[tuple[float, int, Address, bytes | None, Address | None]] = []
+        self._woken: dict[Address, float] = {}
+        self._count = 0
+
+    def add(self, machine: _M, address: Address) -> Address:
+        """Puts a machine at an address where none is; returns the address."""
+        if address in self.machines:
+            raise UsageError(f"somebody is at {address[0]}:{address[1]}")
+        self.machines[address] = machine
+        self._heard[address] = []
+        self._flush(address)
+        return address
+
+    def crash(self, address: Address) -> None:
+        """A peer vanishes without a word."""
+        for table in (self.machines, self._heard, self._woken):
+            table.pop(address, None)
+
+    def call(self, address: Address, method: str, *arguments: Any) -> Any:
+        """Calls a method of a machine with these arguments and the time, and sends what it wants to send."""
+        result = getattr(self.machines[address], method)(*arguments, self.now)
+        self._flush(address)
+        return result
+
+    def events(self, address: Address) -> list[Any]:
+        """What a machine told since the last call."""
+        told, self._heard[address] = self._heard[address], []
+        return told
+
+    def run(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
+        """Lets time pass: so many seconds, or until a condition holds after somebody has acted."""
+        end = self.now + seconds
+        for _ in range(MAX_STEPS):
+            if not self._heap or self._heap[0][0] > end:
+                self.now = end
+                return
+            self.now, _, target, data, source = heapq.heappop(self._heap)
+            machine = self.machines.get(target)
+            if machine is None:
+                continue
+            if data is not None and source is not None:
+                machine.receive(data, source, self.now)
+            elif (at := machine.timer()) is not None and at <= self.now:
+                machine.on_timer(self.now)
+            else:
+                continue
+            self._flush(target)
+            if until and until():
+                return
+        raise UsageError(f"more than {MAX_STEPS} steps")
+
+    def _flush(self, address: Address) -> None:
+        machine = self.machines[address]
+        for data, target in machine.to_send():
+            self.datagrams += 1
+            if self.rng.random() >= self.loss:
+                self._push(self.now + self.rng.uniform(*self.delay_s), target, data, address)
+        self._heard[address] += machine.events()
+        at = machine.timer()
+        if at is not None and self._woken.get(address) != at:
+            self._woken[address] = at
+            self._push(max(at, self.now), address, None, None)
+
+    def _push(self, at: float, target: Address, data: bytes | None, source: Address | None) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (at, self._count, target, data, source))
