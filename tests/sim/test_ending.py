@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -49,3 +51,31 @@ def test_a_connection_that_nobody_closed_is_a_leak_on_both_ends() -> None:
 
     with pytest.raises(Leak, match=r"ana left a TCP connection .*made by .*main \(test_ending.py:\d+\)"):
         Internet(link=Link(latency=0.01)).run(main)
+
+
+def test_a_crash_within_an_asynchronous_context_manager() -> None:
+    """Its `finally` awaits, and was cut off there: nothing can close that generator, and nothing has to."""
+    ended: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def held() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await asyncio.sleep(0)
+            ended.append("here")
+
+    async def program() -> None:
+        async with held():
+            await asyncio.Event().wait()
+
+    async def main(net: Internet) -> None:
+        ana, ben = net.host("ana"), net.host("ben")
+        ana.start(program)
+        ben.start(program)
+        await asyncio.sleep(1)
+        ana.crash()
+        await asyncio.sleep(1)
+
+    Internet(1).run(main)
+    assert ended == ["here"]  # Ben's; what runs on a crashed host ends in the middle of a line

@@ -42,9 +42,11 @@ class Echo(Base[bytes]):
         super().__init__()
         self.own, self.began, self.woken = address, now, [0.0] * 0
         self.sources: list[Address] = []
+        self.heard: list[bytes] = []
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
         self.sources.append(address)
+        self.heard.append(data)
         self._tell(data)
         if data.startswith(b"say "):
             self._send(data[4:], address)
@@ -125,6 +127,16 @@ def test_events_wait_and_are_taken_by_class_and_condition() -> None:
                 await ben.wait(int, bytes, within_s=0.05)
             with pytest.raises(PeerTimeout, match=r"did not come about within 0\.05 s"):
                 await ben.until(lambda: False, within_s=0.05)
+            later = asyncio.ensure_future(ben.wait(bytes, where=lambda word: word == b"four"))
+            twice = asyncio.ensure_future(ben.until(lambda: b"four" in ben.machine.heard))
+            await asyncio.sleep(0)
+            for word in (b"three", b"four"):
+                ana.call(ana.machine.say, word, ben.address)
+            await ben.until(lambda: len(ben.machine.sources) == 4, within_s=5)
+            ben.flush()  # what is waited for holds still, and who waits has not run yet
+            assert await later == b"four"
+            assert await ben.wait(bytes) == b"three"
+            await twice
             for number in range(MAX_UNREAD + 3):
                 ben.machine._tell(b"%d" % number)
             ben.flush()
@@ -317,6 +329,8 @@ def test_a_taken_id_is_refused() -> None:
             async with KademliaPeer.open(taken, random.Random(1), settings=strict) as second:
                 with pytest.raises(JoinRefused, match="our id"):
                     await second.join([peers[5].address])
+                with pytest.raises(PeerTimeout, match=r"nobody answered at 127\.0\.0\.1:9"):
+                    await second.join([("127.0.0.1", 9)])  # what was said at another door is forgotten
         async with (
             RingPeer.open(7, random.Random(1), settings=RING) as first,
             RingPeer.open(7, random.Random(2), settings=RING) as second_7,
@@ -349,6 +363,12 @@ def test_nobody_there_is_an_error_that_says_where() -> None:
                 with pytest.raises(UsageError, match="joining already"):
                     await peer.join([(nobody.address, 9)])
                 joining.cancel()
+                await asyncio.sleep(10)
+            full = Settings(k=8, limits=NO_LIMITS, max_values=0)
+            async with KademliaPeer.open(1, random.Random(1), ana.address, settings=full) as keeper:
+                with pytest.raises(PeerTimeout, match="nobody keeps the value, of 1 who were asked to"):
+                    await keeper.put(key_of(b"no room"), b"no room")
+                assert not keeper._searches
             async with RingPeer.open(1, random.Random(1), ana.address) as member:
                 with pytest.raises(PeerTimeout, match="none of these addresses"):
                     await member.join([(nobody.address, 9)])
@@ -401,6 +421,11 @@ def test_a_ring_on_real_sockets(kind: type[Ring]) -> None:
             assert (await peers[3].find(8 * 4096)).owners[0].id == leaving.machine.own.id == 8 * 4096 + 7
             await leaving.leave()
             assert (await peers[7].find(8 * 4096)).owners[0].id == 9 * 4096 + 7
+            assert not peers[7]._searches
+            finding = asyncio.ensure_future(peers[7].find(60_000))
+            await asyncio.sleep(0)
+        with pytest.raises(Closed):
+            await finding
 
     asyncio.run(main())
 
