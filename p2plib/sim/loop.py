@@ -401,7 +401,8 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
     async def shutdown_asyncgens(self) -> None:
         """Close the asynchronous generators that are still open, oldest first."""
         for generator in list(self._generators):
-            if not generator.ag_running:  # else it waits in a program of a crashed host, which never goes on
+            # One that runs waits in a program of a crashed host, which never goes on.
+            if not generator.ag_running:  # type: ignore[attr-defined]
                 await generator.aclose()
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
