@@ -52,6 +52,7 @@ class Crowd:
         self.ids = sorted(rng.getrandbits(BITS) for _ in range(count))
         places = rng.sample(range(60_000), count)
         self.peers = [Contact(ident, address_of(at)) for ident, at in zip(self.ids, places, strict=True)]
+        self.everybody = frozenset(self.peers)
         self._tables: dict[int, list[Contact]] = {}
 
     def table(self, own_id: int) -> list[Contact]:
@@ -148,7 +149,6 @@ class Asking:
         self.complaint: Wrong | None = None
         self._handed_out: dict[Contact, Any] = {}
         self._known = set(start)
-        self._honest = set(crowd.peers)
 
     async def __call__(self, batch: Sequence[Contact]) -> dict[Contact, Any]:
         """Ask some peers at once; who answers is in the dictionary, with what it named."""
@@ -162,7 +162,7 @@ class Asking:
         answers = {}
         for contact in batch:
             self.asked.append(contact)
-            if contact not in self.silent and (contact in self._honest or not self.flooding):
+            if contact not in self.silent and (contact in self.crowd.everybody or not self.flooding):
                 answers[contact] = self._answer(contact)
                 if not isinstance(answers[contact], bytes):
                     self._known.update(answers[contact])
@@ -176,7 +176,7 @@ class Asking:
         return any(_kept(answer) != self.answered[one] for one, answer in self._handed_out.items())
 
     def _answer(self, contact: Contact) -> Any:
-        if contact in self._honest and contact not in self.liars:
+        if contact in self.crowd.everybody and contact not in self.liars:
             return self.honest_answer(contact)
         return self.lie(contact)
 
@@ -186,7 +186,7 @@ class Asking:
 
     def lie(self, contact: Contact) -> Any:
         """What a liar says."""
-        beyond = FAKE_DISTANCE if contact in self._honest else contact.id ^ self.target
+        beyond = FAKE_DISTANCE if contact in self.crowd.everybody else contact.id ^ self.target
         return fakes(self.target, beyond, FLOOD if self.flooding else self.crowd.k)
 
     def _misuse(self, batch: Any) -> Wrong | None:

@@ -221,21 +221,6 @@ def _no_wait(yours: MakeTable) -> None:
     _asks(table.silent(far(10)), None, "then a contact was silent", hint)
 
 
-def _waiting_again(yours: MakeTable) -> None:
-    """The limits hold on the way from waiting, too."""
-    contacts = [*map(far, (8, 9, 10)), at(11, "10.1.1.11"), at(12, "10.1.1.12"), at(13, "10.1.1.13")]
-    table, _ = _table(yours, contacts)
-    for old in map(far, (8, 9, 10)):
-        tried = table.silent(old)
-        if tried is not None:
-            table.heard(tried)
-    known = table.closest(0, EVERYBODY)
-    near = sum(one.address[0].startswith("10.1.1.") for one in known)
-    if near > PER_NETWORK_AND_BUCKET:
-        hint = "whoever comes from waiting passes the door like everybody else"
-        raise Wrong(f"{near} of one network came into a bucket by waiting", hint)
-
-
 def _on_one_machine(yours: MakeTable) -> None:
     contacts = [at(number, "127.0.0.1", 4000 + number) for number in (1, 8, 9, 10)]
     table, _ = _table(yours, [*contacts, at(1, "127.0.0.1", 5000), at(0, "127.0.0.1", 5001)], limited=False)
@@ -354,7 +339,6 @@ ROUTING_TABLE = Task(
         ),
         _no_wait,
         _leaves,
-        _waiting_again,
         _on_one_machine,
         flood(),
         any_table(3),

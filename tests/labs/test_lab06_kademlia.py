@@ -27,6 +27,7 @@ from p2plib.topology.kademlia_parts import Settings
 from p2plib.topology.kademlia_peer import KademliaPeer
 from p2plib.topology.lookup import Lookup
 from p2plib.topology.machine import Contact, network_of
+from tests.labs.learners import buckets, searching
 from tests.labs.learners.kademlia import ANSWERS, written
 
 TASKS = list(LAB.tasks.values())
@@ -114,8 +115,6 @@ def test_each_learner_meets_the_hint_that_helps(name: str, did: str, source: str
 
 def test_the_skeletons_of_the_learners_are_right_without_their_mistakes() -> None:
     """Else a wrong answer would be wrong for another reason than the one it stands for."""
-    from tests.labs.learners import buckets, searching
-
     for name, source in (
         ("Bucket", buckets._bucket()),
         ("RoutingTable", buckets._table()),
@@ -170,6 +169,21 @@ def test_a_memorised_lookup_fails_in_hidden_cases() -> None:
 
     with pytest.raises(AssertionError):
         LAB.judge("lookup", memorised, *HIDDEN["lookup"](random.Random(20)))
+
+
+@pytest.mark.parametrize(
+    ("case", "wrong", "hint"),
+    [
+        (budget(4), {"cut": "[:min(1, limit - len(was))]"}, "20.* rounds, the budget is 9"),
+        (budget(4), {"width": "500"}, "messages, the budget is 25"),
+        (third_dead(7), {"living": "known"}, "the next one moves up"),
+        (third_dead(7), {"cut": "[:min(1, limit - len(was))]"}, "rounds, the budget is 14"),
+        (third_dead(7), {"width": "k + 12"}, "messages, the budget is 38"),
+    ],
+)
+def test_each_budget_refuses_by_itself(case: Any, wrong: dict[str, str], hint: str) -> None:
+    with pytest.raises(AssertionError, match=hint):
+        LAB.judge("lookup", written("lookup", searching._lookup(**wrong)), case)
 
 
 # The references, judged by the library

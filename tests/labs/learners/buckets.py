@@ -260,6 +260,18 @@ BUCKETS = [
         "ALL, WAIT = [], []\n" + _bucket(init="self.k = k; self.contacts = ALL; self.waiting = WAIT"),
         "made in __init__",
     ),
+    (
+        "Bucket",
+        "always asks the oldest",
+        _bucket(room="if len(self.contacts) < self.k: self.contacts.append(c); return self.contacts[0]"),
+        "nobody needs to be asked",
+    ),
+    (
+        "Bucket",
+        "asks nobody who waits",
+        _bucket(offer="if self.waiting and len(self.contacts) < self.k: self.waiting.pop()"),
+        "must be asked before",
+    ),
     ("Bucket", "returns True", _bucket(full="self.waiting.append(c); return True"), "returns its oldest"),
 ]
 

@@ -104,6 +104,12 @@ LOOKUPS = [
         _lookup(bad="return closest(target, done, k)"),
         "a silent peer",
     ),
+    (
+        "lookup",
+        "keeps k names and no more",
+        _lookup(bad="silent.add(c)\n        known = set(closest(target, known, k))"),
+        "forget nobody who was named",
+    ),
     ("lookup", "KeyError", _lookup(look="if answers[c] is not None:"), "look before you take"),
     ("lookup", "by difference in the end", _lookup(give=_BY_DIFFERENCE.format("done")), "nearest by XOR"),
     ("lookup", "by difference in the search", _lookup(order=_BY_DIFFERENCE.format("pool")), "by XOR"),
