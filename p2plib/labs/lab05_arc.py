@@ -120,7 +120,7 @@ def arc(before: int, own: int, bits: int = 6) -> Case:
 OWNS = Task(
     "owns",
     owns,
-    cases=[(8, 21, 14), (8, 21, 30), arc(8, 21), arc(56, 8), arc(21, 21), arc(63, 0), arc(0, 63), arc(0, 1)],
+    cases=[(8, 21, 14), (8, 21, 30), arc(8, 21), arc(56, 8), arc(21, 21), arc(63, 0), arc(0, 63)],
     mistakes=[
         Mistake(_alone_owns_nothing, "before == own: who is alone owns the whole circle"),
         Mistake(_alone_owns_own, "before == own: who is alone owns every key, not its own id alone"),
@@ -174,6 +174,10 @@ def _numeric(own: int, head: int, theirs: list[int], r: int) -> list[int]:
     return sorted(adopt(own, head, theirs, r))
 
 
+def _numeric_first(own: int, head: int, theirs: list[int], r: int) -> list[int]:
+    return sorted([head, *theirs])[:r]
+
+
 def _in_place(own: int, head: int, theirs: list[int], r: int) -> list[int]:
     theirs.insert(0, head)
     if own in theirs:
@@ -216,6 +220,7 @@ ADOPT = Task(
         Mistake(_cut_wrong, "r counts the head, too"),
         Mistake(_whole_list, "r is the most that the list holds"),
         Mistake(_numeric, "nearest first, clockwise: after 56 comes 8, so leave their order as it is"),
+        Mistake(_numeric_first, "nearest first, clockwise: after 56 comes 8, so leave their order as it is"),
         Mistake(_with_own, "nobody is its own successor: stop where our own id comes"),
         Mistake(_skips_own, "where our own id comes, the circle begins again: stop there, do not skip it"),
     ],

@@ -100,6 +100,11 @@ def repairs(
         except PeerTimeout as error:
             silent = "catch PeerTimeout: who is dead is passed over, and the round goes on"
             raise Wrong(f"{told}: {error}, and stabilise let that out", silent) from None
+        except TypeError as error:
+            if "NoneType" in str(error) and any(before is None for before, _ in living.values()):
+                known = "before is None where a peer knows nobody before it: look for that first"
+                raise Wrong(f"{told}: {error}", known) from None
+            raise
         if got is None:
             raise Wrong(f"{told}: it returned None", "return the new list; it is empty if nobody lives")
         if mine != after:

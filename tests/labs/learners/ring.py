@@ -99,6 +99,16 @@ OWNS = [
     ),
     (
         "owns",
+        "takes 0 for nobody",
+        _owns(
+            "if not before: return True",
+            "if before < own: return before < key <= own",
+            "return key > before or key <= own",
+        ),
+        "owns(0, 63, key) was true for 0 to 63",
+    ),
+    (
+        "owns",
         "the arc that begins at itself",
         _owns("if before <= own: return not before < key <= own", "return not (key > before or key <= own)"),
         "clockwise",
@@ -106,11 +116,36 @@ OWNS = [
 ]
 
 ADOPT = [
+    (
+        "adopt",
+        "appends, then looks",
+        _adopt(
+            "after = [head]",
+            "for peer in theirs:",
+            "    if peer == own: break",
+            "    after.append(peer)",
+            "    if len(after) >= r: break",
+            "return after",
+        ),
+        "r counts the head",
+    ),
+    (
+        "adopt",
+        "theirs has a first",
+        _adopt("row = [head, theirs[0], *theirs[1:], own]", "return row[: row.index(own)][:r]"),
+        "head, then theirs in their order",
+    ),
+    (
+        "adopt",
+        "takes theirs' first without a look",
+        _adopt("row = [*theirs[1:], own]", "return [head, *theirs[:1], *row[: row.index(own)]][:r]"),
+        "stop at our own id",
+    ),
     ("adopt", "their list alone", _adopt("return theirs[:r]"), "head is the nearest of all"),
     ("adopt", "r more", _adopt("return [head] + theirs[:r]"), "r counts the head"),
     ("adopt", "all of them", _adopt("return [head, *theirs]"), "r is the most"),
     ("adopt", "without their last", _adopt("return [head, *theirs[:-1]][:r]"), "only where r asks for it"),
-    ("adopt", "sorted", _adopt("return sorted([head, *theirs])[:r]"), "head, then theirs in their order"),
+    ("adopt", "sorted", _adopt("return sorted([head, *theirs])[:r]"), "nearest first, clockwise"),
     (
         "adopt",
         "sorted at the end",
@@ -148,6 +183,15 @@ ADOPT = [
 ]
 
 FINGERS = [
+    (
+        "finger_points",
+        "a circle of 64, always",
+        _points(
+            "reach = (first - own) % 64",
+            "return [(own + 2**i) % 64 for i in reversed(range(bits)) if 2**i > reach]",
+        ),
+        "2**i after us",
+    ),
     (
         "finger_points",
         "all points",
@@ -244,6 +288,15 @@ FINGERS = [
 ]
 
 NEARER = [
+    (
+        "nearer",
+        "names somebody rather than nobody",
+        _nearer(
+            "found = {p for p in known if p != key and owns(own, key, p)}",
+            f"return sorted(found, {ORDER}) or sorted(known)[:1]",
+        ),
+        "keep those strictly between",
+    ),
     (
         "nearer",
         "with the key",

@@ -166,6 +166,24 @@ ANSWERS = [
     ),
     (
         "lookup",
+        "past the key",
+        _changed(
+            ("in nearer(at, answer.nearer, key)", "in answer.nearer"),
+            ("if peer in asked", "if peer in asked or not owns(at, own, peer)"),
+        ),
+        "51 lies beyond the key",
+    ),
+    (
+        "lookup",
+        "a circle of 64, always",
+        _changed(
+            ("in nearer(at, answer.nearer, key)", "in answer.nearer"),
+            ("if peer in asked", "if peer in asked or not 0 < (peer - at) % 64 < ((key - at) % 64 or 64)"),
+        ),
+        "among 2000 peers",
+    ),
+    (
+        "lookup",
         "from us, not from where it is",
         _changed(("in nearer(at, answer.nearer, key)", "in nearer(own, answer.nearer, key)")),
         "lie behind 42",

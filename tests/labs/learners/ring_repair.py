@@ -134,9 +134,21 @@ ANSWERS = [
     ),
     (
         "stabilise",
-        "None is compared",
+        "the empty list has a first",
+        _changed(("    silent = set()\n", "    silent, head = set(), after[0]\n")),
+        "the first who answers",
+    ),
+    (
+        "stabilise",
+        "takes the dead one after all",
+        _changed(("                break", "                head = before\n                break")),
+        "must answer before it counts",
+    ),
+    (
+        "stabilise",
+        "compares None",
         _changed(("before is not None and ", "")),
-        "None",
+        "look for that first",
     ),
     (
         "stabilise",
