@@ -96,7 +96,7 @@ class Node:
         conduct: Conduct | None = None,
     ) -> None:
         self.identity = identity
-        self.conduct = conduct or Conduct()
+        self.conduct = Conduct() if conduct is None else conduct  # an empty one is false
         self.handlers: dict[str, StreamHandler] = {
             ping.PROTOCOL_ID: ping.handle,
             identify.PROTOCOL_ID: identify.handler(self.describe),

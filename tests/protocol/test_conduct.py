@@ -162,6 +162,12 @@ def test_a_thousand_bad_signatures_a_second_cost_a_few_and_harm_nobody_else() ->
     Internet(seed=1).run(main)
 
 
+def test_a_node_keeps_the_conduct_that_it_was_given() -> None:
+    shared = Conduct()
+    assert Node(ALICE, conduct=shared).conduct is shared
+    assert Node(ALICE).conduct is not Node(ALICE).conduct
+
+
 @pytest.mark.fault("F055")
 def test_silence_is_no_offence() -> None:
     async def main(net: Any) -> None:
