@@ -205,6 +205,18 @@ def test_a_memorised_negotiation_fails_in_hidden_cases() -> None:
         LAB.judge("Negotiation", OnlyChats, meets(["/x/2", "/x/1"], ["/x/1"]))
 
 
+def test_a_choice_that_is_not_the_others_is_seen() -> None:
+    class Stubborn(Negotiation):
+        """Says that its first name was taken, whatever was."""
+
+        @property
+        def chosen(self) -> str | None:
+            return "/x/2" if super().chosen else None
+
+    with pytest.raises(Wrong, match="it chose '/x/2', expected '/x/1'"):
+        meets(["/x/2", "/x/1"], ["/x/1"])(Stubborn)  # type: ignore[operator]
+
+
 # The parts
 
 
