@@ -132,21 +132,36 @@ def test_a_range_is_the_subtree_of_its_first_bits() -> None:
 # ---- Lines and looks
 
 
-def hangs(svg: str) -> list[tuple[float, float]]:
-    """Where the lines below begin, and where their control point is."""
-    return [(float(x), float(c)) for x, c in re.findall(r'd="M([\d.]+) [\d.]+Q([\d.]+) [\d.]+ ', svg)]
+def hangs(svg: str) -> list[tuple[float, float, float]]:
+    """Where the lines below begin, where their control point is, and where they end."""
+    curve = r'd="M([\d.]+) [\d.]+Q([\d.]+) [\d.]+ ([\d.]+) [\d.]+"'
+    return [(float(x), float(c), float(end)) for x, c, end in re.findall(curve, svg)]
 
 
 def test_lines_go_from_whom_to_whom() -> None:
     figure = drawn(path=[7, 16, 21], missed=[(7, 28)], links=[(16, 19)], down=[28])
     places = dict(zip(PEERS, discs(figure.svg), strict=True))
-    ends = {(round(a), round(2 * c - a)) for a, c in hangs(figure.svg)}
-    assert ends == {
-        (round(places[a]), round(places[b])) for a, b in ((7, 16), (16, 21), (7, 28), (16, 19))
-    }  # fmt: skip
-    below = [one for one in words(figure.svg) if one in ("1", "2")]
-    assert below.count("2") == 1
+    ends = {(round(a), round(2 * c - a)) for a, c, _ in hangs(figure.svg)}
+    pairs = ((7, 16), (16, 21), (7, 28), (16, 19))
+    assert ends == {(round(places[a]), round(places[b])) for a, b in pairs}
+    assert all(abs(2 * c - a - end) < 8 for a, c, end in hangs(figure.svg))  # a head is before the end
+    assert [one for one in words(figure.svg) if one == "2"] == ["2"]
     assert figure.svg.count('stroke-linecap="round"') == 2  # one at the line's end, one on the dead
+
+
+def test_the_way_to_the_owner_of_buckets_goes_through_every_fork_above_it() -> None:
+    (way,) = re.findall(r'd="(M[^"]*)" fill="none" stroke="[^"]*" stroke-width="3"', drawn(buckets_of=7).svg)
+    points = [tuple(map(float, one.split())) for one in way[1:].split("L")]
+    assert len(points) == 4 + 2  # 00111 parts from others at depths 0, 1, 2 and 3; then its own branch
+    assert [y for _, y in points] == sorted(y for _, y in points)
+    assert points[-1][0] == discs(drawn(buckets_of=7).svg)[PEERS.index(7)]
+
+
+def test_a_fork_stands_between_its_two_halves() -> None:
+    (x, y, *_), (u, v, *_) = (
+        tuple(map(float, one)) for one in re.findall(r"M([\d.]+) ([\d.]+)L", drawn([0, 1], bits=1).svg)[:2]
+    )
+    assert (x, y) == (u, v) == (WIDTH / 2, 16)
 
 
 def test_who_is_unknown_is_hollow() -> None:
