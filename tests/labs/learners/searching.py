@@ -110,6 +110,18 @@ LOOKUPS = [
         _lookup(bad="silent.add(c)\n        known = set(closest(target, known, k))"),
         "forget nobody who was named",
     ),
+    (
+        "lookup",
+        "loses its nerve after a silence",
+        _lookup(cut="[:min(1 if silent else alpha, limit - len(was))]"),
+        "the budget is 14; ask alpha of them at once",
+    ),
+    (
+        "lookup",
+        "hurries after a silence alone",
+        _lookup(cut="[:min(alpha if silent else 1, limit - len(was))]"),
+        "the budget is 9; ask alpha of them at once",
+    ),
     ("lookup", "KeyError", _lookup(look="if answers[c] is not None:"), "look before you take"),
     ("lookup", "by difference in the end", _lookup(give=_BY_DIFFERENCE.format("done")), "nearest by XOR"),
     ("lookup", "by difference in the search", _lookup(order=_BY_DIFFERENCE.format("pool")), "by XOR"),
