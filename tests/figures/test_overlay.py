@@ -125,7 +125,8 @@ def centre_of(parts: list[ET.Element], place: int) -> str:
 def test_a_lost_message_stops_on_its_way_and_the_other_does_not() -> None:
     lengths = {}
     for how in ("arrows", "lost"):
-        figure = figures.overlay(["a", "b"], title="t", **{how: [("a", "b")]})  # type: ignore[arg-type]
+        places = {"a": 0.1, "b": 0.3}
+        figure = figures.overlay(["a", "b"], title="t", places=places, **{how: [("a", "b")]})  # type: ignore[arg-type]
         (ax, ay), (bx, by) = (tuple(map(float, xy)) for xy in re.findall(
             r"([\d.]+) ([\d.]+)", parts_path([*svg_of(figure).iter()])
         ))  # fmt: skip
@@ -243,6 +244,14 @@ def test_what_stays_is_written_once() -> None:
     long = figures.overlay_player(names, [OverlayStep(f"{i}.", every) for i in range(40)], title="t")
     short = figures.overlay_player(names, [OverlayStep(f"{i}.", every) for i in range(2)], title="t")
     assert len(long.html) < len(short.html) * 1.2
+
+
+def test_hundreds_of_lines_in_steps_are_one_part() -> None:
+    names = [str(i) for i in range(50)]
+    every = [*combinations(names, 2)]
+    player = figures.overlay_player(names, [OverlayStep("1225.", every)], title="t")
+    assert len(player.html) < 60_000
+    assert sum(one.tag == f"{SVG}path" for one in seen(player, 0)) == 1
 
 
 def test_what_goes_and_comes_back_is_there_again() -> None:
