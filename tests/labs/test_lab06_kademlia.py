@@ -405,7 +405,12 @@ def test_a_node_keeps_to_what_it_was_asked() -> None:
             class Stranger(asyncio.DatagramProtocol):
                 def datagram_received(self, data: bytes, addr: Any) -> None:
                     heard.append(CODEC.decode(data))
+                    if isinstance(heard[-1], Ping):  # the right number, the right id, another address
+                        other.sendto(CODEC.encode(Pong(heard[-1].transaction, 9)), node.address)
 
+            other, _ = await loop.create_datagram_endpoint(
+                asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
+            )
             transport, _ = await loop.create_datagram_endpoint(Stranger, local_addr=("127.0.0.1", 0))
             for message in (
                 Ping(1, 9),
@@ -420,7 +425,9 @@ def test_a_node_keeps_to_what_it_was_asked() -> None:
                 if len(heard) >= 5:
                     break
                 await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
             transport.close()
+            other.close()
             answers = {one.transaction: one for one in heard if not isinstance(one, Ping)}
             assert isinstance(answers[1], Pong)
             assert answers[2] == Nodes(2, 5, b"", ())
