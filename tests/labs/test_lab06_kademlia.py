@@ -456,6 +456,21 @@ def test_a_node_takes_in_a_library_peer_that_asked_it() -> None:
     asyncio.run(program())
 
 
+def test_an_answer_under_another_id_is_no_answer_of_whom_we_meant() -> None:
+    async def program() -> None:
+        settings = Settings(limits=routing_table.NO_LIMITS)
+        async with (
+            Node.open(5, RoutingTable(5, limited=False), lookup) as node,
+            KademliaPeer.open(9, random.Random(1), settings=settings) as peer,
+        ):
+            before = Contact(77, peer.address)  # who was at this address before
+            node.table.heard(before)
+            assert before not in await node.find(77)
+            assert before not in node.table.closest(77, 9)
+
+    asyncio.run(program())
+
+
 # Keeping
 
 
