@@ -254,7 +254,8 @@ def test_in_steps_leaves_keep_their_places() -> None:
     player = figures.prefix_tree_player(steps(), bits=4, title="t")
     assert player.captions == ["Three.", "A fourth.", "11 is gone."]
     first, second, third = (discs(seen(player, i)) for i in range(3))
-    assert len(first) == 3
+    assert (len(first), len(second)) == (3, 4)
+    assert [len(hangs(seen(player, i))) for i in range(3)] == [1, 1, 1]
     assert first == [second[0], second[1], second[3]]
     assert second == third
     assert [seen(player, i).count("stroke-dasharray") for i in range(3)] == [0, 0, 1]
