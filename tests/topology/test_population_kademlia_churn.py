@@ -54,6 +54,16 @@ def test_without_republishing_values_die_with_their_holders() -> None:
     assert done.got / done.gets < 0.6
 
 
+def test_when_nearly_all_vanish_in_a_second_the_figures_say_so() -> None:
+    """Six of sixty are left, who hardly know one another: many lookups end at somebody else."""
+    network = ChurningKademlia(60, None, seed=1, values=5)
+    network.halve(1.0, part=0.9)
+    done = network.run(20.0)
+    assert done.finds >= 5
+    assert done.found / done.finds < 0.7
+    assert fmean(done.timeouts) > 4
+
+
 def test_the_same_seed_gives_the_same_run() -> None:
     told: list[tuple[int, int]] = []
     runs = [

@@ -132,6 +132,9 @@ def test_a_ring_where_nobody_comes_or_goes_is_a_ring_at_rest() -> None:
 def test_after_a_rest_the_ring_is_right() -> None:
     ring = ChurningRing(200, 0.4, seed=4)
     ring.run(600.0)
+    for peer in ring.peers.values():
+        peer.preceding(peer.id)
+        assert set(peer.links) == {*peer.successors, *peer.fingers.values()}  # nothing out of date
     ring.rate = 0.0
     ring.run(400.0)  # all fingers were looked up again
     assert shape({peer.id: peer.successors[0].id for peer in ring.peers.values()}) is Shape.RIGHT
@@ -168,9 +171,47 @@ def test_who_says_goodbye_is_forgotten_at_once(goodbye: bool) -> None:
     assert neighbour
     assert (before[gone] in neighbour.successors) is not goodbye
     assert (following.predecessor is neighbour) is goodbye
+    assert (neighbour.due == ring.now) is goodbye  # who loses its successor stabilises at once
     ring.run(60.0)
     assert neighbour.successors[0] is following  # the others find out
     assert following.predecessor is neighbour
+
+
+def test_a_dead_finger_is_dropped_by_the_asker_and_tried_once() -> None:
+    ring = ChurningRing(200, 0.0, seed=10, goodbye=False)
+    asker = ring.peers[ring.ids[0]]
+    gone = asker.fingers[max(asker.fingers)]
+    gone.alive = False
+    del ring.peers[gone.id]
+    ring.ids.remove(gone.id)
+    owners, _, timeouts = ring._walk(asker, gone.id + 1)
+    assert timeouts == 1
+    assert gone not in asker.fingers.values()
+    assert next(one for one in owners if one.alive) is ring._owner(gone.id + 1)
+    _, _, again = ring._walk(asker, gone.id + 1)
+    assert again == 1  # others still name it
+
+
+def test_who_is_named_and_dead_is_a_time_out() -> None:
+    """Of two one is dead, and the other names it, for nothing was repaired: half of all keys, about."""
+    never = dataclasses.replace(PAPER, stabilise_s=1e9, fingers_s=1e9)
+    ring = ChurningRing(2, 0.0, seed=12, settings=never, goodbye=False)
+    gone = ring.peers.pop(ring.ids.pop())
+    gone.alive = False
+    share = ((gone.id - ring.ids[0]) % 2**BITS) / 2**BITS
+    done = ring.run(1000.0)
+    assert set(done.timeouts) == {0, 1}
+    assert fmean(done.timeouts) == pytest.approx(share, abs=0.06)
+    assert done.wrong == sum(done.timeouts)
+
+
+def test_a_newcomer_has_a_whole_list_from_the_start() -> None:
+    ring = ChurningRing(200, 0.0, seed=11)
+    before = set(ring.ids)
+    ring._join()
+    (ident,) = set(ring.ids) - before
+    newcomer = ring.peers[ident]
+    assert [one.id for one in newcomer.successors] == _after(ring.ids, ident, PAPER.r)
 
 
 def test_the_fingers_age_decides_how_many_time_outs() -> None:
