@@ -16,8 +16,9 @@ Rules
        nobody out, and one host that floods us keeps out nobody but itself.
     3. At most `max_connections` that others made are kept. When one more comes, it is refused.
     4. A host whose handshakes go wrong too often is refused for a while before it costs us anything
-       (`p2plib.protocol.conduct`). That it is silent or slow is no offence; that it holds more than half of
-       all pending connections and wants more is a small one.
+       (`p2plib.protocol.conduct`). One that breaks off in the middle counts, for it costs us the same. To be
+       silent or slow is no offence; to hold more than half of all pending connections and want more is a
+       small one.
     5. When the block is left, nothing is left: no task, no socket.
 """
 
