@@ -18,4 +18,7 @@ Whole populations as arrays, up to a million peers: `population_chord`, `populat
 `population_lookups` (whole lookups, with the dead and the hostile) and `population_churn`, run over many
 settings by `sweep`; and `graph`, which measures any overlay. These need numpy, which the extra `topology`
 brings; the protocols do not.
+
+Populations whose peers come and go: `population_ring_churn` (a ring, event by event) and
+`population_kademlia_churn` (Kademlia's machines on the virtual time of `population_machines`).
 """
