@@ -17,7 +17,7 @@ import pytest
 from p2plib.errors import CannotListen, Closed, JoinRefused, NotFound, PeerTimeout, UsageError
 from p2plib.sim import Internet, Link
 from p2plib.sim.link import Constant
-from p2plib.topology import kademlia_messages
+from p2plib.topology import kademlia_messages, requests
 from p2plib.topology.chord import Chord
 from p2plib.topology.hyparview import HyParView, Up, ViewSettings
 from p2plib.topology.kademlia_parts import Settings
@@ -33,6 +33,12 @@ from p2plib.topology.values import key_of
 
 HERE = Settings(k=8, limits=NO_LIMITS)  # all of these peers live at 127.0.0.1
 RING = RingSettings(bits=16, r=4, stabilise_s=0.05, check_s=0.5, fingers_s=0.1)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On loopback nothing is lost, but a busy machine answers late: an answer is given its time."""
+    monkeypatch.setattr(requests, "MIN_MARGIN_S", 5.0)
 
 
 class Echo(Base[bytes]):
@@ -120,7 +126,7 @@ def test_events_wait_and_are_taken_by_class_and_condition() -> None:
         async with Peer.open(Echo) as ana, Peer.open(Echo) as ben:
             for word in (b"one", b"two"):
                 ana.call(ana.machine.say, word, ben.address)
-            await ben.until(lambda: len(ben.machine.sources) == 2, within_s=30)
+            await ben.until(lambda: len(ben.machine.sources) == 2, within_s=5)
             assert await ben.wait(bytes, where=lambda word: word == b"two") == b"two"
             assert await ben.wait(bytes) == b"one"
             with pytest.raises(PeerTimeout, match=r"no int or bytes within 0\.05 s"):
@@ -132,7 +138,7 @@ def test_events_wait_and_are_taken_by_class_and_condition() -> None:
             await asyncio.sleep(0)
             for word in (b"three", b"four"):
                 ana.call(ana.machine.say, word, ben.address)
-            await ben.until(lambda: len(ben.machine.sources) == 4, within_s=30)
+            await ben.until(lambda: len(ben.machine.sources) == 4, within_s=5)
             ben.flush()  # what is waited for holds still, and who waits has not run yet
             assert await later == b"four"
             assert await ben.wait(bytes) == b"three"
@@ -201,6 +207,7 @@ def test_errors_of_the_operating_system_are_counted_and_end_nothing() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_datagram_that_is_too_long_is_dropped_and_counted() -> None:
     async def main() -> None:
         async with network([None] * 2, HERE) as peers:
@@ -210,9 +217,9 @@ def test_a_datagram_that_is_too_long_is_dropped_and_counted() -> None:
                 stranger.sendto(bytes(60_000), (host, port))
                 ping = kademlia_messages.CODEC.encode(kademlia_messages.Ping(1, 2))
                 stranger.sendto(ping + bytes(1500), (host, port))
-            await peers[0].peer.until(lambda: peers[0].machine.ignored["malformed"] == 2, within_s=30)
+            await peers[0].peer.until(lambda: peers[0].machine.ignored["malformed"] == 2, within_s=5)
             value = b"still there"
-            assert (await peers[1].put(key_of(value), value)).copies >= 1
+            assert (await peers[1].put(key_of(value), value)).copies == 2
 
     asyncio.run(main())
 
@@ -240,31 +247,28 @@ async def network(hosts: list[Any], settings: Settings) -> AsyncIterator[list[Ka
         yield peers
 
 
-async def use(peers: list[KademliaPeer], missing: int = 0) -> None:
-    """Everybody stores a value and fetches that of another; `missing` of eight may be too slow to answer."""
+async def use(peers: list[KademliaPeer]) -> None:
+    """Everybody stores one value and fetches that of another."""
     values = [b"value %d" % number for number in range(len(peers))]
     for peer, value in zip(peers, values, strict=True):
         done = await peer.put(key_of(value), value)
-        assert done.asked - missing <= done.copies <= done.asked
-        assert (
-            8 - missing <= done.asked <= 9
-        )  # the nearest eight others, and itself if it is one of the nearest eight
+        assert done.copies == done.asked
+        assert done.asked in (8, 9)  # the nearest eight others, and itself if it is one of the nearest eight
     for peer, value in zip(peers, values[7:] + values[:7], strict=True):
         assert await peer.get(key_of(value)) == value
     ids = sorted((peer.machine.own_id for peer in peers[1:]), key=lambda one: one ^ 12345)
     found = await peers[0].find(12345)
-    nearest = [contact.id for contact in found.closest]
-    assert nearest == sorted(nearest, key=lambda one: one ^ 12345)
-    assert len({*nearest} & {*ids[:8]}) >= 8 - missing
+    assert [contact.id for contact in found.closest] == ids[:8]
     with pytest.raises(NotFound, match="peers has a value under"):
         await peers[3].get(key_of(b"nobody stored this"))
 
 
+@pytest.mark.usefixtures("patient")
 def test_kademlia_on_real_sockets() -> None:
     async def main() -> None:
         async with network([None] * 30, HERE) as peers:
-            await use(peers, missing=3)  # on a busy machine an answer may come after its time
-            assert {reason for peer in peers for reason in peer.machine.ignored} <= {"unexpected answer"}
+            await use(peers)
+            assert not any(peer.machine.ignored for peer in peers)
 
     asyncio.run(main())
 
@@ -418,7 +422,7 @@ def test_a_ring_on_real_sockets(kind: type[Ring]) -> None:
                 wanted = (after + ids)[:4]
                 await peer.peer.until(
                     lambda peer=peer, wanted=wanted: [one.id for one in peer.machine.successors] == wanted,
-                    within_s=60,
+                    within_s=20,
                 )
             assert (await peers[3].find(30_000)).owners[0].id == 8 * 4096 + 7
             leaving = peers[8]
