@@ -22,17 +22,7 @@ from p2plib.labs.lab00_roundtrips import ROADS, RoundTrips, travel
 from p2plib.labs.lab00_wire import PING, PONG, decode_ping, dissect_ping, encode_ping
 from p2plib.labs.lab00_world import world
 from p2plib.sim import Internet, Link
-
-
-def disguised(implementation: Any) -> Any:
-    """The library's own function or class as if a reader had written it: the engine goes by the module."""
-    if isinstance(implementation, type):
-        return type(implementation.__name__, (implementation,), {"__module__": "notebook"})
-
-    def yours(*arguments: Any) -> Any:
-        return implementation(*arguments)
-
-    return yours
+from tests.labs.proving import disguised
 
 
 def test_a_ping_is_laid_out_as_the_table_says() -> None:

@@ -24,20 +24,10 @@ from p2plib.labs.lab01_opening import open_cases
 from p2plib.labs.lab01_rotation import Following, dissect_rotation, follow, promise_of, rotate
 from p2plib.labs.lab01_spelling import from_proquint, to_proquint
 from tests.labs.learners import ANSWERS, written
+from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())
 MISTAKES = [(task, mistake) for task in TASKS for mistake in task.mistakes]
-
-
-def disguised(implementation: Any) -> Any:
-    """The library's own function or class as if a reader had written it: the engine goes by the module."""
-    if isinstance(implementation, type):
-        return type(implementation.__name__, (implementation,), {"__module__": "notebook"})
-
-    def yours(*arguments: Any) -> Any:
-        return implementation(*arguments)
-
-    return yours
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -245,22 +235,4 @@ def test_what_is_kept_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The solved notebook's cells, run as a notebook runs them; then a later lab asks for them."""
-    nbformat = pytest.importorskip("nbformat")
-    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
-    monkeypatch.setenv("P2PLIB_LABS_HOME", str(tmp_path / "my_peer"))
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    solved = Path(__file__).parents[2] / "labs" / "solutions" / "lab01_identity.ipynb"
-    if not solved.is_file():
-        pytest.skip("the solved notebook was not made yet: python tools/notebooks.py")
-    notebook = shell()
-    for cell in nbformat.read(solved, 4).cells:
-        if cell.cell_type == "code":
-            notebook.run_cell(cell.source, store_history=False).raise_error()
-    printed = capsys.readouterr().out
-    assert "kept first_collision, " in printed
-    assert "library" not in printed.split("kept first_collision")[1]
-    for name in LAB.tasks:
-        LAB.mine(name)
-    assert capsys.readouterr().out.split("\n")[:-1] == [
-        f"{name}: yours, from my_peer/identity.py" for name in LAB.tasks
-    ]
+    kept_and_taken_up(LAB, "lab01_identity", tmp_path, monkeypatch, capsys)

@@ -24,18 +24,10 @@ from tests.labs.learners.ring import ANSWERS, written
 from tests.labs.learners.ring_lookup import RESTART
 from tests.labs.learners.ring_lookup import RIGHT as RIGHT_LOOKUP
 from tests.labs.learners.ring_repair import RIGHT as RIGHT_STABILISE
+from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())
 MISTAKES = [(task, mistake) for task in TASKS for mistake in task.mistakes]
-
-
-def disguised(implementation: Any) -> Any:
-    """The library's own function as if a reader had written it: the engine goes by the module."""
-
-    def yours(*arguments: Any) -> Any:
-        return implementation(*arguments)
-
-    return yours
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -334,22 +326,4 @@ def test_what_is_kept_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The solved notebook's cells, run as a notebook runs them; then a later lab asks for them."""
-    nbformat = pytest.importorskip("nbformat")
-    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
-    monkeypatch.setenv("P2PLIB_LABS_HOME", str(tmp_path / "my_peer"))
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    solved = Path(__file__).parents[2] / "labs" / "solutions" / "lab05_ring.ipynb"
-    if not solved.is_file():
-        pytest.skip("the solved notebook was not made yet: python tools/notebooks.py")
-    notebook = shell()
-    for cell in nbformat.read(solved, 4).cells:
-        if cell.cell_type == "code":
-            notebook.run_cell(cell.source, store_history=False).raise_error()
-    printed = capsys.readouterr().out
-    assert "kept owns, " in printed
-    assert "library" not in printed.split("kept owns")[1]
-    for name in LAB.tasks:
-        LAB.mine(name)
-    assert capsys.readouterr().out.split("\n")[:-1] == [
-        f"{name}: yours, from my_peer/ring.py" for name in LAB.tasks
-    ]
+    kept_and_taken_up(LAB, "lab05_ring", tmp_path, monkeypatch, capsys)

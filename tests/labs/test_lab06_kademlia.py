@@ -29,20 +29,10 @@ from p2plib.topology.lookup import Lookup
 from p2plib.topology.machine import Contact, network_of
 from tests.labs.learners import buckets, searching
 from tests.labs.learners.kademlia import ANSWERS, written
+from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())
 MISTAKES = [(task, mistake) for task in TASKS for mistake in task.mistakes]
-
-
-def disguised(implementation: Any) -> Any:
-    """The library's own function or class as if a reader had written it: the engine goes by the module."""
-    if isinstance(implementation, type):
-        return type(implementation.__name__, (implementation,), {"__module__": "notebook"})
-
-    def yours(*arguments: Any) -> Any:
-        return implementation(*arguments)
-
-    return yours
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -474,26 +464,12 @@ def test_an_answer_under_another_id_is_no_answer_of_whom_we_meant() -> None:
 # Keeping
 
 
+def _is_quick(source: str) -> bool:
+    return "figures.plot(" not in source and "Node" not in source
+
+
 def test_what_is_kept_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The solved notebook's answers and checks, run as a notebook does; then a later lab asks for them."""
-    nbformat = pytest.importorskip("nbformat")
-    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
-    monkeypatch.setenv("P2PLIB_LABS_HOME", str(tmp_path / "my_peer"))
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    solved = Path(__file__).parents[2] / "labs" / "solutions" / "lab06_kademlia.ipynb"
-    if not solved.is_file():
-        pytest.skip("the solved notebook was not made yet: python tools/notebooks.py")
-    notebook = shell()
-    for cell in nbformat.read(solved, 4).cells:
-        if cell.cell_type == "code" and "figures.plot(" not in cell.source and "Node" not in cell.source:
-            notebook.run_cell(cell.source, store_history=False).raise_error()
-    printed = capsys.readouterr().out
-    assert "kept bucket_index, " in printed
-    assert "library" not in printed.split("kept bucket_index")[1]
-    for name in LAB.tasks:
-        LAB.mine(name)
-    assert capsys.readouterr().out.split("\n")[:-1] == [
-        f"{name}: yours, from my_peer/kademlia.py" for name in LAB.tasks
-    ]
+    kept_and_taken_up(LAB, "lab06_kademlia", tmp_path, monkeypatch, capsys, wanted=_is_quick)

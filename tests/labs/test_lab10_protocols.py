@@ -29,20 +29,10 @@ from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import memory_pair
 from tests.labs.learners import cutting, shaking, sharing, speaking, windows
 from tests.labs.learners.protocols import ANSWERS, written
+from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())
 MISTAKES = [(task, mistake) for task in TASKS for mistake in task.mistakes]
-
-
-def disguised(implementation: Any) -> Any:
-    """The library's own function or class as if a reader had written it: the engine goes by the module."""
-    if isinstance(implementation, type):
-        return type(implementation.__name__, (implementation,), {"__module__": "notebook"})
-
-    def yours(*arguments: Any) -> Any:
-        return implementation(*arguments)
-
-    return yours
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -364,23 +354,5 @@ def test_what_is_kept_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The solved notebook's cells, run as a notebook runs them; then a later lab asks for them."""
-    nbformat = pytest.importorskip("nbformat")
-    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
-    monkeypatch.setenv("P2PLIB_LABS_HOME", str(tmp_path / "my_peer"))
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    solved = Path(__file__).parents[2] / "labs" / "solutions" / "lab10_protocols.ipynb"
-    if not solved.is_file():
-        pytest.skip("the solved notebook was not made yet: python tools/notebooks.py")
-    notebook = shell()
-    for cell in nbformat.read(solved, 4).cells:
-        if cell.cell_type == "code":
-            notebook.run_cell(cell.source, store_history=False).raise_error()
-    printed = capsys.readouterr().out
+    printed = kept_and_taken_up(LAB, "lab10_protocols", tmp_path, monkeypatch, capsys)
     assert "on a stream: /chat/1.10.0\nBen, 1.10.0, to " in printed, "the node answered in its own version"
-    assert "kept Frames, " in printed
-    assert "library" not in printed.split("kept Frames")[1]
-    for name in LAB.tasks:
-        LAB.mine(name)
-    assert capsys.readouterr().out.split("\n")[:-1] == [
-        f"{name}: yours, from my_peer/protocols.py" for name in LAB.tasks
-    ]
