@@ -14,6 +14,7 @@ from 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +96,7 @@ class Player:
         self.height = height
         self.captions: list[str] = []
         self._parts: list[_Part] = []
+        self._layers: list[tuple[str, tuple[int, ...]]] = []  # what `picture` drew last, and its tokens
 
     def step(self, caption: str, *parts: str) -> None:
         """Begin the next step.
@@ -144,6 +146,22 @@ class Player:
             if part.last is not None:
                 raise UsageError("this part is gone already")
             part.last = len(self.captions) - 2
+
+    def picture(self, caption: str, parts: Sequence[str]) -> None:
+        """Begin a step that shows these parts, the lowest first, and nothing else that `picture` drew before.
+
+        Args:
+            caption: what happens in it, in a sentence; required.
+            parts: SVG text. As many of the lowest as are what they were stay; what is above a change is drawn
+                again, so that it stays above.
+        """
+        self.step(caption)
+        same = 0
+        while same < min(len(parts), len(self._layers)) and parts[same] == self._layers[same][0]:
+            same += 1
+        for _, tokens in self._layers[same:]:
+            self.drop(tokens)
+        self._layers[same:] = [(part, self.keep(part)) for part in parts[same:]]
 
     def _body(self) -> str:
         end = len(self.captions) - 1

@@ -139,17 +139,8 @@ def prefix_tree_player(
         raise UsageError(f"1 to {MOST_STEPS} steps can be followed, not {len(steps)}")
     stage = _stage(steps, bits, names, colours)
     player = Player(title, WIDTH, stage.height)
-    shown: list[str] = []
-    tokens: list[tuple[int, ...]] = []
     for step in steps:
-        player.step(step.caption)
-        parts = _parts(step, stage)
-        same = next((i for i, (a, b) in enumerate(zip(parts, shown, strict=False)) if a != b), None)
-        same = min(len(parts), len(shown)) if same is None else same
-        for token in tokens[same:]:  # what is above a change is drawn again, so that it stays above
-            player.drop(token)
-        tokens[same:] = [player.keep(part) for part in parts[same:]]
-        shown = parts
+        player.picture(step.caption, _parts(step, stage))
     return player
 
 

@@ -202,3 +202,14 @@ def test_the_script_keeps_the_page_well_formed() -> None:
     script = re.search(r"<script>(.*)</script>", player().html, re.S)
     assert script
     assert not re.search("[<&]", script[1])
+
+
+def test_a_picture_takes_the_place_of_the_one_before_and_keeps_what_lies_below() -> None:
+    drawn = figures.Player("Three pictures", 100, 100)
+    for caption, parts in (("One.", "ab"), ("Two.", "axb"), ("Three.", "axb"), ("Four.", "a")):
+        drawn.picture(caption, [f"<g id='{part}'/>" for part in parts])
+    spans = [(part.svg[7], part.first, part.last) for part in drawn._parts]
+    # What is above a change is drawn again: b lies above x. What is as it was stays.
+    assert spans == [("a", 0, None), ("b", 0, 0), ("x", 1, 2), ("b", 1, 2)]
+    with pytest.raises(UsageError, match="a caption"):
+        drawn.picture("", [])
