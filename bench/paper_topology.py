@@ -44,18 +44,16 @@ from pathlib import Path
 
 import numpy as np
 
-from p2plib.topology import population_chord as chord
-from p2plib.topology import population_churn as churn
-from p2plib.topology import population_kademlia as kademlia
-from p2plib.topology import population_lookups as iterative
+from p2plib.machine.addresses import Address, Contact
+from p2plib.population import chord, churn, kademlia
+from p2plib.population import lookups as iterative
+from p2plib.population.kademlia_churn import ChurningKademlia
+from p2plib.population.kademlia_churn import Results as Sessions
+from p2plib.population.ring_churn import PAPER, ChurningRing
+from p2plib.population.ring_churn import Lookups as UnderChurn
+from p2plib.population.sweep import interval, sweep
 from p2plib.topology.graph import Graph, clustering, components, distances
-from p2plib.topology.hyparview import HyParView, ViewSettings
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.population_kademlia_churn import ChurningKademlia
-from p2plib.topology.population_kademlia_churn import Results as Sessions
-from p2plib.topology.population_ring_churn import PAPER, ChurningRing
-from p2plib.topology.population_ring_churn import Lookups as UnderChurn
-from p2plib.topology.sweep import interval, sweep
+from p2plib.topology.hyparview.machine import HyParView, ViewSettings
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,10 @@ from tqdm import tqdm
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import secure
 from p2plib.protocol.connection import Connection
+from p2plib.protocol.node import Node
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
-from p2plib.protocol.upgrade import Node
-from p2plib.protocol.yamux_events import Limits
+from p2plib.protocol.yamux.events import Limits
 
 ALICE, BOB = (SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2))
 ANYWHERE = "/ip4/127.0.0.1/tcp/0"

@@ -34,13 +34,13 @@ from typing import Any
 from kademlia.network import Server
 from tqdm import tqdm
 
+from p2plib.population import kademlia as arrays
+from p2plib.population.lookups import Model, lookups
 from p2plib.sim import Internet
-from p2plib.topology import population_kademlia as arrays
-from p2plib.topology.kademlia_parts import Settings
-from p2plib.topology.kademlia_peer import KademliaPeer
-from p2plib.topology.population_lookups import Model, lookups
-from p2plib.topology.routing_table import NO_LIMITS
-from p2plib.topology.values import key_of
+from p2plib.topology.kademlia.driver import KademliaPeer
+from p2plib.topology.kademlia.parts import Settings
+from p2plib.topology.kademlia.store import key_of
+from p2plib.topology.kademlia.table import NO_LIMITS
 
 N, K = 100, 8
 ENOUGH_S = 30.0  # a get that takes longer is given up and counted so

@@ -96,27 +96,34 @@ def test_what_is_committed_names_no_registry_host_and_no_path_of_a_machine() -> 
 # The other half of a module whose page shows what readers call of it: codec of a driver, tables of a machine.
 TOLD_ELSEWHERE = {
     *(f"p2plib.identity.{name}" for name in ("keyfile_format", "private_files", "lookalikes", "name_ledger")),
-    *(f"p2plib.sim.{name}" for name in ("ending", "headers", "names", "nat_ports", "nat_table")),
-    *(f"p2plib.sim.{name}" for name in ("places", "refused", "sockets", "stream_server", "stream_transport")),
-    *(f"p2plib.sim.{name}" for name in ("streams", "tcp_receive", "tcp_send")),
+    *(
+        f"p2plib.sim.{name}"
+        for name in ("ending", "capture.headers", "clock.places", "nat.ports", "nat.table")
+    ),
+    *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
+    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "streams", "transport")),
 }
 
 
+BESIDE = {"figures", "labs", "population", "sim"}
+
+
 def rooms() -> set[str]:
-    """The packages of the roles, with what they stand on; figures, labs and sim stand beside them."""
+    """The packages of the roles, with what they stand on; what stands beside them is left out."""
     made = {
         path.stem
         for path in (ROOT / "p2plib").iterdir()
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    return {f"p2plib.{name}" for name in made - {"__init__", "figures", "labs", "sim"}}
+    return {f"p2plib.{name}" for name in made - {"__init__", *BESIDE}}
 
 
 def test_every_room_has_its_place_in_the_import_contracts() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["tool"]["importlinter"][
         "contracts"
     ]
-    assert set(contracts[0]["layers"]) == rooms(), "layers in pyproject.toml"
+    layers = {name for layer in contracts[0]["layers"] for name in re.findall(r"p2plib\.\w+", layer)}
+    assert rooms() <= layers, "layers in pyproject.toml"  # those in brackets are planned
     assert set(contracts[1]["source_modules"]) == rooms(), "source_modules in pyproject.toml"
 
 

@@ -19,7 +19,7 @@ pytest.importorskip("nbclient", reason="nbclient is not installed (pip install -
 import notebooks
 from handbook import TextError, build, source, stale
 
-from tests.labs import tiny
+from tests.labs.engine import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOL = ROOT / "tools" / "notebooks.py"

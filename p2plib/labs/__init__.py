@@ -53,9 +53,9 @@ what a function did in a case; a *verdict* is the state and the line.
 
 from __future__ import annotations
 
-from p2plib.labs.feedback import Verdict
-from p2plib.labs.lab import Lab
-from p2plib.labs.tasks import Case, Mistake, Probe, Task, Wrong
-from p2plib.labs.words import describe
+from p2plib.labs.engine.feedback import Verdict
+from p2plib.labs.engine.lab import Lab
+from p2plib.labs.engine.tasks import Case, Mistake, Probe, Task, Wrong
+from p2plib.labs.engine.words import describe
 
 __all__ = ["Case", "Lab", "Mistake", "Probe", "Task", "Verdict", "Wrong", "describe"]

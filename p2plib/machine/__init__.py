@@ -1,0 +1,9 @@
+"""Machine: what every protocol without a connection stands on.
+
+machine     the interface of all machines, and the half that they share
+addresses   where datagrams go, and which peer is there
+timers      instants with names
+requests    whose response is awaited, and for how long
+datagram    messages as bytes: layouts, and the codec made of them
+peer        the driver: any machine on a UDP socket
+"""

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.topology.machine import Address, Contact, packed_host
+from p2plib.machine.addresses import Address, Contact, packed_host
 from p2plib.wire import varint
 from p2plib.wire.fields import Field
 

@@ -5,7 +5,7 @@
         entered = await peer.wait(Entered, within_s=10)
 
 Rules
-    1. It does what the docstring of `p2plib.topology.machine` says that whoever drives a machine does, and
+    1. It does what the docstring of `p2plib.machine.machine` says that whoever drives a machine does, and
        nothing else: what arrives is given to the machine, it is woken when it wants to be, and after either
        what it has to send is sent and what happened is kept until somebody waits for it.
     2. An IPv4 address that an IPv6 socket shows as ``::ffff:192.0.2.1`` is the IPv4 address, in both
@@ -25,8 +25,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, TypeVar, cast
 
 from p2plib.errors import CannotListen, Closed, PeerTimeout, UsageError
-from p2plib.topology.datagram import MAX_BYTES
-from p2plib.topology.machine import Address, Machine
+from p2plib.machine.addresses import Address
+from p2plib.machine.datagram import MAX_BYTES
+from p2plib.machine.machine import Machine
 
 MAX_UNREAD = 1024
 # asyncio makes room for 256 KiB before it reads a datagram, which takes twice as long as reading it. What is

@@ -24,7 +24,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from p2plib.topology.machine import Address, Timers
+from p2plib.machine.addresses import Address
+from p2plib.machine.timers import Timers
 
 FIRST_TIMEOUT_S = 1.0  # RFC 6298, 2.1: before anything is measured
 # The least margin above the smoothed round trip. Where every round trip is the same the variation goes to

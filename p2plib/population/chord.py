@@ -3,9 +3,9 @@
 The ring is nothing but the sorted ids: a finger is the first id at or after a point, found by bisection, so
 no tables are kept and a million peers fit in eight megabytes. All lookups take a step together.
 
-The rules are those of `p2plib.topology.chord`, and so is the counting: the *path length* is the number of
-peers that answered on the way to the owner, which is not asked itself; a *time-out* is a dead peer that was
-tried. Stoica et al. (ToN 2003), section V, count so too, as far as their numbers tell: with the owner
+The rules are those of `p2plib.topology.ring.chord`, and so is the counting: the *path length* is the number
+of peers that answered on the way to the owner, which is not asked itself; a *time-out* is a dead peer that
+was tried. Stoica et al. (ToN 2003), section V, count so too, as far as their numbers tell: with the owner
 counted, every path would be one longer than half of log2 n.
 
 Vocabulary::

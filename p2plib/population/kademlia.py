@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from p2plib.population.chord import ring
 from p2plib.topology.arrays import np
-from p2plib.topology.population_chord import ring
 
 Array = Any
 Progress = Callable[[int, int], None]

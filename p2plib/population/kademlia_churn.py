@@ -1,6 +1,6 @@
 """A Kademlia network while peers come and go: which lookups are right, and which values are found.
 
-The peers are the machines of `p2plib.topology.kademlia`, joined by datagrams that take 20 to 80 ms
+The peers are the machines of `p2plib.topology.kademlia.machine`, joined by datagrams that take 20 to 80 ms
 (`population_machines`). There are always as many: for each that leaves, without a word, a newcomer with a new
 id comes, and joins through a random peer. Sessions are exponential, with a median, as Rhea et al., "Handling
 Churn in a DHT" (USENIX 2004), let peers come and go; they are the hardest, for age says nothing of who stays.
@@ -28,11 +28,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from p2plib.errors import UsageError
-from p2plib.topology.kademlia import Kademlia
-from p2plib.topology.kademlia_parts import FindDone, GetDone, Joined, JoinFailed, PutDone, Settings
-from p2plib.topology.machine import Address
-from p2plib.topology.population_machines import Crowd, address_of
-from p2plib.topology.values import key_of
+from p2plib.machine.addresses import Address
+from p2plib.population.machines import Crowd, address_of
+from p2plib.topology.kademlia.machine import Kademlia
+from p2plib.topology.kademlia.parts import FindDone, GetDone, Joined, JoinFailed, PutDone, Settings
+from p2plib.topology.kademlia.store import key_of
 
 # The paper refreshes and republishes every hour, for peers that stay for hours; here half of all may be new
 # after 84 seconds, and eight holders of a value must not all be gone before one of them hands it on.

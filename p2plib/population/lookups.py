@@ -1,8 +1,8 @@
 """Whole Kademlia lookups among a million peers, the dead and the hostile with them, as arrays. With numpy.
 
-The lookup is that of `p2plib.topology.lookup`: rounds of alpha questions over d disjoint paths, each answered
-with the k contacts nearest to the target that a peer has. Buckets are drawn as in
-`p2plib.topology.population_kademlia`.
+The lookup is that of `p2plib.topology.kademlia.lookup`: rounds of alpha questions over d disjoint paths, each
+answered with the k contacts nearest to the target that a peer has. Buckets are drawn as in
+`p2plib.population.kademlia`.
 
 Vocabulary::
 
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from p2plib.errors import UsageError
+from p2plib.population.kademlia import bit_length, draw, range_of
 from p2plib.topology.arrays import np
-from p2plib.topology.population_kademlia import bit_length, draw, range_of
 
 Array = Any
 Progress = Callable[[int, int], None]

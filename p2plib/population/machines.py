@@ -4,7 +4,7 @@ Between the arrays, which know no message, and the simulated internet, which run
 is the machine itself, its datagrams take a random time, and who is gone is silent. It is what the arrays are
 checked against.
 
-    >>> from p2plib.topology.kademlia import Kademlia
+    >>> from p2plib.topology.kademlia.machine import Kademlia
     >>> crowd = Crowd(seed=1)
     >>> ben, ana = (crowd.add(Kademlia(ident, random.Random(ident)), address_of(ident)) for ident in (1, 2))
     >>> crowd.call(ana, "join", [ben])
@@ -21,7 +21,8 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from p2plib.errors import UsageError
-from p2plib.topology.machine import Address, Machine
+from p2plib.machine.addresses import Address
+from p2plib.machine.machine import Machine
 
 MAX_STEPS = 50_000_000  # a run that is longer than this hangs
 MAX_ADDRESSES = 1 << 22

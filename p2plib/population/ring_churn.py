@@ -3,13 +3,13 @@
 Follows Stoica et al., "Chord" (IEEE/ACM ToN, 2003), section V, whose Table III this computes: a thousand
 peers, joins and departures as two Poisson processes, and lookups by random peers for random keys meanwhile.
 
-The rules are those of `p2plib.topology.ring` and `p2plib.topology.chord`: a joiner is given a whole list of
-successors, a round of stabilisation steps back while somebody lives between, a predecessor is asked whether
-it lives, who leaves says goodbye, and a finger that does not answer is dropped. Three things are left out,
-and that is what makes two hours of a thousand peers a matter of seconds: no time passes within a lookup or a
+The rules are those of `p2plib.topology.ring`, its modules `machine` and `chord`: a joiner is given a whole
+list of successors, a round of stabilisation steps back while somebody lives between, a predecessor is asked
+whether it lives, who leaves says goodbye, and a finger that does not answer is dropped. Three things are
+left out, and that is what makes two hours of a thousand peers a matter of seconds: no time passes within a lookup or a
 round (a twentieth of a second and a few seconds, where the next peer comes or goes after two seconds at
 least), no datagram is lost, and nobody looks whether the whole ring is right (rule 5 of `ring`).
-`tests/topology/test_population_ring_churn.py` runs the machines beside it.
+`tests/population/test_ring_churn.py` runs the machines beside it.
 
 Vocabulary::
 
@@ -29,10 +29,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from p2plib.errors import UsageError
-from p2plib.topology.ring import JITTER, MAX_STEPS_BACK
-from p2plib.topology.ring_messages import MAX_NEARER, MAX_OWNERS, MAX_SUCCESSORS
-from p2plib.topology.ring_parts import RingSettings
-from p2plib.topology.ring_space import between
+from p2plib.topology.ring.machine import JITTER, MAX_STEPS_BACK
+from p2plib.topology.ring.messages import MAX_NEARER, MAX_OWNERS, MAX_SUCCESSORS
+from p2plib.topology.ring.parts import RingSettings
+from p2plib.topology.ring.space import between
 
 BITS = 64
 MASK = (1 << BITS) - 1
@@ -308,7 +308,7 @@ class ChurningRing:
                 peer.ahead = []
 
     def _walk(self, asker: _Peer, key: int, learns: bool = True) -> tuple[list[_Peer], int, int]:
-        """What `p2plib.topology.ring_walk` does; (owners, peers that answered, peers that did not).
+        """What `p2plib.topology.ring.walk` does; (owners, peers that answered, peers that did not).
 
         Whom somebody names lies nearer to the key than all who were named before, so the best of all is
         always the best of the last answer, and a stack of answers is enough.

@@ -2,9 +2,9 @@
 
 `stream` is what everything here runs over, in memory or over `tcp`; `conformance` checks one. `framing` says
 where messages end, and `multistream` agrees on what is spoken. `secure` makes a stream private and tells who
-is at its other end, in one of two ways: libp2p's (`libp2p_noise`, on the Noise framework in `noise`) or
-Scuttlebutt's (`secret_handshake`, then `box_stream`). `yamux` makes many streams of one. `connection` and
-`upgrade` put all of it together, `conduct` remembers who behaved badly, `ping` and `identify` are libp2p's
+is at its other end, in one of two ways: libp2p's (`noise.libp2p`, on the Noise framework in `noise`) or
+Scuttlebutt's (`scuttlebutt`: a secret handshake, then a box stream). `yamux` makes many streams of one.
+`connection` and `node` put all of it together, `conduct` remembers who behaved badly, `ping` and `identify` are libp2p's
 first questions, and `rpc` is ours.
 
 Each has its rules in a machine without input or output, which can also be driven by hand.

@@ -24,11 +24,13 @@ from p2plib.errors import Closed, P2PError, PeerTimeout, UsageError
 from p2plib.identity import ids
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.secret import Random
-from p2plib.protocol import libp2p_noise, multistream, secure, yamux
+from p2plib.protocol import multistream, secure
+from p2plib.protocol.noise import libp2p as libp2p_noise
 from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import Stream
-from p2plib.protocol.yamux import YamuxConnection, YamuxStream
-from p2plib.protocol.yamux_events import Limits
+from p2plib.protocol.yamux import driver as yamux
+from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
+from p2plib.protocol.yamux.events import Limits
 from p2plib.wire.multiaddr import Multiaddr
 
 UPGRADE_TIMEOUT_S = 10.0

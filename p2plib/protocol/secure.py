@@ -2,7 +2,8 @@
 
 `noise`, `shs_client` and `shs_server` take a `Stream` that anybody can read and change, and give back one
 that nobody can, whose other end has proved a key. Which bytes go over the wire is said in
-`p2plib.protocol.libp2p_noise` and in `p2plib.protocol.secret_handshake` with `p2plib.protocol.box_stream`.
+`p2plib.protocol.noise.libp2p`, and in the modules `secret_handshake` and `box_stream` of
+`p2plib.protocol.scuttlebutt`.
 
 Rules
     1. A handshake has a deadline for the whole of it. A peer that sends a byte now and then does not keep us.
@@ -28,10 +29,10 @@ from typing import Protocol
 from p2plib.errors import Closed, HandshakeFailed, PeerTimeout, RemoteError, StreamReset, Tampered, Truncated
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.secret import Random
-from p2plib.protocol import box_stream
 from p2plib.protocol.buffers import Chunks
-from p2plib.protocol.libp2p_noise import NoiseHandshake
-from p2plib.protocol.secret_handshake import MAIN_NETWORK, ClientHandshake, ServerHandshake
+from p2plib.protocol.noise.libp2p import NoiseHandshake
+from p2plib.protocol.scuttlebutt import box_stream
+from p2plib.protocol.scuttlebutt.secret_handshake import MAIN_NETWORK, ClientHandshake, ServerHandshake
 from p2plib.protocol.stream import READ_BYTES, Stream
 
 HANDSHAKE_TIMEOUT_S = 10.0

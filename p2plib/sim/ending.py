@@ -7,8 +7,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import Leak
+from p2plib.sim.clock.places import TOLD_AT_MOST, callback_place, is_asyncios, line_of, waiting_at
 from p2plib.sim.current import CURRENT, Boot
-from p2plib.sim.places import TOLD_AT_MOST, callback_place, is_asyncios, line_of, waiting_at
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet

@@ -18,13 +18,13 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import UsageError
+from p2plib.sim.capture.trace import BATCH, Record, Route
 from p2plib.sim.link import Bottleneck, Link
-from p2plib.sim.names import PUBLIC_NETWORK, PUBLIC_NETWORK_6
-from p2plib.sim.nat import Nat, Refused
+from p2plib.sim.nat.machine import Nat, Refused
 from p2plib.sim.packet import Address, Flag, Kind, Segment
-from p2plib.sim.streams import receive_segment
-from p2plib.sim.trace import BATCH, Record, Route
-from p2plib.sim.udp import SimDatagramTransport, deliver
+from p2plib.sim.sockets.names import PUBLIC_NETWORK, PUBLIC_NETWORK_6
+from p2plib.sim.sockets.udp import SimDatagramTransport, deliver
+from p2plib.sim.tcp.streams import receive_segment
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host

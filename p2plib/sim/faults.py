@@ -6,7 +6,7 @@ Rules:
   loss brings, is written down in `Internet.happened` as a value that says exactly what to do to make it
   happen again.
 * An internet that is given a list of faults has those and no others. So a failing run can be repeated with
-  fewer of them, which is how `p2plib.sim.search` finds the few that matter.
+  fewer of them, which is how `p2plib.sim.search.seeds` finds the few that matter.
 
 Vocabulary: a packet is named by its sender and its number among that sender's packets, counted from 0.
 """

@@ -27,7 +27,7 @@ from p2plib.sim.disk import Disk
 from p2plib.sim.fabric import Realm, is_group, is_loopback
 from p2plib.sim.link import Bottleneck
 from p2plib.sim.packet import Address
-from p2plib.sim.udp import SimDatagramTransport
+from p2plib.sim.sockets.udp import SimDatagramTransport
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet

@@ -24,8 +24,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.topology.datagram import ADDRESS, ID, TRANSACTION, Codec, layout, number
-from p2plib.topology.machine import Address, Base, Contact
+from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.datagram import ADDRESS, ID, TRANSACTION, Codec, layout, number
+from p2plib.machine.machine import Base
 
 MAX_STEPS = 255
 
@@ -90,7 +91,7 @@ class RandomWalk(Base[Event]):
 
     Args:
         own: its id and the address that others reach it at.
-        rng: see `p2plib.topology.machine`.
+        rng: see `p2plib.machine.machine`.
         neighbours: says who our neighbours are now; an overlay's active view, for example.
         steps: how long our walks are, 1 to 255. A few times log n for a graph that is well mixed.
         patience_s: rule 3.

@@ -16,8 +16,8 @@ from p2plib.errors import UsageError
 from p2plib.figures.packets import Ends, is_pure_ack, times
 from p2plib.figures.palette import BAD, colour
 from p2plib.figures.table import Table
+from p2plib.sim.capture.trace import Traffic
 from p2plib.sim.packet import Address, Flag, Packet, Segment
-from p2plib.sim.trace import Traffic
 
 SVG = "{http://www.w3.org/2000/svg}"
 AT: dict[str, Address] = {

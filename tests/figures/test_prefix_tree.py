@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from p2plib import figures
 from p2plib.errors import UsageError
 from p2plib.figures.prefix_tree_shapes import WIDTH, Stage, nodes_of
-from p2plib.topology.routing_table import NO_LIMITS, RoutingTable
+from p2plib.topology.kademlia.table import NO_LIMITS, RoutingTable
 from tests.figures.gallery import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -13,7 +13,7 @@ import sys
 
 from p2plib.errors import P2PError
 from p2plib.identity.keys import PublicKey, SecretKey
-from p2plib.protocol.secret_handshake import ClientHandshake, ServerHandshake
+from p2plib.protocol.scuttlebutt.secret_handshake import ClientHandshake, ServerHandshake
 
 
 def handshake(role: str, network: bytes, *keys: bytes) -> ClientHandshake | ServerHandshake:

@@ -14,8 +14,8 @@ from p2plib.identity.keys import SecretKey
 from p2plib.protocol import identify, ping
 from p2plib.protocol.conformance import pattern, read_all
 from p2plib.protocol.connection import Connection
+from p2plib.protocol.node import Node
 from p2plib.protocol.stream import Stream
-from p2plib.protocol.upgrade import Node
 from tests.interop import listening
 from tests.interop.namespace import Namespace
 from tests.interop.peers import ForeignPeer, PeerRefused

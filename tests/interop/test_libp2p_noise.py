@@ -16,7 +16,7 @@ from p2plib.identity import ids
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import secure
 from p2plib.protocol.conformance import read_all
-from p2plib.protocol.libp2p_noise import PROTOCOL_ID, NoiseHandshake
+from p2plib.protocol.noise.libp2p import PROTOCOL_ID, NoiseHandshake
 from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import connect_tcp

@@ -18,12 +18,12 @@ import pytest
 from p2plib.errors import CannotListen, P2PError, Unreachable
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import ping
+from p2plib.protocol.node import Node, endpoint
 from p2plib.protocol.tcp import connect_tcp
-from p2plib.protocol.upgrade import Node, endpoint
-from p2plib.topology.kademlia_parts import Settings
-from p2plib.topology.kademlia_peer import KademliaPeer
-from p2plib.topology.routing_table import NO_LIMITS
-from p2plib.topology.values import key_of
+from p2plib.topology.kademlia.driver import KademliaPeer
+from p2plib.topology.kademlia.parts import Settings
+from p2plib.topology.kademlia.store import key_of
+from p2plib.topology.kademlia.table import NO_LIMITS
 from tests.interop.namespace import Namespace, why_no_namespace
 
 pytestmark = [

@@ -18,7 +18,7 @@ from p2plib.errors import HandshakeFailed, Truncated
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.protocol import secure
 from p2plib.protocol.conformance import read_all
-from p2plib.protocol.secret_handshake import ClientHandshake, ServerHandshake
+from p2plib.protocol.scuttlebutt.secret_handshake import ClientHandshake, ServerHandshake
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import connect_tcp
 from tests.interop import listening

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.labs import tiny
+from tests.labs.engine import tiny
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed (pip install -e '.[classroom]')")
 pytest.importorskip("jupytext", reason="jupytext is not installed (pip install -e '.[classroom]')")

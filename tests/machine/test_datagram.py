@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.topology import hyparview_messages as views
-from p2plib.topology import kademlia_messages as kad
-from p2plib.topology import mesh_messages as mesh
+from p2plib.machine.addresses import Contact
+from p2plib.machine.datagram import MAX_BYTES, Codec, layout, number
 from p2plib.topology import random_walk as walk
-from p2plib.topology import ring_messages as ring
-from p2plib.topology.datagram import MAX_BYTES, Codec, layout, number
-from p2plib.topology.machine import Contact
+from p2plib.topology.hyparview import messages as views
+from p2plib.topology.kademlia import messages as kad
+from p2plib.topology.mesh import messages as mesh
+from p2plib.topology.ring import messages as ring
 
 CODECS = [kad.CODEC, ring.CODEC, mesh.CODEC, views.CODEC, walk.CODEC]
 PORTS = st.integers(1, 65_535)

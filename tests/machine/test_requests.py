@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
-from p2plib.topology.machine import Timers, network_of
-from p2plib.topology.requests import MAX_LATE, MAX_MEASURED, MAX_TIMEOUT_S, MIN_MARGIN_S, Requests, RoundTrip
+from p2plib.machine.addresses import network_of
+from p2plib.machine.requests import MAX_LATE, MAX_MEASURED, MAX_TIMEOUT_S, MIN_MARGIN_S, Requests, RoundTrip
+from p2plib.machine.timers import Timers
 
 ALICE, BOB = ("192.0.2.1", 4000), ("192.0.2.2", 4000)
 

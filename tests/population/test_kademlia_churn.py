@@ -10,11 +10,11 @@ from statistics import fmean
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.topology.kademlia import Kademlia
-from p2plib.topology.kademlia_parts import FindDone, Joined
-from p2plib.topology.machine import network_of
-from p2plib.topology.population_kademlia_churn import CHURN, ChurningKademlia
-from p2plib.topology.population_machines import Crowd, address_of
+from p2plib.machine.addresses import network_of
+from p2plib.population.kademlia_churn import CHURN, ChurningKademlia
+from p2plib.population.machines import Crowd, address_of
+from p2plib.topology.kademlia.machine import Kademlia
+from p2plib.topology.kademlia.parts import FindDone, Joined
 
 
 @pytest.mark.fault("F081")

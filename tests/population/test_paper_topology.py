@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from p2plib.topology import population_chord as chord
-from p2plib.topology import population_churn as churn
-from p2plib.topology import population_kademlia as kademlia
-from p2plib.topology import population_lookups as iterative
-from p2plib.topology.population_ring_churn import PAPER, ChurningRing
+from p2plib.population import chord, churn, kademlia
+from p2plib.population import lookups as iterative
+from p2plib.population.ring_churn import PAPER, ChurningRing
 from tests.conftest import ROOT
 
 

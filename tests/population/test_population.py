@@ -13,11 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
-from p2plib.topology import population_chord as chord
-from p2plib.topology import population_churn as churn
-from p2plib.topology import population_kademlia as kademlia
-from p2plib.topology.population_lookups import Model, lookups
-from p2plib.topology.sweep import interval, sweep
+from p2plib.population import chord, churn, kademlia
+from p2plib.population.lookups import Model, lookups
+from p2plib.population.sweep import interval, sweep
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20))

@@ -10,14 +10,14 @@ from statistics import fmean
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.topology.chord import Chord
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.population_chord import lookups
-from p2plib.topology.population_chord import ring as ring_of
-from p2plib.topology.population_machines import Crowd, address_of
-from p2plib.topology.population_ring_churn import BITS, PAPER, ChurningRing
-from p2plib.topology.ring_parts import FindDone, RingSettings
-from p2plib.topology.ring_space import Shape, shape
+from p2plib.machine.addresses import Address, Contact
+from p2plib.population.chord import lookups
+from p2plib.population.chord import ring as ring_of
+from p2plib.population.machines import Crowd, address_of
+from p2plib.population.ring_churn import BITS, PAPER, ChurningRing
+from p2plib.topology.ring.chord import Chord
+from p2plib.topology.ring.parts import FindDone, RingSettings
+from p2plib.topology.ring.space import Shape, shape
 
 SMALL = RingSettings(bits=BITS, r=6, stabilise_s=30.0, fingers_s=150.0)
 

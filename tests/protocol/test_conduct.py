@@ -14,8 +14,8 @@ from p2plib.identity.keys import SecretKey
 from p2plib.protocol import ping
 from p2plib.protocol.conduct import Conduct, subject
 from p2plib.protocol.connection import upgrade
+from p2plib.protocol.node import Node, endpoint
 from p2plib.protocol.tcp import connect_tcp
-from p2plib.protocol.upgrade import Node, endpoint
 from p2plib.sim import Internet
 from tests.protocol.test_in_the_internet import ALICE, listening_node
 

@@ -16,7 +16,7 @@ from p2plib.protocol.conformance import NotConforming, check_stream
 from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
-from p2plib.protocol.yamux import YamuxConnection
+from p2plib.protocol.yamux.driver import YamuxConnection
 from p2plib.sim import Constant, Internet, Link
 from p2plib.sim.host import Host
 

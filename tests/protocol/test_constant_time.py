@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from p2plib.errors import HandshakeFailed
-from p2plib.protocol.secret_handshake import ServerHandshake, authenticator
+from p2plib.protocol.scuttlebutt.secret_handshake import ServerHandshake, authenticator
 from tests.conftest import ROOT
-from tests.protocol.test_secret_handshake import BOB, NETWORK
+from tests.protocol.scuttlebutt.test_secret_handshake import BOB, NETWORK
 
 MODULES = sorted((ROOT / "p2plib" / "protocol").glob("*.py"))
 # What a secret or an authenticator is called in these modules. The size of one is no secret.

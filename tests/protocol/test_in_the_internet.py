@@ -15,9 +15,9 @@ from p2plib.identity.keys import SecretKey
 from p2plib.protocol import conformance, multistream, ping
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection
+from p2plib.protocol.node import Node, endpoint
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
-from p2plib.protocol.upgrade import Node, endpoint
 from p2plib.sim import Constant, Internet, Link
 from p2plib.wire.multiaddr import Multiaddr
 

@@ -27,9 +27,9 @@ from p2plib.identity.keys import SecretKey
 from p2plib.protocol import identify, multistream, ping
 from p2plib.protocol.conformance import read_all
 from p2plib.protocol.connection import Connection, upgrade
+from p2plib.protocol.node import Node, endpoint
 from p2plib.protocol.stream import Stream, memory_pair
 from p2plib.protocol.tcp import connect_tcp
-from p2plib.protocol.upgrade import Node, endpoint
 from p2plib.wire import multiaddr
 
 ALICE = SecretKey.from_seed(bytes([1]) * 32)

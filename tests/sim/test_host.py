@@ -11,7 +11,7 @@ import pytest
 
 from p2plib.errors import HostDown, UsageError
 from p2plib.sim import Host, Internet, Link, current_host
-from p2plib.sim.nat_behaviour import PRESETS, Way, can_connect
+from p2plib.sim.nat.behaviour import PRESETS, Way, can_connect
 from tests.sim.small import Mailbox, mailbox
 
 FAST = Link(latency=0.01)

@@ -65,7 +65,7 @@ def test_kademlia_of_two_hundred_nodes_sets_and_gets() -> None:
 
 @pytest.mark.fault("F158")
 def test_kademlia_does_the_same_whatever_the_hash_seed() -> None:
-    program = "from tests.sim.test_strangers import kademlia_run; print(*kademlia_run()[1:])"
+    program = "from tests.sim.test_third_party import kademlia_run; print(*kademlia_run()[1:])"
     seen = set()
     for seed in ("0", "77"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}

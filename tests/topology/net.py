@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from p2plib.topology.machine import Address, Machine
+from p2plib.machine.addresses import Address
+from p2plib.machine.machine import Machine
 
 MAX_STEPS = 20_000_000  # a run that is longer than this hangs
 

@@ -11,21 +11,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p2plib.topology import hyparview_messages, kademlia_messages, mesh_messages, ring_messages
+from p2plib.machine.addresses import Contact
+from p2plib.machine.datagram import Codec
+from p2plib.machine.machine import Machine
 from p2plib.topology import random_walk as walk
-from p2plib.topology.chord import Chord
-from p2plib.topology.datagram import Codec
-from p2plib.topology.hyparview import HyParView
-from p2plib.topology.kademlia import Kademlia
-from p2plib.topology.kademlia_parts import Settings
-from p2plib.topology.machine import Contact, Machine
-from p2plib.topology.mesh import Mesh
+from p2plib.topology.hyparview import messages as hyparview_messages
+from p2plib.topology.hyparview.machine import HyParView
+from p2plib.topology.kademlia import messages as kademlia_messages
+from p2plib.topology.kademlia.machine import Kademlia
+from p2plib.topology.kademlia.parts import Settings
+from p2plib.topology.mesh import messages as mesh_messages
+from p2plib.topology.mesh.machine import Mesh
 from p2plib.topology.random_walk import RandomWalk
-from p2plib.topology.ring import Ring
-from p2plib.topology.ring_parts import RingSettings
+from p2plib.topology.ring import messages as ring_messages
+from p2plib.topology.ring.chord import Chord
+from p2plib.topology.ring.machine import Ring
+from p2plib.topology.ring.parts import RingSettings
 from tests.conftest import ROOT
+from tests.machine.test_datagram import messages
 from tests.topology.net import address_of
-from tests.topology.test_datagram import messages
 
 OWN, DOOR = Contact(5, address_of(5)), Contact(9, address_of(9))
 

@@ -15,21 +15,23 @@ from typing import Any
 import pytest
 
 from p2plib.errors import CannotListen, Closed, JoinRefused, NotFound, PeerTimeout, UsageError
+from p2plib.machine import requests
+from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.machine import Base
+from p2plib.machine.peer import MAX_UNREAD, Peer, plain
 from p2plib.sim import Internet, Link
 from p2plib.sim.link import Constant
-from p2plib.topology import kademlia_messages, requests
-from p2plib.topology.chord import Chord
-from p2plib.topology.hyparview import HyParView, Up, ViewSettings
-from p2plib.topology.kademlia_parts import Settings
-from p2plib.topology.kademlia_peer import KademliaPeer
-from p2plib.topology.machine import Address, Base, Contact
-from p2plib.topology.mesh import Entered, Gone, LineBack, LineLost, Mesh
-from p2plib.topology.peer import MAX_UNREAD, Peer, plain
-from p2plib.topology.ring import Ring
-from p2plib.topology.ring_parts import RingSettings
-from p2plib.topology.ring_peer import RingPeer
-from p2plib.topology.routing_table import NO_LIMITS
-from p2plib.topology.values import key_of
+from p2plib.topology.hyparview.machine import HyParView, Up, ViewSettings
+from p2plib.topology.kademlia import messages as kademlia_messages
+from p2plib.topology.kademlia.driver import KademliaPeer
+from p2plib.topology.kademlia.parts import Settings
+from p2plib.topology.kademlia.store import key_of
+from p2plib.topology.kademlia.table import NO_LIMITS
+from p2plib.topology.mesh.machine import Entered, Gone, LineBack, LineLost, Mesh
+from p2plib.topology.ring.chord import Chord
+from p2plib.topology.ring.driver import RingPeer
+from p2plib.topology.ring.machine import Ring
+from p2plib.topology.ring.parts import RingSettings
 
 HERE = Settings(k=8, limits=NO_LIMITS)  # all of these peers live at 127.0.0.1
 RING = RingSettings(bits=16, r=4, stabilise_s=0.05, check_s=0.5, fingers_s=0.1)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.topology.machine import Contact
+from p2plib.machine.addresses import Contact
 from p2plib.topology.random_walk import CODEC, Back, Ended, RandomWalk, Sampled, Step, WalkLost
 from tests.topology.net import Net, address_of
 

@@ -1,0 +1,1 @@
+"""The engine under the labs: what a lab declares, how an answer is judged, and what is kept."""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from p2plib.labs.bounded import Raised, TooSlow, bounded
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.labs.words import LINE_LIMIT, describe, difference, one_line, shorten
+from p2plib.labs.engine.bounded import Raised, TooSlow, bounded
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import LINE_LIMIT, describe, difference, one_line, shorten
 
 CASE_S = 5.0  # an answer takes milliseconds; a busy machine may take a thousand times as long
 TEXT_LIMIT = 160  # characters of a hint, or of what a probe says

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p2plib.errors import UsageError
-from p2plib.labs import feedback, keeping
-from p2plib.labs.feedback import Verdict, is_graded, is_librarys
-from p2plib.labs.tasks import Case, Task
-from p2plib.labs.words import one_line, shorten
+from p2plib.labs.engine import feedback, keeping
+from p2plib.labs.engine.feedback import Verdict, is_graded, is_librarys
+from p2plib.labs.engine.tasks import Case, Task
+from p2plib.labs.engine.words import one_line, shorten
 
 LINE_CHARACTERS = 96  # a page of the book shows a hundred; eleven names take more
 
@@ -35,7 +35,7 @@ class Lab:
             raise UsageError("two tasks of a lab have one name")
 
     def verdict(self, name: str, yours: Any) -> Verdict:
-        """What `check` would say, without printing it. See `p2plib.labs.feedback.verdict`."""
+        """What `check` would say, without printing it. See `p2plib.labs.engine.feedback.verdict`."""
         return feedback.verdict(self._task(name), yours)
 
     def check(self, name: str, yours: Answer) -> Answer:

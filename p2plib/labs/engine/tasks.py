@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from p2plib.errors import UsageError
-from p2plib.labs.words import alike
+from p2plib.labs.engine.words import alike
 
 Probe = Callable[[Any], object]
 Case = tuple[Any, ...] | Probe

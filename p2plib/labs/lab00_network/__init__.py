@@ -20,12 +20,12 @@ A later lab takes up what the reader kept::
 from __future__ import annotations
 
 from p2plib.labs import Lab
-from p2plib.labs.lab00_answering import RESPONDER
-from p2plib.labs.lab00_asking import PING_TASK
-from p2plib.labs.lab00_detector import DETECTOR
-from p2plib.labs.lab00_retry import RETRY
-from p2plib.labs.lab00_roundtrips import ROUND_TRIPS
-from p2plib.labs.lab00_wire import DECODE, ENCODE
+from p2plib.labs.lab00_network.answering import RESPONDER
+from p2plib.labs.lab00_network.asking import PING_TASK
+from p2plib.labs.lab00_network.detector import DETECTOR
+from p2plib.labs.lab00_network.retry import RETRY
+from p2plib.labs.lab00_network.roundtrips import ROUND_TRIPS
+from p2plib.labs.lab00_network.wire import DECODE, ENCODE
 
 LAB = Lab("network", ENCODE, DECODE, RESPONDER, PING_TASK, RETRY, DETECTOR, ROUND_TRIPS)
 check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from p2plib.errors import DecodeError
-from p2plib.labs.lab00_line import Line, connect
-from p2plib.labs.lab00_wire import PING, PONG, decode_ping, encode_ping
-from p2plib.labs.lab00_world import PORT, serve, world
-from p2plib.labs.tasks import Case, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab00_network.line import Line, connect
+from p2plib.labs.lab00_network.wire import PING, PONG, decode_ping, encode_ping
+from p2plib.labs.lab00_network.world import PORT, serve, world
 from p2plib.sim import Internet, Link
 
 MakeResponder = Callable[[], Any]  # a reader's class

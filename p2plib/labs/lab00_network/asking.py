@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from p2plib.errors import DecodeError, PeerTimeout
-from p2plib.labs.lab00_line import Line
-from p2plib.labs.lab00_wire import PING, PONG, decode_ping, encode_ping
-from p2plib.labs.lab00_world import Script, asked, at_once, sent_at, with_line, world
-from p2plib.labs.tasks import Case, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab00_network.line import Line
+from p2plib.labs.lab00_network.wire import PING, PONG, decode_ping, encode_ping
+from p2plib.labs.lab00_network.world import Script, asked, at_once, sent_at, with_line, world
 from p2plib.sim import Internet, Link
 
 Ping = Callable[[Line, int, float], Any]  # a reader's function may return anything

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from p2plib.labs.lab00_asking import ping
-from p2plib.labs.lab00_line import Line
-from p2plib.labs.lab00_world import at_once, with_line, world
-from p2plib.labs.tasks import Case, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab00_network.asking import ping
+from p2plib.labs.lab00_network.line import Line
+from p2plib.labs.lab00_network.world import at_once, with_line, world
 from p2plib.sim import Internet, Link
 
 MakeDetector = Callable[..., Any]  # a reader's class

@@ -8,11 +8,11 @@ from itertools import accumulate, count
 from typing import Any
 
 from p2plib.errors import PeerTimeout
-from p2plib.labs.lab00_asking import SAME_S, ping
-from p2plib.labs.lab00_line import Line
-from p2plib.labs.lab00_wire import decode_ping
-from p2plib.labs.lab00_world import Script, asked, at_once, sent_at, with_line, world
-from p2plib.labs.tasks import Case, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab00_network.asking import SAME_S, ping
+from p2plib.labs.lab00_network.line import Line
+from p2plib.labs.lab00_network.wire import decode_ping
+from p2plib.labs.lab00_network.world import Script, asked, at_once, sent_at, with_line, world
 from p2plib.sim import Internet, Link
 
 Retry = Callable[..., Any]  # a reader's function may return anything

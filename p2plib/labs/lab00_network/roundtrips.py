@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from p2plib.labs.lab00_asking import ping
-from p2plib.labs.lab00_line import Line
-from p2plib.labs.lab00_world import at_once, with_line, world
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.labs.words import describe
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab00_network.asking import ping
+from p2plib.labs.lab00_network.line import Line
+from p2plib.labs.lab00_network.world import at_once, with_line, world
 from p2plib.sim import Internet, Link
 
 FIRST_S, LEAST_S, MOST_S = 1.0, 0.01, 60.0

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from p2plib.errors import DecodeError, RemoteError, UsageError
-from p2plib.labs.tasks import Case, Mistake, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Mistake, Task, Wrong
 from p2plib.wire.fields import Field
 
 MARK = b"p2p"

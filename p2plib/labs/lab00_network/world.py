@@ -17,9 +17,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from p2plib.errors import Deadlock, DecodeError, Leak, TimeLimit, Unsupported
-from p2plib.labs.lab00_line import Line, connect
-from p2plib.labs.lab00_wire import PING, PONG, decode_ping, encode_ping
-from p2plib.labs.tasks import Wrong
+from p2plib.labs.engine.tasks import Wrong
+from p2plib.labs.lab00_network.line import Line, connect
+from p2plib.labs.lab00_network.wire import PING, PONG, decode_ping, encode_ping
 from p2plib.sim import Host, Internet, Link
 
 PORT = 4000

@@ -18,15 +18,15 @@ A later lab takes up what the reader kept::
 from __future__ import annotations
 
 from p2plib.labs import Lab
-from p2plib.labs.lab01_envelope import SEAL
-from p2plib.labs.lab01_feed import IMPOSTORS
-from p2plib.labs.lab01_following import FOLLOW
-from p2plib.labs.lab01_names import CONTACTS
-from p2plib.labs.lab01_odds import COLLISION_CHANCE, FIRST_COLLISION
-from p2plib.labs.lab01_opening import OPEN
-from p2plib.labs.lab01_rotation import ROTATE
-from p2plib.labs.lab01_skeleton import SKELETON
-from p2plib.labs.lab01_spelling import FROM_PROQUINT, TO_PROQUINT
+from p2plib.labs.lab01_identity.envelope import SEAL
+from p2plib.labs.lab01_identity.feed import IMPOSTORS
+from p2plib.labs.lab01_identity.following import FOLLOW
+from p2plib.labs.lab01_identity.names import CONTACTS
+from p2plib.labs.lab01_identity.odds import COLLISION_CHANCE, FIRST_COLLISION
+from p2plib.labs.lab01_identity.opening import OPEN
+from p2plib.labs.lab01_identity.rotation import ROTATE
+from p2plib.labs.lab01_identity.skeleton import SKELETON
+from p2plib.labs.lab01_identity.spelling import FROM_PROQUINT, TO_PROQUINT
 
 PROQUINTS, NAMES, ROTATION = (TO_PROQUINT, FROM_PROQUINT), (SKELETON, CONTACTS), (ROTATE, FOLLOW)
 LAB = Lab("identity", FIRST_COLLISION, COLLISION_CHANCE, SEAL, OPEN, IMPOSTORS, *PROQUINTS, *NAMES, *ROTATION)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from p2plib.errors import DecodeError
 from p2plib.identity import edwards
 from p2plib.identity.keys import PUBLIC_BYTES, SIGNATURE_BYTES, PublicKey, SecretKey, with_context
-from p2plib.labs.tasks import Mistake, Task
+from p2plib.labs.engine.tasks import Mistake, Task
 from p2plib.wire import varint
 from p2plib.wire.fields import Field
 

@@ -18,8 +18,8 @@ from typing import Any
 from p2plib.errors import RemoteError
 from p2plib.identity import edwards
 from p2plib.identity.keys import PublicKey, SecretKey
-from p2plib.labs.lab01_envelope import twin
-from p2plib.labs.tasks import Case, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab01_identity.envelope import twin
 
 CONTEXT = "lab01/post/1"
 NUMBER_BYTES = 8

@@ -9,9 +9,9 @@ from typing import Any
 
 from p2plib.errors import RemoteError
 from p2plib.identity.keys import SecretKey
-from p2plib.labs.lab01_counting import counted
-from p2plib.labs.lab01_rotation import CONTEXT, Following, follow, promise_of, rotate
-from p2plib.labs.tasks import Case, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab01_identity.counting import counted
+from p2plib.labs.lab01_identity.rotation import CONTEXT, Following, follow, promise_of, rotate
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.lookalikes import skeleton
-from p2plib.labs.lab01_spelling import to_proquint
-from p2plib.labs.tasks import Case, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab01_identity.spelling import to_proquint
 
 MAX_CHARACTERS = 32  # of a name; a longer one pushes what stands behind it off the screen
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from p2plib.identity.odds import collision_approx, collision_exact
-from p2plib.labs.tasks import Mistake, Task, Wrong
+from p2plib.labs.engine.tasks import Mistake, Task, Wrong
 
 Draw = Callable[[], int]
 

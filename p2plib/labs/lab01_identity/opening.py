@@ -8,8 +8,9 @@ from typing import Any
 
 from p2plib.errors import RemoteError
 from p2plib.identity.keys import PUBLIC_BYTES, SIGNATURE_BYTES, PublicKey, SecretKey
-from p2plib.labs.lab01_counting import Verifications, counted
-from p2plib.labs.lab01_envelope import (
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab01_identity.counting import Verifications, counted
+from p2plib.labs.lab01_identity.envelope import (
     ANA,
     BEN,
     CONTEXT,
@@ -19,7 +20,6 @@ from p2plib.labs.lab01_envelope import (
     signed,
     twin,
 )
-from p2plib.labs.tasks import Case, Task, Wrong
 from p2plib.wire import varint
 
 Open = Callable[[str, bytes], Any]  # a reader's function may return anything

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from p2plib.errors import RemoteError
 from p2plib.identity.keys import PublicKey, SecretKey
-from p2plib.labs.tasks import Mistake, Task
+from p2plib.labs.engine.tasks import Mistake, Task
 from p2plib.wire.fields import Field
 
 CONTEXT = "lab01/rotation/1"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from p2plib.identity.lookalikes import LOOKALIKES, skeleton
-from p2plib.labs.tasks import Case, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Task, Wrong
 
 # The library's table turned round, for `str.translate`: what looks like a letter, and the letter.
 TWINS = {ord(twin): letter for letter, twins in LOOKALIKES.items() for twin in twins if twin != " "}

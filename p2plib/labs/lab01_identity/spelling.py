@@ -10,7 +10,7 @@ from typing import Any
 
 from p2plib.identity import proquint
 from p2plib.identity.proquint import CONSONANTS, VOWELS
-from p2plib.labs.tasks import Case, Mistake, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Mistake, Task, Wrong
 
 Decode = Callable[[str], Any]  # a reader's function may return anything
 

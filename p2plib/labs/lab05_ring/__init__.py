@@ -16,10 +16,10 @@ A later lab takes up what the reader kept::
 from __future__ import annotations
 
 from p2plib.labs import Lab
-from p2plib.labs.lab05_arc import ADOPT, OWNS
-from p2plib.labs.lab05_fingers import FINGER_POINTS, NEARER
-from p2plib.labs.lab05_lookup import LOOKUP
-from p2plib.labs.lab05_repair import STABILISE
+from p2plib.labs.lab05_ring.arc import ADOPT, OWNS
+from p2plib.labs.lab05_ring.fingers import FINGER_POINTS, NEARER
+from p2plib.labs.lab05_ring.lookup import LOOKUP
+from p2plib.labs.lab05_ring.repair import STABILISE
 
 LAB = Lab("ring", OWNS, ADOPT, STABILISE, FINGER_POINTS, NEARER, LOOKUP)
 check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from p2plib.labs.tasks import Case, Mistake, Task, Wrong
+from p2plib.labs.engine.tasks import Case, Mistake, Task, Wrong
 
 
 def owns(before: int, own: int, key: int) -> bool:

@@ -1,7 +1,7 @@
 """Lab 5: a ring of some hundred peers in memory, in which people die and come, and rounds of repair.
 
 No sockets and no clock: a round lets every living peer stabilise once, in a random order, and notify its
-first successor, as the peers of `p2plib.topology.ring` do every few seconds. Questions are counted.
+first successor, as the peers of `p2plib.topology.ring.machine` do every few seconds. Questions are counted.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from p2plib.errors import PeerTimeout
-from p2plib.labs.lab05_repair import Neighbours
-from p2plib.topology.ring_space import Shape, between, shape
+from p2plib.labs.lab05_ring.repair import Neighbours
+from p2plib.topology.ring.space import Shape, between, shape
 
 BITS = 16
 
@@ -112,5 +112,5 @@ class Circle:
         )  # fmt: skip
 
     def shape(self) -> Shape:
-        """What following first successors gives, see `p2plib.topology.ring_space`."""
+        """What following first successors gives, see `p2plib.topology.ring.space`."""
         return shape({peer: (self.after[peer] or [-1])[0] for peer in self.living()})

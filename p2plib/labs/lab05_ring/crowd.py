@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from p2plib.errors import NotFound, PeerTimeout
-from p2plib.labs import lab05_fingers
-from p2plib.labs.tasks import Wrong
-from p2plib.labs.words import describe
+from p2plib.labs.engine.tasks import Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab05_ring import fingers
 
 BITS, R = 32, 16
 MOST_MESSAGES = 400  # of one lookup; 2,000 peers would be walked round in 2,000
@@ -73,8 +73,8 @@ class Crowd:
         seed: int = 5,
         r: int = R,
         bits: int = BITS,
-        finger_points: Callable[..., list[int]] = lab05_fingers.finger_points,
-        nearer: Callable[..., list[int]] = lab05_fingers.nearer,
+        finger_points: Callable[..., list[int]] = fingers.finger_points,
+        nearer: Callable[..., list[int]] = fingers.nearer,
     ) -> None:
         self.rng = random.Random(seed)
         self.bits, self.r = bits, r
@@ -105,7 +105,7 @@ class Crowd:
     def answer(self, peer: int, key: int) -> Answer:
         """What a peer says about a key."""
         after = self.successors(peer)
-        before_key = set(lab05_fingers.nearer(peer, after, key))
+        before_key = set(fingers.nearer(peer, after, key))
         known = [*after, *self.fingers(peer)]
         return Answer(
             tuple(self._nearer(peer, known, key)), tuple(one for one in after if one not in before_key)

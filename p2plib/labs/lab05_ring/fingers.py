@@ -1,15 +1,15 @@
 """Lab 5, tasks 4 and 5: where fingers point, and who of those known is nearest before a key. Pure functions.
 
-Follows Stoica et al., "Chord" (2003), section IV-D, as `p2plib.topology.chord` does: finger i is the owner of
-the id 2**i after ours, and those that our first successor owns are not looked up.
+Follows Stoica et al., "Chord" (2003), section IV-D, as `p2plib.topology.ring.chord` does: finger i is the
+owner of the id 2**i after ours, and those that our first successor owns are not looked up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from p2plib.labs.tasks import Mistake, Task
-from p2plib.topology.ring_space import between
+from p2plib.labs.engine.tasks import Mistake, Task
+from p2plib.topology.ring.space import between
 
 
 def finger_points(own: int, first: int, bits: int) -> list[int]:

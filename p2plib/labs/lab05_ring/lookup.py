@@ -1,6 +1,6 @@
 """Lab 5, task 6: find the owner of a key, among dead peers, within a budget of messages. Without I/O.
 
-Follows Stoica et al., "Chord" (2003), section IV, and the rules of `p2plib.topology.ring_walk`: the asker
+Follows Stoica et al., "Chord" (2003), section IV, and the rules of `p2plib.topology.ring.walk`: the asker
 does the walking, a step counts only if it comes nearer, and when nobody before the key lives, the owner is
 the first who lives of those beyond it.
 """
@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from p2plib.errors import NotFound, PeerTimeout
-from p2plib.labs.lab05_crowd import Answer, mean, the_crowd
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.labs.words import describe
-from p2plib.topology.ring_space import between
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab05_ring.crowd import Answer, mean, the_crowd
+from p2plib.topology.ring.space import between
 
 Lookup = Callable[..., Any]
 

@@ -1,8 +1,8 @@
 """Lab 5, task 3: one round of repair, by a peer that knows its successors and can ask. Pure but for that.
 
 Follows Zave, "How to Make Chord Correct" (2017): a list of successors, cut from that of the first one, and a
-peer that is asked before it is believed. Like rule 2 of `p2plib.topology.ring` it goes back as far as it must
-in one round, where the paper goes back one step.
+peer that is asked before it is believed. Like rule 2 of `p2plib.topology.ring.machine` it goes back as far as
+it must in one round, where the paper goes back one step.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from p2plib.errors import PeerTimeout
-from p2plib.labs.lab05_arc import adopt
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.labs.words import describe
-from p2plib.topology.ring_space import between
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab05_ring.arc import adopt
+from p2plib.topology.ring.space import between
 
 Neighbours = tuple[int | None, list[int]]
 Ask = Callable[[int], Neighbours]
@@ -162,7 +162,7 @@ def any_town(seed: int) -> Case:
     """A probe: a hundred peers of which some are dead and some are new, and everybody's round."""
 
     def probe(yours: Stabilise) -> None:
-        from p2plib.labs.lab05_circle import Circle
+        from p2plib.labs.lab05_ring.circle import Circle
 
         circle = Circle(100, seed=seed, r=6)
         circle.kill(0.3)

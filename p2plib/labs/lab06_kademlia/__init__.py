@@ -19,11 +19,11 @@ A later lab takes up what the reader kept::
 from __future__ import annotations
 
 from p2plib.labs import Lab
-from p2plib.labs.lab06_bucket import BUCKET
-from p2plib.labs.lab06_distance import BUCKET_INDEX, CLOSEST
-from p2plib.labs.lab06_fetch import FETCH
-from p2plib.labs.lab06_lookup import LOOKUP
-from p2plib.labs.lab06_table import ROUTING_TABLE
+from p2plib.labs.lab06_kademlia.bucket import BUCKET
+from p2plib.labs.lab06_kademlia.distance import BUCKET_INDEX, CLOSEST
+from p2plib.labs.lab06_kademlia.fetch import FETCH
+from p2plib.labs.lab06_kademlia.lookup import LOOKUP
+from p2plib.labs.lab06_kademlia.table import ROUTING_TABLE
 
 LAB = Lab("kademlia", BUCKET_INDEX, CLOSEST, BUCKET, ROUTING_TABLE, LOOKUP, FETCH)
 check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

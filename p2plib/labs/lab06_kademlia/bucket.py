@@ -2,7 +2,7 @@
 
 Follows Maymounkov and Mazières, "Kademlia" (2002), sections 2.2 and 4.1: least recently heard first; a full
 bucket asks its oldest contact before it takes anybody in; those who found no place are remembered, and the
-one heard last is the first to be tried. One thing is stricter than in `p2plib.topology.routing_table`: a
+one heard last is the first to be tried. One thing is stricter than in `p2plib.topology.kademlia.table`: a
 contact that was silent once is out, where the library gives it five tries.
 """
 
@@ -12,10 +12,10 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from p2plib.labs.lab06_crowd import K
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.labs.words import describe
-from p2plib.topology.machine import Contact
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab06_kademlia.crowd import K
+from p2plib.machine.addresses import Contact
 
 MakeBucket = Callable[..., Any]  # a reader's class
 

@@ -21,12 +21,13 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from p2plib.labs.tasks import Wrong
-from p2plib.labs.words import describe
-from p2plib.topology.machine import Contact
-from p2plib.topology.routing_table import BITS, closest_first
+from p2plib.labs.engine.tasks import Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.machine.addresses import Contact
+from p2plib.topology.kademlia.table import BITS, closest_first
 
-K, ALPHA, LIMIT = 20, 3, 80  # the paper, sections 2.2 and 2.3; the limit is that of `p2plib.topology.lookup`
+# The paper, sections 2.2 and 2.3; the limit is that of `p2plib.topology.kademlia.lookup`.
+K, ALPHA, LIMIT = 20, 3, 80
 PORT = 4000
 FAKE_DISTANCE = 1 << 40  # fakes begin here: nearer than anybody honest, and a trillion steps from the end
 FLOOD = 500  # contacts in an answer of a liar that floods

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from p2plib.errors import UsageError
-from p2plib.labs.tasks import Mistake, Task
-from p2plib.topology.machine import Contact
-from p2plib.topology.routing_table import BITS, closest_first
+from p2plib.labs.engine.tasks import Mistake, Task
+from p2plib.machine.addresses import Contact
+from p2plib.topology.kademlia.table import BITS, closest_first
 
 
 def bucket_index(own_id: int, ident: int) -> int:

@@ -2,8 +2,8 @@
 
 A peer that has the value answers with it; the others name contacts, as in a lookup. Liars name fakes that are
 nearer than anybody honest, or hand out bytes of their own. The value names itself (its key is its SHA-256,
-see `p2plib.topology.values`), so a forged one shows. Against the fakes help paths that have no peer in
-common: Baumgart and Mies, "S/Kademlia" (2007), section 4.4.
+see `p2plib.topology.kademlia.store`), so a forged one shows. Against the fakes help paths that have no peer
+in common: Baumgart and Mies, "S/Kademlia" (2007), section 4.4.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from p2plib.errors import NotFound
-from p2plib.labs.lab00_world import asked
-from p2plib.labs.lab06_crowd import LIMIT, Asking, K, the_crowd
-from p2plib.labs.lab06_distance import closest
-from p2plib.labs.lab06_lookup import Ask, _crash
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.labs.words import describe
-from p2plib.topology.machine import Contact
-from p2plib.topology.routing_table import BITS
-from p2plib.topology.values import key_of
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab00_network.world import asked
+from p2plib.labs.lab06_kademlia.crowd import LIMIT, Asking, K, the_crowd
+from p2plib.labs.lab06_kademlia.distance import closest
+from p2plib.labs.lab06_kademlia.lookup import Ask, _crash
+from p2plib.machine.addresses import Contact
+from p2plib.topology.kademlia.store import key_of
+from p2plib.topology.kademlia.table import BITS
 
 PATHS = 4
 PATH_LIMIT = 8  # an honest path takes two or three steps; one that takes eight was led astray

@@ -2,7 +2,7 @@
 
 Follows Maymounkov and Mazières, "Kademlia" (2002), section 2.3, in rounds: alpha of the nearest are asked at
 once, and the next alpha when all of them have answered or were given up. It ends when the k nearest that are
-not silent have answered. `p2plib.topology.lookup` is the library's own, as a machine.
+not silent have answered. `p2plib.topology.kademlia.lookup` is the library's own, as a machine.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from p2plib.labs.lab00_world import asked
-from p2plib.labs.lab06_bucket import who
-from p2plib.labs.lab06_crowd import ALPHA, LIMIT, Asking, Crowd, K, the_crowd
-from p2plib.labs.lab06_distance import closest
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.labs.words import describe
-from p2plib.topology.machine import Contact
-from p2plib.topology.routing_table import BITS
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab00_network.world import asked
+from p2plib.labs.lab06_kademlia.bucket import who
+from p2plib.labs.lab06_kademlia.crowd import ALPHA, LIMIT, Asking, Crowd, K, the_crowd
+from p2plib.labs.lab06_kademlia.distance import closest
+from p2plib.machine.addresses import Contact
+from p2plib.topology.kademlia.table import BITS
 
 Ask = Callable[[list[Contact]], Awaitable[dict[Contact, Any]]]
 Lookup = Callable[..., Any]  # a reader's function

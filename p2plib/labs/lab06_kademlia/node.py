@@ -21,7 +21,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from p2plib.errors import DecodeError, PeerTimeout
-from p2plib.topology.kademlia_messages import (
+from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.kademlia.messages import (
     CODEC,
     MAX_CONTACTS,
     NOT_STORED,
@@ -35,7 +36,6 @@ from p2plib.topology.kademlia_messages import (
     Refused,
     Store,
 )
-from p2plib.topology.machine import Address, Contact
 
 PATIENCE_S = 1.0
 MOST_PINGS = 64  # under way; a flood of strangers gets no more

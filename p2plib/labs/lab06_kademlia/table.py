@@ -1,7 +1,7 @@
 """Lab 6, task 4: the routing table. Buckets, and at the door the rules that an attacker has to pass.
 
 Ids cost nothing and addresses do, so places are counted by address: the same three limits as in
-`p2plib.topology.routing_table`. And an id has the address that had it first.
+`p2plib.topology.kademlia.table`. And an id has the address that had it first.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from p2plib.labs.lab06_bucket import Bucket, shown, who
-from p2plib.labs.lab06_crowd import K
-from p2plib.labs.lab06_distance import bucket_index, closest
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.topology.machine import Contact, network_of
-from p2plib.topology.routing_table import BITS
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab06_kademlia.bucket import Bucket, shown, who
+from p2plib.labs.lab06_kademlia.crowd import K
+from p2plib.labs.lab06_kademlia.distance import bucket_index, closest
+from p2plib.machine.addresses import Contact, network_of
+from p2plib.topology.kademlia.table import BITS
 
 PER_HOST, PER_NETWORK_AND_BUCKET, PER_NETWORK = 1, 2, 10
 EVERYBODY = 100_000  # more than a table holds

@@ -1,6 +1,6 @@
 """Lab 10, task 2: what is tried of a transcript, and wrong ways to keep one.
 
-`p2plib.protocol.noise_crypto` judges: the same calls must give the same bytes, and leave the same hash.
+`p2plib.protocol.noise.crypto` judges: the same calls must give the same bytes, and leave the same hash.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 from p2plib.errors import P2PError, Tampered
-from p2plib.labs.lab10_transcript import NN, Transcript, encrypt
-from p2plib.labs.tasks import Case, Mistake, Task, Wrong
-from p2plib.labs.words import describe
-from p2plib.protocol.noise_crypto import HASH_FUNCTIONS, SymmetricState
+from p2plib.labs.engine.tasks import Case, Mistake, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab10_protocols.transcript import NN, Transcript, encrypt
+from p2plib.protocol.noise.crypto import HASH_FUNCTIONS, SymmetricState
 
 MakeTranscript = Callable[[str], Any]  # a reader's class
 

@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 
 from p2plib.errors import DecodeError, RemoteError
-from p2plib.labs.tasks import Case, Mistake, Task, Wrong
-from p2plib.labs.words import describe
+from p2plib.labs.engine.tasks import Case, Mistake, Task, Wrong
+from p2plib.labs.engine.words import describe
 from p2plib.protocol.framing import FrameDecoder, VarintFrames
 
 MakeFrames = Callable[[int], Any]  # a reader's class

@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 
 from p2plib.errors import DecodeError
-from p2plib.labs.tasks import Case, Mistake, Task, Wrong
-from p2plib.labs.words import describe
+from p2plib.labs.engine.tasks import Case, Mistake, Task, Wrong
+from p2plib.labs.engine.words import describe
 
 HEAD_BYTES = 3
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from p2plib.errors import NoCommonProtocol, RemoteError
-from p2plib.labs.lab10_frames import Frames, framed
-from p2plib.labs.tasks import Case, Mistake, Task, Wrong
-from p2plib.labs.words import describe
+from p2plib.labs.engine.tasks import Case, Mistake, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab10_protocols.frames import Frames, framed
 from p2plib.protocol.multistream import HEADER, Proposer, Responder
 
 MakeNegotiation = Callable[[Sequence[str]], Any]  # a reader's class

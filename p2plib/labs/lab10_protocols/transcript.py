@@ -2,7 +2,7 @@
 
 The reader's class is Noise's SymmetricState without its rarer parts (revision 34, section 5.2), for SHA256
 and ChaCha20-Poly1305. `channel` makes a stream of the two keys that it gives in the end.
-`p2plib.labs.lab10_agreeing` says what is tried, and the wrong ways.
+`p2plib.labs.lab10_protocols.agreeing` says what is tried, and the wrong ways.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import nacl.exceptions
 
 from p2plib.errors import Tampered
 from p2plib.identity.keys import PublicKey
-from p2plib.protocol.libp2p_noise import NoiseOpener, NoiseSealer
-from p2plib.protocol.noise import Session
-from p2plib.protocol.noise_crypto import CipherState, SessionSecret
+from p2plib.protocol.noise.crypto import CipherState, SessionSecret
+from p2plib.protocol.noise.handshake import Session
+from p2plib.protocol.noise.libp2p import NoiseOpener, NoiseSealer
 from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import Stream
 

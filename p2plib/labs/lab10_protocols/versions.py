@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from p2plib.labs.tasks import Mistake, Task
+from p2plib.labs.engine.tasks import Mistake, Task
 
 
 def newest_first(names: Sequence[str]) -> list[str]:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from p2plib.labs.lab10_mux import HEAD_BYTES, Mux
-from p2plib.labs.tasks import Case, Task, Wrong
-from p2plib.labs.words import describe
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import describe
+from p2plib.labs.lab10_protocols.mux import HEAD_BYTES, Mux
 
 FIRST_BYTES = 65_536  # what may be sent before anything was read
 FRAME_BYTES = 16_384

@@ -24,7 +24,7 @@ import nacl.exceptions
 
 from p2plib.errors import KeyExhausted, Tampered, UsageError
 from p2plib.identity.secret import Secret
-from p2plib.protocol.noise_patterns import KEY_BYTES, TAG_BYTES
+from p2plib.protocol.noise.patterns import KEY_BYTES, TAG_BYTES
 
 LAST_COUNTER = 2**64 - 1
 

@@ -1,8 +1,8 @@
 """Noise: a handshake that turns two key pairs into a private connection. Machines.
 
 The Noise Protocol Framework, revision 34, section 5, for 25519, ChaChaPoly, and SHA256, SHA512, BLAKE2s or
-BLAKE2b. What is sent when is a table, `p2plib.protocol.noise_patterns`; the cryptography is in
-`p2plib.protocol.noise_crypto`.
+BLAKE2b. What is sent when is a table, `p2plib.protocol.noise.patterns`; the cryptography is in
+`p2plib.protocol.noise.crypto`.
 
 How it works. Both sides keep a running hash of all that was sent, and a chaining key into which every
 agreement is mixed. Every encrypted part authenticates the running hash. So two who do not agree on *one* byte
@@ -41,9 +41,9 @@ from collections.abc import Sequence
 from p2plib.errors import Closed, HandshakeFailed, Tampered, UsageError, WeakKey
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.secret import Random, need_bytes, seed_problem
-from p2plib.protocol import noise_patterns
-from p2plib.protocol.noise_crypto import HASH_FUNCTIONS, CipherState, SessionSecret, SymmetricState
-from p2plib.protocol.noise_patterns import KEY_BYTES, MAX_MESSAGE_BYTES, TAG_BYTES
+from p2plib.protocol.noise import patterns as noise_patterns
+from p2plib.protocol.noise.crypto import HASH_FUNCTIONS, CipherState, SessionSecret, SymmetricState
+from p2plib.protocol.noise.patterns import KEY_BYTES, MAX_MESSAGE_BYTES, TAG_BYTES
 
 PSK_BYTES = 32
 MAX_PLAINTEXT_BYTES = MAX_MESSAGE_BYTES - TAG_BYTES

@@ -11,14 +11,14 @@ of its own, its size in front as two bytes, big-endian.
     s, se, payload                             →
 
 The static key s is drawn for the connection. What makes it somebody's is the payload, in which a peer's own
-key signs it: `p2plib.protocol.libp2p_noise_payload`.
+key signs it: `p2plib.protocol.noise.libp2p_payload`.
 
 Rules
     1. The first message is 32 bytes: a payload in it could be read by anybody and is signed by nobody. The
        others have at most `MAX_HANDSHAKE_BYTES`. Both are checked when the frame's size has arrived.
     2. The initiator says who it is after the responder has proved who *it* is, and only if that is the peer
        that was dialled. The responder says it to everybody who asks: that is what XX gives away, and what
-       `p2plib.protocol.secret_handshake` does not.
+       `p2plib.protocol.scuttlebutt.secret_handshake` does not.
     3. One signature is checked for each handshake, of an Ed25519 key.
     4. Whatever is wrong, it is `HandshakeFailed`, also a peer that proves to be ourselves. One that proves to
        be another than the one that we dialled is `WrongPeer`. In either case nothing more is sent.
@@ -46,10 +46,11 @@ from p2plib.errors import (
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.secret import Random
-from p2plib.protocol import libp2p_noise_payload, noise_patterns
-from p2plib.protocol.libp2p_noise_payload import Payload, choose_muxer
-from p2plib.protocol.noise import MAX_PLAINTEXT_BYTES, HandshakeState, Session
-from p2plib.protocol.noise_patterns import KEY_BYTES, TAG_BYTES
+from p2plib.protocol.noise import libp2p_payload as libp2p_noise_payload
+from p2plib.protocol.noise import patterns as noise_patterns
+from p2plib.protocol.noise.handshake import MAX_PLAINTEXT_BYTES, HandshakeState, Session
+from p2plib.protocol.noise.libp2p_payload import Payload, choose_muxer
+from p2plib.protocol.noise.patterns import KEY_BYTES, TAG_BYTES
 from p2plib.wire.fields import Field
 
 PROTOCOL_ID = "/noise"  # as multistream names it

@@ -1,0 +1,1 @@
+"""Scuttlebutt's secure channel: `secret_handshake`, and then `box_stream`."""

@@ -1,7 +1,7 @@
 """Box stream: Scuttlebutt's encrypted stream, which says when it is over. Machines, one for each direction.
 
 The Scuttlebutt Protocol Guide, "Box stream", as the npm module `pull-box-stream` 1.0.13 has it. The keys
-come from `p2plib.protocol.secret_handshake`.
+come from `p2plib.protocol.scuttlebutt.secret_handshake`.
 
     header   34 bytes   secretbox with nonce n of: body's size (2 bytes, big-endian) ‖ body's tag (16 bytes)
     body     1 to 4096 bytes, secretbox with nonce n + 1, whose tag stands in the header
@@ -24,8 +24,8 @@ import nacl.bindings
 import nacl.exceptions
 
 from p2plib.errors import Closed, Tampered, Truncated, UsageError
-from p2plib.protocol.noise_crypto import SessionSecret
-from p2plib.protocol.secret_handshake import NONCE_BYTES, Outcome
+from p2plib.protocol.noise.crypto import SessionSecret
+from p2plib.protocol.scuttlebutt.secret_handshake import NONCE_BYTES, Outcome
 from p2plib.wire.fields import Field
 
 SIZE_BYTES = 2

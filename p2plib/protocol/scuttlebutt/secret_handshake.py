@@ -3,7 +3,7 @@
 Dominic Tarr, "Designing a Secret Handshake: Authenticated Key Exchange as a Capability System" (2015), as
 the Scuttlebutt Protocol Guide and the npm module `secret-handshake` 1.1.21 have it. The client knows the
 server's key before it begins; that is its permission to call. What is agreed on goes into
-`p2plib.protocol.box_stream`.
+`p2plib.protocol.scuttlebutt.box_stream`.
 
 ::
 
@@ -52,7 +52,7 @@ from p2plib.errors import Closed, HandshakeFailed, RemoteError, UsageError
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.keys import PUBLIC_BYTES, SIGNATURE_BYTES, PublicKey, SecretKey
 from p2plib.identity.secret import Random, need_bytes
-from p2plib.protocol.noise_crypto import SessionSecret
+from p2plib.protocol.noise.crypto import SessionSecret
 from p2plib.wire.fields import Field
 
 # The key of Scuttlebutt's main network; every program of it has this one built in.

@@ -1,6 +1,6 @@
 """yamux over any stream: many streams, each with its own end and its own back-pressure. A driver.
 
-The rules are `p2plib.protocol.yamux_session`'s. Two tasks do the work: one reads, one writes.
+The rules are `p2plib.protocol.yamux.session`'s. Two tasks do the work: one reads, one writes.
 
     async with YamuxConnection(secured, is_client=True) as connection:
         async with await connection.open_stream() as stream:
@@ -22,9 +22,9 @@ from typing import Self
 from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
-from p2plib.protocol.yamux_events import OPENED, PONG, Event, Limits
-from p2plib.protocol.yamux_session import Session
-from p2plib.protocol.yamux_substream import Substream
+from p2plib.protocol.yamux.events import OPENED, PONG, Event, Limits
+from p2plib.protocol.yamux.session import Session
+from p2plib.protocol.yamux.substream import Substream
 
 PROTOCOL_ID = "/yamux/1.0.0"  # as multistream names it
 PING_TIMEOUT_S = 10.0

@@ -1,6 +1,6 @@
 """What a yamux session tells, what its peer may cost, and which numbers of streams were used.
 
-Parts of `p2plib.protocol.yamux_session`, which says how they are used.
+Parts of `p2plib.protocol.yamux.session`, which says how they are used.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from p2plib.errors import DecodeError
-from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES
+from p2plib.protocol.yamux.substream import INITIAL_WINDOW_BYTES
 
 MAX_SKIPPED = 128  # numbers that were left out and may still come: peers open streams from many threads
 

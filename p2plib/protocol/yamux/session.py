@@ -1,7 +1,7 @@
 """yamux's rules: many streams inside one. A machine.
 
-HashiCorp's specification of yamux with libp2p's additions. The frames are `p2plib.protocol.yamux_codec`'s;
-`p2plib.protocol.yamux` is the driver.
+HashiCorp's specification of yamux with libp2p's additions. The frames are `p2plib.protocol.yamux.codec`'s;
+`p2plib.protocol.yamux.driver` is the driver.
 
 Give `receive` what came, in any pieces, and act on its events; send what `to_send` gives until it gives no
 bytes, after every call of anything here.
@@ -26,8 +26,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from p2plib.errors import Closed, DecodeError, UsageError
-from p2plib.protocol import yamux_codec
-from p2plib.protocol.yamux_codec import (
+from p2plib.protocol.yamux import codec as yamux_codec
+from p2plib.protocol.yamux.codec import (
     ACK,
     FIN,
     GO_AWAY,
@@ -40,7 +40,7 @@ from p2plib.protocol.yamux_codec import (
     WINDOW_UPDATE,
     Header,
 )
-from p2plib.protocol.yamux_events import (
+from p2plib.protocol.yamux.events import (
     ENDED,
     OPENED,
     PONG,
@@ -52,7 +52,7 @@ from p2plib.protocol.yamux_events import (
     Limits,
     Numbers,
 )
-from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES, Substream
+from p2plib.protocol.yamux.substream import INITIAL_WINDOW_BYTES, Substream
 
 BATCH_BYTES = 65_518  # fits one Noise frame, and that one fits what the stream below takes at once
 MAX_PINGS = 16  # of ours without an answer

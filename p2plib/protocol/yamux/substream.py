@@ -1,4 +1,4 @@
-"""One stream of a yamux session, as `p2plib.protocol.yamux_session` keeps it: its windows and its ends.
+"""One stream of a yamux session, as `p2plib.protocol.yamux.session` keeps it: its windows and its ends.
 
 Vocabulary::
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from p2plib.protocol.buffers import Chunks
 from p2plib.protocol.stream import PIECE_BYTES
-from p2plib.protocol.yamux_codec import DATA, FIN, WINDOW_UPDATE, Header
+from p2plib.protocol.yamux.codec import DATA, FIN, WINDOW_UPDATE, Header
 
 INITIAL_WINDOW_BYTES = 256 * 1024  # each side's on every stream, before any window update
 

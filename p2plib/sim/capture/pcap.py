@@ -1,7 +1,7 @@
 """Pcap: the packets of a run as a capture file that Wireshark and tshark open. A codec, one way.
 
 The file is a pcapng (draft-ietf-opsawg-pcapng, version 1.0) of raw IP packets (LINKTYPE_RAW), whose headers
-are real; `p2plib.sim.headers` writes them.
+are real; `p2plib.sim.capture.headers` writes them.
 
 Rules
     1. Every host is an interface of the file, named after it; times are virtual ones to the nanosecond.
@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from p2plib.errors import UsageError
-from p2plib.sim.headers import ip_address, ip_packet, window_scale
+from p2plib.sim.capture.headers import ip_address, ip_packet, window_scale
 from p2plib.sim.packet import Packet
 
 EPOCH_S = 1_700_000_000.0  # where the hosts' wall clocks begin, as in p2plib.sim.internet
@@ -73,8 +73,8 @@ def pcap(
         The file's bytes; the same packets give the same bytes.
 
     Raises:
-        UsageError: a packet that IP cannot carry (see `p2plib.sim.headers.ip_packet`), a time before 1970, or
-            a view that does not exist.
+        UsageError: a packet that IP cannot carry (see `p2plib.sim.capture.headers.ip_packet`), a time before
+            1970, or a view that does not exist.
 
     Example:
         >>> Path("run.pcapng").write_bytes(pcap(net.trace))

@@ -32,9 +32,9 @@ from itertools import count
 from typing import Any, TypeVar
 
 from p2plib.errors import Deadlock, TimeLimit, UsageError
-from p2plib.sim import refused
+from p2plib.sim.clock.places import describe_waiting
 from p2plib.sim.current import CURRENT, Boot
-from p2plib.sim.places import describe_waiting
+from p2plib.sim.sockets import refused
 
 T = TypeVar("T")
 Event = tuple[float, int, Callable[[Any], object], Any]

@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from p2plib.sim.loop import SimLoop
+    from p2plib.sim.clock.loop import SimLoop
 
 _OURS = os.path.dirname(__file__)
 _ASYNCIO = os.path.dirname(asyncio.__file__)

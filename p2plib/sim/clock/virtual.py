@@ -26,9 +26,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from p2plib.sim.calls import NetworkLoop
 from p2plib.sim.current import CURRENT
-from p2plib.sim.refused import refuse
+from p2plib.sim.sockets.calls import NetworkLoop
+from p2plib.sim.sockets.refused import refuse
 
 _real = {
     name: getattr(time, name)

@@ -1,0 +1,1 @@
+"""NATs: how they behave (RFC 4787), what they remember, and the machine that translates."""

@@ -1,7 +1,7 @@
 """Nat: a network address translator that works on addresses alone. A machine.
 
 It follows RFC 4787 (UDP), RFC 5382 (TCP) and the quotas of RFC 6888; how one NAT differs from another is a
-`NatBehaviour`, what it remembers is in `p2plib.sim.nat_table`. Whoever moves the packets asks it for each one
+`NatBehaviour`, what it remembers is in `p2plib.sim.nat.table`. Whoever moves the packets asks it for each one
 what to write on it. Two in a row, the outer one's inside being the inner one's outside, are carrier-grade NAT
 above a home router.
 
@@ -18,7 +18,7 @@ Rules
        so that both sides may open at once, and REQ-4a allows silence for ever: a refused SYN changes
        nothing, and when its sender tries again it may find the opening that the inside has made meanwhile.
 
-Vocabulary: that of `p2plib.sim.nat_behaviour`; `now_s` is a clock in seconds that never goes back.
+Vocabulary: that of `p2plib.sim.nat.behaviour`; `now_s` is a clock in seconds that never goes back.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from random import Random
 from typing import Literal, NoReturn
 
 from p2plib.errors import P2PError, UsageError
-from p2plib.sim.nat_behaviour import Hairpin, Mapping, NatBehaviour, Pooling, Ports
-from p2plib.sim.nat_ports import ports_to_try
-from p2plib.sim.nat_table import INWARD, OUTWARD, Entry, Key
+from p2plib.sim.nat.behaviour import Hairpin, Mapping, NatBehaviour, Pooling, Ports
+from p2plib.sim.nat.ports import ports_to_try
+from p2plib.sim.nat.table import INWARD, OUTWARD, Entry, Key
 from p2plib.sim.packet import Address, Flag, Kind
 
 NO_FLAGS = Flag(0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from p2plib.sim.nat_behaviour import NatBehaviour, Ports
+from p2plib.sim.nat.behaviour import NatBehaviour, Ports
 
 WELL_KNOWN = 1024  # the ports below it are the well-known ones
 

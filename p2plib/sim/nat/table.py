@@ -1,4 +1,4 @@
-"""What a NAT remembers: its mappings, and the sessions on each. The state behind `p2plib.sim.nat`.
+"""What a NAT remembers: its mappings, and the sessions on each. The state behind `p2plib.sim.nat.machine`.
 
 A *mapping* ties an inside address to an external one. A *session* is one remote on a mapping. Each session
 has a timer of its own, as in many devices (Ford, Srisuresh, Kegel 2005, 3.6): packets to one remote keep the
@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from p2plib.sim.nat_behaviour import Filtering, NatBehaviour
+from p2plib.sim.nat.behaviour import Filtering, NatBehaviour
 from p2plib.sim.packet import Address, Flag, Kind
 
 INWARD, OUTWARD = 1, 2  # bits, so that "both" is 3

@@ -9,11 +9,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import HostDown
-from p2plib.sim import streams
+from p2plib.sim.clock.loop import SimLoop
 from p2plib.sim.current import CURRENT, Boot, current_host
-from p2plib.sim.loop import SimLoop
-from p2plib.sim.refused import SOCKETS, refuse
-from p2plib.sim.udp import SimDatagramTransport
+from p2plib.sim.sockets.refused import SOCKETS, refuse
+from p2plib.sim.sockets.udp import SimDatagramTransport
+from p2plib.sim.tcp import streams
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet

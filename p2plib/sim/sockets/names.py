@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import UsageError
+from p2plib.sim.capture.trace import shown
 from p2plib.sim.packet import Address
-from p2plib.sim.trace import shown
 
 if TYPE_CHECKING:
-    from p2plib.sim.loop import SimLoop
+    from p2plib.sim.clock.loop import SimLoop
 
 PUBLIC_NETWORK, PUBLIC_NETWORK_6 = "198.18.0.0/15", "2001:db8::/32"
 CARRIER_NETWORK = "100.64.0.0/10"

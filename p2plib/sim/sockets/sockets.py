@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from p2plib.sim.capture.trace import shown
 from p2plib.sim.packet import Address
-from p2plib.sim.refused import SOCKETS, refuse
-from p2plib.sim.trace import shown
+from p2plib.sim.sockets.refused import SOCKETS, refuse
 
 _JOINS = {
     (socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP),

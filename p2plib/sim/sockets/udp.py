@@ -18,11 +18,11 @@ import errno
 from heapq import heappush
 from typing import Any
 
+from p2plib.sim.capture.trace import BATCH, Record, Route, shown
+from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Boot
 from p2plib.sim.packet import Address
-from p2plib.sim.places import caller
-from p2plib.sim.sockets import SimSocket
-from p2plib.sim.trace import BATCH, Record, Route, shown
+from p2plib.sim.sockets.sockets import SimSocket
 
 LARGEST_BYTES = 65_507  # 65,535 less the headers of IPv4 and UDP
 

@@ -1,9 +1,9 @@
 """Connection: one end of a TCP connection. A machine on segments, without a network.
 
 It is a small but real TCP after RFC 9293 and, where that follows them, RFC 5961 (what a forged segment can
-do); its two halves are `p2plib.sim.tcp_send` (RFC 6298, 5681) and `p2plib.sim.tcp_receive`.
+do); its two halves are `p2plib.sim.tcp.send` (RFC 6298, 5681) and `p2plib.sim.tcp.receive`.
 
-States, and which of them follows which, are in `p2plib.sim.tcp_states`.
+States, and which of them follows which, are in `p2plib.sim.tcp.states`.
 
 Rules
     1. Feed it: `receive(segment, now_s)`, `on_timer(now_s)` when `timer()` has come, and what the application
@@ -19,7 +19,7 @@ What is not here: a window scale, for `Segment.window` is a number of bytes that
 acknowledgements; keep-alive, so that an idle connection never notices that its other end is gone; LISTEN,
 which is the business of whoever owns the ports.
 
-Vocabulary: *position* as in `p2plib.sim.tcp_send`; `iss` and `irs` are the initial sequence numbers of this
+Vocabulary: *position* as in `p2plib.sim.tcp.send`; `iss` and `irs` are the initial sequence numbers of this
 end and of the other; `now_s` is a clock in seconds that never goes back.
 """
 
@@ -28,9 +28,9 @@ from __future__ import annotations
 from p2plib import errors
 from p2plib.errors import UsageError
 from p2plib.sim.packet import Flag, Segment
-from p2plib.sim.tcp_receive import Receiver
-from p2plib.sim.tcp_send import Piece, Sender
-from p2plib.sim.tcp_states import (
+from p2plib.sim.tcp.receive import Receiver
+from p2plib.sim.tcp.send import Piece, Sender
+from p2plib.sim.tcp.states import (
     FIN_WAIT_2_S,
     MODULUS,
     TRANSITIONS,

@@ -8,7 +8,7 @@ Rules
        the capacity, not for every byte that the application reads.
     3. While nobody reads, bytes are held and the window shrinks with each of them, to 0 in the end.
 
-Vocabulary: positions as in `p2plib.sim.tcp_send`; `nxt` is the next position that is expected (RCV.NXT),
+Vocabulary: positions as in `p2plib.sim.tcp.send`; `nxt` is the next position that is expected (RCV.NXT),
 `edge` the first one beyond the window (RCV.NXT + RCV.WND).
 """
 

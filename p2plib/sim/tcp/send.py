@@ -1,7 +1,8 @@
 """The sending half of a TCP connection: what to send, when to send it again, how much at once. A machine.
 
 It follows RFC 9293 (the protocol), RFC 6298 (retransmission timer), RFC 5681 and 6582 (congestion control,
-"NewReno") and RFC 6928 (initial window). `p2plib.sim.tcp` feeds it acknowledgements and asks it for pieces.
+"NewReno") and RFC 6928 (initial window). `p2plib.sim.tcp.connection` feeds it acknowledgements and asks it
+for pieces.
 
 Rules
     1. Every byte stays in the buffer until it is acknowledged.

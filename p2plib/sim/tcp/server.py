@@ -14,13 +14,13 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
+from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Boot
 from p2plib.sim.packet import Address, Segment
-from p2plib.sim.places import caller
-from p2plib.sim.sockets import SimSocket
-from p2plib.sim.stream_transport import SimStreamTransport
-from p2plib.sim.tcp import Connection
-from p2plib.sim.tcp_states import refusal
+from p2plib.sim.sockets.sockets import SimSocket
+from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.states import refusal
+from p2plib.sim.tcp.transport import SimStreamTransport
 
 MAX_OPENING = 4096  # handshakes under way at one port: Linux's tcp_max_syn_backlog on a large machine
 

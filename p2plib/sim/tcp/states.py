@@ -1,6 +1,6 @@
 """What a TCP connection can be and what can happen to it: states, events, settings. Tables and values.
 
-It follows RFC 9293, 3.3.2 (states) and 3.6 (closing). `p2plib.sim.tcp` moves along these tables.
+It follows RFC 9293, 3.3.2 (states) and 3.6 (closing). `p2plib.sim.tcp.connection` moves along these tables.
 
 States (`TRANSITIONS`; a RST, a time-out and `abort` lead to CLOSED from everywhere)::
 

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.current import Boot
 from p2plib.sim.packet import Address, Flag, Segment
-from p2plib.sim.refused import SOCKETS, refuse
-from p2plib.sim.stream_server import SimServer
-from p2plib.sim.stream_transport import SimStreamTransport
-from p2plib.sim.tcp import Connection
-from p2plib.sim.tcp_states import MODULUS, refusal
+from p2plib.sim.sockets.refused import SOCKETS, refuse
+from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.server import SimServer
+from p2plib.sim.tcp.states import MODULUS, refusal
+from p2plib.sim.tcp.transport import SimStreamTransport
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host

@@ -1,6 +1,7 @@
 """SimStreamTransport: the asyncio transport of one TCP connection in the simulated internet. A driver.
 
-The machine is `p2plib.sim.tcp`; this gives it the loop's timers, the host's network, and a protocol.
+The machine is `p2plib.sim.tcp.connection`; this gives it the loop's timers, the host's network and a
+protocol.
 
 Rules
     1. What the transport calls its write buffer is what was written and never sent. Bytes under way are the
@@ -29,12 +30,13 @@ from asyncio import protocols
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from p2plib.sim.capture.trace import shown
+from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Boot
 from p2plib.sim.packet import Address, Segment
-from p2plib.sim.places import caller
-from p2plib.sim.sockets import SimSocket
-from p2plib.sim.tcp import Connection
-from p2plib.sim.tcp_states import (
+from p2plib.sim.sockets.sockets import SimSocket
+from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.states import (
     Connected,
     ConnectionClosed,
     DataReceived,
@@ -44,10 +46,9 @@ from p2plib.sim.tcp_states import (
     State,
     TimedOut,
 )
-from p2plib.sim.trace import shown
 
 if TYPE_CHECKING:
-    from p2plib.sim.stream_server import SimServer
+    from p2plib.sim.tcp.server import SimServer
 
 HIGH_WATER = 65_536  # asyncio's own
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds

@@ -30,7 +30,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.topology.hyparview_messages import (
+from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.machine import Base
+from p2plib.machine.requests import Requests
+from p2plib.topology.hyparview.messages import (
     CODEC,
     MAX_SAMPLE,
     MAX_TTL,
@@ -45,8 +48,6 @@ from p2plib.topology.hyparview_messages import (
     Shuffle,
     Shuffled,
 )
-from p2plib.topology.machine import Address, Base, Contact
-from p2plib.topology.requests import Requests
 
 TRIES = 3
 
@@ -111,7 +112,7 @@ class HyParView(Base[Event]):
 
     Args:
         own: its id and the address that others reach it at.
-        rng: see `p2plib.topology.machine`.
+        rng: see `p2plib.machine.machine`.
         now: the time.
         settings: see there.
     """

@@ -1,4 +1,4 @@
-"""The messages of `p2plib.topology.hyparview`. A codec.
+"""The messages of `p2plib.topology.hyparview.machine`. A codec.
 
 Those with a `transaction` are answered; the others are not. `sender` is the id of who sends.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2plib.topology.datagram import CONTACT, ID, TRANSACTION, Codec, layout, many, number
-from p2plib.topology.machine import Contact
+from p2plib.machine.addresses import Contact
+from p2plib.machine.datagram import CONTACT, ID, TRANSACTION, Codec, layout, many, number
 
 MAX_SAMPLE = 16  # contacts in a shuffle; the paper sends 1 + 3 + 4
 MAX_TTL = 15

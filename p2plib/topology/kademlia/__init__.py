@@ -1,0 +1,31 @@
+"""Kademlia: buckets by XOR distance, and lookups that ask several peers at once."""
+
+from p2plib.topology.kademlia.driver import KademliaPeer
+from p2plib.topology.kademlia.lookup import Lookup
+from p2plib.topology.kademlia.machine import Kademlia
+from p2plib.topology.kademlia.parts import (
+    Crowded,
+    FindDone,
+    GetDone,
+    IdTaken,
+    Joined,
+    JoinFailed,
+    PutDone,
+    Settings,
+)
+from p2plib.topology.kademlia.table import RoutingTable
+
+__all__ = [
+    "Crowded",
+    "FindDone",
+    "GetDone",
+    "IdTaken",
+    "JoinFailed",
+    "Joined",
+    "Kademlia",
+    "KademliaPeer",
+    "Lookup",
+    "PutDone",
+    "RoutingTable",
+    "Settings",
+]

@@ -20,8 +20,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from p2plib.errors import Closed, JoinRefused, NotFound, PeerTimeout, UsageError
-from p2plib.topology.kademlia import DEFAULTS, Kademlia
-from p2plib.topology.kademlia_parts import (
+from p2plib.machine.addresses import Address
+from p2plib.machine.peer import Peer
+from p2plib.topology.kademlia.machine import DEFAULTS, Kademlia
+from p2plib.topology.kademlia.parts import (
     FindDone,
     GetDone,
     IdTaken,
@@ -30,8 +32,6 @@ from p2plib.topology.kademlia_parts import (
     PutDone,
     Settings,
 )
-from p2plib.topology.machine import Address
-from p2plib.topology.peer import Peer
 
 
 class KademliaPeer:
@@ -62,8 +62,8 @@ class KademliaPeer:
         """Opens a socket and is a peer for as long as the block runs.
 
         Args:
-            own_id: its id. rng: see `p2plib.topology.machine`. settings: see there.
-            host, port, public: see `p2plib.topology.peer.Peer.open`.
+            own_id: its id. rng: see `p2plib.machine.machine`. settings: see there.
+            host, port, public: see `p2plib.machine.peer.Peer.open`.
 
         Raises:
             CannotListen, UsageError: as there, and as `Kademlia` does.

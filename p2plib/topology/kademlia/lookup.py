@@ -31,8 +31,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from p2plib.errors import UsageError
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.routing_table import K, closest_first
+from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.kademlia.table import K, closest_first
 
 ALPHA = 3  # section 2.3
 QUERIES_PER_K = 4  # an honest lookup asks k peers and a few on the way; four times k is plenty

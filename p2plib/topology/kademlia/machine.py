@@ -31,7 +31,8 @@ import random
 from collections.abc import Iterable
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.topology.kademlia_messages import (
+from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.kademlia.messages import (
     BAD_TOKEN,
     CODEC,
     ID_TAKEN,
@@ -48,7 +49,7 @@ from p2plib.topology.kademlia_messages import (
     Store,
     Stored,
 )
-from p2plib.topology.kademlia_parts import (
+from p2plib.topology.kademlia.parts import (
     Check,
     Copy,
     GetDone,
@@ -59,10 +60,9 @@ from p2plib.topology.kademlia_parts import (
     Settings,
     Step,
 )
-from p2plib.topology.kademlia_searches import Searches
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.routing_table import Verdict
-from p2plib.topology.values import EXPIRE_S, MAX_VALUE_BYTES, Tokens
+from p2plib.topology.kademlia.searches import Searches
+from p2plib.topology.kademlia.store import EXPIRE_S, MAX_VALUE_BYTES, Tokens
+from p2plib.topology.kademlia.table import Verdict
 
 DEFAULTS = Settings()
 PUBLISH_AGAIN_S = EXPIRE_S - 3600.0  # section 2.5 says 24 hours, which is when it has just expired
@@ -76,7 +76,7 @@ class Kademlia(Searches):
 
     Args:
         own_id: its id.
-        rng: see `p2plib.topology.machine`.
+        rng: see `p2plib.machine.machine`.
         now: the time.
         settings: see there.
 

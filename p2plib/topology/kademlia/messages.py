@@ -1,4 +1,4 @@
-"""The messages of `p2plib.topology.kademlia`. A codec.
+"""The messages of `p2plib.topology.kademlia.machine`. A codec.
 
 The four questions of Kademlia (2002), section 2.3, and their answers. In each, `transaction` is picked by who
 asks and repeated by who answers, and `sender` is the id of who sends. Two things the paper has not: the
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2plib.topology.datagram import CONTACT, ID, TRANSACTION, Codec, blob, layout, many, number
-from p2plib.topology.machine import Contact
-from p2plib.topology.values import EXPIRE_S, MAX_VALUE_BYTES, TOKEN_BYTES
+from p2plib.machine.addresses import Contact
+from p2plib.machine.datagram import CONTACT, ID, TRANSACTION, Codec, blob, layout, many, number
+from p2plib.topology.kademlia.store import EXPIRE_S, MAX_VALUE_BYTES, TOKEN_BYTES
 
 MAX_CONTACTS = 20  # twenty with IPv6 addresses and ids of 256 bits fill a datagram
 

@@ -1,6 +1,6 @@
 """What a Kademlia peer is told, tells, and remembers: settings, events, searches. Values without rules.
 
-The rules are in `p2plib.topology.kademlia`.
+The rules are in `p2plib.topology.kademlia.machine`.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from p2plib.topology.kademlia_messages import MAX_CONTACTS
-from p2plib.topology.lookup import ALPHA, Lookup
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.routing_table import BITS, STRICT, Limits
-from p2plib.topology.values import EXPIRE_S, SELF_NAMED, Rule
+from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.kademlia.lookup import ALPHA, Lookup
+from p2plib.topology.kademlia.messages import MAX_CONTACTS
+from p2plib.topology.kademlia.store import EXPIRE_S, SELF_NAMED, Rule
+from p2plib.topology.kademlia.table import BITS, STRICT, Limits
 
 REFRESH_S = 3600.0  # section 2.3 of the paper
 REPUBLISH_S = 3600.0  # section 2.5

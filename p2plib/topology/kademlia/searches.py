@@ -1,6 +1,6 @@
 """The asking half of a Kademlia peer: joining, finding, fetching, storing. A machine, without its answers.
 
-`p2plib.topology.kademlia.Kademlia` is this and the answering half; its docstring has the rules.
+`p2plib.topology.kademlia.machine.Kademlia` is this and the answering half; its docstring has the rules.
 
 A search is a lookup with something to do at its end::
 
@@ -18,8 +18,12 @@ import random
 from collections.abc import Iterator
 
 from p2plib.errors import UsageError
-from p2plib.topology import density
-from p2plib.topology.kademlia_messages import (
+from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.machine import Base
+from p2plib.machine.requests import Requests
+from p2plib.topology.kademlia import density
+from p2plib.topology.kademlia.lookup import Lookup
+from p2plib.topology.kademlia.messages import (
     CODEC,
     MAX_CONTACTS,
     Answer,
@@ -30,7 +34,7 @@ from p2plib.topology.kademlia_messages import (
     Question,
     Store,
 )
-from p2plib.topology.kademlia_parts import (
+from p2plib.topology.kademlia.parts import (
     Copy,
     Crowded,
     Event,
@@ -43,11 +47,8 @@ from p2plib.topology.kademlia_parts import (
     Settings,
     Step,
 )
-from p2plib.topology.lookup import Lookup
-from p2plib.topology.machine import Address, Base, Contact
-from p2plib.topology.requests import Requests
-from p2plib.topology.routing_table import RoutingTable
-from p2plib.topology.values import EXPIRE_S, Values
+from p2plib.topology.kademlia.store import EXPIRE_S, Values
+from p2plib.topology.kademlia.table import RoutingTable
 
 WIDER, WIDEST = 3, 27  # rule 6, times k
 REPUBLISH_JITTER = 0.1  # so that of k holders one is first, and the others see its copy and stay quiet

@@ -23,7 +23,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from p2plib.topology.machine import Address
+from p2plib.machine.addresses import Address
 
 MAX_VALUE_BYTES = 1000  # as BEP 44; it fits a datagram with everything around it
 EXPIRE_S = 86_400.0  # Kademlia (2002), section 2.5

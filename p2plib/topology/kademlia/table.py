@@ -35,7 +35,7 @@ from enum import Enum
 from typing import Any
 
 from p2plib.errors import UsageError
-from p2plib.topology.machine import Address, Contact, network_of
+from p2plib.machine.addresses import Address, Contact, network_of
 
 K = 20  # so many peers that all of them leaving within an hour is very unlikely (section 2.2)
 BITS = 160

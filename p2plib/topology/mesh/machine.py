@@ -30,8 +30,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.topology.machine import Address, Base, Contact
-from p2plib.topology.mesh_messages import (
+from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.machine import Base
+from p2plib.machine.requests import Requests
+from p2plib.topology.mesh.messages import (
     CODEC,
     FULL,
     ID_TAKEN,
@@ -50,7 +52,6 @@ from p2plib.topology.mesh_messages import (
     Welcome,
     Who,
 )
-from p2plib.topology.requests import Requests
 
 CAP = 50  # about what a browser holds in WebRTC connections; 1,225 lines
 PING_S = 10.0
@@ -140,7 +141,7 @@ class Mesh(Base[Event]):
 
     Args:
         own: its id and the address that others reach it at.
-        rng: see `p2plib.topology.machine`.
+        rng: see `p2plib.machine.machine`.
         now: the time.
         cap: rule 3, 2 to 1000.
         ping_s: rule 2.

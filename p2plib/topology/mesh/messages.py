@@ -1,4 +1,4 @@
-"""The messages of `p2plib.topology.mesh`. A codec.
+"""The messages of `p2plib.topology.mesh.machine`. A codec.
 
 In each, `transaction` is picked by who asks and repeated by who answers; `sender` is the id of who sends.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2plib.topology.datagram import CONTACT, ID, TRANSACTION, Codec, layout, many, number
-from p2plib.topology.machine import Contact
+from p2plib.machine.addresses import Contact
+from p2plib.machine.datagram import CONTACT, ID, TRANSACTION, Codec, layout, many, number
 
 MAX_NAMED = 20  # contacts in one answer; who wants more asks for the next page
 

@@ -22,13 +22,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from p2plib.topology.machine import Contact
-from p2plib.topology.ring import DEFAULTS, Ring
-from p2plib.topology.ring_parts import Place, RingSettings
+from p2plib.machine.addresses import Contact
+from p2plib.topology.ring.machine import DEFAULTS, Ring
+from p2plib.topology.ring.parts import Place, RingSettings
 
 
 class Chord(Ring):
-    """One peer of a Chord ring; see `p2plib.topology.ring.Ring` for how to use it."""
+    """One peer of a Chord ring; see `p2plib.topology.ring.machine.Ring` for how to use it."""
 
     def __init__(self, own: Contact, rng: random.Random, *, settings: RingSettings = DEFAULTS) -> None:
         super().__init__(own, rng, settings=settings)

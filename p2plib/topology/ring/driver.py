@@ -5,7 +5,7 @@
         done = await peer.find(key)
         await peer.leave()
 
-What is no result is an error that says why, as in `p2plib.topology.kademlia_peer`.
+What is no result is an error that says why, as in `p2plib.topology.kademlia.driver`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import random
 from collections.abc import AsyncIterator, Iterable
 
 from p2plib.errors import Closed, JoinRefused, PeerTimeout, UsageError
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.peer import Peer
-from p2plib.topology.ring import DEFAULTS, Ring
-from p2plib.topology.ring_parts import FindDone, FindFailed, IdTaken, Joined, JoinFailed, RingSettings
+from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.peer import Peer
+from p2plib.topology.ring.machine import DEFAULTS, Ring
+from p2plib.topology.ring.parts import FindDone, FindFailed, IdTaken, Joined, JoinFailed, RingSettings
 
 GOODBYE_S = 2.0  # how long `leave` waits for both neighbours to say that they know
 
@@ -52,8 +52,8 @@ class RingPeer:
         """Opens a socket and is a peer, of no ring yet, for as long as the block runs.
 
         Args:
-            own_id: its id. rng: see `p2plib.topology.machine`. kind: `Ring` or `Chord`. settings: see there.
-            host, port, public: see `p2plib.topology.peer.Peer.open`.
+            own_id: its id. rng: see `p2plib.machine.machine`. kind: `Ring` or `Chord`. settings: see there.
+            host, port, public: see `p2plib.machine.peer.Peer.open`.
 
         Raises:
             CannotListen, UsageError: as there.

@@ -39,8 +39,8 @@ import random
 from collections.abc import Iterable
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.ring_messages import (
+from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.ring.messages import (
     CODEC,
     ID_TAKEN,
     NOT_A_MEMBER,
@@ -58,7 +58,7 @@ from p2plib.topology.ring_messages import (
     Refused,
     Step,
 )
-from p2plib.topology.ring_parts import (
+from p2plib.topology.ring.parts import (
     IdTaken,
     Knock,
     Left,
@@ -70,8 +70,8 @@ from p2plib.topology.ring_parts import (
     Tell,
     Visit,
 )
-from p2plib.topology.ring_searches import RingSearches
-from p2plib.topology.ring_space import between
+from p2plib.topology.ring.searches import RingSearches
+from p2plib.topology.ring.space import between
 
 DEFAULTS = RingSettings()
 MAX_STEPS_BACK = 64  # in one round of rule 2
@@ -83,7 +83,7 @@ class Ring(RingSearches):
 
     Args:
         own: its id and the address that others reach it at.
-        rng: see `p2plib.topology.machine`.
+        rng: see `p2plib.machine.machine`.
         settings: see there.
     """
 

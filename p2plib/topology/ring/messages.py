@@ -1,4 +1,4 @@
-"""The messages of `p2plib.topology.ring` and `p2plib.topology.chord`. A codec.
+"""The messages of `p2plib.topology.ring.machine` and `p2plib.topology.ring.chord`. A codec.
 
 In each, `transaction` is picked by who asks and repeated by who answers; `sender` is the id of who sends. A
 Chord peer sends nothing that a peer of a plain ring does not understand: fingers are nobody else's business.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2plib.topology.datagram import CONTACT, ID, TRANSACTION, Codec, blob, layout, many
-from p2plib.topology.machine import Contact
+from p2plib.machine.addresses import Contact
+from p2plib.machine.datagram import CONTACT, ID, TRANSACTION, Codec, blob, layout, many
 
 MAX_SUCCESSORS = 20  # Chord's own evaluation uses 20 for a thousand peers: twice log2 N
 MAX_OWNERS = 12  # with the next, twenty contacts, for which a datagram has room

@@ -1,6 +1,6 @@
 """What a peer of a ring is told, tells, and remembers: settings, events, searches. Values without rules.
 
-The rules are in `p2plib.topology.ring` and `p2plib.topology.chord`.
+The rules are in `p2plib.topology.ring.machine` and `p2plib.topology.ring.chord`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.ring_walk import Walk
+from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.ring.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)

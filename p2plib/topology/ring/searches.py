@@ -1,7 +1,7 @@
 """The searching half of a peer of a ring: joining, finding, and looking whether the ring is whole. A machine,
 without its answers.
 
-`p2plib.topology.ring.Ring` is this and the rest; its docstring has the rules.
+`p2plib.topology.ring.machine.Ring` is this and the rest; its docstring has the rules.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import random
 from collections.abc import Iterable
 
 from p2plib.errors import UsageError
-from p2plib.topology.machine import Address, Base, Contact
-from p2plib.topology.requests import Requests
-from p2plib.topology.ring_messages import (
+from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.machine import Base
+from p2plib.machine.requests import Requests
+from p2plib.topology.ring.messages import (
     CODEC,
     ID_TAKEN,
     MAX_NEARER,
@@ -25,7 +26,7 @@ from p2plib.topology.ring_messages import (
     Refused,
     Step,
 )
-from p2plib.topology.ring_parts import (
+from p2plib.topology.ring.parts import (
     Event,
     FindDone,
     FindFailed,
@@ -39,8 +40,8 @@ from p2plib.topology.ring_parts import (
     Search,
     Visit,
 )
-from p2plib.topology.ring_space import between
-from p2plib.topology.ring_walk import Walk
+from p2plib.topology.ring.space import between
+from p2plib.topology.ring.walk import Walk
 
 TRIES = 3  # two datagrams may be lost without anybody being called dead
 MAX_KNOWN = 64  # peers remembered for rule 5

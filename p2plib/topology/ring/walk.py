@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from p2plib.topology.machine import Address, Contact
+from p2plib.machine.addresses import Address, Contact
 
 
 @dataclass(slots=True)

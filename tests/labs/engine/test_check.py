@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.labs import Lab, Mistake, Task, Wrong, feedback
-from p2plib.labs.words import LINE_LIMIT
-from tests.labs import tiny
+from p2plib.labs import Lab, Mistake, Task, Wrong
+from p2plib.labs.engine import feedback
+from p2plib.labs.engine.words import LINE_LIMIT
+from tests.labs.engine import tiny
 
 GOES_ON = "; the lab goes on with the library's"
 

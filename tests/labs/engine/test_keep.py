@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from p2plib.labs import Lab, Task
-from tests.labs import tiny
+from tests.labs.engine import tiny
 
 
 class Notebook:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.labs.words import VALUE_LIMIT, alike, describe, difference
+from p2plib.labs.engine.words import VALUE_LIMIT, alike, describe, difference
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from p2plib.labs import Task, Wrong
-from p2plib.labs.lab00_answering import answers
-from p2plib.labs.lab00_asking import clock_set, measures
-from p2plib.labs.lab00_detector import through_partition
-from p2plib.labs.lab00_line import Line
 from p2plib.labs.lab00_network import LAB
-from p2plib.labs.lab00_retry import answered_by, budget, far, gives_up
-from p2plib.labs.lab00_roundtrips import ROADS, RoundTrips, keeps_budget
-from p2plib.labs.lab00_wire import PING, encode_ping
-from tests.labs.learners.network import ANSWERS, written
+from p2plib.labs.lab00_network.answering import answers
+from p2plib.labs.lab00_network.asking import clock_set, measures
+from p2plib.labs.lab00_network.detector import through_partition
+from p2plib.labs.lab00_network.line import Line
+from p2plib.labs.lab00_network.retry import answered_by, budget, far, gives_up
+from p2plib.labs.lab00_network.roundtrips import ROADS, RoundTrips, keeps_budget
+from p2plib.labs.lab00_network.wire import PING, encode_ping
+from tests.labs.lab00_network.learners import ANSWERS, written
 from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())

@@ -12,15 +12,15 @@ import pytest
 
 from p2plib.errors import Closed, DecodeError, PeerTimeout, UsageError
 from p2plib.labs import Wrong
-from p2plib.labs.lab00_answering import Responder
-from p2plib.labs.lab00_asking import clock_set, ping
-from p2plib.labs.lab00_detector import Detector, Look, partition, watch
-from p2plib.labs.lab00_line import MOST_WAITING, Line, connect
 from p2plib.labs.lab00_network import LAB
-from p2plib.labs.lab00_retry import ping_with_retry
-from p2plib.labs.lab00_roundtrips import ROADS, RoundTrips, travel
-from p2plib.labs.lab00_wire import PING, PONG, decode_ping, dissect_ping, encode_ping
-from p2plib.labs.lab00_world import world
+from p2plib.labs.lab00_network.answering import Responder
+from p2plib.labs.lab00_network.asking import clock_set, ping
+from p2plib.labs.lab00_network.detector import Detector, Look, partition, watch
+from p2plib.labs.lab00_network.line import MOST_WAITING, Line, connect
+from p2plib.labs.lab00_network.retry import ping_with_retry
+from p2plib.labs.lab00_network.roundtrips import ROADS, RoundTrips, travel
+from p2plib.labs.lab00_network.wire import PING, PONG, decode_ping, dissect_ping, encode_ping
+from p2plib.labs.lab00_network.world import world
 from p2plib.sim import Internet, Link
 from tests.labs.proving import disguised
 

@@ -14,16 +14,16 @@ from p2plib.errors import DecodeError, SignatureError
 from p2plib.identity import lookalikes
 from p2plib.identity.keys import SecretKey
 from p2plib.labs import Task
-from p2plib.labs.lab01_counting import counted
-from p2plib.labs.lab01_envelope import dissect_envelope, open_envelope, seal_envelope, twin
-from p2plib.labs.lab01_feed import feeds
-from p2plib.labs.lab01_following import mailboxes
 from p2plib.labs.lab01_identity import LAB
-from p2plib.labs.lab01_odds import Dice, first_collision
-from p2plib.labs.lab01_opening import open_cases
-from p2plib.labs.lab01_rotation import Following, dissect_rotation, follow, promise_of, rotate
-from p2plib.labs.lab01_spelling import from_proquint, to_proquint
-from tests.labs.learners import ANSWERS, written
+from p2plib.labs.lab01_identity.counting import counted
+from p2plib.labs.lab01_identity.envelope import dissect_envelope, open_envelope, seal_envelope, twin
+from p2plib.labs.lab01_identity.feed import feeds
+from p2plib.labs.lab01_identity.following import mailboxes
+from p2plib.labs.lab01_identity.odds import Dice, first_collision
+from p2plib.labs.lab01_identity.opening import open_cases
+from p2plib.labs.lab01_identity.rotation import Following, dissect_rotation, follow, promise_of, rotate
+from p2plib.labs.lab01_identity.spelling import from_proquint, to_proquint
+from tests.labs.lab01_identity.learners import ANSWERS, written
 from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())

@@ -11,19 +11,19 @@ import pytest
 
 from p2plib.errors import NotFound, PeerTimeout
 from p2plib.labs import Task, Wrong
-from p2plib.labs.lab05_arc import adopt, arc, owns
-from p2plib.labs.lab05_circle import Circle
-from p2plib.labs.lab05_crowd import MOST_MESSAGES, Asking, Crowd, mean, the_crowd
-from p2plib.labs.lab05_fingers import finger_points, nearer
-from p2plib.labs.lab05_lookup import ALLOWED, ALLOWED_DEAD, lookup, within_budget
-from p2plib.labs.lab05_repair import any_town, one_step, stabilise, trusting
 from p2plib.labs.lab05_ring import LAB
-from p2plib.topology import population_chord
-from p2plib.topology.ring_space import Shape, between
-from tests.labs.learners.ring import ANSWERS, written
-from tests.labs.learners.ring_lookup import RESTART
-from tests.labs.learners.ring_lookup import RIGHT as RIGHT_LOOKUP
-from tests.labs.learners.ring_repair import RIGHT as RIGHT_STABILISE
+from p2plib.labs.lab05_ring.arc import adopt, arc, owns
+from p2plib.labs.lab05_ring.circle import Circle
+from p2plib.labs.lab05_ring.crowd import MOST_MESSAGES, Asking, Crowd, mean, the_crowd
+from p2plib.labs.lab05_ring.fingers import finger_points, nearer
+from p2plib.labs.lab05_ring.lookup import ALLOWED, ALLOWED_DEAD, lookup, within_budget
+from p2plib.labs.lab05_ring.repair import any_town, one_step, stabilise, trusting
+from p2plib.population import chord as population_chord
+from p2plib.topology.ring.space import Shape, between
+from tests.labs.lab05_ring.learners import ANSWERS, written
+from tests.labs.lab05_ring.learners.ring_lookup import RESTART
+from tests.labs.lab05_ring.learners.ring_lookup import RIGHT as RIGHT_LOOKUP
+from tests.labs.lab05_ring.learners.ring_repair import RIGHT as RIGHT_STABILISE
 from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())

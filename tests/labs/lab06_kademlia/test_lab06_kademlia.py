@@ -11,24 +11,23 @@ from typing import Any
 import pytest
 
 from p2plib.labs import Task, Wrong
-from p2plib.labs.lab06_bucket import Bucket, any_story
-from p2plib.labs.lab06_crowd import FLOOD, LIMIT, Asking, K, the_crowd
-from p2plib.labs.lab06_distance import bucket_index, closest
-from p2plib.labs.lab06_fetch import fetch, gets, measured, within_budget
 from p2plib.labs.lab06_kademlia import LAB
-from p2plib.labs.lab06_lookup import budget, exact, flood, liars, lookup, question, third_dead
-from p2plib.labs.lab06_node import Node
-from p2plib.labs.lab06_table import RoutingTable, any_table
-from p2plib.labs.lab06_table import flood as table_flood
+from p2plib.labs.lab06_kademlia.bucket import Bucket, any_story
+from p2plib.labs.lab06_kademlia.crowd import FLOOD, LIMIT, Asking, K, the_crowd
+from p2plib.labs.lab06_kademlia.distance import bucket_index, closest
+from p2plib.labs.lab06_kademlia.fetch import fetch, gets, measured, within_budget
+from p2plib.labs.lab06_kademlia.lookup import budget, exact, flood, liars, lookup, question, third_dead
+from p2plib.labs.lab06_kademlia.node import Node
+from p2plib.labs.lab06_kademlia.table import RoutingTable, any_table
+from p2plib.labs.lab06_kademlia.table import flood as table_flood
+from p2plib.machine.addresses import Contact, network_of
 from p2plib.sim import Internet, Link
-from p2plib.topology import routing_table
-from p2plib.topology.kademlia_messages import CODEC, FindNode, FindValue, Nodes, Ping, Pong, Refused, Store
-from p2plib.topology.kademlia_parts import Settings
-from p2plib.topology.kademlia_peer import KademliaPeer
-from p2plib.topology.lookup import Lookup
-from p2plib.topology.machine import Contact, network_of
-from tests.labs.learners import buckets, searching
-from tests.labs.learners.kademlia import ANSWERS, written
+from p2plib.topology.kademlia import table as routing_table
+from p2plib.topology.kademlia.driver import KademliaPeer
+from p2plib.topology.kademlia.lookup import Lookup
+from p2plib.topology.kademlia.messages import CODEC, FindNode, FindValue, Nodes, Ping, Pong, Refused, Store
+from p2plib.topology.kademlia.parts import Settings
+from tests.labs.lab06_kademlia.learners import ANSWERS, buckets, searching, written
 from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())

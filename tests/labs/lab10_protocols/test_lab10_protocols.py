@@ -15,20 +15,19 @@ from p2plib.errors import DecodeError, NoCommonProtocol, Tampered
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.keys import SecretKey
 from p2plib.labs import Task, Wrong
-from p2plib.labs.lab10_agreeing import at_random
-from p2plib.labs.lab10_frames import Frames, cut_anywhere, cut_at_random, framed
-from p2plib.labs.lab10_mux import Mux, holds, read_frame
-from p2plib.labs.lab10_negotiation import Negotiation, meets
 from p2plib.labs.lab10_protocols import LAB
-from p2plib.labs.lab10_transcript import NN, Transcript, channel, decrypt, encrypt
-from p2plib.labs.lab10_window import FIRST_BYTES, ROADS, Road, Window, carry, keeps_budget
-from p2plib.protocol.libp2p_noise import NoiseOpener, NoiseSealer
-from p2plib.protocol.noise import HandshakeState, Session
-from p2plib.protocol.noise_crypto import CipherState, SessionSecret
+from p2plib.labs.lab10_protocols.agreeing import at_random
+from p2plib.labs.lab10_protocols.frames import Frames, cut_anywhere, cut_at_random, framed
+from p2plib.labs.lab10_protocols.mux import Mux, holds, read_frame
+from p2plib.labs.lab10_protocols.negotiation import Negotiation, meets
+from p2plib.labs.lab10_protocols.transcript import NN, Transcript, channel, decrypt, encrypt
+from p2plib.labs.lab10_protocols.window import FIRST_BYTES, ROADS, Road, Window, carry, keeps_budget
+from p2plib.protocol.noise.crypto import CipherState, SessionSecret
+from p2plib.protocol.noise.handshake import HandshakeState, Session
+from p2plib.protocol.noise.libp2p import NoiseOpener, NoiseSealer
 from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import memory_pair
-from tests.labs.learners import cutting, shaking, sharing, speaking, windows
-from tests.labs.learners.protocols import ANSWERS, written
+from tests.labs.lab10_protocols.learners import ANSWERS, cutting, shaking, sharing, speaking, windows, written
 from tests.labs.proving import disguised, kept_and_taken_up
 
 TASKS = list(LAB.tasks.values())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from p2plib.identity.exchange import ExchangeKey
-from p2plib.protocol import noise_patterns
-from p2plib.protocol.noise import HandshakeState
+from p2plib.protocol.noise import patterns as noise_patterns
+from p2plib.protocol.noise.handshake import HandshakeState
 
 INITIATOR_STATIC = ExchangeKey.from_bytes(bytes([1]) * 32)
 RESPONDER_STATIC = ExchangeKey.from_bytes(bytes([2]) * 32)

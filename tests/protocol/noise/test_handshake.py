@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from p2plib.errors import Closed, HandshakeFailed, KeyExhausted, Tampered, UsageError
 from p2plib.identity.exchange import ExchangeKey
-from p2plib.protocol.noise import MAX_PLAINTEXT_BYTES, HandshakeState, Session
-from p2plib.protocol.noise_crypto import HASH_FUNCTIONS, LAST_COUNTER, CipherState, SessionSecret
-from p2plib.protocol.noise_patterns import HASHES, MAX_MESSAGE_BYTES, PATTERNS
+from p2plib.protocol.noise.crypto import HASH_FUNCTIONS, LAST_COUNTER, CipherState, SessionSecret
+from p2plib.protocol.noise.handshake import MAX_PLAINTEXT_BYTES, HandshakeState, Session
+from p2plib.protocol.noise.patterns import HASHES, MAX_MESSAGE_BYTES, PATTERNS
 from tests.identity.reports import library_locals
-from tests.protocol.noise_pairs import (
+from tests.protocol.noise.pairs import (
     INITIATOR_STATIC,
     PSK,
     RESPONDER_STATIC,

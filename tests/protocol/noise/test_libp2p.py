@@ -24,17 +24,18 @@ from p2plib.errors import (
 from p2plib.identity import ids
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.keys import PublicKey, SecretKey
-from p2plib.protocol import libp2p_noise, libp2p_noise_payload
-from p2plib.protocol.libp2p_noise import (
+from p2plib.protocol.noise import libp2p as libp2p_noise
+from p2plib.protocol.noise import libp2p_payload as libp2p_noise_payload
+from p2plib.protocol.noise.crypto import LAST_COUNTER, CipherState, SessionSecret
+from p2plib.protocol.noise.handshake import HandshakeState, Session
+from p2plib.protocol.noise.libp2p import (
     MAX_HANDSHAKE_BYTES,
     NOISE_NAME,
     NoiseHandshake,
     NoiseOpener,
     NoiseSealer,
 )
-from p2plib.protocol.libp2p_noise_payload import SIGNATURE_PREFIX, Payload
-from p2plib.protocol.noise import HandshakeState, Session
-from p2plib.protocol.noise_crypto import LAST_COUNTER, CipherState, SessionSecret
+from p2plib.protocol.noise.libp2p_payload import SIGNATURE_PREFIX, Payload
 from p2plib.wire.protobuf import BYTES, VARINT, ProtoField
 
 ALICE = SecretKey.from_seed(bytes([1]) * 32)

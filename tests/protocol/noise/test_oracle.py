@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from p2plib.errors import HandshakeFailed, Tampered
-from p2plib.protocol import noise_patterns
-from p2plib.protocol.noise import HandshakeState
-from p2plib.protocol.noise_patterns import HASHES
-from tests.protocol.noise_pairs import INITIATOR_STATIC, PROLOGUE, PSK, RESPONDER_STATIC, full_name, side
+from p2plib.protocol.noise import patterns as noise_patterns
+from p2plib.protocol.noise.handshake import HandshakeState
+from p2plib.protocol.noise.patterns import HASHES
+from tests.protocol.noise.pairs import INITIATOR_STATIC, PROLOGUE, PSK, RESPONDER_STATIC, full_name, side
 
 if os.environ.get("CI"):  # a CI machine must have it
     import noise.connection as judge

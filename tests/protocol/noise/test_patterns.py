@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.protocol import noise_patterns
-from p2plib.protocol.noise_patterns import PATTERNS
-from tests.protocol.noise_pairs import full_name, pair, shake_hands
+from p2plib.protocol.noise import patterns as noise_patterns
+from p2plib.protocol.noise.patterns import PATTERNS
+from tests.protocol.noise.pairs import full_name, pair, shake_hands
 
 DEFERRED = [name for name in PATTERNS if "1" in name]
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import Closed, Tampered, Truncated, UsageError
-from p2plib.protocol import box_stream
-from p2plib.protocol.box_stream import HEADER_BYTES, MAX_BODY_BYTES, BoxOpener, BoxSealer
-from p2plib.protocol.noise_crypto import SessionSecret
-from tests.protocol.test_secret_handshake import client, server, shake_hands
+from p2plib.protocol.noise.crypto import SessionSecret
+from p2plib.protocol.scuttlebutt import box_stream
+from p2plib.protocol.scuttlebutt.box_stream import HEADER_BYTES, MAX_BODY_BYTES, BoxOpener, BoxSealer
+from tests.protocol.scuttlebutt.test_secret_handshake import client, server, shake_hands
 
 RAW_KEY = bytes(range(32))
 KEY = SessionSecret.from_bytes(RAW_KEY)

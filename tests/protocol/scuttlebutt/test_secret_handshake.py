@@ -13,8 +13,8 @@ from p2plib.errors import Closed, HandshakeFailed, UsageError, WeakKey
 from p2plib.identity import edwards
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.keys import PublicKey, SecretKey
-from p2plib.protocol import secret_handshake
-from p2plib.protocol.secret_handshake import MAIN_NETWORK, ClientHandshake, ServerHandshake
+from p2plib.protocol.scuttlebutt import secret_handshake
+from p2plib.protocol.scuttlebutt.secret_handshake import MAIN_NETWORK, ClientHandshake, ServerHandshake
 from tests.identity.reports import library_locals
 
 ALICE = SecretKey.from_seed(bytes([1]) * 32)

@@ -14,12 +14,12 @@ from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection, upgrade
 from p2plib.protocol.stream import LIMIT_BYTES, PIECE_BYTES, Stream, memory_pair
-from p2plib.protocol.yamux import YamuxConnection, YamuxStream
-from p2plib.protocol.yamux_codec import DATA, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
-from p2plib.protocol.yamux_events import Limits
-from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES
+from p2plib.protocol.yamux.codec import DATA, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
+from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
+from p2plib.protocol.yamux.events import Limits
+from p2plib.protocol.yamux.substream import INITIAL_WINDOW_BYTES
 from tests.protocol import pairs
-from tests.protocol.test_yamux_session import headers
+from tests.protocol.yamux.test_session import headers
 
 SECRETS = [SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
 

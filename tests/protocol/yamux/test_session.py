@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import Closed, DecodeError, UsageError
-from p2plib.protocol import yamux_codec
 from p2plib.protocol.conformance import pattern
-from p2plib.protocol.yamux_codec import (
+from p2plib.protocol.yamux import codec as yamux_codec
+from p2plib.protocol.yamux.codec import (
     ACK,
     DATA,
     FIN,
@@ -23,7 +23,7 @@ from p2plib.protocol.yamux_codec import (
     WINDOW_UPDATE,
     Header,
 )
-from p2plib.protocol.yamux_events import (
+from p2plib.protocol.yamux.events import (
     ENDED,
     MAX_SKIPPED,
     OPENED,
@@ -35,8 +35,8 @@ from p2plib.protocol.yamux_events import (
     Event,
     Limits,
 )
-from p2plib.protocol.yamux_session import Session
-from p2plib.protocol.yamux_substream import INITIAL_WINDOW_BYTES, Substream
+from p2plib.protocol.yamux.session import Session
+from p2plib.protocol.yamux.substream import INITIAL_WINDOW_BYTES, Substream
 
 WINDOW = INITIAL_WINDOW_BYTES
 

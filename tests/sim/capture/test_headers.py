@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.sim.headers import checksum, ip_packet, window_scale
+from p2plib.sim.capture.headers import checksum, ip_packet, window_scale
 from p2plib.sim.packet import Flag, Segment
-from tests.sim.capture import ANA, ANA6, BEN, BEN6, datagram, stream
+from tests.sim.capture.packets import ANA, ANA6, BEN, BEN6, datagram, stream
 
 # ---- Known answers
 

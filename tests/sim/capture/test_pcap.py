@@ -10,9 +10,9 @@ import pytest
 
 from p2plib.errors import UsageError
 from p2plib.sim import internet
+from p2plib.sim.capture.pcap import EPOCH_S, pcap
 from p2plib.sim.packet import Flag, Packet, Segment
-from p2plib.sim.pcap import EPOCH_S, pcap
-from tests.sim.capture import ANA, ANA6, BEN, BEN6, datagram, stream
+from tests.sim.capture.packets import ANA, ANA6, BEN, BEN6, datagram, stream
 
 
 def blocks(raw: bytes) -> list[tuple[int, bytes]]:

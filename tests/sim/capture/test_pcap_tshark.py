@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from p2plib.sim import Internet, Link
+from p2plib.sim.capture.pcap import pcap
 from p2plib.sim.packet import Flag, Packet, Segment
-from p2plib.sim.pcap import pcap
-from tests.sim.capture import ANA, ANA6, BEN, BEN6, datagram, stream
-from tests.sim.test_pcap import frames
+from tests.sim.capture.packets import ANA, ANA6, BEN, BEN6, datagram, stream
+from tests.sim.capture.test_pcap import frames
 
 SECONDS = 60
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from p2plib.errors import P2PError, UsageError
-from p2plib.sim.nat import Nat, Refused
-from p2plib.sim.nat_behaviour import (
+from p2plib.sim.nat.behaviour import (
     CARRIER_GRADE,
     PORT_RESTRICTED_CONE,
     PRESETS,
     Ports,
 )
-from tests.sim.nat_world import (
+from p2plib.sim.nat.machine import Nat, Refused
+from tests.sim.nat.world import (
     AD_FILTER,
     APD_FILTER,
     APD_MAP,

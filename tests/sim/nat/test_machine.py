@@ -12,8 +12,7 @@ from random import Random
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.sim.nat import Nat
-from p2plib.sim.nat_behaviour import (
+from p2plib.sim.nat.behaviour import (
     CARRIER_GRADE,
     SYMMETRIC,
     Filtering,
@@ -23,7 +22,8 @@ from p2plib.sim.nat_behaviour import (
     Pooling,
     Ports,
 )
-from tests.sim.nat_world import (
+from p2plib.sim.nat.machine import Nat
+from tests.sim.nat.world import (
     AD_FILTER,
     AD_MAP,
     APD_FILTER,

@@ -9,8 +9,7 @@ from random import Random
 
 import pytest
 
-from p2plib.sim.nat import Nat, Refused
-from p2plib.sim.nat_behaviour import (
+from p2plib.sim.nat.behaviour import (
     FULL_CONE,
     PORT_RESTRICTED_CONE,
     RESTRICTED_CONE,
@@ -22,6 +21,7 @@ from p2plib.sim.nat_behaviour import (
     Way,
     can_connect,
 )
+from p2plib.sim.nat.machine import Nat, Refused
 from p2plib.sim.packet import Address
 
 THIRD_PARTY = ("192.0.2.1", 3478)

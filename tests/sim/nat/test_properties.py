@@ -10,11 +10,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p2plib.sim.nat import Nat, Refused
-from p2plib.sim.nat_behaviour import Filtering, Hairpin, Mapping, NatBehaviour, Pooling, Ports
-from p2plib.sim.nat_ports import ports_to_try
+from p2plib.sim.nat.behaviour import Filtering, Hairpin, Mapping, NatBehaviour, Pooling, Ports
+from p2plib.sim.nat.machine import Nat, Refused
+from p2plib.sim.nat.ports import ports_to_try
 from p2plib.sim.packet import Address, Flag
-from tests.sim.nat_world import PUBLIC, PUBLIC_2
+from tests.sim.nat.world import PUBLIC, PUBLIC_2
 
 TIMEOUT_S = 30.0
 PORTS = (1020, 1031)  # few, so that they run out and come back to others

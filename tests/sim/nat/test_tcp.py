@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from p2plib.sim.nat import Nat
-from p2plib.sim.nat_behaviour import CARRIER_GRADE, PORT_RESTRICTED_CONE, Filtering, Mapping, NatBehaviour
+from p2plib.sim.nat.behaviour import CARRIER_GRADE, PORT_RESTRICTED_CONE, Filtering, Mapping, NatBehaviour
+from p2plib.sim.nat.machine import Nat
 from p2plib.sim.packet import Address, Flag
-from tests.sim.nat_world import (
+from tests.sim.nat.world import (
     AD_MAP,
     APD_FILTER,
     APD_MAP,

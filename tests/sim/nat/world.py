@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from p2plib.sim.nat import Nat, Refused
-from p2plib.sim.nat_behaviour import Filtering, Mapping, NatBehaviour
+from p2plib.sim.nat.behaviour import Filtering, Mapping, NatBehaviour
+from p2plib.sim.nat.machine import Nat, Refused
 from p2plib.sim.packet import Address, Flag
 
 X = ("10.0.0.1", 4000)  # inside

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
-from p2plib.sim.history import History, Operation, _contradiction, check, staleness
+from p2plib.sim.search.history import History, Operation, _contradiction, check, staleness
 
 
 def read(process: str, result: Any, begin: float, end: float | None, key: str = "") -> Operation:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from p2plib.sim.history import Operation, check, staleness
+from p2plib.sim.search.history import Operation, check, staleness
 
 Ops = Sequence[Operation]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
-from p2plib.sim.shrink import shrink
+from p2plib.sim.search.shrink import shrink
 
 PLENTY = 100_000
 

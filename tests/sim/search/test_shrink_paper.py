@@ -11,7 +11,7 @@ from collections.abc import Callable
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from p2plib.sim.shrink import shrink
+from p2plib.sim.search.shrink import shrink
 
 Fails = Callable[[list[int]], bool]
 

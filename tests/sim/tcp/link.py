@@ -8,8 +8,8 @@ from heapq import heappop, heappush
 from random import Random
 
 from p2plib.sim.packet import Flag, Segment
-from p2plib.sim.tcp import Connection
-from p2plib.sim.tcp_states import DataReceived, Event, Settings, State, refusal
+from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.states import DataReceived, Event, Settings, State, refusal
 
 Fate = Callable[[int, Segment, float], Iterable[float]]
 """(sender 0 or 1, segment, time) to the delays with which its copies arrive; none when it is lost."""

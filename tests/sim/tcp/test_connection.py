@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from p2plib import errors
 from p2plib.errors import UsageError
-from p2plib.sim import tcp_states
 from p2plib.sim.packet import Flag, Segment
-from p2plib.sim.tcp import Connection
-from p2plib.sim.tcp_states import (
+from p2plib.sim.tcp import states as tcp_states
+from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.states import (
     TRANSITIONS,
     Connected,
     ConnectionClosed,
@@ -26,7 +26,7 @@ from p2plib.sim.tcp_states import (
     TimedOut,
     refusal,
 )
-from tests.sim.tcp_link import Pair
+from tests.sim.tcp.link import Pair
 
 SYN, ACK, FIN, RST, PSH = Flag.SYN, Flag.ACK, Flag.FIN, Flag.RST, Flag.PSH
 ROOM = 262_144

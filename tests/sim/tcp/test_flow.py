@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2plib.sim.packet import Flag, Segment
-from p2plib.sim.tcp import Connection
-from p2plib.sim.tcp_receive import Receiver
-from p2plib.sim.tcp_send import INITIAL_SEGMENTS, Sender
-from p2plib.sim.tcp_states import ConnectionClosed, DataReceived, Settings, State, TimedOut
-from tests.sim.tcp_link import Fate, Pair, constant, unruly
+from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.receive import Receiver
+from p2plib.sim.tcp.send import INITIAL_SEGMENTS, Sender
+from p2plib.sim.tcp.states import ConnectionClosed, DataReceived, Settings, State, TimedOut
+from tests.sim.tcp.link import Fate, Pair, constant, unruly
 
 ACK, PSH, SYN = Flag.ACK, Flag.PSH, Flag.SYN
 DATA = bytes(range(251)) * 400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p2plib.sim.tcp_send import Sender
+from p2plib.sim.tcp.send import Sender
 
 
 def opened(bytes_to_send: int = 0, window: int = 100_000) -> Sender:

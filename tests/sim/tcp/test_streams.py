@@ -14,8 +14,8 @@ import pytest
 from p2plib.errors import Unsupported
 from p2plib.sim import Host, Internet, Link, current_host
 from p2plib.sim.packet import Flag
-from p2plib.sim.streams import initial_sequence_number
-from p2plib.sim.tcp_states import State
+from p2plib.sim.tcp.states import State
+from p2plib.sim.tcp.streams import initial_sequence_number
 
 DATA = bytes(range(251)) * 1000
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

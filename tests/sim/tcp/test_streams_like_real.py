@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from p2plib.sim import Internet, Link
-from tests.sim.test_streams import Recorder
+from tests.sim.tcp.test_streams import Recorder
 
 LIMIT_S = 10
 

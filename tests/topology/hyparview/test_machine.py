@@ -7,10 +7,10 @@ import random
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.topology import hyparview_messages as wire
+from p2plib.machine.addresses import Contact
 from p2plib.topology.graph import Graph, clustering, components, distances
-from p2plib.topology.hyparview import Alone, Down, HyParView, Up, ViewSettings
-from p2plib.topology.machine import Contact
+from p2plib.topology.hyparview import messages as wire
+from p2plib.topology.hyparview.machine import Alone, Down, HyParView, Up, ViewSettings
 from tests.topology.net import Net, address_of
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
-from p2plib.topology.lookup import Lookup
-from p2plib.topology.machine import Contact
-from p2plib.topology.routing_table import RoutingTable, closest_first
+from p2plib.machine.addresses import Contact
+from p2plib.topology.kademlia.lookup import Lookup
+from p2plib.topology.kademlia.table import RoutingTable, closest_first
 from tests.topology.net import address_of
 
 BITS = 32

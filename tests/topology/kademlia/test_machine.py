@@ -8,9 +8,10 @@ from collections import Counter
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.topology import kademlia_messages as wire
-from p2plib.topology.kademlia import MAX_CHECKS, Kademlia
-from p2plib.topology.kademlia_parts import (
+from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.kademlia import messages as wire
+from p2plib.topology.kademlia.machine import MAX_CHECKS, Kademlia
+from p2plib.topology.kademlia.parts import (
     Crowded,
     FindDone,
     GetDone,
@@ -20,9 +21,8 @@ from p2plib.topology.kademlia_parts import (
     PutDone,
     Settings,
 )
-from p2plib.topology.machine import Address, Contact
-from p2plib.topology.routing_table import NO_LIMITS, closest_first
-from p2plib.topology.values import EXPIRE_S, Rule, key_of
+from p2plib.topology.kademlia.store import EXPIRE_S, Rule, key_of
+from p2plib.topology.kademlia.table import NO_LIMITS, closest_first
 from tests.topology.net import Net, address_of
 
 HOUR = 3600.0

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
-from p2plib.topology.machine import Contact
-from p2plib.topology.routing_table import MAX_FAILURES, NO_LIMITS, Limits, RoutingTable, Verdict
+from p2plib.machine.addresses import Contact
+from p2plib.topology.kademlia.table import MAX_FAILURES, NO_LIMITS, Limits, RoutingTable, Verdict
 from tests.topology.net import address_of
 
 

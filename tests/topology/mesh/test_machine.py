@@ -7,9 +7,9 @@ import random
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.topology import mesh_messages as wire
-from p2plib.topology.machine import Contact
-from p2plib.topology.mesh import (
+from p2plib.machine.addresses import Contact
+from p2plib.topology.mesh import messages as wire
+from p2plib.topology.mesh.machine import (
     Entered,
     Gone,
     LineBack,

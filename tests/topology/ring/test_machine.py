@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
-from p2plib.topology import ring_messages as wire
-from p2plib.topology.chord import Chord
-from p2plib.topology.machine import Contact
-from p2plib.topology.ring import Ring
-from p2plib.topology.ring_parts import (
+from p2plib.machine.addresses import Contact
+from p2plib.topology.ring import messages as wire
+from p2plib.topology.ring.chord import Chord
+from p2plib.topology.ring.machine import Ring
+from p2plib.topology.ring.parts import (
     FindDone,
     FindFailed,
     IdTaken,
@@ -26,8 +26,8 @@ from p2plib.topology.ring_parts import (
     Odd,
     RingSettings,
 )
-from p2plib.topology.ring_space import Shape, between, shape
-from p2plib.topology.ring_walk import Walk
+from p2plib.topology.ring.space import Shape, between, shape
+from p2plib.topology.ring.walk import Walk
 from tests.topology.net import Net, address_of
 
 SMALL = RingSettings(bits=32, r=4)

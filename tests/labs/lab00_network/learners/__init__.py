@@ -1,6 +1,6 @@
 """What learners of lab 0 wrote: wrong answers for each task, with words of the hint that helps then.
 
-Each source is a cell as it would stand in the notebook; see `tests.labs.learners`.
+Each source is a cell as it would stand in the notebook; see `tests.labs.lab01_identity.learners`.
 """
 
 from __future__ import annotations
@@ -8,16 +8,16 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from tests.labs.learners import answering, asking, enduring
+from tests.labs.lab00_network.learners import answering, asking, enduring
 
 ANSWERS = [*answering.ANSWERS, *asking.ANSWERS, *enduring.ANSWERS]
 
 PRELUDE = """
 import asyncio, itertools, struct, time
 from p2plib.errors import DecodeError, PeerTimeout
-from p2plib.labs.lab00_asking import ping
-from p2plib.labs.lab00_line import Line, connect
-from p2plib.labs.lab00_wire import MARK, PING, PONG, decode_ping, encode_ping
+from p2plib.labs.lab00_network.asking import ping
+from p2plib.labs.lab00_network.line import Line, connect
+from p2plib.labs.lab00_network.wire import MARK, PING, PONG, decode_ping, encode_ping
 """
 
 

@@ -1,4 +1,4 @@
-"""Learners' answers in lab 0: bytes, and the half that answers. See `tests.labs.learners.network`."""
+"""Learners' answers in lab 0: bytes, and the half that answers. See `tests.labs.lab00_network.learners`."""
 
 from __future__ import annotations
 

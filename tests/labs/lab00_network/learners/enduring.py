@@ -1,4 +1,4 @@
-"""Learners' answers in lab 0: failure detectors, and how long to wait. See `tests.labs.learners.network`."""
+"""Learners' answers in lab 0: failure detectors, and how long to wait. See the package."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from tests.labs.learners import names, odds, opening, spelling
+from tests.labs.lab01_identity.learners import names, odds, opening, spelling
 
 ANSWERS = [*odds.ANSWERS, *opening.ANSWERS, *spelling.ANSWERS, *names.ANSWERS]
 
@@ -18,10 +18,10 @@ import hashlib, math, random, unicodedata
 from p2plib.errors import DecodeError, RemoteError, SignatureError, WeakKey
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.wire import varint
-from p2plib.labs.lab01_feed import Post
-from p2plib.labs.lab01_names import to_proquint
-from p2plib.labs.lab01_rotation import Following
-from p2plib.labs.lab01_skeleton import TWINS, skeleton
+from p2plib.labs.lab01_identity.feed import Post
+from p2plib.labs.lab01_identity.names import to_proquint
+from p2plib.labs.lab01_identity.rotation import Following
+from p2plib.labs.lab01_identity.skeleton import TWINS, skeleton
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aiou"
 ROTATION = "lab01/rotation/1"
 SHAPE = ((CONSONANTS, 4), (VOWELS, 2), (CONSONANTS, 4), (VOWELS, 2), (CONSONANTS, 4))

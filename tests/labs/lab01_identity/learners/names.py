@@ -1,4 +1,4 @@
-"""Learners' answers: contacts, and changing one's key. See `tests.labs.learners`."""
+"""Learners' answers: contacts, and changing one's key. See `tests.labs.lab01_identity.learners`."""
 
 from __future__ import annotations
 

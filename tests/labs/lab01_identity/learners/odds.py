@@ -1,4 +1,4 @@
-"""Learners' answers: collisions, and sealing an envelope. See `tests.labs.learners`."""
+"""Learners' answers: collisions, and sealing an envelope. See `tests.labs.lab01_identity.learners`."""
 
 from __future__ import annotations
 

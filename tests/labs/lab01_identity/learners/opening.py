@@ -1,4 +1,4 @@
-"""Learners' answers: opening an envelope, and finding impostors. See `tests.labs.learners`."""
+"""Learners' answers: opening an envelope, and finding impostors. See `tests.labs.lab01_identity.learners`."""
 
 from __future__ import annotations
 

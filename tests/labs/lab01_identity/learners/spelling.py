@@ -1,4 +1,4 @@
-"""Learners' answers: proquints, and what the eye makes of a name. See `tests.labs.learners`."""
+"""Learners' answers: proquints, and what the eye makes of a name. See the package."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What learners of lab 5 wrote: wrong answers for each task, with words of the hint that helps then.
 
-Each source is a cell as it would stand in the notebook; see `tests.labs.learners`.
+Each source is a cell as it would stand in the notebook; see `tests.labs.lab01_identity.learners`.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from tests.labs.learners import ring_lookup, ring_repair
+from tests.labs.lab05_ring.learners import ring_lookup, ring_repair
 
 PRELUDE = """
 from bisect import bisect
 from p2plib.errors import NotFound, PeerTimeout
-from p2plib.labs.lab05_arc import adopt, owns
-from p2plib.labs.lab05_fingers import finger_points, nearer
+from p2plib.labs.lab05_ring.arc import adopt, owns
+from p2plib.labs.lab05_ring.fingers import finger_points, nearer
 """
 
 

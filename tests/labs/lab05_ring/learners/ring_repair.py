@@ -1,4 +1,4 @@
-"""Learners' answers in lab 5: one round of repair. See `tests.labs.learners.ring`."""
+"""Learners' answers in lab 5: one round of repair. See `tests.labs.lab05_ring.learners`."""
 
 from __future__ import annotations
 

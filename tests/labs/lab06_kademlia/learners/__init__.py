@@ -1,6 +1,6 @@
 """What learners of lab 6 wrote: wrong answers for each task, with words of the hint that helps then.
 
-Each source is a cell as it would stand in the notebook; see `tests.labs.learners`.
+Each source is a cell as it would stand in the notebook; see `tests.labs.lab01_identity.learners`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from tests.labs.learners import buckets, searching
+from tests.labs.lab06_kademlia.learners import buckets, searching
 
 ANSWERS = [*buckets.ANSWERS, *searching.ANSWERS]
 
@@ -16,12 +16,12 @@ PRELUDE = """
 import asyncio, math, random
 from collections import deque
 from p2plib.errors import NotFound, PeerTimeout
-from p2plib.labs.lab06_bucket import Bucket
-from p2plib.labs.lab06_distance import bucket_index, closest
-from p2plib.labs.lab06_lookup import lookup
-from p2plib.labs.lab06_table import RoutingTable as Right
-from p2plib.topology.machine import Contact, network_of
-from p2plib.topology.values import key_of
+from p2plib.labs.lab06_kademlia.bucket import Bucket
+from p2plib.labs.lab06_kademlia.distance import bucket_index, closest
+from p2plib.labs.lab06_kademlia.lookup import lookup
+from p2plib.labs.lab06_kademlia.table import RoutingTable as Right
+from p2plib.machine.addresses import Contact, network_of
+from p2plib.topology.kademlia.store import key_of
 """
 
 

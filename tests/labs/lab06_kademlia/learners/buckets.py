@@ -1,4 +1,4 @@
-"""Learners' answers in lab 6: distances, buckets, the table. See `tests.labs.learners.kademlia`."""
+"""Learners' answers in lab 6: distances, buckets, the table. See `tests.labs.lab06_kademlia.learners`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learners' answers in lab 6: the lookup, and fetching past liars. See `tests.labs.learners.kademlia`."""
+"""Learners' answers in lab 6: the lookup, and fetching past liars. See the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learners' answers in lab 10: where a message ends. See `tests.labs.learners.protocols`."""
+"""Learners' answers in lab 10: where a message ends. See `tests.labs.lab10_protocols.learners`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learners' answers in lab 10: two streams over one. See `tests.labs.learners.protocols`."""
+"""Learners' answers in lab 10: two streams over one. See `tests.labs.lab10_protocols.learners`."""
 
 from __future__ import annotations
 

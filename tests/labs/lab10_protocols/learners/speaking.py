@@ -1,4 +1,4 @@
-"""Learners' answers in lab 10: versions, and agreeing on one. See `tests.labs.learners.protocols`."""
+"""Learners' answers in lab 10: versions, and agreeing on one. See `tests.labs.lab10_protocols.learners`."""
 
 from __future__ import annotations
 

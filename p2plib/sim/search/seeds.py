@@ -13,8 +13,8 @@ Rules:
 * The first failing seed is run once more. If that run sends other packets or ends otherwise, the program does
   not depend on its seed alone; the failure says so, and is not shrunk.
 * Then the very faults that happened are given as a list in place of the chaos, and shrunk
-  (`p2plib.sim.shrink`) to a few of which each is needed. A run with fewer faults fails "in the same way" if
-  it raises an error of the same type.
+  (`p2plib.sim.search.shrink`) to a few of which each is needed. A run with fewer faults fails "in the same
+  way" if it raises an error of the same type.
 * `main` is run many times, so whatever it changes must be its own: a list outside it that one run fills is
   full in the next, and makes the program depend on more than its seed.
 
@@ -33,7 +33,7 @@ from typing import Any
 from p2plib.errors import SimulationError, UsageError
 from p2plib.sim.faults import Chaos, Corrupt, Crash, Cut, Delay, Duplicate, Fault, Lose
 from p2plib.sim.internet import Internet
-from p2plib.sim.shrink import shrink
+from p2plib.sim.search.shrink import shrink
 
 Main = Callable[[Internet], Awaitable[Any]]
 SHRINK_RUNS = 200  # enough for a hundred faults of which few matter

@@ -11,7 +11,7 @@ import pytest
 
 from p2plib.errors import Deadlock, Leak, SimulationError, TimeLimit, UsageError
 from p2plib.sim import Chaos, Corrupt, Crash, Cut, Delay, Duplicate, Fault, Internet, Link, Lose
-from p2plib.sim.search import Failure, in_words, search, source
+from p2plib.sim.search.seeds import Failure, in_words, search, source
 
 NEAR = Link(latency=0.02)
 PACKETS = 60
