@@ -5,9 +5,9 @@ peers, joins and departures as two Poisson processes, and lookups by random peer
 
 The rules are those of `p2plib.topology.ring`, its modules `machine` and `chord`: a joiner is given a whole
 list of successors, a round of stabilisation steps back while somebody lives between, a predecessor is asked
-whether it lives, who leaves says goodbye, and a finger that does not answer is dropped. Three things are
-left out, and that is what makes two hours of a thousand peers a matter of seconds: no time passes within a lookup or a
-round (a twentieth of a second and a few seconds, where the next peer comes or goes after two seconds at
+whether it lives, who leaves says goodbye, and a finger that does not answer is dropped. Three things are left
+out, and that is what makes two hours of a thousand peers a matter of seconds: no time passes within a lookup
+or a round (a twentieth of a second and a few seconds, where the next peer comes or goes after two seconds at
 least), no datagram is lost, and nobody looks whether the whole ring is right (rule 5 of `ring`).
 `tests/population/test_ring_churn.py` runs the machines beside it.
 
