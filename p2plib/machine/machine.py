@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
 from p2plib.machine.addresses import Address
-from p2plib.machine.timers import Timers
+from p2plib.machine.timers import T, Timers
 
 _E_co = TypeVar("_E_co", covariant=True)
 _E = TypeVar("_E")
@@ -53,12 +53,15 @@ class Machine(Protocol[_E_co]):
         """What happened since the last call, in order."""
 
 
-class Base(Generic[_E]):
-    """The same half of every machine: what goes out, what happened, what was ignored, and timers."""
+class Base(Generic[_E, T]):
+    """The same half of every machine: what goes out, what happened, what was ignored, and timers.
+
+    Its type variables are the machine's events and the enum of its timers.
+    """
 
     def __init__(self) -> None:
         self.ignored: Counter[str] = Counter()
-        self.timers = Timers()
+        self.timers: Timers[T] = Timers()
         self._outgoing: list[tuple[bytes, Address]] = []
         self._happened: list[_E] = []
 

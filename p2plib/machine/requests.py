@@ -23,9 +23,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Generic
 
 from p2plib.machine.addresses import Address
-from p2plib.machine.timers import Timers
+from p2plib.machine.timers import T, Timers
 
 FIRST_TIMEOUT_S = 1.0  # RFC 6298, 2.1: before anything is measured
 # The least margin above the smoothed round trip. Where every round trip is the same the variation goes to
@@ -72,16 +73,17 @@ class Request:
     sent_again: bool = False
 
 
-class Requests:
-    """What is awaited; its names in `timers` are ("request", transaction).
+class Requests(Generic[T]):
+    """What is awaited, each with a timer that is about its transaction.
 
     Args:
         rng: where transactions come from.
-        timers: those of the machine. The machine calls `expired` for each name that comes due.
+        timers: those of the machine.
+        late: its timer for a response that is late. The machine calls `expired` when it comes due.
     """
 
-    def __init__(self, rng: random.Random, timers: Timers) -> None:
-        self.rng, self._timers = rng, timers
+    def __init__(self, rng: random.Random, timers: Timers[T], late: T) -> None:
+        self.rng, self._timers, self._timer = rng, timers, late
         self.all_peers = RoundTrip()
         self._peers: dict[Address, RoundTrip] = {}
         self._awaited: dict[int, Request] = {}
@@ -107,7 +109,7 @@ class Requests:
         """Notes that a question was sent; the caller sends it."""
         wait_s = self.timeout_s(address)
         self._awaited[transaction] = Request(transaction, data, address, purpose, tries - 1, now, wait_s)
-        self._timers.set(("request", transaction), now + wait_s)
+        self._timers.set(self._timer, now + wait_s, transaction)
 
     def answered(self, transaction: int, address: Address, now: float) -> Request | None:
         """The request that an answer belongs to, late ones included, or None: then drop the answer."""
@@ -116,7 +118,7 @@ class Requests:
         if request is None or request.address != address:  # rule 1
             return None
         del waiting[transaction]
-        self._timers.cancel(("request", transaction))
+        self._timers.cancel(self._timer, transaction)
         if not request.sent_again or waiting is self._late:  # rule 3
             self._measured(address, now - request.sent)
         return request
@@ -128,7 +130,7 @@ class Requests:
             request.tries_left -= 1
             request.sent_again = True
             request.timeout_s = min(MAX_TIMEOUT_S, 2 * request.timeout_s)
-            self._timers.set(("request", transaction), now + request.timeout_s)
+            self._timers.set(self._timer, now + request.timeout_s, transaction)
             return request, True
         del self._awaited[transaction]
         self._late[transaction] = request

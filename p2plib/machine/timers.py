@@ -1,53 +1,75 @@
-"""Timers: instants with names, of which the earliest is always known. A part of every machine."""
+"""Timers: instants with names, of which the earliest is always known. A part of every machine.
+
+A machine names its timers in an enum, so that a name that is not there is an error where it is set (for a
+type checker and when it runs), and a `match` that forgets one is an error where it fires
+(`typing.assert_never`). What a timer is about, where there may be many of a kind, is a number beside the
+name: a key, a transaction.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
+from enum import Enum
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=Enum)
+
+FEW = 64  # so many entries of the heap are never worth tidying
 
 
-class Timers:
-    """Instants with names; setting a name again moves it.
+class Timers(Generic[T]):
+    """Instants; setting a timer again moves it.
 
-    >>> timers = Timers()
-    >>> timers.set("refresh", 60.0)
+    >>> class Timer(Enum):
+    ...     REFRESH = "look up an id in each quiet bucket"
+    ...     REPUBLISH = "store a value again"
+    >>> timers: Timers[Timer] = Timers()
+    >>> timers.set(Timer.REFRESH, 60.0)
+    >>> timers.set(Timer.REPUBLISH, 30.0, 0xCAFE)
     >>> timers.first()
-    60.0
+    30.0
+    >>> [(timer.name, about) for timer, about in timers.due(now=45.0)]
+    [('REPUBLISH', 51966)]
     """
 
     def __init__(self) -> None:
-        self._when: dict[Hashable, float] = {}
-        self._heap: list[
-            tuple[float, int, Hashable]
-        ] = []  # what was moved or cancelled stays until it is due
-        self._count = 0  # breaks ties in the order of setting, so that a seed gives one run
+        self._when: dict[tuple[T, int], float] = {}
+        # What was moved or cancelled stays in the heap until it is due. The count breaks ties in the order of
+        # setting, so that a seed gives one run.
+        self._heap: list[tuple[float, int, tuple[T, int]]] = []
+        self._count = 0
 
-    def set(self, name: Hashable, at: float) -> None:
-        """Sets or moves an instant."""
-        self._when[name] = at
+    def set(self, timer: T, at: float, about: int = 0) -> None:
+        """Sets or moves an instant.
+
+        Args:
+            timer: which timer.
+            at: when, in seconds.
+            about: which of its kind.
+        """
+        key = timer, about
+        self._when[key] = at
         self._count += 1
-        heapq.heappush(self._heap, (at, self._count, name))
+        heapq.heappush(self._heap, (at, self._count, key))
 
-    def cancel(self, name: Hashable) -> None:
+    def cancel(self, timer: T, about: int = 0) -> None:
         """Forgets an instant; one that is not set is no mistake."""
-        self._when.pop(name, None)
-        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._when):
+        self._when.pop((timer, about), None)
+        if len(self._heap) > FEW and len(self._heap) > 4 * len(self._when):
             self._heap = [entry for entry in self._heap if self._when.get(entry[2]) == entry[0]]
             heapq.heapify(self._heap)
 
     def first(self) -> float | None:
-        """The earliest instant, or None."""
+        """The earliest instant, in seconds; None if there is none."""
         heap, when = self._heap, self._when
         while heap and when.get(heap[0][2]) != heap[0][0]:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
-    def due(self, now: float) -> Iterator[Hashable]:
-        """Takes out, one after the other, the names whose instant has come."""
+    def due(self, now: float) -> Iterator[tuple[T, int]]:
+        """Takes out, one after the other, the timers whose instant has come, each with what it is about."""
         while (at := self.first()) is not None and at <= now:
-            name = heapq.heappop(self._heap)[2]
-            del self._when[name]
-            yield name
-
-    def __contains__(self, name: Hashable) -> bool:
-        return name in self._when
+            key = heapq.heappop(self._heap)[2]
+            del self._when[key]
+            yield key

@@ -22,6 +22,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
@@ -86,7 +88,13 @@ class WalkLost:
 Event = Sampled | WalkLost
 
 
-class RandomWalk(Base[Event]):
+class Timer(Enum):
+    """What a peer wakes for."""
+
+    LOST = "a walk has not come back; about its transaction"
+
+
+class RandomWalk(Base[Event, Timer]):
     """One peer.
 
     Args:
@@ -123,7 +131,7 @@ class RandomWalk(Base[Event]):
         """
         transaction = self.rng.getrandbits(64)
         self._under_way.add(transaction)
-        self.timers.set(transaction, now + self.patience_s)
+        self.timers.set(Timer.LOST, now + self.patience_s, transaction)
         self._walk(transaction, self.own.address, self.steps)
         return transaction
 
@@ -153,10 +161,13 @@ class RandomWalk(Base[Event]):
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
-        for transaction in self.timers.due(now):
-            if isinstance(transaction, int):
-                self._under_way.discard(transaction)
-                self._tell(WalkLost(transaction))
+        for timer, transaction in self.timers.due(now):
+            match timer:
+                case Timer.LOST:
+                    self._under_way.discard(transaction)
+                    self._tell(WalkLost(transaction))
+                case _:
+                    assert_never(timer)
 
     def _walk(self, transaction: int, origin: Address, left: int) -> None:
         """The walk is here, with so many steps left."""
@@ -173,5 +184,5 @@ class RandomWalk(Base[Event]):
         if transaction not in self._under_way:
             return self._ignore("unexpected")
         self._under_way.remove(transaction)
-        self.timers.cancel(transaction)
+        self.timers.cancel(Timer.LOST, transaction)
         return self._tell(Sampled(contact))

@@ -10,6 +10,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -43,7 +44,13 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "MIN_MARGIN_S", 5.0)
 
 
-class Echo(Base[bytes]):
+class Timer(Enum):
+    """What an echo wakes for."""
+
+    WAKE = "whoever set it wants to be woken"
+
+
+class Echo(Base[bytes, Timer]):
     """A machine as small as can be: it sends back what it gets, tells of it, and counts its wakings."""
 
     def __init__(self, address: Address, now: float) -> None:
@@ -68,7 +75,7 @@ class Echo(Base[bytes]):
         return now
 
     def wake_at(self, at: float, now: float) -> None:
-        self.timers.set("wake", at)
+        self.timers.set(Timer.WAKE, at)
 
 
 # `Peer`

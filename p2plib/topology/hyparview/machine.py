@@ -28,6 +28,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
+from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
@@ -77,6 +79,14 @@ class ViewSettings:
     ping_s: float = 5.0
 
 
+class Timer(Enum):
+    """What a peer wakes for."""
+
+    REQUEST = "a response is late; about its transaction"
+    SHUFFLE = "exchange some of the passive view with a peer far away"
+    PING = "ask the active view whether it is there"
+
+
 @dataclass(frozen=True, slots=True)
 class Up:
     """A new neighbour."""
@@ -107,7 +117,7 @@ Event = Up | Down | Alone
 DEFAULTS = ViewSettings()
 
 
-class HyParView(Base[Event]):
+class HyParView(Base[Event, Timer]):
     """One peer.
 
     Args:
@@ -128,13 +138,13 @@ class HyParView(Base[Event]):
         self.own, self.rng, self.settings = own, rng, settings
         self.active: dict[int, Contact] = {}
         self.passive: dict[int, Contact] = {}
-        self.requests = Requests(rng, self.timers)
+        self.requests = Requests(rng, self.timers, Timer.REQUEST)
         self.left = False
         self._asking: set[int] = set()  # who was asked to be a neighbour and has not answered
         self._refused: set[int] = set()  # since the last shuffle, or since we lost our last neighbour
         self._shuffled: tuple[Contact, ...] = ()  # what we sent last: the first to be forgotten
-        self.timers.set("shuffle", now + settings.shuffle_s * rng.random())
-        self.timers.set("ping", now + settings.ping_s * rng.random())
+        self.timers.set(Timer.SHUFFLE, now + settings.shuffle_s * rng.random())
+        self.timers.set(Timer.PING, now + settings.ping_s * rng.random())
 
     # What the owner calls ---------------------------------------------------------------------------------
 
@@ -154,8 +164,8 @@ class HyParView(Base[Event]):
         for contact in self.active.values():
             self._send(CODEC.encode(Disconnect(self.own.id)), contact.address)
         self.active, self.left = {}, True
-        self.timers.cancel("shuffle")
-        self.timers.cancel("ping")
+        self.timers.cancel(Timer.SHUFFLE)
+        self.timers.cancel(Timer.PING)
 
     # What the driver calls --------------------------------------------------------------------------------
 
@@ -200,20 +210,22 @@ class HyParView(Base[Event]):
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
-        for name in self.timers.due(now):
-            match name:
-                case "shuffle":
-                    self.timers.set("shuffle", now + self.settings.shuffle_s * self.rng.uniform(0.9, 1.1))
+        for timer, about in self.timers.due(now):
+            match timer:
+                case Timer.SHUFFLE:
+                    self.timers.set(Timer.SHUFFLE, now + self.settings.shuffle_s * self.rng.uniform(0.9, 1.1))
                     self._start_shuffle()
                     self._refused.clear()
                     self._fill(now)
-                case "ping":
-                    self.timers.set("ping", now + self.settings.ping_s * self.rng.uniform(0.9, 1.1))
+                case Timer.PING:
+                    self.timers.set(Timer.PING, now + self.settings.ping_s * self.rng.uniform(0.9, 1.1))
                     for contact in self.active.values():
                         ping = Ping(self.requests.transaction(), self.own.id)
                         self._ask(ping, contact.address, contact, now)
-                case ("request", int(transaction)):
-                    self._expired(transaction, now)
+                case Timer.REQUEST:
+                    self._expired(about, now)
+                case _:
+                    assert_never(timer)
 
     def _ask(self, message: Join | Neighbour | Ping, address: Address, purpose: object, now: float) -> None:
         data = CODEC.encode(message)

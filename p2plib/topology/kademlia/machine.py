@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
@@ -59,6 +60,7 @@ from p2plib.topology.kademlia.parts import (
     Knock,
     Settings,
     Step,
+    Timer,
 )
 from p2plib.topology.kademlia.searches import Searches
 from p2plib.topology.kademlia.store import EXPIRE_S, MAX_VALUE_BYTES, Tokens
@@ -138,13 +140,13 @@ class Kademlia(Searches):
         if not self.settings.rule.valid(key, value, self.settings.bits):
             raise UsageError("the rule of this network does not allow this value under this key")
         self.published[key] = value
-        self.timers.set(("publish", key), now + PUBLISH_AGAIN_S)
+        self.timers.set(Timer.PUBLISH, now + PUBLISH_AGAIN_S, key)
         return self._search(Kind.PUT, key, now, value)
 
     def forget(self, key: int) -> None:
         """Stops renewing a value; the others drop it within a day."""
         self.published.pop(key, None)
-        self.timers.cancel(("publish", key))
+        self.timers.cancel(Timer.PUBLISH, key)
 
     # What the driver calls --------------------------------------------------------------------------------
 
@@ -162,17 +164,19 @@ class Kademlia(Searches):
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
-        for name in self.timers.due(now):
-            match name:
-                case ("request", int(transaction)):
-                    self._expired(transaction, now)
-                case ("republish", int(key)):
-                    self._hand_on(key, now)
-                case ("publish", int(key)):
-                    self.put(key, self.published[key], now)
-                case "refresh":
+        for timer, about in self.timers.due(now):
+            match timer:
+                case Timer.REQUEST:
+                    self._expired(about, now)
+                case Timer.REPUBLISH:
+                    self._hand_on(about, now)
+                case Timer.PUBLISH:
+                    self.put(about, self.published[about], now)
+                case Timer.REFRESH:
                     self._refresh(now)
                     self._call_back(now)
+                case _:
+                    assert_never(timer)
 
     # Questions --------------------------------------------------------------------------------------------
 

@@ -48,6 +48,15 @@ class Settings:
     max_values: int = 4096
 
 
+class Timer(Enum):
+    """What a peer wakes for."""
+
+    REQUEST = "a response is late; about its transaction"
+    REFRESH = "look up an id in each bucket of which nothing was heard"
+    REPUBLISH = "hand on a value that is kept for others; about its key"
+    PUBLISH = "put a value of our own again; about its key"
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """We are in: `contacts` is how many peers are in the table."""

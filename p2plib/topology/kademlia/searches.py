@@ -46,6 +46,7 @@ from p2plib.topology.kademlia.parts import (
     Search,
     Settings,
     Step,
+    Timer,
 )
 from p2plib.topology.kademlia.store import EXPIRE_S, Values
 from p2plib.topology.kademlia.table import RoutingTable
@@ -54,7 +55,7 @@ WIDER, WIDEST = 3, 27  # rule 6, times k
 REPUBLISH_JITTER = 0.1  # so that of k holders one is first, and the others see its copy and stay quiet
 
 
-class Searches(Base[Event]):
+class Searches(Base[Event, Timer]):
     """See the module."""
 
     def __init__(self, own_id: int, rng: random.Random, now: float, settings: Settings) -> None:
@@ -65,10 +66,10 @@ class Searches(Base[Event]):
         self.table = RoutingTable(own_id, bits=settings.bits, k=settings.k, limits=settings.limits, now=now)
         self.values = Values(own_id, settings.bits, settings.rule, settings.max_values)
         self.size = density.NetworkSize()
-        self.requests = Requests(rng, self.timers)
+        self.requests = Requests(rng, self.timers, Timer.REQUEST)
         self._searches: dict[int, Search] = {}
         self._last_number = 0
-        self.timers.set("refresh", now + settings.refresh_s)
+        self.timers.set(Timer.REFRESH, now + settings.refresh_s)
 
     def _ask(self, message: Question, address: Address, purpose: object, now: float, tries: int = 1) -> None:
         data = CODEC.encode(message)
@@ -230,7 +231,7 @@ class Searches(Base[Event]):
 
     def _republish_later(self, key: int, now: float) -> None:
         jitter = self.rng.uniform(-REPUBLISH_JITTER, REPUBLISH_JITTER)
-        self.timers.set(("republish", key), now + self.settings.republish_s * (1 + jitter))
+        self.timers.set(Timer.REPUBLISH, now + self.settings.republish_s * (1 + jitter), key)
 
     def _hand_on(self, key: int, now: float) -> None:
         """Rule 5: nobody stored this value again for an hour, so we do, with the lifetime that is left."""
@@ -252,7 +253,7 @@ class Searches(Base[Event]):
             if self.table.buckets[i].looked_up + refresh_s <= now:
                 self._refresh_bucket(i, now)
         oldest = min((self.table.buckets[i].looked_up for i in far), default=now)
-        self.timers.set("refresh", oldest + refresh_s)
+        self.timers.set(Timer.REFRESH, oldest + refresh_s)
 
     def _refresh_bucket(self, i: int, now: float) -> None:
         self._search(Kind.REFRESH, self.own_id ^ (1 << i | self.rng.getrandbits(i)), now)

@@ -28,6 +28,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
@@ -57,6 +58,13 @@ CAP = 50  # about what a browser holds in WebRTC connections; 1,225 lines
 PING_S = 10.0
 PROBERS = 3  # SWIM's k
 TRIES = 3
+
+
+class Timer(Enum):
+    """What a member wakes for."""
+
+    REQUEST = "a response is late; about its transaction"
+    PING = "ask every member whether it is there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ def lines(n: int) -> int:
     return n * (n - 1) // 2
 
 
-class Mesh(Base[Event]):
+class Mesh(Base[Event, Timer]):
     """One member.
 
     Args:
@@ -155,10 +163,10 @@ class Mesh(Base[Event]):
             raise UsageError("the cap of a mesh is 2 to 1000 members")
         self.own, self.rng, self.cap, self.ping_s = own, rng, cap, ping_s
         self.members: dict[int, Member] = {}
-        self.requests = Requests(rng, self.timers)
+        self.requests = Requests(rng, self.timers, Timer.REQUEST)
         self._greeted: set[Address] = set()
         self._digest: int | None = None
-        self.timers.set("ping", now + ping_s * rng.random())
+        self.timers.set(Timer.PING, now + ping_s * rng.random())
 
     # What the owner calls ---------------------------------------------------------------------------------
 
@@ -173,7 +181,7 @@ class Mesh(Base[Event]):
             goodbye = Goodbye(self.requests.transaction(), self.own.id)
             self._send(CODEC.encode(goodbye), member.contact.address)
         self.members, self._digest = {}, None
-        self.timers.cancel("ping")
+        self.timers.cancel(Timer.PING)
 
     @property
     def digest(self) -> int:
@@ -206,17 +214,23 @@ class Mesh(Base[Event]):
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
-        for name in self.timers.due(now):
-            if name == "ping":
-                self.timers.set("ping", now + self.ping_s * self.rng.uniform(0.9, 1.1))
-                for member in list(self.members.values()):
-                    self._ping(member.contact, now)
-            elif isinstance(name, tuple):
-                request, again = self.requests.expired(name[1], now)
-                if again:
-                    self._send(request.data, request.address)
-                elif isinstance(request.purpose, About):
-                    self._no_answer(request.purpose, request.address, now)
+        for timer, about in self.timers.due(now):
+            match timer:
+                case Timer.PING:
+                    self.timers.set(Timer.PING, now + self.ping_s * self.rng.uniform(0.9, 1.1))
+                    for member in list(self.members.values()):
+                        self._ping(member.contact, now)
+                case Timer.REQUEST:
+                    self._expired(about, now)
+                case _:
+                    assert_never(timer)
+
+    def _expired(self, transaction: int, now: float) -> None:
+        request, again = self.requests.expired(transaction, now)
+        if again:
+            self._send(request.data, request.address)
+        elif isinstance(request.purpose, About):
+            self._no_answer(request.purpose, request.address, now)
 
     def _ask(self, question: Question, address: Address, contact: Contact | None, now: float) -> None:
         self._start(question, address, About(contact, question), now, TRIES)

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 
 from p2plib.machine.addresses import Contact
 from p2plib.topology.ring.machine import DEFAULTS, Ring
-from p2plib.topology.ring.parts import Place, RingSettings
+from p2plib.topology.ring.parts import Place, RingSettings, Timer
 
 
 class Chord(Ring):
@@ -36,14 +36,14 @@ class Chord(Ring):
 
     def _become_member(self, now: float) -> None:
         super()._become_member(now)
-        self._again("fingers", self.settings.fingers_s / 10, now)
+        self._again(Timer.FINGERS, self.settings.fingers_s / 10, now)
 
     def _links(self) -> Iterable[Contact]:
         return {*self.successors, *self.fingers.values()}
 
-    def _periodic(self, now: float) -> None:
+    def _find_fingers(self, now: float) -> None:
         """Rule 2."""
-        self._again("fingers", self.settings.fingers_s, now)
+        self._again(Timer.FINGERS, self.settings.fingers_s, now)
         if not self.successors:
             return
         reach = (self.successors[0].id - self.own.id) % self.size

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
@@ -68,6 +69,7 @@ from p2plib.topology.ring.parts import (
     RingSettings,
     Stabilise,
     Tell,
+    Timer,
     Visit,
 )
 from p2plib.topology.ring.searches import RingSearches
@@ -124,8 +126,8 @@ class Ring(RingSearches):
             message = Leaving(self.requests.transaction(), self.own.id, before, tuple(self.successors))
             self._ask(message, neighbour.address, Tell(neighbour), now)
         self.member = False
-        for name in ("stabilise", "check", "fingers"):
-            self.timers.cancel(name)
+        for timer in (Timer.STABILISE, Timer.CHECK, Timer.FINGERS):
+            self.timers.cancel(timer)
         self._tell(Left())
 
     def find(self, key: int, now: float) -> int:
@@ -155,22 +157,24 @@ class Ring(RingSearches):
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
-        for name in self.timers.due(now):
-            match name:
-                case ("request", int(transaction)):
-                    self._expired(transaction, now)
-                case "stabilise":
+        for timer, about in self.timers.due(now):
+            match timer:
+                case Timer.REQUEST:
+                    self._expired(about, now)
+                case Timer.STABILISE:
                     self._stabilise(now)
-                case "check":
+                case Timer.CHECK:
                     self._check(now)
+                case Timer.FINGERS:
+                    self._find_fingers(now)
                 case _:
-                    self._periodic(now)
+                    assert_never(timer)
 
-    def _periodic(self, now: float) -> None:
-        """For the timer that a ring with fingers adds."""
+    def _find_fingers(self, now: float) -> None:
+        """A ring alone has none, and never sets the timer; Chord has."""
 
-    def _again(self, name: str, seconds: float, now: float) -> None:
-        self.timers.set(name, now + seconds * self.rng.uniform(1 - JITTER, 1 + JITTER))
+    def _again(self, timer: Timer, seconds: float, now: float) -> None:
+        self.timers.set(timer, now + seconds * self.rng.uniform(1 - JITTER, 1 + JITTER))
 
     # Questions --------------------------------------------------------------------------------------------
 
@@ -221,7 +225,7 @@ class Ring(RingSearches):
                 self._ping(contact, contact, now)
         if self.successors == [sender]:
             self._set_successors(message.successors)  # not beside it: a list of one has no room for both
-            self.timers.set("stabilise", now)
+            self.timers.set(Timer.STABILISE, now)
             self.successors = self.successors or [sender]
         if sender in self.successors:
             self._dead(sender, now)
@@ -289,12 +293,12 @@ class Ring(RingSearches):
 
     def _become_member(self, now: float) -> None:
         self.member = True
-        self.timers.set("stabilise", now)
-        self._again("check", self.settings.check_s, now)
+        self.timers.set(Timer.STABILISE, now)
+        self._again(Timer.CHECK, self.settings.check_s, now)
 
     def _stabilise(self, now: float) -> None:
         """Rule 2. A ring of one that somebody joined has a predecessor, which is its successor too."""
-        self._again("stabilise", self.settings.stabilise_s, now)
+        self._again(Timer.STABILISE, self.settings.stabilise_s, now)
         head = self.successors[0] if self.successors else self.predecessor
         if head is not None:
             self._ask(
@@ -328,14 +332,14 @@ class Ring(RingSearches):
             self.predecessor = None
         if contact in self.successors:
             self.successors.remove(contact)
-            self.timers.set("stabilise", now)
+            self.timers.set(Timer.STABILISE, now)
             if not self.successors:
                 self._tell(Lost())
-                self.timers.set("check", now)
+                self.timers.set(Timer.CHECK, now)
 
     def _check(self, now: float) -> None:
         """Rule 5."""
-        self._again("check", self.settings.check_s, now)
+        self._again(Timer.CHECK, self.settings.check_s, now)
         near = {one.address for one in (self.predecessor, *self.successors[:1]) if one}
         far = [address for address in self.known if address not in near and address != self.own.address]
         if far:

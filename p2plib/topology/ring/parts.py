@@ -34,6 +34,15 @@ class RingSettings:
     fingers_s: float = 120.0
 
 
+class Timer(Enum):
+    """What a peer wakes for."""
+
+    REQUEST = "a response is late; about its transaction"
+    STABILISE = "look whether the neighbours are still the neighbours"
+    CHECK = "look whether the ring has fallen into two"
+    FINGERS = "look up the fingers again; in Chord alone"
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """We are a member; this is the next peer."""

@@ -38,6 +38,7 @@ from p2plib.topology.ring.parts import (
     Place,
     RingSettings,
     Search,
+    Timer,
     Visit,
 )
 from p2plib.topology.ring.space import between
@@ -47,7 +48,7 @@ TRIES = 3  # two datagrams may be lost without anybody being called dead
 MAX_KNOWN = 64  # peers remembered for rule 5
 
 
-class RingSearches(Base[Event]):
+class RingSearches(Base[Event, Timer]):
     """See the module."""
 
     def __init__(self, own: Contact, rng: random.Random, settings: RingSettings) -> None:
@@ -60,7 +61,7 @@ class RingSearches(Base[Event]):
         self.predecessor: Contact | None = None
         self.successors: list[Contact] = []
         self.known: dict[Address, None] = {}  # a set that remembers the order
-        self.requests = Requests(rng, self.timers)
+        self.requests = Requests(rng, self.timers, Timer.REQUEST)
         self._searches: dict[int, Search] = {}
         self._last_number = 0
 
@@ -217,7 +218,7 @@ class RingSearches(Base[Event]):
         self._tell(Odd(found))
         if not self.successors or between(self.own.id, found.id, self.successors[0].id):
             self._set_successors(owners)
-            self.timers.set("stabilise", now)
+            self.timers.set(Timer.STABILISE, now)
         else:
             self._notify(found, now)
 
