@@ -24,18 +24,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 
 from p2plib import figures
-
-ROLES = {  # role → the caption of its part in _toc.yml; roles without pages yet are "in preparation"
-    "introduction": "Introduction",
-    "identity": "Identity",
-    "discovery": "Discovery",
-    "peer routing": "Peer routing",
-    "swarm topology": "Swarm topology",
-    "content routing": "Content routing",
-    "data structures": "Data structures",
-    "protocols": "Protocols",
-    "applications": "Applications",
-}
+from p2plib.figures.role_table import TABLE
 
 
 def toc_pages(root: Path) -> dict[str, list[str]]:
@@ -62,9 +51,9 @@ class RolesMap(SphinxDirective):
         pages = toc_pages(Path(self.env.srcdir))
         here = self.env.app.builder.get_target_uri(self.env.docname)
         links = {
-            role: relative_uri(here, self.env.app.builder.get_target_uri(pages[caption][0]))
-            for role, caption in ROLES.items()
-            if caption in pages
+            role.key: relative_uri(here, self.env.app.builder.get_target_uri(pages[role.caption][0]))
+            for role in TABLE.values()
+            if role.caption in pages
         }
         figure = figures.roles(here=self.options.get("here"), links=links)
         return [nodes.raw("", figure.html, format="html")]
@@ -79,9 +68,9 @@ class Road(SphinxDirective):
         pages = toc_pages(root)
         here = self.env.app.builder.get_target_uri(self.env.docname)
         rows = []
-        for role, caption in ROLES.items():
+        for role in TABLE.values():
             items = []
-            for page in pages.get(caption, []):
+            for page in pages.get(role.caption, []):
                 about = card(root, page)
                 uri = relative_uri(here, self.env.app.builder.get_target_uri(page))
                 kind = ' class="hb-lab"' if page.startswith("labs/") else ""
@@ -91,8 +80,9 @@ class Road(SphinxDirective):
                     f'<span class="hb-minutes">{about["minutes"]} min</span></li>'
                 )
             inside = f"<ol>{''.join(items)}</ol>" if items else '<p class="hb-later">in preparation</p>'
-            name = role[0].upper() + role[1:]
-            rows.append(f'<section class="hb-stage"><p class="hb-role">{escape(name)}</p>{inside}</section>')
+            rows.append(
+                f'<section class="hb-stage"><p class="hb-role">{escape(role.caption)}</p>{inside}</section>'
+            )
         return [nodes.raw("", f'<div class="hb-road">{"".join(rows)}</div>', format="html")]
 
 

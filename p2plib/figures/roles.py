@@ -8,82 +8,26 @@ which is also what the library's import order says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from p2plib.errors import UsageError
-from p2plib.figures.palette import AMBER, BLUE, GREEN, PLUM, SKY, SLATE, VERMILION, VIOLET
+from p2plib.figures.palette import SLATE
+from p2plib.figures.role_table import APP, INTRODUCTION, PLACES, ROLES, Role
 from p2plib.figures.svg import PAPER, Figure, element, number, text_width, write
 
 WIDTH = 480
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
-    """One role.
-
-    Args:
-        key: its name in `here` and `links`.
-        name: its name in the drawing.
-        question: what it answers, in one or two lines.
-        colour: of its card.
-        x: centre of its card.
-        y: centre of its card.
-        leans_on: the roles whose help it takes.
-    """
-
-    key: str
-    name: str
-    question: tuple[str, ...]
-    colour: str
-    x: float
-    y: float
-    leans_on: tuple[str, ...] = ()
-
-
-ROLES = (
-    Role("identity", "Identity", ("Who are you?",), BLUE, 240, 452),
-    Role(
-        "discovery",
-        "Discovery",
-        ("Who else is there?",),
-        AMBER,
-        80,
-        366,
-        ("identity", "protocols", "swarm topology"),
-    ),
-    Role(
-        "peer routing",
-        "Peer routing",
-        ("How do I reach you?",),
-        GREEN,
-        80,
-        214,
-        ("discovery", "protocols", "identity"),
-    ),
-    Role(
-        "swarm topology",
-        "Swarm topology",
-        ("To whom do I", "keep a line?"),
-        VERMILION,
-        122,
-        62,
-        ("identity", "protocols"),
-    ),
-    Role(
-        "content routing",
-        "Content routing",
-        ("How does news", "get to everyone?"),
-        PLUM,
-        358,
-        62,
-        ("swarm topology", "peer routing", "data structures"),
-    ),
-    Role("data structures", "Data structures", ("What do we", "agree on?"), VIOLET, 400, 214, ("identity",)),
-    Role("protocols", "Protocols", ("How do we talk?",), SKY, 400, 366, ("identity",)),
-)
-APP = Role("applications", "Picture sharing", ("All of it at once",), SLATE, 240, 262)
-INTRODUCTION = "introduction"
-PLACES = (INTRODUCTION, *(role.key for role in ROLES), APP.key)
+# The centre of each card, in pixels: a ring that begins at the foot and goes clockwise.
+CENTRES = {
+    "identity": (240, 452),
+    "discovery": (80, 366),
+    "peer routing": (80, 214),
+    "swarm topology": (122, 62),
+    "content routing": (358, 62),
+    "data structures": (400, 214),
+    "protocols": (400, 366),
+    "applications": (240, 262),
+}
 NAME = "The roles of a peer-to-peer system"
 CAPTION = (
     "Roles, not layers: a line joins a role to those it leans on, "
@@ -118,7 +62,7 @@ def roles(
         return _strip(here, links)
     parts = [_glue(), *_leanings(here), *(_card(role, here, links) for role in ROLES), _hub(here, links)]
     height = 508.0
-    if here == INTRODUCTION or INTRODUCTION in links:
+    if here == INTRODUCTION.key or INTRODUCTION.key in links:
         parts.append(_start(here, links))
         height = 548.0
     return Figure("\n".join(parts), WIDTH, height, _alt(here), NAME, CAPTION, quiet=True, linked=bool(links))
@@ -151,7 +95,8 @@ def _linked(part: str, key: str, links: Mapping[str, str]) -> str:
 
 def _glue() -> str:
     """Broad faint bands from the application to every role."""
-    path = "".join(f"M{APP.x} {APP.y}L{role.x} {role.y}" for role in ROLES)
+    x, y = CENTRES[APP.key]
+    path = "".join("M{} {}L{} {}".format(x, y, *CENTRES[role.key]) for role in ROLES)
     return element(
         "path",
         d=path,
@@ -165,17 +110,18 @@ def _glue() -> str:
 
 def _leanings(here: str | None) -> list[str]:
     """A thin line from each role to those it leans on, bent around the middle; those of `here` stand out."""
-    by_key = {role.key: role for role in ROLES}
+    middle_x, middle_y = CENTRES[APP.key]
     quiet: list[tuple[str, str]] = []
     loud: list[tuple[str, str]] = []
     for role in ROLES:
-        for other in (by_key[key] for key in role.leans_on):
-            mx, my = (role.x + other.x) / 2, (role.y + other.y) / 2
+        x, y = CENTRES[role.key]
+        for other in role.leans_on:
+            to_x, to_y = CENTRES[other]
+            mx, my = (x + to_x) / 2, (y + to_y) / 2
             # On one side of the ring, past a card between the two: through the gap beside the middle.
-            bend = 0.9 if abs(role.y - other.y) > 200 and (role.x < APP.x) == (other.x < APP.x) else 0.3
-            cx, cy = mx + (APP.x - mx) * bend, my + (APP.y - my) * bend
-            path = f"M{number(role.x)} {number(role.y)}Q{number(cx)} {number(cy)} "
-            path += f"{number(other.x)} {number(other.y)}"
+            bend = 0.9 if abs(y - to_y) > 200 and (x < middle_x) == (to_x < middle_x) else 0.3
+            cx, cy = mx + (middle_x - mx) * bend, my + (middle_y - my) * bend
+            path = f"M{number(x)} {number(y)}Q{number(cx)} {number(cy)} {number(to_x)} {number(to_y)}"
             (loud if role.key == here else quiet).append((path, role.colour))
     parts = [
         element(
@@ -194,7 +140,8 @@ def _leanings(here: str | None) -> list[str]:
 
 def _card(role: Role, here: str | None, links: Mapping[str, str]) -> str:
     current = role.key == here
-    left, top = role.x - CARD_W / 2, role.y - CARD_H / 2
+    x, y = CENTRES[role.key]
+    left, top = x - CARD_W / 2, y - CARD_H / 2
     out = element("rect", x=left, y=top, width=CARD_W, height=CARD_H, rx=14, style=f"fill:{PAPER}")
     out += element(
         "rect",
@@ -209,16 +156,17 @@ def _card(role: Role, here: str | None, links: Mapping[str, str]) -> str:
         stroke_width=3 if current else 1.5,
     )
     lines = len(role.question)
-    first = role.y - (4 if lines == 1 else 13)
-    out += write(role.x, first, role.name, size=16, bold=True)
+    first = y - (4 if lines == 1 else 13)
+    out += write(x, first, role.name, size=16, bold=True)
     for i, line in enumerate(role.question):
-        out += write(role.x, first + 22 + 18 * i, line, size=14, opacity=0.9)
+        out += write(x, first + 22 + 18 * i, line, size=14, opacity=0.9)
     return _linked(out, role.key, links)
 
 
 def _hub(here: str | None, links: Mapping[str, str]) -> str:
     current = here == APP.key
-    box = {"x": APP.x - HUB_W / 2, "y": APP.y - HUB_H / 2, "width": HUB_W, "height": HUB_H, "rx": HUB_H / 2}
+    x, y = CENTRES[APP.key]
+    box = {"x": x - HUB_W / 2, "y": y - HUB_H / 2, "width": HUB_W, "height": HUB_H, "rx": HUB_H / 2}
     out = element("rect", **box, style=f"fill:{PAPER}")
     out += element(
         "rect",
@@ -228,14 +176,14 @@ def _hub(here: str | None, links: Mapping[str, str]) -> str:
         stroke="currentColor",
         stroke_width=3 if current else 1.5,
     )
-    out += write(APP.x, APP.y - 3, APP.name, size=16, bold=True)
-    out += write(APP.x, APP.y + 19, APP.question[0], size=14, opacity=0.9)
+    out += write(x, y - 3, APP.name, size=16, bold=True)
+    out += write(x, y + 19, APP.question[0], size=14, opacity=0.9)
     return _linked(out, APP.key, links)
 
 
 def _start(here: str | None, links: Mapping[str, str]) -> str:
     """The introduction: the door at the foot of the ring."""
-    current = here == INTRODUCTION
+    current = here == INTRODUCTION.key
     out = element("path", d="M240 494v14", stroke="currentColor", stroke_width=1.5, stroke_dasharray="2 3")
     out += element(
         "rect",
@@ -250,7 +198,7 @@ def _start(here: str | None, links: Mapping[str, str]) -> str:
         stroke_width=3 if current else 1.5,
     )
     out += write(240, 530, "Introduction", size=15, bold=True)
-    return _linked(out, INTRODUCTION, links)
+    return _linked(out, INTRODUCTION.key, links)
 
 
 def _strip(here: str | None, links: Mapping[str, str]) -> Figure:

@@ -8,7 +8,8 @@ import pytest
 
 from p2plib import figures
 from p2plib.errors import UsageError
-from p2plib.figures.roles import APP, CARD_H, CARD_W, HUB_H, HUB_W, PLACES, ROLES
+from p2plib.figures.role_table import APP, PLACES, ROLES
+from p2plib.figures.roles import CARD_H, CARD_W, CENTRES, HUB_H, HUB_W
 
 SVG = "{http://www.w3.org/2000/svg}"
 # A role leans only on roles that stand later in this list: the order in which the library imports.
@@ -47,7 +48,7 @@ def test_roles_lean_only_as_the_library_imports() -> None:
 
 
 def test_no_card_covers_another() -> None:
-    cards = [(role.x, role.y, CARD_W, CARD_H) for role in ROLES] + [(APP.x, APP.y, HUB_W, HUB_H)]
+    cards = [(*CENTRES[role.key], CARD_W, CARD_H) for role in ROLES] + [(*CENTRES[APP.key], HUB_W, HUB_H)]
     for i, (x, y, w, h) in enumerate(cards):
         for a, b, c, d in cards[:i]:
             assert abs(x - a) >= (w + c) / 2 or abs(y - b) >= (h + d) / 2

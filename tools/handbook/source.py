@@ -9,19 +9,10 @@ from typing import Any
 
 import yaml
 
+from p2plib.figures.role_table import PLACES
+
 from . import TextError
 
-ROLES = (  # the places that figures.roles() draws
-    "introduction",
-    "identity",
-    "discovery",
-    "peer routing",
-    "swarm topology",
-    "content routing",
-    "data structures",
-    "protocols",
-    "applications",
-)
 KINDS = ("chapter", "lab", "solution")
 ABLE_MIN, ABLE_MAX = 3, 5
 MINUTES_MIN, MINUTES_MAX = 5, 240  # nobody should plan more than an evening for one document
@@ -139,8 +130,8 @@ def front_matter(root: Path, text: Path) -> Front:
 
 
 def _role(where: str, role: Any) -> str:
-    if role not in ROLES:
-        raise TextError(f"{where}: role {role!r} is none of {', '.join(ROLES)}")
+    if role not in PLACES:
+        raise TextError(f"{where}: role {role!r} is none of {', '.join(PLACES)}")
     return str(role)
 
 
