@@ -192,10 +192,8 @@ class _Batch:
     def _round(self, paths: _Paths, number: int) -> None:
         """One round of those paths that still have somebody to ask; only these are kept."""
         known, asked = paths.known, paths.asked
-        taken = _among(
-            known, [one[paths.lookup] for one in self.taken]
-        )  # by another path, if not asked by us
-        candidate = asked | ((known != NOBODY) & ~taken)
+        taken = _among(known, [one[paths.lookup] for one in self.taken])
+        candidate = asked | ((known != NOBODY) & ~taken)  # taken and not asked by this path: by another
         free = candidate & ~asked
         going = free[np.arange(len(free)), candidate.argmax(axis=1)]  # else the nearest has been asked
         paths.keep(going)
