@@ -4,15 +4,21 @@ The lookup is that of `p2plib.topology.kademlia.lookup`: rounds of alpha questio
 answered with the k contacts nearest to the target that a peer has. Buckets are drawn as in
 `p2plib.population.kademlia`.
 
+Two things make it fast. Within a lookup a peer is its distance from the target: one number, and
+``distance ^ target`` is its id again. So a shortlist is a row of numbers that numpy sorts as they are, with
+nothing to carry along. And all peers near the target give the same answer, the k nearest of all. It is
+computed once for each lookup, and a path that is given it has nothing to merge: nobody is nearer.
+
 Vocabulary::
 
     n    peers          k    contacts in a bucket, and in an answer
     d    disjoint paths of one lookup; a peer is asked by one of them at most
+    a peer is *near* the target if fewer than k peers belong into its bucket for it, and else *far*
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +30,7 @@ Array = Any
 Progress = Callable[[int, int], None]
 
 BATCH = 20_000  # lookups that take their rounds together
+NOBODY = 2**64 - 1  # in a row of distances: no peer; the last when they are sorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ def lookups(
 
     Each path keeps its k nearest contacts, asks the alpha nearest not yet asked, and ends when the nearest
     that it knows has been asked. A hostile peer answers with hostile peers that sit around the target, nearer
-    than anybody honest: a path that has asked one believes that it has arrived, and is lost.
+    than anybody honest: a path that has asked one believes that it has arrived, and is lost. A dead peer that
+    has been asked is forgotten: a path to which it is named once more asks it again.
 
     Args:
         ids: from `population`.
@@ -91,170 +99,207 @@ def lookups(
     state = rng.random(len(ids))
     dead, hostile = state < model.dead, state > 1 - model.hostile
     honest = np.flatnonzero(~dead & ~hostile)
+    peers = _Peers(ids, dead, hostile, ids[honest])
     parts = []
     for start in range(0, count, BATCH):
         size = min(BATCH, count - start)
         targets = rng.integers(0, 2**64, size=size, dtype=np.uint64)
         askers = rng.choice(honest, size=size)
-        parts.append(_Batch(ids, dead, hostile, honest, model, rng).run(askers, targets))
+        parts.append(_Batch(peers, model, rng, targets).run(askers))
         if progress:
             progress(start + size, count)
     return Outcome(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Peers:
+    """All peers in the order of their ids, what each is, and the ids of the honest living."""
+
+    ids: Array
+    dead: Array
+    hostile: Array
+    honest: Array
+
+
+@dataclass(slots=True)
+class _Paths:
+    """Of each lookup one path, as long as it is under way; arrays with one row for each.
+
+    Args:
+        lookup: which lookup.
+        known: distances of the nearest k that it knows and that are not known to be dead, nearest first.
+        asked: which of these it has asked.
+    """
+
+    lookup: Array
+    known: Array
+    asked: Array
+
+    def keep(self, which: Array) -> None:
+        """Only these go on."""
+        if not which.all():
+            self.lookup, self.known, self.asked = self.lookup[which], self.known[which], self.asked[which]
+
+
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """What paths ask in one round; arrays with one number for each question.
+
+    Args:
+        row: of the path that asks.
+        number: how many the same path asks before it in this round.
+        distance: of the peer that is asked.
+        dead: whether that peer is.
+        hostile: whether that peer is.
+    """
+
+    row: Array
+    number: Array
+    distance: Array
+    dead: Array
+    hostile: Array
+
+
 class _Batch:
-    """Lookups that take their rounds together. Arrays have one row for each path of each lookup."""
+    """Lookups that take their rounds together. Arrays have one number, or one row, for each."""
 
-    def __init__(
-        self, ids: Array, dead: Array, hostile: Array, honest: Array, model: Model, rng: Any
-    ) -> None:
-        self.ids, self.dead, self.hostile, self.honest = ids, dead, hostile, honest
-        self.model, self.rng = model, rng
+    def __init__(self, peers: _Peers, model: Model, rng: Any, targets: Array) -> None:
+        self.peers, self.model, self.rng, self.targets = peers, model, rng, targets
+        self.near, self.near_bits = _neighbourhoods(peers.ids, targets, model.k)
+        self.goal = _neighbourhoods(peers.honest, targets, 1)[0][:, 0]
+        self.found = np.zeros(len(targets), dtype=bool)
+        self.rounds, self.queries, self.timeouts = np.zeros((3, len(targets)), dtype=np.int64)
+        self.taken: list[Array] = []  # with disjoint paths: peers that were asked; an array has one a lookup
 
-    def run(self, askers: Array, targets: Array) -> tuple[Array, Array, Array, Array]:
-        model, count = self.model, len(targets)
-        d, width = model.paths, model.k
-        first = self._answers(
-            askers, targets
-        )  # the asker's own k nearest, nearest first, dealt out to d paths
-        dealt = first[:, : width // d * d].reshape(count, -1, d).transpose(0, 2, 1).reshape(count * d, -1)
-        self.target = np.repeat(targets, d)
-        self.known = np.full((count * d, width), -1)
-        self.known[:, : dealt.shape[1]] = dealt
-        self.asked = np.zeros((count * d, width), dtype=bool)
-        self.lost = np.zeros(count * d, dtype=bool)
-        self.taken = np.full((count, d * model.alpha * model.max_rounds if d > 1 else 0), -2)
-        self.asked_by = np.zeros(count, dtype=np.int64)  # how many are taken in each lookup
-        self.reached = np.zeros(count * d, dtype=bool)
-        self.queries, self.timeouts = np.zeros(count * d, dtype=np.int64), np.zeros(count * d, dtype=np.int64)
-        self.goal = np.repeat(self._nearest_honest(targets), d)
-        rounds = np.zeros(count * d, dtype=np.int64)
-        under_way = np.arange(count * d)
-        for _ in range(model.max_rounds):
-            turns = [self._round(under_way[under_way % d == j]) for j in range(d)]  # one path after the other
-            under_way = np.concatenate(turns)
-            rounds[under_way] += 1
-            if not len(under_way):
+    def run(self, askers: Array) -> tuple[Array, Array, Array, Array]:
+        everyone = np.arange(len(askers))
+        first = self.near.copy()
+        far, drawn = self._drawn(everyone, self.peers.ids[askers] ^ self.targets)
+        first[far] = np.sort(drawn, axis=1)
+        d = self.model.paths
+        paths = []
+        for j in range(d):  # the asker's own k nearest, dealt out
+            known = np.full_like(first, NOBODY)
+            known[:, : self.model.k // d] = first[:, j : self.model.k // d * d : d]
+            paths.append(_Paths(everyone, known, np.zeros(known.shape, dtype=bool)))
+        for number in range(1, self.model.max_rounds + 1):
+            for those in paths:  # one path after the other
+                self._round(those, number)
+            if not any(len(those.lookup) for those in paths):
                 break
-        each = (count, d)
-        return (
-            self.reached.reshape(each).any(axis=1),
-            rounds.reshape(each).max(axis=1),
-            self.queries.reshape(each).sum(axis=1),
-            self.timeouts.reshape(each).sum(axis=1),
-        )
+        return self.found, self.rounds, self.queries, self.timeouts
 
-    def _nearest_honest(self, targets: Array) -> Array:
-        """The place of the honest living peer nearest to each target."""
-        ids = self.ids[self.honest]
-        best = np.searchsorted(ids, targets) % len(ids)
-        bits = np.zeros(len(targets), dtype=np.int64)
-        todo = np.arange(len(targets))
-        while len(todo):  # widen the range until somebody is in it
-            low, high = range_of(ids, targets[todo], bits[todo])
-            some = high > low
-            for row, a, b in zip(todo[some].tolist(), low[some].tolist(), high[some].tolist(), strict=True):
-                best[row] = a + int((ids[a:b] ^ targets[row]).argmin())
-            todo = todo[~some]
-            bits[todo] += 1
-        return self.honest[best]
+    def _round(self, paths: _Paths, number: int) -> None:
+        """One round of those paths that still have somebody to ask; only these are kept."""
+        known, asked = paths.known, paths.asked
+        taken = _among(known, [one[paths.lookup] for one in self.taken])
+        candidate = asked | ((known != NOBODY) & ~taken)  # taken and not asked by this path: by another
+        free = candidate & ~asked
+        going = free[np.arange(len(free)), candidate.argmax(axis=1)]  # else the nearest has been asked
+        paths.keep(going)
+        self.rounds[paths.lookup] = number
+        questions = self._ask(paths, free[going])
+        self._learn(paths, questions)
+        lost = np.zeros(len(paths.lookup), dtype=bool)
+        lost[questions.row[questions.hostile]] = True
+        paths.keep(~lost)
 
-    def _round(self, under_way: Array) -> Array:
-        """One round of those paths that still have somebody to ask; which those are."""
-        known, asked = self.known[under_way], self.asked[under_way]
-        distance = np.where(known < 0, ~np.uint64(0), self.ids[known] ^ self.target[under_way, None])
-        order = np.argsort(distance, axis=1, kind="stable")
-        known, asked = np.take_along_axis(known, order, 1), np.take_along_axis(asked, order, 1)
-        busy = self._busy(under_way, known) & ~asked
-        free = (known >= 0) & ~asked & ~busy
-        chosen = free & (np.cumsum(free, axis=1) <= self.model.alpha)
-        going = free[:, 0] | (chosen.any(axis=1) & ~self._arrived(known, asked, busy))
-        going &= ~self.lost[under_way]
-        self.known[under_way], self.asked[under_way] = known, asked | (chosen & going[:, None])
-        under_way, chosen, known = under_way[going], chosen[going], known[going]
-        rows, columns = np.nonzero(chosen)
-        whom, paths = known[rows, columns], under_way[rows]
+    def _ask(self, paths: _Paths, free: Array) -> _Questions:
+        """Each path asks the nearest alpha that are free."""
+        nth = np.cumsum(free, axis=1)
+        row, column = np.nonzero(free & (nth <= self.model.alpha))
+        number, distance, lookup = nth[row, column] - 1, paths.known[row, column], paths.lookup[row]
+        questions = _Questions(row, number, distance, *self._kinds(lookup, distance))
+        paths.asked[row, column] = ~questions.dead
+        paths.known[row[questions.dead], column[questions.dead]] = NOBODY
+        self.queries += np.bincount(lookup, minlength=len(self.queries))
+        self.timeouts += np.bincount(lookup[questions.dead], minlength=len(self.timeouts))
+        self.found[lookup[distance == self.goal[lookup]]] = True
         if self.model.paths > 1:
-            self._take(paths, whom)
-        np.add.at(self.queries, paths, 1)
-        np.add.at(self.timeouts, paths, self.dead[whom])
-        self.lost[paths[self.hostile[whom]]] = True
-        self.reached[paths[whom == self.goal[paths]]] = True
-        if len(rows):
-            self._learn(under_way, rows, whom)
-        return under_way
+            for i in range(self.model.alpha):
+                self.taken.append(np.full(len(self.targets), NOBODY, dtype=np.uint64))
+                self.taken[-1][lookup[number == i]] = distance[number == i]
+        return questions
 
-    def _busy(self, under_way: Array, known: Array) -> Array:
-        """Who was asked by another path of the same lookup: paths are disjoint."""
-        if self.model.paths == 1:
-            return np.zeros(known.shape, dtype=bool)
-        taken = self.taken[under_way // self.model.paths]
-        taken = taken[:, : int((taken >= 0).sum(axis=1).max(initial=0))]
-        return (known[:, :, None] == taken[:, None, :]).any(axis=2)
+    def _kinds(self, lookup: Array, distance: Array) -> tuple[Array, Array]:
+        """Which of the peers at these distances are dead, and which are hostile."""
+        if not (self.model.dead or self.model.hostile):  # nobody is, so there is no need to look for them
+            nobody = np.zeros(len(distance), dtype=bool)
+            return nobody, nobody
+        place = np.searchsorted(self.peers.ids, distance ^ self.targets[lookup])
+        return self.peers.dead[place], self.peers.hostile[place]
 
-    def _take(self, paths: Array, whom: Array) -> None:
-        for path, peer in zip((paths // self.model.paths).tolist(), whom.tolist(), strict=True):
-            self.taken[path, self.asked_by[path]] = peer
-            self.asked_by[path] += 1
+    def _learn(self, paths: _Paths, questions: _Questions) -> None:
+        """Takes the answers of the living in, and keeps the k nearest of all that a path knows."""
+        row, dead, k = questions.row, questions.dead, self.model.k
+        far, drawn = self._drawn(paths.lookup[row], questions.distance)
+        heard = np.full((len(paths.lookup), 1 + self.model.alpha, k), NOBODY, dtype=np.uint64)
+        heard[:, 0] = paths.known
+        heard[row[far], 1 + questions.number[far]] = np.where(dead[far, None], NOBODY, drawn)
+        merge = np.ones(len(heard), dtype=bool)
+        merge[row[~far & ~dead]] = False  # a near peer names the k nearest of all: nothing is nearer
+        known = self.near[paths.lookup]
+        known[merge] = _nearest(heard.reshape(len(heard), (1 + self.model.alpha) * k)[merge], k)
+        asked = np.where(paths.asked, paths.known, NOBODY)
+        paths.known, paths.asked = known, _among(known, asked.T[paths.asked.any(axis=0)])
 
-    def _arrived(self, known: Array, asked: Array, busy: Array) -> Array:
-        """Whether the nearest that is not dead has been asked."""
-        alive = (known >= 0) & ~(self.dead[known] & asked) & ~busy
-        nearest = alive.argmax(axis=1)
-        return asked[np.arange(len(known)), nearest]
+    def _drawn(self, lookup: Array, distance: Array) -> tuple[Array, Array]:
+        """Which of the peers at these distances are far, and the k contacts that each of these draws.
 
-    def _learn(self, under_way: Array, rows: Array, whom: Array) -> None:
-        """Takes the answers in, and keeps the k nearest of all that a path knows."""
-        width = self.model.k
-        answers = self._answers(whom, self.target[under_way[rows]])
-        answers[self.dead[whom]] = -1
-        place = np.zeros(len(rows), dtype=np.int64)
-        same = np.flatnonzero(np.diff(rows) == 0) + 1
-        for i in same.tolist():
-            place[i] = place[i - 1] + 1
-        new = np.full((len(under_way), self.model.alpha, width), -1)
-        new[rows, place] = answers
-        known = np.concatenate([self.known[under_way], new.reshape(len(under_way), -1)], axis=1)
-        asked = np.zeros(known.shape, dtype=bool)
-        asked[:, :width] = self.asked[under_way]
-        distance = np.where(known < 0, ~np.uint64(0), self.ids[known] ^ self.target[under_way, None])
-        gone = asked & (known >= 0) & self.dead[known]
-        distance[gone] = ~np.uint64(0)  # who did not answer is no candidate any more
-        order = np.argsort(distance, axis=1, kind="stable")
-        distance = np.take_along_axis(distance, order, 1)
-        known, asked = np.take_along_axis(known, order, 1), np.take_along_axis(asked, order, 1)
-        again = np.zeros(known.shape, dtype=bool)
-        again[:, 1:] = (distance[:, 1:] == distance[:, :-1]) & (known[:, 1:] >= 0)
-        known[again] = -1  # the first of two is the one that remembers whether it was asked
-        order = np.argsort(known < 0, axis=1, kind="stable")[:, :width]
-        self.known[under_way] = np.take_along_axis(known, order, 1)
-        self.asked[under_way] = np.take_along_axis(asked, order, 1)
-
-    def _answers(self, whom: Array, targets: Array) -> Array:
-        """The k contacts nearest to the target that each peer knows, nearest first.
-
-        From its bucket for the target it has k at random. Where fewer peers than k belong into that bucket,
-        it knows all of them, and beyond them its own neighbourhood, which is whole as well: then the k
-        nearest of all.
+        All others, which are near, answer with the k nearest of all: where fewer peers than k belong into a
+        bucket, a peer knows all of them, and beyond them its own neighbourhood, which is whole as well.
         """
-        ids, k = self.ids, self.model.k
-        bits = bit_length(ids[whom] ^ targets) - 1
-        low, high = range_of(ids, targets, np.maximum(bits, 0))
-        found = np.full((len(whom), k), -1)
-        many = (high - low >= k) & (bits >= 0)
-        found[many] = draw(low[many], high[many], k, self.rng)
-        few = np.flatnonzero(~many)
-        bits = np.maximum(bits, 0)
-        rest = few
-        while len(rest):
-            low, high = range_of(ids, targets[rest], bits[rest])
-            enough = (high - low >= min(k, len(ids))) | (bits[rest] >= 64)
-            for row, a, b in zip(
-                rest[enough].tolist(), low[enough].tolist(), high[enough].tolist(), strict=True
-            ):
-                near = a + np.argsort(ids[a:b] ^ targets[row])[:k]
-                found[row, : len(near)] = near
-            rest = rest[~enough]
-            bits[rest] += 1
-        distance = np.where(found < 0, ~np.uint64(0), ids[found] ^ targets[:, None])
-        return np.take_along_axis(found, np.argsort(distance, axis=1), 1)
+        bits = bit_length(distance) - 1
+        far = bits >= self.near_bits[lookup]
+        targets = self.targets[lookup[far]]
+        low, high = range_of(self.peers.ids, targets, bits[far])
+        return far, self.peers.ids[draw(low, high, self.model.k, self.rng)] ^ targets[:, None]
+
+
+def _among(known: Array, columns: Iterable[Array]) -> Array:
+    """Which distances of each row stand in the same row of one of the columns."""
+    found = np.zeros(known.shape, dtype=bool)
+    for column in columns:
+        found |= known == column[:, None]
+    return found & (known != NOBODY)
+
+
+def _nearest(distances: Array, k: int) -> Array:
+    """The k smallest of each row, all different, in order; overwrites what it is given."""
+    distances.sort(axis=1)
+    again = distances[:, 1:] == distances[:, :-1]
+    distances[:, 1:][again] = NOBODY
+    distances.sort(axis=1)
+    return distances[:, :k]
+
+
+def _neighbourhoods(ids: Array, targets: Array, k: int) -> tuple[Array, Array]:
+    """The distances of the k peers nearest to each target, in order, and in how many low bits these differ.
+
+    Args:
+        ids: sorted.
+        targets: 64 bits each.
+        k: how many. Where there are fewer peers, the rest is `NOBODY`.
+
+    Returns:
+        The distances, one row for each target, and the least number of low bits within which k peers differ
+        from the target; 65 where there are fewer peers.
+    """
+    if len(ids) < k:
+        bits = np.full(len(targets), 65)
+    else:  # k peers that follow one another have in common with a target what their first and last have
+        at = np.searchsorted(ids, targets)
+        first = np.clip(at[:, None] + np.arange(-k, 1), 0, len(ids) - k)
+        ends = np.maximum(ids[first] ^ targets[:, None], ids[first + k - 1] ^ targets[:, None])
+        bits = bit_length(ends.min(axis=1))
+    low, high = range_of(ids, targets, bits)
+    near = np.full((len(targets), k), NOBODY, dtype=np.uint64)
+    less, bound = 0, k
+    while less < (high - low).max():  # those with about as many peers in that range together
+        rows = np.flatnonzero((high - low > less) & (high - low <= bound))
+        places = low[rows, None] + np.arange(bound)
+        distances = ids[np.minimum(places, len(ids) - 1)] ^ targets[rows, None]
+        distances[places >= high[rows, None]] = NOBODY
+        near[rows, :bound] = np.sort(distances, axis=1)[:, :k]
+        less, bound = bound, 2 * bound
+    return near, bits

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import bisect
+import importlib.util
 import math
 import random
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
 from p2plib.population import chord, churn, kademlia
-from p2plib.population.lookups import Model, lookups
+from p2plib.population.lookups import NOBODY, Model, _nearest, _neighbourhoods, lookups
 from p2plib.population.sweep import interval, sweep
+from tests.conftest import ROOT
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20))
@@ -145,6 +149,74 @@ def test_kademlia_a_million() -> None:
     assert twenty.mean() == pytest.approx(math.log(10**6) / kademlia.harmonic(20), abs=0.25)
     assert np.percentile(twenty, 99) <= 5
     assert kademlia.hops(ids, 10_000, k=1, seed=1).mean() == pytest.approx(math.log2(10**6) / 2, abs=0.3)
+
+
+def plain_lookups() -> ModuleType:
+    """The rival of the bench: the same lookups with lists and sets."""
+    spec = importlib.util.spec_from_file_location("plain_lookups", ROOT / "bench" / "plain_lookups.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["plain_lookups"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+PLAIN = plain_lookups()
+
+
+@st.composite
+def models(draw: st.DrawFn) -> Model:
+    k = draw(st.integers(1, 12))
+    return Model(
+        k=k,
+        alpha=draw(st.integers(1, 4)),
+        paths=draw(st.just(1) | st.integers(1, k)),
+        dead=draw(st.sampled_from([0.0, 0.2, 0.6])),
+        hostile=draw(st.sampled_from([0.0, 0.1, 0.3])),
+        max_rounds=draw(st.sampled_from([1, 2, 32])),
+    )
+
+
+@given(st.integers(1, 300) | st.integers(1, 20), models(), st.integers(0, 9))
+@example(300, Model(k=8), 0)
+@example(300, Model(k=8, dead=0.5), 1)  # the dead are forgotten, and named again
+@example(300, Model(k=12, paths=4, dead=0.2, hostile=0.1), 2)
+@example(5000, Model(k=3, alpha=2, dead=0.2), 3)  # several rounds among the far, whose answers are merged
+@example(5000, Model(k=8, alpha=1), 4)
+def test_every_lookup_by_walking_one_by_one(n: int, model: Model, seed: int) -> None:
+    """The same draws, and lists and sets in place of arrays: each lookup takes the same."""
+    ids = kademlia.population(n, seed)
+    try:
+        done = lookups(ids, 40, model, seed=seed)
+    except ValueError:
+        reject()  # nobody is honest and alive
+    plain = PLAIN.PlainLookups(ids, model, seed).run(40)
+    for name in ("found", "rounds", "queries", "timeouts"):
+        assert getattr(done, name).tolist() == [getattr(one, name) for one in plain]
+
+
+close = st.builds(lambda high, low: high << 56 | low, st.integers(0, 255), st.integers(0, 40))
+some_ids = st.integers(0, 2**64 - 1) | close
+
+
+@given(st.sets(some_ids, min_size=1, max_size=60), st.lists(some_ids, min_size=1), st.integers(1, 12))
+@example({*range(50), 2**63}, [2**63 + 1], 2)  # a sparse half and a crowded one
+def test_the_neighbourhood_of_a_target(peers: set[int], targets: list[int], k: int) -> None:
+    """The nearest by sorting all, and the bits by counting all, also where ids lie in heaps."""
+    ids = np.array(sorted(peers), dtype=np.uint64)
+    near, bits = _neighbourhoods(ids, np.array(targets, dtype=np.uint64), k)
+    for target, row, few in zip(targets, near.tolist(), bits.tolist(), strict=True):
+        distances = sorted(one ^ target for one in peers)[:k]
+        assert row == distances + [NOBODY] * (k - len(distances))
+        assert few == (distances[-1].bit_length() if len(peers) >= k else 65)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=8, max_size=8), min_size=1), st.integers(1, 8))
+def test_the_nearest_are_different(rows: list[list[int]], k: int) -> None:
+    """The k smallest of a row, with nobody in the places that are left."""
+    for row, found in zip(rows, _nearest(np.array(rows, dtype=np.uint64), k).tolist(), strict=True):
+        assert found == (sorted(set(row)) + [NOBODY] * 8)[:k]
 
 
 def test_lookups_find_the_nearest() -> None:
