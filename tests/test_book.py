@@ -190,6 +190,19 @@ def test_a_lab_has_tasks_with_a_check_each_and_a_solved_twin(name: str) -> None:
     assert "raise NotImplementedError" not in "\n".join("".join(c["source"]) for c in solved["cells"])
 
 
+@pytest.mark.slow  # not that it is: a page may say so while it is written, and may not land so
+def test_nothing_is_left_to_write() -> None:
+    sources = [
+        *(ROOT / "book/src").rglob("*.md"),
+        *(ROOT / "labs/src").glob("*.md"),
+        *(ROOT / "p2plib").rglob("*.py"),
+    ]
+    unfinished = [
+        path.relative_to(ROOT).as_posix() for path in sources if "TO WRITE" in path.read_text("utf8")
+    ]
+    assert not unfinished
+
+
 def test_pages_name_no_machine() -> None:
     banned = re.compile(r"/roo[t]/|/hom[e]/|/tm[p]/|site-packages|0x\w{9,}>|regis[t]ry\.npm|pyp[i]\.org")
     for name in NOTEBOOKS:
