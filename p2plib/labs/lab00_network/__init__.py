@@ -2,14 +2,14 @@
 
 References, probes and what they stand on have modules of their own::
 
-    lab00_wire         encode_ping, decode_ping
-    lab00_line         a UDP socket to one peer, as the reader's functions are given it
-    lab00_world        the simulated internets in which the reader's functions are tried
-    lab00_answering    Responder
-    lab00_asking       ping
-    lab00_retry        ping_with_retry
-    lab00_detector     Detector
-    lab00_roundtrips   RoundTrips
+    wire         encode_ping, decode_ping
+    line         a UDP socket to one peer, as the reader's functions are given it
+    world        the simulated internets in which the reader's functions are tried
+    answering    Responder
+    asking       ping
+    retry        ping_with_retry
+    detector     Detector
+    roundtrips   RoundTrips
 
 A later lab takes up what the reader kept::
 

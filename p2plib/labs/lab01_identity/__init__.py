@@ -2,12 +2,12 @@
 
 References, probes and foreseeable mistakes have modules of their own::
 
-    lab01_odds                       first_collision, collision_chance
-    lab01_envelope, lab01_opening    seal_envelope, open_envelope
-    lab01_feed                       impostors
-    lab01_spelling                   to_proquint, from_proquint
-    lab01_skeleton, lab01_names      skeleton, Contacts
-    lab01_rotation, lab01_following  rotate, follow
+    odds                 first_collision, collision_chance
+    envelope, opening    seal_envelope, open_envelope
+    feed                 impostors
+    spelling             to_proquint, from_proquint
+    skeleton, names      skeleton, Contacts
+    rotation, following  rotate, follow
 
 A later lab takes up what the reader kept::
 

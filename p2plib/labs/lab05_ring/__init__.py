@@ -2,10 +2,10 @@
 
 References, probes and wrong ways have modules of their own::
 
-    lab05_arc            owns, adopt
-    lab05_repair         stabilise; the ring that it repairs is in lab05_circle
-    lab05_fingers        finger_points, nearer
-    lab05_lookup         lookup; the peers that it asks are in lab05_crowd
+    arc            owns, adopt
+    repair         stabilise; the ring that it repairs is in circle
+    fingers        finger_points, nearer
+    lookup         lookup; the peers that it asks are in crowd
 
 A later lab takes up what the reader kept::
 

@@ -2,13 +2,13 @@
 
 References, probes and what they stand on have modules of their own::
 
-    lab06_distance     bucket_index, closest
-    lab06_bucket       Bucket
-    lab06_table        RoutingTable
-    lab06_crowd        thousands of peers in memory, some dead, some lying
-    lab06_lookup       lookup
-    lab06_fetch        fetch
-    lab06_node         the reader's parts on a UDP socket
+    distance     bucket_index, closest
+    bucket       Bucket
+    table        RoutingTable
+    crowd        thousands of peers in memory, some dead, some lying
+    lookup       lookup
+    fetch        fetch
+    node         the reader's parts on a UDP socket
 
 A later lab takes up what the reader kept::
 

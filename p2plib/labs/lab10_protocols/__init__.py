@@ -2,12 +2,12 @@
 
 References, probes and wrong ways have modules of their own::
 
-    lab10_frames         Frames
-    lab10_transcript     Transcript; what is tried of it is in lab10_agreeing
-    lab10_mux            Mux
-    lab10_versions       newest_first
-    lab10_negotiation    Negotiation
-    lab10_window         Window
+    frames         Frames
+    transcript     Transcript; what is tried of it is in agreeing
+    mux            Mux
+    versions       newest_first
+    negotiation    Negotiation
+    window         Window
 
 A later lab takes up what the reader kept::
 
