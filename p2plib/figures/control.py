@@ -60,8 +60,9 @@ SCRIPT = waking(
     "at.appendChild(one);return one}"
     "function position(k){return k.type==='checkbox'?+k.checked:+k.value}"
     "var at=q('.hb-frame');at.textContent='';"
-    "var frames=data.frames.map(function(lines){var one=lay(at,document.createElement('div'));"
-    "one.innerHTML=lines.map(function(i){return data.lines[i]}).join('\\n');return one});"
+    "var frames=data.frames.map(function(runs){var one=lay(at,document.createElement('div'));"
+    "one.innerHTML=runs.map(function(r){return data.lines.slice(r[0],r[0]+r[1]).join('\\n')}).join('\\n');"
+    "return one});"
     "words.forEach(function(w){var room=lay(q('.hb-words'),document.createElement('span'));"
     "room.style.visibility='hidden';room.setAttribute('aria-hidden','true');room.textContent=w.textContent});"
     "lay(q('.hb-words'),live);"
@@ -159,11 +160,11 @@ class Control:
         )
 
     def _data(self) -> str:
-        """Lines, each once; the distinct frames, as numbers of lines; which of them each setting shows."""
+        """Lines, each once; the distinct frames, as runs of lines; which of them each setting shows."""
         lines: dict[str, int] = {}
         distinct: dict[str, int] = {}
         shows = [distinct.setdefault(_inside(one, self.title), len(distinct)) for one in self.frames]
-        frames = [[lines.setdefault(text, len(lines)) for text in one.split("\n")] for one in distinct]
+        frames = [_runs(lines.setdefault(text, len(lines)) for text in one.split("\n")) for one in distinct]
         data = json.dumps(
             {"lines": list(lines), "frames": frames, "shows": shows},
             ensure_ascii=False,
@@ -344,6 +345,17 @@ def _checked(frame: Frame, setting: str) -> Frame:
 def _words(frame: Frame) -> str:
     """What a frame says: its caption, or what it tells those who cannot see it."""
     return frame.caption.strip() or (frame.alt.strip() if isinstance(frame, Figure) else "")
+
+
+def _runs(numbers: Iterable[int]) -> list[list[int]]:
+    """Numbers as runs, each [first, how many]: what two frames have in common is mostly in one piece."""
+    runs: list[list[int]] = []
+    for n in numbers:
+        if runs and n == sum(runs[-1]):
+            runs[-1][1] += 1
+        else:
+            runs.append([n, 1])
+    return runs
 
 
 def _inside(frame: Frame, title: str) -> str:
