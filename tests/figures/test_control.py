@@ -346,6 +346,27 @@ def test_letters_on_a_phone(page: Any) -> None:
     assert smallest >= 11
 
 
+def test_in_a_page_that_puts_it_in_later(browser: Any) -> None:
+    """JupyterLab sets the HTML of a trusted output and then runs copies of its scripts."""
+    opened = browser.new_page()
+    opened.set_content("<!DOCTYPE html><body></body>")
+    opened.evaluate(
+        """html => {
+            document.body.innerHTML = html;
+            for (const old of document.querySelectorAll('script')) {
+                const copy = document.createElement('script');
+                for (const one of old.attributes) copy.setAttribute(one.name, one.value);
+                copy.textContent = old.textContent;
+                old.replaceWith(copy);
+            }
+        }""",
+        sliders().html,
+    )
+    opened.get_by_role("slider", name="alpha").press("Home")
+    assert state(opened, 0)[1] == "k = 8, alpha = 1: k is 8, alpha is 1."
+    opened.close()
+
+
 def test_without_javascript(browser: Any, tmp_path: Path) -> None:
     file = tmp_path / "still.html"
     file.write_text(f"<!DOCTYPE html><meta charset='utf8'>{sliders().html}", "utf8")
