@@ -64,7 +64,7 @@ SCRIPT = waking(
     "one.innerHTML=runs.map(function(r){return data.lines.slice(r[0],r[0]+r[1]).join('\\n')}).join('\\n');"
     "return one});"
     "words.forEach(function(w){var room=lay(q('.hb-words'),document.createElement('span'));"
-    "room.style.visibility='hidden';room.setAttribute('aria-hidden','true');room.textContent=w.textContent});"
+    "room.style.visibility='hidden';room.textContent=w.textContent});"
     "lay(q('.hb-words'),live);"
     "function show(){var n=0;knobs.forEach(function(k){n+=position(k)*k.dataset.stride;"
     "if(k.type==='range'){var text=JSON.parse(k.dataset.shown)[+k.value];"

@@ -309,6 +309,39 @@ def test_nothing_moves_when_another_frame_is_shown(page: Any) -> None:
     assert len(heights) == 1
 
 
+def test_frames_and_words_lie_in_one_place(page: Any) -> None:
+    for box in (".hb-frame", ".hb-words"):
+        tallest, height = (
+            page.locator(f"figure.hb-control {box}")
+            .nth(1)
+            .evaluate(
+                "one => [Math.max(...[...one.children].map(in_it => in_it.offsetHeight)), one.offsetHeight]"
+            )
+        )
+        assert height == tallest > 0
+
+
+def test_settings_that_share_a_frame(browser: Any) -> None:
+    opened = browser.new_page()
+    made = figures.control(
+        lambda n: figures.meters([figures.Meter("half", n // 2, 2)], caption="Half."),
+        n=[0, 1, 2, 3],
+        title="t",
+    )
+    opened.set_content(f"<!DOCTYPE html><body>{made.html}</body>")
+    shown = []
+    for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight"):
+        opened.get_by_role("slider").press(key)
+        shown.append((state(opened, 0)[0][1], state(opened, 0)[1]))
+    opened.close()
+    assert shown == [
+        ("0", "n = 0: Half."),
+        ("0", "n = 1: Half."),
+        ("1", "n = 2: Half."),
+        ("1", "n = 3: Half."),
+    ]
+
+
 def test_words_and_knobs_have_names(page: Any) -> None:
     tree = page.locator("figure.hb-control").nth(1).aria_snapshot()
     assert 'group "Down: Second"' in tree
