@@ -76,6 +76,22 @@ A picture in steps, with slider, buttons, arrow keys, a print state, and all its
     p.drop(known)                                                   # gone from this step on
     p
 
+A picture that the reader turns: one or two sliders, or up to five switches, over frames that are all computed
+when the page is made. Each frame is a `Figure` or a `Table` whose caption says what to see; `meters` draws
+numbers on scales that stay, so that the eye sees them grow::
+
+    def frame(k, alpha):
+        found, seconds = measure(k, alpha)
+        return figures.meters(
+            [figures.Meter("found", found, most=1, text=f"{found:.0%}"),
+             figures.Meter("seconds", seconds, most=5)],
+            caption=f"{found:.0%} of the lookups find the nearest.",
+        )
+
+    figures.control(frame, k=[2, 8, 20], alpha=[1, 3], start={"k": 8}, title="A lookup",
+                    labels={"k": "k, contacts"})
+    figures.switches(draw, ["Ana-Ben", "Ben-Cy"], legend="Cut", title="Who is served?")  # draw(("Ben-Cy",))
+
 Colours and text::
 
     figures.colour("Ada", ["Ada", "Ben"])    # one per peer through a whole chapter; figures.dash goes with it
@@ -83,10 +99,12 @@ Colours and text::
     figures.show(keys.with_context)          # the library's real source; docstring=False leaves that out
 """
 
+from p2plib.figures.control import Control, control, switches
 from p2plib.figures.graph import graph
 from p2plib.figures.identifier_ring import RingStep, identifier_ring, identifier_ring_player
 from p2plib.figures.internet import packet_sequence, packet_table, traffic
 from p2plib.figures.layout import byte_layout
+from p2plib.figures.meters import Meter, meters
 from p2plib.figures.network import network_player
 from p2plib.figures.overlay import OverlayStep, overlay, overlay_player
 from p2plib.figures.packets import packet_contents, packet_label
@@ -108,8 +126,10 @@ __all__ = [
     "GOOD",
     "INK",
     "PALETTE",
+    "Control",
     "Figure",
     "Message",
+    "Meter",
     "OverlayStep",
     "Player",
     "RingStep",
@@ -121,6 +141,7 @@ __all__ = [
     "bubble",
     "byte_layout",
     "colour",
+    "control",
     "cross",
     "dash",
     "drawing",
@@ -130,6 +151,7 @@ __all__ = [
     "identifier_ring_player",
     "key_picture",
     "label",
+    "meters",
     "network_player",
     "overlay",
     "overlay_player",
@@ -147,5 +169,6 @@ __all__ = [
     "show",
     "style",
     "subplots",
+    "switches",
     "traffic",
 ]

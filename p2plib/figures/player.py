@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from p2plib.errors import UsageError
-from p2plib.figures.palette import BLUE
+from p2plib.figures.frames import BAR_STYLE, COUNTER_STYLE, ON_PAPER, SLIDER_STYLE, in_words, waking
 from p2plib.figures.svg import (
     CAPTION_STYLE,
-    PHONE_WIDTH_PX,
     Figure,
     caption_html,
     element,
@@ -31,12 +30,10 @@ from p2plib.figures.svg import (
     scrollable,
 )
 
-# The page's side of a player. It finds players that nobody has woken yet, so that a figure shown twice works
-# twice. It is written without "<" and "&", so that the page stays well-formed XML.
-SCRIPT = (
-    "(function(){document.querySelectorAll('figure.hb-player:not([data-ready])').forEach(function(f){"
-    "f.setAttribute('data-ready','');"
-    "var q=function(s){return f.querySelector(s)},bar=q('.hb-bar'),s=q('input'),o=q('output'),"
+# The page's side of a player.
+SCRIPT = waking(
+    "hb-player",
+    "bar=q('.hb-bar'),s=q('input'),o=q('output'),"
     "c=q('.hb-step'),"
     "back=q('.hb-back'),on=q('.hb-on'),d=q('details'),words=f.querySelectorAll('details li'),"
     "parts=f.querySelectorAll('[data-from]'),before=null;"
@@ -50,18 +47,13 @@ SCRIPT = (
     "s.addEventListener('input',function(){show(+s.value)});"
     "back.addEventListener('click',function(){show(Math.max(0,+s.value-1))});"
     "on.addEventListener('click',function(){show(Math.min(words.length-1,+s.value+1))});"
-    "addEventListener('beforeprint',paper);addEventListener('afterprint',screen);"
-    "if(window.matchMedia){matchMedia('print').addEventListener('change',function(e){e.matches?paper():screen()})}"
-    "bar.style.display='flex';show(0)})})()"
+    f"{ON_PAPER}bar.style.display='flex';show(0)",
 )
 
-_BAR = "display:none;align-items:center;justify-content:center;gap:10px;max-width:480px;margin:.5em auto"
 _BUTTON = (
     "min-width:44px;min-height:40px;font:inherit;font-size:18px;line-height:1;color:inherit;background:transparent;"
     "border:1px solid currentColor;border-radius:8px;cursor:pointer"
 )
-_SLIDER = f"flex:1;min-width:60px;accent-color:{BLUE}"
-_COUNTER = "min-width:3.4em;text-align:right;font-variant-numeric:tabular-nums"
 
 
 @dataclass(slots=True)
@@ -199,12 +191,7 @@ class Player:
                 self._bar(),
                 f'<figcaption style="{CAPTION_STYLE};min-height:3.2em">{caption_html(self.title, "")} '
                 f'<span class="hb-step" aria-live="polite">{escape(self.captions[-1])}</span></figcaption>',
-                f'<details style="max-width:{PHONE_WIDTH_PX}px;margin:0 auto">',
-                "<summary>All steps in words</summary>",
-                "<ol>",
-                *(f"<li>{escape(caption)}</li>" for caption in self.captions),
-                "</ol>",
-                "</details>",
+                *in_words("All steps in words", self.captions, ordered=True),
                 f"<script>{SCRIPT}</script>",
                 "</figure>",
             ]
@@ -215,12 +202,12 @@ class Player:
         count = len(self.captions)
         button = f'<button type="button" style="{_BUTTON}"'
         return (
-            f'<div class="hb-bar" style="{_BAR}">'
+            f'<div class="hb-bar" style="{BAR_STYLE}">'
             f'{button} class="hb-back" aria-label="Previous step">‹</button>'
             f'<input type="range" min="0" max="{count - 1}" value="{count - 1}" step="1" autocomplete="off" '
-            f'aria-label="Step of: {escape(self.title)}" style="{_SLIDER}"/>'
+            f'aria-label="Step of: {escape(self.title)}" style="{SLIDER_STYLE}"/>'
             f'{button} class="hb-on" aria-label="Next step">›</button>'
-            f'<output style="{_COUNTER}">{count} / {count}</output></div>'
+            f'<output style="{COUNTER_STYLE}">{count} / {count}</output></div>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

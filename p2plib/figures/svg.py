@@ -281,12 +281,16 @@ class Figure:
         )
 
     @property
+    def inside(self) -> str:
+        """The drawing without its caption; wider than a phone, it scrolls in its frame."""
+        return scrollable(self.svg, self.width, self.title or self.alt)
+
+    @property
     def html(self) -> str:
         """The drawing as a `figure` element with its caption."""
         words = caption_html("" if self.quiet else self.title, self.caption)
         under = f'<figcaption style="{CAPTION_STYLE}">{words}</figcaption>\n' if words else ""
-        inside = scrollable(self.svg, self.width, self.title or self.alt)
-        return f'<figure class="hb-figure" style="margin:1.25em 0">\n{inside}\n{under}</figure>'
+        return f'<figure class="hb-figure" style="margin:1.25em 0">\n{self.inside}\n{under}</figure>'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What Jupyter shows: the drawing, and where only text can be shown, its words."""

@@ -85,8 +85,8 @@ class Table:
                 raise UsageError(f"a row has {len(row)} cells, where the head has {len(self.head)}: {row!r}")
 
     @property
-    def html(self) -> str:
-        """The table as a `figure` element with its caption; wider than a phone, it scrolls in its frame."""
+    def inside(self) -> str:
+        """The table without its caption; wider than a phone, it scrolls in its frame."""
         head = "".join(self._cell("th", i, text, "1px solid") for i, text in enumerate(self.head))
         lines = [f'<tr style="background:none">{head}</tr>']
         for number, row in enumerate(self.rows, 1):
@@ -99,9 +99,13 @@ class Table:
         body = "\n".join(["", "<thead>", lines[0], "</thead>", "<tbody>", *lines[1:], "</tbody>", ""])
         table = element("table", body, aria_label=self.title, style=_TABLE)
         wide = self.narrowest_px > PHONE_PX
-        inside = scrollable(table, PHONE_WIDTH_PX + 1 if wide else 0, self.title)
+        return scrollable(table, PHONE_WIDTH_PX + 1 if wide else 0, self.title)
+
+    @property
+    def html(self) -> str:
+        """The table as a `figure` element with its caption."""
         under = f'<figcaption style="{CAPTION_STYLE}">{caption_html(self.title, self.caption)}</figcaption>'
-        return f'<figure class="hb-figure" style="margin:1.25em 0">\n{inside}\n{under}\n</figure>'
+        return f'<figure class="hb-figure" style="margin:1.25em 0">\n{self.inside}\n{under}\n</figure>'
 
     @property
     def narrowest_px(self) -> float:

@@ -27,6 +27,31 @@ def player(title: str = "A greeting", steps: int = 3) -> figures.Player:
     return p
 
 
+def sliders(title: str = "A lookup") -> figures.Control:
+    """Two sliders over meters; it begins in the middle."""
+
+    def frame(k: int, alpha: int) -> figures.Figure:
+        rows = [figures.Meter("k", k, 20), figures.Meter("alpha", alpha, 3, f"{alpha} at once")]
+        return figures.meters(rows, caption=f"k is {k}, alpha is {alpha}.")
+
+    labels = {"k": "k, contacts in a bucket"}
+    return figures.control(
+        frame, k=[2, 8, 20], alpha=[1, 3], start={"k": 8, "alpha": 3}, labels=labels, title=title
+    )
+
+
+def switches(title: str = "Who answers?") -> figures.Control:
+    """Three switches over tables."""
+    names = ["Ana", "Ben", "Cy"]
+
+    def frame(down: tuple[str, ...]) -> figures.Table:
+        rows = [[name, "no" if name in down else "yes"] for name in names]
+        answer = len(names) - len(down)
+        return figures.Table(["peer", "answers"], rows, title=title, caption=f"{answer} of 3 answer.")
+
+    return figures.switches(frame, names, legend="Down", title=title, start=["Cy"])
+
+
 def packets() -> list[Packet]:
     """A handshake, hostile bytes, a datagram that is lost on its way to a hostile name, one to nobody."""
     ana, ben, eve = ("192.0.2.1", 4000), ("192.0.2.2", 4001), ("192.0.2.3", 4002)
@@ -93,7 +118,15 @@ def tree() -> dict[str, figures.Figure | figures.Player]:
     }
 
 
-def everything() -> dict[str, figures.Figure | figures.Table | figures.Player]:
+def hostile_control() -> figures.Control:
+    """A slider whose every word tries to break out."""
+    return figures.control(
+        lambda n: figures.meters([figures.Meter(HOSTILE, n, 2, HOSTILE)], title=HOSTILE, caption=HOSTILE),
+        n=[1, 2], labels={"n": HOSTILE}, formats={"n": "{} " + HOSTILE}, title=HOSTILE,
+    )  # fmt: skip
+
+
+def everything() -> dict[str, figures.Figure | figures.Table | figures.Player | figures.Control]:
     """Every kind of figure, with kind words and with hostile ones."""
     raw = random.Random(1).randbytes(133)
     fields = [Field("code", b"\x00", "the identity hash"), Field(HOSTILE, raw, HOSTILE), Field("empty", b"")]
@@ -156,6 +189,10 @@ def everything() -> dict[str, figures.Figure | figures.Table | figures.Player]:
         ),
         "traffic": figures.traffic(packets(), title="Traffic", caption=HOSTILE),
         "player, network": network("A cut"),
+        "meters": figures.meters([figures.Meter("Short", 1, 2), figures.Meter("Wide", 2, 2)], title="Two"),
+        "control": sliders(),
+        "control, hostile": hostile_control(),
+        "control, switches": switches(),
         **circle(),
         **tree(),
     }

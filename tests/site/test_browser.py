@@ -129,6 +129,28 @@ def test_a_player_is_led_by_slider_buttons_and_keys(look: Any) -> None:
     assert words.text_content() == captions[0]
 
 
+def test_a_control_shows_what_its_sliders_say(look: Any) -> None:
+    page, trouble = look("book/topology/kademlia", PHONE)
+    control = page.locator("figure.hb-control").first
+    told = control.locator("details li").all_text_contents()
+    k, alpha = control.get_by_role("slider").all()
+    each = int(alpha.get_attribute("max") or 0) + 1
+    assert len(told) == (int(k.get_attribute("max") or 0) + 1) * each
+    for keys, setting in (
+        (("Home", "Home"), 0),
+        (("Home", "End"), each - 1),
+        (("End", "End"), len(told) - 1),
+    ):
+        k.press(keys[0])
+        alpha.press(keys[1])
+        assert control.locator(".hb-step").text_content() == told[setting]
+    in_sight = control.locator(".hb-frame > div").evaluate_all(
+        "all => all.filter(one => getComputedStyle(one).visibility === 'visible').length"
+    )
+    assert in_sight == 1
+    assert trouble == []
+
+
 def test_search_finds_a_word_of_a_chapter_from_the_folder(browser: Any, site: Path) -> None:
     page = browser.new_context(viewport=DESK).new_page()
     page.goto((site / "search.html").as_uri() + "?q=proquint")
