@@ -7,6 +7,7 @@ and keeps a lab's functions in a folder of its own.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -47,7 +48,7 @@ class _ThisInterpreter(KernelSpecManager):
 
 
 def run(notebook: Any, folder: Path, library: Path, done: Callable[[], object] = lambda: None) -> None:
-    """Run all cells; their outputs are written into the notebook.
+    """Run all cells; their outputs are written into the notebook. Threads may do this at the same time.
 
     Args:
         notebook: the notebook, changed in place.
@@ -70,7 +71,13 @@ def run(notebook: Any, folder: Path, library: Path, done: Callable[[], object] =
             done()
 
     with tempfile.TemporaryDirectory(prefix="handbook-") as scratch:
-        manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_ThisInterpreter())
+        manager = AsyncKernelManager(
+            kernel_name="python3",
+            kernel_spec_manager=_ThisInterpreter(),
+            # Over TCP two kernels that start together may draw the same ports; these files are of one kernel.
+            transport="tcp" if sys.platform == "win32" else "ipc",
+            connection_file=str(Path(scratch) / "kernel.json"),
+        )
         client = NotebookClient(
             notebook,
             km=manager,
@@ -82,7 +89,7 @@ def run(notebook: Any, folder: Path, library: Path, done: Callable[[], object] =
         )
         try:
             with open(Path(scratch) / "kernel.log", "w+", encoding="utf-8") as log:
-                client.execute(env=_environment(library, Path(scratch)), stderr=log)
+                asyncio.run(client.async_execute(env=_environment(library, Path(scratch)), stderr=log))
         except CellExecutionError as error:
             raise CellFailed(running[0], code[running[0] - 1], f"{error.ename}: {error.evalue}") from None
         except CellTimeoutError:
@@ -145,6 +152,4 @@ def settle(number: int, cell: Any) -> None:
 
 
 if sys.platform == "win32":  # zmq needs the loop that Windows does not start by default
-    import asyncio
-
     asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
