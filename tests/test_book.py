@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from handbook.source import LINE_LIMIT
 
 ROOT = Path(__file__).resolve().parents[1]
-LINE_LIMIT = 78  # a longer line of code scrolls sideways inside its box, which a keyboard cannot reach
 
 
 def pages() -> list[str]:
@@ -188,6 +188,14 @@ def test_a_lab_has_tasks_with_a_check_each_and_a_solved_twin(name: str) -> None:
     assert "[x]" not in printed
     assert "[ ]" not in printed
     assert "raise NotImplementedError" not in "\n".join("".join(c["source"]) for c in solved["cells"])
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_output_quotes_a_line_number_of_the_library(name: str) -> None:
+    """A comment in the library would move it, and does not make the page stale. A cell's own may stand."""
+    for cell in code_cells(name):
+        found = re.search(r"\w\.py(:|\W+line )\d+", json.dumps(cell["outputs"]))
+        assert not found, f"{name}, cell {cell['id']}: {found and found[0]}"
 
 
 def test_pages_name_no_machine() -> None:

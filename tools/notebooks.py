@@ -180,6 +180,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         "--root", type=Path, default=root, help="the handbook's folder (by default, this tool's)"
     )
     given = parser.parse_args(arguments)
+    if given.jobs < 1:
+        parser.error("--jobs must be 1 or more")
     root = given.root.resolve()
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:

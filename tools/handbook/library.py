@@ -160,14 +160,16 @@ class Library:
         parts = dotted.split(".")
         passed: list[str] = []
         for number, part in enumerate(parts):
+            here = self.module(passed[-1]) if passed else None
             below = ".".join([*passed[-1:], part])
-            home = here.facade.get(part) if passed and (here := self.module(passed[-1])) else None
+            home = here.facade.get(part) if here else None
             # A module and what it gives may share their name: `figures.show` is the function, and
             # `figures.show.show`, from an import statement, has the module first.
-            if home and not (home == below and parts[number + 1 :] not in ([], [WHOLE])):
-                return [*passed, *(name for name in _with_packages(home) if name not in passed)], parts[
-                    number:
-                ]
+            if home == below and parts[number + 1 :] not in ([], [WHOLE]):
+                home = None
+            if home:
+                passed += [name for name in _with_packages(home) if name not in passed]
+                return passed, parts[number:]
             if not self._is_there(below):
                 return passed, parts[number:]
             passed.append(below)
