@@ -195,6 +195,8 @@ BODY = EVERYTHING[1:4]
         (["import p2plib.wire.low as low", "figures.show(low.Box)"], EVERYTHING[:5]),
         (["from p2plib.wire.low import Box as B", "from p2plib.figures import show as s", "s(B)"],
          EVERYTHING[:5]),
+        (["from p2plib.wire.low import Box", "from p2plib.figures.show import show", "show(Box)"],
+         EVERYTHING[:5]),
         (["from p2plib.wire.heir import Heir", "figures.show(Heir.open)"], EVERYTHING[:4]),
         (["from p2plib.wire.heir import Box", "figures.show(Box.open)"], EVERYTHING[:4]),
         (["from p2plib.wire.low import Box", "import inspect\ninspect.getsource(Box.open)"], EVERYTHING[:4]),

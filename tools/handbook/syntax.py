@@ -92,10 +92,12 @@ def _write(value: Any, words: list[str]) -> None:
         words.append(f"({type(value).__name__}")
         for field in value._fields:
             inside = getattr(value, field, None)
-            # Fields that are empty are left out: which of them exist differs from one Python to the next.
+            if isinstance(value, ast.JoinedStr) and isinstance(inside, list):
+                inside = [part for part in inside if getattr(part, "value", None) != ""]
+            # What is empty is left out: where it stands in a tree differs from one Python to the next.
             if inside is not None and inside != [] and field not in _IGNORED:
                 words.append(field)
-                _write(_joined(inside) if isinstance(value, ast.JoinedStr) else inside, words)
+                _write(inside, words)
         words.append(")")
     elif isinstance(value, list):
         words.append("[")
@@ -110,17 +112,3 @@ def _plain(value: Any) -> str:
     # ascii() and not repr(): which characters can be printed differs from one Python to the next. And a long
     # number has no decimal digits without asking for them.
     return f"int {value:x}" if type(value) is int else f"{type(value).__name__} {value!a}"
-
-
-def _joined(parts: list[Any]) -> list[ast.AST]:
-    """The parts of an f-string: neighbouring pieces of text are one, and empty ones none."""
-    made: list[ast.AST] = []
-    for part in parts:
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            if not part.value:
-                continue
-            if made and isinstance(made[-1], ast.Constant):
-                made[-1] = ast.Constant(made[-1].value + part.value)
-                continue
-        made.append(part)
-    return made
