@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("jupytext", reason="jupytext is not installed (pip install -e '.[book]')")
 pytest.importorskip("nbclient", reason="nbclient is not installed (pip install -e '.[book]')")
 
-from handbook import TextError, build, labs, source
+from handbook import TextError, build, execute, labs, source, stale
 
 from tests.conftest import ROOT
 from tests.labs import tiny
@@ -255,6 +255,14 @@ def test_a_failing_cell_is_named(handbook: Path, cell: str, why_not: str) -> Non
     assert f"    | {cell.splitlines()[-1]}" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (handbook / "book" / "identity" / "one.ipynb").exists()
+
+
+def test_a_kernel_that_does_not_start_is_told(handbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = {**execute.get_kernel_dict(), "argv": [sys.executable, "-c", "raise SystemExit(3)"]}
+    monkeypatch.setattr(execute, "get_kernel_dict", lambda: spec)
+    draft = build.draft(source.products(handbook)[0], stale.State(handbook))
+    with pytest.raises(TextError, match=r"code cell 1 \(one-002\): the kernel did not start: "):
+        build.run(draft)
 
 
 def test_cells_that_may_fail_and_where_they_run(handbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ and keeps a lab's functions in a folder of its own.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import sys
 import tempfile
@@ -95,7 +96,12 @@ def run(notebook: Any, folder: Path, library: Path, done: Callable[[], object] =
         except CellTimeoutError:
             why = f"still running after {SECONDS_PER_CELL} s"
             raise CellFailed(running[0], code[running[0] - 1], why) from None
-        except DeadKernelError:
+        except RuntimeError as error:
+            if not running[0]:  # it died, or was silent for a minute, before any cell could begin
+                atexit.unregister(client._cleanup_kernel)  # done already, and at the exit it would fail
+                raise CellFailed(1, code[0], f"the kernel did not start: {error}") from None
+            if not isinstance(error, DeadKernelError):
+                raise
             log_lines = (Path(scratch) / "kernel.log").read_text("utf-8", "replace").split("\n")
             said = [line for line in log_lines if line.strip() and "[IPKernelApp]" not in line]
             why = "; ".join(["the kernel died", *(f"it last said: {line}" for line in said[-1:])])
