@@ -244,7 +244,7 @@ def test_no_comment_docstring_or_layout_of_the_library_reaches_a_page_that_does_
 
 
 def test_no_other_module_of_the_library_reads_source_or_docstrings() -> None:
-    """What it prints would depend on what does not count. `keeping` reads the reader's functions, not ours."""
+    """What it prints would depend on what does not count. `keeping` reads the reader's functions alone."""
     words = re.compile(r"\b(__doc__|getsource\w*|getdoc|getcomments|get_docstring)\b")
     found = {path.stem for path in (ROOT / "p2plib").rglob("*.py") if words.search(path.read_text("utf-8"))}
     assert found == {"show", "keeping"}
