@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import shutil
 import subprocess
@@ -16,62 +14,11 @@ import pytest
 pytest.importorskip("jupytext", reason="jupytext is not installed (pip install -e '.[book]')")
 pytest.importorskip("nbclient", reason="nbclient is not installed (pip install -e '.[book]')")
 
-import notebooks
-from handbook import TextError, build, source, stale
+from handbook import TextError, build, execute, labs, source, stale
 
+from tests.conftest import ROOT
 from tests.labs.engine import tiny
-
-ROOT = Path(__file__).resolve().parents[1]
-TOOL = ROOT / "tools" / "notebooks.py"
-
-FRONT = """\
----
-kernelspec: {display_name: Python 3 (ipykernel), language: python, name: python3}
-handbook:
-  role: identity
-  minutes: 20
-  needs: []
-  able: [Say this, Show that, Build the other]
----
-"""
-CHAPTER = """\
-(ch-one)=
-# One
-
-It begins.
-
-```{code-cell} ipython3
-:tags: [hide-input]
-import sys
-
-from p2plib.wire import low
-
-print("to", "stdout")
-low.VALUE
-```
-
-It ends.
-"""
-
-
-def furnish(root: Path) -> None:
-    """A handbook of one chapter, with a library of its own that has no dependencies."""
-    write(root / "book" / "src" / "identity" / "one.md", FRONT + CHAPTER)
-    library = {
-        "__init__.py": "",
-        "errors.py": "class Oops(Exception): ...\n",
-        "figures/__init__.py": "from ._roles import roles\n",
-        "figures/_roles.py": "def roles(here, compact):\n    return f'you are in {here}'\n",
-        "wire/__init__.py": "",
-        "wire/low.py": (
-            "from typing import TYPE_CHECKING\n\nfrom ..errors import Oops\n\n"
-            "if TYPE_CHECKING:\n    from p2plib.wire import other\n\nVALUE = 7\n"
-        ),
-        "wire/other.py": "",
-        "wire/lazy.py": "def later():\n    import p2plib.wire.other\n",
-    }
-    for name, text in library.items():
-        write(root / "p2plib" / name, text)
+from tests.small_handbook import CHAPTER, FRONT, furnish, made, tool, write
 
 
 @pytest.fixture(name="handbook")
@@ -79,30 +26,6 @@ def furnished(tmp_path: Path) -> Path:
     """A handbook of one chapter."""
     furnish(tmp_path)
     return tmp_path
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8", newline="\n")
-    stale._module_digest.cache_clear()
-    stale._imports_of_module.cache_clear()
-    return path
-
-
-def tool(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as an author does."""
-    environment = {name: value for name, value in os.environ.items() if name != "NBGRADER_EXECUTION"}
-    command = [sys.executable, str(TOOL), "--root", str(root), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
-
-
-def made(root: Path, name: str = "book/identity/one.ipynb") -> dict[str, Any]:
-    return json.loads((root / name).read_text("utf-8"))
-
-
-def why(root: Path, name: str = "one") -> list[str]:
-    """The reasons for which a notebook is stale."""
-    return stale.reasons(notebooks.chosen(root, [name])[0])
 
 
 # From text to notebook
@@ -165,9 +88,11 @@ def test_a_digest_is_the_same_in_another_place_and_with_other_line_ends(
     finished: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(finished, tmp_path / "elsewhere")
-    for path in [*(tmp_path / "elsewhere" / "p2plib").rglob("*.py"), *(tmp_path / "elsewhere").rglob("*.md")]:
+    there = tmp_path / "elsewhere"
+    shutil.rmtree(there / "_build")
+    for path in [*there.rglob("*.py"), *there.rglob("*.md"), there / "notebooks.lock"]:
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    done = tool(tmp_path / "elsewhere", "--check")
+    done = tool(there, "--check")
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -234,173 +159,6 @@ def test_nbval_passes_both_forms_of_a_lab(finished: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:]
     assert " failed" not in done.stdout
     assert not list(finished.rglob("my_peer"))
-
-
-# What makes a notebook stale: a change of one module, of the text, of the tool, or a hand
-
-
-@pytest.fixture
-def settled(handbook: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The handbook, "made" without a kernel, which is slow: cells are counted and have no outputs."""
-    from handbook import execute
-
-    def count(notebook: Any, *rest: object) -> None:
-        for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
-            cell["execution_count"] = number
-
-    monkeypatch.setattr(execute, "run", count)
-    assert notebooks.main(["--root", str(handbook)]) == 0
-    assert why(handbook) == []
-    return handbook
-
-
-@pytest.mark.parametrize(
-    ("module", "is_imported"),
-    [
-        ("wire/low.py", True),  # by the chapter itself
-        ("wire/__init__.py", True),  # the package around it
-        ("__init__.py", True),
-        ("errors.py", True),  # by low.py, relatively
-        ("figures/_roles.py", True),  # by the hidden cell's `from p2plib import figures`
-        ("wire/other.py", False),  # only `if TYPE_CHECKING`
-        ("wire/lazy.py", False),
-    ],
-)
-def test_a_change_in_the_library_reaches_who_imports_it(
-    settled: Path, module: str, is_imported: bool
-) -> None:
-    path = settled / "p2plib" / module
-    write(path, path.read_text("utf-8") + "# changed\n")
-    name = "p2plib." + module.removesuffix(".py").replace("/", ".")
-    expected = [f"changed: {name.removesuffix('.__init__')}"] if is_imported else []
-    assert why(settled) == expected
-
-
-def test_a_lazy_import_counts(settled: Path) -> None:
-    library = stale.library(settled, [{"cell_type": "code", "source": "from p2plib.wire.lazy import later"}])
-    names = [word.split(":")[0] for word in library.split()]
-    assert names == ["p2plib", "p2plib.wire", "p2plib.wire.lazy", "p2plib.wire.other"]
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [
-        "%matplotlib inline\nimport p2plib.errors",
-        "!ls\nimport p2plib.errors",
-        "await f(); import p2plib.errors",
-    ],
-)
-def test_cells_that_are_not_plain_python_are_read(settled: Path, cell: str) -> None:
-    library = stale.library(settled, [{"cell_type": "code", "source": cell}])
-    assert [word.split(":")[0] for word in library.split()] == ["p2plib", "p2plib.errors"]
-
-
-def test_an_imported_module_that_goes_away_is_noticed(settled: Path) -> None:
-    (settled / "p2plib" / "errors.py").unlink()
-    write(settled / "p2plib" / "wire" / "other.py", "")
-    assert why(settled) == ["changed: p2plib.errors"]
-
-
-def test_a_changed_text(settled: Path) -> None:
-    path = settled / "book" / "src" / "identity" / "one.md"
-    write(path, path.read_text("utf-8").replace("It ends.", "It goes on."))
-    assert why(settled) == ["its text changed"]
-
-
-def test_a_changed_title_of_what_the_card_links_to(settled: Path) -> None:
-    two = write(
-        settled / "book/src/identity/two.md",
-        FRONT.replace("[]", "[identity/one]") + CHAPTER.replace("One", "Two"),
-    )
-    assert notebooks.main(["--root", str(settled), "two"]) == 0
-    assert "[One](one.ipynb)" in (settled / "book/identity/two.ipynb").read_text("utf-8")
-    assert why(settled, "two") == []
-    one = settled / "book/src/identity/one.md"
-    write(one, one.read_text("utf-8").replace("# One", "# First"))
-    assert why(settled, "two") == ["its text changed"]
-    assert two.exists()
-
-
-def test_another_format_and_another_matplotlib(settled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    version = stale.matplotlib_version()
-    monkeypatch.setattr(stale, "FORMAT", stale.FORMAT + 1)
-    monkeypatch.setattr(stale, "matplotlib_version", lambda: "99.0")
-    assert why(settled) == [
-        f"made in format {stale.FORMAT - 1}, now {stale.FORMAT}",
-        f"drawn by matplotlib {version}, installed is 99.0",
-    ]
-
-
-def edit_source(notebook: dict[str, Any]) -> None:
-    notebook["cells"][3]["source"] = ["By hand."]
-
-
-def edit_nothing_but_order(notebook: dict[str, Any]) -> None:
-    notebook["metadata"] = dict(reversed(notebook["metadata"].items()))
-    for cell in notebook["cells"]:
-        cell["metadata"] = dict(reversed(cell["metadata"].items()))
-
-
-def strip(notebook: dict[str, Any]) -> None:
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            cell["execution_count"], cell["outputs"] = None, []
-
-
-def forget(notebook: dict[str, Any]) -> None:
-    del notebook["metadata"]["handbook"]
-
-
-@pytest.mark.parametrize(
-    ("edit", "reasons"),
-    [
-        (edit_source, ["its cells were edited by hand"]),
-        (edit_nothing_but_order, []),
-        (strip, ["not every cell was run, in order"]),
-        (forget, ["it is not a notebook that this tool made"]),
-    ],
-)
-def test_a_notebook_edited_by_hand(settled: Path, edit: Any, reasons: list[str]) -> None:
-    path = settled / "book" / "identity" / "one.ipynb"
-    notebook = made(settled)
-    edit(notebook)
-    path.write_text(json.dumps(notebook), "utf-8")
-    assert why(settled) == reasons
-
-
-def test_the_check_lists_what_is_stale_and_runs_nothing(settled: Path) -> None:
-    write(settled / "p2plib" / "errors.py", "class Oops(Exception):\n    pass\n")
-    (settled / "book" / "identity" / "one.ipynb").with_name("gone.ipynb").write_text(
-        '{"metadata": {"handbook": {}}}'
-    )
-    before = (settled / "book" / "identity" / "one.ipynb").read_bytes()
-    done = tool(settled, "--check")
-    assert done.returncode == 1
-    assert done.stdout.splitlines() == [
-        "stale: book/identity/one.ipynb: changed: p2plib.errors",
-        "left over: book/identity/gone.ipynb: its text is gone; delete it",
-        "run: python tools/notebooks.py",
-    ]
-    assert (settled / "book" / "identity" / "one.ipynb").read_bytes() == before
-
-
-def test_the_check_loads_no_notebook_library() -> None:
-    """That is what keeps it under a second; the import is what takes the time."""
-    allowed = {"yaml", "p2plib"}  # of which the table of roles alone
-    slow = set()
-    for path in [
-        TOOL,
-        ROOT / "tools/handbook/source.py",
-        ROOT / "tools/handbook/stale.py",
-        ROOT / "tools/handbook/build.py",
-    ]:
-        for node in ast.parse(path.read_text("utf-8")).body:
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-            slow |= (
-                {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"handbook"} - allowed
-            )
-    assert slow == set()
 
 
 # Texts that break a rule
@@ -499,6 +257,14 @@ def test_a_failing_cell_is_named(handbook: Path, cell: str, why_not: str) -> Non
     assert not (handbook / "book" / "identity" / "one.ipynb").exists()
 
 
+def test_a_kernel_that_does_not_start_is_told(handbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = {**execute.get_kernel_dict(), "argv": [sys.executable, "-c", "raise SystemExit(3)"]}
+    monkeypatch.setattr(execute, "get_kernel_dict", lambda: spec)
+    draft = build.draft(source.products(handbook)[0], stale.State(handbook))
+    with pytest.raises(TextError, match=r"code cell 1 \(one-002\): the kernel did not start: "):
+        build.run(draft)
+
+
 def test_cells_that_may_fail_and_where_they_run(handbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One run for several rules, because a kernel takes a second to start."""
     monkeypatch.setenv("PYTHONHASHSEED", "0")
@@ -506,7 +272,10 @@ def test_cells_that_may_fail_and_where_they_run(handbook: Path, monkeypatch: pyt
         (":tags: [raises-exception]", "1 / 0"),
         (":tags: [allow-stderr]", "import sys\nprint('oh', file=sys.stderr)"),
         ("", "import os, pathlib, p2plib\nprint(sys.executable)\nprint(os.getcwd())\nprint(p2plib.__file__)"),
-        ("", "print('PYTHONHASHSEED' in os.environ, pathlib.Path(os.environ['P2PLIB_LABS_HOME']).name)"),
+        (
+            "",
+            "print('PYTHONHASHSEED' in os.environ)\nprint(pathlib.Path(os.environ['P2PLIB_LABS_HOME']).name)",
+        ),
         ("", "print(1)\nprint(2, file=sys.stdout, flush=True)\nprint(3)"),
     ]
     body = "".join(f"```{{code-cell}} ipython3\n{option}\n{code}\n```\n\n" for option, code in cells)
@@ -525,20 +294,99 @@ def test_cells_that_may_fail_and_where_they_run(handbook: Path, monkeypatch: pyt
     assert code[1]["outputs"][0]["name"] == "stderr"
     folder, library = handbook / "book" / "identity", handbook / "p2plib" / "__init__.py"
     assert "".join(code[2]["outputs"][0]["text"]).splitlines() == [sys.executable, str(folder), str(library)]
-    assert "".join(code[3]["outputs"][0]["text"]) == "False my_peer\n"
+    assert "".join(code[3]["outputs"][0]["text"]) == "False\nmy_peer\n"
     assert [output["text"] for output in code[4]["outputs"]] == [["1\n", "2\n", "3"]] or len(
         code[4]["outputs"]
     ) == 1
 
 
+# Several at a time
+
+
+def page(root: Path, name: str, *cells: str) -> Path:
+    """Write a chapter with some code cells."""
+    fence = "```{code-cell} ipython3\n"
+    body = "\n\n".join(f"{fence}{cell}\n```" for cell in cells)
+    return write(root / "book" / "src" / "identity" / f"{name}.md", f"{FRONT}# The {name}\n\n{body}\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_two_notebooks_run_at_the_same_time(handbook: Path) -> None:
+    """Each waits for the other at a pipe, so one after the other they would never end."""
+    os.mkfifo(handbook / "pipe")
+    page(handbook, "one", "with open('../../pipe', 'w') as pipe:\n    print(pipe.write('hello'))")
+    page(handbook, "two", "print(open('../../pipe').read())")
+    done = tool(handbook, "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["made book/identity/one.ipynb", "made book/identity/two.ipynb"]
+    assert made(handbook, "book/identity/two.ipynb")["cells"][-1]["outputs"][0]["text"] == ["hello\n"]
+    assert tool(handbook, "--check").stdout == ""
+
+
+def test_a_failing_cell_among_others_stops_none_of_them(handbook: Path) -> None:
+    page(handbook, "bad", "1 / 0", "print(2)")
+    page(handbook, "late", "import os", "os._exit(1)")
+    done = tool(handbook, "--jobs", "2")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["made book/identity/one.ipynb"]
+    bad, late = done.stderr.index("src/identity/bad.md:"), done.stderr.index("src/identity/late.md:")
+    assert bad < late
+    assert "ZeroDivisionError: division by zero" in done.stderr[bad:late]
+    assert "the kernel died" in done.stderr[late:]
+    assert "Traceback" not in done.stderr
+    assert "one.ipynb" in (handbook / "notebooks.lock").read_text("utf-8")
+    assert "bad.ipynb" not in (handbook / "notebooks.lock").read_text("utf-8")
+    stale_now = [line for line in tool(handbook, "--check").stdout.splitlines() if "stale" in line]
+    assert stale_now == [f"stale: book/identity/{name}.ipynb: it was never made" for name in ("bad", "late")]
+
+
+# Lines that do not fit on a page
+
+
+LONG = "x = " + "1" * (source.LINE_LIMIT - 3)
+
+
+def test_lines_that_are_too_long_are_told_at_once_and_before_anything_runs(handbook: Path) -> None:
+    one = page(handbook, "one", f"import os\n\n{LONG}", f"# {LONG}\nos._exit(1)")
+    two = page(handbook, "two", f":tags: [hide-input]\n{LONG}")
+    for words in ((), ("--check",), ("--force",)):
+        done = tool(handbook, *words)
+        assert done.returncode == 1
+        told = [line for line in (done.stdout + done.stderr).splitlines() if ".md:" in line]
+        assert [line.partition(" ")[0] for line in told] == [
+            f"book/src/identity/one.md:{one.read_text().splitlines().index(LONG) + 1}:",
+            f"book/src/identity/one.md:{one.read_text().splitlines().index('# ' + LONG) + 1}:",
+            f"book/src/identity/two.md:{two.read_text().splitlines().index(LONG) + 1}:",
+        ]
+        assert told[0].endswith(f"79 characters, and 78 fit on the page: {LONG}")
+    assert not list(handbook.rglob("*.ipynb"))
+
+
+def test_a_line_that_just_fits_and_long_lines_that_no_page_shows_as_code(handbook: Path) -> None:
+    page(handbook, "one", f":tags: [{', '.join(['remove-output'] * 9)}]\n{LONG[:-1]}")
+    text = handbook / "book" / "src" / "identity" / "one.md"
+    write(text, text.read_text() + f"\n{LONG} in a paragraph\n\n```python\n{LONG}\n```\n")
+    source.check_lines(handbook, text)
+    tiny.plant(handbook, tiny.TEXT.replace("### BEGIN HIDDEN TESTS", f"### BEGIN HIDDEN TESTS\n{LONG}", 1))
+    source.check_lines(handbook, handbook / "labs" / "src" / "lab09_arithmetic.md")
+
+
+@pytest.mark.parametrize("product", source.products(ROOT), ids=lambda product: product.name)
+def test_the_lines_that_are_measured_are_those_of_the_cells(product: source.Product) -> None:
+    lines = {line.strip() for _, line in source.code_lines(source.read_text(product.text))}
+    cells = [cell for cell in source.cells_of(ROOT, product.text) if cell.cell_type == "code"]
+    wanted = {line.strip() for cell in cells for line in labs.HIDDEN.sub("", cell.source).splitlines()}
+    assert lines - {""} == wanted - {""}
+
+
 # The command's words
 
 
-def test_names_limit_the_work(settled: Path) -> None:
-    write(settled / "book/src/identity/two.md", FRONT + CHAPTER)
-    write(settled / "p2plib" / "errors.py", "class Oops(Exception):\n    pass\n")
-    assert "two" not in tool(settled, "--check", "identity/one").stdout
-    assert "one" not in tool(settled, "--check", "two").stdout
-    done = tool(settled, "--check", "three")
+def test_names_limit_the_work(handbook: Path) -> None:
+    write(handbook / "book/src/identity/two.md", FRONT + CHAPTER)
+    assert "two" not in tool(handbook, "--check", "identity/one").stdout
+    assert "one" not in tool(handbook, "--check", "two").stdout
+    done = tool(handbook, "--check", "three")
     assert done.returncode == 2
     assert "no text is called 'three'; there are identity/one, identity/two" in done.stderr
+    assert tool(handbook, "--jobs", "0").returncode == 2

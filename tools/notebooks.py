@@ -3,28 +3,35 @@
     python tools/notebooks.py                   rewrite what is stale
     python tools/notebooks.py --check           run nothing; list what is stale and why; exit 1 if anything is
     python tools/notebooks.py --force           rewrite everything
+    python tools/notebooks.py --jobs 1          one notebook at a time, where it would be one a core
     python tools/notebooks.py identity/keys     limit any of these to some documents (by name or path)
 
     book/src/**/*.md  ->  book/**/*.ipynb
     labs/src/*.md     ->  labs/*.ipynb (the learner's) and labs/solutions/*.ipynb (solved)
 
-The class's assignments are made by tools/classroom.py. How a text is written stands in CONTRIBUTING.md; how
-a lab's one text becomes its products, in tools/handbook/labs.py; what makes a notebook stale, in
-tools/handbook/stale.py.
+What each was made from is written in notebooks.lock (tools/handbook/lock.py). The class's assignments are
+made by tools/classroom.py. How a text is written stands in CONTRIBUTING.md; how a lab's one text becomes its
+products, in tools/handbook/labs.py; what makes a notebook stale, in tools/handbook/library.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from handbook import TextError, build, source, stale
+from handbook import TextError, build, lock, source, stale
 
 ROOT = Path(__file__).resolve().parents[1]
+JOBS = min(4, os.cpu_count() or 1)  # kernels at a time: one a core, as far as the memory of a laptop goes
 NEEDED = ("jupytext", "nbformat", "nbclient", "matplotlib", "tqdm", "yaml")
 
 
@@ -48,22 +55,29 @@ def chosen(root: Path, names: list[str]) -> list[source.Product]:
     return found
 
 
-def look(products: list[source.Product]) -> tuple[list[tuple[source.Product, list[str]]], list[str]]:
+def look(
+    state: stale.State, products: list[source.Product]
+) -> tuple[list[tuple[source.Product, list[str]]], list[str]]:
     """Which notebooks are stale, with the reasons, and which texts break a rule (one message a text)."""
     old, broken = [], []
+    gc.disable()  # syntax trees are a million small objects; to look for rings in them takes half the time
     for product in products:
         try:
-            if reasons := stale.reasons(product):
+            source.check_lines(product.root, product.text)
+            if reasons := state.reasons(product):
                 old.append((product, reasons))
         except TextError as error:
             if str(error) not in broken:
                 broken.append(str(error))
+    gc.enable()
+    state.notes.save()
     return old, broken
 
 
 def check(root: Path, products: list[source.Product], whole: bool) -> int:
     """Print what is stale; the exit status."""
-    old, broken = look(products)
+    state = stale.State(root)
+    old, broken = look(state, products)
     for message in broken:
         print(message)
     for product, reasons in old:
@@ -71,43 +85,82 @@ def check(root: Path, products: list[source.Product], whole: bool) -> int:
     gone = stale.orphans(root) if whole else []
     for path in gone:
         print(f"left over: {path.relative_to(root).as_posix()}: its text is gone; delete it")
-    if old:
+    strange = state.lock.strangers([product.name for product in products]) if whole else []
+    for word in strange:
+        print(f"left over: a line of {lock.FILE} begins with {word!r}, which is none of the notebooks")
+    if old or strange:
         print("run: python tools/notebooks.py")
-    return 1 if old or broken or gone else 0
+    return 1 if old or broken or gone or strange else 0
 
 
-def rewrite(root: Path, products: list[source.Product], force: bool) -> int:
+def rewrite(root: Path, products: list[source.Product], whole: bool, force: bool, jobs: int) -> int:
     """Make what is stale (or everything); the exit status."""
-    from tqdm import tqdm
-
-    old, broken = look(products)
-    todo = products if force else [product for product, _ in old]
-    ready = []
-    for product in todo:
+    state = stale.State(root)
+    old, broken = look(state, products)
+    drafts = []
+    for product in products if force else [product for product, _ in old]:
         try:
-            ready.append(
-                (product, sum(cell.cell_type == "code" for cell in build.notebook(product)[0].cells))
-            )
+            source.check_lines(product.root, product.text)
+            drafts.append(build.draft(product, state))
         except TextError as error:
             if str(error) not in broken:
                 broken.append(str(error))
-    made = []
-    with tqdm(total=sum(cells for _, cells in ready), unit="cell", disable=not ready) as bar:
-        for product, cells in ready:
-            bar.set_description(product.name)
-            start = bar.n
-            try:
-                build.make(product, lambda: bar.update())
-                made.append(product)
-            except TextError as error:
-                broken.append(str(error))
-            bar.update(start + cells - bar.n)
-        bar.set_description("done")
-    for product in made:
-        print(f"made {product.name}")
-    for message in broken:
+    for message in broken:  # before anything runs
         print(message, file=sys.stderr)
-    return 1 if broken else 0
+    if whole:
+        state.lock.forget(state.lock.strangers([product.name for product in products]))
+    made, failed = run(state, drafts, jobs)
+    for name in made:
+        print(f"made {name}")
+    for message in failed:
+        print(message, file=sys.stderr)
+    return 1 if broken or failed else 0
+
+
+def run(state: stale.State, drafts: list[build.Draft], jobs: int) -> tuple[list[str], list[str]]:
+    """Run drafts, some at a time.
+
+    Returns:
+        The names of the notebooks that were made, and a message for each that was not, in the drafts' order.
+    """
+    from tqdm import tqdm
+
+    failures: dict[str, str] = {}
+    total = sum(draft.code_cells for draft in drafts)
+    with (
+        tqdm(total=total, unit="cell", disable=not drafts) as bar,
+        ThreadPoolExecutor(max_workers=jobs) as pool,
+    ):
+        counting = threading.Lock()
+        cells_run = dict.fromkeys((draft.product.name for draft in drafts), 0)
+
+        def count(name: str, cells: int = 1) -> None:
+            with counting:
+                cells_run[name] += cells
+                bar.update(cells)
+
+        running = {
+            pool.submit(build.run, draft, partial(count, draft.product.name)): draft for draft in drafts
+        }
+        try:
+            for future in as_completed(running):
+                draft = running[future]
+                name = draft.product.name
+                try:
+                    future.result()
+                    state.settle(draft.product, draft.made_from)
+                except TextError as error:
+                    failures[name] = str(error)
+                    count(name, draft.code_cells - cells_run[name])
+                bar.set_description(name)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # what is running ends by itself
+            raise
+        bar.set_description("done")
+    names = [draft.product.name for draft in drafts]
+    return [name for name in names if name not in failures], [
+        failures[name] for name in names if name in failures
+    ]
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -121,9 +174,14 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--check", action="store_true", help="run nothing; list what is stale and why")
     parser.add_argument("--force", action="store_true", help="rewrite everything, stale or not")
     parser.add_argument(
+        "--jobs", type=int, default=JOBS, help=f"how many notebooks run at a time (here {JOBS})"
+    )
+    parser.add_argument(
         "--root", type=Path, default=root, help="the handbook's folder (by default, this tool's)"
     )
     given = parser.parse_args(arguments)
+    if given.jobs < 1:
+        parser.error("--jobs must be 1 or more")
     root = given.root.resolve()
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
@@ -137,7 +195,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         parser.error(str(error))
     if given.check:
         return check(root, products, whole=not given.names)
-    return rewrite(root, products, given.force)
+    return rewrite(root, products, whole=not given.names, force=given.force, jobs=given.jobs)
 
 
 if __name__ == "__main__":

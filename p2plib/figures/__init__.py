@@ -99,26 +99,32 @@ Colours and text::
     figures.show(keys.with_context)          # the library's real source; docstring=False leaves that out
 """
 
-from p2plib.figures.control import Control, control, switches
-from p2plib.figures.graph import graph
-from p2plib.figures.identifier_ring import RingStep, identifier_ring, identifier_ring_player
-from p2plib.figures.internet import packet_sequence, packet_table, traffic
-from p2plib.figures.layout import byte_layout
-from p2plib.figures.meters import Meter, meters
-from p2plib.figures.network import network_player
-from p2plib.figures.overlay import OverlayStep, overlay, overlay_player
-from p2plib.figures.packets import packet_contents, packet_label
-from p2plib.figures.palette import BAD, COLOURS, GOOD, INK, PALETTE, colour, dash
-from p2plib.figures.player import Player
-from p2plib.figures.plot import plot, style, subplots
-from p2plib.figures.prefix_tree import TreeStep, prefix_tree, prefix_tree_player
-from p2plib.figures.randomart import key_picture, randomart
-from p2plib.figures.roles import roles
-from p2plib.figures.sequence import Message, sequence
-from p2plib.figures.shapes import arrow, box, bubble, cross, label, peer
-from p2plib.figures.show import Source, show
-from p2plib.figures.svg import Figure, drawing, escape
-from p2plib.figures.table import Table
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same as in _WHERE below, for type checkers and editors
+    from p2plib.figures.control import Control, control, switches
+    from p2plib.figures.graph import graph
+    from p2plib.figures.identifier_ring import RingStep, identifier_ring, identifier_ring_player
+    from p2plib.figures.internet import packet_sequence, packet_table, traffic
+    from p2plib.figures.layout import byte_layout
+    from p2plib.figures.meters import Meter, meters
+    from p2plib.figures.network import network_player
+    from p2plib.figures.overlay import OverlayStep, overlay, overlay_player
+    from p2plib.figures.packets import packet_contents, packet_label
+    from p2plib.figures.palette import BAD, COLOURS, GOOD, INK, PALETTE, colour, dash
+    from p2plib.figures.player import Player
+    from p2plib.figures.plot import plot, style, subplots
+    from p2plib.figures.prefix_tree import TreeStep, prefix_tree, prefix_tree_player
+    from p2plib.figures.randomart import key_picture, randomart
+    from p2plib.figures.roles import roles
+    from p2plib.figures.sequence import Message, sequence
+    from p2plib.figures.shapes import arrow, box, bubble, cross, label, peer
+    from p2plib.figures.show import Source, show
+    from p2plib.figures.svg import Figure, drawing, escape
+    from p2plib.figures.table import Table
 
 __all__ = [
     "BAD",
@@ -172,3 +178,51 @@ __all__ = [
     "switches",
     "traffic",
 ]
+
+# Which module gives which names. A page loads, and stands on, those that it uses.
+_WHERE = {
+    "p2plib.figures.control": ("Control", "control", "switches"),
+    "p2plib.figures.graph": ("graph",),
+    "p2plib.figures.identifier_ring": ("RingStep", "identifier_ring", "identifier_ring_player"),
+    "p2plib.figures.internet": ("packet_sequence", "packet_table", "traffic"),
+    "p2plib.figures.layout": ("byte_layout",),
+    "p2plib.figures.meters": ("Meter", "meters"),
+    "p2plib.figures.network": ("network_player",),
+    "p2plib.figures.overlay": ("OverlayStep", "overlay", "overlay_player"),
+    "p2plib.figures.packets": ("packet_contents", "packet_label"),
+    "p2plib.figures.palette": ("BAD", "COLOURS", "GOOD", "INK", "PALETTE", "colour", "dash"),
+    "p2plib.figures.player": ("Player",),
+    "p2plib.figures.plot": ("plot", "style", "subplots"),
+    "p2plib.figures.prefix_tree": ("TreeStep", "prefix_tree", "prefix_tree_player"),
+    "p2plib.figures.randomart": ("key_picture", "randomart"),
+    "p2plib.figures.roles": ("roles",),
+    "p2plib.figures.sequence": ("Message", "sequence"),
+    "p2plib.figures.shapes": ("arrow", "box", "bubble", "cross", "label", "peer"),
+    "p2plib.figures.show": ("Source", "show"),
+    "p2plib.figures.svg": ("Figure", "drawing", "escape"),
+    "p2plib.figures.table": ("Table",),
+}
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+
+
+class _Facade(ModuleType):
+    """This package as a module that looks its names up when they are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_MODULE_OF[name]), name)
+        setattr(self, name, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Once p2plib.figures.roles is loaded, Python binds the module to that name here. But the name is the
+        # function's, and stays free for it.
+        if not (name in _MODULE_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_MODULE_OF})
+
+
+sys.modules[__name__].__class__ = _Facade

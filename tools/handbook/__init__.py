@@ -4,6 +4,10 @@
     card.py      the card and the "you are here" drawing that the front matter stands for
     labs.py      one lab, three products: the learner's notebook, the solved one, the class's assignment
     stale.py     which notebook is no longer what its text and the library would give, and why
+    lock.py      the file in which that is written for each notebook, notebooks.lock
+    library.py   the modules of p2plib behind a notebook, and the pieces whose source it shows
+    names.py     what the names in some code were imported as
+    syntax.py    a program as what it does: without comments, docstrings and layout
     execute.py   cells into outputs, the same bytes each time
     build.py     the road through all of these, for one notebook
 

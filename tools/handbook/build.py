@@ -1,15 +1,14 @@
-"""One notebook from its text: cells, card, product, outputs, digest, file."""
+"""One notebook from its text: cells, card, product, outputs, file."""
 
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import TextError, card, labs, source, stale
+from . import TextError, card, labs, lock, source, stale
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -54,37 +53,66 @@ def notebook(
     return new_notebook(cells=made, metadata={**copy.deepcopy(METADATA), "handbook": about}), lines
 
 
-def make(product: source.Product, done: Callable[[], object] = lambda: None) -> None:
-    """Make, run and write one notebook.
+@dataclass
+class Draft:
+    """A notebook before it is run.
+
+    Args:
+        product: which one.
+        notebook: its cells, so far without outputs.
+        lines: the line in the text of each cell id.
+        made_from: what it is made from.
+    """
+
+    product: source.Product
+    notebook: Any
+    lines: dict[str, int]
+    made_from: stale.MadeFrom
+
+    @property
+    def code_cells(self) -> int:
+        """How many cells there are to run."""
+        return sum(cell.cell_type == "code" for cell in self.notebook.cells)
+
+
+def draft(product: source.Product, state: stale.State) -> Draft:
+    """A notebook that is ready to be run.
 
     Raises:
-        TextError: the text breaks a rule, or one of its cells fails; the message shows the cell.
+        TextError: the text breaks a rule.
+    """
+    made, lines = notebook(product)
+    return Draft(product, made, lines, state.made_from(product, made.cells))
+
+
+def run(draft: Draft, done: Callable[[], object] = lambda: None) -> None:
+    """Run a draft's cells and write the notebook. Several drafts may be run at a time, each in a thread.
+
+    Args:
+        draft: what to run; its cells get their outputs.
+        done: called after each code cell.
+
+    Raises:
+        TextError: one of the cells fails; the message shows it.
     """
     from . import execute  # the kernel's client is slow to import, and --check does not need it
 
-    made, lines = notebook(product)
-    made.metadata["handbook"]["digest"] = {
-        **stale.expected(product),
-        "cells": stale.cells_digest(made.cells),
-        "library": stale.library(product.root, made.cells),
-    }
+    product = draft.product
     try:
-        execute.run(made, product.target.parent, product.root, done)
+        execute.run(draft.notebook, product.target.parent, product.root, done)
     except execute.CellFailed as failed:
-        raise TextError(_failure(product, failed, lines)) from None
+        raise TextError(_failure(product, failed, draft.lines)) from None
     # The kernel has added its version, which would differ from reader to reader.
-    made.metadata["language_info"] = {"name": "python"}
-    write(made, product.target)
+    draft.notebook.metadata["language_info"] = {"name": "python"}
+    write(draft.notebook, product.target)
 
 
 def write(made: Any, target: Path) -> None:
-    """Write a notebook in one step, so that nobody ever reads half of one."""
+    """Write a notebook into its file."""
     import nbformat
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.new")
-    beside.write_text(nbformat.writes(made, version=4).rstrip("\n") + "\n", "utf-8", newline="\n")
-    os.replace(beside, target)
+    lock.replace(target, nbformat.writes(made, version=4).rstrip("\n") + "\n")
 
 
 def _failure(product: source.Product, failed: Any, lines: dict[str, int]) -> str:

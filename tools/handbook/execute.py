@@ -7,6 +7,8 @@ and keeps a lab's functions in a folder of its own.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import os
 import sys
 import tempfile
@@ -47,7 +49,7 @@ class _ThisInterpreter(KernelSpecManager):
 
 
 def run(notebook: Any, folder: Path, library: Path, done: Callable[[], object] = lambda: None) -> None:
-    """Run all cells; their outputs are written into the notebook.
+    """Run all cells; their outputs are written into the notebook. Threads may do this at the same time.
 
     Args:
         notebook: the notebook, changed in place.
@@ -70,7 +72,13 @@ def run(notebook: Any, folder: Path, library: Path, done: Callable[[], object] =
             done()
 
     with tempfile.TemporaryDirectory(prefix="handbook-") as scratch:
-        manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_ThisInterpreter())
+        manager = AsyncKernelManager(
+            kernel_name="python3",
+            kernel_spec_manager=_ThisInterpreter(),
+            # Over TCP two kernels that start together may draw the same ports; these files are of one kernel.
+            transport="tcp" if sys.platform == "win32" else "ipc",
+            connection_file=str(Path(scratch) / "kernel.json"),
+        )
         client = NotebookClient(
             notebook,
             km=manager,
@@ -82,13 +90,18 @@ def run(notebook: Any, folder: Path, library: Path, done: Callable[[], object] =
         )
         try:
             with open(Path(scratch) / "kernel.log", "w+", encoding="utf-8") as log:
-                client.execute(env=_environment(library, Path(scratch)), stderr=log)
+                asyncio.run(client.async_execute(env=_environment(library, Path(scratch)), stderr=log))
         except CellExecutionError as error:
             raise CellFailed(running[0], code[running[0] - 1], f"{error.ename}: {error.evalue}") from None
         except CellTimeoutError:
             why = f"still running after {SECONDS_PER_CELL} s"
             raise CellFailed(running[0], code[running[0] - 1], why) from None
-        except DeadKernelError:
+        except RuntimeError as error:
+            if not running[0]:  # it died, or was silent for a minute, before any cell could begin
+                atexit.unregister(client._cleanup_kernel)  # done already, and at the exit it would fail
+                raise CellFailed(1, code[0], f"the kernel did not start: {error}") from None
+            if not isinstance(error, DeadKernelError):
+                raise
             log_lines = (Path(scratch) / "kernel.log").read_text("utf-8", "replace").split("\n")
             said = [line for line in log_lines if line.strip() and "[IPKernelApp]" not in line]
             why = "; ".join(["the kernel died", *(f"it last said: {line}" for line in said[-1:])])
@@ -145,6 +158,4 @@ def settle(number: int, cell: Any) -> None:
 
 
 if sys.platform == "win32":  # zmq needs the loop that Windows does not start by default
-    import asyncio
-
     asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())

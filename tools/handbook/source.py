@@ -16,9 +16,12 @@ from . import TextError
 KINDS = ("chapter", "lab", "solution")
 ABLE_MIN, ABLE_MAX = 3, 5
 MINUTES_MIN, MINUTES_MAX = 5, 240  # nobody should plan more than an evening for one document
+LINE_LIMIT = 78  # a longer line of code scrolls sideways inside its box, which a keyboard cannot reach
 
 FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,}) *(\{code-cell\})?")
+HIDDEN_TESTS = re.compile(r"\s*### *(BEGIN|END) HIDDEN TESTS")  # no page shows what stands between
 STEM = re.compile(r"[a-z][a-z0-9_-]{0,40}")  # it begins every cell's id, and ids allow little more
 
 
@@ -84,6 +87,43 @@ def products(root: Path) -> list[Product]:
 def read_text(path: Path) -> str:
     """The text with line ends as LF, whatever the checkout made of them."""
     return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+
+
+def check_lines(root: Path, text: Path) -> None:
+    """See that every line of code fits on the page.
+
+    Raises:
+        TextError: some do not; the message has a line for each of them.
+    """
+    where = text.relative_to(root).as_posix()
+    long = [
+        f"{where}:{number}: {len(line)} characters, and {LINE_LIMIT} fit on the page: {line.strip()}"
+        for number, line in code_lines(read_text(text))
+        if len(line) > LINE_LIMIT
+    ]
+    if long:
+        raise TextError("\n".join(long))
+
+
+def code_lines(text: str) -> list[tuple[int, str]]:
+    """The lines of a text's code cells that a page shows, each with its number in the text."""
+    found: list[tuple[int, str]] = []
+    fence = ""  # of the cell or block that a line stands in
+    is_code = is_head = is_hidden = False
+    for number, line in enumerate(text.split("\n"), 1):
+        mark = FENCE.match(line)
+        if not fence:
+            if mark:
+                fence, is_code, is_head = mark[1], bool(mark[2]), True
+        elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
+            fence = ""
+        elif is_code:
+            is_head = is_head and line.startswith(":")
+            if hidden := HIDDEN_TESTS.match(line):
+                is_hidden = hidden[1] == "BEGIN"
+            elif not is_head and not is_hidden:
+                found.append((number, line))
+    return found
 
 
 def title_of(text: Path) -> str:
