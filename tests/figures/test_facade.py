@@ -28,7 +28,7 @@ def loaded_after(program: str) -> set[str]:
     [
         ("from p2plib import figures", set()),
         ("from p2plib import figures; figures.BAD", {"palette"}),
-        ("from p2plib.figures import roles; roles.__call__", {"palette", "roles", "svg"}),
+        ("from p2plib.figures import roles; roles.__call__", {"palette", "role_table", "roles", "svg"}),
         ("from p2plib import figures; figures.Source", {"show"}),
     ],
 )
