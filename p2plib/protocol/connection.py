@@ -30,7 +30,7 @@ from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.yamux import driver as yamux
 from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
-from p2plib.protocol.yamux.events import Limits
+from p2plib.protocol.yamux.limits import Limits
 from p2plib.wire.multiaddr import Multiaddr
 
 UPGRADE_TIMEOUT_S = 10.0
