@@ -32,13 +32,13 @@ from typing import Any
 from p2plib.errors import UsageError
 from p2plib.sim.capture.trace import Trace
 from p2plib.sim.clock.virtual import virtual_time_and_chance
-from p2plib.sim.ending import abandon, finish, leak_error
 from p2plib.sim.fabric import LAN, Fabric, Gateway, Realm
 from p2plib.sim.faults import Chaos, Fault, Faults, Fortune, draw
 from p2plib.sim.host import Host
 from p2plib.sim.link import Link
 from p2plib.sim.nat.behaviour import PRESETS, NatBehaviour
 from p2plib.sim.nat.machine import Nat
+from p2plib.sim.shutdown import abandon, finish, leak_error
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.names import CARRIER_NETWORK, Names
 
