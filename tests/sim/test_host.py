@@ -94,7 +94,7 @@ def test_a_crash_runs_not_one_line_more_and_keeps_what_was_synced(
         return [*before, *counter.log]
 
     assert run(main) == ["start at 0", "start at 0", expected]
-    assert counter.log[2:4] == ["cancelled", "cleaned up"], "the second boot, at the end of the run"
+    assert counter.log[2:4] == ["cancelled", "cleaned up"], "the second incarnation, at the end of the run"
 
 
 def test_a_shutdown_lets_programs_clean_up_and_a_restart_runs_them_again() -> None:

@@ -713,7 +713,7 @@ def test_initial_sequence_numbers_differ_by_addresses_and_time() -> None:
     first = initial_sequence_number(ana, local, remote)
     assert first != initial_sequence_number(ana, local, ("198.18.0.9", 81))
     assert first == initial_sequence_number(ana, local, remote)
-    net.loop._now = 1.0
+    net.loop.now = 1.0
     assert (initial_sequence_number(ana, local, remote) - first) % 2**32 == 250_000
 
 
