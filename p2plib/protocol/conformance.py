@@ -116,9 +116,9 @@ async def check_both_ways_at_once(a: Stream, b: Stream) -> None:
         await stream.write(data)
         await stream.close_write()
 
-    one, two = pattern(700_000, 1), pattern(700_000, 2)
-    got = await asyncio.gather(read_all(a), read_all(b), write(a, one), write(b, two))
-    demand((got[0], got[1]) == (two, one), "two peers that write at once did not get each other's bytes")
+    first, second = pattern(700_000, 1), pattern(700_000, 2)
+    got = await asyncio.gather(read_all(a), read_all(b), write(a, first), write(b, second))
+    demand((got[0], got[1]) == (second, first), "two peers that write at once did not get each other's bytes")
 
 
 async def check_pieces(a: Stream, b: Stream) -> None:
@@ -328,9 +328,9 @@ async def check_stream(make_pair: MakePair, *, timeout_s: float = TIMEOUT_S) -> 
     for check in CHECKS:
         for turned in (False, True):
 
-            async def one(check: Any = check, turned: bool = turned) -> None:
+            async def scenario(check: Any = check, turned: bool = turned) -> None:
                 async with make_pair() as (a, b):
                     await (check(b, a) if turned else check(a, b))
 
-            await _run(check.__name__, one(), timeout_s)
+            await _run(check.__name__, scenario(), timeout_s)
     await _run("cancelled_at_every_step", _cancelled_at_every_step(make_pair), timeout_s)

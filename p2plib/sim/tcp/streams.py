@@ -223,13 +223,13 @@ def _no_tls_no_sockets(ssl: Any, sock: Any, call: str) -> None:
 
 def _interleaved(remotes: list[Address], first: int) -> list[Address]:
     """Families in turn, *first* of the first family ahead (RFC 8305, 4)."""
-    one = [remote for remote in remotes if (":" in remote[0]) == (":" in remotes[0][0])]
-    other = [remote for remote in remotes if remote not in one]
-    order, one = one[: first - 1], one[first - 1 :]
-    for pair in zip(one, other, strict=False):
+    same = [remote for remote in remotes if (":" in remote[0]) == (":" in remotes[0][0])]
+    other = [remote for remote in remotes if remote not in same]
+    order, same = same[: first - 1], same[first - 1 :]
+    for pair in zip(same, other, strict=False):
         order += pair
-    rest = min(len(one), len(other))
-    return order + one[rest:] + other[rest:]
+    rest = min(len(same), len(other))
+    return order + same[rest:] + other[rest:]
 
 
 def _one_error(errors: Iterable[OSError], all_errors: bool) -> Exception:
