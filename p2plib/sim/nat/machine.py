@@ -62,7 +62,7 @@ class Refused(P2PError):
 
 @dataclass(frozen=True, slots=True)
 class NatMapping:
-    """One line of a NAT's table, as it is at one moment.
+    """One row of a NAT's table, as it is at one moment.
 
     Args:
         kind: "udp" or "tcp".
