@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -207,3 +208,69 @@ def test_the_example_of_the_readme_prints_what_it_says() -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == program.partition(".run(main)   # ")[2].strip()
+
+
+# Imports at run time
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_at_run_time(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """What a module imports, wherever that stands, as (module, name in it or ""); not what is for types."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, "") for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert not node.level, "imports are absolute here"
+        yield from ((node.module or "", alias.name) for alias in node.names)
+    for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    for child in node.orelse if isinstance(node, ast.If) and for_types else ast.iter_child_nodes(node):
+        yield from imports_at_run_time(child)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Which of the library's modules each of them imports. A package counts where its own names are meant."""
+    modules = {module_name(path): path for path in LIBRARY}
+    graph = {}
+    for name, path in modules.items():
+        found = set()
+        for module, inside in imports_at_run_time(ast.parse(path.read_text("utf8"))):
+            found.add(f"{module}.{inside}" if f"{module}.{inside}" in modules else module)
+        graph[name] = found & set(modules)
+    return graph
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The shortest way from each module back to itself, of those that have one."""
+    found = []
+    for start in graph:
+        ways = [[start]]
+        seen: set[str] = set()
+        while ways:
+            way = ways.pop(0)
+            for after in sorted(graph[way[-1]] - seen):
+                if after == start:
+                    found.append([*way, start])
+                    ways.clear()
+                    break
+                seen.add(after)
+                ways.append([*way, after])
+    return found
+
+
+def test_no_modules_import_each_other_at_run_time() -> None:
+    """An import for types alone (`if TYPE_CHECKING`) may go round; one inside a function is no way out."""
+    found = [" -> ".join(way) for way in circles(import_graph())]
+    assert not found, "\n".join(found)
+
+
+def test_a_circle_is_found_wherever_its_imports_stand() -> None:
+    text = (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a.b\nelse:\n    import a.c\n"
+        "def f():\n    from a import d\n    class C:\n        import a.e\n"
+    )
+    names = [name for name in imports_at_run_time(ast.parse(text)) if name[0] != "typing"]
+    assert names == [("a.c", ""), ("a", "d"), ("a.e", "")]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [["b", "c", "b"], ["c", "b", "c"]]
+    assert circles({"a": {"a"}}) == [["a", "a"]]
