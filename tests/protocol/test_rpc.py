@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from p2plib.errors import (
     CallFailed,
@@ -287,40 +285,3 @@ def test_no_such_service_and_answers_that_are_none() -> None:
                 await client.call(DOUBLE, 1, timeout_s=0)
 
     asyncio.run(main())
-
-
-@given(
-    st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64),
-    st.integers(0, 3_600_000),
-    st.binary(),
-)
-def test_requests_round_trip(method: str, deadline_ms: int, body: bytes) -> None:
-    request = Request(method, deadline_ms, body)
-    assert rpc_codec.decode_request(request.encode()) == request
-    assert rpc_codec.decode_reply(Reply(ITEM, body).encode()) == Reply(ITEM, body)
-    error = Reply(ERROR, b"", method, "héllo")
-    assert rpc_codec.decode_reply(error.encode()) == error
-
-
-def test_messages_that_are_none() -> None:
-    good = Request("m", 1, b"").encode()
-    assert good.hex() == "0a016d10011a00"
-    for raw in (b"", good[:-2], good + b"\x20\x01", b"\x0a\x00" + good[3:], b"\x0a\x01\x07" + good[3:]):
-        with pytest.raises(DecodeError):
-            rpc_codec.decode_request(raw)
-    with pytest.raises(DecodeError, match="is the most"):
-        rpc_codec.decode_request(bytes.fromhex("0a016d1081dddb011a00"))
-    for raw in ("0804", "0800", "08021200", "08012200", "08031a0161", "08031a01612201ff"):
-        with pytest.raises(DecodeError):
-            rpc_codec.decode_reply(bytes.fromhex(raw))
-    long = Reply(ERROR, b"", "code", "é" * 1000).encode()
-    assert rpc_codec.decode_reply(long).sentence == "é" * 256
-    for wrong in (Request("", 1, b""), Request("m\n", 1, b""), Request("m", -1, b"")):
-        with pytest.raises(UsageError):
-            wrong.encode()
-    with pytest.raises(UsageError, match="a name has"):
-        Call("x" * 65, *NUMBERS)
-    service = Service(NAME)
-    service.add(DOUBLE, Calculator.double)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="has a method double already"):
-        service.add(DOUBLE, Calculator.double)  # type: ignore[arg-type]
