@@ -274,3 +274,39 @@ def test_a_circle_is_found_wherever_its_imports_stand() -> None:
     assert names == [("a.c", ""), ("a", "d"), ("a.e", "")]
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [["b", "c", "b"], ["c", "b", "c"]]
     assert circles({"a": {"a"}}) == [["a", "a"]]
+
+
+# Tests of a module's name
+
+# In which file a module is tested that has none of its own, and why. A package's name stands for all in it.
+TESTED_ELSEWHERE = {
+    "p2plib.figures": "tests/figures/test_every_figure.py",  # shapes are seen in the figures made of them
+    "p2plib.labs.engine": "tests/labs/engine/test_check.py",  # a lab of two tasks runs all of it
+    "p2plib.labs.lab00_network": "tests/labs/lab00_network/test_lab00_network.py",  # a lab is proved whole:
+    "p2plib.labs.lab01_identity": "tests/labs/lab01_identity/test_lab01_identity.py",  # what it accepts,
+    "p2plib.labs.lab05_ring": "tests/labs/lab05_ring/test_lab05_ring.py",  # what it refuses, and its hints
+    "p2plib.labs.lab06_kademlia": "tests/labs/lab06_kademlia/test_lab06_kademlia.py",
+    "p2plib.labs.lab10_protocols": "tests/labs/lab10_protocols/test_lab10_protocols.py",
+    "p2plib.machine": "tests/machine/test_datagram.py",  # parts that every machine of topology is made of
+    "p2plib.population": "tests/population/test_population.py",  # one model, seen by its results
+    "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone
+    "p2plib.protocol.yamux.limits": "tests/protocol/yamux/test_session.py",  # numbers alone
+    "p2plib.sim.packet": "tests/sim/capture/test_trace.py",  # values alone
+    "p2plib.sim.sockets.calls": "tests/sim/sockets/test_udp.py",  # every socket is opened by it
+    "p2plib.topology": "tests/topology/test_machines.py",  # one conformance suite runs all machines
+}
+
+
+def test_every_module_has_tests_of_its_name() -> None:
+    missing, needless = [], set(TESTED_ELSEWHERE)
+    for path in LIBRARY:
+        name, inside = module_name(path), path.relative_to(ROOT / "p2plib")
+        if path.name == "__init__.py" or (ROOT / "tests" / inside.parent / f"test_{inside.name}").exists():
+            continue
+        entries = {entry for entry in TESTED_ELSEWHERE if f"{name}.".startswith(f"{entry}.")}
+        needless -= entries
+        if not entries:
+            missing.append(str(inside))
+    assert not missing, "neither a test file of that name in tests/, nor an entry in TESTED_ELSEWHERE"
+    assert not needless, "an entry in TESTED_ELSEWHERE for what has tests of its own"
+    assert all((ROOT / file).exists() for file in TESTED_ELSEWHERE.values())
