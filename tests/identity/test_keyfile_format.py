@@ -52,7 +52,7 @@ def hchacha20(key: bytes, nonce: bytes) -> bytes:
 
 
 def test_hchacha20_of_the_independent_reader() -> None:
-    """The vector of the draft's section 2.2.1, so that the judge is judged too."""
+    """The vector of the draft's section 2.2.1, so that the oracle is checked too."""
     key, nonce = bytes(range(32)), bytes.fromhex("000000090000004a0000000031415927")
     expected = "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc"
     assert hchacha20(key, nonce).hex() == expected

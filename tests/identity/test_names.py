@@ -65,7 +65,7 @@ def test_an_impersonation_by_introduction_is_flagged(contacts: Contacts) -> None
 
 
 @pytest.mark.fault("F016")
-def test_strangers_of_one_name_stay_two(contacts: Contacts) -> None:
+def test_third_parties_of_one_name_stay_two(contacts: Contacts) -> None:
     assert contacts.heard(CAROL, "sam") == ()
     assert [flag.kind for flag in contacts.heard(MALLORY, "Sаm")] == ["mixed scripts", "duplicate"]
     assert contacts.display(CAROL).flags[0].note == "1 other key of this or a similar nickname"

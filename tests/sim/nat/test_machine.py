@@ -192,7 +192,7 @@ def test_req_6a_inbound_packets_refresh_if_asked(refreshes: bool, alive: bool) -
 
 
 @pytest.mark.parametrize(("refreshes", "alive"), [(False, False), (True, True)])
-def test_req_6a_a_stranger_keeps_an_unfiltered_mapping_alive_if_inbound_refreshes(
+def test_req_6a_a_third_party_keeps_an_unfiltered_mapping_alive_if_inbound_refreshes(
     refreshes: bool, alive: bool
 ) -> None:
     box = nat(filtering=EI_FILTER, refresh_on_inbound=refreshes)

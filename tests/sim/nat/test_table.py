@@ -79,7 +79,7 @@ def test_what_is_refused_uses_no_port_up() -> None:
     assert box.outbound("udp", W, Y, 120)[1] == 2001
 
 
-def test_strangers_who_are_let_in_take_no_room_unless_they_refresh() -> None:
+def test_third_parties_that_are_let_in_take_no_room_unless_they_refresh() -> None:
     box = nat(filtering=EI_FILTER)
     external = box.outbound("udp", X, Y, 0)
     for port in range(1, 100):

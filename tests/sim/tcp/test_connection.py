@@ -1,4 +1,4 @@
-"""TCP's states: opening, closing, cutting, and what strangers throw in. Every number is exact."""
+"""TCP's states: opening, closing, cutting, and what third parties throw in. Every number is exact."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.sim.tcp.link import ACK, PSH, SYN
 
 @given(st.data(), st.integers(1, 40), st.integers(1, 8))
 def test_the_receiver_against_a_plain_array(data: st.DataObject, capacity: int, mss: int) -> None:
-    """The judge has a flag for each byte of the stream."""
+    """The oracle has a flag for each byte of the stream."""
     stream = bytes(range(100))
     receiver, there, got = Receiver(capacity, mss), [False] * 100, b""
     for _ in range(data.draw(st.integers(0, 30))):
