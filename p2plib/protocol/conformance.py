@@ -200,7 +200,7 @@ async def check_reset(a: Stream, b: Stream) -> None:
     await raises(StreamReset, read_all(b), "reading a stream that was reset")
     await raises(Closed, a.read(), "reading what we reset")
     await raises(Closed, a.write(b"x"), "writing what we reset")
-    await raises(StreamReset, _write_until_blocked(b, [0]), "writing to who reset")
+    await raises(StreamReset, _write_until_blocked(b, [0]), "writing to a peer that reset")
     await a.close()
 
 
@@ -231,7 +231,7 @@ async def check_close(a: Stream, b: Stream) -> None:
     demand(await read_all(b) == pattern(1000), "what was written before close did not arrive whole")
     await raises(Closed, a.read(), "reading what we closed")
     await raises(Closed, a.write(b"x"), "writing what we closed")
-    await raises(StreamReset, _write_until_blocked(b, [0]), "writing to who has closed")
+    await raises(StreamReset, _write_until_blocked(b, [0]), "writing to a peer that has closed")
 
 
 async def check_close_is_bounded(a: Stream, b: Stream) -> None:
@@ -281,7 +281,7 @@ async def _scenario(a: Stream, b: Stream) -> None:
 
 
 async def _cancelled_at_every_step(make_pair: MakePair) -> None:
-    """Question and answer, cancelled after one step of the loop, after two, and so on to the end."""
+    """Request and response, cancelled after one step of the loop, after two, and so on to the end."""
     for steps in range(MAX_STEPS):
         async with make_pair() as (a, b):
             task = asyncio.ensure_future(_scenario(a, b))

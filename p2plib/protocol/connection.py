@@ -115,7 +115,7 @@ class Connection:
         return multistream.propose(await self.muxed.open_stream(), protocol)
 
     async def wait_closed(self) -> None:
-        """Waits until the connection is over, whoever ended it."""
+        """Waits until the connection is over, whichever side ended it."""
         await self.muxed.wait_closed()
 
     async def close(self) -> None:

@@ -24,7 +24,7 @@ from p2plib.protocol import rpc_codec
 from p2plib.protocol.connection import Connection, upgrade
 from p2plib.protocol.framing import VarintFrames, read_frame
 from p2plib.protocol.rpc import Client, Service
-from p2plib.protocol.rpc_codec import END, ERROR, ITEM, Call, Reply, Request, Subscription
+from p2plib.protocol.rpc_codec import END, ERROR, ITEM, Call, Request, Response, Subscription
 from p2plib.protocol.stream import memory_pair
 
 NAME = "/test/1.0.0"
@@ -46,7 +46,7 @@ DOUBLE: Call[int, int] = Call("double", *NUMBERS)
 STUCK: Call[int, int] = Call("stuck", *NUMBERS)
 BREAK: Call[int, int] = Call("break", *NUMBERS)
 REFUSE: Call[int, int] = Call("refuse", *NUMBERS)
-LARGE: Call[int, bytes] = Call("large", number_bytes, bytes_number, bytes, bytes, max_answer_bytes=1000)
+LARGE: Call[int, bytes] = Call("large", number_bytes, bytes_number, bytes, bytes, max_response_bytes=1000)
 COUNT: Subscription[int, int] = Subscription("count", *NUMBERS)
 
 
@@ -178,8 +178,8 @@ def test_the_other_side_keeps_the_deadline_too() -> None:
         async with calculator() as (client, made, _):
             stream, _ = await client.connection.open_stream(NAME)
             await stream.write(VarintFrames().encode(Request("stuck", 20, b"1").encode()))
-            reply = rpc_codec.decode_reply(await read_frame(stream, VarintFrames()))
-            assert reply == Reply(ERROR, b"", "too late", "not done within 20 ms")
+            response = rpc_codec.decode_response(await read_frame(stream, VarintFrames()))
+            assert response == Response(ERROR, b"", "too late", "not done within 20 ms")
             assert made.was_cancelled.is_set()
             made.service.request_timeout_s = 0.01
             silent, _ = await client.connection.open_stream(NAME)
@@ -249,9 +249,9 @@ def test_sizes_are_checked_on_both_sides() -> None:
                 await client.call(small, bytes(11))
             stream, _ = await client.connection.open_stream(NAME)
             await stream.write(b"\xff\xff\xff\x7f")
-            reply = rpc_codec.decode_reply(await read_frame(stream, VarintFrames()))
-            assert (reply.code, "is the most" in reply.sentence) == ("bad request", True)
-            tiny: Call[int, bytes] = Call("large", *LARGE_CODECS, max_answer_bytes=10)
+            response = rpc_codec.decode_response(await read_frame(stream, VarintFrames()))
+            assert (response.code, "is the most" in response.sentence) == ("bad request", True)
+            tiny: Call[int, bytes] = Call("large", *LARGE_CODECS, max_response_bytes=10)
             with pytest.raises(DecodeError, match="500 bytes, where 10 is the most"):
                 await client.call(tiny, 500)
 
@@ -267,10 +267,10 @@ def test_no_such_service_and_answers_that_are_none() -> None:
             with pytest.raises(NoCommonProtocol):
                 await client.call(DOUBLE, 1)
             for said, error in (
-                (Reply(END).encode(), DecodeError),
+                (Response(END).encode(), DecodeError),
                 (b"", DecodeError),
                 (None, EndOfStream),
-                (Reply(ITEM, b"x").encode(), DecodeError),
+                (Response(ITEM, b"x").encode(), DecodeError),
             ):
 
                 async def lie(stream: Any, caller: Connection, said: bytes | None = said) -> None:

@@ -17,7 +17,7 @@ from p2plib.errors import (
 from p2plib.protocol import rpc_codec
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.rpc import Service
-from p2plib.protocol.rpc_codec import ERROR, ITEM, Call, Reply, Request, Subscription
+from p2plib.protocol.rpc_codec import ERROR, ITEM, Call, Request, Response, Subscription
 
 NAME = "/test/1.0.0"
 
@@ -37,7 +37,7 @@ DOUBLE: Call[int, int] = Call("double", *NUMBERS)
 STUCK: Call[int, int] = Call("stuck", *NUMBERS)
 BREAK: Call[int, int] = Call("break", *NUMBERS)
 REFUSE: Call[int, int] = Call("refuse", *NUMBERS)
-LARGE: Call[int, bytes] = Call("large", number_bytes, bytes_number, bytes, bytes, max_answer_bytes=1000)
+LARGE: Call[int, bytes] = Call("large", number_bytes, bytes_number, bytes, bytes, max_response_bytes=1000)
 COUNT: Subscription[int, int] = Subscription("count", *NUMBERS)
 
 
@@ -94,9 +94,9 @@ class Calculator:
 def test_requests_round_trip(method: str, deadline_ms: int, body: bytes) -> None:
     request = Request(method, deadline_ms, body)
     assert rpc_codec.decode_request(request.encode()) == request
-    assert rpc_codec.decode_reply(Reply(ITEM, body).encode()) == Reply(ITEM, body)
-    error = Reply(ERROR, b"", method, "héllo")
-    assert rpc_codec.decode_reply(error.encode()) == error
+    assert rpc_codec.decode_response(Response(ITEM, body).encode()) == Response(ITEM, body)
+    error = Response(ERROR, b"", method, "héllo")
+    assert rpc_codec.decode_response(error.encode()) == error
 
 
 def test_messages_that_are_none() -> None:
@@ -109,9 +109,9 @@ def test_messages_that_are_none() -> None:
         rpc_codec.decode_request(bytes.fromhex("0a016d1081dddb011a00"))
     for raw in ("0804", "0800", "08021200", "08012200", "08031a0161", "08031a01612201ff"):
         with pytest.raises(DecodeError):
-            rpc_codec.decode_reply(bytes.fromhex(raw))
-    long = Reply(ERROR, b"", "code", "é" * 1000).encode()
-    assert rpc_codec.decode_reply(long).sentence == "é" * 256
+            rpc_codec.decode_response(bytes.fromhex(raw))
+    long = Response(ERROR, b"", "code", "é" * 1000).encode()
+    assert rpc_codec.decode_response(long).sentence == "é" * 256
     for wrong in (Request("", 1, b""), Request("m\n", 1, b""), Request("m", -1, b"")):
         with pytest.raises(UsageError):
             wrong.encode()

@@ -190,7 +190,7 @@ class YamuxConnection:
         return loop.time() - started
 
     async def wait_closed(self) -> None:
-        """Waits until the connection is over, whoever ended it."""
+        """Waits until the connection is over, whichever side ended it."""
         while self._problem is None:
             await self._ended.wait()
 
@@ -253,7 +253,7 @@ class YamuxConnection:
             raise Closed(str(self._problem))
 
     def _over(self, problem: P2PError) -> None:
-        """Nothing more is received; whoever waits is told why. The writer says what is left, and closes."""
+        """Nothing more is received; whatever waits is told why. The writer says what is left, and closes."""
         if self._problem is not None:
             return
         self._problem = problem

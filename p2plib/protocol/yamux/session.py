@@ -10,7 +10,7 @@ bytes, after every call of anything here.
 Rules
     1. Each side may have sent at most its window more on a stream than the other has read: 256 KiB, then what
        window updates add. More is `DecodeError`, known from the frame's header, before a byte of it is kept.
-    2. Who dialled opens streams with odd ids, the other even ones; none is used twice.
+    2. The side that dialled opens streams with odd ids, the other even ones; none is used twice.
     3. A stream is opened by SYN and acknowledged by ACK when it is accepted. At most `ack_backlog` of ours
        are not acknowledged; of theirs at most `accept_backlog` wait and `max_streams` live: more are reset.
     4. FIN says that nothing follows, RST that the stream is given up. Data behind a FIN resets the stream.

@@ -1,11 +1,11 @@
 """One stream of a yamux session: its states, the bytes that wait, and its windows.
 
 The states change by the tables of `p2plib.protocol.yamux.states` alone. Read a stream; change it through the
-session, which knows who has to be told.
+session, which knows what the other side has to be told.
 
 Vocabulary::
 
-    window          how many bytes may still come before whoever reads gives more, for example 262144
+    window          how many bytes may still come before the reader gives more, for example 262144
     window credit   what was read and not given back yet: once it is half a window, a window update gives it
 """
 

@@ -290,7 +290,7 @@ def test_a_closed_end_waits_a_minute_for_the_other_fin() -> None:
     open_half.connect()
     open_half.ends[0].write_eof()
     open_half.run()
-    assert open_half.ends[0].state is State.FIN_WAIT_2  # one that still reads waits for ever
+    assert open_half.ends[0].state is State.FIN_WAIT_2  # one that still reads waits forever
 
 
 def test_the_end_waits_for_a_paused_reader() -> None:

@@ -102,7 +102,7 @@ def test_a_paused_reader_bounds_both_ends_and_reopening_goes_on() -> None:
     assert pair.got(1) == DATA
 
 
-def test_probes_of_a_closed_window_go_on_for_ever_at_growing_intervals() -> None:
+def test_probes_of_a_closed_window_go_on_forever_at_growing_intervals() -> None:
     pair = Pair(settings=(Settings(mss=100), Settings(mss=100, receive_buffer=100)))
     pair.connect()
     pair.ends[1].set_reading(False)
@@ -146,7 +146,7 @@ def test_a_prober_that_nobody_answers_gives_up() -> None:
     assert pair.events[0][-2:] == [TimedOut(State.ESTABLISHED), ConnectionClosed()]
 
 
-def test_a_closed_end_does_not_probe_for_ever() -> None:
+def test_a_closed_end_does_not_probe_forever() -> None:
     pair = Pair(settings=(Settings(mss=100), Settings(mss=100, receive_buffer=100)))
     pair.connect()
     pair.ends[1].set_reading(False)

@@ -166,7 +166,7 @@ def test_a_crashed_machine_times_the_other_end_out() -> None:
 
 
 def test_an_early_timer_does_not_wait_for_a_late_one() -> None:
-    """After an outage the next time-out lay a minute ahead; once it is over, a loss is mended in its time."""
+    """After an outage the next time-out lay a minute ahead; once it is over, a loss is repaired in time."""
 
     async def main(net: Internet, ana: Host, ben: Host) -> None:
         ours, theirs, server = await recorders(ana, ben)
