@@ -166,7 +166,7 @@ def kademlia_churn(size: Size) -> list[Row]:
     """Lookups among tables with the dead that sessions of some median leave, heard within 2 minutes."""
     rows = []
     for minutes in (60.0, 15.0, 5.0, 1.4):
-        dead = churn.dead_part(60 * minutes, 120.0)
+        dead = churn.dead_fraction(60 * minutes, 120.0)
         runs = [
             iterative.lookups(
                 kademlia.population(1000, seed), size.lookups // 4, iterative.Model(k=8, dead=dead), seed=seed

@@ -40,7 +40,7 @@ from p2plib.protocol.connection import Connection
 from p2plib.protocol.node import Node
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
-from p2plib.protocol.yamux.events import Limits
+from p2plib.protocol.yamux.limits import Limits
 
 ALICE, BOB = (SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2))
 ANYWHERE = "/ip4/127.0.0.1/tcp/0"

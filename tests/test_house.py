@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -99,7 +100,7 @@ TOLD_ELSEWHERE = {
     *(f"p2plib.identity.{name}" for name in ("keyfile_format", "private_files", "lookalikes", "name_ledger")),
     *(
         f"p2plib.sim.{name}"
-        for name in ("ending", "capture.headers", "clock.places", "nat.ports", "nat.table")
+        for name in ("shutdown", "capture.headers", "clock.places", "nat.ports", "nat.table")
     ),
     *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
     *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "streams", "transport")),
@@ -209,3 +210,105 @@ def test_the_example_of_the_readme_prints_what_it_says() -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == program.partition(".run(main)   # ")[2].strip()
+
+
+# Imports at run time
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_at_run_time(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """What a module imports, wherever that stands, as (module, name in it or ""); not what is for types."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, "") for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert not node.level, "imports are absolute here"
+        yield from ((node.module or "", alias.name) for alias in node.names)
+    for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    for child in node.orelse if isinstance(node, ast.If) and for_types else ast.iter_child_nodes(node):
+        yield from imports_at_run_time(child)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Which of the library's modules each of them imports. A package counts where its own names are meant."""
+    modules = {module_name(path): path for path in LIBRARY}
+    graph = {}
+    for name, path in modules.items():
+        found = set()
+        for module, inside in imports_at_run_time(ast.parse(path.read_text("utf8"))):
+            found.add(f"{module}.{inside}" if f"{module}.{inside}" in modules else module)
+        graph[name] = found & set(modules)
+    return graph
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The shortest way from each module back to itself, of those that have one."""
+    found = []
+    for start in graph:
+        ways = [[start]]
+        seen: set[str] = set()
+        while ways:
+            way = ways.pop(0)
+            for after in sorted(graph[way[-1]] - seen):
+                if after == start:
+                    found.append([*way, start])
+                    ways.clear()
+                    break
+                seen.add(after)
+                ways.append([*way, after])
+    return found
+
+
+def test_no_modules_import_each_other_at_run_time() -> None:
+    """An import for types alone (`if TYPE_CHECKING`) may go round; one inside a function is no way out."""
+    found = [" -> ".join(way) for way in circles(import_graph())]
+    assert not found, "\n".join(found)
+
+
+def test_a_circle_is_found_wherever_its_imports_stand() -> None:
+    text = (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a.b\nelse:\n    import a.c\n"
+        "def f():\n    from a import d\n    class C:\n        import a.e\n"
+    )
+    names = [name for name in imports_at_run_time(ast.parse(text)) if name[0] != "typing"]
+    assert names == [("a.c", ""), ("a", "d"), ("a.e", "")]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [["b", "c", "b"], ["c", "b", "c"]]
+    assert circles({"a": {"a"}}) == [["a", "a"]]
+
+
+# Tests of a module's name
+
+# In which file a module is tested that has none of its own, and why. A package's name stands for all in it.
+TESTED_ELSEWHERE = {
+    "p2plib.figures": "tests/figures/test_every_figure.py",  # shapes are seen in the figures made of them
+    "p2plib.labs.engine": "tests/labs/engine/test_check.py",  # a lab of two tasks runs all of it
+    "p2plib.labs.lab00_network": "tests/labs/lab00_network/test_lab00_network.py",  # a lab is proved whole:
+    "p2plib.labs.lab01_identity": "tests/labs/lab01_identity/test_lab01_identity.py",  # what it accepts,
+    "p2plib.labs.lab05_ring": "tests/labs/lab05_ring/test_lab05_ring.py",  # what it refuses, and its hints
+    "p2plib.labs.lab06_kademlia": "tests/labs/lab06_kademlia/test_lab06_kademlia.py",
+    "p2plib.labs.lab10_protocols": "tests/labs/lab10_protocols/test_lab10_protocols.py",
+    "p2plib.machine": "tests/machine/test_datagram.py",  # parts that every machine of topology is made of
+    "p2plib.population": "tests/population/test_population.py",  # one model, seen by its results
+    "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone
+    "p2plib.protocol.yamux.limits": "tests/protocol/yamux/test_session.py",  # numbers alone
+    "p2plib.sim.packet": "tests/sim/capture/test_trace.py",  # values alone
+    "p2plib.sim.sockets.calls": "tests/sim/sockets/test_udp.py",  # every socket is opened by it
+    "p2plib.topology": "tests/topology/test_machines.py",  # one conformance suite runs all machines
+}
+
+
+def test_every_module_has_tests_of_its_name() -> None:
+    missing, needless = [], set(TESTED_ELSEWHERE)
+    for path in LIBRARY:
+        name, inside = module_name(path), path.relative_to(ROOT / "p2plib")
+        if path.name == "__init__.py" or (ROOT / "tests" / inside.parent / f"test_{inside.name}").exists():
+            continue
+        entries = {entry for entry in TESTED_ELSEWHERE if f"{name}.".startswith(f"{entry}.")}
+        needless -= entries
+        if not entries:
+            missing.append(str(inside))
+    assert not missing, "neither a test file of that name in tests/, nor an entry in TESTED_ELSEWHERE"
+    assert not needless, "an entry in TESTED_ELSEWHERE for what has tests of its own"
+    assert all((ROOT / file).exists() for file in TESTED_ELSEWHERE.values())

@@ -153,7 +153,7 @@ def _stage(
         _check(step, bits)
     peers = sorted({peer for step in steps for peer in step.peers})
     keys = sorted({key for step in steps for key in step.keys})
-    told = {one for step in steps for one in (*step.path, *step.highlight)}
+    told = {ident for step in steps for ident in (*step.path, *step.highlight)}
     return Stage(bits, peers, keys, told, names or {}, colours or {})
 
 
@@ -180,13 +180,13 @@ def _check(step: RingStep, bits: int) -> None:
 
 def _before(step: RingStep, peer: int) -> int:
     """Where the arc of a peer begins: at the peer before it that is not down, or at itself."""
-    living = sorted({one for one in step.peers if one not in step.down} | {peer})
+    living = sorted({ident for ident in step.peers if ident not in step.down} | {peer})
     return living[living.index(peer) - 1]
 
 
 def _parts(step: RingStep, stage: Stage) -> list[str]:
     """Everything of a step as SVG, the lowest first."""
-    parts = [stage.rim(), *(stage.arc(_before(step, one), one) for one in sorted(step.arcs))]
+    parts = [stage.rim(), *(stage.arc(_before(step, ident), ident) for ident in sorted(step.arcs))]
     parts += [stage.tick(point) for point in sorted(set(step.points))]
     parts += [stage.finger(*link) for link in step.fingers]
     parts += [stage.successor(*link) for link in step.successors]
@@ -197,11 +197,13 @@ def _parts(step: RingStep, stage: Stage) -> list[str]:
         parts.append(stage.note(step.note))
     strong = {*step.highlight, *step.path}
     if stage.is_crowded:
-        parts.append(stage.dots([one for one in step.peers if one not in strong and one not in step.down]))
+        parts.append(
+            stage.dots([ident for ident in step.peers if ident not in strong and ident not in step.down])
+        )
     parts += [
-        stage.peer(one, strong=one in strong, down=one in step.down)
-        for one in sorted(step.peers)
-        if not stage.is_crowded or one in strong or one in step.down
+        stage.peer(ident, strong=ident in strong, down=ident in step.down)
+        for ident in sorted(step.peers)
+        if not stage.is_crowded or ident in strong or ident in step.down
     ]
     parts += [stage.key(key) for key in sorted(set(step.keys))]
     return [part for part in parts if part]
@@ -214,7 +216,7 @@ def _alt(step: RingStep, stage: Stage) -> str:
     def some(ids: Iterable[int]) -> str:
         ids = list(ids)
         more = f" and {len(ids) - TOLD} more" if len(ids) > TOLD else ""
-        return ", ".join(stage.name(one) for one in ids[:TOLD]) + more
+        return ", ".join(stage.name(ident) for ident in ids[:TOLD]) + more
 
     def pairs(links: Sequence[Link]) -> str:
         more = f" and {len(links) - TOLD} more" if len(links) > TOLD else ""
@@ -226,8 +228,8 @@ def _alt(step: RingStep, stage: Stage) -> str:
     if step.keys:
         told.append(f"Keys: {some(sorted(step.keys))}")
     told += [
-        f"{stage.name(one)} owns what comes after {stage.name(_before(step, one))}"
-        for one in sorted(step.arcs)[:TOLD]
+        f"{stage.name(ident)} owns what comes after {stage.name(_before(step, ident))}"
+        for ident in sorted(step.arcs)[:TOLD]
     ]
     kinds = (
         ("Successors", step.successors), ("Predecessors", step.predecessors), ("Fingers", step.fingers),

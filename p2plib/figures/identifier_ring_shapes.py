@@ -45,9 +45,9 @@ class Stage:
     ) -> None:
         self.bits, self._names, self._colours = bits, names, colours
         self.is_crowded = len(peers) > NAMED
-        named = [one for one in peers if not self.is_crowded or one in told or one in names]
-        labels = {("peer", one): self.name(one) for one in named}
-        labels |= {("key", one): self._key_name(one) for one in keys}
+        named = [ident for ident in peers if not self.is_crowded or ident in told or ident in names]
+        labels = {("peer", ident): self.name(ident) for ident in named}
+        labels |= {("key", ident): self._key_name(ident) for ident in keys}
         self._places = _spread({place: self.turn(place[1]) for place in labels}, labels)
         self._labels = labels
 

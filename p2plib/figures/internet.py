@@ -205,10 +205,10 @@ def traffic(
         counts: dict[tuple[str, str], _Sums] = {}
         everything: _Sums = [0, 0, 0, 0], Counter()
         for packet in packets:
-            one = counts.setdefault((packet.sender, packet.kind), ([0, 0, 0, 0], Counter()))
-            _count(packet, one)
+            tally = counts.setdefault((packet.sender, packet.kind), ([0, 0, 0, 0], Counter()))
+            _count(packet, tally)
             _count(packet, everything)
-        rows = [[host, kind, *_told(one)] for (host, kind), one in counts.items()]
+        rows = [[host, kind, *_told(tally)] for (host, kind), tally in counts.items()]
         total = ["all", "", *_told(everything)]
     check_count(len(rows), limit, "rows", "give the packets of fewer hosts")
     if len(rows) > 1 or dropped is not None:

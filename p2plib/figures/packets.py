@@ -104,7 +104,7 @@ def in_unit(seconds: float, unit: str) -> float:
 
 def times(seconds: Sequence[float], unit: str) -> list[str]:
     """Return times as text, all with as many decimals as the finest needs."""
-    values = [in_unit(one, unit) for one in seconds]
+    values = [in_unit(time_s, unit) for time_s in seconds]
     most = max((len(f"{value:.3f}".rstrip("0").partition(".")[2]) for value in values), default=0)
     return [f"{value:.{most}f}" for value in values]
 

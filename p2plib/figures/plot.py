@@ -114,32 +114,32 @@ def plot(fig: Any, *, alt: str, caption: str = "", title: str = "") -> Figure:
     width, height = (float(part) for part in root.attrib["viewBox"].split()[2:])
     prefix = content_id(raw.getvalue().decode("utf8"), alt, caption)
     used = set(_REFERENCE.findall(raw.getvalue().decode("utf8")))
-    for one in root.iter():
-        _tidy(one, prefix, used)
+    for node in root.iter():
+        _tidy(node, prefix, used)
     body = "\n".join(_write(child) for child in root).replace("\n\n", "\n")
     rules = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
     return Figure(body.strip(), width, height, alt, title, caption, attributes=rules)
 
 
-def _tidy(one: ET.Element, prefix: str, used: set[str]) -> None:
+def _tidy(node: ET.Element, prefix: str, used: set[str]) -> None:
     """Make one element ours: its own ids, ink for black, two decimals, the page's letters, plain links."""
-    for name, value in list(one.attrib.items()):
-        del one.attrib[name]
+    for name, value in list(node.attrib.items()):
+        del node.attrib[name]
         if name == "id":
             if value in used:
-                one.attrib[name] = f"{prefix}-{value}"
+                node.attrib[name] = f"{prefix}-{value}"
             continue
         if name.endswith("href"):
-            one.attrib["href"] = value.replace("#", f"#{prefix}-")
+            node.attrib["href"] = value.replace("#", f"#{prefix}-")
             continue
         value = value.replace("url(#", f"url(#{prefix}-")
         value = _DECIMALS.sub(lambda match: number(float(match[0])), value)
         value = re.sub(r"#000000|\bblack\b", "currentColor", value)
         if name == "transform" and value.startswith("rotate(-0 "):
             continue
-        one.attrib[name] = _letters(value) if name == "style" else " ".join(value.split())
-    one.text = one.text if one.text and one.text.strip() else None
-    one.tail = "\n" if not (one.tail and one.tail.strip()) else one.tail
+        node.attrib[name] = _letters(value) if name == "style" else " ".join(value.split())
+    node.text = node.text if node.text and node.text.strip() else None
+    node.tail = "\n" if not (node.tail and node.tail.strip()) else node.tail
 
 
 def _letters(style: str) -> str:
@@ -158,6 +158,6 @@ def _letters(style: str) -> str:
     return "; ".join(kept)
 
 
-def _write(one: ET.Element) -> str:
-    text = ET.tostring(one, encoding="unicode")
+def _write(node: ET.Element) -> str:
+    text = ET.tostring(node, encoding="unicode")
     return re.sub(r" xmlns:ns\d+=\"[^\"]*\"", "", text).replace("<ns0:", "<").replace("</ns0:", "</")

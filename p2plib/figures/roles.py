@@ -235,6 +235,6 @@ def _strip(here: str | None, links: Mapping[str, str]) -> Figure:
             x += w + 8
         y += 35
     place = _name(here) if here else "nowhere yet"
-    names = ", ".join(_name(one) for one in PLACES)
+    names = ", ".join(_name(place) for place in PLACES)
     alt = f"The handbook's parts in reading order: {names}. You are here: {place}."
     return Figure("\n".join(parts), WIDTH, y - 3, alt, "You are here", quiet=True, linked=bool(links))

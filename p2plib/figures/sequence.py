@@ -119,18 +119,18 @@ def sequence(
     ordered = sorted(messages, key=lambda message: message.at)
     laid = [_lay(message, xs, pitch) for message in ordered]
     starts, ends = _settle(laid)
-    bottom = max(max(y1, y2) + one.below for one, y1, y2 in zip(laid, starts, ends, strict=True)) + 16
+    bottom = max(max(y1, y2) + arrow.below for arrow, y1, y2 in zip(laid, starts, ends, strict=True)) + 16
     parts = [_lifeline(peer, xs[peer], bottom, pitch, colours[peer]) for peer in peers]
     words = []
-    for one, y1, y2 in zip(laid, starts, ends, strict=True):
-        tint = colours[one.message.sender]
-        if one.message.sender == one.message.receiver:
-            way = 1 if one.right <= width else -1
-            parts.append(_loop(one, y1, tint, way))
-            words += _loop_words(one, y1, way)
+    for arrow, y1, y2 in zip(laid, starts, ends, strict=True):
+        tint = colours[arrow.message.sender]
+        if arrow.message.sender == arrow.message.receiver:
+            way = 1 if arrow.right <= width else -1
+            parts.append(_loop(arrow, y1, tint, way))
+            words += _loop_words(arrow, y1, way)
         else:
-            parts.append(_arrow(one, y1, y2, tint))
-            words += _arrow_words(one, y1, y2)
+            parts.append(_arrow(arrow, y1, y2, tint))
+            words += _arrow_words(arrow, y1, y2)
     if unit:
         words += _clock(ordered, starts, unit, xs[peers[0]] - 14)
     return Figure("\n".join([*parts, *words]), width, bottom + 4, _alt(ordered, unit), title, caption)
@@ -175,7 +175,7 @@ def _settle(laid: Sequence[_Laid]) -> tuple[list[float], list[float]]:
     One pass over all moments in order. What is sent at the same moment is drawn one below the other and falls
     alike, so that the arrows are parallel.
     """
-    spans = sorted(b - a for a, b in pairwise(sorted({one.message.at for one in laid})))
+    spans = sorted(b - a for a, b in pairwise(sorted({arrow.message.at for arrow in laid})))
     scale = MIDDLE_GAP_PX / spans[len(spans) // 2] if spans else 0.0
     starts, ends = [0.0] * len(laid), [0.0] * len(laid)
     first: dict[float, float] = {}  # the height of the first arrow of each moment
@@ -201,38 +201,38 @@ def _settle(laid: Sequence[_Laid]) -> tuple[list[float], list[float]]:
     return starts, ends
 
 
-def _falls(one: _Laid) -> bool:
+def _falls(arrow: _Laid) -> bool:
     """Whether a message is drawn with a slant."""
-    return one.message.arrives not in (None, one.message.at) and one.x1 != one.x2
+    return arrow.message.arrives not in (None, arrow.message.at) and arrow.x1 != arrow.x2
 
 
 def _moments(laid: Sequence[_Laid]) -> list[tuple[float, bool, int]]:
     """Every sending (True) and every later arrival (False) in order of time."""
-    sent = [(one.message.at, True, k) for k, one in enumerate(laid)]
-    arrived = [(float(one.message.arrives or 0), False, k) for k, one in enumerate(laid) if _falls(one)]
+    sent = [(arrow.message.at, True, k) for k, arrow in enumerate(laid)]
+    arrived = [(float(arrow.message.arrives or 0), False, k) for k, arrow in enumerate(laid) if _falls(arrow)]
     return sorted([*sent, *arrived])
 
 
 def _clear(j: int, laid: Sequence[_Laid], starts: Sequence[float], ends: Sequence[float], k: int) -> float:
     """The highest place for message k at which the line and note of message j leave its label alone."""
-    one, other = laid[k], laid[j]
+    arrow, other = laid[k], laid[j]
     low, high = sorted((other.x1, other.x2))
-    left, right = max(one.left, low), min(one.right, high)
-    free = ends[j] + 4 if one.x1 == other.x2 else 0.0  # an answer comes after the question
+    left, right = max(arrow.left, low), min(arrow.right, high)
+    free = ends[j] + 4 if arrow.x1 == other.x2 else 0.0  # an answer comes after the question
     if left >= right:
         return free
     if other.note:
-        return max(free, ends[j] + other.below + one.above)
+        return max(free, ends[j] + other.below + arrow.above)
     shares = [(x - other.x1) / (other.x2 - other.x1) for x in (left, right)]
-    return max([free, *(starts[j] + share * (ends[j] - starts[j]) + 4 + one.above for share in shares)])
+    return max([free, *(starts[j] + share * (ends[j] - starts[j]) + 4 + arrow.above for share in shares)])
 
 
-def _fall(one: _Laid, y1: float, y2: float) -> float:
+def _fall(arrow: _Laid, y1: float, y2: float) -> float:
     """How far an arrow has fallen where its label begins: so much lower may the label stand."""
-    if one.x1 == one.x2:
+    if arrow.x1 == arrow.x2:
         return 0.0
-    near = one.left if one.x2 > one.x1 else one.right
-    return (near - one.x1) / (one.x2 - one.x1) * (y2 - y1)
+    near = arrow.left if arrow.x2 > arrow.x1 else arrow.right
+    return (near - arrow.x1) / (arrow.x2 - arrow.x1) * (y2 - y1)
 
 
 def _times(messages: Sequence[Message], unit: str) -> list[str]:
@@ -282,16 +282,16 @@ def _lifeline(name: str, x: float, bottom: float, pitch: float, tint: str) -> st
     return element("g", out)
 
 
-def _arrow(one: _Laid, y1: float, y2: float, tint: str) -> str:
+def _arrow(arrow: _Laid, y1: float, y2: float, tint: str) -> str:
     """The line of a message, with its head or its cross."""
-    lost, way = one.message.lost, 1 if one.x2 > one.x1 else -1
-    start, end = (one.x1 + 3 * way, y1), (one.x2 - 3 * way, y2)
+    lost, way = arrow.message.lost, 1 if arrow.x2 > arrow.x1 else -1
+    start, end = (arrow.x1 + 3 * way, y1), (arrow.x2 - 3 * way, y2)
     if lost:
         end = (start[0] + (end[0] - start[0]) * LOST_AT, y1 + (y2 - y1) * LOST_AT)
     dx, dy = end[0] - start[0], end[1] - start[1]
     back = 0.0 if lost else 7 / math.hypot(dx, dy)  # the line ends inside the head
     path = f"M{number(start[0])} {number(y1)}L{number(end[0] - dx * back)} {number(end[1] - dy * back)}"
-    out = element("circle", cx=one.x1, cy=y1, r=3.5, fill=tint)
+    out = element("circle", cx=arrow.x1, cy=y1, r=3.5, fill=tint)
     out += element(
         "path", d=path, fill="none", stroke=tint, stroke_width=2, stroke_dasharray="6 5" if lost else None
     )
@@ -299,23 +299,23 @@ def _arrow(one: _Laid, y1: float, y2: float, tint: str) -> str:
     return element("g", out)
 
 
-def _arrow_words(one: _Laid, y1: float, y2: float) -> list[str]:
+def _arrow_words(arrow: _Laid, y1: float, y2: float) -> list[str]:
     """The label above the upper end, so that a slanted line does not run through it, and the note beneath."""
-    middle, last = (one.x1 + one.x2) / 2, len(one.label) - 1
-    lift = y1 + _fall(one, y1, y2) - 9
+    middle, last = (arrow.x1 + arrow.x2) / 2, len(arrow.label) - 1
+    lift = y1 + _fall(arrow, y1, y2) - 9
     words = [
         write(middle, lift - LINE_PX * (last - i), line, size=LABEL_PX, halo=True)
-        for i, line in enumerate(one.label)
+        for i, line in enumerate(arrow.label)
     ]
     return words + [
         write(middle, max(y1, y2) + 18 + LINE_PX * i, line, size=NOTE_PX, opacity=0.8, italic=True, halo=True)
-        for i, line in enumerate(one.note)
+        for i, line in enumerate(arrow.note)
     ]
 
 
-def _loop(one: _Laid, y: float, tint: str, way: int) -> str:
+def _loop(arrow: _Laid, y: float, tint: str, way: int) -> str:
     """Something a peer does alone: a small loop beside its line."""
-    x, lost = one.x1, one.message.lost
+    x, lost = arrow.x1, arrow.message.lost
     turn = f"M{number(x + 3 * way)} {number(y)}h{number(14 * way)}q{number(9 * way)} 0 {number(9 * way)} 9v4"
     turn += f"q0 9 {number(-9 * way)} 9h{number(-8 * way)}"
     out = element("circle", cx=x, cy=y, r=3.5, fill=tint)
@@ -326,17 +326,17 @@ def _loop(one: _Laid, y: float, tint: str, way: int) -> str:
     return element("g", out)
 
 
-def _loop_words(one: _Laid, y: float, way: int) -> list[str]:
-    x, anchor = one.x1 + 34 * way, "start" if way > 0 else "end"
-    count = len(one.label) + len(one.note)
+def _loop_words(arrow: _Laid, y: float, way: int) -> list[str]:
+    x, anchor = arrow.x1 + 34 * way, "start" if way > 0 else "end"
+    count = len(arrow.label) + len(arrow.note)
     first = y + 16 - LINE_PX * (min(count, 3) - 1) / 2
     words = [
         write(x, first + LINE_PX * i, line, size=LABEL_PX, anchor=anchor, halo=True)
-        for i, line in enumerate(one.label)
+        for i, line in enumerate(arrow.label)
     ]
     return words + [
         write(x, first + LINE_PX * i, line, size=NOTE_PX, anchor=anchor, opacity=0.8, italic=True, halo=True)
-        for i, line in enumerate(one.note, len(one.label))
+        for i, line in enumerate(arrow.note, len(arrow.label))
     ]
 
 

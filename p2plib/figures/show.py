@@ -49,7 +49,7 @@ def show(obj: Any, *objs: Any, docstring: bool = True) -> Source:
     Example:
         >>> show(keys.with_context)
     """
-    return Source("\n\n\n".join(_piece(one, docstring) for one in (obj, *objs)))
+    return Source("\n\n\n".join(_piece(shown, docstring) for shown in (obj, *objs)))
 
 
 def _piece(obj: Any, docstring: bool) -> str:

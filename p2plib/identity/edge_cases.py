@@ -10,10 +10,10 @@ de Valence, "It's 255:19AM. Do you know what your validation criteria are?" (202
 
 Vocabulary::
 
-    T        `edwards.ORDER_EIGHT`, the generator of the eight points of small order
-    O        the neutral point
-    judge    a function (public, message, signature) -> bool: what one library, or one rule, says
-    letters  a, A, r, R, k, S as in `p2plib.identity.edwards`
+    T           `edwards.ORDER_EIGHT`, the generator of the eight points of small order
+    O           the neutral point
+    verifier    a function (public, message, signature) -> bool: what one library, or one rule, says
+    letters     a, A, r, R, k, S as in `p2plib.identity.edwards`
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from p2plib.errors import DecodeError
 from p2plib.identity import edwards, keys
 from p2plib.identity.edwards import BASE, COFACTOR, NEUTRAL, ORDER, ORDER_EIGHT, Point, challenge, compress
 
-Judge = Callable[[bytes, bytes, bytes], bool]
+Verifier = Callable[[bytes, bytes, bytes], bool]
 
 SEED = bytes(range(32))
 MESSAGE = b"edge case "
@@ -95,7 +95,7 @@ def _of_numbers() -> Iterator[EdgeCase]:
     why = "The honest signature with L added to S: L·B = O, so the equation holds for both signatures."
     yield EdgeCase("S plus L", A, honest.message, longer, why)
     forged = R + ((S + 1) % ORDER).to_bytes(32, "little")
-    yield EdgeCase("S plus 1", A, honest.message, forged, "A forgery, to see that the judges are awake.")
+    yield EdgeCase("S plus 1", A, honest.message, forged, "A forgery, to see that the verifiers are awake.")
 
 
 def _of_small_order() -> Iterator[EdgeCase]:
@@ -172,7 +172,7 @@ def _is_point(raw: bytes) -> bool:
     return True
 
 
-# Judges
+# Verifiers
 
 
 def our_rule(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -194,7 +194,7 @@ def zip_215(public: bytes, message: bytes, signature: bytes) -> bool:
     return edwards.verify_cofactored(public, message, signature, canonical=False)
 
 
-JUDGES: Mapping[str, Judge] = {
+VERIFIERS: Mapping[str, Verifier] = {
     "our rule": our_rule,
     "libsodium": libsodium,
     "RFC 8032 cofactorless": edwards.verify_cofactorless,
@@ -203,16 +203,18 @@ JUDGES: Mapping[str, Judge] = {
 }
 
 
-def verdicts(judges: Mapping[str, Judge] = JUDGES) -> dict[str, dict[str, bool]]:
-    """The table of who accepts what: for each case's name, what each judge says.
+def verdicts(verifiers: Mapping[str, Verifier] = VERIFIERS) -> dict[str, dict[str, bool]]:
+    """The table of who accepts what: for each case's name, what each verifier says.
 
     >>> verdicts()["A neutral, signs everything"]["RFC 8032 cofactored"]
     True
 
     Args:
-        judges: name to function; add a library of your own to `JUDGES` with `JUDGES | {"mine": function}`.
+        verifiers: name to function; add a library of your own with `VERIFIERS | {"mine": function}`.
     """
     return {
-        case.name: {name: judge(case.public, case.message, case.signature) for name, judge in judges.items()}
+        case.name: {
+            name: verifier(case.public, case.message, case.signature) for name, verifier in verifiers.items()
+        }
         for case in cases()
     }

@@ -111,7 +111,7 @@ def uptime_rule(
     return Bucket(float(alive.mean()), float(stays.sum() / alive.sum()), float(np.median(now - born[alive])))
 
 
-def dead_part(
+def dead_fraction(
     median_s: float, heard_s: float, *, shape: float | None = None, samples: int = 200_000, seed: int = 0
 ) -> float:
     """The part of all contacts in tables that are dead.

@@ -96,7 +96,7 @@ class Bell:
                 self._waiting.remove(future)
 
     def ring(self) -> None:
-        """Wakes whoever waits; nobody, and nothing happens."""
+        """Wakes every task that waits; if none does, nothing happens."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             for future in waiting:

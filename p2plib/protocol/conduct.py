@@ -1,8 +1,8 @@
-"""Conduct: how hosts have behaved lately, and who is not listened to for a while. A machine without messages.
+"""Conduct: how hosts have behaved lately, and which are refused for a while. A machine without messages.
 
 To open a handshake costs a stranger a few bytes; to refuse it costs us a key agreement and a signature check,
-some tenths of a millisecond. Whoever sends a thousand bad ones a second takes a processor from us. So what a
-host did wrong is counted, and past a limit its connections are refused before they cost anything.
+some tenths of a millisecond. A host that sends a thousand bad ones a second takes a processor from us. So
+what it did wrong is counted, and past a limit its connections are refused before they cost anything.
 
 Rules
     1. Each offence adds its cost to the host's score. A score halves every `half_life_s`: an honest peer with
@@ -48,7 +48,7 @@ class Record:
 
 
 def subject(host: str) -> str:
-    """Who an address counts as (rule 3); what is no IP address counts as itself.
+    """What an address counts as (rule 3); what is no IP address counts as itself.
 
     >>> subject("2001:db8::1"), subject("::ffff:192.0.2.1"), subject("192.0.2.1")
     ('2001:db8::/64', '192.0.2.1', '192.0.2.1')
@@ -92,7 +92,7 @@ class Conduct:
             raise UsageError("limits, times and the number of hosts are above zero")
         self.limit, self.half_life_s, self.ban_s = limit, half_life_s, ban_s
         self.longest_s, self.memory_s, self.max_hosts = longest_s, memory_s, max_hosts
-        self._records: dict[str, Record] = {}  # who offended last is last
+        self._records: dict[str, Record] = {}  # the latest offender is last
 
     def __len__(self) -> int:
         return len(self._records)

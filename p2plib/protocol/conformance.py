@@ -116,9 +116,9 @@ async def check_both_ways_at_once(a: Stream, b: Stream) -> None:
         await stream.write(data)
         await stream.close_write()
 
-    one, two = pattern(700_000, 1), pattern(700_000, 2)
-    got = await asyncio.gather(read_all(a), read_all(b), write(a, one), write(b, two))
-    demand((got[0], got[1]) == (two, one), "two peers that write at once did not get each other's bytes")
+    first, second = pattern(700_000, 1), pattern(700_000, 2)
+    got = await asyncio.gather(read_all(a), read_all(b), write(a, first), write(b, second))
+    demand((got[0], got[1]) == (second, first), "two peers that write at once did not get each other's bytes")
 
 
 async def check_pieces(a: Stream, b: Stream) -> None:
@@ -200,7 +200,7 @@ async def check_reset(a: Stream, b: Stream) -> None:
     await raises(StreamReset, read_all(b), "reading a stream that was reset")
     await raises(Closed, a.read(), "reading what we reset")
     await raises(Closed, a.write(b"x"), "writing what we reset")
-    await raises(StreamReset, _write_until_blocked(b, [0]), "writing to who reset")
+    await raises(StreamReset, _write_until_blocked(b, [0]), "writing to a peer that reset")
     await a.close()
 
 
@@ -231,7 +231,7 @@ async def check_close(a: Stream, b: Stream) -> None:
     demand(await read_all(b) == pattern(1000), "what was written before close did not arrive whole")
     await raises(Closed, a.read(), "reading what we closed")
     await raises(Closed, a.write(b"x"), "writing what we closed")
-    await raises(StreamReset, _write_until_blocked(b, [0]), "writing to who has closed")
+    await raises(StreamReset, _write_until_blocked(b, [0]), "writing to a peer that has closed")
 
 
 async def check_close_is_bounded(a: Stream, b: Stream) -> None:
@@ -281,7 +281,7 @@ async def _scenario(a: Stream, b: Stream) -> None:
 
 
 async def _cancelled_at_every_step(make_pair: MakePair) -> None:
-    """Question and answer, cancelled after one step of the loop, after two, and so on to the end."""
+    """Request and response, cancelled after one step of the loop, after two, and so on to the end."""
     for steps in range(MAX_STEPS):
         async with make_pair() as (a, b):
             task = asyncio.ensure_future(_scenario(a, b))
@@ -328,9 +328,9 @@ async def check_stream(make_pair: MakePair, *, timeout_s: float = TIMEOUT_S) -> 
     for check in CHECKS:
         for turned in (False, True):
 
-            async def one(check: Any = check, turned: bool = turned) -> None:
+            async def scenario(check: Any = check, turned: bool = turned) -> None:
                 async with make_pair() as (a, b):
                     await (check(b, a) if turned else check(a, b))
 
-            await _run(check.__name__, one(), timeout_s)
+            await _run(check.__name__, scenario(), timeout_s)
     await _run("cancelled_at_every_step", _cancelled_at_every_step(make_pair), timeout_s)

@@ -30,7 +30,7 @@ from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.yamux import driver as yamux
 from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
-from p2plib.protocol.yamux.events import Limits
+from p2plib.protocol.yamux.limits import Limits
 from p2plib.wire.multiaddr import Multiaddr
 
 UPGRADE_TIMEOUT_S = 10.0
@@ -115,7 +115,7 @@ class Connection:
         return multistream.propose(await self.muxed.open_stream(), protocol)
 
     async def wait_closed(self) -> None:
-        """Waits until the connection is over, whoever ended it."""
+        """Waits until the connection is over, whichever side ended it."""
         await self.muxed.wait_closed()
 
     async def close(self) -> None:

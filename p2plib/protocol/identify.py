@@ -1,6 +1,6 @@
 """libp2p's identify, `/ipfs/id/1.0.0`: who a peer is, where it listens, what it speaks. Codec and driver.
 
-libp2p's specification "identify". Who opens the stream says nothing; the other side sends one protobuf
+libp2p's specification "identify". The side that opens the stream says nothing; the other one sends a protobuf
 message in a varint frame, and ends. Its fields::
 
     1 publicKey   2 listenAddrs (each)   3 protocols (each)   4 observedAddr
@@ -144,7 +144,7 @@ def handler(describe: Callable[[Connection], Identity]) -> StreamHandler:
     """What answers on `PROTOCOL_ID`.
 
     Args:
-        describe: what we say of ourselves to who is at the other side.
+        describe: what we say of ourselves to the peer at the other side.
     """
 
     async def handle(stream: Stream, connection: Connection) -> None:

@@ -5,7 +5,7 @@ is a line in a varint frame, and the line feed counts: `\\x03na\\n`.
 
 ::
 
-    who opens                                      who answers
+    the proposer                                   the responder
     /multistream/1.0.0, /echo/2                →
                                                ←   /multistream/1.0.0, na
     /echo/1                                    →
@@ -14,14 +14,14 @@ is a line in a varint frame, and the line feed counts: `\\x03na\\n`.
 Rules
     1. A message has at most `MAX_LINE_BYTES` bytes with its line feed, ends with it, has no other, and is
        UTF-8. All else is `DecodeError`.
-    2. Who opens sends the header and its first proposal at once; nobody waits for the other's header first.
+    2. The proposer sends the header and its first proposal at once; neither side waits for a header.
     3. An answer is the proposal itself, or "na". Another name, even one that we speak, is refused: whoever
        answers does not choose for us (no downgrade that we did not propose).
-    4. Whoever has proposed `MAX_PROPOSALS` names in vain is refused.
+    4. A peer that has proposed `MAX_PROPOSALS` names in vain is refused.
     5. Not a byte is read behind the last message: that is the protocol's that was agreed on.
     6. "ls" asks what there is; the answer is one message that holds a frame for each name, then a line feed.
 
-When there is one proposal only, who opens need not wait for the answer (`propose`): its first bytes travel
+When there is one proposal only, it need not wait for the answer (`propose`): its first bytes travel
 with the proposal, and the answer is checked when the first bytes are read. libp2p calls this lazy.
 """
 
@@ -168,7 +168,7 @@ class _Lines:
 
 
 class Proposer(_Lines):
-    """Who opens a stream. A machine.
+    """The side that opens a stream. A machine.
 
     Args:
         proposals: names of what we can speak, the dearest first.
@@ -195,7 +195,7 @@ class Proposer(_Lines):
 
 
 class Responder(_Lines):
-    """Who answers on a stream. A machine.
+    """The side that answers on a stream. A machine.
 
     Args:
         supported: names of what we can speak, in any order.
@@ -319,7 +319,7 @@ class ProposedStream(Stream):
             await self._below.close_write()
 
     def _end_writing(self) -> None:
-        with contextlib.suppress(Closed):  # whoever is gone needs no proposal
+        with contextlib.suppress(Closed):  # a peer that has gone needs no proposal
             self._propose()
 
     async def _finish(self) -> None:

@@ -38,7 +38,7 @@ from p2plib.protocol.conduct import Conduct, subject
 from p2plib.protocol.connection import UPGRADE_TIMEOUT_S, Connection, StreamHandler, upgrade
 from p2plib.protocol.identify import Identity
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
-from p2plib.protocol.yamux.events import Limits
+from p2plib.protocol.yamux.limits import Limits
 from p2plib.wire import multiaddr
 from p2plib.wire.multiaddr import Multiaddr
 

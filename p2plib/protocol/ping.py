@@ -29,7 +29,8 @@ async def ping(connection: Connection, *, timeout_s: float = TIMEOUT_S, random: 
     """Seconds there and back.
 
     Raises:
-        PeerTimeout: no answer in time. NoCommonProtocol: the other side does not answer pings.
+        PeerTimeout: no answer in time.
+        NoCommonProtocol: the other side does not answer pings.
         DecodeError: it answered something else.
     """
     loop = asyncio.get_running_loop()
@@ -37,15 +38,15 @@ async def ping(connection: Connection, *, timeout_s: float = TIMEOUT_S, random: 
         async with asyncio.timeout(timeout_s):
             stream, _ = await connection.open_stream(PROTOCOL_ID, timeout_s=timeout_s)
             async with stream:
-                question = random(PING_BYTES)
+                sent = random(PING_BYTES)
                 started = loop.time()
-                await stream.write(question)
-                answer = await stream.read_exactly(PING_BYTES)
+                await stream.write(sent)
+                came_back = await stream.read_exactly(PING_BYTES)
                 took_s = loop.time() - started
     except TimeoutError as error:
         if isinstance(error, PeerTimeout):
             raise
         raise PeerTimeout(f"{connection.remote} answered no ping within {timeout_s:g} s") from None
-    if answer != question:
+    if came_back != sent:
         raise DecodeError("a ping was answered with other bytes than it had")
     return took_s

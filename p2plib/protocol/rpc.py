@@ -10,12 +10,12 @@
     assert await client.call(ADD, (2, 3)) == 5
 
 Rules
-    1. Who calls keeps its side of the stream open as long as it wants the answer. Ending or resetting it, or
+    1. A caller keeps its side of the stream open as long as it wants the response. Ending or resetting it, or
        losing the connection, cancels the handler: nobody works for a peer that does not wait.
     2. A call has a deadline, which both sides keep. A subscription has none.
     3. A subscription's generator runs no faster than its items are read.
-    4. At most `max_calls` of one connection are answered at a time; more get the error "too busy".
-    5. What a handler raises as `CallFailed` is the answer. All else is answered with "failed" and nothing
+    4. At most `max_calls` of one connection are served at a time; more get the error "too busy".
+    5. What a handler raises as `CallFailed` is the response. All else is answered with "failed" and nothing
        more, for a stranger need not know what broke; it is counted, and goes to the loop's exception handler.
 """
 
@@ -42,12 +42,12 @@ from p2plib.protocol.rpc_codec import (
     TOO_BUSY,
     TOO_LATE,
     UNKNOWN_METHOD,
-    A,
     Call,
     Method,
-    Q,
-    Reply,
     Request,
+    RequestT,
+    Response,
+    ResponseT,
     Subscription,
 )
 from p2plib.protocol.stream import Stream
@@ -56,8 +56,8 @@ MAX_CALLS = 64
 REQUEST_TIMEOUT_S = 10.0  # for a request to arrive once its stream is open
 CALL_TIMEOUT_S = 10.0
 
-Answering = Callable[[Q, Connection], Awaitable[A]]
-Yielding = Callable[[Q, Connection], AsyncIterator[A]]
+CallHandler = Callable[[RequestT, Connection], Awaitable[ResponseT]]
+SubscriptionHandler = Callable[[RequestT, Connection], AsyncIterator[ResponseT]]
 
 
 class Service:
@@ -76,18 +76,20 @@ class Service:
         self._methods: dict[str, tuple[Method[Any, Any], Callable[[Any, Connection], Any]]] = {}
         self._running: collections.Counter[Connection] = collections.Counter()
 
-    def add(self, method: Call[Q, A], answer: Answering[Q, A]) -> None:
+    def add(self, method: Call[RequestT, ResponseT], handler: CallHandler[RequestT, ResponseT]) -> None:
         """Answers a call with what an async function returns."""
-        self._add(method, answer)
+        self._add(method, handler)
 
-    def add_subscription(self, method: Subscription[Q, A], answer: Yielding[Q, A]) -> None:
+    def add_subscription(
+        self, method: Subscription[RequestT, ResponseT], handler: SubscriptionHandler[RequestT, ResponseT]
+    ) -> None:
         """Answers a subscription with what an async generator yields."""
-        self._add(method, answer)
+        self._add(method, handler)
 
-    def _add(self, method: Method[Any, Any], answer: Callable[[Any, Connection], Any]) -> None:
+    def _add(self, method: Method[Any, Any], handler: Callable[[Any, Connection], Any]) -> None:
         if method.name in self._methods:
             raise UsageError(f"{self.protocol} has a method {method.name} already")
-        self._methods[method.name] = (method, answer)
+        self._methods[method.name] = (method, handler)
 
     @property
     def _requests(self) -> VarintFrames:
@@ -125,18 +127,18 @@ class Service:
 
     async def _answer(self, stream: Stream, caller: Connection, request: Request) -> None:
         try:
-            method, answer = self._methods.get(request.method, (None, None))
-            if method is None or answer is None:
+            method, handler = self._methods.get(request.method, (None, None))
+            if method is None or handler is None:
                 raise CallFailed(UNKNOWN_METHOD, f"{self.protocol} has no method {request.method}")
-            question = _decoded(method, request)
+            arguments = _decoded(method, request)
             if isinstance(method, Subscription):
-                async with contextlib.aclosing(answer(question, caller)) as items:
+                async with contextlib.aclosing(handler(arguments, caller)) as items:
                     async for item in items:
                         await self._send(stream, method, item)
-                await write_frame(stream, VarintFrames(OVERHEAD_BYTES), Reply(END).encode())
+                await write_frame(stream, VarintFrames(OVERHEAD_BYTES), Response(END).encode())
             else:
                 async with asyncio.timeout(request.deadline_ms / 1000):
-                    found = await answer(question, caller)
+                    found = await handler(arguments, caller)
                 await self._send(stream, method, found)
         except CallFailed as error:
             await self._refuse(stream, error.code, error.sentence)
@@ -152,19 +154,21 @@ class Service:
             )
 
     async def _send(self, stream: Stream, method: Method[Any, Any], item: Any) -> None:
-        body = method.encode_answer(item)
-        if len(body) > method.max_answer_bytes:
-            raise UsageError(f"an answer of {len(body)} bytes, where {method.max_answer_bytes} is the most")
-        frames = VarintFrames(method.max_answer_bytes + OVERHEAD_BYTES)
-        await write_frame(stream, frames, Reply(ITEM, body).encode())
+        body = method.encode_response(item)
+        if len(body) > method.max_response_bytes:
+            raise UsageError(
+                f"a response of {len(body)} bytes, where {method.max_response_bytes} is the most"
+            )
+        frames = VarintFrames(method.max_response_bytes + OVERHEAD_BYTES)
+        await write_frame(stream, frames, Response(ITEM, body).encode())
 
     async def _refuse(self, stream: Stream, code: str, sentence: str) -> None:
         self.failures[code] += 1
-        await write_frame(stream, VarintFrames(OVERHEAD_BYTES), Reply(ERROR, b"", code, sentence).encode())
+        await write_frame(stream, VarintFrames(OVERHEAD_BYTES), Response(ERROR, b"", code, sentence).encode())
 
 
-def _decoded(method: Method[Q, A], request: Request) -> Q:
-    """The question in a request; CallFailed if there is none in it."""
+def _decoded(method: Method[RequestT, ResponseT], request: Request) -> RequestT:
+    """What a request asks for, decoded; CallFailed if there is none in it."""
     if len(request.body) > method.max_request_bytes:
         raise CallFailed(
             BAD_REQUEST, f"{len(request.body)} bytes, where {method.max_request_bytes} is the most"
@@ -189,7 +193,7 @@ async def _end(*tasks: asyncio.Future[Any] | None) -> None:
 
 
 class Client:
-    """Who calls.
+    """The side that calls.
 
     Args:
         connection: to whom.
@@ -208,23 +212,27 @@ class Client:
         self._is_spoken = True
         return stream
 
-    async def call(self, method: Call[Q, A], question: Q, *, timeout_s: float = CALL_TIMEOUT_S) -> A:
-        """Asks, and returns the answer. If it is cancelled, so is the other side's work.
+    async def call(
+        self, method: Call[RequestT, ResponseT], request: RequestT, *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> ResponseT:
+        """Sends a request, and returns the response. If it is cancelled, so is the other side's work.
 
         Raises:
-            CallFailed: the other side answered with an error; its `code` says of which kind.
-            PeerTimeout: no answer in time. NoCommonProtocol: the other side has no such service.
-            DecodeError: the answer breaks a rule. Closed: the connection ended.
+            CallFailed: the response is an error; its `code` says of which kind.
+            PeerTimeout: no response in time.
+            NoCommonProtocol: the other side has no such service.
+            DecodeError: the response breaks a rule.
+            Closed: the connection ended.
         """
         if not 0.001 <= timeout_s <= rpc_codec.MAX_DEADLINE_MS / 1000:
             raise UsageError(f"a call takes a millisecond to an hour, not {timeout_s:g} s")
-        raw = _asked(method, question, math.ceil(timeout_s * 1000))
+        raw = _asked(method, request, math.ceil(timeout_s * 1000))
         try:
             async with asyncio.timeout(timeout_s):
                 stream = await self._open()
                 async with stream:
                     await stream.write(raw)
-                    return _item(method, await read_frame(stream, _replies(method)))
+                    return _item(method, await read_frame(stream, _response_frames(method)))
         except TimeoutError as error:
             if isinstance(error, PeerTimeout):
                 raise
@@ -233,46 +241,52 @@ class Client:
             ) from None
 
     @contextlib.asynccontextmanager
-    async def subscribe(self, method: Subscription[Q, A], question: Q) -> AsyncIterator[AsyncIterator[A]]:
+    async def subscribe(
+        self, method: Subscription[RequestT, ResponseT], request: RequestT
+    ) -> AsyncIterator[AsyncIterator[ResponseT]]:
         """Asks for news: `async with client.subscribe(...) as items`, then `async for item in items`.
 
         Leaving the block ends the subscription at the other side. Iterating raises what `call` raises, except
         for a time-out, and EndOfStream if the other side ended without saying so.
         """
-        raw = _asked(method, question, 0)
+        raw = _asked(method, request, 0)
         stream = await self._open()
         async with stream:
             await stream.write(raw)
-            async with contextlib.aclosing(_items(method, FramedStream(stream, _replies(method)))) as items:
+            async with contextlib.aclosing(
+                _items(method, FramedStream(stream, _response_frames(method)))
+            ) as items:
                 yield items
 
 
-def _asked(method: Method[Q, A], question: Q, deadline_ms: int) -> bytes:
-    body = method.encode_request(question)
+def _asked(method: Method[RequestT, ResponseT], request: RequestT, deadline_ms: int) -> bytes:
+    body = method.encode_request(request)
     if len(body) > method.max_request_bytes:
-        raise UsageError(f"a question of {len(body)} bytes, where {method.max_request_bytes} is the most")
+        raise UsageError(f"a request of {len(body)} bytes, where {method.max_request_bytes} is the most")
     frames = VarintFrames(method.max_request_bytes + OVERHEAD_BYTES)
     return frames.encode(Request(method.name, deadline_ms, body).encode())
 
 
-def _replies(method: Method[Any, Any]) -> VarintFrames:
-    return VarintFrames(method.max_answer_bytes + OVERHEAD_BYTES)
+def _response_frames(method: Method[Any, Any]) -> VarintFrames:
+    return VarintFrames(method.max_response_bytes + OVERHEAD_BYTES)
 
 
-def _item(method: Method[Q, A], raw: bytes) -> A:
-    reply = rpc_codec.decode_reply(raw)
-    if reply.kind == ERROR:
-        raise CallFailed(reply.code, reply.sentence)
-    if reply.kind == END:
-        raise DecodeError("an end, where an answer was waited for")
-    if len(reply.body) > method.max_answer_bytes:
-        raise DecodeError(f"{len(reply.body)} bytes, where {method.max_answer_bytes} is the most")
-    return method.decode_answer(reply.body)
+def _item(method: Method[RequestT, ResponseT], raw: bytes) -> ResponseT:
+    response = rpc_codec.decode_response(raw)
+    if response.kind == ERROR:
+        raise CallFailed(response.code, response.sentence)
+    if response.kind == END:
+        raise DecodeError("an end, where a response was expected")
+    if len(response.body) > method.max_response_bytes:
+        raise DecodeError(f"{len(response.body)} bytes, where {method.max_response_bytes} is the most")
+    return method.decode_response(response.body)
 
 
-async def _items(method: Method[Q, A], framed: FramedStream) -> AsyncGenerator[A, None]:
+async def _items(
+    method: Method[RequestT, ResponseT], framed: FramedStream
+) -> AsyncGenerator[ResponseT, None]:
     while True:
         raw = await framed.receive()
-        if rpc_codec.decode_reply(raw).kind == END:
+        if rpc_codec.decode_response(raw).kind == END:
             return
         yield _item(method, raw)

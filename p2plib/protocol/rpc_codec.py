@@ -1,16 +1,16 @@
-"""Calls: what is asked and what is answered, as bytes. A codec.
+"""Calls: requests and responses, as bytes. A codec.
 
 Our own protocol, in the forms that the handbook has introduced: each message is protobuf in a varint frame.
 A call has a stream to itself, so it needs no number, and calls do not wait for each other.
 
 ::
 
-    who calls                                who answers
+    the caller                               the service
     request {1 method, 2 deadline, 3 body} →
-                                           ← reply {1 kind = 1 item, 2 body}      once, or for a subscription
+                                           ← response {1 kind = 1 item, 2 body}   once, or for a subscription
                                                                                   as often as there is news
-                                           ← reply {1 kind = 2 end}               only after subscriptions
-                                           ← reply {1 kind = 3 error, 3 code, 4 sentence}
+                                           ← response {1 kind = 2 end}            only after subscriptions
+                                           ← response {1 kind = 3 error, 3 code, 4 sentence}
 
 Rules
     1. Every field is there exactly once, no other is, and each kind has its own fields.
@@ -22,8 +22,8 @@ Rules
 
 Vocabulary::
 
-    Call           one answer: what a function returns
-    Subscription   answers as long as there are any: what an async generator yields
+    Call           one response: what a function returns
+    Subscription   responses as long as there are any: what an async generator yields
 """
 
 from __future__ import annotations
@@ -50,41 +50,41 @@ TOO_BUSY = "too busy"
 TOO_LATE = "too late"
 FAILED = "failed"
 
-Q = TypeVar("Q")  # what is asked
-A = TypeVar("A")  # what is answered
+RequestT = TypeVar("RequestT")  # what is asked
+ResponseT = TypeVar("ResponseT")  # what is answered
 
 
 @dataclass(frozen=True, slots=True)
-class Method(Generic[Q, A]):
-    """The name of something that may be asked, and how question and answer become bytes.
+class Method(Generic[RequestT, ResponseT]):
+    """The name of something that may be asked, and how request and response become bytes.
 
     Args:
         name: what the request calls it.
-        encode_request, decode_request: of the question; what decoding refuses, it raises as DecodeError.
-        encode_answer, decode_answer: of an answer.
-        max_request_bytes, max_answer_bytes: how large they may be, encoded.
+        encode_request, decode_request: of the request; what decoding refuses, it raises as DecodeError.
+        encode_response, decode_response: of a response.
+        max_request_bytes, max_response_bytes: how large they may be, encoded.
     """
 
     name: str
-    encode_request: Callable[[Q], bytes]
-    decode_request: Callable[[bytes], Q]
-    encode_answer: Callable[[A], bytes]
-    decode_answer: Callable[[bytes], A]
+    encode_request: Callable[[RequestT], bytes]
+    decode_request: Callable[[bytes], RequestT]
+    encode_response: Callable[[ResponseT], bytes]
+    decode_response: Callable[[bytes], ResponseT]
     max_request_bytes: int = MAX_BODY_BYTES
-    max_answer_bytes: int = MAX_BODY_BYTES
+    max_response_bytes: int = MAX_BODY_BYTES
 
     def __post_init__(self) -> None:
         check_name(self.name, UsageError)
 
 
-class Call(Method[Q, A]):
-    """A method with one answer."""
+class Call(Method[RequestT, ResponseT]):
+    """A method with one response."""
 
     __slots__ = ()
 
 
-class Subscription(Method[Q, A]):
-    """A method with answers as long as there are any."""
+class Subscription(Method[RequestT, ResponseT]):
+    """A method with responses as long as there are any."""
 
     __slots__ = ()
 
@@ -95,8 +95,8 @@ class Request:
 
     Args:
         method: its name.
-        deadline_ms: how long the answer is of use; 0 for a subscription.
-        body: the question, encoded.
+        deadline_ms: how long the response is of use; 0 for a subscription.
+        body: what the method wants to know, encoded.
     """
 
     method: str
@@ -118,12 +118,12 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """What is answered.
 
     Args:
         kind: `ITEM`, `END` or `ERROR`.
-        body: an item's answer, encoded.
+        body: an item, encoded.
         code, sentence: of an error.
     """
 
@@ -166,8 +166,8 @@ def decode_request(raw: bytes) -> Request:
     return Request(method, deadline_ms, protobuf.content(fields, 3))
 
 
-def decode_reply(raw: bytes) -> Reply:
-    """A reply.
+def decode_response(raw: bytes) -> Response:
+    """A response.
 
     Raises:
         DecodeError: it breaks a rule of the module's head.
@@ -176,10 +176,10 @@ def decode_reply(raw: bytes) -> Reply:
     kind = protobuf.number(fields, 1)
     if kind == ITEM:
         protobuf.only(fields, (1, 2))
-        return Reply(ITEM, protobuf.content(fields, 2))
+        return Response(ITEM, protobuf.content(fields, 2))
     if kind == END:
         protobuf.only(fields, (1,))
-        return Reply(END)
+        return Response(END)
     if kind != ERROR:
         raise DecodeError(f"there are no replies of kind {kind}")
     protobuf.only(fields, (1, 3, 4))
@@ -188,7 +188,7 @@ def decode_reply(raw: bytes) -> Reply:
     sentence = protobuf.content(fields, 4)
     if len(sentence) > MAX_SENTENCE_BYTES:
         raise DecodeError(f"a sentence of {len(sentence)} bytes, where {MAX_SENTENCE_BYTES} is the most")
-    return Reply(ERROR, b"", code, _text(sentence, "a sentence"))
+    return Response(ERROR, b"", code, _text(sentence, "a sentence"))
 
 
 def _text(raw: bytes, what: str) -> str:

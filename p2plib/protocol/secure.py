@@ -9,9 +9,9 @@ Rules
     1. A handshake has a deadline for the whole of it. A peer that sends a byte now and then does not keep us.
     2. A handshake that fails resets the stream below, without another byte, whatever the reason was. A peer
        that hangs up in the middle has failed as well: `HandshakeFailed`.
-    3. What was read before somebody tampered is given to the reader; then it is `Tampered`, for ever, and the
+    3. What was read before somebody tampered is given to the reader; then it is `Tampered`, forever, and the
        stream below is reset.
-    4. A stream that ends without its authenticated end is `Truncated`, for ever. Noise has no such end: only
+    4. A stream that ends without its authenticated end is `Truncated`, forever. Noise has no such end: only
        an end inside a frame is noticed there.
     5. Nothing is read from below before the reader has taken what was decrypted.
     6. The half-close of a secret-handshake stream is its goodbye. The stream below is left open until we
@@ -156,7 +156,7 @@ class SecureStream(Stream):
         goodbye = self._sealer.goodbye()
         self._says_goodbye = bool(goodbye)
         if goodbye:
-            with contextlib.suppress(Closed):  # whoever is gone needs no goodbye
+            with contextlib.suppress(Closed):  # a peer that has gone needs no goodbye
                 self._below.send(goodbye)
 
     async def _finish(self) -> None:
@@ -228,7 +228,7 @@ async def shs_client(
     timeout_s: float = HANDSHAKE_TIMEOUT_S,
     random: Random = os.urandom,
 ) -> SecureStream:
-    """A stream secured by Scuttlebutt's secret handshake, for who calls; the arguments are those of
+    """A stream secured by Scuttlebutt's secret handshake, for the caller; the arguments are those of
     `ClientHandshake`.
 
     Raises:
@@ -246,7 +246,7 @@ async def shs_server(
     timeout_s: float = HANDSHAKE_TIMEOUT_S,
     random: Random = os.urandom,
 ) -> SecureStream:
-    """A stream secured by Scuttlebutt's secret handshake, for who is called; the arguments are those of
+    """A stream secured by Scuttlebutt's secret handshake, for the one called; the arguments are those of
     `ServerHandshake`.
 
     Raises:

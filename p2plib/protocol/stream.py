@@ -6,7 +6,7 @@ written once for all streams; `p2plib.protocol.conformance` checks that an imple
 
 Rules
     1. `read` waits for at least one byte, and gives no bytes (b"") only when the other side has said that
-       nothing follows; then it does so for ever.
+       nothing follows; then it does so forever.
     2. `write` waits until there is room, then hands over the bytes. So a reader that is slow makes its writer
        slow (back-pressure), and what waits in memory is bounded.
     3. A cancelled `read` has taken nothing. A cancelled `write` of up to `PIECE_BYTES` has handed over
@@ -14,7 +14,7 @@ Rules
     4. `close_write` says that nothing follows, and leaves the other direction alone (half-close).
     5. `reset` gives up both directions at once: the other side's `read` raises `StreamReset`, and never looks
        as if the stream had ended well. `close` ends well: what was written still arrives, then b"".
-    6. After our own `close` or `reset` everything raises `Closed`, and whoever waits is woken with that. All
+    6. After our own `close` or `reset` everything raises `Closed`, and whatever waits is woken with that. All
        three may be called twice. `close` never takes longer than `close_timeout_s`, then it resets.
     7. One task reads and one task writes at a time; another one is told so with `UsageError`.
 

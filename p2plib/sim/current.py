@@ -1,7 +1,7 @@
 """Which host a piece of code runs on: a context variable, so that tasks and callbacks inherit it.
 
-Vocabulary: a *boot* is one life of a host, from its start to its crash or end. A host that restarts has a new
-boot; what belonged to the old one never runs again.
+Vocabulary: an *incarnation* is one life of a host, from its start to its crash or end. A host that restarts
+has a new incarnation; what belonged to the old one never runs again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from p2plib.sim.host import Host
 
 
-class Boot:
+class Incarnation:
     """One life of a host.
 
     Args:
@@ -31,7 +31,7 @@ class Boot:
         self.ended: list[asyncio.Future[None]] = []  # those who wait for its end
 
 
-CURRENT: ContextVar[Boot | None] = ContextVar("p2plib.sim.boot", default=None)
+CURRENT: ContextVar[Incarnation | None] = ContextVar("p2plib.sim.incarnation", default=None)
 
 
 def current_host() -> Host:
@@ -40,7 +40,7 @@ def current_host() -> Host:
     Raises:
         UsageError: it runs on none: it is the program that watches over the whole internet.
     """
-    boot = CURRENT.get()
-    if boot is None:
+    incarnation = CURRENT.get()
+    if incarnation is None:
         raise UsageError("this runs on no host: write `with host:` around it, or start it with `host.start`")
-    return boot.host
+    return incarnation.host

@@ -176,7 +176,7 @@ class Fabric:
             if type(data) is not bytes:
                 return self._drop(route, data, BAD_CHECKSUM)
             data = flip_one_bit(data, fortune.corrupted)
-        delay += when - net.loop._now + link.between(net.seed, end.name, target.name)
+        delay += when - net.loop.now + link.between(net.seed, end.name, target.name)
         for late in fortune.late_s:
             self._launch(route, data, delay + late, target)
         return None
@@ -185,7 +185,7 @@ class Fabric:
         self, sender: Host, end: Host | Gateway, target: Host | Gateway, link: Link, size: int
     ) -> float | None:
         """Return when a packet has left its sender's upload and the link's own bandwidth; None if dropped."""
-        when: float | None = self.net.loop._now
+        when: float | None = self.net.loop.now
         if sender.upload is not None and when is not None:
             when = sender.upload.through(size, when)
         if link.bytes_per_s and when is not None:
@@ -202,13 +202,14 @@ class Fabric:
     def _launch(self, route: Route, data: Any, delay: float, target: Host | Gateway | None = None) -> None:
         """Put a packet on its way; it arrives after *delay* seconds."""
         loop = self.net.loop
-        record: Record = [route, data, loop._now, loop._now + delay, ""]
+        when = loop.now + delay
+        record = Record(route, data, loop.now, when)
         arrive = self._arrive_at_gateway if isinstance(target, Gateway) else self._arrive
-        loop.schedule(record[3], arrive, (record, target) if isinstance(target, Gateway) else record)
+        loop.schedule(when, arrive, (record, target) if isinstance(target, Gateway) else record)
         self._note(record)
 
     def _drop(self, route: Route, data: Any, fate: str) -> None:
-        self._note([route, data, self.net.loop._now, None, fate])
+        self._note(Record(route, data, self.net.loop.now, None, fate))
 
     def _note(self, record: Record) -> None:
         self.net.trace.buffer.append(record)
@@ -220,7 +221,7 @@ class Fabric:
     def _arrive_at_gateway(self, packet: tuple[Record, Gateway]) -> None:
         """Take a packet that reached a NAT from outside further in."""
         record, gateway = packet
-        route, data, now = record[0], record[1], self.net.loop._now
+        route, data, now = record.route, record.data, self.net.loop.now
         flags = data.flags if isinstance(data, Segment) else Flag(0)
         try:
             at = gateway.nat.inbound(route.kind, route.at, route.seen_source, now, flags)
@@ -233,7 +234,7 @@ class Fabric:
             self.net.trace.change_fate(record, NO_HOST, now)
             return
         when = now + self._lan_s(gateway.inner, gateway, target)
-        record[3] = when
+        record.arrives_s = when
         if isinstance(target, Gateway):
             self.net.loop.schedule(when, self._arrive_at_gateway, (record, target))
         else:
@@ -245,33 +246,33 @@ class Fabric:
 
     def _arrive(self, record: Record) -> None:
         """Hand a packet to its host, once the host's download has let it through."""
-        route, data, loop = record[0], record[1], self.net.loop
+        route, data, loop = record.route, record.data, self.net.loop
         receiver = route.receiver
         if receiver.download is not None and receiver is not route.sender:
             size = HEADER_BYTES[route.kind] + (len(data) if type(data) is bytes else len(data.data))
-            when = receiver.download.through(size, loop._now)
+            when = receiver.download.through(size, loop.now)
             if when is None:
-                self.net.trace.change_fate(record, QUEUE_FULL, loop._now)
+                self.net.trace.change_fate(record, QUEUE_FULL, loop.now)
                 return
-            record[3] = when
+            record.arrives_s = when
             loop.schedule(when, self._hand_over, record)
         else:
             self._hand_over(record)
 
     def _hand_over(self, record: Record) -> None:
-        route = record[0]
+        route = record.route
         if not route.receiver.is_up:
-            self.net.trace.change_fate(record, DOWN, self.net.loop._now)
+            self.net.trace.change_fate(record, DOWN, self.net.loop.now)
         elif route.kind == "udp":
             deliver(record)
         else:
-            receive_segment(route.receiver, route.seen_source, route.at, record[1])
+            receive_segment(route.receiver, route.seen_source, route.at, record.data)
 
-    def in_vain(self, record: Record) -> None:
+    def port_unreachable(self, record: Record) -> None:
         """Note that nobody listens at a datagram's port; a connected sender is told, as by ICMP."""
-        route, net = record[0], self.net
+        route, net = record.route, self.net
         up = route.receiver.is_up
-        net.trace.change_fate(record, NOT_LISTENING if up else DOWN, net.loop._now)
+        net.trace.change_fate(record, NOT_LISTENING if up else DOWN, net.loop.now)
         endpoint = route.sender.udp.get(route.source)
         if (
             up
@@ -279,7 +280,7 @@ class Fabric:
             and endpoint.remote is not None
             and not net.is_cut(route.receiver, route.sender)
         ):
-            back = net.loop._now + (net.loop._now - record[2])
+            back = net.loop.now + (net.loop.now - record.sent_s)
             net.loop.schedule(back, lambda _: endpoint.refused(), None)
 
     # Multicast

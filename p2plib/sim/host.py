@@ -5,8 +5,8 @@ Rules:
 * A crash is a power cut. The sockets are gone without a word, what was not synced to the disk is lost, and no
   line of the programs runs again, not even a `finally`, until the whole run is over and Python takes them
   apart. Those who wait for the host with `run` get `HostDown`.
-* A restart is a new boot: the programs that `start` began run again from their beginning, with the disk as it
-  is.
+* A restart is a new incarnation: the programs that `start` began run again from their beginning, with the
+  disk as it is.
 * `stop` is a shutdown: programs are cancelled and may clean up.
 * A host has its own sources of randomness, from the internet's seed and its name: `random` for its programs,
   `draws` for what links do to its packets, `luck` for what a chaos does to them.
@@ -22,7 +22,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from p2plib.errors import HostDown, UsageError
-from p2plib.sim.current import CURRENT, Boot
+from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.disk import Disk
 from p2plib.sim.fabric import Realm, is_group, is_loopback
 from p2plib.sim.link import Bottleneck
@@ -40,7 +40,7 @@ ANY = ("0.0.0.0", "::", "", None)
 
 # The host that was current before each `with host:` that is open. A context variable, as `with` blocks of
 # several tasks may overlap.
-_BEFORE: contextvars.ContextVar[tuple[Boot | None, ...]] = contextvars.ContextVar(
+_BEFORE: contextvars.ContextVar[tuple[Incarnation | None, ...]] = contextvars.ContextVar(
     "p2plib.sim.before", default=()
 )
 
@@ -77,7 +77,7 @@ class Host:
         self.luck = Random(f"{net.seed}/luck/{name}")
         self.disk = Disk()
         self.clock_ahead_s = 0.0  # how wrong its wall clock is
-        self.boot = Boot(self)
+        self.incarnation = Incarnation(self)
         self.udp: dict[Address, SimDatagramTransport] = {}
         self.tcp: dict[Any, Any] = {}
         self.listening: dict[Any, Any] = {}
@@ -96,13 +96,13 @@ class Host:
     @property
     def is_up(self) -> bool:
         """Whether it runs."""
-        return self.boot.alive
+        return self.incarnation.alive
 
     # Programs
 
     def __enter__(self) -> Host:
         _BEFORE.set((*_BEFORE.get(), CURRENT.get()))
-        CURRENT.set(self.boot)
+        CURRENT.set(self.incarnation)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -154,7 +154,7 @@ class Host:
                 program.close()
             raise HostDown(f"{self.name} is down")
         gone = self.net.loop.create_future()
-        self.boot.ended.append(gone)
+        self.incarnation.ended.append(gone)
         with self:
             task: asyncio.Future[T] = asyncio.ensure_future(program)
         try:
@@ -176,15 +176,15 @@ class Host:
         """
         if not self.is_up:
             return
-        boot, self.boot.alive = self.boot, False
+        incarnation, self.incarnation.alive = self.incarnation, False
         for endpoint in dict.fromkeys(self.udp.values()):
             endpoint.vanish()
         for thing in (*dict.fromkeys(self.tcp.values()), *dict.fromkeys(self.listening.values())):
             thing.vanish()
         self._running.clear()
-        self.net.loop.freeze(boot)
+        self.net.loop.freeze(incarnation)
         self.disk.cut_power(lost=lose_disk)
-        self._end(boot)
+        self._end(incarnation)
 
     async def stop(self) -> None:
         """Shut it down: cancel its programs, let them clean up, and close what they left open."""
@@ -204,17 +204,17 @@ class Host:
         for task in list(self._running):
             task.cancel()
 
-    def _end(self, boot: Boot) -> None:
-        for waiting in boot.ended:
+    def _end(self, incarnation: Incarnation) -> None:
+        for waiting in incarnation.ended:
             if not waiting.done():
                 waiting.set_result(None)
-        boot.ended.clear()
+        incarnation.ended.clear()
 
     def restart(self) -> None:
-        """Start it again after a crash or stop: a new boot, with the programs that ran when it went down."""
+        """Start it again after a crash or stop, with the programs that ran when it went down."""
         if self.is_up:
             raise UsageError(f"{self.name} is up; crash or stop it first")
-        self.boot = Boot(self)
+        self.incarnation = Incarnation(self)
         for program, args in list(self._programs):
             self._launch(program, args)
 

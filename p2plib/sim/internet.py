@@ -32,20 +32,20 @@ from typing import Any
 from p2plib.errors import UsageError
 from p2plib.sim.capture.trace import Trace
 from p2plib.sim.clock.virtual import virtual_time_and_chance
-from p2plib.sim.ending import abandon, finish, leak_error
 from p2plib.sim.fabric import LAN, Fabric, Gateway, Realm
 from p2plib.sim.faults import Chaos, Fault, Faults, Fortune, draw
 from p2plib.sim.host import Host
 from p2plib.sim.link import Link
 from p2plib.sim.nat.behaviour import PRESETS, NatBehaviour
 from p2plib.sim.nat.machine import Nat
+from p2plib.sim.shutdown import abandon, finish, leak_error
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.names import CARRIER_NETWORK, Names
 
 BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
 
 
-class Separation:
+class Partition:
     """A cut of the network between groups of hosts, made by `Internet.cut`; `heal` or a `with` ends it."""
 
     def __init__(self, net: Internet, group: dict[Host, int]) -> None:
@@ -62,7 +62,7 @@ class Separation:
             self._net.cuts.remove(self)
             self._net.forget_routes()
 
-    def __enter__(self) -> Separation:
+    def __enter__(self) -> Partition:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -100,7 +100,7 @@ class Internet:
         self.loop = NetworkLoop(self, max_events, began_s)
         self.names = Names(self.loop)
         self.hosts: dict[str, Host] = {}
-        self.cuts: list[Separation] = []
+        self.cuts: list[Partition] = []
         self.happened: list[Fault] = []  # every fault so far, in order
         self.leaks: list[str] = []
         self.fabric = Fabric(self)
@@ -217,7 +217,7 @@ class Internet:
         by_host = self._links.get((f"host {one.name}", f"host {other.name}"))
         return by_host or self._links.get((one.region, other.region), self.link)
 
-    def cut(self, *groups: Iterable[Host]) -> Separation:
+    def cut(self, *groups: Iterable[Host]) -> Partition:
         """Cut the network between groups of hosts, until the cut is healed.
 
         What is under way still arrives. Hosts in no group are not cut off from anybody.
@@ -230,7 +230,7 @@ class Internet:
             for host in hosts:
                 if group.setdefault(host, number) != number:
                     raise UsageError(f"{host.name} is on two sides of one cut")
-        cut = Separation(self, group)
+        cut = Partition(self, group)
         self.cuts.append(cut)
         self.forget_routes()
         return cut

@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from p2plib.identity import edge_cases, edwards, keys
-from p2plib.identity.edge_cases import JUDGES, cases, verdicts
+from p2plib.identity.edge_cases import VERIFIERS, cases, verdicts
 
 # Every case, and who accepts it: our rule, RFC 8032 cofactorless, RFC 8032 cofactored, ZIP 215.
 TABLE = {
@@ -67,7 +67,7 @@ def openssl(public: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def test_who_accepts_what() -> None:
-    found = verdicts({name: JUDGES[name] for name in COLUMNS})
+    found = verdicts({name: VERIFIERS[name] for name in COLUMNS})
     assert {name: "".join("y" if row[c] else "." for c in COLUMNS) for name, row in found.items()} == TABLE
 
 

@@ -1,4 +1,4 @@
-"""The plain-Python curve: published points, the group's laws, and libsodium as a judge."""
+"""The plain-Python curve: published points, the group's laws, and libsodium as an oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Birthday odds: known values, fractions as judge, and spaces where floats fail."""
+"""Birthday odds: known values, fractions as the oracle, and spaces where floats fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from p2plib.errors import UsageError
 from p2plib.identity import odds
 
 
-def judge(n: int, space: int) -> Fraction:
+def oracle(n: int, space: int) -> Fraction:
     """The chance of a collision by the definition, in exact fractions."""
     different = Fraction(1)
     for i in range(n):
@@ -59,7 +59,7 @@ def test_twenty_three_people() -> None:
 @settings(deadline=None)
 @given(st.integers(0, 120), st.integers(1, 400))
 def test_exact_against_fractions(n: int, space: int) -> None:
-    exact = judge(n, space)
+    exact = oracle(n, space)
     assert math.isclose(odds.collision_exact(n, space), float(exact), rel_tol=1e-12)
     approx = odds.collision_approx(n, space)
     assert approx <= float(exact) or math.isclose(approx, float(exact), rel_tol=1e-12)
@@ -68,7 +68,7 @@ def test_exact_against_fractions(n: int, space: int) -> None:
 @settings(deadline=None)
 @given(st.integers(2, 40), st.integers(10, 4000))
 def test_exact_in_huge_spaces_against_fractions(n: int, bits: int) -> None:
-    exact = judge(n, 2**bits)
+    exact = oracle(n, 2**bits)
     log10 = math.log10(exact.numerator) - math.log10(exact.denominator)
     assert math.isclose(odds.log10_collision(n, 2**bits), log10, rel_tol=1e-9)
     if bits < 900:
@@ -116,7 +116,7 @@ def test_people_for_is_the_smallest(chance: float, space: int) -> None:
 
 @pytest.mark.parametrize("space", [1, 2, 10, 365, 1000])
 def test_expected_picks_by_its_sum(space: int) -> None:
-    exact = sum(1 - judge(n, space) for n in range(space + 1))
+    exact = sum(1 - oracle(n, space) for n in range(space + 1))
     assert math.isclose(odds.expected_picks(space), float(exact), rel_tol=4e-3)
     if space >= 365:
         assert math.isclose(odds.expected_picks(space), float(exact), rel_tol=1e-6)

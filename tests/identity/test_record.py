@@ -173,7 +173,7 @@ def test_whom_we_met_is_bounded_too() -> None:
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(-5, 50)), max_size=30))
 def test_the_highest_live_record_wins_in_any_order(arrivals: list[tuple[int, int, int]]) -> None:
-    """An independent judge: a plain list of what was offered while it was alive."""
+    """An independent oracle: a plain list of what was offered while it was alive."""
     records, offered = Records(), dict[int, tuple[int, int]]()
     for who, seq, lifetime_s in arrivals:
         news = records.receive(made(stranger(who), seq, lifetime_s, f"{seq}:{lifetime_s}"), NOW)
@@ -201,7 +201,7 @@ def test_an_older_record_that_expires_later_does_not_come_back() -> None:
 
 
 @pytest.mark.fault("F080")
-def test_sequence_numbers_of_strangers_do_not_pile_up() -> None:
+def test_sequence_numbers_of_third_parties_do_not_pile_up() -> None:
     records = Records(max_strangers=8)
     records.met(ALICE.public)
     for number, secret in enumerate([ALICE, *map(stranger, range(100))]):

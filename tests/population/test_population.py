@@ -293,7 +293,7 @@ def test_the_uptime_rule_is_a_prediction_where_tails_are_heavy() -> None:
 def test_the_dead_of_exponential_sessions() -> None:
     """In closed form: 1 - (1 - exp(-x)) / x with x = heard / mean."""
     x = 600.0 * math.log(2) / 300.0
-    assert churn.dead_part(300.0, 600.0) == pytest.approx(1 - (1 - math.exp(-x)) / x, abs=0.005)
+    assert churn.dead_fraction(300.0, 600.0) == pytest.approx(1 - (1 - math.exp(-x)) / x, abs=0.005)
 
 
 def test_a_sweep_is_the_same_with_and_without_an_executor() -> None:

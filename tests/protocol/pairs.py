@@ -10,7 +10,7 @@ from p2plib.protocol import multistream
 from p2plib.protocol.stream import LIMIT_BYTES, Stream, memory_pair
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
-from p2plib.protocol.yamux.events import Limits
+from p2plib.protocol.yamux.limits import Limits
 
 
 @asynccontextmanager

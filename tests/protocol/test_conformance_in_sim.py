@@ -1,5 +1,5 @@
 """The conformance suite over what a peer really speaks: Noise over TCP, and yamux over that, in a simulated
-internet whose lines are far and narrow, or lose packets. Time is virtual, so waiting costs nothing."""
+internet whose links are far and narrow, or lose packets. Time is virtual, so waiting costs nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from p2plib.sim.host import Host
 
 ANA, BEN = (SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2))
 QUIET_S = 20.0  # a lost packet is sent again after seconds; only then is somebody who waits really waiting
-LINES = {
+LINKS = {
     "far and narrow": Link(Constant(0.05), bytes_per_s=5e6),
     "lossy": Link(Constant(0.02), loss=0.02),
 }
@@ -104,13 +104,13 @@ def _run(opens: Opens, link: Link, check: Callable[[conformance.MakePair], Any],
 
 
 @pytest.mark.fault("F051")
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("layer", ["noise", "yamux"])
-def test_it_is_a_stream(layer: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_a_stream(layer: str, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conformance, "QUIET_S", QUIET_S)
-    net = _run(LAYERS[layer], LINES[line], lambda make_pair: check_stream(make_pair, timeout_s=3600))
+    net = _run(LAYERS[layer], LINKS[link], lambda make_pair: check_stream(make_pair, timeout_s=3600))
     lost = sum(packet.fate == "lost" for packet in net.trace)
-    assert bool(lost) == (line == "lossy"), "the line did what its name says"
+    assert bool(lost) == (link == "lossy"), "the link did what its name says"
 
 
 @pytest.mark.fault("F051")
@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_packets() -> None:
             await conformance.check_bytes_arrive(a, b)
 
     def packets(seed: int) -> list[tuple[Any, ...]]:
-        net = _run(yamux, LINES["lossy"], check, seed)
+        net = _run(yamux, LINKS["lossy"], check, seed)
         return [(packet.sent_s, packet.sender, packet.fate, packet.data) for packet in net.trace]
 
     assert packets(1) == packets(1)
@@ -172,11 +172,11 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("method", BROKEN)
-def test_what_is_no_stream_is_found_out(method: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_stream_is_found_out(method: str, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, name = BROKEN[method]
     monkeypatch.setattr(conformance, "QUIET_S", QUIET_S)
     monkeypatch.setattr(SecureStream, method, broken)
     with pytest.raises(NotConforming, match=name):
-        _run(noise, LINES[line], lambda make_pair: check_stream(make_pair, timeout_s=3600))
+        _run(noise, LINKS[link], lambda make_pair: check_stream(make_pair, timeout_s=3600))

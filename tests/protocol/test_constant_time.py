@@ -13,7 +13,7 @@ from p2plib.protocol.scuttlebutt.secret_handshake import ServerHandshake, authen
 from tests.conftest import ROOT
 from tests.protocol.scuttlebutt.test_secret_handshake import BOB, NETWORK
 
-MODULES = sorted((ROOT / "p2plib" / "protocol").glob("*.py"))
+MODULES = sorted((ROOT / "p2plib" / "protocol").rglob("*.py"))
 # What a secret or an authenticator is called in these modules. The size of one is no secret.
 SECRET = ("secret", "proof", "psk", "expose", "authenticator", "_agreed", "_key", "_tag", "chain", "private")
 PUBLIC = ("remote_key", "identity_key", "has_key", "_tag is None", "token == 'psk'")

@@ -153,7 +153,7 @@ def test_nobody_answers() -> None:
 
 
 @pytest.mark.fault("F050")
-def test_megabytes_and_many_streams_over_a_long_line_with_losses() -> None:
+def test_megabytes_and_many_streams_over_a_long_link_with_losses() -> None:
     async def main(net: Any) -> None:
         async with listening_node(net) as (_, address):
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from p2plib.sim import Host, Internet
+from p2plib.sim import Host, Internet, Link
+
+FAST = Link(latency=0.01)
+
+
+def run(main: Callable[[Internet], Any], *, link: Link = FAST, **named: Any) -> Any:
+    return Internet(seed=3, link=link, **named).run(main)
 
 
 class Mailbox(asyncio.DatagramProtocol):

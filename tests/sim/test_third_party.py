@@ -119,7 +119,7 @@ def test_websockets_talk() -> None:
     assert {kind for _, kind in net.trace.sent()} == {"tcp"}
 
 
-def test_websockets_talk_over_a_bad_line() -> None:
+def test_websockets_talk_over_a_bad_link() -> None:
     net = Internet(
         seed=6, link=Link(latency=0.05, jitter_s=0.04, loss=0.05, duplicate=0.02), max_events=1_000_000
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from p2plib.errors import DecodeError
 from p2plib.labs.engine.tasks import Case, Task, Wrong
-from p2plib.labs.lab00_network.line import Line, connect
+from p2plib.labs.lab00_network.peer_socket import PeerSocket, connect
 from p2plib.labs.lab00_network.wire import PING, PONG, decode_ping, encode_ping
 from p2plib.labs.lab00_network.world import PORT, serve, world
 from p2plib.sim import Internet, Link
@@ -56,21 +56,21 @@ async def _exchange(net: Internet, host: str, datagrams: Sequence[bytes]) -> lis
     """Send datagrams from a host to Ben, a tenth of a second apart; return what came back."""
 
     async def on_host() -> list[bytes]:
-        async with await connect((net.hosts["ben"].address, PORT)) as line:
+        async with await connect((net.hosts["ben"].address, PORT)) as socket:
             for data in datagrams:
-                line.send(data)
+                socket.send(data)
                 await asyncio.sleep(0.1)
-            return await _all(line)
+            return await _all(socket)
 
     return list(await net.hosts[host].run(on_host()))
 
 
-async def _all(line: Line) -> list[bytes]:
+async def _all(socket: PeerSocket) -> list[bytes]:
     got: list[bytes] = []
     try:
         async with asyncio.timeout(QUIET_S):
             while True:
-                got.append(await line.receive())
+                got.append(await socket.receive())
     except TimeoutError:
         return got
 

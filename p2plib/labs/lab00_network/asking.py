@@ -8,22 +8,22 @@ from typing import Any
 
 from p2plib.errors import DecodeError, PeerTimeout
 from p2plib.labs.engine.tasks import Case, Task, Wrong
-from p2plib.labs.lab00_network.line import Line
+from p2plib.labs.lab00_network.peer_socket import PeerSocket
 from p2plib.labs.lab00_network.wire import PING, PONG, decode_ping, encode_ping
-from p2plib.labs.lab00_network.world import Script, asked, at_once, sent_at, with_line, world
+from p2plib.labs.lab00_network.world import Script, asked, at_once, sent_at, with_socket, world
 from p2plib.sim import Internet, Link
 
-Ping = Callable[[Line, int, float], Any]  # a reader's function may return anything
+Ping = Callable[[PeerSocket, int, float], Any]  # a reader's function may return anything
 SAME_S = 1e-6
 PATIENT_S = 60.0
 DAY_S = 86_400.0
 
 
-async def ping(line: Line, number: int, timeout_s: float) -> float:
+async def ping(socket: PeerSocket, number: int, timeout_s: float) -> float:
     """Ask once, and measure how long the answer takes.
 
     Args:
-        line: to the peer that is asked. What waits in it from before is passed over.
+        socket: to the peer that is asked. What waits in it from before is passed over.
         number: of the question; the answer has the same.
         timeout_s: how long to wait for the answer, whatever else arrives meanwhile.
 
@@ -35,12 +35,12 @@ async def ping(line: Line, number: int, timeout_s: float) -> float:
     """
     loop = asyncio.get_running_loop()
     began_s = loop.time()
-    line.send(encode_ping(PING, number))
+    socket.send(encode_ping(PING, number))
     try:
         async with asyncio.timeout(timeout_s):
             while True:
                 try:
-                    answer = decode_ping(await line.receive())
+                    answer = decode_ping(await socket.receive())
                 except DecodeError:
                     continue
                 if answer == (PONG, number):
@@ -49,10 +49,10 @@ async def ping(line: Line, number: int, timeout_s: float) -> float:
         raise PeerTimeout(f"no answer to ping {number} in {timeout_s:g} s") from None
 
 
-async def attempt(yours: Ping, line: Line, number: int, timeout_s: float) -> Any:
+async def attempt(yours: Ping, socket: PeerSocket, number: int, timeout_s: float) -> Any:
     """Call a reader's ping; None if nobody answered, as it says by an exception."""
     try:
-        return await asked(yours(line, number, timeout_s), "ping")
+        return await asked(yours(socket, number, timeout_s), "ping")
     except TimeoutError:
         return None
 
@@ -71,15 +71,15 @@ def _kind(got: Any) -> str:
 
 
 def measures(latency_s: float, number: int = 1) -> Case:
-    """A probe: on an empty line it measures twice the latency, and sends one packet for it."""
+    """A probe: on an idle socket it measures twice the latency, and sends one packet for it."""
 
     def probe(yours: Ping) -> None:
         async def main(net: Internet) -> Any:
-            async def use(line: Line) -> Any:
-                return await asked(yours(line, number, PATIENT_S), "ping")
+            async def use(socket: PeerSocket) -> Any:
+                return await asked(yours(socket, number, PATIENT_S), "ping")
 
             try:
-                return await with_line(net, at_once, use)
+                return await with_socket(net, at_once, use)
             except TimeoutError:
                 hint = "the answer is (PONG, number): is that what you compare?"
                 raise Wrong("it gave up, although the answer had arrived", hint) from None
@@ -87,7 +87,7 @@ def measures(latency_s: float, number: int = 1) -> Case:
         got, net = world(main, link=Link(latency=latency_s))
         where = f"on a link of {latency_s:g} s one way"
         if got == 0:
-            raise Wrong(f"{where} it gave 0 s", "is there an await before line.receive()?")
+            raise Wrong(f"{where} it gave 0 s", "is there an await before socket.receive()?")
         if got == PATIENT_S:
             raise Wrong(
                 f"{where} it gave {PATIENT_S:g} s, its timeout_s",
@@ -106,9 +106,9 @@ def measures(latency_s: float, number: int = 1) -> Case:
 
 def _says_that_nobody_answers(yours: Ping) -> None:
     async def main(net: Internet) -> Any:
-        async def use(line: Line) -> Any:
+        async def use(socket: PeerSocket) -> Any:
             try:
-                got = await asked(yours(line, 1, 2.0), "ping")
+                got = await asked(yours(socket, 1, 2.0), "ping")
             except PeerTimeout:
                 return net.time
             except TimeoutError:
@@ -120,7 +120,7 @@ def _says_that_nobody_answers(yours: Ping) -> None:
                 raise Wrong("nobody answered, and it raised CancelledError", _RAISE) from None
             raise Wrong(f"nobody answered, and it returned {_kind(got)}", _RAISE)
 
-        return await with_line(net, lambda place, number: [], use)
+        return await with_socket(net, lambda place, number: [], use)
 
     ended_s, _ = world(main)
     if abs(ended_s - 2.0) > SAME_S:
@@ -137,7 +137,7 @@ def _passes_over(what: str, hint: str, script: Script) -> Case:
     def probe(yours: Ping) -> None:
         async def main(net: Internet) -> Any:
             try:
-                return await with_line(net, script, lambda line: attempt(yours, line, 5, 10.0))
+                return await with_socket(net, script, lambda socket: attempt(yours, socket, 5, 10.0))
             except DecodeError:
                 raise Wrong(f"{what} made it raise DecodeError", "catch it, and go on waiting") from None
 
@@ -163,12 +163,12 @@ def _late(yours: Ping) -> None:
     """The answer to ping 1 is on its way for 3 s; by then ping 2 is waiting, and its own takes 2.5."""
 
     async def main(net: Internet) -> Any:
-        async def use(line: Line) -> Any:
-            await attempt(yours, line, 1, 1.0)
-            return await attempt(yours, line, 2, 30.0)
+        async def use(socket: PeerSocket) -> Any:
+            await attempt(yours, socket, 1, 1.0)
+            return await attempt(yours, socket, 2, 30.0)
 
         delays = (3.0, 2.5)
-        return await with_line(net, lambda place, n: [(delays[place], encode_ping(PONG, n))], use)
+        return await with_socket(net, lambda place, n: [(delays[place], encode_ping(PONG, n))], use)
 
     got, _ = world(main)
     if got is None:
@@ -182,32 +182,32 @@ _NUMBER = "compare the number, too: an answer to another question measures nothi
 
 
 def _in_the_line_already(yours: Ping) -> None:
-    """An answer to ping 1 waits in the line, unread, when ping 2 begins."""
+    """An answer to ping 1 waits in the socket, unread, when ping 2 begins."""
 
     async def main(net: Internet) -> Any:
-        async def use(line: Line) -> Any:
-            await attempt(yours, line, 1, 0.5)
+        async def use(socket: PeerSocket) -> Any:
+            await attempt(yours, socket, 1, 0.5)
             await asyncio.sleep(10)
-            return await attempt(yours, line, 2, 30.0)
+            return await attempt(yours, socket, 2, 30.0)
 
         delays = (3.0, 1.0)
-        return await with_line(net, lambda place, n: [(delays[place], encode_ping(PONG, n))], use)
+        return await with_socket(net, lambda place, n: [(delays[place], encode_ping(PONG, n))], use)
 
     got, _ = world(main)
     if got is None:
-        raise Wrong("an old answer in the line made it miss its own", "pass over it, and receive again")
-    _need(got, 1.08, "with an old answer in the line,", _NUMBER)
+        raise Wrong("an old answer in the socket made it miss its own", "pass over it, and receive again")
+    _need(got, 1.08, "with an old answer in the socket,", _NUMBER)
 
 
 def _talked_at(yours: Ping) -> None:
     """Somebody sends old answers ten times a second; the time-out is for all of it together."""
 
     async def main(net: Internet) -> Any:
-        async def use(line: Line) -> Any:
-            await attempt(yours, line, 5, 2.0)
+        async def use(socket: PeerSocket) -> Any:
+            await attempt(yours, socket, 5, 2.0)
             return net.time
 
-        return await with_line(
+        return await with_socket(
             net, lambda place, n: [(i / 10, encode_ping(PONG, 4)) for i in range(300)], use
         )
 
@@ -225,7 +225,7 @@ def clock_set(by_s: float) -> Case:
     def probe(yours: Ping) -> None:
         async def main(net: Internet) -> Any:
             net.at(0.5, lambda _: setattr(net.hosts["ana"], "clock_ahead_s", by_s))
-            return await with_line(net, _then(), lambda line: attempt(yours, line, 1, 30.0))
+            return await with_socket(net, _then(), lambda socket: attempt(yours, socket, 1, 30.0))
 
         got, _ = world(main)
         _need(got, 1.08, "while somebody set the clock,", "time.time() can be set: loop.time() cannot")
@@ -237,15 +237,15 @@ def _two_at_home(yours: Ping) -> None:
     """Ten pings in a row on a link that jitters: each is measured by itself."""
 
     async def main(net: Internet) -> None:
-        async def use(line: Line) -> None:
+        async def use(socket: PeerSocket) -> None:
             for number in range(10):
                 began_s = net.time
-                got = await attempt(yours, line, number, 5.0)
+                got = await attempt(yours, socket, number, 5.0)
                 _need(
                     got, net.time - began_s, f"as ping {number} of ten in a row", "measure each one by itself"
                 )
 
-        await with_line(net, at_once, use)
+        await with_socket(net, at_once, use)
 
     world(main, seed=6, link=Link(latency=0.02, jitter_s=0.3))
 

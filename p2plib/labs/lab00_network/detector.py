@@ -13,8 +13,8 @@ from typing import Any
 
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.lab00_network.asking import ping
-from p2plib.labs.lab00_network.line import Line
-from p2plib.labs.lab00_network.world import at_once, with_line, world
+from p2plib.labs.lab00_network.peer_socket import PeerSocket
+from p2plib.labs.lab00_network.world import at_once, with_socket, world
 from p2plib.sim import Internet, Link
 
 MakeDetector = Callable[..., Any]  # a reader's class
@@ -69,19 +69,19 @@ class Look:
 
 
 async def watch(
-    line: Line,
+    socket: PeerSocket,
     numbers: Iterator[int],
     detector: Any,
     *,
     pings: int,
     every_s: float = 1.0,
     timeout_s: float = 0.5,
-    ask: Callable[[Line, int, float], Awaitable[float]] = ping,
+    ask: Callable[[PeerSocket, int, float], Awaitable[float]] = ping,
 ) -> list[Look]:
     """Ping a peer at regular times, and ask a detector what to make of it.
 
     Args:
-        line: to the peer. numbers: for the pings. detector: a `Detector`, or what behaves like one.
+        socket: to the peer. numbers: for the pings. detector: a `Detector`, or what behaves like one.
         pings: how many. every_s: from one ping to the next. timeout_s: how long each waits, less than that.
         ask: what sends one ping and raises TimeoutError if nobody answers.
     """
@@ -91,7 +91,7 @@ async def watch(
         await asyncio.sleep(began_s + number * every_s - loop.time())
         at_s = loop.time() - began_s
         try:
-            await ask(line, next(numbers), timeout_s)
+            await ask(socket, next(numbers), timeout_s)
             answered = True
         except TimeoutError:
             answered = False
@@ -191,11 +191,11 @@ def partition(detector: Any, *, seed: int, loss: float, pings: int = 600) -> lis
         net.at(199.9, cut)
         net.at(299.9, lambda _: net.heal())
 
-        async def use(line: Line) -> list[Look]:
+        async def use(socket: PeerSocket) -> list[Look]:
             numbers = iter(range(pings))
-            return await watch(line, numbers, detector, pings=pings)
+            return await watch(socket, numbers, detector, pings=pings)
 
-        return list(await with_line(net, at_once, use))
+        return list(await with_socket(net, at_once, use))
 
     looks, _ = world(main, seed=seed, link=Link(latency=0.04, loss=loss))
     return list(looks)

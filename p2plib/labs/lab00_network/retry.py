@@ -10,19 +10,21 @@ from typing import Any
 from p2plib.errors import PeerTimeout
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.lab00_network.asking import SAME_S, ping
-from p2plib.labs.lab00_network.line import Line
+from p2plib.labs.lab00_network.peer_socket import PeerSocket
 from p2plib.labs.lab00_network.wire import decode_ping
-from p2plib.labs.lab00_network.world import Script, asked, at_once, sent_at, with_line, world
+from p2plib.labs.lab00_network.world import Script, asked, at_once, sent_at, with_socket, world
 from p2plib.sim import Internet, Link
 
 Retry = Callable[..., Any]  # a reader's function may return anything
 
 
-async def ping_with_retry(line: Line, numbers: Iterator[int], first_wait_s: float, tries: int) -> float:
+async def ping_with_retry(
+    socket: PeerSocket, numbers: Iterator[int], first_wait_s: float, tries: int
+) -> float:
     """Ask until an answer comes, at most so many times, waiting twice as long each time.
 
     Args:
-        line: to the peer that is asked.
+        socket: to the peer that is asked.
         numbers: gives a number for every try, each another one.
         first_wait_s: how long the first try waits.
         tries: how many pings are sent at most, the first one included; 1 or more.
@@ -35,16 +37,18 @@ async def ping_with_retry(line: Line, numbers: Iterator[int], first_wait_s: floa
     """
     for number in range(tries):
         try:
-            return await ping(line, next(numbers), first_wait_s * 2**number)
+            return await ping(socket, next(numbers), first_wait_s * 2**number)
         except PeerTimeout:
             continue
     raise PeerTimeout(f"no answer to {tries} pings")
 
 
-async def _attempt(yours: Retry, line: Line, numbers: Iterator[int], first_wait_s: float, tries: int) -> Any:
+async def _attempt(
+    yours: Retry, socket: PeerSocket, numbers: Iterator[int], first_wait_s: float, tries: int
+) -> Any:
     """Call a reader's function; None if it says by an exception that nobody answered."""
     try:
-        return await asked(yours(line, numbers, first_wait_s, tries), "ping_with_retry")
+        return await asked(yours(socket, numbers, first_wait_s, tries), "ping_with_retry")
     except TimeoutError:
         return None
 
@@ -57,11 +61,11 @@ def _trips(script: Script, first_wait_s: float, tries: int, **named: Any) -> tup
     """What one call gave, when it ended, and the internet."""
 
     async def main(net: Internet) -> tuple[Any, float]:
-        async def use(line: Line) -> tuple[Any, float]:
-            got = await _attempt(named["yours"], line, _numbers(), first_wait_s, tries)
+        async def use(socket: PeerSocket) -> tuple[Any, float]:
+            got = await _attempt(named["yours"], socket, _numbers(), first_wait_s, tries)
             return got, net.time
 
-        return await with_line(net, script, use)  # type: ignore[no-any-return]
+        return await with_socket(net, script, use)  # type: ignore[no-any-return]
 
     (got, ended_s), net = world(main, link=named.get("link"))
     return got, ended_s, net
@@ -138,16 +142,16 @@ def gives_up(first_wait_s: float, tries: int) -> Case:
         result: list[Any] = []
 
         async def main(net: Internet) -> None:
-            async def use(line: Line) -> None:
+            async def use(socket: PeerSocket) -> None:
                 try:
                     result.append(
-                        await asked(yours(line, _numbers(), first_wait_s, tries), "ping_with_retry")
+                        await asked(yours(socket, _numbers(), first_wait_s, tries), "ping_with_retry")
                     )
                 except TimeoutError:
                     result.append(TimeoutError)
                 result.append(net.time)
 
-            await with_line(net, lambda place, number: [], use)
+            await with_socket(net, lambda place, number: [], use)
 
         _, net = world(main)
         _compare_times(net, _schedule(first_wait_s, tries), first_wait_s)
@@ -199,12 +203,12 @@ def _twice(yours: Retry) -> None:
     """Two calls that share their numbers use each of them once."""
 
     async def main(net: Internet) -> None:
-        async def use(line: Line) -> None:
+        async def use(socket: PeerSocket) -> None:
             numbers = _numbers()
             for _ in range(2):
-                await _attempt(yours, line, numbers, 0.5, 3)
+                await _attempt(yours, socket, numbers, 0.5, 3)
 
-        await with_line(net, _deaf(2), use)
+        await with_socket(net, _deaf(2), use)
 
     _, net = world(main)
     _fresh(net, "two calls")
@@ -215,14 +219,14 @@ def budget(seed: int, loss: float, calls: int, packets: int) -> Case:
 
     def probe(yours: Retry) -> None:
         async def main(net: Internet) -> int:
-            async def use(line: Line) -> int:
+            async def use(socket: PeerSocket) -> int:
                 numbers, answered = _numbers(), 0
                 for _ in range(calls):
-                    answered += await _attempt(yours, line, numbers, 0.5, 8) is not None
+                    answered += await _attempt(yours, socket, numbers, 0.5, 8) is not None
                     await asyncio.sleep(1.0)
                 return answered
 
-            return int(await with_line(net, at_once, use))
+            return int(await with_socket(net, at_once, use))
 
         answered, net = world(main, seed=seed, link=Link(latency=0.04, loss=loss))
         if answered < calls:
@@ -238,20 +242,20 @@ def other_kinds_of_trouble_pass(yours: Retry) -> None:
     """A probe: only a missing answer is tried again; what is wrong with the program itself comes through."""
 
     async def main(net: Internet) -> str:
-        async def use(line: Line) -> str:
-            line.close()
+        async def use(socket: PeerSocket) -> str:
+            socket.close()
             try:
-                await _attempt(yours, line, _numbers(), 0.5, 3)
+                await _attempt(yours, socket, _numbers(), 0.5, 3)
             except Exception as error:
                 return type(error).__name__
             return "nothing"
 
-        return str(await with_line(net, at_once, use))
+        return str(await with_socket(net, at_once, use))
 
     raised, _ = world(main)
     if raised != "Closed":
-        hint = "catch PeerTimeout alone: a closed line will not open by being asked again"
-        raise Wrong(f"on a closed line it raised {raised}, expected Closed", hint)
+        hint = "catch PeerTimeout alone: a closed socket will not open by being asked again"
+        raise Wrong(f"on a closed socket it raised {raised}, expected Closed", hint)
 
 
 RETRY = Task(

@@ -24,8 +24,8 @@ from typing import Any
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.engine.words import describe
 from p2plib.labs.lab00_network.asking import ping
-from p2plib.labs.lab00_network.line import Line
-from p2plib.labs.lab00_network.world import at_once, with_line, world
+from p2plib.labs.lab00_network.peer_socket import PeerSocket
+from p2plib.labs.lab00_network.world import at_once, with_socket, world
 from p2plib.sim import Internet, Link
 
 FIRST_S, LEAST_S, MOST_S = 1.0, 0.01, 60.0
@@ -92,18 +92,18 @@ class Cost:
 
 
 async def ask_all(
-    line: Line,
+    socket: PeerSocket,
     numbers: Iterator[int],
     round_trips: Any,
     questions: int,
     *,
-    ask: Callable[[Line, int, float], Awaitable[float]] = ping,
+    ask: Callable[[PeerSocket, int, float], Awaitable[float]] = ping,
     between: Callable[[int], object] = lambda question: None,
 ) -> int:
     """Ask one question after the other, each until it is answered, and wait as long as an estimator says.
 
     Args:
-        line: to the peer. numbers: for the pings. round_trips: a `RoundTrips`, or what behaves like one.
+        socket: to the peer. numbers: for the pings. round_trips: a `RoundTrips`, or what behaves like one.
         questions: how many. ask: sends one ping. between: called before each question.
 
     Returns:
@@ -118,7 +118,7 @@ async def ask_all(
                 return question
             sent += 1
             try:
-                round_trip_s = await ask(line, next(numbers), min(round_trips.timeout_s, PATIENCE_S))
+                round_trip_s = await ask(socket, next(numbers), min(round_trips.timeout_s, PATIENCE_S))
             except TimeoutError:
                 round_trips.missed()
             else:
@@ -139,11 +139,11 @@ def travel(road: Road, round_trips: Any, *, seed: int = 1, ask: Any = ping) -> C
             if question == QUESTIONS // 2 and road.later is not None:
                 net.set_link(net.hosts["ana"], net.hosts["ben"], road.later)
 
-        async def use(line: Line) -> tuple[int, float]:
-            answered = await ask_all(line, count(), round_trips, QUESTIONS, ask=ask, between=between)
+        async def use(socket: PeerSocket) -> tuple[int, float]:
+            answered = await ask_all(socket, count(), round_trips, QUESTIONS, ask=ask, between=between)
             return answered, net.time
 
-        return await with_line(net, at_once, use)  # type: ignore[no-any-return]
+        return await with_socket(net, at_once, use)  # type: ignore[no-any-return]
 
     (answered, seconds), net = world(main, seed=seed, link=road.link)
     packets = sum(packet.sender == "ana" for packet in net.trace)

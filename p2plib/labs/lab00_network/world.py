@@ -18,7 +18,7 @@ from typing import Any
 
 from p2plib.errors import Deadlock, DecodeError, Leak, TimeLimit, Unsupported
 from p2plib.labs.engine.tasks import Wrong
-from p2plib.labs.lab00_network.line import Line, connect
+from p2plib.labs.lab00_network.peer_socket import PeerSocket, connect
 from p2plib.labs.lab00_network.wire import PING, PONG, decode_ping, encode_ping
 from p2plib.sim import Host, Internet, Link
 
@@ -143,14 +143,14 @@ def _blocking(error: Unsupported) -> Wrong:
     return Wrong("it asked for what a simulated internet does not have", "the running loop is all you need")
 
 
-async def with_line(net: Internet, script: Script, use: Callable[[Line], Any]) -> Any:
-    """Let Ben answer by a script, and Ana use a line to him."""
+async def with_socket(net: Internet, script: Script, use: Callable[[PeerSocket], Any]) -> Any:
+    """Let Ben answer by a script, and Ana use a socket to him."""
     ana, ben = net.hosts["ana"], net.hosts["ben"]
     scripted = await serve(ben, lambda: Scripted(script))
 
     async def on_ana() -> Any:
-        async with await connect((ben.address, PORT)) as line:
-            return await use(line)
+        async with await connect((ben.address, PORT)) as socket:
+            return await use(socket)
 
     try:
         return await ana.run(on_ana())

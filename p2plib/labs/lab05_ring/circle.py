@@ -12,11 +12,11 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from p2plib.errors import PeerTimeout
-from p2plib.labs.lab05_ring.repair import Neighbours
 from p2plib.topology.ring.space import Shape, between, shape
 
 BITS = 16
 
+Neighbours = tuple[int | None, list[int]]  # the peer before one, and its successors
 Round = Callable[..., list[int]]
 
 

@@ -14,9 +14,9 @@ from p2plib.errors import PeerTimeout
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.engine.words import describe
 from p2plib.labs.lab05_ring.arc import adopt
+from p2plib.labs.lab05_ring.circle import Circle, Neighbours
 from p2plib.topology.ring.space import between
 
-Neighbours = tuple[int | None, list[int]]
 Ask = Callable[[int], Neighbours]
 Stabilise = Callable[..., Any]
 
@@ -162,8 +162,6 @@ def any_town(seed: int) -> Case:
     """A probe: a hundred peers of which some are dead and some are new, and everybody's round."""
 
     def probe(yours: Stabilise) -> None:
-        from p2plib.labs.lab05_ring.circle import Circle
-
         circle = Circle(100, seed=seed, r=6)
         circle.kill(0.3)
         circle.join(30)

@@ -25,9 +25,9 @@ Vocabulary, the paper's letters::
 
 Rules
     1. The server proves the network's key, then the client proves who it is, then the server proves who *it*
-       is. Who listens learns neither key, nor does who answers in the server's place; a server on another
-       network hears nothing of the client but its first message, and answers nothing.
-    2. Whoever does not know the server's key cannot make the server say it.
+       is. A listener learns neither key, nor does a peer that answers in the server's place; a server on
+       another network hears nothing of the client but its first message, and answers nothing.
+    2. A peer that does not know the server's key cannot make the server say it.
     3. Whatever is wrong, also a client that is not let in, is `HandshakeFailed`, and nothing more is sent.
     4. A key of small order, and our own challenge when it comes back, fail. (A client that answers its own
        challenge would send its box to nobody; refusing it here costs one comparison.)

@@ -5,7 +5,7 @@ HashiCorp's specification of yamux, as libp2p uses it. Everything is big-endian:
     version 1   0
     type    1   0 data, 1 window update, 2 ping, 3 go away
     flags   2   1 SYN, 2 ACK, 4 FIN, 8 RST
-    stream  4   which stream; 0 is the session itself
+    stream  4   the id of the stream; 0 is the session itself
     length  4   bytes of data that follow; for a window update how many more may be sent; for a ping a value
                 that comes back; for a go away the reason
 
@@ -43,23 +43,23 @@ class Header:
     Args:
         kind: `DATA`, `WINDOW_UPDATE`, `PING` or `GO_AWAY`.
         flags: a sum of `SYN`, `ACK`, `FIN` and `RST`.
-        stream: 0 for the session.
+        stream_id: 0 for the session.
         length: bytes that follow for `DATA`; otherwise a number, 0 to 2^32 - 1.
     """
 
     kind: int
     flags: int
-    stream: int
+    stream_id: int
     length: int
 
     def encode(self) -> bytes:
         """The twelve bytes."""
-        return _HEADER.pack(0, self.kind, self.flags, self.stream, self.length)
+        return _HEADER.pack(0, self.kind, self.flags, self.stream_id, self.length)
 
     def __str__(self) -> str:
         flags = " ".join(name for flag, name in FLAG_NAMES.items() if self.flags & flag)
         what = f"{TYPE_NAMES[self.kind]} {self.length}{' ' if flags else ''}{flags}"
-        return f"{what} on stream {self.stream}" if self.stream else what
+        return f"{what} on stream {self.stream_id}" if self.stream_id else what
 
 
 def decode(raw: bytes | bytearray, offset: int = 0) -> Header:
@@ -68,20 +68,20 @@ def decode(raw: bytes | bytearray, offset: int = 0) -> Header:
     Raises:
         DecodeError: it breaks a rule of the module's head.
     """
-    version, kind, flags, stream, length = _HEADER.unpack_from(raw, offset)
+    version, kind, flags, stream_id, length = _HEADER.unpack_from(raw, offset)
     if version or kind > GO_AWAY or flags > 15:
         if version:
             raise DecodeError(f"yamux has version 0, not {version}", offset)
         if kind > GO_AWAY:
             raise DecodeError(f"yamux has no frames of type {kind}", offset + 1)
         raise DecodeError(f"yamux has no flags {flags & ~15:#06x}", offset + 2)
-    if (stream == 0) != (kind >= PING):
-        raise DecodeError(f"a {TYPE_NAMES[kind]} on stream {stream}", offset + 4)
+    if (stream_id == 0) != (kind >= PING):
+        raise DecodeError(f"a {TYPE_NAMES[kind]} on stream {stream_id}", offset + 4)
     if kind == PING and flags not in (SYN, ACK):
         raise DecodeError("a ping has SYN or ACK and nothing else", offset + 2)
     if kind == GO_AWAY and flags:
         raise DecodeError("a go away has no flags", offset + 2)
-    return Header(kind, flags, stream, length)
+    return Header(kind, flags, stream_id, length)
 
 
 def dissect(raw: bytes) -> tuple[Field, ...]:
@@ -107,7 +107,7 @@ def dissect(raw: bytes) -> tuple[Field, ...]:
         Field("version", raw[:1]),
         Field("type", raw[1:2], TYPE_NAMES[header.kind]),
         Field("flags", raw[2:4], flags or "none"),
-        Field("stream", raw[4:8], str(header.stream) if header.stream else "the session"),
+        Field("stream", raw[4:8], str(header.stream_id) if header.stream_id else "the session"),
         Field("length", raw[8:12], meaning[header.kind]),
     )
     return (*parts, Field("data", raw[12:])) if data_bytes else parts

@@ -9,21 +9,23 @@ The rules are `p2plib.protocol.yamux.session`'s. Two tasks do the work: one read
 Rules
     1. When the block is left, streams that are still open are reset, the other side is told (go away), and
        the stream below is closed; never later than after `close_timeout_s`.
-    2. When the other side goes, or breaks a rule, every stream of ours raises `StreamReset`, and whoever
-       waits for a stream gets `Closed`. Nobody is left waiting.
+    2. When the other side goes, or breaks a rule, every stream of ours raises `StreamReset`, and whatever
+       waits for a stream gets `Closed`. Nothing is left waiting.
     3. A reader that is slow stops its own stream only: the others have windows of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+from typing import Self, assert_never
 
 from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
-from p2plib.protocol.yamux.events import OPENED, PONG, Event, Limits
+from p2plib.protocol.yamux.events import Ended, Event, GoAway, Opened, Pong, Readable, Reset, Writable
+from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.session import Session
+from p2plib.protocol.yamux.states import SendState
 from p2plib.protocol.yamux.substream import Substream
 
 PROTOCOL_ID = "/yamux/1.0.0"  # as multistream names it
@@ -34,21 +36,21 @@ class YamuxStream(Stream):
     """One of the streams of a connection; `open_stream` and `accept_stream` make them."""
 
     def __init__(self, connection: YamuxConnection, substream: Substream) -> None:
-        super().__init__(f"stream {substream.number} of {connection.remote}")
+        super().__init__(f"stream {substream.stream_id} of {connection.remote}")
         self.connection = connection
         self.changed = Bell()
         self._substream = substream
         self._session = connection.session
 
     @property
-    def number(self) -> int:
-        """Its number on the wire."""
-        return self._substream.number
+    def stream_id(self) -> int:
+        """Its id on the wire."""
+        return self._substream.stream_id
 
     def _check_alive(self) -> None:
-        if self._substream.reset_by != "them":
+        if self._substream.send_state is not SendState.RESET_RECEIVED:
             self.connection.check_for_streams()
-        if self._substream.reset_by:
+        if self._substream.is_reset:
             raise StreamReset(f"{self.remote} was reset")
 
     async def _read(self, max_bytes: int) -> bytes:
@@ -58,7 +60,7 @@ class YamuxStream(Stream):
             if data:
                 self.connection.wake_writer()
                 return data
-            if substream.has_ended:
+            if substream.fin_received:
                 return b""
             self._check_alive()
             await self.changed.wait()
@@ -78,15 +80,15 @@ class YamuxStream(Stream):
         self.connection.wake_writer()
 
     def _end_writing(self) -> None:
-        self._session.end(self._substream)
+        self._session.close_write(self._substream)
         self.connection.wake_writer()
 
     async def _finish(self) -> None:
         substream = self._substream
-        self._session.stop_reading(substream)
+        self._session.close_read(substream)
         self.changed.ring()
         self.connection.wake_writer()
-        while not substream.end_is_sent and not substream.reset_by and not self.connection.is_over:
+        while not substream.fin_sent and not substream.is_reset and not self.connection.is_over:
             await self.changed.wait()
         self.connection.forget(self)
 
@@ -115,7 +117,7 @@ class YamuxConnection:
         self._problem: P2PError | None = None
         self._we_closed = False
         self._tasks: list[asyncio.Task[None]] = []
-        # For those who wait: all of them are rung when it is over.
+        # For the tasks that wait: all of these are rung when it is over.
         self._work = Bell()  # there is something to send
         self._sent = Bell()  # something was sent
         self._opened = Bell()  # the other side opened a stream
@@ -165,10 +167,11 @@ class YamuxConnection:
             await self._opened.wait()
 
     async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
-        """Seconds for a question to the other side's yamux and back.
+        """Seconds for a request to the other side's yamux and back.
 
         Raises:
-            PeerTimeout: no answer in time. Closed: the connection is over.
+            PeerTimeout: no answer in time.
+            Closed: the connection is over.
         """
         self._check()
         loop = asyncio.get_running_loop()
@@ -187,7 +190,7 @@ class YamuxConnection:
         return loop.time() - started
 
     async def wait_closed(self) -> None:
-        """Waits until the connection is over, whoever ended it."""
+        """Waits until the connection is over, whichever side ended it."""
         while self._problem is None:
             await self._ended.wait()
 
@@ -230,7 +233,7 @@ class YamuxConnection:
 
     def forget(self, stream: YamuxStream) -> None:
         """A stream is closed, and wants no more news."""
-        self._streams.pop(stream.number, None)
+        self._streams.pop(stream.stream_id, None)
 
     def check_for_streams(self) -> None:
         """Raises for a stream what became of the connection, if it is over."""
@@ -241,7 +244,7 @@ class YamuxConnection:
     # How it works.
 
     def _made(self, substream: Substream) -> YamuxStream:
-        stream = self._streams[substream.number] = YamuxStream(self, substream)
+        stream = self._streams[substream.stream_id] = YamuxStream(self, substream)
         self.wake_writer()
         return stream
 
@@ -250,13 +253,13 @@ class YamuxConnection:
             raise Closed(str(self._problem))
 
     def _over(self, problem: P2PError) -> None:
-        """Nothing more is received; whoever waits is told why. The writer says what is left, and closes."""
+        """Nothing more is received; whatever waits is told why. The writer says what is left, and closes."""
         if self._problem is not None:
             return
         self._problem = problem
         if self._we_closed:
             for substream in list(self.session.streams.values()):
-                if not substream.end_is_sent:
+                if not substream.fin_sent:
                     self.session.reset(substream)
             self.session.go_away()
         for answered in self._pings.values():
@@ -285,13 +288,23 @@ class YamuxConnection:
             self._over(StreamReset(f"the connection to {self.remote} is over: {what}{error}"))
 
     def _happened(self, event: Event) -> None:
-        if event.what == OPENED:
-            self._opened.ring()
-        elif event.what == PONG:
-            answered = self._pings.get(event.value)
-            if answered is not None and not answered.done():
-                answered.set_result(None)
-        stream = self._streams.get(event.stream)
+        match event:
+            case Opened():
+                self._opened.ring()
+            case Readable(stream_id) | Writable(stream_id) | Ended(stream_id) | Reset(stream_id):
+                self._ring(stream_id)
+            case Pong(value):
+                answered = self._pings.get(value)
+                if answered is not None and not answered.done():
+                    answered.set_result(None)
+            case GoAway():
+                pass  # `open_stream` asks the session
+            case _:
+                assert_never(event)
+
+    def _ring(self, stream_id: int) -> None:
+        """Wakes whatever waits for news of a stream."""
+        stream = self._streams.get(stream_id)
         if stream is not None:
             stream.changed.ring()
 
@@ -303,9 +316,8 @@ class YamuxConnection:
                 data = session.to_send()
                 if data:
                     below.send(data)
-                    for number in session.progress:
-                        if number in self._streams:
-                            self._streams[number].changed.ring()
+                    for stream_id in session.progress:
+                        self._ring(stream_id)
                     self._sent.ring()
                 elif self._problem is not None:
                     break

@@ -1,121 +1,212 @@
-"""One stream of a yamux session, as `p2plib.protocol.yamux.session` keeps it: its windows and its ends.
+"""One stream of a yamux session: its states, the bytes that wait, and its windows.
+
+The states change by the tables of `p2plib.protocol.yamux.states` alone. Read a stream; change it through the
+session, which knows what the other side has to be told.
 
 Vocabulary::
 
-    window     how many bytes may still come before the one who reads gives more, for example 262144
-    announce   to give more by a window update: once half a window has been read
+    window          how many bytes may still come before the reader gives more, for example 262144
+    window credit   what was read and not given back yet: once it is half a window, a window update gives it
 """
 
 from __future__ import annotations
 
+from p2plib.errors import UsageError
 from p2plib.protocol.buffers import Chunks
 from p2plib.protocol.stream import PIECE_BYTES
-from p2plib.protocol.yamux.codec import DATA, FIN, WINDOW_UPDATE, Header
-
-INITIAL_WINDOW_BYTES = 256 * 1024  # each side's on every stream, before any window update
+from p2plib.protocol.yamux.codec import ACK, DATA, FIN, SYN, WINDOW_UPDATE, Header
+from p2plib.protocol.yamux.limits import INITIAL_WINDOW_BYTES
+from p2plib.protocol.yamux.states import (
+    OPENING,
+    RECEIVE_IS_OVER,
+    RECEIVING,
+    SEND_IS_OVER,
+    SENDING,
+    Action,
+    OpenState,
+    ReceiveState,
+    SendState,
+    next_state,
+)
 
 
 class Substream:
-    """The state of one stream. Read it; change it through the session.
+    """The state of one stream.
 
     Args:
-        number: its number on the wire.
+        stream_id: its id on the wire.
         is_ours: whether we opened it.
+        window_bytes: how much the other side may send before we have read it.
     """
 
     __slots__ = (
-        "end_is_sent",
-        "ends",
-        "flags",
-        "has_ended",
         "incoming",
-        "is_acknowledged",
-        "is_deaf",
         "is_ours",
-        "is_queued",
         "may_receive",
         "may_send",
-        "number",
+        "open_state",
         "outgoing",
-        "reset_by",
-        "resets_after_end",
-        "to_announce",
+        "receive_state",
+        "send_state",
+        "stream_id",
+        "window_bytes",
+        "window_credit",
     )
 
-    def __init__(self, number: int, *, is_ours: bool) -> None:
-        self.number = number
+    def __init__(self, stream_id: int, *, is_ours: bool, window_bytes: int = INITIAL_WINDOW_BYTES) -> None:
+        self.stream_id = stream_id
         self.is_ours = is_ours
+        self.window_bytes = window_bytes
+        self.open_state = OpenState.SYN_QUEUED if is_ours else OpenState.SYN_RECEIVED
+        self.send_state = SendState.OPEN
+        self.receive_state = ReceiveState.OPEN
         self.incoming = Chunks()
         self.outgoing = Chunks()
         self.may_send = self.may_receive = INITIAL_WINDOW_BYTES
-        self.to_announce = 0  # was read, and they do not know yet
-        self.flags = 0  # SYN or ACK, to go with our next frame
-        self.is_acknowledged = False
-        self.has_ended = False  # they said that nothing follows
-        self.ends = False  # we want to say so
-        self.end_is_sent = False
-        self.reset_by = ""  # "us" or "them", once it is given up
-        self.is_deaf = False  # we do not read any more
-        self.resets_after_end = False
-        self.is_queued = False
+        self.window_credit = window_bytes - INITIAL_WINDOW_BYTES if is_ours else 0
 
     def __repr__(self) -> str:
-        return f"Substream({self.number}, may send {self.may_send}, may receive {self.may_receive})"
+        states = f"{self.open_state.value}, sending {self.send_state.value}"
+        return f"Substream({self.stream_id}: {states}, receiving {self.receive_state.value})"
 
     @property
     def is_over(self) -> bool:
         """Whether nothing will come or go on it any more."""
-        return bool(self.reset_by) or (self.has_ended and self.end_is_sent)
+        return self.send_state in SEND_IS_OVER and self.receive_state in RECEIVE_IS_OVER
 
-    def give_up(self, who: str) -> None:
-        """Forgets what waits. What had come before they ended well stays: it was complete."""
-        if not self.reset_by:
-            self.reset_by = who
-            self.outgoing.clear()
-            if not self.has_ended or who == "us":
-                self.incoming.clear()
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the other side does not know of it yet."""
+        return self.open_state is OpenState.SYN_QUEUED
+
+    @property
+    def is_reset(self) -> bool:
+        """Whether one of the sides gave it up."""
+        return self.send_state in (SendState.RESET_SENT, SendState.RESET_RECEIVED)
+
+    @property
+    def fin_sent(self) -> bool:
+        """Whether our FIN, and so all that we had to say, is sent."""
+        return self.send_state is SendState.FIN_SENT
+
+    @property
+    def fin_received(self) -> bool:
+        """Whether nothing follows what may still be read."""
+        return self.receive_state is ReceiveState.FIN_RECEIVED
+
+    # What happens to it, each a move in the tables.
+
+    def acknowledge(self) -> bool:
+        """Takes the other side's ACK; returns whether it is the first for a stream of ours."""
+        before, self.open_state = self.open_state, next_state(OPENING, self.open_state, Action.RECEIVE_ACK)
+        return self.open_state is not before
+
+    def accept(self) -> None:
+        """Takes a stream that the other side opened."""
+        self.open_state = next_state(OPENING, self.open_state, Action.ACCEPT)
+        self.window_credit += self.window_bytes - INITIAL_WINDOW_BYTES
+
+    def write(self, data: bytes) -> None:
+        """Queues bytes.
+
+        Raises:
+            UsageError: its writing is closed, or it is reset.
+        """
+        if self.send_state is not SendState.OPEN:
+            raise UsageError(f"nothing is written to a stream that is {self.send_state.value}")
+        self.outgoing.append(data)
+
+    def close_write(self) -> None:
+        """Queues our FIN."""
+        self.send_state = next_state(SENDING, self.send_state, Action.CLOSE_WRITING)
+
+    def close_read(self) -> bool:
+        """Drops what was not read; returns whether the stream waits for the other side's FIN now."""
+        self.receive_state = next_state(RECEIVING, self.receive_state, Action.CLOSE_READING)
+        self.incoming.clear()
+        return self.receive_state is ReceiveState.READ_CLOSED
+
+    def receive_unread(self) -> None:
+        """Notes that the other side sends what nobody reads."""
+        self.receive_state = next_state(RECEIVING, self.receive_state, Action.RECEIVE_UNREAD)
+
+    def receive_fin(self) -> bool:
+        """Takes the other side's FIN; returns whether it is the first."""
+        before = self.receive_state
+        self.receive_state = next_state(RECEIVING, before, Action.RECEIVE_FIN)
+        return self.receive_state is not before
+
+    def reset(self) -> None:
+        """Gives it up."""
+        self._give_up(Action.RESET)
+
+    def receive_rst(self) -> None:
+        """Takes the other side's reset. What had come before its FIN stays: it was complete."""
+        self._give_up(Action.RECEIVE_RST)
+
+    def _give_up(self, action: Action) -> None:
+        self.send_state = next_state(SENDING, self.send_state, action)
+        self.receive_state = next_state(RECEIVING, self.receive_state, action)
+        self.outgoing.clear()
+        if not self.fin_received:
+            self.incoming.clear()
+
+    # What it has to send.
 
     @property
     def sendable(self) -> int:
         """How many bytes of data may go in the next frame: not so many that others wait long."""
         return min(PIECE_BYTES, self.may_send, len(self.outgoing))
 
-    def has_work(self, window_bytes: int) -> bool:
+    @property
+    def has_work(self) -> bool:
         """Whether there is a frame to send."""
-        if self.flags:
+        if self.is_reset:
+            return False
+        if self.outgoing and self.may_send:
             return True
-        if self.outgoing:
-            return self.may_send > 0 or self._should_announce(window_bytes)
-        return (self.ends and not self.end_is_sent) or self._should_announce(window_bytes)
+        if not self.outgoing and self.send_state is SendState.FIN_QUEUED:
+            return True
+        return self.open_state in (OpenState.SYN_QUEUED, OpenState.ACK_QUEUED) or self.gives_window
 
-    def _should_announce(self, window_bytes: int) -> bool:
-        return self.to_announce * 2 >= window_bytes and not self.has_ended and not self.is_deaf
+    @property
+    def gives_window(self) -> bool:
+        """Whether so much was read that the other side is told, by a window update."""
+        return self.window_credit * 2 >= self.window_bytes and self.receive_state is ReceiveState.OPEN
 
-    def next_frame(self, max_data_bytes: int, window_bytes: int) -> tuple[Header | None, list[bytes]]:
+    def next_frame(self, max_data_bytes: int) -> tuple[Header | None, list[bytes]]:
         """The next frame to send, and the data that follows it, in parts; no header if there is none."""
-        if self.reset_by or not self.has_work(window_bytes):
+        if not self.has_work:
             return None, []
-        flags, self.flags = self.flags, 0
-        should_announce = self._should_announce(window_bytes) or bool(
-            flags and window_bytes > INITIAL_WINDOW_BYTES
-        )
-        if self.outgoing and self.may_send and not should_announce:
-            size = room = min(max_data_bytes, self.sendable)
-            parts = []
-            while room:
-                parts.append(self.outgoing.take(room))
-                room -= len(parts[-1])
-            self.may_send -= size
-            # A FIN goes in a frame of its own: js-libp2p drops the data of a frame that has both.
-            return Header(DATA, flags, self.number, size), parts
-        more = 0
-        if should_announce:
-            more, self.to_announce = self.to_announce, 0
-            self.may_receive += more
-        return Header(WINDOW_UPDATE, flags | self._end(), self.number, more), []
+        flags = self._opening_flag()
+        # A window that is larger from the beginning is told at once.
+        gives_window = self.gives_window or (flags > 0 and self.window_bytes > INITIAL_WINDOW_BYTES)
+        if self.outgoing and self.may_send and not gives_window:
+            return self._data_frame(flags, min(max_data_bytes, self.sendable))
+        credit = 0
+        if gives_window:
+            credit, self.window_credit = self.window_credit, 0
+            self.may_receive += credit
+        if self.send_state is SendState.FIN_QUEUED and not self.outgoing:
+            # A FIN never goes with data: js-libp2p drops the data of a frame that has both.
+            self.send_state = next_state(SENDING, self.send_state, Action.SEND_FIN)
+            flags |= FIN
+        return Header(WINDOW_UPDATE, flags, self.stream_id, credit), []
 
-    def _end(self) -> int:
-        if self.ends and not self.end_is_sent and not self.outgoing:
-            self.end_is_sent = True
-            return FIN
+    def _opening_flag(self) -> int:
+        """SYN or ACK if it has to go with the next frame, which it does."""
+        if self.open_state is OpenState.SYN_QUEUED:
+            self.open_state = next_state(OPENING, self.open_state, Action.SEND_SYN)
+            return SYN
+        if self.open_state is OpenState.ACK_QUEUED:
+            self.open_state = next_state(OPENING, self.open_state, Action.SEND_ACK)
+            return ACK
         return 0
+
+    def _data_frame(self, flags: int, size: int) -> tuple[Header, list[bytes]]:
+        self.may_send -= size
+        parts, missing = [], size
+        while missing:
+            parts.append(self.outgoing.take(missing))
+            missing -= len(parts[-1])
+        return Header(DATA, flags, self.stream_id, size), parts

@@ -2,9 +2,8 @@
 
 Rules:
 
-* A packet enters the trace when it is sent, as a record of five: route, data, time sent, time of arrival
-  (None if it is dropped on the way), fate. Its fate may still change when it arrives: nobody may be
-  listening.
+* A packet enters the trace when it is sent, as a `Record`. Its fate may still change when it arrives: nobody
+  may be listening.
 * Records are taken in by the batch, which is what makes a trace of a million packets cheap: they are hashed,
   counted, and the newest `keep` of them kept.
 * The digest covers time, addresses and bytes of every packet and every late fate, in order. Two runs with the
@@ -23,8 +22,6 @@ from typing import Any
 from p2plib.sim.packet import Address, Kind, Packet, Segment
 
 BATCH = 4096  # large enough that hashing goes by the batch, small enough to stay in the processor's cache
-# [route, data or segment, sent, arrives, fate]: a list, for its fate may change and millions are made.
-Record = list[Any]
 
 
 @dataclass(slots=True)
@@ -75,6 +72,25 @@ class Route:
         self.tag = f"{kind} {sender.name} {source} {destination} {seen_source} {at};".encode()
 
 
+@dataclass(slots=True, eq=False)
+class Record:
+    """A packet as the trace keeps it, not frozen: its fate may change.
+
+    Args:
+        route: from where to where.
+        data: a datagram's bytes, or a segment.
+        sent_s: when it was sent.
+        arrives_s: when it arrives; None if it is dropped on the way.
+        fate: why it is not received; "" if it is.
+    """
+
+    route: Route
+    data: Any
+    sent_s: float
+    arrives_s: float | None
+    fate: str = ""
+
+
 def shown(address: Address) -> Any:
     """Return an address as Python's sockets show it: with IPv6 come a flow label and a scope, both 0."""
     return (*address, 0, 0) if ":" in address[0] else address
@@ -101,28 +117,30 @@ class Trace:
         if not batch:
             return
         hash_ = self._hash
-        hash_.update(b"".join([record[0].tag for record in batch]))
-        contents = [data if type(data) is bytes else segment_bytes(data) for _, data, _, _, _ in batch]
+        hash_.update(b"".join([record.route.tag for record in batch]))
+        sent = [record.data for record in batch]
+        contents = [data if type(data) is bytes else segment_bytes(data) for data in sent]
         hash_.update(array("I", map(len, contents)).tobytes())
         hash_.update(b"".join(contents))
-        hash_.update(array("d", [record[2] for record in batch]).tobytes())
-        hash_.update(array("d", [-1.0 if record[3] is None else record[3] for record in batch]).tobytes())
-        for route, data, _, arrives, fate in batch:
-            sums = route.sums
+        hash_.update(array("d", [record.sent_s for record in batch]).tobytes())
+        arrivals = [record.arrives_s for record in batch]
+        hash_.update(array("d", [-1.0 if when is None else when for when in arrivals]).tobytes())
+        for record, data in zip(batch, sent, strict=True):
+            sums = record.route.sums
             sums.packets += 1
             sums.size_bytes += len(data) if type(data) is bytes else len(data.data)
-            if arrives is None:
-                self._fates[fate] += 1
-                hash_.update(fate.encode())
+            if record.arrives_s is None:
+                self._fates[record.fate] += 1
+                hash_.update(record.fate.encode())
         self._kept.extend(batch)
         self._taken += len(batch)
         batch.clear()
 
     def change_fate(self, record: Record, fate: str, now: float) -> None:
-        """Note that a packet arrived in vain."""
-        record[4] = fate
+        """Note that a packet arrived and was not received."""
+        record.fate = fate
         self._fates[fate] += 1
-        self._hash.update(f"{now!r} {fate} ".encode() + record[0].tag)
+        self._hash.update(f"{now!r} {fate} ".encode() + record.route.tag)
 
     def __len__(self) -> int:
         """How many packets were sent, remembered or not."""
@@ -166,12 +184,12 @@ def segment_bytes(segment: Segment) -> bytes:
 
 def packet_of(record: Record, number: int) -> Packet:
     """Return a record as a reader sees it."""
-    route, data, sent, arrives, fate = record
+    route, data, fate = record.route, record.data, record.fate
     plain = type(data) is bytes
     return Packet(
         number=number,
-        sent_s=sent,
-        arrives_s=None if fate else arrives,
+        sent_s=record.sent_s,
+        arrives_s=None if fate else record.arrives_s,
         sender=route.sender.name,
         receiver="" if route.receiver is None else route.receiver.name,
         source=route.source,

@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 
 from p2plib.errors import Deadlock, TimeLimit, UsageError
 from p2plib.sim.clock.places import describe_waiting
-from p2plib.sim.current import CURRENT, Boot
+from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.sockets import refused
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
     """
 
     def __init__(self, max_events: int | None = None) -> None:
-        self._now = 0.0
+        self.now = 0.0  # virtual seconds since the internet began: read it, or call `time`
         self._ready: deque[SimHandle] = deque()
         self._heap: list[Event] = []
         self._next_order = count().__next__
@@ -101,7 +101,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         self._task_factory: Any = None
         self._exception_handler: Callable[[asyncio.AbstractEventLoop, Context], object] | None = None
         self._generators: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
-        self.tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], Boot | None] = weakref.WeakKeyDictionary()
+        self.tasks = weakref.WeakKeyDictionary[asyncio.Task[Any], Incarnation | None]()
         self.max_events = max_events
         self.events = 0  # how many were done so far
         self._interrupted = False
@@ -109,13 +109,13 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         self._last_event: float = float("inf")  # number of the event after which a run is stopped
         self.time_limit: float = float("inf")  # virtual second at which a run is stopped
         self.frozen: list[asyncio.Task[Any]] = []  # of machines that have crashed
-        self.raised: list[tuple[Boot | None, Context]] = []  # what handlers raised, with their hosts
+        self.raised: list[tuple[Incarnation | None, Context]] = []  # what handlers raised, with their hosts
 
     # Time
 
     def time(self) -> float:
         """Return the virtual time in seconds since the internet began."""
-        return self._now
+        return self.now
 
     # Callbacks
 
@@ -137,7 +137,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         context: contextvars.Context | None = None,
     ) -> SimTimer:
         """Call back *delay* virtual seconds from now; a delay below 0 is 0, for time does not go back."""
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self,
@@ -155,7 +155,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
 
     def schedule(self, when: float, function: Callable[[Any], object], argument: Any) -> None:
         """Put an event on the heap: cheaper than `call_at`, without context, and it cannot be taken back."""
-        heappush(self._heap, (max(when, self._now), self._next_order(), function, argument))
+        heappush(self._heap, (max(when, self.now), self._next_order(), function, argument))
 
     def _fire(self, timer: SimTimer) -> None:
         timer._scheduled = False
@@ -174,9 +174,9 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
             heapify(self._heap)
             self._unwanted = 0
 
-    def freeze(self, boot: Boot) -> None:
+    def freeze(self, incarnation: Incarnation) -> None:
         """Keep the tasks of a machine that has lost its power as they are: Python would run their ends."""
-        self.frozen += [task for task, its in self.tasks.items() if its is boot and not task.done()]
+        self.frozen += [task for task, its in self.tasks.items() if its is incarnation and not task.done()]
 
     def timers(self) -> list[SimTimer]:
         """Return the timers that are still to fire, in the order in which they will."""
@@ -255,7 +255,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
 
     def begin(self, time_limit_s: float) -> None:
         """Begin a run of at most so many virtual seconds, and of at most `max_events` events."""
-        self.time_limit = self._now + time_limit_s
+        self.time_limit = self.now + time_limit_s
         self._last_event = float("inf") if self.max_events is None else self.events + self.max_events
         self._interrupted = False
         self.raised.clear()
@@ -291,7 +291,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
                 elif heap:
                     if heap[0][0] > limit:
                         break
-                    self._now, _, function, argument = heappop(heap)
+                    self.now, _, function, argument = heappop(heap)
                     function(argument)
                 else:
                     break
@@ -317,15 +317,15 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
             raise TimeLimit(f"{limit} virtual seconds were not enough: {describe_waiting(self)}")
 
     def _limits(self) -> str:
-        return f"the clock stands at {self._now:.6g} s; {describe_waiting(self)}"
+        return f"the clock stands at {self.now:.6g} s; {describe_waiting(self)}"
 
     def _run_handle(self, handle: SimHandle) -> None:
         """Run a callback, unless it was cancelled or its machine has crashed."""
         if handle._cancelled:
             return
         context = handle._context
-        boot = context.get(CURRENT)
-        if boot is not None and not boot.alive:
+        incarnation = context.get(CURRENT)
+        if incarnation is not None and not incarnation.alive:
             return
         try:
             context.run(handle._callback, *handle._args)
@@ -366,11 +366,11 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
 
     def default_exception_handler(self, context: Context) -> None:
         """Note what was raised, and on which host; the run says so at its end."""
-        boot = CURRENT.get()
+        incarnation = CURRENT.get()
         task = context.get("task") or context.get("future")
-        if boot is None and isinstance(task, asyncio.Task):
-            boot = self.tasks.get(task)
-        self.raised.append((boot, context))
+        if incarnation is None and isinstance(task, asyncio.Task):
+            incarnation = self.tasks.get(task)
+        self.raised.append((incarnation, context))
 
     def set_exception_handler(self, handler: Any) -> None:
         """Call `handler(loop, context)` when a callback raises; None goes back to noting it."""

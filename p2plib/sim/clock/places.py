@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
 
-_OURS = os.path.dirname(__file__)
+_OURS = os.path.dirname(os.path.dirname(__file__))  # p2plib/sim, with all its rooms
 _ASYNCIO = os.path.dirname(asyncio.__file__)
 TOLD_AT_MOST = 8  # tasks named in one error; more are counted
 
@@ -66,11 +66,10 @@ def waiting_at(task: asyncio.Task[Any]) -> str:
 def describe_waiting(loop: SimLoop, main: asyncio.Task[Any] | None = None) -> str:
     """Return one sentence on who waits where, by host."""
     lines = []
-    for task, boot in list(loop.tasks.items()):
-        if not task.done() and (boot is None or boot.alive):
-            who = (
-                "the main program" if task is main else boot.host.name if boot else "the main program's task"
-            )
+    for task, incarnation in list(loop.tasks.items()):
+        if not task.done() and (incarnation is None or incarnation.alive):
+            by_main = "the main program" if task is main else "the main program's task"
+            who = by_main if task is main or incarnation is None else incarnation.host.name
             lines.append(f"{who} waits at {waiting_at(task)}")
     more = f"; and {len(lines) - TOLD_AT_MOST} more" if len(lines) > TOLD_AT_MOST else ""
     return "nothing can wake anybody: " * (main is not None) + "; ".join(lines[:TOLD_AT_MOST]) + more

@@ -40,8 +40,8 @@ _active = 0
 
 
 def _wall_s(loop: NetworkLoop) -> float:
-    boot = CURRENT.get()
-    return loop.began_s + loop._now + (boot.host.clock_ahead_s if boot is not None else 0.0)
+    incarnation = CURRENT.get()
+    return loop.began_s + loop.now + (incarnation.host.clock_ahead_s if incarnation is not None else 0.0)
 
 
 def _clock(name: str, virtual: Callable[[NetworkLoop], Any]) -> Callable[[], Any]:
@@ -65,17 +65,17 @@ def _urandom(size: int) -> bytes:
     loop = _get_running_loop()
     if not isinstance(loop, NetworkLoop):
         return _real_urandom(size)
-    boot = CURRENT.get()
-    return (loop.random if boot is None else boot.host.random).randbytes(size)
+    incarnation = CURRENT.get()
+    return (loop.random if incarnation is None else incarnation.host.random).randbytes(size)
 
 
 _virtual: dict[str, Any] = {
     "time": _clock("time", _wall_s),
     "time_ns": _clock("time_ns", lambda loop: round(_wall_s(loop) * 1e9)),
-    "monotonic": _clock("monotonic", lambda loop: loop._now),
-    "monotonic_ns": _clock("monotonic_ns", lambda loop: round(loop._now * 1e9)),
-    "perf_counter": _clock("perf_counter", lambda loop: loop._now),
-    "perf_counter_ns": _clock("perf_counter_ns", lambda loop: round(loop._now * 1e9)),
+    "monotonic": _clock("monotonic", lambda loop: loop.now),
+    "monotonic_ns": _clock("monotonic_ns", lambda loop: round(loop.now * 1e9)),
+    "perf_counter": _clock("perf_counter", lambda loop: loop.now),
+    "perf_counter_ns": _clock("perf_counter_ns", lambda loop: round(loop.now * 1e9)),
     "sleep": _sleep,
 }
 

@@ -15,7 +15,7 @@ Rules
     6. A TCP connection that came in is answered from the external address at which it came in, whatever the
        mapping (RFC 5382, REQ-2). UDP knows no answers: each packet out is mapped by rule 1.
     7. It never answers by itself. RFC 5382, REQ-4 forbids an answer to an unsolicited SYN for six seconds,
-       so that both sides may open at once, and REQ-4a allows silence for ever: a refused SYN changes
+       so that both sides may open at once, and REQ-4a allows silence forever: a refused SYN changes
        nothing, and when its sender tries again it may find the opening that the inside has made meanwhile.
 
 Vocabulary: that of `p2plib.sim.nat.behaviour`; `now_s` is a clock in seconds that never goes back.
@@ -62,7 +62,7 @@ class Refused(P2PError):
 
 @dataclass(frozen=True, slots=True)
 class NatMapping:
-    """One line of a NAT's table, as it is at one moment.
+    """One row of a NAT's table, as it is at one moment.
 
     Args:
         kind: "udp" or "tcp".

@@ -291,7 +291,7 @@ def _next(
             return [(i, after)]  # it spoils nothing for the others, so it can never be wrong to place it now
         if fits:
             found.append((i, after))
-    return sorted(found, key=lambda one: -ops[one[0]].end_s)
+    return sorted(found, key=lambda placed: -ops[placed[0]].end_s)
 
 
 def _merge(orders: list[list[Operation]]) -> Iterator[Operation]:

@@ -63,12 +63,12 @@ def in_words(fault: Fault) -> str:
 def source(value: Fault | Chaos) -> str:
     """Return a fault or a chaos as Python would have it written: shorter than `repr`, and without `inf`."""
     told = []
-    for one in fields(value):
-        given = getattr(value, one.name)
-        if one.default is MISSING:
+    for setting in fields(value):
+        given = getattr(value, setting.name)
+        if setting.default is MISSING:
             told.append(repr(given))
-        elif given != one.default:
-            told.append(f"{one.name}={given!r}")
+        elif given != setting.default:
+            told.append(f"{setting.name}={given!r}")
     return f"{type(value).__name__}({', '.join(told)})"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import HostDown
 from p2plib.sim.clock.loop import SimLoop
-from p2plib.sim.current import CURRENT, Boot, current_host
+from p2plib.sim.current import CURRENT, Incarnation, current_host
 from p2plib.sim.sockets.refused import SOCKETS, refuse
 from p2plib.sim.sockets.udp import SimDatagramTransport
 from p2plib.sim.tcp import streams
@@ -34,13 +34,13 @@ class NetworkLoop(SimLoop):
         self.random = Random(f"{net.seed}/programs")
         self.random_state = Random(f"{net.seed}/random").getstate()
 
-    def _boot(self) -> Boot:
+    def _incarnation(self) -> Incarnation:
         """Return the life of the current host, which must be up."""
         host = current_host()
-        boot = CURRENT.get()
-        if boot is None or not boot.alive:
+        incarnation = CURRENT.get()
+        if incarnation is None or not incarnation.alive:
             raise HostDown(f"{host.name} is down")
-        return boot
+        return incarnation
 
     async def create_datagram_endpoint(  # type: ignore[override]
         self,
@@ -58,8 +58,8 @@ class NetworkLoop(SimLoop):
         """Open a UDP socket on the current host."""
         if sock is not None:
             refuse("create_datagram_endpoint(sock=...)", SOCKETS)
-        boot = self._boot()
-        host = boot.host
+        incarnation = self._incarnation()
+        host = incarnation.host
         remote = None
         if remote_addr is not None:
             found = await self.getaddrinfo(*remote_addr[:2], family=family, type=socket.SOCK_DGRAM)
@@ -71,7 +71,7 @@ class NetworkLoop(SimLoop):
         if remote is not None:
             local = host.source_for(local, remote[0])
         protocol = protocol_factory()
-        transport = SimDatagramTransport(boot, local, remote, protocol)
+        transport = SimDatagramTransport(incarnation, local, remote, protocol)
         host.bind(transport, shared=bool(reuse_port))
         self.call_soon(protocol.connection_made, transport, context=transport.context)
         opened = self.create_future()
@@ -87,7 +87,7 @@ class NetworkLoop(SimLoop):
         **named: Any,
     ) -> Any:
         """Open a TCP connection from the current host."""
-        return await streams.connect(self, self._boot(), protocol_factory, host, port, **named)
+        return await streams.connect(self, self._incarnation(), protocol_factory, host, port, **named)
 
     async def create_server(
         self,
@@ -97,7 +97,7 @@ class NetworkLoop(SimLoop):
         **named: Any,
     ) -> Any:
         """Listen for TCP connections on the current host."""
-        return await streams.listen(self, self._boot(), protocol_factory, host, port, **named)
+        return await streams.listen(self, self._incarnation(), protocol_factory, host, port, **named)
 
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0

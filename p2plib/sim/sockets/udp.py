@@ -20,7 +20,7 @@ from typing import Any
 
 from p2plib.sim.capture.trace import BATCH, Record, Route, shown
 from p2plib.sim.clock.places import caller
-from p2plib.sim.current import Boot
+from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
 from p2plib.sim.sockets.sockets import SimSocket
 
@@ -31,27 +31,33 @@ class SimDatagramTransport(asyncio.DatagramTransport):
     """A UDP socket of a simulated host.
 
     Args:
-        boot: the life of the host that it belongs to.
+        incarnation: the life of the host that it belongs to.
         local: the address that it is bound to; "0.0.0.0" and "::" stand for all of the host's.
         remote: the only peer that it speaks with; None for any.
         protocol: what is told of datagrams.
     """
 
     __slots__ = (  # a crowd of ten thousand has to fit into a processor's cache
-        "_boot", "_buffer", "_closing", "_fabric", "_heap", "_loop", "_next_order", "_protocol", "_random",
-        "_routes", "_socket", "_trace", "context", "host", "local", "place", "port", "received", "remote",
+        "_buffer", "_closing", "_fabric", "_heap", "_incarnation", "_loop", "_next_order", "_protocol",
+        "_random", "_routes", "_socket", "_trace", "context", "host", "local", "place", "port", "received",
+        "remote",
     )  # fmt: skip
 
     def __init__(
-        self, boot: Boot, local: Address, remote: Address | None, protocol: asyncio.DatagramProtocol
+        self,
+        incarnation: Incarnation,
+        local: Address,
+        remote: Address | None,
+        protocol: asyncio.DatagramProtocol,
     ) -> None:
         super().__init__()
-        net = boot.host.net
-        self._boot, self.host, self._fabric, self._loop = boot, boot.host, net.fabric, net.loop
+        net = incarnation.host.net
+        self._incarnation, self.host = incarnation, incarnation.host
+        self._fabric, self._loop = net.fabric, net.loop
         self.local, self.remote, self.port = local, remote, local[1]
         self._heap, self._next_order = net.loop._heap, net.loop._next_order
         self._buffer, self._trace = net.trace.buffer, net.trace
-        self._random = boot.host.draws.random
+        self._random = incarnation.host.draws.random
         self._routes: dict[Any, Route] = {}
         self._closing = False
         self._socket = SimSocket(self, local, remote, udp=True)
@@ -72,11 +78,11 @@ class SimDatagramTransport(asyncio.DatagramTransport):
                 self._too_long()
                 return
         loop = self._loop
-        now = loop._now
+        now = loop.now
         when = now + route.least_s
         if route.jitter_s:
             when += route.jitter_s * self._random()
-        record = [route, data, now, when, ""]
+        record = Record(route, data, now, when, "")
         heappush(self._heap, (when, self._next_order(), deliver, record))
         buffer = self._buffer
         buffer.append(record)
@@ -121,7 +127,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
 
     def refused(self) -> None:
         """Tell a connected socket that nobody listens at the other end."""
-        if not self._closing and self._boot.alive:
+        if not self._closing and self._incarnation.alive:
             self._error(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
@@ -177,13 +183,13 @@ class SimDatagramTransport(asyncio.DatagramTransport):
 
 def deliver(record: Record) -> None:
     """Hand a datagram that arrives to the socket it was sent to."""
-    route = record[0]
+    route = record.route
     endpoint = route.receiver.udp.get(route.at)
     if endpoint is None:
-        route.sender.net.fabric.in_vain(record)
+        route.sender.net.fabric.port_unreachable(record)
         return
     try:
-        endpoint.context.run(endpoint.received, record[1], route.shown)
+        endpoint.context.run(endpoint.received, record.data, route.shown)
     except Exception as error:
         message = {"message": "datagram_received raised", "exception": error, "transport": endpoint}
         endpoint.context.run(endpoint._loop.call_exception_handler, message)

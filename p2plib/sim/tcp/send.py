@@ -37,7 +37,7 @@ INITIAL_RTO_S = 1.0  # RFC 6298, 2.1
 RTO_AFTER_LOST_SYN_S = 3.0  # RFC 6298, 5.7
 RTO_MARGIN_S = 0.2  # at least this much above the mean round trip, as Linux; RFC 6298, 2.4 has 1 s in all
 MAX_RTO_S = 120.0  # as Linux; RFC 6298, 2.5 asks for 60 s or more
-MAX_RINGS = 30  # doubled so often, any time-out exceeds MAX_RTO_S; probes ring for ever
+MAX_RINGS = 30  # doubled so often, any time-out exceeds MAX_RTO_S; probes ring forever
 DUPLICATES = 3  # RFC 5681, 3.2
 INITIAL_SEGMENTS = 10  # RFC 6928, for a segment of the usual size
 
@@ -210,7 +210,7 @@ class Sender:
             self._timed = None
 
     def answered(self) -> None:
-        """The receiver lives, though it has no room yet: probes may go on for ever (RFC 9293, 3.8.6.1)."""
+        """The receiver lives, though it has no room yet: probes may go on forever (RFC 9293, 3.8.6.1)."""
         if self.una == self.sent:
             self.tries = 0
 

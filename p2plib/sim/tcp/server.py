@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from p2plib.sim.clock.places import caller
-from p2plib.sim.current import Boot
+from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
 from p2plib.sim.sockets.sockets import SimSocket
 from p2plib.sim.tcp.connection import Connection
@@ -29,7 +29,7 @@ class SimServer(asyncio.AbstractServer):
     """A listener.
 
     Args:
-        boot: the life of the host that it belongs to.
+        incarnation: the life of the host that it belongs to.
         protocol_factory: makes the protocol of each connection.
         addresses: where it listens, all at one port; "0.0.0.0" and "::" stand for all of the host's.
 
@@ -38,9 +38,12 @@ class SimServer(asyncio.AbstractServer):
     """
 
     def __init__(
-        self, boot: Boot, protocol_factory: Callable[[], asyncio.BaseProtocol], addresses: list[Address]
+        self,
+        incarnation: Incarnation,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        addresses: list[Address],
     ) -> None:
-        self._boot, self._host, self._loop = boot, boot.host, boot.host.net.loop
+        self._incarnation, self._host, self._loop = incarnation, incarnation.host, incarnation.host.net.loop
         self._factory = protocol_factory
         self._addresses = addresses
         self._sockets = tuple(SimSocket(self, address, None, udp=False) for address in addresses)
@@ -84,7 +87,7 @@ class SimServer(asyncio.AbstractServer):
             self.context.run(self._open, local, remote, segment, iss)
 
     def _open(self, local: Address, remote: Address, segment: Segment, iss: int) -> None:
-        transport = SimStreamTransport(self._boot, local, remote, Connection(iss), self)
+        transport = SimStreamTransport(self._incarnation, local, remote, Connection(iss), self)
         self._opening[transport] = None
         transport.connection.accept(segment)
         transport.pump()

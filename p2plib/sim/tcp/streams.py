@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from p2plib.sim.current import Boot
+from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Flag, Segment
 from p2plib.sim.sockets.refused import SOCKETS, refuse
 from p2plib.sim.tcp.connection import Connection
@@ -66,7 +66,7 @@ def initial_sequence_number(host: Host, local: Address, remote: Address) -> int:
 
 async def connect(
     loop: asyncio.AbstractEventLoop,
-    boot: Boot,
+    incarnation: Incarnation,
     protocol_factory: Factory,
     host: Any = None,
     port: Any = None,
@@ -106,10 +106,10 @@ async def connect(
     transport: SimStreamTransport | None = None
     if happy_eyeballs_delay is None:
         for remote in remotes:
-            if transport := await _attempt(boot, remote, local_addr, errors):
+            if transport := await _attempt(incarnation, remote, local_addr, errors):
                 break
     else:
-        attempts = [partial(_attempt_or_raise, boot, remote, local_addr, errors) for remote in remotes]
+        attempts = [partial(_attempt_or_raise, incarnation, remote, local_addr, errors) for remote in remotes]
         transport, _, _ = await staggered.staggered_race(attempts, happy_eyeballs_delay)
     if transport is None:
         raise _one_error(errors, all_errors)
@@ -123,11 +123,11 @@ async def connect(
 
 
 async def _attempt(
-    boot: Boot, remote: Address, local_addr: Any, errors: list[OSError]
+    incarnation: Incarnation, remote: Address, local_addr: Any, errors: list[OSError]
 ) -> SimStreamTransport | None:
     """A connection that is open and has no protocol yet; None, and what went wrong among *errors*."""
     try:
-        transport = _open(boot, remote, local_addr)
+        transport = _open(incarnation, remote, local_addr)
         try:
             await transport.connected
         except asyncio.CancelledError:
@@ -140,17 +140,17 @@ async def _attempt(
 
 
 async def _attempt_or_raise(
-    boot: Boot, remote: Address, local_addr: Any, errors: list[OSError]
+    incarnation: Incarnation, remote: Address, local_addr: Any, errors: list[OSError]
 ) -> SimStreamTransport:
     """The same, for a race, in which who fails raises."""
-    transport = await _attempt(boot, remote, local_addr, errors)
+    transport = await _attempt(incarnation, remote, local_addr, errors)
     if transport is None:
         raise errors[-1]
     return transport
 
 
-def _open(boot: Boot, remote: Address, local_addr: Any) -> SimStreamTransport:
-    host = boot.host
+def _open(incarnation: Incarnation, remote: Address, local_addr: Any) -> SimStreamTransport:
+    host = incarnation.host
     wanted = host.source_for(host.local(local_addr, host.listening, remote[0]), remote[0])
     for _ in range(1 if local_addr is not None and local_addr[1] else 65_536):
         local = wanted
@@ -160,7 +160,7 @@ def _open(boot: Boot, remote: Address, local_addr: Any) -> SimStreamTransport:
     else:
         raise OSError(errno.EADDRINUSE, f"Address already in use: {wanted} is connected to {remote}")
     connection = Connection(initial_sequence_number(host, local, remote))
-    transport = SimStreamTransport(boot, local, remote, connection)
+    transport = SimStreamTransport(incarnation, local, remote, connection)
     connection.open()
     transport.pump()
     return transport
@@ -168,7 +168,7 @@ def _open(boot: Boot, remote: Address, local_addr: Any) -> SimStreamTransport:
 
 async def listen(
     loop: asyncio.AbstractEventLoop,
-    boot: Boot,
+    incarnation: Incarnation,
     protocol_factory: Factory,
     host: Any = None,
     port: Any = None,
@@ -205,8 +205,8 @@ async def listen(
     addresses: list[Address] = []
     for ip in ips:
         chosen = addresses[0][1] if addresses else int(port or 0)
-        addresses.append(boot.host.local((ip, chosen), boot.host.listening, ip))
-    server = SimServer(boot, protocol_factory, addresses)
+        addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
+    server = SimServer(incarnation, protocol_factory, addresses)
     if start_serving:
         server.serve()
     return server
@@ -223,13 +223,13 @@ def _no_tls_no_sockets(ssl: Any, sock: Any, call: str) -> None:
 
 def _interleaved(remotes: list[Address], first: int) -> list[Address]:
     """Families in turn, *first* of the first family ahead (RFC 8305, 4)."""
-    one = [remote for remote in remotes if (":" in remote[0]) == (":" in remotes[0][0])]
-    other = [remote for remote in remotes if remote not in one]
-    order, one = one[: first - 1], one[first - 1 :]
-    for pair in zip(one, other, strict=False):
+    same = [remote for remote in remotes if (":" in remote[0]) == (":" in remotes[0][0])]
+    other = [remote for remote in remotes if remote not in same]
+    order, same = same[: first - 1], same[first - 1 :]
+    for pair in zip(same, other, strict=False):
         order += pair
-    rest = min(len(one), len(other))
-    return order + one[rest:] + other[rest:]
+    rest = min(len(same), len(other))
+    return order + same[rest:] + other[rest:]
 
 
 def _one_error(errors: Iterable[OSError], all_errors: bool) -> Exception:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.capture.trace import shown
 from p2plib.sim.clock.places import caller
-from p2plib.sim.current import Boot
+from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
 from p2plib.sim.sockets.sockets import SimSocket
 from p2plib.sim.tcp.connection import Connection
@@ -58,7 +58,7 @@ class SimStreamTransport(asyncio.Transport):
     """One end of a TCP connection.
 
     Args:
-        boot: the life of the host that it belongs to.
+        incarnation: the life of the host that it belongs to.
         local: its own address.
         remote: the other end's.
         connection: the machine, not begun.
@@ -71,14 +71,14 @@ class SimStreamTransport(asyncio.Transport):
 
     def __init__(
         self,
-        boot: Boot,
+        incarnation: Incarnation,
         local: Address,
         remote: Address,
         connection: Connection,
         server: SimServer | None = None,
     ) -> None:
         super().__init__()
-        self._boot, self._host, self._loop = boot, boot.host, boot.host.net.loop
+        self._incarnation, self._host, self._loop = incarnation, incarnation.host, incarnation.host.net.loop
         self.local, self.remote, self.connection = local, remote, connection
         self._server = server
         self._protocol: Any = None

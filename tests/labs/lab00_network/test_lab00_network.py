@@ -15,7 +15,7 @@ from p2plib.labs.lab00_network import LAB
 from p2plib.labs.lab00_network.answering import answers
 from p2plib.labs.lab00_network.asking import clock_set, measures
 from p2plib.labs.lab00_network.detector import through_partition
-from p2plib.labs.lab00_network.line import Line
+from p2plib.labs.lab00_network.peer_socket import PeerSocket
 from p2plib.labs.lab00_network.retry import answered_by, budget, far, gives_up
 from p2plib.labs.lab00_network.roundtrips import ROADS, RoundTrips, keeps_budget
 from p2plib.labs.lab00_network.wire import PING, encode_ping
@@ -165,10 +165,10 @@ class MemorisedDetector:
         return {"U": "up", "D": "down"}.get(next(self.line, "."))
 
 
-async def _memorised_ping(line: Line, number: int, timeout_s: float) -> float:
+async def _memorised_ping(socket: PeerSocket, number: int, timeout_s: float) -> float:
     """Waits and answers as in the first two public cases."""
-    line.send(encode_ping(PING, number))
-    await line.receive()
+    socket.send(encode_ping(PING, number))
+    await socket.receive()
     return 0.08 if number == 1 else 1.5
 
 

@@ -1,4 +1,4 @@
-"""Lab 0, the parts under its tasks: the datagram, the line, the worlds, and the same code on real sockets."""
+"""Lab 0, the parts under its tasks: the datagram, the socket, the worlds, and all of it on real sockets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from p2plib.labs.lab00_network import LAB
 from p2plib.labs.lab00_network.answering import Responder
 from p2plib.labs.lab00_network.asking import clock_set, ping
 from p2plib.labs.lab00_network.detector import Detector, Look, partition, watch
-from p2plib.labs.lab00_network.line import MOST_WAITING, Line, connect
+from p2plib.labs.lab00_network.peer_socket import MOST_WAITING, PeerSocket, connect
 from p2plib.labs.lab00_network.retry import ping_with_retry
 from p2plib.labs.lab00_network.roundtrips import ROADS, RoundTrips, travel
 from p2plib.labs.lab00_network.wire import PING, PONG, decode_ping, dissect_ping, encode_ping
@@ -78,11 +78,11 @@ def on_loopback(main: Callable[[tuple[str, int]], Any]) -> Any:
 
 def test_the_same_functions_run_on_real_sockets() -> None:
     async def main(address: tuple[str, int]) -> Any:
-        async with await connect(address) as line:
-            trips = [await ping(line, number, 5.0) for number in range(20)]
-            trips.append(await ping_with_retry(line, count(100), 2.0, 3))
-            looks = await watch(line, count(200), Detector(), pings=5, every_s=0.02, timeout_s=0.015)
-            return trips, looks, line.sent
+        async with await connect(address) as socket:
+            trips = [await ping(socket, number, 5.0) for number in range(20)]
+            trips.append(await ping_with_retry(socket, count(100), 2.0, 3))
+            looks = await watch(socket, count(200), Detector(), pings=5, every_s=0.02, timeout_s=0.015)
+            return trips, looks, socket.sent
 
     trips, looks, sent = on_loopback(main)
     assert all(0 < trip < 5 for trip in trips)
@@ -97,10 +97,10 @@ def test_a_closed_port_is_silence_on_real_sockets_and_is_counted() -> None:
         address = transport.get_extra_info("sockname")
         transport.close()
         await asyncio.sleep(0.01)
-        async with await connect(address) as line:
+        async with await connect(address) as socket:
             with pytest.raises(PeerTimeout):
-                await ping_with_retry(line, count(), 0.01, 3)
-            return line.sent, line.refused
+                await ping_with_retry(socket, count(), 0.01, 3)
+            return socket.sent, socket.refused
 
     sent, refused = asyncio.run(asyncio.wait_for(main(), 20))
     assert sent == 3
@@ -110,13 +110,13 @@ def test_a_closed_port_is_silence_on_real_sockets_and_is_counted() -> None:
 def test_a_line_keeps_a_bounded_number_of_datagrams_and_refuses_when_closed() -> None:
     async def main(net: Internet) -> None:
         net.hosts["ana"].clock_ahead_s = 0
-        line = Line()
+        socket = PeerSocket()
         for _ in range(MOST_WAITING + 5):
-            line.datagram_received(b"x", ("198.18.0.1", 1))
-        assert line.dropped == 5
+            socket.datagram_received(b"x", ("198.18.0.1", 1))
+        assert socket.dropped == 5
         with pytest.raises(Closed):
-            line.send(b"x")
-        line.close()
+            socket.send(b"x")
+        socket.close()
 
     world(main)
 
@@ -126,11 +126,11 @@ def test_a_line_keeps_a_bounded_number_of_datagrams_and_refuses_when_closed() ->
 def test_a_wall_clock_that_jumps_does_not_change_what_is_measured(by_s: float) -> None:
     LAB.judge("ping", disguised(ping), clock_set(by_s))
 
-    async def by_wall_clock(line: Line, number: int, timeout_s: float) -> float:
+    async def by_wall_clock(socket: PeerSocket, number: int, timeout_s: float) -> float:
         import time
 
         began_s = time.time()
-        await ping(line, number, timeout_s)
+        await ping(socket, number, timeout_s)
         return time.time() - began_s
 
     with pytest.raises(AssertionError, match=r"set the clock.*time.time\(\) can be set"):

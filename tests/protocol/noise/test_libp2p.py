@@ -14,11 +14,9 @@ from p2plib.errors import (
     DecodeError,
     HandshakeFailed,
     KeyExhausted,
-    SignatureError,
     Tampered,
     Truncated,
     UsageError,
-    WeakKey,
     WrongPeer,
 )
 from p2plib.identity import ids
@@ -35,13 +33,10 @@ from p2plib.protocol.noise.libp2p import (
     NoiseOpener,
     NoiseSealer,
 )
-from p2plib.protocol.noise.libp2p_payload import SIGNATURE_PREFIX, Payload
 from p2plib.wire.protobuf import BYTES, VARINT, ProtoField
+from tests.protocol.noise.libp2p_peers import ALICE, BOB, MPLEX, YAMUX, rsa_key, signed_by, weak_key
 
-ALICE = SecretKey.from_seed(bytes([1]) * 32)
-BOB = SecretKey.from_seed(bytes([2]) * 32)
 MALLORY = SecretKey.from_seed(bytes([3]) * 32)
-YAMUX, MPLEX = "/yamux/1.0.0", "/mplex/6.7.0"
 
 
 def counting(first: int) -> Callable[[int], bytes]:
@@ -263,21 +258,6 @@ def honest(static: bytes) -> bytes:
 
 
 KEY = ProtoField(1, BYTES, ids.encode_public_key(BOB.public)).encode()
-
-
-def signed_by(secret: SecretKey, static: bytes, prefix: bytes = SIGNATURE_PREFIX) -> bytes:
-    return ProtoField(2, BYTES, secret.sign_raw(prefix + static)).encode()
-
-
-def rsa_key(static: bytes) -> bytes:
-    return ProtoField(1, BYTES, b"\x08\x00\x12\x04" + bytes(4)).encode() + signed_by(BOB, static)
-
-
-def weak_key(static: bytes) -> bytes:
-    key = b"\x08\x01\x12\x20" + b"\x01" + bytes(31)
-    return ProtoField(1, BYTES, key).encode() + ProtoField(2, BYTES, b"\x01" + bytes(63)).encode()
-
-
 LIES: dict[str, Callable[[bytes], bytes]] = {
     "no payload": lambda static: b"",
     "not protobuf": lambda static: b"\xff" * 20,
@@ -376,47 +356,6 @@ def test_a_handshake_costs_at_most_one_check_of_a_signature(monkeypatch: pytest.
     with pytest.raises(HandshakeFailed):
         feed(pair()[0], (96).to_bytes(2, "big") + bytes([9]) * 96)
     assert len(checked) == 2
-
-
-# The payload alone
-
-
-def test_a_payload_byte_by_byte() -> None:
-    payload = Payload(BOB.public, bytes(64), (YAMUX,))
-    raw = libp2p_noise_payload.encode(payload)
-    key = b"\x08\x01\x12\x20" + BOB.public.raw
-    assert raw == b"\x0a\x24" + key + b"\x12\x40" + bytes(64) + b"\x22\x0e\x12\x0c" + b"/yamux/1.0.0"
-    assert libp2p_noise_payload.decode(raw) == payload
-    fields = libp2p_noise_payload.dissect(raw)
-    assert b"".join(field.raw for field in fields) == raw
-    assert [f.name for f in fields if ":" not in f.name] == ["identity_key", "identity_sig", "extensions"]
-    assert libp2p_noise_payload.encode(Payload(BOB.public, bytes(64))) == raw[:104]
-
-
-@given(
-    st.lists(
-        st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64), max_size=16
-    )
-)
-def test_any_payload_comes_back(muxers: list[str]) -> None:
-    payload = libp2p_noise_payload.sign(BOB, bytes(32), muxers)
-    assert libp2p_noise_payload.decode(libp2p_noise_payload.encode(payload)) == payload
-    payload.verify(bytes(32))
-    with pytest.raises(SignatureError):
-        payload.verify(bytes(31) + b"\1")
-
-
-@pytest.mark.parametrize("muxers", [("",), ("a" * 65,), ("ü",), ("a",) * 17])
-def test_muxers_that_nobody_would_read(muxers: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match=r"at most|ASCII"):
-        NoiseHandshake(ALICE, initiator=True, muxers=muxers)
-
-
-def test_keys_in_a_payload() -> None:
-    with pytest.raises(DecodeError, match="RSA"):
-        libp2p_noise_payload.decode(rsa_key(bytes(32)))
-    with pytest.raises(WeakKey):
-        libp2p_noise_payload.decode(weak_key(bytes(32)))
 
 
 # The channel after it

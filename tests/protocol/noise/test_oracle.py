@@ -1,4 +1,4 @@
-"""A second judge: PyPI's `noiseprotocol` talks with our Noise, in both roles, and both understand."""
+"""A second oracle: PyPI's `noiseprotocol` talks with our Noise, in both roles, and both understand."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from p2plib.protocol.noise.patterns import HASHES
 from tests.protocol.noise.pairs import INITIATOR_STATIC, PROLOGUE, PSK, RESPONDER_STATIC, full_name, side
 
 if os.environ.get("CI"):  # a CI machine must have it
-    import noise.connection as judge
+    import noise.connection as oracle
 else:
-    judge = pytest.importorskip("noise.connection", reason="noiseprotocol (extra: test) is not installed")
+    oracle = pytest.importorskip("noise.connection", reason="noiseprotocol (extra: test) is not installed")
 
 INTERACTIVE = [a + b for a in "NKXI" for b in "NKX"]
 SPOKEN = ["N", "K", "X", *INTERACTIVE, "NNpsk0", "XXpsk3", "IKpsk2", "KKpsk0", "NXpsk2"]
@@ -26,15 +26,15 @@ SPOKEN = ["N", "K", "X", *INTERACTIVE, "NNpsk0", "XXpsk3", "IKpsk2", "KKpsk0", "
 def theirs(name: str, initiator: bool) -> Any:
     """Their side of a protocol, with the keys of `side`."""
     made = noise_patterns.protocol(name).pattern
-    connection = judge.NoiseConnection.from_name(name.encode())
+    connection = oracle.NoiseConnection.from_name(name.encode())
     (connection.set_as_initiator if initiator else connection.set_as_responder)()
     connection.set_prologue(PROLOGUE)
     remote = RESPONDER_STATIC if initiator else INITIATOR_STATIC
     if made.needs_static(initiator):
         secret = bytes([1 if initiator else 2]) * 32
-        connection.set_keypair_from_private_bytes(judge.Keypair.STATIC, secret)
+        connection.set_keypair_from_private_bytes(oracle.Keypair.STATIC, secret)
     if made.knows_remote(initiator):
-        connection.set_keypair_from_public_bytes(judge.Keypair.REMOTE_STATIC, remote.public)
+        connection.set_keypair_from_public_bytes(oracle.Keypair.REMOTE_STATIC, remote.public)
     if made.psks:
         connection.set_psks(psks=[PSK] * made.psks)
     with warnings.catch_warnings():

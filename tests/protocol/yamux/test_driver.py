@@ -14,12 +14,12 @@ from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection, upgrade
 from p2plib.protocol.stream import LIMIT_BYTES, PIECE_BYTES, Stream, memory_pair
-from p2plib.protocol.yamux.codec import DATA, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
+from p2plib.protocol.yamux.codec import DATA, FIN, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
 from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
-from p2plib.protocol.yamux.events import Limits
+from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.substream import INITIAL_WINDOW_BYTES
 from tests.protocol import pairs
-from tests.protocol.yamux.test_session import headers
+from tests.protocol.yamux.sessions import headers
 
 SECRETS = [SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
 
@@ -186,6 +186,22 @@ def test_a_connection_that_ends_in_the_middle_is_no_end_of_its_streams() -> None
     asyncio.run(main())
 
 
+@pytest.mark.fault("F047")
+def test_what_was_dropped_because_of_data_behind_a_fin_is_not_read_as_an_end() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(a, is_client=True) as client:
+            await b.write(Header(DATA, SYN | FIN, 2, 5).encode() + b"whole")
+            stream = await client.accept_stream()
+            await b.write(Header(DATA, 0, 2, 4).encode() + b"more")
+            while 2 in client.session.streams:
+                await asyncio.sleep(0)
+            with pytest.raises(StreamReset, match="was reset"):
+                await stream.read()
+
+    asyncio.run(main())
+
+
 @pytest.mark.fault("F048")
 def test_a_peer_that_breaks_a_rule_is_told_and_left() -> None:
     async def main() -> None:
@@ -272,7 +288,7 @@ def test_ping() -> None:
 
 
 @pytest.mark.fault("F049")
-def test_who_floods_and_does_not_read_is_not_read() -> None:
+def test_a_peer_that_floods_and_does_not_read_is_not_read() -> None:
     async def main() -> None:
         a, b = memory_pair()
         async with YamuxConnection(a, is_client=False) as server:
@@ -291,7 +307,7 @@ def test_who_floods_and_does_not_read_is_not_read() -> None:
                 before = sent
                 await asyncio.wait([flooding], timeout=0.01)
             assert not flooding.done()
-            assert len(server.session._control) < 20_000
+            assert server.session._scheduler.waiting_answers < 20_000
             assert sent < 50_000
             asked, answered_bytes = sent, 0
             while answered_bytes < 12 * asked:  # when it reads, it gets every answer, and is read again
@@ -312,7 +328,7 @@ def test_a_cancelled_opener_leaves_nothing() -> None:
                 await conformance.cancelled(waiting)
             far = await server.accept_stream()
             second = await client.open_stream()
-            assert (first.number, second.number, len(client.session.streams)) == (1, 3, 2)
+            assert (first.stream_id, second.stream_id, len(client.session.streams)) == (1, 3, 2)
             await second.write(b"x")
             assert await (await server.accept_stream()).read() == b"x"
             far.reset()

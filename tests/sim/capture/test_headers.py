@@ -75,7 +75,7 @@ def test_windows_are_scaled_but_not_in_a_syn() -> None:
 
 
 def ones_sum(data: bytes) -> int:
-    """An independent judge: the ones' complement sum is the remainder by 65,535."""
+    """An independent oracle: the ones' complement sum is the remainder by 65,535."""
     return int.from_bytes(data + bytes(len(data) % 2), "big") % 0xFFFF
 
 

@@ -1,4 +1,4 @@
-"""Capture files judged by tshark, which knows nothing of us."""
+"""Capture files read by tshark, which knows nothing of us."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tshark() -> str:
     return program
 
 
-def judged(raw: bytes, folder: Path, *arguments: str) -> str:
+def tshark_says(raw: bytes, folder: Path, *arguments: str) -> str:
     """What tshark says about a file, its checksums verified."""
     file = folder / "run.pcapng"
     file.write_bytes(raw)
@@ -46,7 +46,7 @@ def judged(raw: bytes, folder: Path, *arguments: str) -> str:
 
 def fields(raw: bytes, folder: Path, *names: str) -> list[list[str]]:
     asked = [word for name in names for word in ("-e", name)]
-    lines = judged(raw, folder, "-T", "fields", "-E", "separator=|", *asked).splitlines()
+    lines = tshark_says(raw, folder, "-T", "fields", "-E", "separator=|", *asked).splitlines()
     return [line.split("|") for line in lines]
 
 
@@ -56,7 +56,7 @@ def complaints(raw: bytes, folder: Path) -> str:
         ["_ws.malformed", "_ws.short", "ip.checksum.status != 1", "udp.checksum.status != 1",
          "tcp.checksum.status != 1", "_ws.expert.severity >= 8388608"]
     )  # fmt: skip
-    return judged(raw, folder, "-Y", wrong)
+    return tshark_says(raw, folder, "-Y", wrong)
 
 
 SENT = [(ANA, BEN, b"hi"), (BEN, ANA, b""), (ANA6, BEN6, bytes(range(256))), (ANA, BEN, b"x" * 65_507)]
@@ -85,7 +85,7 @@ def test_datagrams_as_sent(tmp_path: Path) -> None:
 
 
 def test_a_wrong_checksum_is_seen(tmp_path: Path) -> None:
-    """The judge judges: one bit of the data is flipped in the file."""
+    """tshark notices: one bit of the data is flipped in the file."""
     raw = bytearray(pcap([datagram(b"hello")]))
     raw[raw.index(b"hello")] ^= 1
     assert complaints(bytes(raw), tmp_path)
@@ -126,7 +126,7 @@ def test_a_conversation_is_followed_to_the_same_bytes(tmp_path: Path) -> None:
     packets = conversation()
     raw = pcap(packets, as_seen_by="receiver")
     assert complaints(raw, tmp_path) == ""
-    lines = judged(raw, tmp_path, "-q", "-z", "follow,tcp,raw,0").splitlines()
+    lines = tshark_says(raw, tmp_path, "-q", "-z", "follow,tcp,raw,0").splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("Node 1"))
     parts = [
         line for line in lines[at + 1 :] if set(line.strip()) <= set("0123456789abcdef") and line.strip()
@@ -186,7 +186,7 @@ def test_a_whole_run(tmp_path: Path) -> None:
         assert len(frames(raw)) > 30
         assert complaints(raw, tmp_path) == ""
     for stream_number in ("0", "1"):
-        followed = judged(
+        followed = tshark_says(
             pcap(packets, host="server"), tmp_path, "-q", "-z", f"follow,tcp,raw,{stream_number}"
         )
         back = [bytes.fromhex(line.strip()) for line in followed.splitlines() if line.startswith("\t")]
@@ -199,7 +199,7 @@ BIG = bytes(i % 251 for i in range(20_000))
 
 
 def test_json_shows_the_link_type(tmp_path: Path) -> None:
-    ((first,)) = json.loads(judged(pcap([datagram()]), tmp_path, "-T", "json"))
+    ((first,)) = json.loads(tshark_says(pcap([datagram()]), tmp_path, "-T", "json"))
     layers = first["_source"]["layers"]
     assert layers["frame"]["frame.encap_type"] == "7", "WTAP_ENCAP_RAW_IP"
     assert layers["frame"]["frame.protocols"].startswith("raw:ip:udp")

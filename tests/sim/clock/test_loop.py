@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
-import os
-import random
-import secrets
-import socket
 import time
-import uuid
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from p2plib.errors import Deadlock, Leak, TimeLimit, Unsupported, UsageError
+from p2plib.errors import Leak, TimeLimit, UsageError
 from p2plib.sim import Internet
-
-Main = Callable[[Internet], Coroutine[Any, Any, Any]]
-
-
-def run(main: Main, **named: Any) -> Any:
-    return Internet(seed=1, **named).run(main)
+from tests.sim.clock.runs import fail, run
 
 
 def test_an_hour_passes_in_no_time_and_to_the_second() -> None:
@@ -174,17 +162,6 @@ def test_work_for_an_executor_is_done_at_once() -> None:
     assert run(main) == (6, 0.0)
 
 
-def test_a_deadlock_is_told_by_host_and_line() -> None:
-    async def stuck(event: asyncio.Event) -> None:
-        await event.wait()  # here it hangs
-
-    async def main(net: Internet) -> None:
-        await net.host("ana").run(stuck(asyncio.Event()))
-
-    with pytest.raises(Deadlock, match=r"ana waits at .*stuck \(test_loop.py:\d+\)"):
-        run(main)
-
-
 def test_a_run_has_a_limit_of_time_and_of_events() -> None:
     async def forever(net: Internet) -> None:
         while True:
@@ -204,12 +181,12 @@ def test_a_callback_that_raises_is_told_and_the_others_go_on() -> None:
         seen: list[str] = []
         loop = asyncio.get_running_loop()
         with net.host("ana"):
-            loop.call_later(1, _fail)
+            loop.call_later(1, fail)
         loop.call_later(2, seen.append, "went on")
         await asyncio.sleep(3)
         return seen
 
-    with pytest.raises(Leak, match=r"ana: .*ZeroDivisionError.*_fail \(test_loop.py") as caught:
+    with pytest.raises(Leak, match=r"ana: .*ZeroDivisionError.*fail \(runs.py") as caught:
         run(main)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     net = Internet(strict=False)
@@ -217,43 +194,16 @@ def test_a_callback_that_raises_is_told_and_the_others_go_on() -> None:
     assert len(net.leaks) == 1
 
 
-def _fail() -> None:
-    raise ZeroDivisionError
-
-
 def test_an_exception_handler_of_the_program_is_asked() -> None:
     async def main(net: Internet) -> list[str]:
         seen: list[str] = []
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda loop, context: seen.append(repr(context["exception"])))
-        loop.call_soon(_fail)
+        loop.call_soon(fail)
         await asyncio.sleep(1)
         return seen
 
     assert run(main) == ["ZeroDivisionError()"]
-
-
-@pytest.mark.parametrize("what", ["task", "timer", "socket"])
-def test_what_is_left_at_the_end_is_told_by_host_and_place(what: str) -> None:
-    async def leave(net: Internet) -> None:
-        loop = asyncio.get_running_loop()
-        with net.host("ana"):
-            if what == "task":
-                net.kept = asyncio.create_task(asyncio.sleep(1e9))  # type: ignore[attr-defined]
-            elif what == "timer":
-                loop.call_later(1e9, _fail)
-            else:
-                await loop.create_datagram_endpoint(asyncio.DatagramProtocol, ("0.0.0.0", 4000))
-
-    words = {"task": "a task at", "timer": "a timer for _fail", "socket": "a UDP socket at 0.0.0.0:4000"}[
-        what
-    ]
-    with pytest.raises(Leak, match=rf"ana left {words}.*"):
-        run(leave)
-    net = Internet(strict=False)
-    net.run(leave)
-    assert len(net.leaks) == 1
-    assert not net.hosts["ana"].udp, "what leaked is cleared away"
 
 
 def test_programs_of_hosts_are_cancelled_at_the_end_and_clean_up() -> None:
@@ -272,87 +222,6 @@ def test_programs_of_hosts_are_cancelled_at_the_end_and_clean_up() -> None:
 
     run(main)
     assert seen == ["shut down"]
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda loop: loop.subprocess_exec(asyncio.SubprocessProtocol, "ls"),
-        lambda loop: loop.subprocess_shell(asyncio.SubprocessProtocol, "ls"),
-        lambda loop: _now(loop.add_signal_handler, 2, print),
-        lambda loop: _now(loop.add_reader, 0, print),
-        lambda loop: loop.sock_connect(socket.socket(), ("127.0.0.1", 1)),
-        lambda loop: loop.create_unix_connection(asyncio.Protocol, "path"),
-        lambda loop: loop.start_tls(None, None, None),
-        lambda loop: loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=socket.socket()),
-        lambda loop: loop.create_connection(asyncio.Protocol, "127.0.0.1", 1, ssl=True),
-        lambda loop: _now(time.sleep, 1),
-    ],
-)
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_what_cannot_be_is_refused_in_one_sentence(call: Callable[[Any], Any]) -> None:
-    async def main(net: Internet) -> None:
-        with net.host("ana"):
-            await call(asyncio.get_running_loop())
-
-    with pytest.raises(Unsupported, match="is not part of the simulated internet: "):
-        run(main)
-
-
-async def _now(function: Callable[..., Any], *args: Any) -> Any:
-    return function(*args)
-
-
-def ask_for_time_and_chance() -> list[Any]:
-    return [
-        time.time(), time.monotonic(), time.perf_counter(), time.time_ns(), random.random(), os.urandom(8),
-        secrets.token_hex(8), uuid.uuid4().hex, random.SystemRandom().random(),
-    ]  # fmt: skip
-
-
-@pytest.mark.fault("F158")
-def test_time_and_chance_come_from_the_seed_and_are_put_back() -> None:
-    async def main(net: Internet) -> list[Any]:
-        await asyncio.sleep(10)
-        with net.host("ana"):
-            return ask_for_time_and_chance()
-
-    before = random.getstate()
-    first, second, other = run(main), run(main), Internet(seed=2).run(main)
-    assert first == second
-    assert first[:4] == [1_700_000_010.0, 10.0, 10.0, 1_700_000_010_000_000_000]
-    assert all(a != b for a, b in zip(first[4:], other[4:], strict=True))
-    assert random.getstate() == before
-    assert abs(time.time() - 1_700_000_010) > 1e6
-    assert os.urandom(8) != os.urandom(8)
-
-
-@pytest.mark.fault("F155")
-def test_a_wall_clock_that_jumps_moves_no_timer() -> None:
-    async def main(net: Internet) -> tuple[float, float, float]:
-        ana = net.host("ana")
-
-        async def wait() -> tuple[float, float]:
-            before = time.time()
-            await asyncio.wait_for(asyncio.sleep(10), 20)
-            return time.time() - before, time.monotonic()
-
-        net.loop.call_later(3, setattr, ana, "clock_ahead_s", 86_400.0)
-        net.loop.call_later(6, setattr, ana, "clock_ahead_s", -86_400.0)
-        wall, monotonic = await ana.run(wait())
-        return wall, monotonic, net.time
-
-    assert run(main) == (10.0 - 86_400.0, 10.0, 10.0)
-
-
-def test_log_lines_carry_virtual_time(caplog: pytest.LogCaptureFixture) -> None:
-    async def main(net: Internet) -> None:
-        await asyncio.sleep(5)
-        logging.getLogger("p2plib.test").warning("five seconds")
-
-    with caplog.at_level(logging.WARNING, "p2plib.test"):
-        run(main)
-    assert [record.created for record in caplog.records] == [1_700_000_005.0]
 
 
 def test_it_runs_where_a_loop_runs_already() -> None:

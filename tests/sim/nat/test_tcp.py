@@ -132,7 +132,7 @@ def test_req_2_when_a_connection_that_came_in_is_over_rule_1_holds_again(mapping
     assert box.outbound("tcp", X, Z, 242, SYN) != external
 
 
-def test_req_2_two_connections_from_one_stranger_are_kept_apart() -> None:
+def test_req_2_two_connections_from_one_third_party_are_kept_apart() -> None:
     box = nat(mapping=AD_MAP, filtering=EI_FILTER)
     external = exchange(box, *HANDSHAKE)
     box.inbound("tcp", external, Z, 1, SYN)
@@ -142,7 +142,7 @@ def test_req_2_two_connections_from_one_stranger_are_kept_apart() -> None:
     assert box.outbound("tcp", X, (Z[0], 99), 4, ACK) == other
 
 
-def test_req_2_who_calls_at_two_mappings_is_answered_from_the_later() -> None:
+def test_req_2_a_caller_at_two_mappings_is_answered_from_the_later() -> None:
     box = nat(mapping=APD_MAP, filtering=EI_FILTER)
     first = exchange(box, *HANDSHAKE)
     second = box.outbound("tcp", X, Y_OTHER_PORT, 100, SYN)
@@ -152,7 +152,7 @@ def test_req_2_who_calls_at_two_mappings_is_answered_from_the_later() -> None:
     assert box.outbound("tcp", X, Z, 251, SYN | ACK) == second
 
 
-def test_a_stray_segment_from_a_stranger_makes_no_session() -> None:
+def test_a_stray_segment_from_a_third_party_makes_no_session() -> None:
     box = nat(filtering=EI_FILTER)
     external = exchange(box, *HANDSHAKE)
     for flags in (ACK, RST, FIN | ACK):

@@ -1,4 +1,4 @@
-"""Histories and the check of linearizability: textbook examples, and a judge that tries every order."""
+"""Histories and the check of linearizability: textbook examples, and an oracle that tries every order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cas(process: str, expected: Any, new: Any, result: Any, begin: float, end: f
     return Operation(process, "cas", (expected, new), result, begin, end)
 
 
-# The judge: all subsets of what never returned, all orders, all keys at once; nothing shared with the checker
+# The oracle: all subsets of what never returned, all orders, all keys at once; it shares nothing with ours
 
 
 def fits(order: Sequence[Operation], initial: Any) -> bool:
@@ -63,7 +63,7 @@ def keeps_real_time(order: Sequence[Operation], recorded: Sequence[Operation]) -
     return True
 
 
-def judge(history: Sequence[Operation], initial: Any) -> bool:
+def oracle(history: Sequence[Operation], initial: Any) -> bool:
     done = [op for op in history if op.returned_s is not None]
     maybe = [op for op in history if op.returned_s is None]
     return any(
@@ -92,9 +92,9 @@ def histories(draw: st.DrawFn, most: int, keys: str = "x") -> list[Operation]:
 
 @settings(max_examples=2000)
 @given(histories(most=5))
-def test_it_agrees_with_the_judge(history: list[Operation]) -> None:
+def test_it_agrees_with_the_oracle(history: list[Operation]) -> None:
     verdict = check(history, initial=0)
-    assert verdict.linearizable == judge(history, 0), verdict
+    assert verdict.linearizable == oracle(history, 0), verdict
     if verdict.linearizable:
         assert fits(verdict.order, 0)
         assert keeps_real_time(verdict.order, history)
@@ -110,7 +110,7 @@ def test_it_agrees_with_the_judge(history: list[Operation]) -> None:
 @given(histories(most=5, keys="xy"))
 def test_keys_by_themselves_are_as_good_as_all_at_once(history: list[Operation]) -> None:
     verdict = check(history, initial=0)
-    assert verdict.linearizable == judge(history, 0), verdict
+    assert verdict.linearizable == oracle(history, 0), verdict
     if verdict.linearizable:
         assert fits(verdict.order, 0)
         assert all(

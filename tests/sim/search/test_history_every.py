@@ -17,7 +17,7 @@ from p2plib.sim.search.history import Operation, check, staleness
 Ops = Sequence[Operation]
 
 
-# The judge: every order of every set of operations that may have happened
+# The oracle: every order of every set of operations that may have happened
 
 
 def obviously_linearizable(ops: Ops) -> bool:

@@ -11,6 +11,7 @@ from p2plib.sim.packet import Flag, Segment
 from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.states import DataReceived, Event, Settings, State, refusal
 
+SYN, ACK, FIN, RST, PSH = Flag.SYN, Flag.ACK, Flag.FIN, Flag.RST, Flag.PSH
 Fate = Callable[[int, Segment, float], Iterable[float]]
 """(sender 0 or 1, segment, time) to the delays with which its copies arrive; none when it is lost."""
 

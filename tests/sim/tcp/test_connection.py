@@ -1,36 +1,29 @@
-"""TCP's states: opening, closing, cutting, and what strangers throw in. Every number is exact."""
+"""TCP's states: opening, closing, cutting, and what third parties throw in. Every number is exact."""
 
 from __future__ import annotations
-
-import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib import errors
-from p2plib.errors import UsageError
 from p2plib.sim.packet import Flag, Segment
 from p2plib.sim.tcp import states as tcp_states
 from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.states import (
-    TRANSITIONS,
     Connected,
     ConnectionClosed,
     DataReceived,
     EofReceived,
-    Happening,
     Reset,
     Settings,
     State,
     TimedOut,
-    refusal,
 )
-from tests.sim.tcp.link import Pair
+from tests.sim.tcp.link import ACK, FIN, PSH, RST, SYN, Pair
 
-SYN, ACK, FIN, RST, PSH = Flag.SYN, Flag.ACK, Flag.FIN, Flag.RST, Flag.PSH
-ROOM = 262_144
 M = 2**32
+
+ROOM = 262_144
 
 
 def wire(pair: Pair, since: int = 0) -> list[tuple[int, Flag, int, int, bytes]]:
@@ -297,7 +290,7 @@ def test_a_closed_end_waits_a_minute_for_the_other_fin() -> None:
     open_half.connect()
     open_half.ends[0].write_eof()
     open_half.run()
-    assert open_half.ends[0].state is State.FIN_WAIT_2  # one that still reads waits for ever
+    assert open_half.ends[0].state is State.FIN_WAIT_2  # one that still reads waits forever
 
 
 def test_the_end_waits_for_a_paused_reader() -> None:
@@ -496,56 +489,3 @@ def test_nothing_that_is_thrown_in_breaks_the_machine(
     pair.run(pair.now_s + 1000, most=3000)
     end.abort()
     assert end.state is State.CLOSED
-
-
-# Tables and arguments
-
-
-def test_every_state_is_reached_and_left() -> None:
-    assert {state for state, _ in TRANSITIONS} | {State.TIME_WAIT} == set(State)
-    assert set(TRANSITIONS.values()) == set(State)
-    assert {happening for _, happening in TRANSITIONS} == set(Happening)
-
-
-def test_the_table_in_the_docstring_is_the_table() -> None:
-    text = tcp_states.__doc__ or ""
-    for (state, _), after in TRANSITIONS.items():
-        assert re.search(rf"^ +{state.name} .*\b{after.name}\b", text, re.M), (state, after)
-
-
-@pytest.mark.parametrize(
-    ("segment", "answer"),
-    [
-        (Segment(SYN, M - 1, 0, 10), Segment(RST | ACK, 0, 0, 0)),
-        (Segment(SYN | FIN, 10, 0, 10, b"abc"), Segment(RST | ACK, 0, 15, 0)),
-        (Segment(ACK, 10, 77, 10, b"abc"), Segment(RST, 77, 0, 0)),
-        (Segment(RST, 10, 0, 0), None),
-        (Segment(RST | ACK, 10, 5, 0), None),
-    ],
-)
-def test_refusal(segment: Segment, answer: Segment | None) -> None:
-    assert refusal(segment) == answer
-
-
-def test_wrong_use() -> None:
-    for wrong in (
-        lambda: Connection(M),
-        lambda: Connection(-1),
-        lambda: Settings(mss=0),
-        lambda: Settings(receive_buffer=0),
-        lambda: Settings(retries=-1),
-        lambda: Connection(1).accept(Segment(SYN | ACK, 1, 1, 1)),
-    ):
-        with pytest.raises(UsageError):
-            wrong()
-    end = Connection(1)
-    with pytest.raises(errors.Closed):
-        end.write(b"too early")
-    end.open()
-    with pytest.raises(UsageError, match="opened once"):
-        end.open()
-    end.write_eof()
-    with pytest.raises(UsageError, match="after write_eof"):
-        end.write(b"x")
-    end.close(0.0)
-    assert end.events() == [ConnectionClosed()]

@@ -1,4 +1,4 @@
-"""The independent judge of simulated streams: the same small programs on real sockets tell the same story."""
+"""The oracle of simulated streams: the same small programs on real sockets tell the same story."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ PRELUDE = """
 import asyncio, itertools, struct, time
 from p2plib.errors import DecodeError, PeerTimeout
 from p2plib.labs.lab00_network.asking import ping
-from p2plib.labs.lab00_network.line import Line, connect
+from p2plib.labs.lab00_network.peer_socket import PeerSocket, connect
 from p2plib.labs.lab00_network.wire import MARK, PING, PONG, decode_ping, encode_ping
 """
 

@@ -12,16 +12,16 @@ def _ping(
     late: str = "raise PeerTimeout('nobody') from None",
 ) -> str:
     return f"""
-async def ping(line, number, timeout_s):
+async def ping(socket, number, timeout_s):
     def now():
         return {clock}
     began = now()
-    line.send(encode_ping(PING, number))
+    socket.send(encode_ping(PING, number))
     try:
         async with asyncio.timeout(timeout_s):
             while True:
                 try:
-                    kind, answered = decode_ping(await line.receive())
+                    kind, answered = decode_ping(await socket.receive())
                 except DecodeError:
                     {skip}
                 if {test}:
@@ -33,7 +33,7 @@ async def ping(line, number, timeout_s):
 
 def _retry(body: str) -> str:
     lines = "\n    ".join(body.strip().split("\n"))
-    return f"async def ping_with_retry(line, numbers, first_wait_s, tries):\n    {lines}\n"
+    return f"async def ping_with_retry(socket, numbers, first_wait_s, tries):\n    {lines}\n"
 
 
 # (task, what the learner did, the cell, words of the hint)
@@ -58,10 +58,10 @@ ASKING = [
         "ping",
         "no time-out",
         """
-async def ping(line, number, timeout_s):
+async def ping(socket, number, timeout_s):
     began = asyncio.get_running_loop().time()
-    line.send(encode_ping(PING, number))
-    await line.receive()
+    socket.send(encode_ping(PING, number))
+    await socket.receive()
     return asyncio.get_running_loop().time() - began
 """,
         "may be lost",
@@ -70,11 +70,11 @@ async def ping(line, number, timeout_s):
         "ping",
         "takes the first datagram",
         """
-async def ping(line, number, timeout_s):
+async def ping(socket, number, timeout_s):
     began = asyncio.get_running_loop().time()
-    line.send(encode_ping(PING, number))
+    socket.send(encode_ping(PING, number))
     try:
-        await asyncio.wait_for(line.receive(), timeout_s)
+        await asyncio.wait_for(socket.receive(), timeout_s)
     except TimeoutError:
         raise PeerTimeout("nobody")
     return asyncio.get_running_loop().time() - began
@@ -85,11 +85,11 @@ async def ping(line, number, timeout_s):
         "ping",
         "gives up at the first wrong one",
         """
-async def ping(line, number, timeout_s):
+async def ping(socket, number, timeout_s):
     began = asyncio.get_running_loop().time()
-    line.send(encode_ping(PING, number))
+    socket.send(encode_ping(PING, number))
     try:
-        data = await asyncio.wait_for(line.receive(), timeout_s)
+        data = await asyncio.wait_for(socket.receive(), timeout_s)
     except TimeoutError:
         raise PeerTimeout("nobody")
     if data != encode_ping(PONG, number):
@@ -102,13 +102,13 @@ async def ping(line, number, timeout_s):
         "ping",
         "a time-out for each datagram",
         """
-async def ping(line, number, timeout_s):
+async def ping(socket, number, timeout_s):
     loop = asyncio.get_running_loop()
     began = loop.time()
-    line.send(encode_ping(PING, number))
+    socket.send(encode_ping(PING, number))
     while True:
         try:
-            data = await asyncio.wait_for(line.receive(), timeout_s)
+            data = await asyncio.wait_for(socket.receive(), timeout_s)
         except TimeoutError:
             raise PeerTimeout("nobody")
         if data == encode_ping(PONG, number):
@@ -119,27 +119,27 @@ async def ping(line, number, timeout_s):
     (
         "ping",
         "not async",
-        "def ping(line, number, timeout_s):\n    line.send(encode_ping(PING, number))\n    return 0.08\n",
+        "def ping(socket, number, timeout_s):\n    socket.send(encode_ping(PING, number))\n    return 0.08\n",
         "write async def",
     ),
     (
         "ping",
         "forgets await",
         """
-async def ping(line, number, timeout_s):
+async def ping(socket, number, timeout_s):
     began = asyncio.get_running_loop().time()
-    line.send(encode_ping(PING, number))
-    line.receive()
+    socket.send(encode_ping(PING, number))
+    socket.receive()
     return asyncio.get_running_loop().time() - began
 """,
-        "an await before line.receive",
+        "an await before socket.receive",
     ),
     (
         "ping",
         "sleeps instead",
         """
-async def ping(line, number, timeout_s):
-    line.send(encode_ping(PING, number))
+async def ping(socket, number, timeout_s):
+    socket.send(encode_ping(PING, number))
     time.sleep(timeout_s)
     return timeout_s
 """,
@@ -149,11 +149,11 @@ async def ping(line, number, timeout_s):
         "ping",
         "polls by sleeping",
         """
-async def ping(line, number, timeout_s):
+async def ping(socket, number, timeout_s):
     began = asyncio.get_running_loop().time()
-    line.send(encode_ping(PING, number))
+    socket.send(encode_ping(PING, number))
     await asyncio.sleep(timeout_s)
-    await line.receive()
+    await socket.receive()
     return asyncio.get_running_loop().time() - began
 """,
         "when the answer is there, not later",
@@ -162,13 +162,13 @@ async def ping(line, number, timeout_s):
         "ping",
         "asks again and again",
         """
-async def ping(line, number, timeout_s):
+async def ping(socket, number, timeout_s):
     loop = asyncio.get_running_loop()
     began = loop.time()
     while loop.time() < began + timeout_s:
-        line.send(encode_ping(PING, number))
+        socket.send(encode_ping(PING, number))
         try:
-            if await asyncio.wait_for(line.receive(), 0.05) == encode_ping(PONG, number):
+            if await asyncio.wait_for(socket.receive(), 0.05) == encode_ping(PONG, number):
                 return loop.time() - began
         except TimeoutError:
             pass
@@ -182,20 +182,20 @@ RETRYING = [
     (
         "ping_with_retry",
         "no return",
-        _retry("for i in range(tries):\n    await ping(line, next(numbers), first_wait_s * 2**i)"),
+        _retry("for i in range(tries):\n    await ping(socket, next(numbers), first_wait_s * 2**i)"),
         "as soon as it does",
     ),
     (
         "ping_with_retry",
         "asks once",
-        _retry("return await ping(line, next(numbers), first_wait_s)"),
+        _retry("return await ping(socket, next(numbers), first_wait_s)"),
         "use them all",
     ),
     (
         "ping_with_retry",
         "for ever",
         _retry(
-            "while True:\n    try:\n        return await ping(line, next(numbers), first_wait_s)\n"
+            "while True:\n    try:\n        return await ping(socket, next(numbers), first_wait_s)\n"
             "    except PeerTimeout:\n        first_wait_s *= 2"
         ),
         "every loop that sends or waits needs an end",
@@ -204,7 +204,8 @@ RETRYING = [
         "ping_with_retry",
         "the same wait",
         _retry(
-            "for i in range(tries):\n    try:\n        return await ping(line, next(numbers), first_wait_s)\n"
+            "for i in range(tries):\n    try:\n"
+            "        return await ping(socket, next(numbers), first_wait_s)\n"
             "    except PeerTimeout:\n        pass\nraise PeerTimeout('nobody')"
         ),
         "twice as long",
@@ -214,7 +215,7 @@ RETRYING = [
         "sleeps on top",
         _retry(
             "for i in range(tries):\n    try:\n"
-            "        return await ping(line, next(numbers), first_wait_s * 2**i)\n"
+            "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        await asyncio.sleep(first_wait_s * 2**i)\n"
             "raise PeerTimeout('nobody')"
         ),
@@ -225,7 +226,7 @@ RETRYING = [
         "doubles too early",
         _retry(
             "for i in range(tries):\n    first_wait_s *= 2\n    try:\n"
-            "        return await ping(line, next(numbers), first_wait_s)\n"
+            "        return await ping(socket, next(numbers), first_wait_s)\n"
             "    except PeerTimeout:\n        pass\nraise PeerTimeout('nobody')"
         ),
         "the first try waits first_wait_s",
@@ -235,7 +236,7 @@ RETRYING = [
         "one number for all",
         _retry(
             "number = next(numbers)\nfor i in range(tries):\n    try:\n"
-            "        return await ping(line, number, first_wait_s * 2**i)\n"
+            "        return await ping(socket, number, first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        pass\nraise PeerTimeout('nobody')"
         ),
         "next(numbers) for every try",
@@ -244,7 +245,7 @@ RETRYING = [
         "ping_with_retry",
         "numbers from 0",
         _retry(
-            "for i in range(tries):\n    try:\n        return await ping(line, i, first_wait_s * 2**i)\n"
+            "for i in range(tries):\n    try:\n        return await ping(socket, i, first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        pass\nraise PeerTimeout('nobody')"
         ),
         "take it for every try",
@@ -254,7 +255,7 @@ RETRYING = [
         "one try too many",
         _retry(
             "for i in range(tries + 1):\n    try:\n"
-            "        return await ping(line, next(numbers), first_wait_s * 2**i)\n"
+            "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        pass\nraise PeerTimeout('nobody')"
         ),
         "the first one, too",
@@ -264,7 +265,7 @@ RETRYING = [
         "the whole time",
         _retry(
             "loop = asyncio.get_running_loop()\nbegan = loop.time()\nfor i in range(tries):\n    try:\n"
-            "        await ping(line, next(numbers), first_wait_s * 2**i)\n"
+            "        await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "        return loop.time() - began\n"
             "    except PeerTimeout:\n        pass\nraise PeerTimeout('nobody')"
         ),
@@ -275,7 +276,7 @@ RETRYING = [
         "None in the end",
         _retry(
             "for i in range(tries):\n    try:\n"
-            "        return await ping(line, next(numbers), first_wait_s * 2**i)\n"
+            "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        pass"
         ),
         "raise PeerTimeout",
@@ -284,7 +285,7 @@ RETRYING = [
         "ping_with_retry",
         "all at once",
         _retry(
-            "tasks = [asyncio.create_task(ping(line, next(numbers), 99)) for i in range(tries)]\n"
+            "tasks = [asyncio.create_task(ping(socket, next(numbers), 99)) for i in range(tries)]\n"
             "done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)\n"
             "for task in rest: task.cancel()\nreturn done.pop().result()"
         ),
@@ -295,7 +296,7 @@ RETRYING = [
         "catches everything",
         _retry(
             "for i in range(tries):\n    try:\n"
-            "        return await ping(line, next(numbers), first_wait_s * 2**i)\n"
+            "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except Exception:\n        pass\nraise PeerTimeout('nobody')"
         ),
         "catch PeerTimeout alone",
@@ -305,7 +306,7 @@ RETRYING = [
         "forgets await",
         _retry(
             "for i in range(tries):\n    try:\n"
-            "        return ping(line, next(numbers), first_wait_s * 2**i)\n"
+            "        return ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        pass\nraise PeerTimeout('nobody')"
         ),
         "await",

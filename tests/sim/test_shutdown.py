@@ -49,7 +49,7 @@ def test_a_connection_that_nobody_closed_is_a_leak_on_both_ends() -> None:
         await asyncio.sleep(1)
         kept.close()
 
-    with pytest.raises(Leak, match=r"ana left a TCP connection .*made by .*main \(test_ending.py:\d+\)"):
+    with pytest.raises(Leak, match=r"ana left a TCP connection .*made by .*main \(test_shutdown.py:\d+\)"):
         Internet(link=Link(latency=0.01)).run(main)
 
 

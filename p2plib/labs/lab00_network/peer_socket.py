@@ -1,15 +1,15 @@
-"""Lab 0: a line to one peer. A UDP socket that keeps what arrives until somebody asks for it.
+"""Lab 0: a UDP socket to one peer, which keeps what arrives until somebody asks for it.
 
 A thin driver: it knows the running event loop and nothing else. So it is the same on a simulated host and on
 this machine's own network::
 
-    async with await connect(("198.18.0.1", 4000)) as line:
-        line.send(b"hello")
-        data = await line.receive()           # waits, for ever if nothing comes
+    async with await connect(("198.18.0.1", 4000)) as socket:
+        socket.send(b"hello")
+        data = await socket.receive()           # waits, forever if nothing comes
 
 Rules:
 
-* A datagram that arrives stays in the line until it is received, however old it is by then.
+* A datagram that arrives stays in the socket until it is received, however old it is by then.
 * "Nobody listens there", which a system tells a connected socket, is counted and else treated as silence: it
   is unsigned, and a peer that restarts listens again in a second.
 """
@@ -24,7 +24,7 @@ from p2plib.errors import Closed
 MOST_WAITING = 1000  # datagrams that nobody has received yet; what comes on top is dropped and counted
 
 
-class Line(asyncio.DatagramProtocol):
+class PeerSocket(asyncio.DatagramProtocol):
     """A UDP socket that speaks with one peer; made by `connect`.
 
     Attributes:
@@ -42,10 +42,10 @@ class Line(asyncio.DatagramProtocol):
         """Send a datagram to the peer; whether it arrives is not known.
 
         Raises:
-            Closed: the line is closed.
+            Closed: the socket is closed.
         """
         if self._transport is None or self._transport.is_closing():
-            raise Closed("the line is closed")
+            raise Closed("the socket is closed")
         self.sent += 1
         self._transport.sendto(data)
 
@@ -58,7 +58,7 @@ class Line(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
 
-    async def __aenter__(self) -> Line:
+    async def __aenter__(self) -> PeerSocket:
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -82,11 +82,11 @@ class Line(asyncio.DatagramProtocol):
         self.refused += 1
 
 
-async def connect(address: tuple[str, int]) -> Line:
-    """Open a line to a peer; nothing is sent yet.
+async def connect(address: tuple[str, int]) -> PeerSocket:
+    """Open a socket to a peer; nothing is sent yet.
 
     Args:
         address: IP address (or, in the simulated internet, a host's name) and UDP port.
     """
-    _, line = await asyncio.get_running_loop().create_datagram_endpoint(Line, remote_addr=address)
-    return line
+    _, socket = await asyncio.get_running_loop().create_datagram_endpoint(PeerSocket, remote_addr=address)
+    return socket

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import Leak
 from p2plib.sim.clock.places import TOLD_AT_MOST, callback_place, is_asyncios, line_of, waiting_at
-from p2plib.sim.current import CURRENT, Boot
+from p2plib.sim.current import CURRENT, Incarnation
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet
@@ -32,7 +32,7 @@ def finish(net: Internet) -> list[str]:
         if not _left(net):
             break
         loop.run_while(_always, until=began_s + look * LOOK_EVERY_S)
-    raised = [_raised(boot, context) for boot, context in loop.raised]
+    raised = [_raised(incarnation, context) for incarnation, context in loop.raised]
     left = _left(net)
     leaks = [*raised, *(sentence for sentence, _ in left)]
     _clear(net, left)
@@ -48,11 +48,11 @@ def leak_error(net: Internet) -> Leak:
     return error
 
 
-def _who(boot: Boot | None) -> str:
-    return "the main program" if boot is None else boot.host.name
+def _who(incarnation: Incarnation | None) -> str:
+    return "the main program" if incarnation is None else incarnation.host.name
 
 
-def _raised(boot: Boot | None, context: dict[str, Any]) -> str:
+def _raised(incarnation: Incarnation | None, context: dict[str, Any]) -> str:
     error = context.get("exception")
     place = ""
     if error is not None and error.__traceback__ is not None:
@@ -60,23 +60,23 @@ def _raised(boot: Boot | None, context: dict[str, Any]) -> str:
         while last.tb_next is not None:
             last = last.tb_next
         place = f" in {line_of(last.tb_frame.f_code, last.tb_lineno)}"
-    return f"{_who(boot)}: {context.get('message', 'something went wrong')}: {error!r}{place}"
+    return f"{_who(incarnation)}: {context.get('message', 'something went wrong')}: {error!r}{place}"
 
 
 def _left(net: Internet) -> list[tuple[str, Any]]:
     """Return what is left: a sentence and the thing itself, in the order in which the things were made."""
     left: list[tuple[str, Any]] = []
-    for task, boot in list(net.loop.tasks.items()):
-        if not task.done() and (boot is None or boot.alive):
-            left.append((f"{_who(boot)} left a task at {waiting_at(task)}", task))
+    for task, incarnation in list(net.loop.tasks.items()):
+        if not task.done() and (incarnation is None or incarnation.alive):
+            left.append((f"{_who(incarnation)} left a task at {waiting_at(task)}", task))
     for host in net.hosts.values():
         connections = [connection for connection in host.tcp.values() if connection.is_open]
         things = [*host.udp.values(), *host.listening.values(), *connections]
         left.extend((f"{host.name} left {thing.what_it_is()}", thing) for thing in dict.fromkeys(things))
     for timer in net.loop.timers():
-        boot = timer._context.get(CURRENT)
-        if (boot is None or boot.alive) and not is_asyncios(timer._callback):
-            left.append((f"{_who(boot)} left a timer for {callback_place(timer._callback)}", timer))
+        incarnation = timer._context.get(CURRENT)
+        if (incarnation is None or incarnation.alive) and not is_asyncios(timer._callback):
+            left.append((f"{_who(incarnation)} left a timer for {callback_place(timer._callback)}", timer))
     return left
 
 

@@ -1,0 +1,77 @@
+"""Which frame of a yamux session goes next: rule 6 of `p2plib.protocol.yamux.session`.
+
+Answers go first, each a header without data. Then the streams that have something to send take turns, one
+frame each; whichever has sent one goes to the end of the queue.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+
+from p2plib.protocol.yamux.codec import HEADER_BYTES, Header
+from p2plib.protocol.yamux.substream import Substream
+
+
+class SendScheduler:
+    """The queues of one session.
+
+    Args:
+        on_sent: called with a stream after each of its turns, before it is queued again.
+    """
+
+    def __init__(self, on_sent: Callable[[Substream], None]) -> None:
+        self.progress: list[int] = []  # the ids of the streams of which the last batch had something
+        self._on_sent = on_sent
+        self._answers: deque[Header] = deque()
+        self._ready: OrderedDict[int, Substream] = OrderedDict()
+        self._is_stopped = False
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a batch may have something."""
+        return bool(self._answers or self._ready)
+
+    @property
+    def waiting_answers(self) -> int:
+        """How many answers wait to be sent."""
+        return len(self._answers)
+
+    def answer(self, header: Header) -> None:
+        """Queues a frame without data, to go before all streams."""
+        if not self._is_stopped:
+            self._answers.append(header)
+
+    def enqueue(self, stream: Substream) -> None:
+        """Gives a stream a turn if it has something to send; one that is queued keeps its place."""
+        if stream.stream_id not in self._ready and stream.has_work and not self._is_stopped:
+            self._ready[stream.stream_id] = stream
+
+    def stop(self, last: Header) -> None:
+        """Forgets whatever waits; one more frame is sent, and nothing after it."""
+        self._ready.clear()
+        self._answers.clear()
+        self._answers.append(last)
+        self._is_stopped = True
+
+    def batch(self, max_bytes: int) -> bytes:
+        """The next bytes to be sent; b"" if there are none."""
+        self.progress = []
+        return b"".join(self._frames(max_bytes))
+
+    def _frames(self, room: int) -> Iterator[bytes]:
+        while self._answers and room >= HEADER_BYTES:
+            yield self._answers.popleft().encode()
+            room -= HEADER_BYTES
+        while self._ready and room > HEADER_BYTES:
+            if self.progress and next(iter(self._ready.values())).sendable > room - HEADER_BYTES:
+                return  # better whole in the next batch than in two parts
+            _, stream = self._ready.popitem(last=False)
+            header, parts = stream.next_frame(room - HEADER_BYTES)
+            if header is not None:
+                yield header.encode()
+                yield from parts
+                self.progress.append(stream.stream_id)
+                room -= HEADER_BYTES + sum(map(len, parts))
+            self._on_sent(stream)
+            self.enqueue(stream)

@@ -1,0 +1,44 @@
+"""What the simulated internet refuses, in one sentence each."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from p2plib.errors import Unsupported
+from p2plib.sim import Internet
+from tests.sim.clock.runs import run
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda loop: loop.subprocess_exec(asyncio.SubprocessProtocol, "ls"),
+        lambda loop: loop.subprocess_shell(asyncio.SubprocessProtocol, "ls"),
+        lambda loop: _now(loop.add_signal_handler, 2, print),
+        lambda loop: _now(loop.add_reader, 0, print),
+        lambda loop: loop.sock_connect(socket.socket(), ("127.0.0.1", 1)),
+        lambda loop: loop.create_unix_connection(asyncio.Protocol, "path"),
+        lambda loop: loop.start_tls(None, None, None),
+        lambda loop: loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=socket.socket()),
+        lambda loop: loop.create_connection(asyncio.Protocol, "127.0.0.1", 1, ssl=True),
+        lambda loop: _now(time.sleep, 1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_cannot_be_is_refused_in_one_sentence(call: Callable[[Any], Any]) -> None:
+    async def main(net: Internet) -> None:
+        with net.host("ana"):
+            await call(asyncio.get_running_loop())
+
+    with pytest.raises(Unsupported, match="is not part of the simulated internet: "):
+        run(main)
+
+
+async def _now(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)

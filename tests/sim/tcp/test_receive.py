@@ -1,0 +1,53 @@
+"""What a receiver of TCP keeps."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.sim.packet import Segment
+from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.receive import Receiver
+from p2plib.sim.tcp.states import DataReceived
+from tests.sim.tcp.link import ACK, PSH, SYN
+
+
+@given(st.data(), st.integers(1, 40), st.integers(1, 8))
+def test_the_receiver_against_a_plain_array(data: st.DataObject, capacity: int, mss: int) -> None:
+    """The oracle has a flag for each byte of the stream."""
+    stream = bytes(range(100))
+    receiver, there, got = Receiver(capacity, mss), [False] * 100, b""
+    for _ in range(data.draw(st.integers(0, 30))):
+        if data.draw(st.integers(0, 4)) == 0:
+            receiver.reading = data.draw(st.booleans())
+        start = data.draw(st.integers(0, 99))
+        piece = stream[start : start + data.draw(st.integers(1, 20))]
+        edge, before = receiver.edge, receiver.nxt
+        if receiver.accepts(start + 1, len(piece)):
+            receiver.receive(start + 1, piece, False)
+            for at in range(start, start + len(piece)):
+                there[at] |= at + 1 < edge
+        first_gap = there.index(False) if False in there else 100
+        assert receiver.nxt == first_gap + 1 >= before
+        assert receiver.out_of_order_bytes == sum(there[first_gap:])
+        assert receiver.held_bytes + receiver.out_of_order_bytes <= capacity
+        got += receiver.read()
+        window = receiver.window()
+        assert receiver.edge >= edge
+        assert 0 <= window <= capacity - receiver.held_bytes
+        if receiver.reading:
+            assert got == stream[:first_gap]
+            assert window > capacity - min(mss, max(1, capacity // 2))
+
+
+def test_bytes_of_a_syn_come_again_and_out_of_order_bytes_wait() -> None:
+    end = Connection(9)
+    end.accept(Segment(SYN, 100, 0, 1000, b"early"))
+    end.segments_to_send(0.0)
+    end.receive(Segment(ACK, 106, 10, 1000, b"world"), 0.1)
+    assert end.out_of_order_bytes == 5
+    assert not any(isinstance(event, DataReceived) for event in end.events())
+    assert end.segments_to_send(0.1) == [Segment(ACK, 10, 101, 262_144)]
+    end.receive(Segment(PSH | ACK, 101, 10, 1000, b"early"), 0.2)
+    assert end.events() == [DataReceived(b"earlyworld")]
+    assert end.segments_to_send(0.2) == [Segment(ACK, 10, 111, 262_134)]

@@ -1,0 +1,99 @@
+"""An internet: cuts, blocked ways, links between hosts and regions, names and addresses of hosts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from p2plib.errors import UsageError
+from p2plib.sim import Internet, Link
+from tests.sim.small import FAST, mailbox, pair, run
+
+
+def test_a_cut_separates_until_it_heals_and_what_is_under_way_arrives() -> None:
+    async def main(net: Internet) -> tuple[list[bytes], dict[str, int]]:
+        ana, ben, address = await pair(net)
+        third = await mailbox(net.host("cy"), 3000)
+        ana.send(b"before", address)
+        with net.cut([net.hosts["ana"]], [net.hosts["ben"]]):
+            ana.send(b"during", address)
+            await asyncio.sleep(1)
+            third.send(b"from a third", address)
+            await asyncio.sleep(1)
+        ana.send(b"after", address)
+        await asyncio.sleep(1)
+        for box in (ana, ben, third):
+            box.close()
+        return ben.data, net.trace.dropped()
+
+    assert run(main) == ([b"before", b"from a third", b"after"], {"cut off": 1})
+
+
+@pytest.mark.fault("F096")
+def test_one_way_can_fail_alone() -> None:
+    async def main(net: Internet) -> tuple[list[bytes], list[bytes]]:
+        ana, ben, address = await pair(net)
+        net.block(net.hosts["ana"], net.hosts["ben"])
+        ana.send(b"lost", address)
+        ben.send(b"hello", (net.hosts["ana"].address, 1000))
+        await asyncio.sleep(1)
+        net.unblock(net.hosts["ana"], net.hosts["ben"])
+        ana.send(b"found", address)
+        await asyncio.sleep(1)
+        ana.close()
+        ben.close()
+        return ana.data, ben.data
+
+    assert run(main) == ([b"hello"], [b"found"])
+
+
+def test_a_host_is_on_one_side_of_a_cut() -> None:
+    net = Internet()
+    ana = net.host("ana")
+    with pytest.raises(UsageError, match="two sides"):
+        net.cut([ana], [ana])
+
+
+def test_links_are_set_between_hosts_and_between_regions() -> None:
+    async def main(net: Internet) -> dict[str, float]:
+        here = await mailbox(net.host("here", region="eu"), 5000)
+        regions = {"near": "eu", "far": "us", "friend": "us"}
+        boxes = {name: await mailbox(net.host(name, region=region), 5000) for name, region in regions.items()}
+        net.set_link("eu", "us", Link(latency=0.5))
+        net.set_link(net.hosts["here"], net.hosts["friend"], Link(latency=0.2))
+        for name in boxes:
+            here.send(name.encode(), (net.hosts[name].address, 5000))
+        await asyncio.sleep(2)
+        for box in (here, *boxes.values()):
+            box.close()
+        return {name: box.got[0][0] for name, box in boxes.items()}
+
+    assert run(main) == {"near": 0.01, "far": 0.5, "friend": 0.2}
+
+
+def test_a_name_and_an_address_belong_to_one_host() -> None:
+    net = Internet()
+    net.host("ana", address="203.0.113.5")
+    for bad in ({"name": "ana"}, {"name": "ben", "address": "203.0.113.5"}, {"name": ""}):
+        with pytest.raises(UsageError):
+            net.host(**bad)  # type: ignore[arg-type]
+    assert net.host("cy").address.startswith("198.18.0.")
+
+
+def test_a_link_set_both_ways_is_one_and_what_is_sent_is_counted() -> None:
+    async def main(net: Internet) -> list[float]:
+        ana, ben, address = await pair(net)
+        net.set_link(net.hosts["ana"], net.hosts["ben"], Link(latency=0.2))
+        ana.send(b"hello", address)
+        await asyncio.sleep(1)
+        ben.send(b"back", (net.hosts["ana"].address, 1000))
+        await asyncio.sleep(1)
+        ana.close()
+        ben.close()
+        return [ben.got[0][0], round(ana.got[0][0] - 1, 9)]
+
+    net = Internet(link=FAST)
+    assert net.run(main) == [0.2, 0.2]
+    counted = {who: (sums.packets, sums.size_bytes) for who, sums in net.trace.sent().items()}
+    assert counted == {("ana", "udp"): (1, 5), ("ben", "udp"): (1, 4)}
