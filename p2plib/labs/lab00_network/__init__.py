@@ -3,7 +3,7 @@
 References, probes and what they stand on have modules of their own::
 
     wire         encode_ping, decode_ping
-    line         a UDP socket to one peer, as the reader's functions are given it
+    peer_socket  a UDP socket to one peer, as the reader's functions are given it
     world        the simulated internets in which the reader's functions are tried
     answering    Responder
     asking       ping
