@@ -33,6 +33,30 @@ IPV4_BYTES, IPV6_BYTES = 6, 18  # an address with its port
 CACHED = 65_536  # addresses and contacts that are kept packed or unpacked: the same ones come again and again
 
 
+def with_length(raw: bytes) -> bytes:
+    """A field with its length before it."""
+    size = len(raw)
+    return (bytes((size,)) if size < 0x80 else varint.encode(size)) + raw
+
+
+def cut(raw: bytes, offset: int, max_bytes: int, name: str) -> tuple[bytes, int]:
+    """The field that begins at an offset, without its length, and where the next begins.
+
+    Raises:
+        DecodeError: rule 2, or a length that is no minimal varint.
+    """
+    if offset < len(raw) and raw[offset] < 0x80:
+        size, start = raw[offset], offset + 1
+    else:
+        size, start = varint.decode(raw, offset)
+    if size > max_bytes:
+        raise DecodeError(f"{name} of {size} bytes, where {max_bytes} is the most", offset)
+    end = start + size
+    if end > len(raw):
+        raise DecodeError(f"{name} of {size} bytes, where {len(raw) - start} are left", offset)
+    return raw[start:end], end
+
+
 class FieldType(ABC):
     """How one kind of field is written and read.
 
@@ -166,6 +190,28 @@ class Many(FieldType):
         return f"{len(value)}: " + ", ".join(map(self.item.show, value))
 
 
+@functools.lru_cache(maxsize=CACHED)
+def _packed_address(address: Address) -> bytes:
+    host, port = address
+    if not 1 <= port <= 65_535:
+        raise UsageError(f"a port is 1 to 65535, not {port}")
+    return packed_host(host) + port.to_bytes(2, "big")
+
+
+@functools.lru_cache(maxsize=CACHED)
+def _contact_item(contact: Contact) -> bytes:
+    return with_length(CONTACT.pack(contact))
+
+
+@functools.lru_cache(maxsize=CACHED)
+def _unpacked_contact(raw: bytes) -> Contact:
+    ident, offset = cut(raw, 0, MAX_ID_BYTES, "id")
+    address, offset = cut(raw, offset, IPV6_BYTES, "address")
+    if offset != len(raw):
+        raise DecodeError("something follows a contact")
+    return Contact(ID.unpack(ident), ADDRESS.unpack(address))
+
+
 @dataclass(frozen=True)
 class AddressField(FieldType):
     """An IP address and a port: 6 bytes, or 18 for IPv6."""
@@ -203,17 +249,12 @@ class ContactField(FieldType):
         """See `FieldType`."""
         return ID.pack_item(value.id) + ADDRESS.pack_item(value.address)
 
-    def unpack(self, raw: bytes) -> Contact:
-        """See `FieldType`."""
-        return _unpacked_contact(raw)
-
     def show(self, value: Contact) -> str:
         """See `FieldType`."""
         return f"{ID.show(value.id)} at {ADDRESS.show(value.address)}"
 
-    def pack_item(self, value: Contact) -> bytes:
-        """See `FieldType`."""
-        return _contact_item(value)
+    unpack = staticmethod(_unpacked_contact)
+    pack_item = staticmethod(_contact_item)
 
 
 TRANSACTION = Number(64)  # picked by the peer that asks, repeated by the one that answers
@@ -236,49 +277,3 @@ class Header:
 
     transaction: Transaction
     sender: Id
-
-
-def with_length(raw: bytes) -> bytes:
-    """A field with its length before it."""
-    size = len(raw)
-    return (bytes((size,)) if size < 0x80 else varint.encode(size)) + raw
-
-
-def cut(raw: bytes, offset: int, max_bytes: int, name: str) -> tuple[bytes, int]:
-    """The field that begins at an offset, without its length, and where the next begins.
-
-    Raises:
-        DecodeError: rule 2, or a length that is no minimal varint.
-    """
-    if offset < len(raw) and raw[offset] < 0x80:
-        size, start = raw[offset], offset + 1
-    else:
-        size, start = varint.decode(raw, offset)
-    if size > max_bytes:
-        raise DecodeError(f"{name} of {size} bytes, where {max_bytes} is the most", offset)
-    end = start + size
-    if end > len(raw):
-        raise DecodeError(f"{name} of {size} bytes, where {len(raw) - start} are left", offset)
-    return raw[start:end], end
-
-
-@functools.lru_cache(maxsize=CACHED)
-def _packed_address(address: Address) -> bytes:
-    host, port = address
-    if not 1 <= port <= 65_535:
-        raise UsageError(f"a port is 1 to 65535, not {port}")
-    return packed_host(host) + port.to_bytes(2, "big")
-
-
-@functools.lru_cache(maxsize=CACHED)
-def _contact_item(contact: Contact) -> bytes:
-    return with_length(CONTACT.pack(contact))
-
-
-@functools.lru_cache(maxsize=CACHED)
-def _unpacked_contact(raw: bytes) -> Contact:
-    ident, offset = cut(raw, 0, MAX_ID_BYTES, "id")
-    address, offset = cut(raw, offset, IPV6_BYTES, "address")
-    if offset != len(raw):
-        raise DecodeError("something follows a contact")
-    return Contact(ID.unpack(ident), ADDRESS.unpack(address))

@@ -22,7 +22,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Annotated, TypeAlias, assert_never
 
 from p2plib.errors import DecodeError, UsageError
@@ -30,6 +29,7 @@ from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.datagram import Codec
 from p2plib.machine.fields import ADDRESS, Header, Number
 from p2plib.machine.machine import Base
+from p2plib.machine.timers import TimerName
 
 MAX_STEPS = 255
 
@@ -80,7 +80,7 @@ class WalkLost:
 Event = Sampled | WalkLost
 
 
-class Timer(Enum):
+class Timer(TimerName):
     """What a peer wakes for."""
 
     LOST = "a walk has not come back; about its transaction"
