@@ -55,8 +55,11 @@ class RoundTrip:
         else:
             self.variation_s += VARIATION_GAIN * (abs(self.smoothed_s - rtt_s) - self.variation_s)
             self.smoothed_s += GAIN * (rtt_s - self.smoothed_s)
-        margin_s = max(MIN_MARGIN_S, VARIATIONS * self.variation_s)
-        self.timeout_s = min(MAX_TIMEOUT_S, self.smoothed_s + margin_s)
+        margin_s = VARIATIONS * self.variation_s
+        if margin_s < MIN_MARGIN_S:  # max and min are calls, and this is done twice for every answer
+            margin_s = MIN_MARGIN_S
+        timeout_s = self.smoothed_s + margin_s
+        self.timeout_s = timeout_s if timeout_s < MAX_TIMEOUT_S else MAX_TIMEOUT_S
 
 
 @dataclass(slots=True)
@@ -113,12 +116,16 @@ class Requests(Generic[T]):
 
     def answered(self, transaction: int, address: Address, now: float) -> Request | None:
         """The request that an answer belongs to, late ones included, or None: then drop the answer."""
-        waiting = self._awaited if transaction in self._awaited else self._late
+        waiting = self._awaited
         request = waiting.get(transaction)
+        if request is None:
+            waiting = self._late
+            request = waiting.get(transaction)
         if request is None or request.address != address:  # rule 1
             return None
         del waiting[transaction]
-        self._timers.cancel(self._timer, transaction)
+        if waiting is self._awaited:
+            self._timers.cancel(self._timer, transaction)
         if not request.sent_again or waiting is self._late:  # rule 3
             self._measured(address, now - request.sent)
         return request
