@@ -55,11 +55,8 @@ class RoundTrip:
         else:
             self.variation_s += VARIATION_GAIN * (abs(self.smoothed_s - rtt_s) - self.variation_s)
             self.smoothed_s += GAIN * (rtt_s - self.smoothed_s)
-        margin_s = VARIATIONS * self.variation_s
-        if margin_s < MIN_MARGIN_S:  # max and min are calls, and this is done twice for every answer
-            margin_s = MIN_MARGIN_S
-        timeout_s = self.smoothed_s + margin_s
-        self.timeout_s = timeout_s if timeout_s < MAX_TIMEOUT_S else MAX_TIMEOUT_S
+        margin_s = max(MIN_MARGIN_S, VARIATIONS * self.variation_s)
+        self.timeout_s = min(MAX_TIMEOUT_S, self.smoothed_s + margin_s)
 
 
 @dataclass(slots=True)
