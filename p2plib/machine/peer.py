@@ -57,11 +57,15 @@ def plain(source: tuple[Any, ...]) -> Address:
 
 @functools.lru_cache(maxsize=CACHED)
 def target(address: Address, is_ipv6: bool) -> Address:
-    """An address as a socket takes it that is for IPv6, or is not (rule 2).
+    """An address as our socket takes it (rule 2).
+
+    Args:
+        address: where a machine wants to send to.
+        is_ipv6: the family of the socket.
 
     Raises:
-        UsageError: it is no IP address and port.
-        OSError: it is for the other family, as EAFNOSUPPORT (rule 5).
+        UsageError: it is no IP address and port (rule 5).
+        OSError: EAFNOSUPPORT, it is of the other family (rule 5).
     """
     host, port = address
     packed_host(host)
