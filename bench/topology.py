@@ -291,9 +291,10 @@ def tell_the_dead(runs: dict[str, list[Run]]) -> None:
     for world, rounds in runs.items():
         if "dead" in rounds[-1]:
             gone = rounds[-1]["dead"]
-            middle, worst = statistics.median(gone["s"]), max(gone["s"])
+            middle_ms, worst_ms = 1e3 * statistics.median(gone["s"]), 1e3 * max(gone["s"])
             print(
-                f"a third dead, {WORLDS[world]}: a get takes {middle:.3f} s, {worst:.3f} s at worst", end=""
+                f"a third dead, {WORLDS[world]}: a get takes {middle_ms:.1f} ms, {worst_ms:.1f} ms at worst",
+                end="",
             )
             print(f"; {gone['not_found']} of {len(gone['s'])} found nothing")
 
