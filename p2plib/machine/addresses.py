@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import socket
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from p2plib.errors import UsageError
 
@@ -15,9 +15,8 @@ IPV4_NETWORK_BYTES = 3  # a /24 is the smallest network that the internet routes
 IPV6_NETWORK_BYTES = 6  # a /48 is what a provider hands to one customer
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A peer as others know it.
+class Contact(NamedTuple):
+    """A peer as others know it; a tuple, because every list of peers that arrives makes some.
 
     Args:
         id: its place in the overlay, a whole number of at most 256 bits.

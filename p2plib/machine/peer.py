@@ -10,23 +10,30 @@ Rules
        what it has to send is sent and what happened is kept until somebody waits for it.
     2. An IPv4 address that an IPv6 socket shows as ``::ffff:192.0.2.1`` is the IPv4 address, in both
        directions, so that one host is one host.
-    3. What the operating system says of a datagram that was sent (nobody there, no way there, too large) is
-       counted by name in `failures`. It is never believed: anybody on the way can forge it.
-    4. What a full socket does not take is dropped and counted: a machine that is not answered asks again.
-    5. The `MAX_UNREAD` newest events wait for somebody who asks for them; what goes is counted in `unread`.
+    3. What the operating system says of a datagram that was sent (no way there, too large) is counted in
+       `failures` under its own name, EHOSTUNREACH for example. It is never believed: anybody can forge it.
+    4. What a full socket does not take at once is dropped and counted as "full": a machine that is not
+       answered asks again.
+    5. What no socket of ours can send to is not tried, and counted: IPv6 addresses on an IPv4 socket as
+       EAFNOSUPPORT, names and impossible ports as "no address". Nothing is ever looked up.
+    6. The `MAX_UNREAD` newest events wait for somebody who asks for them; what goes is counted in `unread`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import functools
+import math
+import socket
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, TypeVar, cast
 
 from p2plib.errors import CannotListen, Closed, PeerTimeout, UsageError
-from p2plib.machine.addresses import Address
-from p2plib.machine.datagram import MAX_BYTES
+from p2plib.machine.addresses import Address, packed_host
+from p2plib.machine.fields import CACHED, MAX_BYTES
 from p2plib.machine.machine import Machine
 
 MAX_UNREAD = 1024
@@ -48,15 +55,53 @@ def plain(source: tuple[Any, ...]) -> Address:
     return host, port
 
 
+@functools.lru_cache(maxsize=CACHED)
+def target(address: Address, is_ipv6: bool) -> Address:
+    """An address as our socket takes it (rule 2).
+
+    Args:
+        address: where a machine wants to send to.
+        is_ipv6: the family of the socket.
+
+    Raises:
+        UsageError: it is no IP address and port (rule 5).
+        OSError: EAFNOSUPPORT, it is of the other family (rule 5).
+    """
+    host, port = address
+    packed_host(host)
+    if type(port) is not int or not 1 <= port <= 65_535:
+        raise UsageError(f"a port is 1 to 65535, not {port!r}")
+    if is_ipv6:
+        return address if ":" in host else (MAPPED + host, port)
+    if ":" in host:
+        raise OSError(errno.EAFNOSUPPORT, f"{host} is an IPv6 address, and this an IPv4 socket")
+    return address
+
+
+def own_handle(transport: asyncio.BaseTransport) -> socket.socket | None:
+    """A second handle on a transport's socket, or None where there is no operating system under it.
+
+    What is sent on it goes at once, as on the transport, without asyncio's work on each datagram. In the
+    simulated internet there is nothing but the transport.
+    """
+    shown = transport.get_extra_info("socket")
+    if shown is None or shown.fileno() < 0:
+        return None
+    handle = socket.fromfd(shown.fileno(), shown.family, shown.type)
+    handle.setblocking(False)
+    return handle
+
+
 class Peer(asyncio.DatagramProtocol, Generic[M]):
     """A machine on a socket; `open` makes it.
 
     Attributes:
         machine: the machine. Ask it what you like; what makes it act, do through `call`.
         address: where others reach it, (host, port).
-        failures: rule 3 and 4.
-        unread: how many events were dropped (rule 5).
-        sent, received: datagrams.
+        failures: what was not sent, and why (rules 3 to 5).
+        unread: how many events were dropped (rule 6).
+        sent: how many datagrams the socket has taken.
+        received: how many have come.
     """
 
     def __init__(self, on_event: Callable[[Any], bool] | None = None) -> None:
@@ -70,8 +115,11 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         self._waiters: list[tuple[tuple[type, ...], Callable[[Any], bool], asyncio.Future[Any]]] = []
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._transport: asyncio.DatagramTransport | None = None
-        self._is_full = self._is_ipv6 = False
+        self._handle: socket.socket | None = None
+        self._sendto: Callable[[bytes, Address], object]
+        self._is_ipv6 = False
         self._wake: asyncio.TimerHandle | None = None
+        self._wake_at = math.inf
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -129,20 +177,21 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
 
     def flush(self) -> None:
         """Sends, tells and sets the timer; needed only after calling the machine without `call`."""
-        for data, address in self.machine.to_send():
+        machine = self.machine
+        for data, address in machine.to_send():
             self._send(data, address)
-        for event in self.machine.events():
+        for event in machine.events():
             self._happened(event)
         for condition, future in self._conditions:
             if not future.done() and condition():
                 future.set_result(None)
-        at = self.machine.timer()
+        at = machine.timer()
         if at is None or self._transport is None:
             return
-        if self._wake is None or at < self._wake.when():  # one that is too early does no harm
+        if at < self._wake_at:  # one that is too early does no harm
             if self._wake is not None:
                 self._wake.cancel()
-            self._wake = self._loop.call_at(at, self._woken)
+            self._wake_at, self._wake = at, self._loop.call_at(at, self._woken)
 
     async def wait(
         self, *kinds: type[E], where: Callable[[E], bool] = lambda event: True, within_s: float = 60.0
@@ -201,31 +250,29 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is there."""
         self._transport = cast(asyncio.DatagramTransport, transport)
+        self._handle = own_handle(transport)
+        self._sendto = (self._handle or self._transport).sendto
         with contextlib.suppress(AttributeError):  # a simulated socket has no such thing
             self._transport.max_size = ROOM_BYTES  # type: ignore[attr-defined]
 
-    def datagram_received(self, data: bytes, source: tuple[Any, ...]) -> None:
+    def datagram_received(self, data: bytes, source: Any) -> None:
         """A datagram is there."""
         if self._transport is not None:
             self.received += 1
-            self.machine.receive(data, plain(source), self._loop.time())
+            address = plain(source) if self._is_ipv6 else source
+            self.machine.receive(data, address, self._loop.time())
             self.flush()
 
     def error_received(self, error: Exception) -> None:
         """Rule 3."""
-        self.failures[type(error).__name__] += 1
-
-    def pause_writing(self) -> None:
-        """Rule 4."""
-        self._is_full = True
-
-    def resume_writing(self) -> None:
-        """Rule 4."""
-        self._is_full = False
+        number = getattr(error, "errno", None)
+        self.failures[errno.errorcode.get(number or 0, type(error).__name__)] += 1
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone: closed by us, or by the operating system."""
         self._transport = None
+        if self._handle is not None:
+            self._handle.close()
         futures: list[asyncio.Future[Any]] = [future for _, _, future in self._waiters]
         futures += [future for _, future in self._conditions]
         for future in futures:
@@ -253,13 +300,15 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
     def _send(self, data: bytes, address: Address) -> None:
         if self._transport is None:
             return
-        if self._is_full:
+        try:
+            self._sendto(data, target(address, self._is_ipv6))
+            self.sent += 1
+        except BlockingIOError:
             self.failures["full"] += 1
-            return
-        if self._is_ipv6 and ":" not in address[0]:
-            address = MAPPED + address[0], address[1]
-        self.sent += 1
-        self._transport.sendto(data, address)
+        except UsageError:
+            self.failures["no address"] += 1
+        except OSError as error:
+            self.error_received(error)
 
     def _happened(self, event: Any) -> None:
         if self._on_event is not None and self._on_event(event):
@@ -274,7 +323,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             self.unread += 1
 
     def _woken(self) -> None:
-        self._wake = None
+        self._wake, self._wake_at = None, math.inf
         if self._transport is not None:
             self.machine.on_timer(self._loop.time())
             self.flush()

@@ -113,12 +113,16 @@ class Requests(Generic[T]):
 
     def answered(self, transaction: int, address: Address, now: float) -> Request | None:
         """The request that an answer belongs to, late ones included, or None: then drop the answer."""
-        waiting = self._awaited if transaction in self._awaited else self._late
+        waiting = self._awaited
         request = waiting.get(transaction)
+        if request is None:
+            waiting = self._late
+            request = waiting.get(transaction)
         if request is None or request.address != address:  # rule 1
             return None
         del waiting[transaction]
-        self._timers.cancel(self._timer, transaction)
+        if waiting is self._awaited:
+            self._timers.cancel(self._timer, transaction)
         if not request.sent_again or waiting is self._late:  # rule 3
             self._measured(address, now - request.sent)
         return request

@@ -13,6 +13,17 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Generic, TypeVar
 
+
+class TimerName(Enum):
+    """The base of the enum in which a machine names its timers.
+
+    A timer is set and cancelled for nearly every datagram, and looked up for it several times; the hash that
+    `Enum` has is a Python function. The members are alone, so where they are in memory tells them apart.
+    """
+
+    __hash__ = object.__hash__
+
+
 T = TypeVar("T", bound=Enum)
 
 FEW = 64  # so many entries of the heap are never worth tidying
@@ -21,7 +32,7 @@ FEW = 64  # so many entries of the heap are never worth tidying
 class Timers(Generic[T]):
     """Instants; setting a timer again moves it.
 
-    >>> class Timer(Enum):
+    >>> class Timer(TimerName):
     ...     REFRESH = "look up an id in each quiet bucket"
     ...     REPUBLISH = "store a value again"
     >>> timers: Timers[Timer] = Timers()

@@ -22,53 +22,45 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import assert_never
+from typing import Annotated, TypeAlias, assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
-from p2plib.machine.datagram import ADDRESS, ID, TRANSACTION, Codec, layout, number
+from p2plib.machine.datagram import Codec
+from p2plib.machine.fields import ADDRESS, Header, Number
 from p2plib.machine.machine import Base
+from p2plib.machine.timers import TimerName
 
 MAX_STEPS = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+Origin: TypeAlias = Annotated[Address, ADDRESS]
+Left: TypeAlias = Annotated[int, Number(MAX_STEPS.bit_length())]
+
+
+@dataclass(slots=True)
+class Step(Header):
     """Come to you? `degree` is how many neighbours the sender has, `left` how many steps are left."""
 
-    transaction: int
-    sender: int
-    origin: Address
-    left: int
-    degree: int
+    origin: Origin
+    left: Left
+    degree: Annotated[int, Number(16)]
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+@dataclass(slots=True)
+class Back(Header):
     """No: it stays with you."""
 
-    transaction: int
-    sender: int
-    origin: Address
-    left: int
+    origin: Origin
+    left: Left
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+@dataclass(slots=True)
+class Ended(Header):
     """It ended with me."""
 
-    transaction: int
-    sender: int
 
-
-CODEC = Codec(
-    "random walk",
-    5,
-    layout(1, Step, transaction=TRANSACTION, sender=ID, origin=ADDRESS, left=number(8), degree=number(16)),
-    layout(2, Back, transaction=TRANSACTION, sender=ID, origin=ADDRESS, left=number(8)),
-    layout(3, Ended, transaction=TRANSACTION, sender=ID),
-)
+CODEC = Codec("random walk", 5, Step, Back, Ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ class WalkLost:
 Event = Sampled | WalkLost
 
 
-class Timer(Enum):
+class Timer(TimerName):
     """What a peer wakes for."""
 
     LOST = "a walk has not come back; about its transaction"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Contact
-from p2plib.machine.datagram import MAX_BYTES, Codec, layout, number
+from p2plib.machine.datagram import Codec, layout_of
+from p2plib.machine.fields import ID, MAX_BYTES, Header, Number
 from p2plib.topology import random_walk as walk
 from p2plib.topology.hyparview import messages as views
 from p2plib.topology.kademlia import messages as kad
@@ -60,8 +62,9 @@ SPECIAL: dict[str, dict[str, st.SearchStrategy[Any]]] = {
 
 
 @st.composite
-def messages(draw: st.DrawFn, codec: Codec) -> Any:
-    one = draw(st.sampled_from(list(codec.by_kind.values())))
+def messages(draw: st.DrawFn, codec: Codec, kind: type[Any] | None = None) -> Any:
+    """Any message of an overlay, or any of one kind."""
+    one = draw(st.sampled_from(list(codec.by_kind.values()))) if kind is None else codec.by_class[kind]
     return one.message(*(draw({**VALUES, **SPECIAL.get(codec.name, {})}[name]) for name, _ in one.fields))
 
 
@@ -164,6 +167,11 @@ def test_too_long_and_too_many() -> None:
         ring.CODEC.encode(ring.Nearer(0, 0, (one,) * 9, ()))
     with pytest.raises(UsageError, match="value of 1001 bytes, where 1000 is the most"):
         kad.CODEC.encode(kad.Found(0, 0, bytes(1001)))
+    for wrong in (-1, 1 << 64):
+        with pytest.raises(UsageError, match=r"a number is 0 to 2\*\*64 - 1, not"):
+            kad.CODEC.encode(kad.Ping(wrong, 0))
+    with pytest.raises(UsageError, match=r"a number is 0 to 2\*\*17 - 1, not 0x20000"):
+        kad.CODEC.encode(kad.Store(0, 0, b"", 0, 1 << 17, b""))  # three bytes have room for more
     with pytest.raises(UsageError, match="is not an IP address"):
         ring.CODEC.encode(ring.Nearer(0, 0, (Contact(1, ("localhost", 1)),), ()))
     with pytest.raises(UsageError, match="a port is 1 to 65535, not 0"):
@@ -172,9 +180,29 @@ def test_too_long_and_too_many() -> None:
         kad.CODEC.encode(ring.Ping(0, 0))
 
 
-def test_a_table_names_the_fields_of_its_message() -> None:
-    with pytest.raises(UsageError, match="has the fields"):
-        layout(1, kad.Ping, sender=number(8), transaction=number(8))
+def test_a_field_says_its_type_on_the_wire() -> None:
+    @dataclass(slots=True)
+    class Odd(Header):
+        target: Annotated[int, "the id that is looked for"]
+
+    with pytest.raises(UsageError, match=r"Odd\.target is not annotated with its type on the wire"):
+        layout_of(1, Odd)
+    assert layout_of(3, kad.FindNode).fields == (("transaction", Number(64)), ("sender", ID), ("target", ID))
+
+
+def test_kinds_are_those_of_the_first_edition() -> None:
+    """A message that is put in between would change what all others mean to peers that run today."""
+    names = {
+        codec.name: " ".join(layout.message.__name__ for layout in codec.by_kind.values()) for codec in CODECS
+    }
+    assert names == {
+        "Kademlia": "Ping Pong FindNode Nodes FindValue Found Store Stored Refused",
+        "ring": "Ping Pong Step Owner Nearer Neighbours NeighboursAre Notify Leaving Done Refused",
+        "mesh": "Hello Welcome Refused Who Members Ping Pong Probe Probed Goodbye",
+        "HyParView": "Join Neighbour Agreed Ping Pong ForwardJoin Disconnect Shuffle Shuffled",
+        "random walk": "Step Back Ended",
+    }
+    assert all(list(codec.by_kind) == list(range(1, len(codec.by_kind) + 1)) for codec in CODECS)
 
 
 def test_the_largest_answers_fit_a_datagram() -> None:

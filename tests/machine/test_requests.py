@@ -7,8 +7,6 @@ from enum import Enum
 
 import pytest
 
-from p2plib.errors import UsageError
-from p2plib.machine.addresses import network_of
 from p2plib.machine.requests import MAX_LATE, MAX_MEASURED, MAX_TIMEOUT_S, MIN_MARGIN_S, Requests, RoundTrip
 from p2plib.machine.timers import Timers
 
@@ -107,11 +105,3 @@ def test_memory_is_bounded() -> None:
     assert len(requests._late) == MAX_LATE
     assert len(requests._peers) == MAX_MEASURED
     assert len(requests) == 0
-
-
-def test_networks() -> None:
-    assert network_of("192.0.2.77") == network_of("192.0.2.1") == bytes((192, 0, 2))
-    assert network_of("::ffff:192.0.2.1") == bytes((192, 0, 2))
-    assert network_of("2001:db8:1:2::3") == network_of("2001:db8:1:ffff::") != network_of("2001:db8:2::")
-    with pytest.raises(UsageError, match="not an IP address"):
-        network_of("example.org")

@@ -28,13 +28,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
+from p2plib.machine.timers import TimerName
 from p2plib.topology.hyparview.messages import (
     CODEC,
     MAX_SAMPLE,
@@ -79,7 +79,7 @@ class ViewSettings:
     ping_s: float = 5.0
 
 
-class Timer(Enum):
+class Timer(TimerName):
     """What a peer wakes for."""
 
     REQUEST = "a response is late; about its transaction"

@@ -8,124 +8,84 @@ asks and repeated by who answers, and `sender` is the id of who sends. Two thing
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias
 
 from p2plib.machine.addresses import Contact
-from p2plib.machine.datagram import CONTACT, ID, TRANSACTION, Codec, blob, layout, many, number
+from p2plib.machine.datagram import Codec
+from p2plib.machine.fields import CONTACT, Blob, Header, Id, Many, Number
 from p2plib.topology.kademlia.store import EXPIRE_S, MAX_VALUE_BYTES, TOKEN_BYTES
 
 MAX_CONTACTS = 20  # twenty with IPv6 addresses and ids of 256 bits fill a datagram
+
+Token: TypeAlias = Annotated[bytes, Blob(TOKEN_BYTES)]
+Value: TypeAlias = Annotated[bytes, Blob(MAX_VALUE_BYTES)]
 
 ID_TAKEN, BAD_TOKEN, NOT_STORED = 1, 2, 3
 REASONS = {ID_TAKEN: "another peer has this id", BAD_TOKEN: "no valid token", NOT_STORED: "not stored"}
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+@dataclass(slots=True)
+class Ping(Header):
     """Are you there?"""
 
-    transaction: int
-    sender: int
 
-
-@dataclass(frozen=True, slots=True)
-class Pong:
+@dataclass(slots=True)
+class Pong(Header):
     """I am here."""
 
-    transaction: int
-    sender: int
 
-
-@dataclass(frozen=True, slots=True)
-class FindNode:
+@dataclass(slots=True)
+class FindNode(Header):
     """Whom do you know near this id?"""
 
-    transaction: int
-    sender: int
-    target: int
+    target: Id
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+@dataclass(slots=True)
+class Nodes(Header):
     """The nearest that I know; with the token you may store."""
 
-    transaction: int
-    sender: int
-    token: bytes
-    contacts: tuple[Contact, ...]
+    token: Token
+    contacts: Annotated[tuple[Contact, ...], Many(CONTACT, MAX_CONTACTS)]
 
 
-@dataclass(frozen=True, slots=True)
-class FindValue:
+@dataclass(slots=True)
+class FindValue(Header):
     """What do you have under this key? If nothing, whom do you know near it?"""
 
-    transaction: int
-    sender: int
-    key: int
+    key: Id
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+@dataclass(slots=True)
+class Found(Header):
     """This is under the key."""
 
-    transaction: int
-    sender: int
-    value: bytes
+    value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+@dataclass(slots=True)
+class Store(Header):
     """Keep this for so many seconds."""
 
-    transaction: int
-    sender: int
-    token: bytes
-    key: int
-    lifetime_s: int
-    value: bytes
+    token: Token
+    key: Id
+    lifetime_s: Annotated[int, Number(int(EXPIRE_S).bit_length())]
+    value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+@dataclass(slots=True)
+class Stored(Header):
     """I keep it."""
 
-    transaction: int
-    sender: int
 
-
-@dataclass(frozen=True, slots=True)
-class Refused:
+@dataclass(slots=True)
+class Refused(Header):
     """I do not; `reason` is one of `REASONS`."""
 
-    transaction: int
-    sender: int
-    reason: int
+    reason: Annotated[int, Number(8)]
 
 
 Question = Ping | FindNode | FindValue | Store
 Answer = Pong | Nodes | Found | Stored | Refused
 
-_TOKEN = blob(TOKEN_BYTES)
-_VALUE = blob(MAX_VALUE_BYTES)
-
-CODEC = Codec(
-    "Kademlia",
-    1,
-    layout(1, Ping, transaction=TRANSACTION, sender=ID),
-    layout(2, Pong, transaction=TRANSACTION, sender=ID),
-    layout(3, FindNode, transaction=TRANSACTION, sender=ID, target=ID),
-    layout(4, Nodes, transaction=TRANSACTION, sender=ID, token=_TOKEN, contacts=many(CONTACT, MAX_CONTACTS)),
-    layout(5, FindValue, transaction=TRANSACTION, sender=ID, key=ID),
-    layout(6, Found, transaction=TRANSACTION, sender=ID, value=_VALUE),
-    layout(
-        7,
-        Store,
-        transaction=TRANSACTION,
-        sender=ID,
-        token=_TOKEN,
-        key=ID,
-        lifetime_s=number(int(EXPIRE_S).bit_length()),
-        value=_VALUE,
-    ),
-    layout(8, Stored, transaction=TRANSACTION, sender=ID),
-    layout(9, Refused, transaction=TRANSACTION, sender=ID, reason=number(8)),
-)
+CODEC = Codec("Kademlia", 1, Ping, Pong, FindNode, Nodes, FindValue, Found, Store, Stored, Refused)

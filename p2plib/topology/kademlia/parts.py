@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.timers import TimerName
 from p2plib.topology.kademlia.lookup import ALPHA, Lookup
 from p2plib.topology.kademlia.messages import MAX_CONTACTS
 from p2plib.topology.kademlia.store import EXPIRE_S, SELF_NAMED, Rule
@@ -48,7 +49,7 @@ class Settings:
     max_values: int = 4096
 
 
-class Timer(Enum):
+class Timer(TimerName):
     """What a peer wakes for."""
 
     REQUEST = "a response is late; about its transaction"

@@ -34,6 +34,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
+from p2plib.machine.timers import TimerName
 from p2plib.topology.mesh.messages import (
     CODEC,
     FULL,
@@ -60,7 +61,7 @@ PROBERS = 3  # SWIM's k
 TRIES = 3
 
 
-class Timer(Enum):
+class Timer(TimerName):
     """What a member wakes for."""
 
     REQUEST = "a response is late; about its transaction"

@@ -6,9 +6,11 @@ In each, `transaction` is picked by who asks and repeated by who answers; `sende
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from p2plib.machine.addresses import Contact
-from p2plib.machine.datagram import CONTACT, ID, TRANSACTION, Codec, layout, many, number
+from p2plib.machine.datagram import Codec
+from p2plib.machine.fields import CONTACT, Header, Id, Many, Number
 
 MAX_NAMED = 20  # contacts in one answer; who wants more asks for the next page
 
@@ -16,110 +18,70 @@ FULL, ID_TAKEN, STRANGER = 1, 2, 3
 REASONS = {FULL: "the mesh is full", ID_TAKEN: "another peer has this id", STRANGER: "say hello first"}
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+@dataclass(slots=True)
+class Hello(Header):
     """May I be one of you?"""
 
-    transaction: int
-    sender: int
 
-
-@dataclass(frozen=True, slots=True)
-class Welcome:
+@dataclass(slots=True)
+class Welcome(Header):
     """You are."""
 
-    transaction: int
-    sender: int
 
-
-@dataclass(frozen=True, slots=True)
-class Refused:
+@dataclass(slots=True)
+class Refused(Header):
     """No; `reason` is one of `REASONS`."""
 
-    transaction: int
-    sender: int
-    reason: int
+    reason: Annotated[int, Number(8)]
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+@dataclass(slots=True)
+class Who(Header):
     """Who are you, after skipping so many?"""
 
-    transaction: int
-    sender: int
-    skip: int
+    skip: Annotated[int, Number(16)]
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+@dataclass(slots=True)
+class Members(Header):
     """A page of those I have a line to, in the order of ids; `total` says how many there are."""
 
-    transaction: int
-    sender: int
-    total: int
-    members: tuple[Contact, ...]
+    total: Annotated[int, Number(16)]
+    members: Annotated[tuple[Contact, ...], Many(CONTACT, MAX_NAMED)]
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+@dataclass(slots=True)
+class Ping(Header):
     """Are you there, and what do you see?"""
 
-    transaction: int
-    sender: int
 
-
-@dataclass(frozen=True, slots=True)
-class Pong:
+@dataclass(slots=True)
+class Pong(Header):
     """I am here; `digest` is of the ids that I know, mine with them."""
 
-    transaction: int
-    sender: int
-    digest: int
+    digest: Annotated[int, Number(64)]
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+@dataclass(slots=True)
+class Probe(Header):
     """Somebody does not answer me. Does it answer you?"""
 
-    transaction: int
-    sender: int
-    about: int
+    about: Id
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+@dataclass(slots=True)
+class Probed(Header):
     """1: it does. 0: it does not, or I have no line to it."""
 
-    transaction: int
-    sender: int
-    alive: int
+    alive: Annotated[int, Number(1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Goodbye:
+@dataclass(slots=True)
+class Goodbye(Header):
     """I go."""
-
-    transaction: int
-    sender: int
 
 
 Question = Hello | Who | Ping | Probe | Goodbye
 Answer = Welcome | Refused | Members | Pong | Probed
 
-_ABOUT = {"transaction": TRANSACTION, "sender": ID}
-_DIGEST = number(64)
-
-CODEC = Codec(
-    "mesh",
-    3,
-    layout(1, Hello, **_ABOUT),
-    layout(2, Welcome, **_ABOUT),
-    layout(3, Refused, **_ABOUT, reason=number(8)),
-    layout(4, Who, **_ABOUT, skip=number(16)),
-    layout(5, Members, **_ABOUT, total=number(16), members=many(CONTACT, MAX_NAMED)),
-    layout(6, Ping, **_ABOUT),
-    layout(7, Pong, **_ABOUT, digest=_DIGEST),
-    layout(8, Probe, **_ABOUT, about=ID),
-    layout(9, Probed, **_ABOUT, alive=number(1)),
-    layout(10, Goodbye, **_ABOUT),
-)
+CODEC = Codec("mesh", 3, Hello, Welcome, Refused, Who, Members, Ping, Pong, Probe, Probed, Goodbye)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.timers import TimerName
 from p2plib.topology.ring.walk import Walk
 
 
@@ -34,7 +35,7 @@ class RingSettings:
     fingers_s: float = 120.0
 
 
-class Timer(Enum):
+class Timer(TimerName):
     """What a peer wakes for."""
 
     REQUEST = "a response is late; about its transaction"
