@@ -29,10 +29,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from p2plib.errors import UsageError
-from p2plib.topology.ring.machine import JITTER, MAX_STEPS_BACK
+from p2plib.topology.ring.core import JITTER
 from p2plib.topology.ring.messages import MAX_NEARER, MAX_OWNERS, MAX_SUCCESSORS
 from p2plib.topology.ring.parts import RingSettings
 from p2plib.topology.ring.space import between
+from p2plib.topology.ring.stabilisation import MAX_STEPS_BACK
 
 BITS = 64
 MASK = (1 << BITS) - 1
@@ -76,7 +77,7 @@ class _Peer:
         self.ahead: list[int] = []  # how far ahead each link is; empty: to be made again
 
     def owners(self, key: int) -> list[_Peer]:
-        """See `RingSearches._owners`."""
+        """See `Neighbourhood.owners`."""
         before, successors = self.predecessor, self.successors
         if not successors or key == self.id or (before and between(before.id, key, self.id)):
             return [self, *successors][:MAX_SUCCESSORS]
@@ -98,7 +99,7 @@ class _Peer:
         return [one for one in self.successors if not between(self.id, one.id, key)][:MAX_OWNERS]
 
     def take(self, successors: list[_Peer], r: int) -> None:
-        """See `RingSearches._set_successors`."""
+        """See `Neighbourhood.set_successors`."""
         if successors[:r] == self.successors:
             return
         ordered: list[_Peer] = []

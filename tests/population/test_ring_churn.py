@@ -33,7 +33,7 @@ class Machines:
         founders = [self.contact() for _ in range(peers)]
         for one in founders:
             machine = Chord(one, random.Random(self.rng.random()), settings=SMALL)
-            machine.found(0.0, founders)
+            machine.create(0.0, founders)
             self.ids[one.id] = self.crowd.add(machine, one.address)
         self.crowd.run(300.0)
 

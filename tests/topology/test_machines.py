@@ -42,7 +42,7 @@ def kademlia() -> Kademlia:
 
 def ring(kind: type[Ring]) -> Ring:
     made = kind(OWN, random.Random(1), settings=RingSettings(bits=8, r=2))
-    made.found(0.0, [DOOR])
+    made.create(0.0, [DOOR])
     return made
 
 

@@ -352,7 +352,7 @@ def test_a_taken_id_is_refused() -> None:
             RingPeer.open(7, random.Random(1), settings=RING) as first,
             RingPeer.open(7, random.Random(2), settings=RING) as second_7,
         ):
-            first.found()
+            first.create()
             with pytest.raises(JoinRefused, match="our id"):
                 await second_7.join([first.address])
 
@@ -423,7 +423,7 @@ def test_a_ring_on_real_sockets(kind: type[Ring]) -> None:
                 if peers:
                     assert await peer.join([peers[0].address])
                 else:
-                    peer.found()
+                    peer.create()
                 peers.append(peer)
             ids = sorted(peer.machine.own.id for peer in peers)
             for peer in peers:
@@ -463,7 +463,7 @@ def test_a_ring_of_simulated_hosts_loses_two_neighbours_and_a_third_of_all(inter
                 if peers:
                     await peer.join([peers[0].address])
                 else:
-                    peer.found()
+                    peer.create()
                 peers.append(peer)
             await asyncio.sleep(60)
             for number in (20, 21, *range(1, 48, 3)):

@@ -1,7 +1,7 @@
 """RingPeer: a peer of a ring, or of Chord, on a UDP socket. A driver.
 
     async with RingPeer.open(own_id, random.SystemRandom(), "192.0.2.1", kind=Chord) as peer:
-        await peer.join([("192.0.2.7", 4001)])      # or peer.found(), once, where there is no ring yet
+        await peer.join([("192.0.2.7", 4001)])      # or peer.create(), once, where there is no ring yet
         done = await peer.find(key)
         await peer.leave()
 
@@ -81,9 +81,9 @@ class RingPeer:
         """Where others reach it."""
         return self.peer.address
 
-    def found(self, others: Iterable[Contact] = ()) -> None:
+    def create(self, others: Iterable[Contact] = ()) -> None:
         """Begins a ring, alone, or with others that do the same with the same list."""
-        self.machine.found(self.peer.now(), others)
+        self.machine.create(self.peer.now(), others)
         self.peer.flush()
 
     async def join(self, addresses: Iterable[Address]) -> Joined:

@@ -113,8 +113,8 @@ class Refused:
     reason: bytes
 
 
-Question = Ping | Step | Neighbours | Notify | Leaving
-Answer = Pong | Owner | Nearer | NeighboursAre | Done | Refused
+AnyRequest = Ping | Step | Neighbours | Notify | Leaving
+AnyResponse = Pong | Owner | Nearer | NeighboursAre | Done | Refused
 
 ID_TAKEN, NOT_A_MEMBER = b"id taken", b"not a member"
 

@@ -23,7 +23,7 @@ from p2plib.topology.ring.parts import (
     JoinFailed,
     Left,
     Lost,
-    Odd,
+    RingInconsistent,
     RingSettings,
 )
 from p2plib.topology.ring.space import Shape, between, shape
@@ -55,7 +55,7 @@ def grown(
         if i:
             peers[i].join([address_of(rng.randrange(i))], world.now)
         else:
-            peers[i].found(world.now)
+            peers[i].create(world.now)
         world.flush(address_of(i))
         world.run(apart_s)
     world.run(300.0)
@@ -69,7 +69,7 @@ def founded(
     world = Net()
     peers = [peer(world, i, ident, kind, settings) for i, ident in enumerate(idents)]
     for i, one in enumerate(peers):
-        one.found(0.0, [other.own for other in peers])
+        one.create(0.0, [other.own for other in peers])
         world.flush(address_of(i))
     return world, peers
 
@@ -133,7 +133,7 @@ def test_a_ring_that_grew_from_one_is_perfect(kind: type[Ring]) -> None:
     world, peers = grown(40, kind)
     assert is_perfect(world, peers)
     assert all(len(world.events(address_of(i), Joined)) == 1 for i in range(1, 40))
-    assert not [e for i in range(40) for e in world.events(address_of(i), Odd)]
+    assert not [e for i in range(40) for e in world.events(address_of(i), RingInconsistent)]
     assert all(right for _, right in finds(world, peers, 40))
 
 
@@ -235,14 +235,14 @@ def test_a_loopy_ring_is_found_and_mended() -> None:
     order = [0, 2, 4, 6, 1, 3, 5, 7]
     for place, number in enumerate(order):
         one, following = peers[number], peers[order[(place + 1) % 8]]
-        one.predecessor = peers[order[place - 1]].own
-        one.successors = [following.own]
+        one.neighbours.predecessor = peers[order[place - 1]].own
+        one.neighbours.successors = [following.own]
     assert form(world, peers) is Shape.LOOPY
     world.run(50.0)
     assert form(world, peers) in (Shape.LOOPY, Shape.APPENDAGES, Shape.SPLIT)
     world.run(600.0)
     assert is_perfect(world, peers, 2)
-    assert [e for i in range(8) for e in world.events(address_of(i), Odd)]
+    assert [e for i in range(8) for e in world.events(address_of(i), RingInconsistent)]
 
 
 @pytest.mark.fault("F095", "F098")
@@ -255,7 +255,7 @@ def test_a_ring_cut_in_two_becomes_one_again() -> None:
     world.cut = lambda source, target: False
     world.run(1800.0)
     assert is_perfect(world, peers, 6)
-    assert [e for i in range(24) for e in world.events(address_of(i), Odd)]
+    assert [e for i in range(24) for e in world.events(address_of(i), RingInconsistent)]
 
 
 @pytest.mark.fault("F099")
@@ -352,14 +352,14 @@ def test_dead_fingers_cost_a_time_out_and_not_the_lookup() -> None:
 def test_a_finger_that_does_not_answer_is_dropped() -> None:
     world, peers = grown(40)
     one = peers[3]
-    assert isinstance(one, Chord)
-    finger = max(one.fingers.items())[1]
+    assert one.fingers is not None
+    finger = max(one.fingers.table.items())[1]
     world.crash(finger.address)
     one.find((finger.id + 1) % 2**32, world.now)
     world.flush(one.own.address)
     world.run(4.0)
-    assert finger not in one.fingers.values()
-    assert finger not in one._links()
+    assert finger not in one.fingers.table.values()
+    assert finger not in one.searches.links()
 
 
 def test_doors_that_lead_nowhere() -> None:
