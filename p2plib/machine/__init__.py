@@ -6,4 +6,5 @@ timers      instants with names
 requests    whose response is awaited, and for how long
 datagram    messages as bytes: layouts, and the codec made of them
 peer        the driver: any machine on a UDP socket
+awaited     who waits for which outcome of a machine: a part of drivers
 """

@@ -385,7 +385,7 @@ def test_nobody_there_is_an_error_that_says_where() -> None:
             async with KademliaPeer.open(1, random.Random(1), ana.address, settings=full) as keeper:
                 with pytest.raises(PeerTimeout, match="nobody keeps the value, of 1 who were asked to"):
                     await keeper.put(key_of(b"no room"), b"no room")
-                assert not keeper._searches
+                assert not keeper._awaited
             async with RingPeer.open(1, random.Random(1), ana.address) as member:
                 with pytest.raises(PeerTimeout, match="none of these addresses"):
                     await member.join([(nobody.address, 9)])
@@ -438,7 +438,7 @@ def test_a_ring_on_real_sockets(kind: type[Ring]) -> None:
             assert (await peers[3].find(8 * 4096)).owners[0].id == leaving.machine.own.id == 8 * 4096 + 7
             await leaving.leave()
             assert (await peers[7].find(8 * 4096)).owners[0].id == 9 * 4096 + 7
-            assert not peers[7]._searches
+            assert not peers[7]._awaited
             finding = asyncio.ensure_future(peers[7].find(60_000))
             await asyncio.sleep(0)
         with pytest.raises(Closed):
