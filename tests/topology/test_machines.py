@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from p2plib.machine.addresses import Contact
 from p2plib.machine.datagram import Codec
 from p2plib.machine.machine import Machine
+from p2plib.population.machines import address_of
 from p2plib.topology import random_walk as walk
 from p2plib.topology.hyparview import messages as hyparview_messages
 from p2plib.topology.hyparview.machine import HyParView
@@ -29,7 +30,6 @@ from p2plib.topology.ring.machine import Ring
 from p2plib.topology.ring.parts import RingSettings
 from tests.conftest import ROOT
 from tests.machine.test_datagram import messages
-from tests.topology.net import address_of
 
 OWN, DOOR = Contact(5, address_of(5)), Contact(9, address_of(9))
 

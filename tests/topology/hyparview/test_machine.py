@@ -8,14 +8,14 @@ import pytest
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
+from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.graph import Graph, clustering, components, distances
 from p2plib.topology.hyparview import messages as wire
 from p2plib.topology.hyparview.machine import Alone, Down, HyParView, Up, ViewSettings
-from tests.topology.net import Net, address_of
 
 
 def peer(
-    world: Net, number: int, ident: int | None = None, settings: ViewSettings | None = None
+    world: Crowd[HyParView], number: int, ident: int | None = None, settings: ViewSettings | None = None
 ) -> HyParView:
     contact = Contact(number + 1 if ident is None else ident, address_of(number))
     made = HyParView(contact, random.Random(number), now=world.now, settings=settings or ViewSettings())
@@ -23,8 +23,8 @@ def peer(
     return made
 
 
-def grown(n: int, seed: int = 1, **net: float) -> tuple[Net, list[HyParView]]:
-    world, rng = Net(seed, **net), random.Random(seed)  # type: ignore[arg-type]
+def grown(n: int, seed: int = 1, **net: float) -> tuple[Crowd[HyParView], list[HyParView]]:
+    world, rng = Crowd(random.Random(seed), **net), random.Random(seed)  # type: ignore[arg-type]
     peers = []
     for i in range(n):
         peers.append(peer(world, i))
@@ -36,21 +36,23 @@ def grown(n: int, seed: int = 1, **net: float) -> tuple[Net, list[HyParView]]:
     return world, peers
 
 
-def graph_of(world: Net, peers: list[HyParView]) -> Graph:
+def graph_of(world: Crowd[HyParView], peers: list[HyParView]) -> Graph:
     return Graph.of({one.own.id: list(one.active) for one in peers if one.own.address in world.machines})
 
 
-def one_sided(world: Net, peers: list[HyParView]) -> int:
+def one_sided(world: Crowd[HyParView], peers: list[HyParView]) -> int:
     alive = {one.own.id: one for one in peers if one.own.address in world.machines}
     return sum(one.own.id not in alive[i].active for one in alive.values() for i in one.active if i in alive)
 
 
 @pytest.fixture(scope="module")
-def two_hundred() -> tuple[Net, list[HyParView]]:
+def two_hundred() -> tuple[Crowd[HyParView], list[HyParView]]:
     return grown(200)
 
 
-def test_views_are_small_symmetric_and_connected(two_hundred: tuple[Net, list[HyParView]]) -> None:
+def test_views_are_small_symmetric_and_connected(
+    two_hundred: tuple[Crowd[HyParView], list[HyParView]],
+) -> None:
     world, peers = two_hundred
     assert all(1 <= len(one.active) <= 5 and len(one.passive) <= 30 for one in peers)
     assert sum(len(one.active) for one in peers) / 200 > 4.3
@@ -198,18 +200,18 @@ def test_a_neighbour_that_says_it_is_none_is_dropped() -> None:
 
 
 def test_nobody_at_the_door_and_nobody_left() -> None:
-    world = Net()
+    world = Crowd(random.Random(1))
     alone = peer(world, 0)
     alone.join([address_of(5)], 0.0)
     world.flush(address_of(0))
     world.run(30.0)
-    assert world.events(address_of(0), Alone)
+    assert world.heard(address_of(0), Alone)
     world, peers = grown(2)
-    assert world.events(address_of(0), Up) == [Up(peers[1].own)]
+    assert world.heard(address_of(0), Up) == [Up(peers[1].own)]
     world.crash(address_of(1))
     world.run(30.0)
-    assert world.events(address_of(0), Down) == [Down(peers[1].own)]
-    assert world.events(address_of(0), Alone)
+    assert world.heard(address_of(0), Down) == [Down(peers[1].own)]
+    assert world.heard(address_of(0), Alone)
 
 
 @pytest.mark.fault("F070", "F080")

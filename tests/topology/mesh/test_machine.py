@@ -8,6 +8,7 @@ import pytest
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
+from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.mesh import messages as wire
 from p2plib.topology.mesh.machine import (
     Entered,
@@ -19,18 +20,17 @@ from p2plib.topology.mesh.machine import (
     Turned,
     lines,
 )
-from tests.topology.net import Net, address_of
 
 
-def member(world: Net, number: int, ident: int | None = None, **how: int) -> Mesh:
+def member(world: Crowd[Mesh], number: int, ident: int | None = None, **how: int) -> Mesh:
     contact = Contact(1000 + number if ident is None else ident, address_of(number))
     made = Mesh(contact, random.Random(number), now=world.now, **how)  # type: ignore[arg-type]
     world.add(made, contact.address)
     return made
 
 
-def meshed(n: int, seed: int = 1, **how: int) -> tuple[Net, list[Mesh]]:
-    world = Net(seed)
+def meshed(n: int, seed: int = 1, **how: int) -> tuple[Crowd[Mesh], list[Mesh]]:
+    world = Crowd(random.Random(seed))
     members = [member(world, i, **how) for i in range(n)]
     for i in range(1, n):
         members[i].join([address_of(0)], world.now)
@@ -45,8 +45,8 @@ def whole(members: list[Mesh]) -> bool:
     return all({one.own.id, *one.members} == everybody for one in members)
 
 
-def told(world: Net, n: int, kind: type) -> list[object]:
-    return [event for i in range(n) for event in world.events(address_of(i), kind)]
+def told(world: Crowd[Mesh], n: int, kind: type) -> list[object]:
+    return [event for i in range(n) for event in world.heard(address_of(i), kind)]
 
 
 def test_everybody_gets_a_line_to_everybody() -> None:
@@ -67,7 +67,7 @@ def test_what_a_mesh_costs() -> None:
 
 
 def test_two_meshes_become_one_when_somebody_knows_both() -> None:
-    world = Net()
+    world = Crowd(random.Random(1))
     members = [member(world, i) for i in range(20)]
     for i in range(1, 20):
         if i != 10:
@@ -84,7 +84,7 @@ def test_two_meshes_become_one_when_somebody_knows_both() -> None:
 
 @pytest.mark.fault("F106")
 def test_a_mesh_asked_to_grow_to_ten_thousand_refuses_past_its_cap() -> None:
-    world = Net()
+    world = Crowd(random.Random(1))
     members = [member(world, i, cap=20) for i in range(20)]
     for i in range(1, 20):
         members[i].join([address_of(i // 2)], world.now)
@@ -102,7 +102,7 @@ def test_a_mesh_asked_to_grow_to_ten_thousand_refuses_past_its_cap() -> None:
     late.join([address_of(4)], world.now)
     world.flush(address_of(50))
     world.run(60.0)
-    assert world.events(address_of(50), Turned) == [Turned(address_of(4), wire.FULL)]
+    assert world.heard(address_of(50), Turned) == [Turned(address_of(4), wire.FULL)]
     assert all(len(one.members) == 19 for one in members)
     with pytest.raises(UsageError, match="2 to 1000"):
         Mesh(door.own, random.Random(1), cap=10_000)
@@ -111,7 +111,7 @@ def test_a_mesh_asked_to_grow_to_ten_thousand_refuses_past_its_cap() -> None:
 @pytest.mark.fault("F106")
 def test_two_at_the_last_place() -> None:
     """Both are welcomed at different doors; nobody grows past the cap."""
-    world = Net()
+    world = Crowd(random.Random(1))
     members = [member(world, i, cap=6) for i in range(7)]
     for i in range(1, 5):
         members[i].join([address_of(0)], world.now)
@@ -131,7 +131,7 @@ def test_the_second_with_an_id_is_refused() -> None:
     twin.join([address_of(0)], world.now)
     world.flush(address_of(70))
     world.run(60.0)
-    assert world.events(address_of(70), Turned) == [Turned(address_of(0), wire.ID_TAKEN)]
+    assert world.heard(address_of(70), Turned) == [Turned(address_of(0), wire.ID_TAKEN)]
     assert whole(members)
 
 
@@ -187,12 +187,12 @@ def test_goodbye() -> None:
 
 
 def test_nobody_at_the_door() -> None:
-    world = Net()
+    world = Crowd(random.Random(1))
     alone = member(world, 0)
     alone.join([address_of(9)], world.now)
     world.flush(address_of(0))
     world.run(60.0)
-    assert world.events(address_of(0), NoAnswer) == [NoAnswer(address_of(9))]
+    assert world.heard(address_of(0), NoAnswer) == [NoAnswer(address_of(9))]
 
 
 @pytest.mark.fault("F070")

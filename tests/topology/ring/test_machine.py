@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
+from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.ring import messages as wire
 from p2plib.topology.ring.chord import Chord
 from p2plib.topology.ring.machine import Ring
@@ -28,13 +29,12 @@ from p2plib.topology.ring.parts import (
 )
 from p2plib.topology.ring.space import Shape, between, shape
 from p2plib.topology.ring.walk import Walk
-from tests.topology.net import Net, address_of
 
 SMALL = RingSettings(bits=32, r=4)
 
 
 def peer(
-    world: Net, number: int, ident: int, kind: type[Ring] = Chord, settings: RingSettings = SMALL
+    world: Crowd[Ring], number: int, ident: int, kind: type[Ring] = Chord, settings: RingSettings = SMALL
 ) -> Ring:
     made = kind(Contact(ident, address_of(number)), random.Random(ident), settings=settings)
     world.add(made, address_of(number))
@@ -48,8 +48,8 @@ def grown(
     apart_s: float = 3.0,
     settings: RingSettings = SMALL,
     **net: float,
-) -> tuple[Net, list[Ring]]:
-    world, rng, peers = Net(seed, **net), random.Random(seed), list[Ring]()  # type: ignore[arg-type]
+) -> tuple[Crowd[Ring], list[Ring]]:
+    world, rng, peers = Crowd(random.Random(seed), **net), random.Random(seed), list[Ring]()  # type: ignore[arg-type]
     for i, ident in enumerate(rng.sample(range(1 << settings.bits), n)):
         peers.append(peer(world, i, ident, kind, settings))
         if i:
@@ -64,9 +64,9 @@ def grown(
 
 def founded(
     idents: list[int], kind: type[Ring] = Ring, settings: RingSettings = SMALL
-) -> tuple[Net, list[Ring]]:
+) -> tuple[Crowd[Ring], list[Ring]]:
     """A ring of founders that know each other."""
-    world = Net()
+    world = Crowd(random.Random(1))
     peers = [peer(world, i, ident, kind, settings) for i, ident in enumerate(idents)]
     for i, one in enumerate(peers):
         one.create(0.0, [other.own for other in peers])
@@ -74,16 +74,16 @@ def founded(
     return world, peers
 
 
-def living(world: Net, peers: list[Ring]) -> list[Ring]:
+def living(world: Crowd[Ring], peers: list[Ring]) -> list[Ring]:
     return sorted((one for one in peers if one.own.address in world.machines), key=lambda one: one.own.id)
 
 
-def form(world: Net, peers: list[Ring]) -> Shape:
+def form(world: Crowd[Ring], peers: list[Ring]) -> Shape:
     alive = living(world, peers)
     return shape({one.own.id: (one.successors or [one.own])[0].id for one in alive})
 
 
-def is_perfect(world: Net, peers: list[Ring], r: int = 4) -> bool:
+def is_perfect(world: Crowd[Ring], peers: list[Ring], r: int = 4) -> bool:
     """Every successor list and every predecessor as the sorted ids say."""
     alive = [one.own for one in living(world, peers)]
     n = len(alive)
@@ -94,7 +94,7 @@ def is_perfect(world: Net, peers: list[Ring], r: int = 4) -> bool:
     )
 
 
-def finds(world: Net, peers: list[Ring], count: int, seed: int = 3) -> list[tuple[FindDone, bool]]:
+def finds(world: Crowd[Ring], peers: list[Ring], count: int, seed: int = 3) -> list[tuple[FindDone, bool]]:
     """Lookups of random keys by random peers, and whether each found the true owner."""
     rng, alive, done = random.Random(seed), living(world, peers), list[tuple[FindDone, bool]]()
     idents = [one.own.id for one in alive]
@@ -102,9 +102,9 @@ def finds(world: Net, peers: list[Ring], count: int, seed: int = 3) -> list[tupl
         one, key = rng.choice(alive), rng.getrandbits(peers[0].settings.bits)
         number = one.find(key, world.now)
         world.flush(one.own.address)
-        heard = world.heard[one.own.address]
-        world.run(30.0, until=lambda: any(isinstance(e, FindDone) and e.number == number for e in heard))  # noqa: B023
-        (event,) = [e for e in heard if isinstance(e, FindDone) and e.number == number]
+        address = one.own.address
+        world.run(30.0, until=lambda: any(e.number == number for e in world.heard(address, FindDone)))  # noqa: B023
+        (event,) = [e for e in world.heard(address, FindDone) if e.number == number]
         true = idents[bisect.bisect_left(idents, key) % len(idents)]
         done.append((event, event.owners[0].id == true))
     return done
@@ -132,8 +132,8 @@ def test_shapes() -> None:
 def test_a_ring_that_grew_from_one_is_perfect(kind: type[Ring]) -> None:
     world, peers = grown(40, kind)
     assert is_perfect(world, peers)
-    assert all(len(world.events(address_of(i), Joined)) == 1 for i in range(1, 40))
-    assert not [e for i in range(40) for e in world.events(address_of(i), RingInconsistent)]
+    assert all(len(world.heard(address_of(i), Joined)) == 1 for i in range(1, 40))
+    assert not [e for i in range(40) for e in world.heard(address_of(i), RingInconsistent)]
     assert all(right for _, right in finds(world, peers, 40))
 
 
@@ -143,10 +143,10 @@ def test_two_are_a_ring_and_one_is_too() -> None:
     world.crash(address_of(0))
     world.run(120.0)
     assert peers[1].successors == []
-    assert world.events(address_of(1), Lost) == [Lost()]
+    assert world.heard(address_of(1), Lost) == [Lost()]
     number = peers[1].find(5, world.now)
     world.flush(address_of(1))
-    (done,) = [e for e in world.events(address_of(1), FindDone) if e.number == number]
+    (done,) = [e for e in world.heard(address_of(1), FindDone) if e.number == number]
     assert (done.owners, done.hops) == ((peers[1].own,), 0)
 
 
@@ -242,7 +242,7 @@ def test_a_loopy_ring_is_found_and_mended() -> None:
     assert form(world, peers) in (Shape.LOOPY, Shape.APPENDAGES, Shape.SPLIT)
     world.run(600.0)
     assert is_perfect(world, peers, 2)
-    assert [e for i in range(8) for e in world.events(address_of(i), RingInconsistent)]
+    assert [e for i in range(8) for e in world.heard(address_of(i), RingInconsistent)]
 
 
 @pytest.mark.fault("F095", "F098")
@@ -255,7 +255,7 @@ def test_a_ring_cut_in_two_becomes_one_again() -> None:
     world.cut = lambda source, target: False
     world.run(1800.0)
     assert is_perfect(world, peers, 6)
-    assert [e for i in range(24) for e in world.events(address_of(i), RingInconsistent)]
+    assert [e for i in range(24) for e in world.heard(address_of(i), RingInconsistent)]
 
 
 @pytest.mark.fault("F099")
@@ -267,7 +267,7 @@ def test_the_second_with_an_id_is_refused() -> None:
         twin.join([address_of(door)], world.now)
         world.flush(address_of(number))
         world.run(60.0)
-        assert world.events(address_of(number), IdTaken)
+        assert world.heard(address_of(number), IdTaken)
         assert not twin.member
     assert is_perfect(world, peers)
 
@@ -281,7 +281,7 @@ def test_leaving_tells_the_neighbours() -> None:
     world.run(1.0)
     assert before.successors[0] == after.own
     assert after.predecessor == before.own
-    assert world.events(leaver.own.address, Left) == [Left()]
+    assert world.heard(leaver.own.address, Left) == [Left()]
     world.run(120.0)
     assert leaver.timer() is None
     world.crash(leaver.own.address)
@@ -298,7 +298,7 @@ def test_leaving_where_everybody_keeps_one_successor() -> None:
     assert peers[0].successors == [peers[2].own]
     world.run(1.0)
     world.crash(peers[1].own.address)
-    assert not world.events(peers[0].own.address, Lost)
+    assert not world.heard(peers[0].own.address, Lost)
     peers[2].leave(world.now)
     world.flush(peers[2].own.address)
     world.run(1.0)
@@ -307,7 +307,7 @@ def test_leaving_where_everybody_keeps_one_successor() -> None:
     world.flush(peers[0].own.address)
     world.run(1.0)
     assert peers[3].successors == []  # the other of two: nobody follows
-    assert world.events(peers[3].own.address, Lost)
+    assert world.heard(peers[3].own.address, Lost)
 
 
 def test_a_restarted_peer_takes_its_own_place() -> None:
@@ -341,7 +341,7 @@ def test_dead_fingers_cost_a_time_out_and_not_the_lookup() -> None:
         world.flush(one.own.address)
     world.run(60.0)
     for one, number in numbers:
-        (event,) = [e for e in world.events(one.own.address, FindDone) if e.number == number]
+        (event,) = [e for e in world.heard(one.own.address, FindDone) if e.number == number]
         first = next(owner for owner in event.owners if owner.address in world.machines)
         right += first.id == idents[bisect.bisect_left(idents, event.key) % len(idents)]
         timeouts += event.timeouts
@@ -363,12 +363,12 @@ def test_a_finger_that_does_not_answer_is_dropped() -> None:
 
 
 def test_doors_that_lead_nowhere() -> None:
-    world = Net()
+    world = Crowd(random.Random(1))
     alone = peer(world, 0, 5)
     alone.join([address_of(7), address_of(8)], 0.0)
     world.flush(address_of(0))
     world.run(60.0)
-    assert world.events(address_of(0), JoinFailed) == [JoinFailed()]
+    assert world.heard(address_of(0), JoinFailed) == [JoinFailed()]
     with pytest.raises(UsageError, match="only a member"):
         alone.find(5, 0.0)
     with pytest.raises(UsageError, match="at least one address"):
@@ -421,7 +421,7 @@ def test_a_search_that_nobody_answers_says_so() -> None:
     number = peers[0].find(45, world.now)
     world.flush(address_of(0))
     world.run(30.0)
-    assert [e.number for e in world.events(address_of(0), FindFailed)] == [number]
+    assert [e.number for e in world.heard(address_of(0), FindFailed)] == [number]
 
 
 def test_where_all_before_the_key_are_dead_the_successors_beyond_it_own_it() -> None:
@@ -433,7 +433,7 @@ def test_where_all_before_the_key_are_dead_the_successors_beyond_it_own_it() -> 
     number = peers[5].find(45, world.now)
     world.flush(address_of(5))
     world.run(20.0)
-    (done,) = [e for e in world.events(address_of(5), FindDone) if e.number == number]
+    (done,) = [e for e in world.heard(address_of(5), FindDone) if e.number == number]
     assert [one.id for one in done.owners][:2] == [50, 60]
     assert done.timeouts == 2
 
@@ -446,6 +446,6 @@ def test_a_founded_ring_is_right_whatever_the_ids(idents: list[int], key: int) -
     number = peers[0].find(key, world.now)
     world.flush(address_of(0))
     world.run(10.0)
-    (done,) = [e for e in world.events(address_of(0), FindDone) if e.number == number]
+    (done,) = [e for e in world.heard(address_of(0), FindDone) if e.number == number]
     ordered = sorted(idents)
     assert done.owners[0].id == ordered[bisect.bisect_left(ordered, key) % len(ordered)]
