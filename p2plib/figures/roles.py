@@ -63,7 +63,7 @@ ROLES = (
     Role(
         "swarm topology",
         "Swarm topology",
-        ("To whom do I", "keep a line?"),
+        ("To whom do I", "keep a link?"),
         VERMILION,
         122,
         62,

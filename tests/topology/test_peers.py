@@ -22,13 +22,13 @@ from p2plib.machine.machine import Base
 from p2plib.machine.peer import MAX_UNREAD, Peer, plain
 from p2plib.sim import Internet, Link
 from p2plib.sim.link import Constant
-from p2plib.topology.hyparview.machine import HyParView, Up, ViewSettings
+from p2plib.topology.hyparview.machine import HyParView, NeighbourUp, ViewSettings
 from p2plib.topology.kademlia import messages as kademlia_messages
 from p2plib.topology.kademlia.driver import KademliaPeer
 from p2plib.topology.kademlia.parts import Settings
 from p2plib.topology.kademlia.store import key_of
 from p2plib.topology.kademlia.table import NO_LIMITS
-from p2plib.topology.mesh.machine import Entered, Gone, LineBack, LineLost, Mesh
+from p2plib.topology.mesh.machine import Entered, Gone, LinkBack, LinkLost, Mesh
 from p2plib.topology.ring.chord import Chord
 from p2plib.topology.ring.driver import RingPeer
 from p2plib.topology.ring.machine import Ring
@@ -503,7 +503,7 @@ def test_a_line_that_fails_one_way_is_told_once_and_nobody_is_declared_dead(inte
             for peer in peers:
                 await peer.until(lambda peer=peer: len(peer.machine.members) == 5, within_s=60)
             net.set_link(hosts[0], hosts[1], Link(Constant(0.02), loss=1.0), both_ways=False)
-            lost = await peers[0].wait(LineLost, within_s=120)
+            lost = await peers[0].wait(LinkLost, within_s=120)
             assert lost.contact.id == 1
             await asyncio.sleep(120)
             for peer in peers:
@@ -511,9 +511,9 @@ def test_a_line_that_fails_one_way_is_told_once_and_nobody_is_declared_dead(inte
                 with pytest.raises(PeerTimeout):
                     await peer.wait(Gone, within_s=0.01)
             with pytest.raises(PeerTimeout):
-                await peers[0].wait(LineLost, within_s=0.01)  # once
+                await peers[0].wait(LinkLost, within_s=0.01)  # once
             net.set_link(hosts[0], hosts[1], Link(Constant(0.02)), both_ways=False)
-            assert (await peers[0].wait(LineBack, within_s=60)).contact.id == 1
+            assert (await peers[0].wait(LinkBack, within_s=60)).contact.id == 1
             hosts[5].crash()
             for peer in peers[:5]:
                 assert (await peer.wait(Gone, within_s=120)).contact.id == 5
@@ -541,7 +541,7 @@ def test_ninety_of_a_hundred_crash_and_the_others_find_each_other(internet: Inte
                     peer = await stack.enter_async_context(Peer.open(make, host.address))
                 if peers:
                     peer.call(peer.machine.join, [peers[0].address])
-                    await peer.wait(Up, within_s=60)
+                    await peer.wait(NeighbourUp, within_s=60)
                 peers.append(peer)
             await asyncio.sleep(60)
             survivors = random.Random(internet.seed).sample(range(100), 10)

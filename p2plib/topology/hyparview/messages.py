@@ -91,7 +91,7 @@ class Shuffled:
     sample: tuple[Contact, ...]
 
 
-Answer = Agreed | Pong
+HyParViewResponse = Agreed | Pong
 
 _TTL, _SAMPLE = number(4), many(CONTACT, MAX_SAMPLE)
 

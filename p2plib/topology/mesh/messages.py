@@ -52,7 +52,7 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """A page of those I have a line to, in the order of ids; `total` says how many there are."""
+    """A page of those I have a link to, in the order of ids; `total` says how many there are."""
 
     transaction: int
     sender: int
@@ -88,7 +88,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """1: it does. 0: it does not, or I have no line to it."""
+    """1: it does. 0: it does not, or I have no link to it."""
 
     transaction: int
     sender: int
@@ -103,8 +103,8 @@ class Goodbye:
     sender: int
 
 
-Question = Hello | Who | Ping | Probe | Goodbye
-Answer = Welcome | Refused | Members | Pong | Probed
+MeshRequest = Hello | Who | Ping | Probe | Goodbye
+MeshResponse = Welcome | Refused | Members | Pong | Probed
 
 _ABOUT = {"transaction": TRANSACTION, "sender": ID}
 _DIGEST = number(64)

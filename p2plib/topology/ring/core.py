@@ -15,7 +15,7 @@ from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
-from p2plib.topology.ring.messages import CODEC, MAX_SUCCESSORS, AnyRequest, AnyResponse
+from p2plib.topology.ring.messages import CODEC, MAX_SUCCESSORS, RingRequest, RingResponse
 from p2plib.topology.ring.parts import Event, Purpose, RingSettings, Timer
 
 TRIES = 3  # two datagrams may be lost without any peer being called dead
@@ -52,18 +52,18 @@ class Core(Base[Event, Timer]):
         """The first two fields of a new request: a transaction, and our id."""
         return self.requests.transaction(), self.own.id
 
-    def ask(self, message: AnyRequest, address: Address, purpose: Purpose, now: float) -> None:
+    def ask(self, message: RingRequest, address: Address, purpose: Purpose, now: float) -> None:
         """Sends a request, and remembers what its response is for."""
         data = CODEC.encode(message)
         self.requests.start(message.transaction, data, address, purpose, now, TRIES)
         self._send(data, address)
 
-    def answered(self, message: AnyResponse, address: Address, now: float) -> Purpose | None:
+    def answered(self, message: RingResponse, address: Address, now: float) -> Purpose | None:
         """What a response is for; None if nobody waits for it."""
         request = self.requests.answered(message.transaction, address, now)
         return cast(Purpose, request.purpose) if request else None
 
-    def expired(self, transaction: int, now: float) -> Purpose | None:
+    def late(self, transaction: int, now: float) -> Purpose | None:
         """Sends a request that is late once more, or gives it up: then this is what it was for."""
         request, again = self.requests.expired(transaction, now)
         if again:

@@ -56,8 +56,6 @@ from p2plib.topology.ring.messages import (
     CODEC,
     ID_TAKEN,
     NOT_A_MEMBER,
-    AnyRequest,
-    AnyResponse,
     Done,
     Leaving,
     Nearer,
@@ -68,6 +66,8 @@ from p2plib.topology.ring.messages import (
     Ping,
     Pong,
     Refused,
+    RingRequest,
+    RingResponse,
     Step,
 )
 from p2plib.topology.ring.neighbours import Neighbourhood, as_list, from_list
@@ -195,7 +195,7 @@ class Ring(Core):
         if message.sender >= self.size:
             return self.ignore("id out of range")
         sender = Contact(message.sender, address)
-        if isinstance(message, AnyRequest):
+        if isinstance(message, RingRequest):
             return self._send(CODEC.encode(self._respond(message, sender, now)), address)
         return self._answered(message, sender, now)
 
@@ -204,7 +204,7 @@ class Ring(Core):
         for timer, transaction in self.timers.due(now):
             match timer:
                 case Timer.REQUEST:
-                    purpose = self.expired(transaction, now)
+                    purpose = self.late(transaction, now)
                     if purpose is not None:
                         self._not_answered(purpose, now)
                 case Timer.STABILISE:
@@ -218,7 +218,7 @@ class Ring(Core):
 
     # Requests of others -----------------------------------------------------------------------------------
 
-    def _respond(self, message: AnyRequest, sender: Contact, now: float) -> AnyResponse:
+    def _respond(self, message: RingRequest, sender: Contact, now: float) -> RingResponse:
         header = message.transaction, self.own.id
         if not self.member:
             return Refused(*header, NOT_A_MEMBER)
@@ -259,7 +259,7 @@ class Ring(Core):
 
     # Responses --------------------------------------------------------------------------------------------
 
-    def _answered(self, message: AnyResponse, sender: Contact, now: float) -> None:
+    def _answered(self, message: RingResponse, sender: Contact, now: float) -> None:
         purpose = self.answered(message, sender.address, now)
         if purpose is None:
             return self.ignore("unexpected answer")

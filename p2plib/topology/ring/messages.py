@@ -113,8 +113,8 @@ class Refused:
     reason: bytes
 
 
-AnyRequest = Ping | Step | Neighbours | Notify | Leaving
-AnyResponse = Pong | Owner | Nearer | NeighboursAre | Done | Refused
+RingRequest = Ping | Step | Neighbours | Notify | Leaving
+RingResponse = Pong | Owner | Nearer | NeighboursAre | Done | Refused
 
 ID_TAKEN, NOT_A_MEMBER = b"id taken", b"not a member"
 

@@ -18,7 +18,7 @@ from enum import Enum
 from p2plib.machine.addresses import Address, Contact
 from p2plib.topology.ring.core import Core
 from p2plib.topology.ring.fingers import Fingers
-from p2plib.topology.ring.messages import ID_TAKEN, MAX_NEARER, AnyResponse, Nearer, Owner, Refused, Step
+from p2plib.topology.ring.messages import ID_TAKEN, MAX_NEARER, Nearer, Owner, Refused, RingResponse, Step
 from p2plib.topology.ring.neighbours import Neighbourhood
 from p2plib.topology.ring.parts import IdTaken, Probe, Visit
 from p2plib.topology.ring.space import between
@@ -124,7 +124,7 @@ class Searches:
         self._probe(search, now)
         return search.number
 
-    def answered(self, number: int, sender: Contact, message: AnyResponse, now: float) -> None:
+    def answered(self, number: int, sender: Contact, message: RingResponse, now: float) -> None:
         """A peer answered a step."""
         search = self._under_way.get(number)
         if search is None:

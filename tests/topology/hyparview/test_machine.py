@@ -11,7 +11,7 @@ from p2plib.machine.addresses import Contact
 from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.graph import Graph, clustering, components, distances
 from p2plib.topology.hyparview import messages as wire
-from p2plib.topology.hyparview.machine import Alone, Down, HyParView, Up, ViewSettings
+from p2plib.topology.hyparview.machine import HyParView, Isolated, NeighbourDown, NeighbourUp, ViewSettings
 
 
 def peer(
@@ -162,7 +162,7 @@ def test_who_lost_the_last_neighbour_asks_again_and_may_not_be_refused() -> None
     asked = answered_no(one, settings.shuffle_s + 2)
     assert len(asked) == 3
     assert {message.high for message in asked} == {1}
-    assert Alone() in one.events()  # they broke the rule; it does not ask for ever
+    assert Isolated() in one.events()  # they broke the rule; it does not ask for ever
 
 
 def test_a_settled_overlay_is_quiet() -> None:
@@ -199,19 +199,19 @@ def test_a_neighbour_that_says_it_is_none_is_dropped() -> None:
     assert (one.own.id in other.active) == (other.own.id in one.active)
 
 
-def test_nobody_at_the_door_and_nobody_left() -> None:
+def test_nobody_at_the_bootstrap_address_and_nobody_left() -> None:
     world = Crowd(random.Random(1))
     alone = peer(world, 0)
     alone.join([address_of(5)], 0.0)
     world.flush(address_of(0))
     world.run(30.0)
-    assert world.heard(address_of(0), Alone)
+    assert world.heard(address_of(0), Isolated)
     world, peers = grown(2)
-    assert world.heard(address_of(0), Up) == [Up(peers[1].own)]
+    assert world.heard(address_of(0), NeighbourUp) == [NeighbourUp(peers[1].own)]
     world.crash(address_of(1))
     world.run(30.0)
-    assert world.heard(address_of(0), Down) == [Down(peers[1].own)]
-    assert world.heard(address_of(0), Alone)
+    assert world.heard(address_of(0), NeighbourDown) == [NeighbourDown(peers[1].own)]
+    assert world.heard(address_of(0), Isolated)
 
 
 @pytest.mark.fault("F070", "F080")

@@ -1,4 +1,4 @@
-"""Meshes: joining at one door or two, the cap, twins, the dead, and lines that are dead one way."""
+"""Meshes: joining through one member or two, the cap, twins, the dead, and links that are dead one way."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from p2plib.topology.mesh import messages as wire
 from p2plib.topology.mesh.machine import (
     Entered,
     Gone,
-    LineBack,
-    LineLost,
+    JoinRejected,
+    LinkBack,
+    LinkLost,
     Mesh,
     NoAnswer,
-    Turned,
-    lines,
+    links,
 )
 
 
@@ -49,21 +49,21 @@ def told(world: Crowd[Mesh], n: int, kind: type) -> list[object]:
     return [event for i in range(n) for event in world.heard(address_of(i), kind)]
 
 
-def test_everybody_gets_a_line_to_everybody() -> None:
+def test_everybody_gets_a_link_to_everybody() -> None:
     world, members = meshed(30)
     assert whole(members)
-    assert sum(len(one.members) for one in members) == 2 * lines(30) == 870
+    assert sum(len(one.members) for one in members) == 2 * links(30) == 870
     assert len({one.digest for one in members}) == 1
     assert len(told(world, 30, Entered)) == 870
     assert not told(world, 30, Gone)
 
 
 def test_what_a_mesh_costs() -> None:
-    """Each line carries a ping and a pong from each end in ten seconds."""
+    """Each link carries a ping and a pong from each end in ten seconds."""
     world, _ = meshed(12)
     before = sum(world.sent.values())
     world.run(100.0)
-    assert sum(world.sent.values()) - before == pytest.approx(10 * 4 * lines(12), rel=0.1)
+    assert sum(world.sent.values()) - before == pytest.approx(10 * 4 * links(12), rel=0.1)
 
 
 def test_two_meshes_become_one_when_somebody_knows_both() -> None:
@@ -91,34 +91,34 @@ def test_a_mesh_asked_to_grow_to_ten_thousand_refuses_past_its_cap() -> None:
         world.flush(address_of(i))
     world.run(60.0)
     assert whole(members)
-    door = members[0]
+    bootstrap = members[0]
     for i in range(10_000):
         hello = wire.CODEC.encode(wire.Hello(i + 1, 5000 + i))
-        door.receive(hello, address_of(100 + i), world.now)
-        ((reply, _),) = door.to_send()
-        assert wire.CODEC.decode(reply) == wire.Refused(i + 1, door.own.id, wire.FULL)
-    assert len(door.members) == 19
+        bootstrap.receive(hello, address_of(100 + i), world.now)
+        ((reply, _),) = bootstrap.to_send()
+        assert wire.CODEC.decode(reply) == wire.Refused(i + 1, bootstrap.own.id, wire.FULL)
+    assert len(bootstrap.members) == 19
     late = member(world, 50, cap=20)
     late.join([address_of(4)], world.now)
     world.flush(address_of(50))
     world.run(60.0)
-    assert world.heard(address_of(50), Turned) == [Turned(address_of(4), wire.FULL)]
+    assert world.heard(address_of(50), JoinRejected) == [JoinRejected(address_of(4), wire.FULL)]
     assert all(len(one.members) == 19 for one in members)
     with pytest.raises(UsageError, match="2 to 1000"):
-        Mesh(door.own, random.Random(1), cap=10_000)
+        Mesh(bootstrap.own, random.Random(1), cap=10_000)
 
 
 @pytest.mark.fault("F106")
 def test_two_at_the_last_place() -> None:
-    """Both are welcomed at different doors; nobody grows past the cap."""
+    """Both are welcomed by different members; nobody grows past the cap."""
     world = Crowd(random.Random(1))
     members = [member(world, i, cap=6) for i in range(7)]
     for i in range(1, 5):
         members[i].join([address_of(0)], world.now)
         world.flush(address_of(i))
     world.run(30.0)
-    for i, door in ((5, 0), (6, 4)):
-        members[i].join([address_of(door)], world.now)
+    for i, bootstrap in ((5, 0), (6, 4)):
+        members[i].join([address_of(bootstrap)], world.now)
         world.flush(address_of(i))
     world.run(120.0)
     assert all(len(one.members) <= 5 for one in members)
@@ -131,7 +131,7 @@ def test_the_second_with_an_id_is_refused() -> None:
     twin.join([address_of(0)], world.now)
     world.flush(address_of(70))
     world.run(60.0)
-    assert world.heard(address_of(70), Turned) == [Turned(address_of(0), wire.ID_TAKEN)]
+    assert world.heard(address_of(70), JoinRejected) == [JoinRejected(address_of(0), wire.ID_TAKEN)]
     assert whole(members)
 
 
@@ -143,7 +143,7 @@ def test_the_dead_are_gone_for_everybody_and_nobody_else() -> None:
     left = [one for i, one in enumerate(members) if i not in (4, 7)]
     assert whole(left)
     assert len(told(world, 12, Gone)) == 2 * 10
-    assert not told(world, 12, LineLost)
+    assert not told(world, 12, LinkLost)
 
 
 @pytest.mark.fault("F096")
@@ -154,14 +154,14 @@ def test_a_line_that_is_dead_one_way_is_told_once_and_nobody_is_thrown_out() -> 
     world.run(600.0)
     assert not told(world, 8, Gone)
     assert whole(members)
-    assert told(world, 8, LineLost) == [LineLost(members[5].own), LineLost(members[2].own)]
+    assert told(world, 8, LinkLost) == [LinkLost(members[5].own), LinkLost(members[2].own)]
     world.cut = lambda source, target: False
     world.run(60.0)
-    assert told(world, 8, LineBack) == [LineBack(members[5].own), LineBack(members[2].own)]
+    assert told(world, 8, LinkBack) == [LinkBack(members[5].own), LinkBack(members[2].own)]
 
 
 @pytest.mark.fault("F095")
-def test_two_halves_cut_apart_are_two_meshes_and_join_again_at_a_door() -> None:
+def test_two_halves_cut_apart_are_two_meshes_and_join_again_through_one_member() -> None:
     world, members = meshed(10)
     side = {address_of(i): i % 2 for i in range(10)}
     world.cut = lambda source, target: side[source] != side[target]
@@ -186,7 +186,7 @@ def test_goodbye() -> None:
     assert whole([one for i, one in enumerate(members) if i != 2])
 
 
-def test_nobody_at_the_door() -> None:
+def test_nobody_at_the_bootstrap_address() -> None:
     world = Crowd(random.Random(1))
     alone = member(world, 0)
     alone.join([address_of(9)], world.now)

@@ -164,7 +164,7 @@ def test_fingers_make_it_logarithmic() -> None:
 
 @pytest.mark.fault("F098")
 def test_joins_that_race() -> None:
-    """Thirty join at the same moment through the same door."""
+    """Thirty join at the same moment through the same member."""
     world, peers = grown(8)
     rng = random.Random(5)
     for number in range(8, 38):
@@ -261,10 +261,10 @@ def test_a_ring_cut_in_two_becomes_one_again() -> None:
 @pytest.mark.fault("F099")
 def test_the_second_with_an_id_is_refused() -> None:
     world, peers = grown(12)
-    for door in (0, 5):  # the holder itself, and somebody else
-        number = 90 + door
+    for bootstrap in (0, 5):  # the holder itself, and somebody else
+        number = 90 + bootstrap
         twin = peer(world, number, peers[0].own.id)
-        twin.join([address_of(door)], world.now)
+        twin.join([address_of(bootstrap)], world.now)
         world.flush(address_of(number))
         world.run(60.0)
         assert world.heard(address_of(number), IdTaken)
@@ -362,7 +362,7 @@ def test_a_finger_that_does_not_answer_is_dropped() -> None:
     assert finger not in one.searches.links()
 
 
-def test_doors_that_lead_nowhere() -> None:
+def test_bootstrap_addresses_that_lead_nowhere() -> None:
     world = Crowd(random.Random(1))
     alone = peer(world, 0, 5)
     alone.join([address_of(7), address_of(8)], 0.0)
