@@ -224,8 +224,8 @@ class ChurningRing:
 
     def _join(self) -> None:
         """Rule 1."""
-        peer, door = _Peer(self.rng.getrandbits(BITS)), self._anybody()
-        owners, _, _ = self._walk(door, peer.id, learns=False)
+        peer, asked = _Peer(self.rng.getrandbits(BITS)), self._anybody()
+        owners, _, _ = self._walk(asked, peer.id, learns=False)
         if not owners or peer.id in self.peers:
             return
         peer.take(list(owners), self.settings.r)
