@@ -73,7 +73,7 @@ MACHINES: dict[str, tuple[Callable[[], Any], Codec]] = {
 @settings(max_examples=60)
 @given(data=st.data())
 def test_nothing_that_arrives_makes_it_raise(name: str, data: st.DataObject) -> None:
-    """Any message of its own, from strangers and from the peer that it asked, with transactions that it waits for."""
+    """Any message of its own, from strangers and from the peer it asked, with transactions it waits for."""
     make, codec = MACHINES[name]
     machine: Machine[Any] = make()
     now, seen = 0.0, [1]

@@ -9,9 +9,7 @@ from p2plib.population.machines import address_of
 from p2plib.topology.ring.core import Core
 from p2plib.topology.ring.fingers import Fingers
 from p2plib.topology.ring.neighbours import Neighbourhood
-from p2plib.topology.ring.parts import (
-    RingSettings,
-)
+from p2plib.topology.ring.parts import RingSettings
 
 OWN = Contact(10, address_of(0))
 
@@ -36,7 +34,7 @@ def test_only_those_beyond_the_first_successor_are_looked_up_and_the_farthest_fi
         (5, 42),
         (4, 26),
         (3, 18),
-    ]  # the key of finger 2 is 14: the successor's
+    ]  # the successor owns 14, finger 2's key
     neighbours.set_successors([at(13)])
     assert list(table.to_look_up()) == [(5, 42), (4, 26), (3, 18), (2, 14)]
 

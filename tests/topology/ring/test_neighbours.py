@@ -37,6 +37,9 @@ def test_successors_are_in_order_and_at_most_r() -> None:
     assert neighbours.successors == at(110)
     neighbours.set_successors([*at(110), OWN, *at(120)])  # comes round to us
     assert neighbours.successors == at(110)
+    twin = Contact(110, address_of(1))
+    neighbours.set_successors([*at(110), twin, *at(120)])  # one id, two addresses
+    assert neighbours.successors == at(110)
     neighbours.set_successors([])
     assert neighbours.first is None
 

@@ -12,14 +12,12 @@ from p2plib.machine.addresses import Contact
 from p2plib.population.machines import address_of
 from p2plib.topology.ring import parts
 from p2plib.topology.ring.chord import Chord
-from p2plib.topology.ring.parts import (
-    RingSettings,
-)
+from p2plib.topology.ring.parts import RingSettings
+
+VALUES = [*get_args(parts.Event), *get_args(parts.Purpose)]
 
 
-@pytest.mark.parametrize(
-    "kind", [*get_args(parts.Event), *get_args(parts.Purpose)], ids=lambda kind: kind.__name__
-)
+@pytest.mark.parametrize("kind", VALUES, ids=lambda kind: kind.__name__)
 def test_events_and_purposes_are_values(kind: type) -> None:
     fields = [field.name for field in dataclasses.fields(kind)]
     values = [Contact(i, address_of(i)) for i, _ in enumerate(fields)]

@@ -49,12 +49,8 @@ def own_searches() -> tuple[Core, Neighbourhood, Searches, list[Outcome]]:
     """The searches of one peer, and what they told of their ends."""
     core = Core(Contact(10, address_of(10)), random.Random(1), RingSettings(bits=8, r=3))
     neighbours, ended = Neighbourhood(core), list[Outcome]()
-    return (
-        core,
-        neighbours,
-        Searches(core, neighbours, None, lambda outcome, now: ended.append(outcome)),
-        ended,
-    )
+    searches = Searches(core, neighbours, None, lambda outcome, now: ended.append(outcome))
+    return core, neighbours, searches, ended
 
 
 def test_a_search_for_a_key_next_to_us_asks_nobody() -> None:
@@ -102,4 +98,5 @@ def test_what_a_step_is_answered_with() -> None:
     number = searches.start(SearchKind.JOIN, 100, 2.0)
     searches.answered(number, near, wire.Refused(1, 20, wire.ID_TAKEN), 2.1)
     assert core.events() == [IdTaken(near.address)]
+    searches.answered(number, near, wire.Owner(1, 20, (owner,)), 2.2)  # it is over
     assert len(ended) == 2
