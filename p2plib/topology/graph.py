@@ -1,8 +1,8 @@
 """Graph: measures of an overlay: how far, how clustered, and what is left when peers go. With numpy.
 
-A graph is who has a link to whom. Peers are numbered from 0; a link may go one way (a finger) or both (an
-active view). Small graphs are measured exactly; of large ones a sample of peers is, and each result says
-how many it is made from.
+A graph says which peer has a link to which. Peers are numbered from 0; a link may go one way (a finger) or
+both (an active view). Small graphs are measured exactly; of large ones a sample of peers is, and each result
+says how many it is made from.
 
 The distances come from a breadth-first search of 64 sources at once: one bit of a word for each source, so
 one pass over the links moves 64 searches a step.
@@ -107,7 +107,7 @@ class Graph:
         return np.bincount(self.tails, minlength=self.n)
 
     def neighbours(self, peer: int) -> Array:
-        """To whom a peer has a link."""
+        """The peers that a peer has a link to."""
         return self.tails[self.starts[peer] : self.starts[peer + 1]]
 
     def without(self, gone: Sequence[int] | Array) -> Graph:
@@ -195,7 +195,7 @@ def clustering(graph: Graph, *, peers: int | None = None, seed: int = 0) -> Esti
     for peer in chosen:
         near = set(graph.neighbours(peer).tolist())
         if len(near) > 1:
-            closed = sum(len(near.intersection(graph.neighbours(one).tolist())) for one in near)
+            closed = sum(len(near.intersection(graph.neighbours(other).tolist())) for other in near)
             total += closed / (len(near) * (len(near) - 1))
     return Estimate(total / count if count else 0.0, count, count == graph.n)
 

@@ -67,17 +67,17 @@ def test_a_walk_that_dies_with_a_peer_is_told() -> None:
 @pytest.mark.fault("F070")
 def test_strangers_and_forgers() -> None:
     world, walkers = swarm()
-    one, thief = walkers[4], ("203.0.113.1", 1)
+    walker, thief = walkers[4], ("203.0.113.1", 1)
     for message in (Step(1, 99, thief, 255, 1), Back(1, 99, thief, 255), Ended(1, 99)):
-        one.receive(CODEC.encode(message), thief, world.now)
-    one.receive(b"\x05", thief, world.now)
-    assert one.ignored == {"a step from no neighbour": 2, "unexpected": 1, "malformed": 1}
-    assert one.to_send() == []
+        walker.receive(CODEC.encode(message), thief, world.now)
+    walker.receive(b"\x05", thief, world.now)
+    assert walker.ignored == {"a step from no neighbour": 2, "unexpected": 1, "malformed": 1}
+    assert walker.to_send() == []
 
 
 def test_alone_one_finds_oneself() -> None:
-    one = RandomWalk(Contact(7, address_of(7)), random.Random(1), list)
-    one.sample(0.0)
-    assert one.events() == [Sampled(one.own)]
+    walker = RandomWalk(Contact(7, address_of(7)), random.Random(1), list)
+    walker.sample(0.0)
+    assert walker.events() == [Sampled(walker.own)]
     with pytest.raises(UsageError, match="1 to 255 steps"):
-        RandomWalk(one.own, random.Random(1), list, steps=256)
+        RandomWalk(walker.own, random.Random(1), list, steps=256)

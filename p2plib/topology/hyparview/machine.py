@@ -1,7 +1,7 @@
 """HyParView: no structure at all, and connected nevertheless. A machine.
 
 Follows Leitão, Pereira and Rodrigues, "HyParView: a membership protocol for reliable gossip-based broadcast"
-(DSN 2007). Each peer has two views. The *active* view is small, and symmetric: a few neighbours to whom
+(DSN 2007). Each peer has two views. The *active* view is small, and symmetric: a few neighbours, to which
 messages are sent. The *passive* view is larger, and costs nothing: names to fall back on when neighbours die.
 
 Rules (the names are the paper's)

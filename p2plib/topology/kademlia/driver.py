@@ -118,7 +118,7 @@ class KademliaPeer:
         """
         done: FindDone = await self._search(self.machine.find, target)
         if not done.closest:
-            raise PeerTimeout(f"nobody answered of {done.queries} who were asked")
+            raise PeerTimeout(f"nobody answered of {done.queries} peers asked")
         return done
 
     async def get(self, key: int) -> bytes:
@@ -133,7 +133,7 @@ class KademliaPeer:
         if done.value is not None:
             return done.value
         if done.queries == done.failures:
-            raise PeerTimeout(f"nobody answered of {done.queries} who were asked")
+            raise PeerTimeout(f"nobody answered of {done.queries} peers asked")
         raise NotFound(f"none of {done.queries - done.failures} peers has a value under {key:x}")
 
     async def put(self, key: int, value: bytes) -> PutDone:
@@ -145,7 +145,7 @@ class KademliaPeer:
         """
         done: PutDone = await self._search(self.machine.put, key, value)
         if not done.copies:
-            raise PeerTimeout(f"nobody keeps the value, of {done.asked} who were asked to")
+            raise PeerTimeout(f"nobody keeps the value, of {done.asked} peers asked to")
         return done
 
     async def _search(self, begin: Callable[..., int], *args: Any) -> Any:

@@ -190,7 +190,7 @@ def test_nobody_there_is_an_error_that_says_where() -> None:
                 await asyncio.sleep(10)
             full = Settings(k=8, limits=NO_LIMITS, max_values=0)
             async with KademliaPeer.open(1, random.Random(1), ana.address, settings=full) as keeper:
-                with pytest.raises(PeerTimeout, match="nobody keeps the value, of 1 who were asked to"):
+                with pytest.raises(PeerTimeout, match="nobody keeps the value, of 1 peers asked to"):
                     await keeper.put(key_of(b"no room"), b"no room")
                 assert not keeper._awaited
 

@@ -41,8 +41,8 @@ def meshed(n: int, seed: int = 1, **how: int) -> tuple[Crowd[Mesh], list[Mesh]]:
 
 
 def whole(members: list[Mesh]) -> bool:
-    everybody = {one.own.id for one in members}
-    return all({one.own.id, *one.members} == everybody for one in members)
+    everybody = {mesh.own.id for mesh in members}
+    return all({mesh.own.id, *mesh.members} == everybody for mesh in members)
 
 
 def told(world: Crowd[Mesh], n: int, kind: type) -> list[object]:
@@ -52,8 +52,8 @@ def told(world: Crowd[Mesh], n: int, kind: type) -> list[object]:
 def test_everybody_gets_a_link_to_everybody() -> None:
     world, members = meshed(30)
     assert whole(members)
-    assert sum(len(one.members) for one in members) == 2 * links(30) == 870
-    assert len({one.digest for one in members}) == 1
+    assert sum(len(mesh.members) for mesh in members) == 2 * links(30) == 870
+    assert len({mesh.digest for mesh in members}) == 1
     assert len(told(world, 30, Entered)) == 870
     assert not told(world, 30, Gone)
 
@@ -103,7 +103,7 @@ def test_a_mesh_asked_to_grow_to_ten_thousand_refuses_past_its_cap() -> None:
     world.flush(address_of(50))
     world.run(60.0)
     assert world.heard(address_of(50), JoinRejected) == [JoinRejected(address_of(4), wire.FULL)]
-    assert all(len(one.members) == 19 for one in members)
+    assert all(len(mesh.members) == 19 for mesh in members)
     with pytest.raises(UsageError, match="2 to 1000"):
         Mesh(bootstrap.own, random.Random(1), cap=10_000)
 
@@ -121,7 +121,7 @@ def test_two_at_the_last_place() -> None:
         members[i].join([address_of(bootstrap)], world.now)
         world.flush(address_of(i))
     world.run(120.0)
-    assert all(len(one.members) <= 5 for one in members)
+    assert all(len(mesh.members) <= 5 for mesh in members)
 
 
 @pytest.mark.fault("F099")
@@ -140,7 +140,7 @@ def test_the_dead_are_gone_for_everybody_and_nobody_else() -> None:
     world.crash(address_of(4))
     world.crash(address_of(7))
     world.run(60.0)
-    left = [one for i, one in enumerate(members) if i not in (4, 7)]
+    left = [mesh for i, mesh in enumerate(members) if i not in (4, 7)]
     assert whole(left)
     assert len(told(world, 12, Gone)) == 2 * 10
     assert not told(world, 12, LinkLost)
@@ -149,8 +149,8 @@ def test_the_dead_are_gone_for_everybody_and_nobody_else() -> None:
 @pytest.mark.fault("F096")
 def test_a_line_that_is_dead_one_way_is_told_once_and_nobody_is_thrown_out() -> None:
     world, members = meshed(8)
-    one, other = address_of(2), address_of(5)
-    world.cut = lambda source, target: (source, target) == (one, other)
+    here, other = address_of(2), address_of(5)
+    world.cut = lambda source, target: (source, target) == (here, other)
     world.run(600.0)
     assert not told(world, 8, Gone)
     assert whole(members)
@@ -180,10 +180,10 @@ def test_goodbye() -> None:
     members[2].leave()
     world.flush(address_of(2))
     world.run(0.2)
-    assert all(members[2].own.id not in one.members for one in members)
+    assert all(members[2].own.id not in mesh.members for mesh in members)
     world.run(60.0)
     assert members[2].timer() is None
-    assert whole([one for i, one in enumerate(members) if i != 2])
+    assert whole([mesh for i, mesh in enumerate(members) if i != 2])
 
 
 def test_nobody_at_the_bootstrap_address() -> None:

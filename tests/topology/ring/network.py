@@ -53,41 +53,43 @@ def founded(
     """A ring of founders that know each other."""
     world = Crowd(random.Random(1))
     peers = [peer(world, i, ident, kind, settings) for i, ident in enumerate(idents)]
-    for i, one in enumerate(peers):
-        one.create(0.0, [other.own for other in peers])
+    for i, member in enumerate(peers):
+        member.create(0.0, [other.own for other in peers])
         world.flush(address_of(i))
     return world, peers
 
 
 def living(world: Crowd[Ring], peers: list[Ring]) -> list[Ring]:
-    return sorted((one for one in peers if one.own.address in world.machines), key=lambda one: one.own.id)
+    return sorted(
+        (member for member in peers if member.own.address in world.machines), key=lambda member: member.own.id
+    )
 
 
 def form(world: Crowd[Ring], peers: list[Ring]) -> Shape:
     alive = living(world, peers)
-    return shape({one.own.id: (one.successors or [one.own])[0].id for one in alive})
+    return shape({member.own.id: (member.successors or [member.own])[0].id for member in alive})
 
 
 def is_perfect(world: Crowd[Ring], peers: list[Ring], r: int = 4) -> bool:
     """Every successor list and every predecessor as the sorted ids say."""
-    alive = [one.own for one in living(world, peers)]
+    alive = [member.own for member in living(world, peers)]
     n = len(alive)
     return all(
-        one.successors == [alive[(i + j) % n] for j in range(1, min(r + 1, n))]
-        and one.predecessor == (alive[i - 1] if n > 1 else None)
-        for i, one in enumerate(living(world, peers))
+        member.successors == [alive[(i + j) % n] for j in range(1, min(r + 1, n))]
+        and member.predecessor == (alive[i - 1] if n > 1 else None)
+        for i, member in enumerate(living(world, peers))
     )
 
 
 def finds(world: Crowd[Ring], peers: list[Ring], count: int, seed: int = 3) -> list[tuple[FindDone, bool]]:
     """Lookups of random keys by random peers, and whether each found the true owner."""
     rng, alive, done = random.Random(seed), living(world, peers), list[tuple[FindDone, bool]]()
-    idents = [one.own.id for one in alive]
+    idents = [member.own.id for member in alive]
     for _ in range(count):
-        one, key = rng.choice(alive), rng.getrandbits(peers[0].settings.bits)
-        number = one.find(key, world.now)
-        world.flush(one.own.address)
-        address = one.own.address
+        member, key = rng.choice(alive), rng.getrandbits(peers[0].settings.bits)
+        number = member.find(key, world.now)
+        world.flush(member.own.address)
+        address = member.own.address
         world.run(30.0, until=lambda: any(e.number == number for e in world.heard(address, FindDone)))  # noqa: B023
         (event,) = [e for e in world.heard(address, FindDone) if e.number == number]
         true = idents[bisect.bisect_left(idents, key) % len(idents)]

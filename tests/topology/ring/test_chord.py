@@ -50,15 +50,15 @@ def test_dead_fingers_cost_a_time_out_and_not_the_lookup() -> None:
     for number in random.Random(8).sample(range(60), 18):
         world.crash(address_of(number))
     rng, alive = random.Random(9), living(world, peers)
-    idents, right, timeouts = [one.own.id for one in alive], 0, 0
+    idents, right, timeouts = [member.own.id for member in alive], 0, 0
     numbers = []
-    for one in alive:
+    for member in alive:
         key = rng.getrandbits(32)
-        numbers.append((one, one.find(key, world.now)))
-        world.flush(one.own.address)
+        numbers.append((member, member.find(key, world.now)))
+        world.flush(member.own.address)
     world.run(60.0)
-    for one, number in numbers:
-        (event,) = [e for e in world.heard(one.own.address, FindDone) if e.number == number]
+    for member, number in numbers:
+        (event,) = [e for e in world.heard(member.own.address, FindDone) if e.number == number]
         first = next(owner for owner in event.owners if owner.address in world.machines)
         right += first.id == idents[bisect.bisect_left(idents, event.key) % len(idents)]
         timeouts += event.timeouts
@@ -68,12 +68,12 @@ def test_dead_fingers_cost_a_time_out_and_not_the_lookup() -> None:
 
 def test_a_finger_that_does_not_answer_is_dropped() -> None:
     world, peers = grown(40)
-    one = peers[3]
-    assert one.fingers is not None
-    finger = max(one.fingers.table.items())[1]
+    member = peers[3]
+    assert member.fingers is not None
+    finger = max(member.fingers.table.items())[1]
     world.crash(finger.address)
-    one.find((finger.id + 1) % 2**32, world.now)
-    world.flush(one.own.address)
+    member.find((finger.id + 1) % 2**32, world.now)
+    world.flush(member.own.address)
     world.run(4.0)
-    assert finger not in one.fingers.table.values()
-    assert finger not in one.searches.links()
+    assert finger not in member.fingers.table.values()
+    assert finger not in member.searches.links()

@@ -34,10 +34,12 @@ def test_a_ring_on_real_sockets(kind: type[Ring]) -> None:
                 peers.append(peer)
             ids = sorted(peer.machine.own.id for peer in peers)
             for peer in peers:
-                after = [one for one in ids if one > peer.machine.own.id][:4]
+                after = [ident for ident in ids if ident > peer.machine.own.id][:4]
                 wanted = (after + ids)[:4]
                 await peer.peer.until(
-                    lambda peer=peer, wanted=wanted: [one.id for one in peer.machine.successors] == wanted,
+                    lambda peer=peer, wanted=wanted: (
+                        [contact.id for contact in peer.machine.successors] == wanted
+                    ),
                     within_s=20,
                 )
             assert (await peers[3].find(30_000)).owners[0].id == 8 * 4096 + 7
@@ -83,7 +85,7 @@ def test_a_ring_of_simulated_hosts_loses_two_neighbours_and_a_third_of_all(inter
                 assert peer.machine.successors[0].id == following
             for key in range(0, 62_000, 997):
                 done = await alive[key % len(alive)].find(key)
-                assert done.owners[0].id == min((one for one in ids if one >= key), default=ids[0])
+                assert done.owners[0].id == min((ident for ident in ids if ident >= key), default=ids[0])
 
     internet.run(main)
 

@@ -41,7 +41,7 @@ def test_where_all_before_the_key_are_dead_the_successors_beyond_it_own_it() -> 
     world.flush(address_of(5))
     world.run(20.0)
     (done,) = [e for e in world.heard(address_of(5), FindDone) if e.number == number]
-    assert [one.id for one in done.owners][:2] == [50, 60]
+    assert [owner.id for owner in done.owners][:2] == [50, 60]
     assert done.timeouts == 2
 
 

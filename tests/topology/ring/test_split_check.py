@@ -30,9 +30,9 @@ def test_a_loopy_ring_is_found_and_mended() -> None:
     world, peers = founded([10, 20, 30, 40, 50, 60, 70, 80], settings=RingSettings(bits=8, r=2, check_s=60.0))
     order = [0, 2, 4, 6, 1, 3, 5, 7]
     for place, number in enumerate(order):
-        one, following = peers[number], peers[order[(place + 1) % 8]]
-        one.neighbours.predecessor = peers[order[place - 1]].own
-        one.neighbours.successors = [following.own]
+        member, following = peers[number], peers[order[(place + 1) % 8]]
+        member.neighbours.predecessor = peers[order[place - 1]].own
+        member.neighbours.successors = [following.own]
     assert form(world, peers) is Shape.LOOPY
     world.run(50.0)
     assert form(world, peers) in (Shape.LOOPY, Shape.APPENDAGES, Shape.SPLIT)

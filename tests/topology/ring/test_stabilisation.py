@@ -28,8 +28,8 @@ def test_joins_that_race() -> None:
 def test_two_neighbours_die_together() -> None:
     world, peers = grown(20)
     alive = living(world, peers)
-    for one, other in pairwise(alive[4:7]):
-        assert one.successors[0] == other.own
+    for member, other in pairwise(alive[4:7]):
+        assert member.successors[0] == other.own
     world.crash(alive[4].own.address)
     world.crash(alive[5].own.address)
     world.run(120.0)

@@ -20,7 +20,7 @@ def test_a_walk_only_comes_nearer() -> None:
     )
     assert walk.next() is None  # behind who named it, past the key, and the key itself
     walk.name([Contact(50, address_of(4)), Contact(40, address_of(6))], by=first.id)
-    assert [one.id for one in (walk.next(), walk.next()) if one] == [50, 40]
+    assert [member.id for member in (walk.next(), walk.next()) if member] == [50, 40]
     for i in range(20):
         walk.name([Contact(60 + i, address_of(10 + i))], by=50)
     asked = 3
