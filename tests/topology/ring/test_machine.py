@@ -61,12 +61,7 @@ def test_the_joiner_of_the_paper_that_lost_its_only_successor() -> None:
     joiner.join([address_of(0)], world.now)
     world.flush(address_of(9))
     world.run(0.5, until=lambda: joiner.member)
-    assert [contact.id for contact in joiner.successors] == [
-        30,
-        40,
-        50,
-        10,
-    ]  # the whole list, before anything else
+    assert [contact.id for contact in joiner.successors] == [30, 40, 50, 10]  # whole, before anything else
     world.crash(address_of(2))
     world.run(120.0)
     assert is_perfect(world, peers)
