@@ -406,7 +406,7 @@ def hyparview_rows(runs: Sequence[tuple[Graph, dict[float, Crash]]]) -> list[Row
     known = graphs[0].n == 10_000
     far = [distances(graph, sources=1024) for graph in graphs]
     peers = f"{graphs[0].n} peers"
-    rows.append(row(f"{peers}: lines a peer", "–", [float(graph.degrees.mean()) for graph in graphs]))
+    rows.append(row(f"{peers}: links a peer", "–", [float(graph.degrees.mean()) for graph in graphs]))
     rows.append(
         row(
             f"{peers}: clustering",

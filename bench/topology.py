@@ -46,6 +46,7 @@ import sys
 import time
 from collections.abc import Awaitable, Iterable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kademlia.network import Server

@@ -40,13 +40,13 @@ Peers and keys on the circle of ids, as a picture and in steps::
         [figures.RingStep("8 asks 42.", [8, 21, 42], path=[8, 42])], bits=6, title="A lookup"
     )
 
-Who keeps a line to whom, as a picture and in steps; what changed between two steps is found and told::
+Peers and the links that they keep, as a picture and in steps; what changed between two steps is told::
 
     figures.overlay(["Ada", "Ben", "Cy"], [("Ada", "Ben"), ("Ben", "Cy")], title="A chain", dead=["Cy"])
     figures.overlay_player(
         ["Ada", "Ben"],
         [figures.OverlayStep("Ada is alone.", absent=["Ben"]),
-         figures.OverlayStep("Ben joins.", lines=[("Ada", "Ben")], arrows=[("Ben", "Ada")])],
+         figures.OverlayStep("Ben joins.", links=[("Ada", "Ben")], arrows=[("Ben", "Ada")])],
         title="A join",
     )
 

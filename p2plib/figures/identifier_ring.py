@@ -21,7 +21,7 @@ Vocabulary::
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 
 from p2plib.errors import UsageError
@@ -54,6 +54,7 @@ class RingStep:
 
     caption: str
     peers: Sequence[int] = ()
+    _: KW_ONLY
     keys: Sequence[int] = ()
     arcs: Collection[int] = ()
     successors: Sequence[Link] = ()
@@ -106,7 +107,19 @@ def identifier_ring(
         >>> identifier_ring([8, 21, 42], bits=6, keys=[10], arcs=[21], title="21 owns key 10")
     """
     step = RingStep(
-        "", peers, keys, arcs, successors, predecessors, fingers, path, missed, points, down, highlight, note
+        "",
+        peers,
+        keys=keys,
+        arcs=arcs,
+        successors=successors,
+        predecessors=predecessors,
+        fingers=fingers,
+        path=path,
+        missed=missed,
+        points=points,
+        down=down,
+        highlight=highlight,
+        note=note,
     )
     title = require_words("a title", title)
     stage = _stage([step], bits, names, colours)

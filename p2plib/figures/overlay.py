@@ -1,20 +1,20 @@
-"""An overlay: peers on a circle and the lines that they keep, as a picture or in steps.
+"""An overlay: peers on a circle and the links that they keep, as a picture or in steps.
 
-In steps, the figure compares each with the one before: a line that is new is green and thick, one that is
+In steps, the figure compares each with the one before: a link that is new is green and thick, one that is
 gone is shown once more, red and dotted, and the caption names both. A peer that is dead stays at its place,
-dashed, pale and crossed out, and so do the lines that others still believe they have to it. What a peer sends
+dashed, pale and crossed out, and so do the links that others still believe they have to it. What a peer sends
 may be drawn too: an arrow that arrives, or one that is lost on its way.
 
 Up to 24 peers have names; hundreds are dots. The first peer stands at the top, and they go clockwise.
 
-Vocabulary: a *line* has two ends and no direction, so ("Ada", "Ben") and ("Ben", "Ada") are the same; an
+Vocabulary: a *link* has two ends and no direction, so ("Ada", "Ben") and ("Ben", "Ada") are the same; an
 *arrow* goes from the first to the second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from p2plib.errors import UsageError
 from p2plib.figures.overlay_shapes import (
@@ -33,9 +33,9 @@ from p2plib.figures.overlay_shapes import (
 from p2plib.figures.player import Player
 from p2plib.figures.svg import Figure, require_words
 
-MOST_LINES = 3000  # at one moment; past that the picture is a disc of ink
+MOST_LINKS = 3000  # at one moment; past that the picture is a disc of ink
 MOST_STEPS = 60
-TOLD = 4  # how many lines or peers a caption names before it only counts them
+TOLD = 4  # how many links or peers a caption names before it only counts them
 LISTED = 24  # the same for the words of a still picture
 
 
@@ -45,7 +45,7 @@ class OverlayStep:
 
     Args:
         caption: what happens, in a sentence.
-        lines: which lines there are; in any order, each either way round.
+        links: which links there are; in any order, each either way round.
         dead: peers that do not answer any more.
         absent: peers that are not there yet, or gone for good; not drawn.
         highlight: peers that stand out.
@@ -57,7 +57,8 @@ class OverlayStep:
     """
 
     caption: str
-    lines: Collection[Pair] = ()
+    links: Collection[Pair] = ()
+    _: KW_ONLY
     dead: Collection[str] = ()
     absent: Collection[str] = ()
     highlight: Collection[str] = ()
@@ -67,7 +68,7 @@ class OverlayStep:
 
 def overlay(
     peers: Sequence[str],
-    lines: Collection[Pair] = (),
+    links: Collection[Pair] = (),
     *,
     title: str,
     caption: str = "",
@@ -84,19 +85,19 @@ def overlay(
 
     Args:
         peers: names, each once.
-        lines: pairs of names.
+        links: pairs of names.
         title: what the drawing shows; required.
         caption: what to see in it.
-        alt: words for it; made from the lines when empty.
+        alt: words for it; made from the links when empty.
         dead, highlight, arrows, lost: see `OverlayStep`.
-        new: those of the lines that stand out.
+        new: those of the links that stand out.
         colours: a colour for some peers, see `figures.colour`; the others are blue.
         places: where on the circle each peer stands, as a part of a turn, 0 to 1, clockwise from the top; by
             default they are evenly apart.
 
     Raises:
         UsageError: no peers or more than 500, a name twice, an unknown name, a place missing, more than 3,000
-            lines, or no title.
+            links, or no title.
 
     Example:
         >>> overlay(["Ada", "Ben", "Cy"], [("Ada", "Ben"), ("Ben", "Cy")], title="A chain", dead=["Cy"])
@@ -104,10 +105,10 @@ def overlay(
     require_words("a title", title)
     story = _Story(peers)
     stage = Stage(peers, colours or {}, places)
-    step = OverlayStep(caption, lines, dead, (), highlight, arrows, lost)
+    step = OverlayStep(caption, links, dead=dead, highlight=highlight, arrows=arrows, lost=lost)
     now = story.moment(step)
-    before = _Moment(now.lines - story.pairs(new), now.dead, now.absent)
-    parts = [part for look, those in story.looks(now, before) for part in stage.lines(look, those)]
+    before = _Moment(now.links - story.pairs(new), now.dead, now.absent)
+    parts = [part for look, those in story.looks(now, before) for part in stage.links(look, those)]
     parts += [stage.peer(peer, person) for peer, person in story.people(step).items()]
     parts += _sent(stage, step)
     words = alt.strip() or story.words(now, step)
@@ -130,7 +131,7 @@ def overlay_player(
         title, colours, places: see `overlay`.
 
     Raises:
-        UsageError: as for `overlay`; no step, or more than 60; one without a caption, or with a line to
+        UsageError: as for `overlay`; no step, or more than 60; one without a caption, or with a link to
             somebody who is absent.
 
     Example:
@@ -150,7 +151,7 @@ def overlay_player(
         caption = require_words("a caption for every step", step.caption)
         player.step(" ".join([caption, *story.news(now, before or now)]))
         looks = story.looks(now, before or now)
-        parts = [part for look, those in looks for part in stage.lines(look, those, apart=True)]
+        parts = [part for look, those in looks for part in stage.links(look, those, apart=True)]
         parts += [stage.peer(peer, person) for peer, person in story.people(step).items()]
         for part in seen.keys() - set(parts):
             player.drop(seen.pop(part))
@@ -164,9 +165,9 @@ def overlay_player(
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A step, checked; a line begins at the end that comes first in the list of peers."""
+    """A step, checked; a link begins at the end that comes first in the list of peers."""
 
-    lines: frozenset[Pair]
+    links: frozenset[Pair]
     dead: frozenset[str]
     absent: frozenset[str]
 
@@ -177,24 +178,24 @@ class _Story:
     def __init__(self, peers: Sequence[str]) -> None:
         self.order = {peer: i for i, peer in enumerate(peers)}
 
-    def pairs(self, lines: Iterable[Pair]) -> frozenset[Pair]:
-        """Lines in one direction, each once."""
-        lines = list(lines)
-        self._check(end for line in lines for end in line)
+    def pairs(self, links: Iterable[Pair]) -> frozenset[Pair]:
+        """Links in one direction, each once."""
+        links = list(links)
+        self._check(end for link in links for end in link)
         order = self.order
-        return frozenset((a, b) if order[a] < order[b] else (b, a) for a, b in lines if a != b)
+        return frozenset((a, b) if order[a] < order[b] else (b, a) for a, b in links if a != b)
 
     def moment(self, step: OverlayStep) -> _Moment:
         """A step, checked."""
         self._check([*step.dead, *step.absent, *step.highlight])
         self._check(end for arrow in (*step.arrows, *step.lost) for end in arrow)
-        lines, absent = self.pairs(step.lines), frozenset(step.absent)
-        if len(lines) > MOST_LINES:
-            raise UsageError(f"{MOST_LINES} lines can be drawn, not {len(lines)}")
-        for line in self._sorted(lines):
-            if absent.intersection(line):
-                raise UsageError(f"the line {line!r} ends at a peer that is absent")
-        return _Moment(lines, frozenset(step.dead) - absent, absent)
+        links, absent = self.pairs(step.links), frozenset(step.absent)
+        if len(links) > MOST_LINKS:
+            raise UsageError(f"{MOST_LINKS} links can be drawn, not {len(links)}")
+        for link in self._sorted(links):
+            if absent.intersection(link):
+                raise UsageError(f"the link {link!r} ends at a peer that is absent")
+        return _Moment(links, frozenset(step.dead) - absent, absent)
 
     def people(self, step: OverlayStep) -> dict[str, Person]:
         """Who is there, and how."""
@@ -205,26 +206,26 @@ class _Story:
         }
 
     def looks(self, now: _Moment, before: _Moment) -> list[tuple[Look, list[Pair]]]:
-        """The lines by how they are drawn."""
-        count = len(now.lines)
+        """The links by how they are drawn."""
+        count = len(now.links)
         plain = FEW if count < 60 else SOME if count < 300 else MANY
         groups: dict[Look, list[Pair]] = {plain: [], TO_THE_DEAD: [], GONE: [], NEW: []}
-        for line in self._sorted(now.lines | before.lines):
-            if line not in now.lines:
-                groups[GONE].append(line)
-            elif line not in before.lines:
-                groups[NEW].append(line)
+        for link in self._sorted(now.links | before.links):
+            if link not in now.links:
+                groups[GONE].append(link)
+            elif link not in before.links:
+                groups[NEW].append(link)
             else:
-                groups[TO_THE_DEAD if now.dead.intersection(line) else plain].append(line)
+                groups[TO_THE_DEAD if now.dead.intersection(link) else plain].append(link)
         return [(look, those) for look, those in groups.items() if those]
 
     def news(self, now: _Moment, before: _Moment) -> list[str]:
         """What changed, in words."""
         said = []
-        for what, those in (("New", now.lines - before.lines), ("Gone", before.lines - now.lines)):
+        for what, those in (("New", now.links - before.links), ("Gone", before.links - now.links)):
             if those:
                 named = ", ".join(f"{a} to {b}" for a, b in self._sorted(those))
-                said.append(f"{what}: {named if len(those) <= TOLD else f'{len(those)} lines'}.")
+                said.append(f"{what}: {named if len(those) <= TOLD else f'{len(those)} links'}.")
         died = sorted(now.dead - before.dead, key=self.order.__getitem__)
         if died:
             said.append(f"Dead: {', '.join(died) if len(died) <= TOLD else f'{len(died)} peers'}.")
@@ -232,9 +233,9 @@ class _Story:
 
     def words(self, now: _Moment, step: OverlayStep) -> str:
         """A still picture in words."""
-        out = f"{_count(len(self.order), 'peer')} on a circle, {_count(len(now.lines), 'line')}"
-        if 0 < len(now.lines) <= LISTED:
-            out += ": " + ", ".join(f"{a} to {b}" for a, b in self._sorted(now.lines))
+        out = f"{_count(len(self.order), 'peer')} on a circle, {_count(len(now.links), 'link')}"
+        if 0 < len(now.links) <= LISTED:
+            out += ": " + ", ".join(f"{a} to {b}" for a, b in self._sorted(now.links))
         for what, those in (("Dead", step.dead), ("Standing out", step.highlight)):
             listed = [peer for peer in self.order if peer in those]
             if listed:
@@ -249,8 +250,8 @@ class _Story:
             if name not in self.order:
                 raise UsageError(f"{name!r} is not a peer of this overlay")
 
-    def _sorted(self, lines: Iterable[Pair]) -> list[Pair]:
-        return sorted(lines, key=lambda line: (self.order[line[0]], self.order[line[1]]))
+    def _sorted(self, links: Iterable[Pair]) -> list[Pair]:
+        return sorted(links, key=lambda link: (self.order[link[0]], self.order[link[1]]))
 
 
 def _sent(stage: Stage, step: OverlayStep) -> list[str]:

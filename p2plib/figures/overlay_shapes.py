@@ -16,14 +16,14 @@ MOST_PEERS = 500
 WIDTH = 480
 NAME_ROOM_PX = 110  # a longer name is cut; the words beneath have it whole
 TURNED = 16  # past so many, names stand along the rays
-APART = 240  # more lines of one look than these are one path: a tenth of the size
+APART = 240  # more links of one look than these are one path: a tenth of the size
 
 Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a line is drawn."""
+    """How a link is drawn."""
 
     colour: str
     width: float
@@ -77,9 +77,9 @@ class Stage:
             turn = 2 * math.pi * (i / len(peers) if places is None else places[peer])
             self.at[peer] = WIDTH / 2 + side * math.sin(turn), self.height / 2 - side * math.cos(turn)
 
-    def lines(self, look: Look, lines: Sequence[Pair], *, apart: bool = False) -> list[str]:
-        """Lines of one look; `apart` gives each a part of its own, so that a player can keep it."""
-        paths = [f"M{_xy(a)}L{_xy(b)}" for a, b in (self._between(*line) for line in lines)]
+    def links(self, look: Look, links: Sequence[Pair], *, apart: bool = False) -> list[str]:
+        """Links of one look; `apart` gives each a part of its own, so that a player can keep it."""
+        paths = [f"M{_xy(a)}L{_xy(b)}" for a, b in (self._between(*line) for line in links)]
         if not apart or len(paths) > APART:
             paths = ["".join(paths)]
         return [
@@ -96,7 +96,7 @@ class Stage:
         ]
 
     def _between(self, a: str, b: str, gap: float = 0.0) -> tuple[Point, Point]:
-        """The ends of a line, at the edges of the two circles, so that it never covers them."""
+        """The ends of a link, at the edges of the two circles, so that it never covers them."""
         (ax, ay), (bx, by) = self.at[a], self.at[b]
         away = math.hypot(bx - ax, by - ay) or 1.0
         short = min(self.radius + gap, away / 3)
@@ -104,7 +104,7 @@ class Stage:
         return (ax + ux, ay + uy), (bx - ux, by - uy)
 
     def arrow(self, a: str, b: str, *, arrives: bool) -> str:
-        """An arrow a little beside the line, so that one each way can be told apart."""
+        """An arrow a little beside the link, so that one each way can be told apart."""
         start, tip = self._between(a, b, 4)
         away = math.hypot(tip[0] - start[0], tip[1] - start[1]) or 1.0
         ox, oy = -(tip[1] - start[1]) / away * 4, (tip[0] - start[0]) / away * 4

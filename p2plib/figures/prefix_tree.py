@@ -24,7 +24,7 @@ Vocabulary::
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 
 from p2plib.errors import UsageError
@@ -59,6 +59,7 @@ class TreeStep:
     caption: str
     peers: Sequence[int] = ()
     targets: Sequence[int] = ()
+    _: KW_ONLY
     buckets_of: int | None = None
     ranges: Sequence[Range] = ()
     known: Collection[int] | None = None
@@ -107,7 +108,20 @@ def prefix_tree(
     Example:
         >>> prefix_tree([2, 5, 6, 11], bits=4, buckets_of=5, targets=[7], title="The buckets of 0101")
     """
-    step = TreeStep("", peers, targets, buckets_of, ranges, known, links, asks, path, missed, down, highlight)
+    step = TreeStep(
+        "",
+        peers,
+        targets,
+        buckets_of=buckets_of,
+        ranges=ranges,
+        known=known,
+        links=links,
+        asks=asks,
+        path=path,
+        missed=missed,
+        down=down,
+        highlight=highlight,
+    )
     title = require_words("a title", title)
     stage = _stage([step], bits, names, colours)
     words = alt.strip() or _alt(step, stage)

@@ -8,4 +8,5 @@ fields      what messages are made of: numbers, ids, contacts, lists
 datagram    messages as bytes: layouts, and the codec made of them
 straight    the straight code that is made of a layout
 peer        the driver: any machine on a UDP socket
+awaited     who waits for which outcome of a machine: a part of drivers
 """

@@ -1,8 +1,9 @@
 """A crowd of machines on a heap of virtual time: the real protocols, hundreds to thousands of peers at once.
 
 Between the arrays, which know no message, and the simulated internet, which runs the drivers: here each peer
-is the machine itself, its datagrams take a random time, and who is gone is silent. It is what the arrays are
-checked against.
+is the machine itself, its datagrams take a random time, and a peer that is gone is silent. It is what the
+arrays are checked against, and what the machines themselves are tested in: one can look inside each of them,
+and whatever one of them raises ends the run.
 
     >>> from p2plib.topology.kademlia.machine import Kademlia
     >>> crowd = Crowd(seed=1)
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +30,7 @@ MAX_STEPS = 50_000_000  # a run that is longer than this hangs
 MAX_ADDRESSES = 1 << 22
 
 _M = TypeVar("_M", bound=Machine[Any])
+_E = TypeVar("_E")
 
 
 def address_of(number: int) -> Address:
@@ -45,41 +48,57 @@ class Crowd(Generic[_M]):
     """Machines by address, and the datagrams between them.
 
     Args:
-        seed: of delays and losses.
+        seed: of delays and losses; or where they are drawn from.
         delay_s: the least and the greatest time that a datagram takes.
         loss: the part that is lost.
+
+    Attributes:
+        now: the time, in seconds.
+        machines: those that are there, by address.
+        sent: how many datagrams each address has sent.
+        cut: says whether nothing passes from one address to another; set it to what you like.
     """
 
     def __init__(
-        self, seed: int = 0, *, delay_s: tuple[float, float] = (0.02, 0.08), loss: float = 0.0
+        self,
+        seed: int | random.Random = 0,
+        *,
+        delay_s: tuple[float, float] = (0.02, 0.08),
+        loss: float = 0.0,
     ) -> None:
-        self.rng = random.Random(f"{seed} crowd")
-        self.delay_s, self.loss = delay_s, loss
-        self.now, self.datagrams = 0.0, 0
+        self.rng = seed if isinstance(seed, random.Random) else random.Random(f"{seed} crowd")
+        self.delay_s, self.loss, self.now = delay_s, loss, 0.0
         self.machines: dict[Address, _M] = {}
+        self.sent: Counter[Address] = Counter()
+        self.cut: Callable[[Address, Address], bool] = lambda source, target: False
         self._heard: dict[Address, list[Any]] = {}
         self._heap: list[tuple[float, int, Address, bytes | None, Address | None]] = []
         self._woken: dict[Address, float] = {}
         self._count = 0
+
+    @property
+    def datagrams(self) -> int:
+        """How many datagrams were sent, by all together."""
+        return self.sent.total()
 
     def add(self, machine: _M, address: Address) -> Address:
         """Puts a machine at an address where none is; returns the address."""
         if address in self.machines:
             raise UsageError(f"somebody is at {address[0]}:{address[1]}")
         self.machines[address] = machine
-        self._heard[address] = []
-        self._flush(address)
+        self._heard.setdefault(address, [])
+        self.flush(address)
         return address
 
     def crash(self, address: Address) -> None:
-        """A peer vanishes without a word."""
-        for table in (self.machines, self._heard, self._woken):
+        """A peer vanishes without a word. What its machine told before can still be read."""
+        for table in (self.machines, self._woken):
             table.pop(address, None)
 
     def call(self, address: Address, method: str, *arguments: Any) -> Any:
         """Calls a method of a machine with these arguments and the time, and sends what it wants to send."""
         result = getattr(self.machines[address], method)(*arguments, self.now)
-        self._flush(address)
+        self.flush(address)
         return result
 
     def events(self, address: Address) -> list[Any]:
@@ -87,10 +106,16 @@ class Crowd(Generic[_M]):
         told, self._heard[address] = self._heard[address], []
         return told
 
+    def heard(self, address: Address, kind: type[_E]) -> list[_E]:
+        """What a machine told, of one kind; all of it stays there for `events`."""
+        return [event for event in self._heard[address] if isinstance(event, kind)]
+
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
-        """Lets time pass: so many seconds, or until a condition holds after somebody has acted."""
+        """Lets time pass: so many seconds, or until a condition holds, which is asked after each step."""
         end = self.now + seconds
         for _ in range(MAX_STEPS):
+            if until and until():
+                return
             if not self._heap or self._heap[0][0] > end:
                 self.now = end
                 return
@@ -104,16 +129,15 @@ class Crowd(Generic[_M]):
                 machine.on_timer(self.now)
             else:
                 continue
-            self._flush(target)
-            if until and until():
-                return
+            self.flush(target)
         raise UsageError(f"more than {MAX_STEPS} steps")
 
-    def _flush(self, address: Address) -> None:
+    def flush(self, address: Address) -> None:
+        """Sends what a machine has to send and sets its timer; needed after calling it without `call`."""
         machine = self.machines[address]
         for data, target in machine.to_send():
-            self.datagrams += 1
-            if self.rng.random() >= self.loss:
+            self.sent[address] += 1
+            if self.rng.random() >= self.loss and not self.cut(address, target):
                 self._push(self.now + self.rng.uniform(*self.delay_s), target, data, address)
         self._heard[address] += machine.events()
         at = machine.timer()

@@ -5,10 +5,10 @@ peers, joins and departures as two Poisson processes, and lookups by random peer
 
 The rules are those of `p2plib.topology.ring`, its modules `machine` and `chord`: a joiner is given a whole
 list of successors, a round of stabilisation steps back while somebody lives between, a predecessor is asked
-whether it lives, who leaves says goodbye, and a finger that does not answer is dropped. Three things are left
-out, and that is what makes two hours of a thousand peers a matter of seconds: no time passes within a lookup
-or a round (a twentieth of a second and a few seconds, where the next peer comes or goes after two seconds at
-least), no datagram is lost, and nobody looks whether the whole ring is right (rule 5 of `ring`).
+whether it lives, a peer that leaves says goodbye, and a finger that does not answer is dropped. Three things
+are left out, and that is what makes two hours of a thousand peers a matter of seconds: no time passes within
+a lookup or a round (a twentieth of a second and a few seconds, where the next peer comes or goes after two
+seconds at least), no datagram is lost, and nobody looks whether the whole ring is right (rule 5 of `ring`).
 `tests/population/test_ring_churn.py` runs the machines beside it.
 
 Vocabulary::
@@ -29,10 +29,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from p2plib.errors import UsageError
-from p2plib.topology.ring.machine import JITTER, MAX_STEPS_BACK
+from p2plib.topology.ring.core import JITTER
 from p2plib.topology.ring.messages import MAX_NEARER, MAX_OWNERS, MAX_SUCCESSORS
 from p2plib.topology.ring.parts import RingSettings
 from p2plib.topology.ring.space import between
+from p2plib.topology.ring.stabilisation import MAX_STEPS_BACK
 
 BITS = 64
 MASK = (1 << BITS) - 1
@@ -76,7 +77,7 @@ class _Peer:
         self.ahead: list[int] = []  # how far ahead each link is; empty: to be made again
 
     def owners(self, key: int) -> list[_Peer]:
-        """See `RingSearches._owners`."""
+        """See `Neighbourhood.owners`."""
         before, successors = self.predecessor, self.successors
         if not successors or key == self.id or (before and between(before.id, key, self.id)):
             return [self, *successors][:MAX_SUCCESSORS]
@@ -86,8 +87,8 @@ class _Peer:
     def preceding(self, key: int) -> list[_Peer]:
         """The best links before a key, the nearest to it last."""
         if not self.ahead:
-            by_distance = {(one.id - self.id) & MASK: one for one in self.fingers.values()}
-            by_distance |= {(one.id - self.id) & MASK: one for one in self.successors}
+            by_distance = {(other.id - self.id) & MASK: other for other in self.fingers.values()}
+            by_distance |= {(other.id - self.id) & MASK: other for other in self.successors}
             self.ahead = sorted(by_distance)
             self.links = [by_distance[distance] for distance in self.ahead]
         at = bisect.bisect_left(self.ahead, (key - self.id) & MASK)
@@ -95,19 +96,19 @@ class _Peer:
 
     def beyond(self, key: int) -> list[_Peer]:
         """Successors at a key or past it."""
-        return [one for one in self.successors if not between(self.id, one.id, key)][:MAX_OWNERS]
+        return [other for other in self.successors if not between(self.id, other.id, key)][:MAX_OWNERS]
 
     def take(self, successors: list[_Peer], r: int) -> None:
-        """See `RingSearches._set_successors`."""
+        """See `Neighbourhood.set_successors`."""
         if successors[:r] == self.successors:
             return
         ordered: list[_Peer] = []
         reached = 0
-        for one in successors:
-            distance = (one.id - self.id) & MASK
+        for other in successors:
+            distance = (other.id - self.id) & MASK
             if distance <= reached or len(ordered) == r:
                 break
-            ordered.append(one)
+            ordered.append(other)
             reached = distance
         self.successors, self.ahead = ordered, []
 
@@ -121,7 +122,7 @@ class ChurningRing:
         seed: of everything random.
         settings: of every peer; `bits` is 64.
         jitter: how much the time between two rounds varies, as a part of it.
-        goodbye: whether who leaves says so.
+        goodbye: whether a peer that leaves says so.
     """
 
     def __init__(
@@ -211,9 +212,9 @@ class ChurningRing:
     def _lookup(self) -> None:
         key, asker = self.rng.getrandbits(BITS), self._anybody()
         owners, hops, timeouts = self._walk(asker, key)
-        dead = next((i for i, one in enumerate(owners) if one.alive), len(owners))
+        dead = next((i for i, other in enumerate(owners) if other.alive), len(owners))
         self.done.path.append(hops)
-        self.done.timeouts.append(timeouts + dead)  # who was named owner and is dead was tried, too
+        self.done.timeouts.append(timeouts + dead)  # a dead peer that was named owner was tried, too
         if owners[dead : dead + 1] != [self._owner(key)]:
             self.done.wrong += 1
             before = owners[dead].predecessor if dead < len(owners) else None
@@ -223,8 +224,8 @@ class ChurningRing:
 
     def _join(self) -> None:
         """Rule 1."""
-        peer, door = _Peer(self.rng.getrandbits(BITS)), self._anybody()
-        owners, _, _ = self._walk(door, peer.id, learns=False)
+        peer, asked = _Peer(self.rng.getrandbits(BITS)), self._anybody()
+        owners, _, _ = self._walk(asked, peer.id, learns=False)
         if not owners or peer.id in self.peers:
             return
         peer.take(list(owners), self.settings.r)
@@ -260,12 +261,12 @@ class ChurningRing:
 
     def _dead(self, peer: _Peer, gone: _Peer) -> None:
         """A peer learns that somebody is dead."""
-        peer.fingers = {i: one for i, one in peer.fingers.items() if one is not gone}
+        peer.fingers = {i: other for i, other in peer.fingers.items() if other is not gone}
         peer.ahead = []
         if peer.predecessor is gone:
             peer.predecessor = None
         if gone in peer.successors:
-            peer.successors = [one for one in peer.successors if one is not gone]
+            peer.successors = [other for other in peer.successors if other is not gone]
             self._wake(peer, 0.0)
 
     def _stabilise(self, peer: _Peer) -> None:
@@ -279,10 +280,10 @@ class ChurningRing:
             return
         for _ in range(MAX_STEPS_BACK):
             peer.take([head, *head.successors], r)
-            one = head.predecessor
-            if one is None or one is peer or not one.alive or not between(peer.id, one.id, head.id):
+            other = head.predecessor
+            if other is None or other is peer or not other.alive or not between(peer.id, other.id, head.id):
                 break
-            head = one
+            head = other
         before = head.predecessor  # rule 3
         if before is None or not before.alive or between(before.id, peer.id, head.id):
             head.predecessor = peer
@@ -297,7 +298,7 @@ class ChurningRing:
         if not peer.successors:
             return
         wanted = self._wanted(peer)
-        peer.fingers = {i: one for i, one in peer.fingers.items() if i in wanted}
+        peer.fingers = {i: other for i, other in peer.fingers.items() if i in wanted}
         peer.ahead = []
         for i in wanted:
             owners, _, _ = self._walk(peer, (peer.id + (1 << i)) & MASK)
@@ -310,7 +311,7 @@ class ChurningRing:
     def _walk(self, asker: _Peer, key: int, learns: bool = True) -> tuple[list[_Peer], int, int]:
         """What `p2plib.topology.ring.walk` does; (owners, peers that answered, peers that did not).
 
-        Whom somebody names lies nearer to the key than all who were named before, so the best of all is
+        A peer that is named lies nearer to the key than all that were named before, so the best of all is
         always the best of the last answer, and a stack of answers is enough.
         """
         owners = asker.owners(key)

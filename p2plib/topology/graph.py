@@ -1,17 +1,17 @@
 """Graph: measures of an overlay: how far, how clustered, and what is left when peers go. With numpy.
 
-A graph is who has a line to whom. Peers are numbered from 0; a line may go one way (a finger) or both (an
-active view). Small graphs are measured exactly; of large ones a sample of peers is, and each result says
-how many it is made from.
+A graph says which peer has a link to which. Peers are numbered from 0; a link may go one way (a finger) or
+both (an active view). Small graphs are measured exactly; of large ones a sample of peers is, and each result
+says how many it is made from.
 
 The distances come from a breadth-first search of 64 sources at once: one bit of a word for each source, so
-one pass over the lines moves 64 searches a step.
+one pass over the links moves 64 searches a step.
 
 Vocabulary::
 
     n        how many peers there are
-    degree   how many lines leave a peer
-    hop      one line
+    degree   how many links leave a peer
+    hop      one link
 """
 
 from __future__ import annotations
@@ -64,20 +64,20 @@ class Estimate:
 
 
 class Graph:
-    """Lines between n peers.
+    """Links between n peers.
 
     Args:
         n: how many peers.
-        lines: pairs (from, to) of numbers below n; repeated ones and those to oneself count once and not at
+        links: pairs (from, to) of numbers below n; repeated ones and those to oneself count once and not at
             all.
-        both_ways: whether each line is meant in both directions.
+        both_ways: whether each link is meant in both directions.
 
     Raises:
         UsageError: a number is not below n.
     """
 
-    def __init__(self, n: int, lines: Iterable[tuple[int, int]] | Array, *, both_ways: bool = False) -> None:
-        pairs = lines if hasattr(lines, "shape") else list(lines)
+    def __init__(self, n: int, links: Iterable[tuple[int, int]] | Array, *, both_ways: bool = False) -> None:
+        pairs = links if hasattr(links, "shape") else list(links)
         pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
         if len(pairs) and (pairs.min() < 0 or pairs.max() >= n):
             raise UsageError(f"a peer's number is 0 to {n - 1}")
@@ -91,23 +91,23 @@ class Graph:
 
     @classmethod
     def of(cls, neighbours: Mapping[int, Iterable[int]], *, both_ways: bool = False) -> Graph:
-        """The graph of some peers by their ids; lines to ids that are not among them are left out."""
+        """The graph of some peers by their ids; links to ids that are not among them are left out."""
         number = {ident: i for i, ident in enumerate(neighbours)}
-        lines = [(number[a], number[b]) for a, others in neighbours.items() for b in others if b in number]
-        return cls(len(number), lines, both_ways=both_ways)
+        links = [(number[a], number[b]) for a, others in neighbours.items() for b in others if b in number]
+        return cls(len(number), links, both_ways=both_ways)
 
     @property
     def degrees(self) -> Array:
-        """How many lines leave each peer."""
+        """How many links leave each peer."""
         return np.diff(self.starts)
 
     @property
     def degrees_in(self) -> Array:
-        """How many lines lead to each peer."""
+        """How many links lead to each peer."""
         return np.bincount(self.tails, minlength=self.n)
 
     def neighbours(self, peer: int) -> Array:
-        """To whom a peer has a line."""
+        """The peers that a peer has a link to."""
         return self.tails[self.starts[peer] : self.starts[peer + 1]]
 
     def without(self, gone: Sequence[int] | Array) -> Graph:
@@ -130,7 +130,7 @@ def distances(
     """How many hops apart peers are.
 
     Args:
-        graph: lines are followed in their direction.
+        graph: links are followed in their direction.
         sources: how many peers to start from; by default all up to `EXACT_UP_TO`, and `SAMPLED` above.
         seed: of the sample.
         progress: called with (sources done, sources).
@@ -182,10 +182,10 @@ def _search(graph: Graph, block: list[int]) -> tuple[list[int], list[int]]:
 
 
 def clustering(graph: Graph, *, peers: int | None = None, seed: int = 0) -> Estimate:
-    """The part of a peer's neighbours that are neighbours of each other, in the mean (Watts and Strogatz).
+    """The part of a peer's neighbours that are neighbours of each other, on average (Watts and Strogatz).
 
     Args:
-        graph: with lines that go both ways; for others the measure has no agreed meaning.
+        graph: with links that go both ways; for others the measure has no agreed meaning.
         peers: how many to look at; by default all up to `EXACT_UP_TO`, and as many above.
         seed: of the sample.
     """
@@ -195,7 +195,7 @@ def clustering(graph: Graph, *, peers: int | None = None, seed: int = 0) -> Esti
     for peer in chosen:
         near = set(graph.neighbours(peer).tolist())
         if len(near) > 1:
-            closed = sum(len(near.intersection(graph.neighbours(one).tolist())) for one in near)
+            closed = sum(len(near.intersection(graph.neighbours(other).tolist())) for other in near)
             total += closed / (len(near) * (len(near) - 1))
     return Estimate(total / count if count else 0.0, count, count == graph.n)
 
@@ -221,7 +221,7 @@ def resilience(
     Args:
         graph: before anybody goes.
         fractions: which parts of all peers go, 0 to 1.
-        attack: those with most lines go first, instead of random ones.
+        attack: those with most links go first, instead of random ones.
         seed: of the random order.
     """
     order = list(range(graph.n))

@@ -84,8 +84,9 @@ def circle() -> dict[str, figures.Figure | figures.Player]:
     """The circle of ids: everything that it can show, a crowd, and steps."""
     peers, names = [8, 14, 21, 42, 48], {14: HOSTILE}
     step = figures.RingStep(
-        HOSTILE, peers, [10], [14], [(8, 14), (8, 8)], [(14, 8)], [(8, 42)], [8, 42], [(42, 48)], [9], [48],
-        [21], HOSTILE,
+        HOSTILE, peers, keys=[10], arcs=[14], successors=[(8, 14), (8, 8)], predecessors=[(14, 8)],
+        fingers=[(8, 42)], path=[8, 42], missed=[(42, 48)], points=[9], down=[48], highlight=[21],
+        note=HOSTILE,
     )  # fmt: skip
     crowd = random.Random(1).sample(range(1 << 32), 300)
     return {
@@ -103,8 +104,9 @@ def tree() -> dict[str, figures.Figure | figures.Player]:
     """The tree of ids: everything that it can show, a crowd, and steps."""
     peers, names = [1, 3, 4, 9, 14], {4: HOSTILE}
     step = figures.TreeStep(
-        HOSTILE, peers, [5], 3, [(9, 2)], [1, 9], [(3, 4)], [(3, 9)], [3, 4], [(3, 14)], [14], [9]
-    )
+        HOSTILE, peers, [5], buckets_of=3, ranges=[(9, 2)], known=[1, 9], links=[(3, 4)], asks=[(3, 9)],
+        path=[3, 4], missed=[(3, 14)], down=[14], highlight=[9],
+    )  # fmt: skip
     rng = random.Random(1)
     crowd = [rng.getrandbits(160) for _ in range(300)]
     return {

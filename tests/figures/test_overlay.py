@@ -1,4 +1,4 @@
-"""Overlays: one line for both directions, what is new and what is gone, the dead, and what a player keeps."""
+"""Overlays: one link for both directions, what is new and what is gone, the dead, and what a player keeps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def seen(player: figures.Player, step: int) -> list[ET.Element]:
 
 
 def strokes(parts: list[ET.Element], colour: str) -> int:
-    """How many lines of a colour there are."""
+    """How many links of a colour there are."""
     return sum(
         one.attrib["d"].count("L")
         for one in parts
@@ -80,7 +80,7 @@ def test_places_on_the_circle() -> None:
 
 def test_a_line_is_drawn_once_whichever_way_it_is_given() -> None:
     figure = figures.overlay(NAMES, [*SQUARE, ("Ben", "Ada"), ("Cy", "Cy")], title="t")
-    assert figure.alt == "4 peers on a circle, 4 lines: Ada to Ben, Ada to Dan, Ben to Cy, Cy to Dan."
+    assert figure.alt == "4 peers on a circle, 4 links: Ada to Ben, Ada to Dan, Ben to Cy, Cy to Dan."
     assert strokes([*svg_of(figure).iter()], "currentColor") == 4
 
 
@@ -174,10 +174,10 @@ def test_names_stand_outside_and_many_peers_have_none() -> None:
 
 def test_hundreds_of_peers_and_thousands_of_lines_stay_small() -> None:
     names = [str(i) for i in range(300)]
-    lines = [(names[i], names[(i + 1 + i * j) % 300]) for i in range(300) for j in range(9)]
-    figure = figures.overlay(names, lines, title="t")
+    links = [(names[i], names[(i + 1 + i * j) % 300]) for i in range(300) for j in range(9)]
+    figure = figures.overlay(names, links, title="t")
     assert len(figure.svg) < 200_000
-    assert re.fullmatch(r"300 peers on a circle, \d{4} lines\.", figure.alt)
+    assert re.fullmatch(r"300 peers on a circle, \d{4} links\.", figure.alt)
 
 
 # ---- In steps
@@ -213,7 +213,7 @@ def test_many_changes_are_counted() -> None:
         [OverlayStep("None."), OverlayStep("All.", every), OverlayStep("Half.", dead=names[:5])],
         title="t",
     )
-    assert player.captions[1:] == ["All. New: 66 lines.", "Half. Gone: 66 lines. Dead: 5 peers."]
+    assert player.captions[1:] == ["All. New: 66 links.", "Half. Gone: 66 links. Dead: 5 peers."]
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_many_changes_are_counted() -> None:
 def test_what_each_step_shows(step: int, plain: int, new: int, gone: int, sent: int) -> None:
     """In the third, the red line is the message that was lost."""
     parts = seen(story(), step)
-    lines = [one for one in parts if one.attrib.get("stroke-width") in ("1.75", "1.5")]
-    assert strokes(lines, "currentColor") == plain
+    links = [one for one in parts if one.attrib.get("stroke-width") in ("1.75", "1.5")]
+    assert strokes(links, "currentColor") == plain
     assert strokes(parts, GOOD) == new
     assert strokes(parts, BAD) == gone
     assert strokes(parts, AMBER) == sent
@@ -255,10 +255,10 @@ def test_hundreds_of_lines_in_steps_are_one_part() -> None:
 
 
 def test_what_goes_and_comes_back_is_there_again() -> None:
-    line = [("Ada", "Ben")]
+    link = [("Ada", "Ben")]
     player = figures.overlay_player(
         NAMES,
-        [OverlayStep("a", line), OverlayStep("b"), OverlayStep("c", line), OverlayStep("d", line)],
+        [OverlayStep("a", link), OverlayStep("b"), OverlayStep("c", link), OverlayStep("d", link)],
         title="t",
     )
     shown = [(strokes(seen(player, i), GOOD), strokes(seen(player, i), BAD)) for i in range(4)]
@@ -272,7 +272,7 @@ def test_what_goes_and_comes_back_is_there_again() -> None:
         ({"peers": []}, "1 to 500 peers"),
         ({"peers": ["a", "a"]}, "named once"),
         ({"peers": [str(i) for i in range(501)]}, "1 to 500 peers"),
-        ({"lines": [("a", "x")]}, "'x' is not a peer"),
+        ({"links": [("a", "x")]}, "'x' is not a peer"),
         ({"dead": ["x"]}, "'x' is not a peer"),
         ({"highlight": ["x"]}, "'x' is not a peer"),
         ({"arrows": [("a", "x")]}, "'x' is not a peer"),
@@ -283,14 +283,14 @@ def test_what_goes_and_comes_back_is_there_again() -> None:
     ],
 )
 def test_refusals(more: dict[str, Any], words: str) -> None:
-    arguments = {"peers": ["a", "b"], "lines": [("a", "b")], "title": "t", **more}
+    arguments = {"peers": ["a", "b"], "links": [("a", "b")], "title": "t", **more}
     with pytest.raises(UsageError, match=words):
-        figures.overlay(arguments.pop("peers"), arguments.pop("lines"), **arguments)
+        figures.overlay(arguments.pop("peers"), arguments.pop("links"), **arguments)
 
 
 def test_too_many_lines_are_refused() -> None:
     names = [str(i) for i in range(79)]
-    with pytest.raises(UsageError, match="3000 lines can be drawn, not 3081"):
+    with pytest.raises(UsageError, match="3000 links can be drawn, not 3081"):
         figures.overlay(names, [*combinations(names, 2)], title="t")
 
 

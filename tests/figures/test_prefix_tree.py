@@ -306,3 +306,10 @@ def test_refusals_of_steps() -> None:
         figures.prefix_tree_player([steps()[0]] * 61, bits=5, title="t")
     with pytest.raises(UsageError, match="caption"):
         figures.prefix_tree_player([figures.TreeStep("", [1])], bits=5, title="t")
+
+
+def test_the_fields_of_a_step_have_names() -> None:
+    """Twelve of them in a row would say nothing."""
+    for step in (figures.TreeStep, figures.RingStep, figures.OverlayStep):
+        with pytest.raises(TypeError, match="positional"):
+            step("Too many.", [1], [2], [3])

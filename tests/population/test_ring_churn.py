@@ -23,7 +23,7 @@ SMALL = RingSettings(bits=BITS, r=6, stabilise_s=30.0, fingers_s=150.0)
 
 
 class Machines:
-    """Machines of Chord that come and go: they knock, walk and repair with datagrams, and it takes time."""
+    """Machines of Chord that come and go: they join, walk and repair with datagrams, and it takes time."""
 
     def __init__(self, peers: int, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -33,7 +33,7 @@ class Machines:
         founders = [self.contact() for _ in range(peers)]
         for one in founders:
             machine = Chord(one, random.Random(self.rng.random()), settings=SMALL)
-            machine.found(0.0, founders)
+            machine.create(0.0, founders)
             self.ids[one.id] = self.crowd.add(machine, one.address)
         self.crowd.run(300.0)
 
@@ -42,10 +42,10 @@ class Machines:
         return Contact(self.rng.getrandbits(BITS), address_of(self.came))
 
     def join(self) -> None:
-        one, door = self.contact(), self.ids[self.rng.choice(sorted(self.ids))]
+        one, bootstrap = self.contact(), self.ids[self.rng.choice(sorted(self.ids))]
         machine = Chord(one, random.Random(self.rng.random()), settings=SMALL)
         self.crowd.add(machine, one.address)
-        self.crowd.call(one.address, "join", [door])
+        self.crowd.call(one.address, "join", [bootstrap])
         self.crowd.run(5.0, until=lambda: machine.member)
         self.ids[one.id] = one.address
 

@@ -13,15 +13,15 @@ from p2plib.topology.graph import Graph, clustering, components, distances, resi
 
 networkx = pytest.importorskip("networkx")
 
-LINES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=40)
+LINKS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=40)
 
 
-@given(LINES, st.booleans())
-def test_against_networkx(lines: list[tuple[int, int]], both_ways: bool) -> None:
-    graph = Graph(12, lines, both_ways=both_ways)
+@given(LINKS, st.booleans())
+def test_against_networkx(links: list[tuple[int, int]], both_ways: bool) -> None:
+    graph = Graph(12, links, both_ways=both_ways)
     judge = networkx.Graph() if both_ways else networkx.DiGraph()
     judge.add_nodes_from(range(12))
-    judge.add_edges_from((a, b) for a, b in lines if a != b)
+    judge.add_edges_from((a, b) for a, b in links if a != b)
     ways = dict(networkx.all_pairs_shortest_path_length(judge))
     pairs = [hops for source, far in ways.items() for target, hops in far.items() if source != target]
     found = distances(graph)
@@ -42,11 +42,11 @@ def test_against_networkx(lines: list[tuple[int, int]], both_ways: bool) -> None
 
 
 @settings(max_examples=30)
-@given(LINES, st.sets(st.integers(0, 11), max_size=11))
-def test_without(lines: list[tuple[int, int]], gone: set[int]) -> None:
-    left = Graph(12, lines).without(sorted(gone))
+@given(LINKS, st.sets(st.integers(0, 11), max_size=11))
+def test_without(links: list[tuple[int, int]], gone: set[int]) -> None:
+    left = Graph(12, links).without(sorted(gone))
     judge = networkx.DiGraph(
-        [(a, b) for a, b in lines if a != b and not {a, b} & gone],
+        [(a, b) for a, b in links if a != b and not {a, b} & gone],
     )
     stay = [i for i in range(12) if i not in gone]
     assert left.n == len(stay)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from p2plib.machine.addresses import Contact
 from p2plib.machine.datagram import Codec
 from p2plib.machine.machine import Machine
+from p2plib.population.machines import address_of
 from p2plib.topology import random_walk as walk
 from p2plib.topology.hyparview import messages as hyparview_messages
 from p2plib.topology.hyparview.machine import HyParView
@@ -29,32 +30,31 @@ from p2plib.topology.ring.machine import Ring
 from p2plib.topology.ring.parts import RingSettings
 from tests.conftest import ROOT
 from tests.machine.test_datagram import messages
-from tests.topology.net import address_of
 
-OWN, DOOR = Contact(5, address_of(5)), Contact(9, address_of(9))
+OWN, OTHER = Contact(5, address_of(5)), Contact(9, address_of(9))
 
 
 def kademlia() -> Kademlia:
     made = Kademlia(OWN.id, random.Random(1), settings=Settings(bits=8, k=2))
-    made.join([DOOR.address], 0.0)
+    made.join([OTHER.address], 0.0)
     return made
 
 
 def ring(kind: type[Ring]) -> Ring:
     made = kind(OWN, random.Random(1), settings=RingSettings(bits=8, r=2))
-    made.found(0.0, [DOOR])
+    made.create(0.0, [OTHER])
     return made
 
 
 def mesh() -> Mesh:
     made = Mesh(OWN, random.Random(1), cap=4)
-    made.join([DOOR.address], 0.0)
+    made.join([OTHER.address], 0.0)
     return made
 
 
 def hyparview() -> HyParView:
     made = HyParView(OWN, random.Random(1))
-    made.join([DOOR.address], 0.0)
+    made.join([OTHER.address], 0.0)
     return made
 
 
@@ -64,7 +64,7 @@ MACHINES: dict[str, tuple[Callable[[], Any], Codec]] = {
     "chord": (lambda: ring(Chord), ring_messages.CODEC),
     "mesh": (mesh, mesh_messages.CODEC),
     "hyparview": (hyparview, hyparview_messages.CODEC),
-    "random_walk": (lambda: RandomWalk(OWN, random.Random(1), lambda: [DOOR]), walk.CODEC),
+    "random_walk": (lambda: RandomWalk(OWN, random.Random(1), lambda: [OTHER]), walk.CODEC),
 }
 
 
@@ -73,19 +73,19 @@ MACHINES: dict[str, tuple[Callable[[], Any], Codec]] = {
 @settings(max_examples=60)
 @given(data=st.data())
 def test_nothing_that_arrives_makes_it_raise(name: str, data: st.DataObject) -> None:
-    """Any message of its own, from strangers and from whom it asked, with transactions that it waits for."""
+    """Any message of its own, from strangers and from the peer it asked, with transactions it waits for."""
     make, codec = MACHINES[name]
     machine: Machine[Any] = make()
     now, seen = 0.0, [1]
     for _ in range(data.draw(st.integers(1, 12))):
         message = data.draw(messages(codec))
-        fields = {field: getattr(message, field) for field, _ in codec.by_class[type(message)].fields}
-        fields["sender"] = data.draw(st.sampled_from([OWN.id, DOOR.id, 77, fields.get("sender", 3)]))
+        fields = {field: getattr(message, field) for field in type(message).__slots__}
+        fields["sender"] = data.draw(st.sampled_from([OWN.id, OTHER.id, 77, fields.get("sender", 3)]))
         if "transaction" in fields:
             fields["transaction"] = data.draw(st.sampled_from(seen))
         raw = codec.encode(type(message)(**fields))
-        machine.receive(raw, data.draw(st.sampled_from([DOOR.address, address_of(77)])), now)
-        machine.receive(data.draw(st.binary(max_size=40)), DOOR.address, now)
+        machine.receive(raw, data.draw(st.sampled_from([OTHER.address, address_of(77)])), now)
+        machine.receive(data.draw(st.binary(max_size=40)), OTHER.address, now)
         for out, _ in machine.to_send():
             seen.append(getattr(codec.decode(out), "transaction", 1))
         machine.events()
@@ -107,15 +107,21 @@ def test_the_same_calls_give_the_same_datagrams(name: str) -> None:
     assert run() == run()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in sorted((ROOT / "p2plib" / "topology").glob("*.py")) if not path.stem.endswith("peer")],
-    ids=lambda path: path.stem,
-)
+LIBRARY = ROOT / "p2plib"
+DRIVERS = ("driver", "peer", "awaited")
+WITHOUT_IO = [
+    path
+    for room in ("topology", "machine")
+    for path in sorted((LIBRARY / room).rglob("*.py"))
+    if path.stem not in DRIVERS
+]
+
+
+@pytest.mark.parametrize("path", WITHOUT_IO, ids=lambda path: str(path.relative_to(LIBRARY)))
 def test_no_clock_no_dice_no_sockets(path: Any) -> None:
     """Time and randomness are arguments; `random.Random` is a type, and `socket` only spells addresses.
 
-    Only the drivers know asyncio, which are named `peer` or `..._peer`.
+    Only the drivers and their parts know asyncio.
     """
     for node in ast.walk(ast.parse(path.read_text("utf8"))):
         if isinstance(node, ast.Import):

@@ -10,11 +10,11 @@ import pytest
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
+from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.random_walk import CODEC, Back, Ended, RandomWalk, Sampled, Step, WalkLost
-from tests.topology.net import Net, address_of
 
 
-def swarm(even: bool = True) -> tuple[Net, list[RandomWalk]]:
+def swarm(even: bool = True) -> tuple[Crowd[RandomWalk], list[RandomWalk]]:
     """Twelve peers: one knows everybody, the others are a circle besides."""
     contacts = [Contact(i, address_of(i)) for i in range(12)]
     near = {i: {0, 1 + i % 11, 1 + (i - 2) % 11} for i in range(1, 12)}
@@ -23,7 +23,7 @@ def swarm(even: bool = True) -> tuple[Net, list[RandomWalk]]:
     def of(i: int) -> Callable[[], Sequence[Contact]]:
         return lambda: [contacts[j] for j in sorted(near[i])]
 
-    world = Net(delay_s=(0.001, 0.002))
+    world = Crowd(random.Random(1), delay_s=(0.001, 0.002))
     walkers = [RandomWalk(contacts[i], random.Random(i), of(i), steps=40, even=even) for i in range(12)]
     for i, walker in enumerate(walkers):
         world.add(walker, address_of(i))
@@ -36,7 +36,7 @@ def counts(even: bool, samples: int = 3000) -> Counter[int]:
         walkers[5].sample(world.now)
     world.flush(address_of(5))
     world.run(20.0)
-    return Counter(event.contact.id for event in world.events(address_of(5), Sampled))
+    return Counter(event.contact.id for event in world.heard(address_of(5), Sampled))
 
 
 def test_everybody_is_as_likely_as_everybody_else() -> None:
@@ -61,23 +61,23 @@ def test_a_walk_that_dies_with_a_peer_is_told() -> None:
     number = walkers[5].sample(world.now)
     world.flush(address_of(5))
     world.run(60.0)
-    assert world.events(address_of(5), WalkLost) == [WalkLost(number)]
+    assert world.heard(address_of(5), WalkLost) == [WalkLost(number)]
 
 
 @pytest.mark.fault("F070")
 def test_strangers_and_forgers() -> None:
     world, walkers = swarm()
-    one, thief = walkers[4], ("203.0.113.1", 1)
+    walker, thief = walkers[4], ("203.0.113.1", 1)
     for message in (Step(1, 99, thief, 255, 1), Back(1, 99, thief, 255), Ended(1, 99)):
-        one.receive(CODEC.encode(message), thief, world.now)
-    one.receive(b"\x05", thief, world.now)
-    assert one.ignored == {"a step from no neighbour": 2, "unexpected": 1, "malformed": 1}
-    assert one.to_send() == []
+        walker.receive(CODEC.encode(message), thief, world.now)
+    walker.receive(b"\x05", thief, world.now)
+    assert walker.ignored == {"a step from no neighbour": 2, "unexpected": 1, "malformed": 1}
+    assert walker.to_send() == []
 
 
 def test_alone_one_finds_oneself() -> None:
-    one = RandomWalk(Contact(7, address_of(7)), random.Random(1), list)
-    one.sample(0.0)
-    assert one.events() == [Sampled(one.own)]
+    walker = RandomWalk(Contact(7, address_of(7)), random.Random(1), list)
+    walker.sample(0.0)
+    assert walker.events() == [Sampled(walker.own)]
     with pytest.raises(UsageError, match="1 to 255 steps"):
-        RandomWalk(one.own, random.Random(1), list, steps=256)
+        RandomWalk(walker.own, random.Random(1), list, steps=256)

@@ -64,13 +64,13 @@ class Circle:
         members = self.living()
         spare = [ident for ident in range(1 << BITS) if ident not in set(self.ids)]
         for ident in sorted(self.rng.sample(spare, count)):
-            door = members[bisect_left(members, ident) - 1]
-            self.add(ident, door)
+            before = members[bisect_left(members, ident) - 1]
+            self.add(ident, before)
 
-    def add(self, ident: int, door: int) -> None:
+    def add(self, ident: int, before: int) -> None:
         """Let one peer come, with the list of the peer before it."""
         self.ids = sorted([*self.ids, ident])
-        self.after[ident] = list(self.after[door])
+        self.after[ident] = list(self.after[before])
         self.before[ident] = None
 
     def ask(self, peer: int) -> Neighbours:

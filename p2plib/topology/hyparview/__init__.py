@@ -1,5 +1,11 @@
 """HyParView: no structure at all, and connected nevertheless."""
 
-from p2plib.topology.hyparview.machine import Alone, Down, HyParView, Up, ViewSettings
+from p2plib.topology.hyparview.machine import (
+    HyParView,
+    Isolated,
+    NeighbourDown,
+    NeighbourUp,
+    ViewSettings,
+)
 
-__all__ = ["Alone", "Down", "HyParView", "Up", "ViewSettings"]
+__all__ = ["HyParView", "Isolated", "NeighbourDown", "NeighbourUp", "ViewSettings"]

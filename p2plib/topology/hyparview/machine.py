@@ -1,26 +1,26 @@
 """HyParView: no structure at all, and connected nevertheless. A machine.
 
 Follows Leitão, Pereira and Rodrigues, "HyParView: a membership protocol for reliable gossip-based broadcast"
-(DSN 2007). Each peer has two views. The *active* view is small, and symmetric: a few neighbours to whom
+(DSN 2007). Each peer has two views. The *active* view is small, and symmetric: a few neighbours, to which
 messages are sent. The *passive* view is larger, and costs nothing: names to fall back on when neighbours die.
 
 Rules (the names are the paper's)
-    1. Join: who is asked takes the newcomer as a neighbour, dropping one at random if it has to, and sends a
-       *forward join* to its other neighbours. That walks at random; after `active_walk` steps, or at a peer
+    1. Join: the peer asked takes the newcomer as a neighbour, dropping one at random if it has to, and sends
+       a *forward join* to its other neighbours. That walks at random; after `active_walk` steps, or at a peer
        with a single neighbour, it ends, and that peer becomes a neighbour too. On the way, with
        `passive_walk` steps left, the newcomer gets into a passive view.
     2. When a neighbour is lost, a name from the passive view is asked to take its place. If it does not
-       answer it is struck out, and the next is asked. It may refuse if it has enough neighbours, but not who
-       has none. Who refused is not asked again until the next shuffle: where all others have enough
-       neighbours, one free place would otherwise cost a question every round trip, for ever.
-    3. Shuffle, every `shuffle_s`: some names from both views walk at random to somebody, who takes them into
-       its passive view and sends as many back. So passive views forget the dead and stay random.
-    4. Who is dropped is told, goes into the passive view, and drops us too.
+       answer it is struck out, and the next is asked. It may refuse if it has enough neighbours, but not a
+       peer that has none. A peer that refused is not asked again until the next shuffle: where all others
+       have enough neighbours, one free place would otherwise cost a request every round trip, for ever.
+    3. Shuffle, every `shuffle_s`: some names from both views walk at random to another peer, which takes them
+       into its passive view and sends as many back. So passive views forget the dead and stay random.
+    4. A neighbour that is dropped is told, goes into the passive view, and drops us too.
     5. Walks are taken from neighbours only: a stranger cannot send one round.
 
 The paper finds the dead because TCP connections break. Datagrams do not break, so neighbours are asked every
-`ping_s`; a driver that knows better calls `broken`. The answer says whether they are neighbours, which mends
-views that a lost datagram left one-sided.
+`ping_s`; a driver that knows better calls `broken`. The response says whether they are neighbours, which
+repairs views that a lost datagram left one-sided.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import assert_never, cast
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
@@ -40,9 +40,9 @@ from p2plib.topology.hyparview.messages import (
     MAX_SAMPLE,
     MAX_TTL,
     Agreed,
-    Answer,
     Disconnect,
     ForwardJoin,
+    HyParViewResponse,
     Join,
     Neighbour,
     Ping,
@@ -66,7 +66,7 @@ class ViewSettings:
         shuffle_active: k_a, neighbours in a shuffle.
         shuffle_passive: k_p, names in a shuffle.
         shuffle_s: seconds between shuffles.
-        ping_s: seconds between two questions to a neighbour.
+        ping_s: seconds between two pings to a neighbour.
     """
 
     active: int = 5
@@ -88,32 +88,40 @@ class Timer(TimerName):
 
 
 @dataclass(frozen=True, slots=True)
-class Up:
+class NeighbourUp:
     """A new neighbour."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
-class Down:
+class NeighbourDown:
     """No neighbour any more."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class Isolated:
     """No neighbour, and no name left to ask: join again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """Purpose of a request: a join, at an address whose id we do not know."""
+class Probe:
+    """Purpose of a request: a join, at a bootstrap address, where we do not know whose it is."""
 
     address: Address
 
 
-Event = Up | Down | Alone
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Purpose of a request: this contact is, or may become, a neighbour."""
+
+    contact: Contact
+
+
+Purpose = Probe | Ask
+Event = NeighbourUp | NeighbourDown | Isolated
 DEFAULTS = ViewSettings()
 
 
@@ -140,7 +148,7 @@ class HyParView(Base[Event, Timer]):
         self.passive: dict[int, Contact] = {}
         self.requests = Requests(rng, self.timers, Timer.REQUEST)
         self.left = False
-        self._asking: set[int] = set()  # who was asked to be a neighbour and has not answered
+        self._asking: set[int] = set()  # peers asked to be a neighbour that have not answered
         self._refused: set[int] = set()  # since the last shuffle, or since we lost our last neighbour
         self._shuffled: tuple[Contact, ...] = ()  # what we sent last: the first to be forgotten
         self.timers.set(Timer.SHUFFLE, now + settings.shuffle_s * rng.random())
@@ -149,9 +157,9 @@ class HyParView(Base[Event, Timer]):
     # What the owner calls ---------------------------------------------------------------------------------
 
     def join(self, addresses: Iterable[Address], now: float) -> None:
-        """Asks at some doors; `Up` follows if somebody is there, else `Alone`."""
+        """Asks at some addresses; `NeighbourUp` follows if a peer is there, else `Isolated`."""
         for address in addresses:
-            self._ask(Join(self.requests.transaction(), self.own.id), address, Door(address), now)
+            self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
 
     def broken(self, contact: Contact, now: float) -> None:
         """The driver knows that a neighbour is dead."""
@@ -180,8 +188,8 @@ class HyParView(Base[Event, Timer]):
         sender = Contact(message.sender, address)
         if sender.id == self.own.id:
             return self._ignore("it has our id")
-        if isinstance(message, Answer):
-            return self._answer(message, sender, now)
+        if isinstance(message, HyParViewResponse):
+            return self._answered(message, sender, now)
         match message:
             case Join(transaction=transaction):
                 self._joined(transaction, sender)
@@ -210,7 +218,7 @@ class HyParView(Base[Event, Timer]):
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
-        for timer, about in self.timers.due(now):
+        for timer, transaction in self.timers.due(now):
             match timer:
                 case Timer.SHUFFLE:
                     self.timers.set(Timer.SHUFFLE, now + self.settings.shuffle_s * self.rng.uniform(0.9, 1.1))
@@ -221,13 +229,13 @@ class HyParView(Base[Event, Timer]):
                     self.timers.set(Timer.PING, now + self.settings.ping_s * self.rng.uniform(0.9, 1.1))
                     for contact in self.active.values():
                         ping = Ping(self.requests.transaction(), self.own.id)
-                        self._ask(ping, contact.address, contact, now)
+                        self._ask(ping, contact.address, Ask(contact), now)
                 case Timer.REQUEST:
-                    self._expired(about, now)
+                    self._expired(transaction, now)
                 case _:
                     assert_never(timer)
 
-    def _ask(self, message: Join | Neighbour | Ping, address: Address, purpose: object, now: float) -> None:
+    def _ask(self, message: Join | Neighbour | Ping, address: Address, purpose: Purpose, now: float) -> None:
         data = CODEC.encode(message)
         self.requests.start(message.transaction, data, address, purpose, now, TRIES)
         self._send(data, address)
@@ -235,7 +243,7 @@ class HyParView(Base[Event, Timer]):
     # Views ------------------------------------------------------------------------------------------------
 
     def _take(self, contact: Contact) -> bool:
-        """Makes somebody a neighbour, if need be at the cost of another; False if its id is taken."""
+        """Makes a peer a neighbour, if need be at the cost of another; False if its id is taken."""
         known = self.active.get(contact.id)
         if known is not None:
             return known == contact
@@ -246,21 +254,21 @@ class HyParView(Base[Event, Timer]):
             self._send(CODEC.encode(Disconnect(self.own.id)), loser.address)  # rule 4
         self.passive.pop(contact.id, None)
         self.active[contact.id] = contact
-        self._tell(Up(contact))
+        self._tell(NeighbourUp(contact))
         return True
 
     def _drop(self, contact: Contact) -> None:
         del self.active[contact.id]
         if not self.active:
             self._refused.clear()  # now nobody may refuse us
-        self._tell(Down(contact))
+        self._tell(NeighbourDown(contact))
 
     def _name(self, contact: Contact) -> None:
-        """Puts a name into the passive view; one that we sent away just now makes room, or a random one."""
+        """Puts a name into the passive view; a name that we sent just now makes room, or a random one."""
         if contact.id in self.active or contact.id in self.passive or contact.id == self.own.id:
             return
         if len(self.passive) >= self.settings.passive:
-            sent = [one.id for one in self._shuffled if one.id in self.passive]
+            sent = [name.id for name in self._shuffled if name.id in self.passive]
             del self.passive[sent[0] if sent else self.rng.choice(list(self.passive))]
         self.passive[contact.id] = contact
 
@@ -273,7 +281,7 @@ class HyParView(Base[Event, Timer]):
 
     def _other(self, *but: int) -> Contact | None:
         """A random neighbour that is none of these."""
-        others = [one for one in self.active.values() if one.id not in but]
+        others = [neighbour for neighbour in self.active.values() if neighbour.id not in but]
         return self.rng.choice(others) if others else None
 
     # Rule 1 -----------------------------------------------------------------------------------------------
@@ -305,25 +313,25 @@ class HyParView(Base[Event, Timer]):
         if contact.id not in self._asking:
             self._asking.add(contact.id)
             message = Neighbour(self.requests.transaction(), self.own.id, int(high))
-            self._ask(message, contact.address, contact, now)
+            self._ask(message, contact.address, Ask(contact), now)
 
     def _fill(self, now: float) -> None:
         """Asks one more name for each place that is empty, if names are left."""
         free = self.settings.active - len(self.active) - len(self._asking)
         if free > 0:
             tried = self._asking | self._refused
-            names = {i: one for i, one in self.passive.items() if i not in tried}
+            names = {ident: name for ident, name in self.passive.items() if ident not in tried}
             for contact in self._sample(names, free):
                 self._invite(contact, not self.active, now)
         if not self.active and not self._asking:
-            self._tell(Alone())
+            self._tell(Isolated())
 
-    def _answer(self, message: Answer, sender: Contact, now: float) -> None:
+    def _answered(self, message: HyParViewResponse, sender: Contact, now: float) -> None:
         request = self.requests.answered(message.transaction, sender.address, now)
         if request is None:
             return self._ignore("unexpected")
-        expected = request.purpose
-        if isinstance(expected, Contact):
+        if isinstance(request.purpose, Ask):
+            expected = request.purpose.contact
             self._asking.discard(expected.id)
             if expected != sender:
                 return self._lost(expected, now)
@@ -344,15 +352,21 @@ class HyParView(Base[Event, Timer]):
     def _expired(self, transaction: int, now: float) -> None:
         request, again = self.requests.expired(transaction, now)
         if again:
-            self._send(request.data, request.address)
-        elif isinstance(request.purpose, Contact):
-            self._asking.discard(request.purpose.id)
-            self._lost(request.purpose, now)
-        elif not self.active:
-            self._tell(Alone())
+            return self._send(request.data, request.address)
+        purpose = cast(Purpose, request.purpose)  # `_ask` gives each request one
+        match purpose:
+            case Ask(contact=contact):
+                self._asking.discard(contact.id)
+                self._lost(contact, now)
+            case Probe():
+                if not self.active:
+                    self._tell(Isolated())
+            case _:
+                assert_never(purpose)
+        return None
 
     def _lost(self, contact: Contact, now: float) -> None:
-        """Somebody does not answer: no neighbour any more, and no name."""
+        """A contact does not answer: no neighbour any more, and no name."""
         if self.active.get(contact.id) == contact:
             self._drop(contact)
         if self.passive.get(contact.id) == contact:
@@ -366,7 +380,7 @@ class HyParView(Base[Event, Timer]):
         if to is None:
             return
         settings = self.settings
-        others = {i: one for i, one in self.active.items() if one != to}
+        others = {ident: neighbour for ident, neighbour in self.active.items() if neighbour != to}
         names = self._sample(others, settings.shuffle_active) + self._sample(
             self.passive, settings.shuffle_passive
         )

@@ -85,7 +85,7 @@ class Shuffled:
     sample: Sample
 
 
-Answer = Agreed | Pong
+HyParViewResponse = Agreed | Pong
 
 CODEC = Codec(
     "HyParView",

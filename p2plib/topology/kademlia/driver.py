@@ -13,7 +13,6 @@ Rules
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,6 +20,7 @@ from typing import Any
 
 from p2plib.errors import Closed, JoinRefused, NotFound, PeerTimeout, UsageError
 from p2plib.machine.addresses import Address
+from p2plib.machine.awaited import Awaited
 from p2plib.machine.peer import Peer
 from p2plib.topology.kademlia.machine import DEFAULTS, Kademlia
 from p2plib.topology.kademlia.parts import (
@@ -33,6 +33,8 @@ from p2plib.topology.kademlia.parts import (
     Settings,
 )
 
+JOIN = "join"  # what `join` waits under; searches have numbers
+
 
 class KademliaPeer:
     """One peer; `open` makes it.
@@ -43,8 +45,7 @@ class KademliaPeer:
 
     def __init__(self) -> None:
         self.peer: Peer[Kademlia]
-        self._searches: dict[int, asyncio.Future[Any]] = {}
-        self._joining: asyncio.Future[Joined] | None = None
+        self._awaited = Awaited()
         self._taken_at: Address | None = None
 
     @classmethod
@@ -62,11 +63,16 @@ class KademliaPeer:
         """Opens a socket and is a peer for as long as the block runs.
 
         Args:
-            own_id: its id. rng: see `p2plib.machine.machine`. settings: see there.
-            host, port, public: see `p2plib.machine.peer.Peer.open`.
+            own_id: its id.
+            rng: see `p2plib.machine.machine`.
+            host: see `p2plib.machine.peer.Peer.open`.
+            port: see there.
+            settings: see `Settings`.
+            public: see `p2plib.machine.peer.Peer.open`.
 
         Raises:
-            CannotListen, UsageError: as there, and as `Kademlia` does.
+            CannotListen: as there.
+            UsageError: as there, and as `Kademlia` does.
         """
         made = cls()
 
@@ -77,9 +83,7 @@ class KademliaPeer:
             try:
                 yield made
             finally:
-                for future in (made._joining, *made._searches.values()):
-                    if future is not None and not future.done():
-                        future.set_exception(Closed("this peer was closed"))
+                made._awaited.close(Closed("this peer was closed"))
 
     @property
     def machine(self) -> Kademlia:
@@ -95,77 +99,68 @@ class KademliaPeer:
         """Enters the network through any of these addresses.
 
         Raises:
-            PeerTimeout: nobody answered there. JoinRefused: our id is taken. UsageError: no address, or a
-            second `join` before the first has ended.
+            PeerTimeout: nobody answered there.
+            JoinRefused: our id is taken.
+            UsageError: no address, or a second `join` before the first has ended.
         """
-        if self._joining is not None and not self._joining.done():
+        if JOIN in self._awaited:
             raise UsageError("this peer is joining already")
-        joining: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
-        self._joining, self._taken_at = joining, None
-        try:
-            self.peer.call(self.machine.join, list(addresses))
-            return await joining
-        finally:
-            self._joining = None
+        self._taken_at, bootstrap = None, list(addresses)
+        joined: Joined = await self._awaited.wait(JOIN, lambda: self.peer.call(self.machine.join, bootstrap))
+        return joined
 
     async def find(self, target: int) -> FindDone:
         """The k peers nearest to an id.
 
         Raises:
-            PeerTimeout: nobody answered. UsageError: it is no id.
+            PeerTimeout: nobody answered.
+            UsageError: it is no id.
         """
         done: FindDone = await self._search(self.machine.find, target)
         if not done.closest:
-            raise PeerTimeout(f"nobody answered of {done.queries} who were asked")
+            raise PeerTimeout(f"nobody answered of {done.queries} peers asked")
         return done
 
     async def get(self, key: int) -> bytes:
         """The value that is stored under a key.
 
         Raises:
-            NotFound: peers answered, and none has it. PeerTimeout: nobody answered. UsageError: it is no key.
+            NotFound: peers answered, and none has it.
+            PeerTimeout: nobody answered.
+            UsageError: it is no key.
         """
         done: GetDone = await self._search(self.machine.get, key)
         if done.value is not None:
             return done.value
         if done.queries == done.failures:
-            raise PeerTimeout(f"nobody answered of {done.queries} who were asked")
+            raise PeerTimeout(f"nobody answered of {done.queries} peers asked")
         raise NotFound(f"none of {done.queries - done.failures} peers has a value under {key:x}")
 
     async def put(self, key: int, value: bytes) -> PutDone:
         """Publishes a value and renews it until `machine.forget`.
 
         Raises:
-            PeerTimeout: nobody keeps it. UsageError: it is too large, or this network's rule forbids it.
+            PeerTimeout: nobody keeps it.
+            UsageError: it is too large, or this network's rule forbids it.
         """
         done: PutDone = await self._search(self.machine.put, key, value)
         if not done.copies:
-            raise PeerTimeout(f"nobody keeps the value, of {done.asked} who were asked to")
+            raise PeerTimeout(f"nobody keeps the value, of {done.asked} peers asked to")
         return done
 
     async def _search(self, begin: Callable[..., int], *args: Any) -> Any:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        number = begin(*args, self.peer.now())  # what it ends with may be there already: `flush` tells us
-        self._searches[number] = future
-        try:
-            self.peer.flush()
-            return await future
-        finally:
-            del self._searches[number]
+        number = begin(*args, self.peer.now())  # the event may be there already: `flush` tells us
+        return await self._awaited.wait(number, self.peer.flush)
 
     def _happened(self, event: object) -> bool:
         match event:
             case FindDone(number=number) | GetDone(number=number) | PutDone(number=number):
-                future = self._searches.get(number)
-                if future is not None and not future.done():
-                    future.set_result(event)
+                self._awaited.resolve(number, event)
                 return True
-            case Joined() if self._joining is not None and not self._joining.done():
-                self._joining.set_result(event)
-                return True
-            case JoinFailed(asked=asked) if self._joining is not None and not self._joining.done():
-                self._joining.set_exception(self._why(asked))
-                return True
+            case Joined():
+                return self._awaited.resolve(JOIN, event)
+            case JoinFailed(asked=asked):
+                return self._awaited.fail(JOIN, self._why(asked))
             case IdTaken(address=address):
                 self._taken_at = address
         return False

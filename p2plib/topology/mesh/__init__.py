@@ -1,5 +1,14 @@
 """Mesh: everybody keeps a link to everybody, up to a cap."""
 
-from p2plib.topology.mesh.machine import Entered, Gone, LineBack, LineLost, Mesh, NoAnswer, Turned, lines
+from p2plib.topology.mesh.machine import (
+    Entered,
+    Gone,
+    JoinRejected,
+    LinkBack,
+    LinkLost,
+    Mesh,
+    NoAnswer,
+    links,
+)
 
-__all__ = ["Entered", "Gone", "LineBack", "LineLost", "Mesh", "NoAnswer", "Turned", "lines"]
+__all__ = ["Entered", "Gone", "JoinRejected", "LinkBack", "LinkLost", "Mesh", "NoAnswer", "links"]

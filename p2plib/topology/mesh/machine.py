@@ -1,22 +1,23 @@
-"""Mesh: everybody keeps a line to everybody, up to a cap. A machine.
+"""Mesh: everybody keeps a link to everybody, up to a cap. A machine.
 
 The simplest swarm, and for a dozen peers the best: every message takes one hop, and nobody depends on anybody
-in the middle. It ends where n (n - 1) / 2 lines do: ten peers have 45, a thousand half a million.
+in the middle. It ends where n (n - 1) / 2 links do: ten peers have 45, a thousand half a million.
 
 Rules
-    1. Whoever has room welcomes who says hello, and both have a line. Who joined through one member asks it
-       for the others and says hello to each. Somebody whom others name is no member before it answers.
-    2. Every `ping_s` each member is asked whether it is there, and answers with a digest of whom it knows. If
-       the digests differ, the lists are compared: so meshes that were entered at two doors become one.
+    1. A member that has room welcomes a peer that says hello, and both have a link. The newcomer asks the one
+       that it joined through for the others and says hello to each. A peer that others name is no member
+       before it answers.
+    2. Every `ping_s` each member is asked whether it is there, and answers with a digest of the ids it knows.
+       If the digests differ, the lists are compared: so two meshes become one as soon as they have one link.
     3. At most `cap` members, oneself with them. The next is refused, and told why (F106).
-    4. Who does not answer is *suspected*: some others are asked whether it answers them. If it does, only the
-       line is dead, which is told once and once more when it is back (F096). If not, it is gone. (Suspicion
-       and indirect probes are SWIM's: Das et al., 2002.)
+    4. A member that does not answer is *suspected*: some others are asked whether it answers them. If it
+       does, only the link is dead, which is told once and once more when it is back (F096). If not, it is
+       gone. (Suspicion and indirect probes are SWIM's: Das et al., 2002.)
     5. An id has one address, and the first has it (F099).
 
 Vocabulary::
 
-    line      two members that ask each other whether they are there
+    link      two members that ask each other whether they are there
     suspect   a member that did not answer, and about whom others were asked
     digest    64 bits of a hash of the sorted ids; equal digests mean the same members
 """
@@ -41,21 +42,21 @@ from p2plib.topology.mesh.messages import (
     ID_TAKEN,
     MAX_NAMED,
     STRANGER,
-    Answer,
     Goodbye,
     Hello,
     Members,
+    MeshRequest,
+    MeshResponse,
     Ping,
     Pong,
     Probe,
     Probed,
-    Question,
     Refused,
     Welcome,
     Who,
 )
 
-CAP = 50  # about what a browser holds in WebRTC connections; 1,225 lines
+CAP = 50  # about what a browser holds in WebRTC connections; 1,225 links
 PING_S = 10.0
 PROBERS = 3  # SWIM's k
 TRIES = 3
@@ -70,7 +71,7 @@ class Timer(TimerName):
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A new member, and our line to it."""
+    """A new member, and our link to it."""
 
     contact: Contact
 
@@ -83,22 +84,22 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class LineLost:
+class LinkLost:
     """Others reach this member and we do not."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
-class LineBack:
+class LinkBack:
     """It answers us again."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
-    """Somebody at this address did not let us in; `reason` is FULL or ID_TAKEN of `mesh_messages`."""
+class JoinRejected:
+    """The peer at this address did not let us in; `reason` is FULL or ID_TAKEN of `messages`."""
 
     address: Address
     reason: int
@@ -106,16 +107,16 @@ class Turned:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Nobody answered at a door."""
+    """Nobody answered at a bootstrap address."""
 
     address: Address
 
 
-Event = Entered | Gone | LineLost | LineBack | Turned | NoAnswer
+Event = Entered | Gone | LinkLost | LinkBack | JoinRejected | NoAnswer
 
 
-class Line(Enum):
-    """How a line is."""
+class Link(Enum):
+    """How a link is."""
 
     UP = "up"
     SUSPECT = "suspect"
@@ -124,24 +125,24 @@ class Line(Enum):
 
 @dataclass(slots=True)
 class Member:
-    """Somebody, and our line to it."""
+    """A member, and our link to it."""
 
     contact: Contact
-    line: Line = Line.UP
+    link: Link = Link.UP
     asked: int = 0  # how many others have still to say whether they reach it
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """Purpose of a request: whom it is about, the question, and for whom we ask, if not for ourselves."""
+class Purpose:
+    """What a request is for: the member that is asked, the request, and for whom we ask, if not for us."""
 
     contact: Contact | None
-    question: Question
+    request: MeshRequest
     asker: tuple[int, Address] | None = None
 
 
-def lines(n: int) -> int:
-    """How many lines a mesh of n members has."""
+def links(n: int) -> int:
+    """How many links a mesh of n members has."""
     return n * (n - 1) // 2
 
 
@@ -172,7 +173,7 @@ class Mesh(Base[Event, Timer]):
     # What the owner calls ---------------------------------------------------------------------------------
 
     def join(self, addresses: Iterable[Address], now: float) -> None:
-        """Says hello at some doors. `Entered` follows for each member, or `Turned`, or `NoAnswer`."""
+        """Says hello at some addresses; `Entered` follows for each member, `JoinRejected` or `NoAnswer`."""
         for address in addresses:
             self._greet(address, now)
 
@@ -201,28 +202,28 @@ class Mesh(Base[Event, Timer]):
         except DecodeError:
             return self._ignore("malformed")
         sender = Contact(message.sender, address)
-        if isinstance(message, Question):
-            reply = self._reply(message, sender, now)
-            return self._send(CODEC.encode(reply), address) if reply else None
+        if isinstance(message, MeshRequest):
+            response = self._respond(message, sender, now)
+            return self._send(CODEC.encode(response), address) if response else None
         request = self.requests.answered(message.transaction, address, now)
-        if request is None or not isinstance(request.purpose, About):
+        if request is None or not isinstance(request.purpose, Purpose):
             return self._ignore("unexpected answer")
-        about = request.purpose
-        if isinstance(about.question, Ping | Who) and about.contact != sender:
+        purpose = request.purpose
+        if isinstance(purpose.request, Ping | Who) and purpose.contact != sender:
             self._ignore("another id than expected")
-            return self._remove(about.contact)
-        return self._answer(about, message, sender, now)
+            return self._remove(purpose.contact)
+        return self._answered(purpose, message, sender, now)
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
-        for timer, about in self.timers.due(now):
+        for timer, transaction in self.timers.due(now):
             match timer:
                 case Timer.PING:
                     self.timers.set(Timer.PING, now + self.ping_s * self.rng.uniform(0.9, 1.1))
                     for member in list(self.members.values()):
                         self._ping(member.contact, now)
                 case Timer.REQUEST:
-                    self._expired(about, now)
+                    self._expired(transaction, now)
                 case _:
                     assert_never(timer)
 
@@ -230,20 +231,22 @@ class Mesh(Base[Event, Timer]):
         request, again = self.requests.expired(transaction, now)
         if again:
             self._send(request.data, request.address)
-        elif isinstance(request.purpose, About):
-            self._no_answer(request.purpose, request.address, now)
+        elif isinstance(request.purpose, Purpose):
+            self._not_answered(request.purpose, request.address, now)
 
-    def _ask(self, question: Question, address: Address, contact: Contact | None, now: float) -> None:
-        self._start(question, address, About(contact, question), now, TRIES)
+    def _ask(self, request: MeshRequest, address: Address, contact: Contact | None, now: float) -> None:
+        self._start(request, address, Purpose(contact, request), now, TRIES)
 
-    def _start(self, question: Question, address: Address, purpose: About, now: float, tries: int) -> None:
-        data = CODEC.encode(question)
-        self.requests.start(question.transaction, data, address, purpose, now, tries)
+    def _start(
+        self, request: MeshRequest, address: Address, purpose: Purpose, now: float, tries: int
+    ) -> None:
+        data = CODEC.encode(request)
+        self.requests.start(request.transaction, data, address, purpose, now, tries)
         self._send(data, address)
 
-    def _tell_asker(self, about: About, alive: bool) -> None:
-        if about.asker is not None:
-            transaction, address = about.asker
+    def _tell_asker(self, purpose: Purpose, alive: bool) -> None:
+        if purpose.asker is not None:
+            transaction, address = purpose.asker
             self._send(CODEC.encode(Probed(transaction, self.own.id, int(alive))), address)
 
     def _ping(self, contact: Contact, now: float) -> None:
@@ -254,43 +257,43 @@ class Mesh(Base[Event, Timer]):
             self._greeted.add(address)
             self._ask(Hello(self.requests.transaction(), self.own.id), address, None, now)
 
-    # Questions --------------------------------------------------------------------------------------------
+    # Requests of others -----------------------------------------------------------------------------------
 
-    def _reply(self, message: Question, sender: Contact, now: float) -> Answer | None:
-        about = message.transaction, self.own.id
+    def _respond(self, message: MeshRequest, sender: Contact, now: float) -> MeshResponse | None:
+        header = message.transaction, self.own.id
         if isinstance(message, Hello):
             reason = self._why_not(sender)
             if reason:
-                return Refused(*about, reason)
+                return Refused(*header, reason)
             self._enter(sender)
-            return Welcome(*about)
+            return Welcome(*header)
         member = self.members.get(sender.id)
         if member is None or member.contact != sender:
-            return Refused(*about, STRANGER)
+            return Refused(*header, STRANGER)
         match message:
             case Ping():
-                return Pong(*about, self.digest)
+                return Pong(*header, self.digest)
             case Who(skip=skip):
                 page = sorted(self.members)[skip : skip + MAX_NAMED]
-                return Members(*about, len(self.members), tuple(self.members[i].contact for i in page))
+                return Members(*header, len(self.members), tuple(self.members[i].contact for i in page))
             case Probe():
                 return self._ask_for(message, sender, now)
             case Goodbye():
                 self._remove(sender)
         return None
 
-    def _ask_for(self, probe: Probe, sender: Contact, now: float) -> Answer | None:
-        """Somebody wants to know whether another answers us; what we heard of it so far may be old."""
+    def _ask_for(self, probe: Probe, sender: Contact, now: float) -> MeshResponse | None:
+        """A member wants to know whether another answers us; what we heard of it so far may be old."""
         member = self.members.get(probe.about)
         if member is None:
             return Probed(probe.transaction, self.own.id, 0)
         ping = Ping(self.requests.transaction(), self.own.id)
-        purpose = About(member.contact, ping, (probe.transaction, sender.address))
+        purpose = Purpose(member.contact, ping, (probe.transaction, sender.address))
         self._start(ping, member.contact.address, purpose, now, tries=1)
         return None
 
     def _why_not(self, contact: Contact) -> int:
-        """Rules 3 and 5: why somebody cannot be a member; 0 if it can or is."""
+        """Rules 3 and 5: why a peer cannot be a member; 0 if it can or is."""
         known = self.members.get(contact.id)
         if contact.id == self.own.id or (known and known.contact != contact):
             return ID_TAKEN
@@ -311,22 +314,22 @@ class Mesh(Base[Event, Timer]):
     def _compare(self, contact: Contact, skip: int, now: float) -> None:
         self._ask(Who(self.requests.transaction(), self.own.id, skip), contact.address, contact, now)
 
-    # Answers ----------------------------------------------------------------------------------------------
+    # Responses --------------------------------------------------------------------------------------------
 
-    def _answer(self, about: About, message: Answer, sender: Contact, now: float) -> None:
-        match about.question, message:
+    def _answered(self, purpose: Purpose, message: MeshResponse, sender: Contact, now: float) -> None:
+        match purpose.request, message:
             case Hello(), Welcome():
                 self._greeted.discard(sender.address)
                 if self._why_not(sender):
-                    return self._ignore("no room for who welcomed us")
+                    return self._ignore("no room for the peer that welcomed us")
                 self._enter(sender)
                 self._compare(sender, 0, now)
             case Hello(), Refused(reason=reason):
                 self._greeted.discard(sender.address)
-                self._tell(Turned(sender.address, reason))
+                self._tell(JoinRejected(sender.address, reason))
             case Ping(), Pong(digest=digest):
                 self._is_up(sender)
-                self._tell_asker(about, True)
+                self._tell_asker(purpose, True)
                 if digest != self.digest:
                     self._compare(sender, 0, now)
             case Ping(), Refused(reason=reason) if reason == STRANGER:
@@ -343,14 +346,14 @@ class Mesh(Base[Event, Timer]):
                 self._ignore("useless answer")
         return None
 
-    def _no_answer(self, about: About, address: Address, now: float) -> None:
-        match about.question:
+    def _not_answered(self, purpose: Purpose, address: Address, now: float) -> None:
+        match purpose.request:
             case Hello():
                 self._greeted.discard(address)
                 self._tell(NoAnswer(address))
-            case Ping() if about.asker:
-                pass  # who asked us asks again, and so do we; that one ping was lost says little
-            case Ping() if about.contact and (member := self.members.get(about.contact.id)):
+            case Ping() if purpose.asker:
+                pass  # the member that asked us asks again, and so do we; that one ping was lost says little
+            case Ping() if purpose.contact and (member := self.members.get(purpose.contact.id)):
                 self._suspect(member, now)
             case Probe(about=ident):
                 self._probed(ident, False)
@@ -360,24 +363,24 @@ class Mesh(Base[Event, Timer]):
     def _is_up(self, contact: Contact) -> None:
         member = self.members.get(contact.id)
         if member:
-            if member.line is Line.LOST:
-                self._tell(LineBack(contact))
-            member.line, member.asked = Line.UP, 0
+            if member.link is Link.LOST:
+                self._tell(LinkBack(contact))
+            member.link, member.asked = Link.UP, 0
 
     def _suspect(self, member: Member, now: float) -> None:
         """Rule 4."""
-        if member.line is Line.UP:
-            member.line = Line.SUSPECT
+        if member.link is Link.UP:
+            member.link = Link.SUSPECT
         if member.asked:
             return
-        others = [one for one in self.members.values() if one is not member and one.line is Line.UP]
+        others = [other for other in self.members.values() if other is not member and other.link is Link.UP]
         chosen = self.rng.sample(others, min(PROBERS, len(others)))
         member.asked = len(chosen)
         if not chosen:
             self._remove(member.contact)
-        for one in chosen:
+        for prober in chosen:
             probe = Probe(self.requests.transaction(), self.own.id, member.contact.id)
-            self._ask(probe, one.contact.address, one.contact, now)
+            self._ask(probe, prober.contact.address, prober.contact, now)
 
     def _probed(self, ident: int, alive: bool) -> None:
         member = self.members.get(ident)
@@ -385,9 +388,9 @@ class Mesh(Base[Event, Timer]):
             return
         member.asked -= 1
         if alive:
-            if member.line is Line.SUSPECT:
-                member.line = Line.LOST
-                self._tell(LineLost(member.contact))
+            if member.link is Link.SUSPECT:
+                member.link = Link.LOST
+                self._tell(LinkLost(member.contact))
             member.asked = 0
         elif not member.asked:
             self._remove(member.contact)

@@ -42,9 +42,9 @@ class Who(Header):
     skip: Annotated[int, Number(16)]
 
 
-@dataclass(slots=True)
-class Members(Header):
-    """A page of those I have a line to, in the order of ids; `total` says how many there are."""
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A page of those I have a link to, in the order of ids; `total` says how many there are."""
 
     total: Annotated[int, Number(16)]
     members: Annotated[tuple[Contact, ...], Many(CONTACT, MAX_NAMED)]
@@ -69,9 +69,9 @@ class Probe(Header):
     about: Id
 
 
-@dataclass(slots=True)
-class Probed(Header):
-    """1: it does. 0: it does not, or I have no line to it."""
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """1: it does. 0: it does not, or I have no link to it."""
 
     alive: Annotated[int, Number(1)]
 
@@ -81,7 +81,7 @@ class Goodbye(Header):
     """I go."""
 
 
-Question = Hello | Who | Ping | Probe | Goodbye
-Answer = Welcome | Refused | Members | Pong | Probed
+MeshRequest = Hello | Who | Ping | Probe | Goodbye
+MeshResponse = Welcome | Refused | Members | Pong | Probed
 
 CODEC = Codec("mesh", 3, Hello, Welcome, Refused, Who, Members, Ping, Pong, Probe, Probed, Goodbye)

@@ -11,6 +11,7 @@ from p2plib.topology.ring.parts import (
     JoinFailed,
     Left,
     Lost,
+    RingInconsistent,
     RingSettings,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "Left",
     "Lost",
     "Ring",
+    "RingInconsistent",
     "RingPeer",
     "RingSettings",
 ]

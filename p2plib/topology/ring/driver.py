@@ -1,7 +1,7 @@
 """RingPeer: a peer of a ring, or of Chord, on a UDP socket. A driver.
 
     async with RingPeer.open(own_id, random.SystemRandom(), "192.0.2.1", kind=Chord) as peer:
-        await peer.join([("192.0.2.7", 4001)])      # or peer.found(), once, where there is no ring yet
+        await peer.join([("192.0.2.7", 4001)])      # or peer.create(), once, where there is no ring yet
         done = await peer.find(key)
         await peer.leave()
 
@@ -10,18 +10,19 @@ What is no result is an error that says why, as in `p2plib.topology.kademlia.dri
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Iterable
 
 from p2plib.errors import Closed, JoinRefused, PeerTimeout, UsageError
 from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.awaited import Awaited
 from p2plib.machine.peer import Peer
 from p2plib.topology.ring.machine import DEFAULTS, Ring
 from p2plib.topology.ring.parts import FindDone, FindFailed, IdTaken, Joined, JoinFailed, RingSettings
 
 GOODBYE_S = 2.0  # how long `leave` waits for both neighbours to say that they know
+JOIN = "join"  # what `join` waits under; searches have numbers
 
 
 class RingPeer:
@@ -33,8 +34,7 @@ class RingPeer:
 
     def __init__(self) -> None:
         self.peer: Peer[Ring]
-        self._searches: dict[int, asyncio.Future[FindDone]] = {}
-        self._joining: asyncio.Future[Joined] | None = None
+        self._awaited = Awaited()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -52,11 +52,17 @@ class RingPeer:
         """Opens a socket and is a peer, of no ring yet, for as long as the block runs.
 
         Args:
-            own_id: its id. rng: see `p2plib.machine.machine`. kind: `Ring` or `Chord`. settings: see there.
-            host, port, public: see `p2plib.machine.peer.Peer.open`.
+            own_id: its id.
+            rng: see `p2plib.machine.machine`.
+            host: see `p2plib.machine.peer.Peer.open`.
+            port: see there.
+            kind: `Ring` or `Chord`.
+            settings: see `RingSettings`.
+            public: see `p2plib.machine.peer.Peer.open`.
 
         Raises:
-            CannotListen, UsageError: as there.
+            CannotListen: as there.
+            UsageError: as there, and as `Ring` does.
         """
         made = cls()
 
@@ -67,9 +73,7 @@ class RingPeer:
             try:
                 yield made
             finally:
-                for future in (made._joining, *made._searches.values()):
-                    if future is not None and not future.done():
-                        future.set_exception(Closed("this peer was closed"))
+                made._awaited.close(Closed("this peer was closed"))
 
     @property
     def machine(self) -> Ring:
@@ -81,45 +85,38 @@ class RingPeer:
         """Where others reach it."""
         return self.peer.address
 
-    def found(self, others: Iterable[Contact] = ()) -> None:
+    def create(self, others: Iterable[Contact] = ()) -> None:
         """Begins a ring, alone, or with others that do the same with the same list."""
-        self.machine.found(self.peer.now(), others)
+        self.machine.create(self.peer.now(), others)
         self.peer.flush()
 
     async def join(self, addresses: Iterable[Address]) -> Joined:
-        """Enters the ring through any of these addresses.
+        """Enters the ring through any of these bootstrap addresses.
 
         Raises:
-            PeerTimeout: none of them led to a member. JoinRefused: our id is taken. UsageError: no address,
-            or a second `join` before the first has ended.
+            PeerTimeout: none of them led to a member.
+            JoinRefused: our id is taken.
+            UsageError: no address, or a second `join` before the first has ended.
         """
-        if self._joining is not None and not self._joining.done():
+        if JOIN in self._awaited:
             raise UsageError("this peer is joining already")
-        joining: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
-        self._joining = joining
-        try:
-            self.peer.call(self.machine.join, list(addresses))
-            return await joining
-        finally:
-            self._joining = None
+        bootstrap = list(addresses)
+        joined: Joined = await self._awaited.wait(JOIN, lambda: self.peer.call(self.machine.join, bootstrap))
+        return joined
 
     async def find(self, key: int) -> FindDone:
         """The owner of a key, and the peers after it.
 
         Raises:
-            PeerTimeout: nobody who was named answered. UsageError: it is no key, or we are in no ring.
+            PeerTimeout: none of the peers that were named answered.
+            UsageError: it is no key, or we are in no ring.
         """
-        future: asyncio.Future[FindDone] = asyncio.get_running_loop().create_future()
-        number = self.machine.find(key, self.peer.now())
-        self._searches[number] = future
-        try:
-            self.peer.flush()
-            return await future
-        finally:
-            del self._searches[number]
+        number = self.machine.find(key, self.peer.now())  # the event may be there already: `flush` tells us
+        done: FindDone = await self._awaited.wait(number, self.peer.flush)
+        return done
 
     async def leave(self) -> None:
-        """Says goodbye to both neighbours, and waits for their answers, `GOODBYE_S` at most."""
+        """Says goodbye to both neighbours, and waits for their responses, `GOODBYE_S` at most."""
         self.peer.call(self.machine.leave)
         with contextlib.suppress(PeerTimeout):
             await self.peer.until(lambda: not len(self.machine.requests), GOODBYE_S)
@@ -127,29 +124,17 @@ class RingPeer:
     def _happened(self, event: object) -> bool:
         match event:
             case FindDone(number=number):
-                future = self._searches.get(number)
-                if future is not None and not future.done():
-                    future.set_result(event)
+                self._awaited.resolve(number, event)
                 return True
             case FindFailed(number=number, hops=hops, timeouts=timeouts):
-                future = self._searches.get(number)
-                if future is not None and not future.done():
-                    future.set_exception(PeerTimeout(f"{hops} peers answered, then {timeouts} did not"))
+                self._awaited.fail(number, PeerTimeout(f"{hops} peers answered, then {timeouts} did not"))
                 return True
-        return self._joined(event)
-
-    def _joined(self, event: object) -> bool:
-        joining = self._joining
-        if joining is None or joining.done():
-            return False
-        match event:
             case Joined():
-                joining.set_result(event)
+                return self._awaited.resolve(JOIN, event)
             case JoinFailed():
-                joining.set_exception(PeerTimeout("none of these addresses led to a member of the ring"))
-            case IdTaken(address=address):
-                where = f"{address[0]}, port {address[1]}"
-                joining.set_exception(JoinRefused(f"another peer has our id, says the one at {where}"))
-            case _:
-                return False
-        return True
+                reason = "none of these addresses led to a member of the ring"
+                return self._awaited.fail(JOIN, PeerTimeout(reason))
+            case IdTaken(address=(host, port)):
+                reason = f"another peer has our id, says the one at {host}, port {port}"
+                return self._awaited.fail(JOIN, JoinRefused(reason))
+        return False

@@ -1,4 +1,4 @@
-"""Ring: each peer keeps a line to the next, and to some after the next in case it dies. A machine.
+"""Ring: each peer keeps a link to the next, and to some after the next in case it dies. A machine.
 
 The idea of webrtc-ring and the lower half of Chord: Stoica et al., "Chord" (IEEE/ACM ToN, 2003), section IV,
 with the corrections of Zave, "Using Lightweight Modeling to Understand Chord" (2012) and "Reasoning about
@@ -8,23 +8,32 @@ for ever.
 Rules
     1. Join: a peer looks up its own id. The member before that id answers with its list of successors, which
        becomes ours, whole, before we are a member. (As published, a joiner knew one successor, and if that
-       died it was lost.) If the first of the list has our own id, the place is taken, and we stay out (F099).
+       died it was lost.) If the first of the list has our own id, the id is taken, and we stay out (F099).
     2. Stabilise, every `stabilise_s`: ask the first successor for its neighbours. If it is dead, drop it and
        ask the next at once. Our list becomes it, and its list without the last. If its predecessor lies
        between us, ask that one too, and if it lives it is our first successor; and so on,
-       back to where nobody lies between. (As published, one step back in each round: many who joined at once
+       back to where nobody lies between. (As published, one step back in each round: many that joined at once
        took many rounds.)
     3. Then notify the first successor. It takes us for its predecessor if we lie between, or if the one that
        it has is dead, which it finds out by asking it. (As published, it trusted a timer for that.)
-    4. Who says that it is somebody's predecessor must answer a ping before it is believed.
-    5. Check, every `check_s`: ask somebody who is *not* next to us who owns our own id. It should be us. If
+    4. A peer that says that it is somebody's predecessor must answer a ping before it is believed.
+    5. Check, every `check_s`: ask a peer that is *not* next to us who owns our own id. It should be us. If
        not, the ring is split, loopy, or does not know us: that is reported, and what was found is used to
-       stabilise with (F098). Stabilising alone can never mend a loopy or a split ring, for in those everybody
-       agrees with their neighbours.
+       stabilise with (F098). Stabilising alone can never repair a loopy or a split ring, for in those every
+       peer agrees with its neighbours.
     6. Leave: tell both neighbours who their new neighbours are. It is a courtesy; they would find out.
 
 What cannot be promised: if all peers of somebody's list die between two stabilisations, it has lost the ring.
-It says so (`Lost`), and comes back through whom it remembers.
+It says so (`Lost`), and comes back through the members that it remembers.
+
+The machine is put together from parts, a module each, and has joining, leaving and the dispatch itself::
+
+    core            who we are, requests under way, addresses of members met
+    neighbours      successors and predecessor, and which keys lie next to us
+    searches        walks under way, and how they end
+    stabilisation   rules 2, 3 and 4
+    split_check     rule 5
+    fingers         in Chord alone
 
 Vocabulary::
 
@@ -41,11 +50,12 @@ from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.ring.core import Core
+from p2plib.topology.ring.fingers import Fingers
 from p2plib.topology.ring.messages import (
     CODEC,
     ID_TAKEN,
     NOT_A_MEMBER,
-    Answer,
     Done,
     Leaving,
     Nearer,
@@ -55,80 +65,114 @@ from p2plib.topology.ring.messages import (
     Owner,
     Ping,
     Pong,
-    Question,
     Refused,
+    RingRequest,
+    RingResponse,
     Step,
 )
+from p2plib.topology.ring.neighbours import Neighbourhood, as_list, from_list
 from p2plib.topology.ring.parts import (
+    FindDone,
+    FindFailed,
     IdTaken,
-    Knock,
+    Joined,
+    JoinFailed,
     Left,
-    Lost,
-    Place,
+    Notification,
+    Probe,
+    Purpose,
     Rectify,
     RingSettings,
     Stabilise,
-    Tell,
     Timer,
     Visit,
 )
-from p2plib.topology.ring.searches import RingSearches
-from p2plib.topology.ring.space import between
+from p2plib.topology.ring.searches import Found, GaveUp, Outcome, Searches, SearchKind
+from p2plib.topology.ring.split_check import SplitCheck
+from p2plib.topology.ring.stabilisation import Stabilisation
 
 DEFAULTS = RingSettings()
-MAX_STEPS_BACK = 64  # in one round of rule 2
-JITTER = 0.1  # peers that began together should not go on together
+FIRST_FINGERS = 10  # times sooner come the first fingers, after joining
 
 
-class Ring(RingSearches):
+class Ring(Core):
     """One peer of a ring.
 
     Args:
         own: its id and the address that others reach it at.
         rng: see `p2plib.machine.machine`.
         settings: see there.
+        has_fingers: whether it routes by fingers as well; `p2plib.topology.ring.chord.Chord` does.
+
+    Attributes:
+        member: whether it is in a ring.
+        neighbours: its successors and its predecessor.
+        fingers: its fingers, or None.
+        searches: its searches under way.
     """
 
-    def __init__(self, own: Contact, rng: random.Random, *, settings: RingSettings = DEFAULTS) -> None:
+    def __init__(
+        self,
+        own: Contact,
+        rng: random.Random,
+        *,
+        settings: RingSettings = DEFAULTS,
+        has_fingers: bool = False,
+    ) -> None:
         super().__init__(own, rng, settings)
+        self.member = False
+        self.neighbours = Neighbourhood(self)
+        self.fingers = Fingers(self, self.neighbours) if has_fingers else None
+        self.searches = Searches(self, self.neighbours, self.fingers, self._search_ended)
+        self._stabilisation = Stabilisation(self, self.neighbours)
+        self._split_check = SplitCheck(self, self.neighbours, self.searches, self._stabilisation)
+
+    @property
+    def successors(self) -> list[Contact]:
+        """The next peers clockwise, nearest first, at most r."""
+        return self.neighbours.successors
+
+    @property
+    def predecessor(self) -> Contact | None:
+        """The peer before us; None if we know none."""
+        return self.neighbours.predecessor
 
     # What the owner calls ---------------------------------------------------------------------------------
 
-    def found(self, now: float, others: Iterable[Contact] = ()) -> None:
+    def create(self, now: float, others: Iterable[Contact] = ()) -> None:
         """Begins a ring, alone, or with others that do the same with the same list.
 
-        Zave's proof needs r + 1 founders who know each other; a ring that grows from one is right as long as
+        Zave's proof needs r + 1 founders that know each other; a ring that grows from one is right as long as
         nobody dies before there are that many.
         """
-        ring = sorted({*others, self.own}, key=lambda one: (one.id - self.own.id) % self.size)
-        self.predecessor = ring[-1] if len(ring) > 1 else None
-        self._set_successors(ring[1:])
+        ring = sorted({*others, self.own}, key=lambda peer: (peer.id - self.own.id) % self.size)
+        self.neighbours.predecessor = ring[-1] if len(ring) > 1 else None
+        self.neighbours.set_successors(ring[1:])
         self._become_member(now)
 
     def join(self, addresses: Iterable[Address], now: float) -> None:
-        """Enters the ring through any of these addresses. `Joined`, `JoinFailed` or `IdTaken` follows.
+        """Enters the ring through any of these bootstrap addresses. `Joined`, `JoinFailed` or `IdTaken`
+        follows.
 
         Raises:
             UsageError: there is no address.
         """
-        doors = list(dict.fromkeys(addresses))
-        if not doors:
+        bootstrap = list(dict.fromkeys(addresses))
+        if not bootstrap:
             raise UsageError("to join, at least one address is needed")
-        self._remember(doors)
-        search = self._begin(Place.JOIN, self.own.id)
-        search.doors = doors
-        self._knock(search, now)
+        self.remember(bootstrap)
+        self.searches.start_at(bootstrap, SearchKind.JOIN, self.own.id, now)
 
     def leave(self, now: float) -> None:
         """Says goodbye to both neighbours (rule 6) and does nothing more."""
-        before = () if self.predecessor is None else (self.predecessor,)
+        before = as_list(self.predecessor)
         for neighbour in dict.fromkeys([*before, *self.successors[:1]]):
-            message = Leaving(self.requests.transaction(), self.own.id, before, tuple(self.successors))
-            self._ask(message, neighbour.address, Tell(neighbour), now)
+            message = Leaving(*self.header(), before, tuple(self.successors))
+            self.ask(message, neighbour.address, Notification(neighbour), now)
         self.member = False
         for timer in (Timer.STABILISE, Timer.CHECK, Timer.FINGERS):
             self.timers.cancel(timer)
-        self._tell(Left())
+        self.tell(Left())
 
     def find(self, key: int, now: float) -> int:
         """Looks for the owner of a key. `FindDone` or `FindFailed` with the number returned follows.
@@ -138,7 +182,7 @@ class Ring(RingSearches):
         """
         if not 0 <= key < self.size or not self.member:
             raise UsageError("a key is an id, and only a member can look for it")
-        return self._start(Place.FIND, key, now)
+        return self.searches.start(SearchKind.FIND, key, now)
 
     # What the driver calls --------------------------------------------------------------------------------
 
@@ -147,202 +191,173 @@ class Ring(RingSearches):
         try:
             message = CODEC.decode(data)
         except DecodeError:
-            return self._ignore("malformed")
+            return self.ignore("malformed")
         if message.sender >= self.size:
-            return self._ignore("id out of range")
-        if isinstance(message, Question):
-            reply = self._reply(message, Contact(message.sender, address), now)
-            return self._send(CODEC.encode(reply), address)
-        return self._answer(message, Contact(message.sender, address), now)
+            return self.ignore("id out of range")
+        sender = Contact(message.sender, address)
+        if isinstance(message, RingRequest):
+            return self._send(CODEC.encode(self._respond(message, sender, now)), address)
+        return self._answered(message, sender, now)
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
-        for timer, about in self.timers.due(now):
+        for timer, transaction in self.timers.due(now):
             match timer:
                 case Timer.REQUEST:
-                    self._expired(about, now)
+                    purpose = self.late(transaction, now)
+                    if purpose is not None:
+                        self._not_answered(purpose, now)
                 case Timer.STABILISE:
-                    self._stabilise(now)
+                    self._stabilisation.stabilise(now)
                 case Timer.CHECK:
-                    self._check(now)
+                    self._split_check.check(now)
                 case Timer.FINGERS:
-                    self._find_fingers(now)
+                    self._look_up_fingers(now)
                 case _:
                     assert_never(timer)
 
-    def _find_fingers(self, now: float) -> None:
-        """A ring alone has none, and never sets the timer; Chord has."""
+    # Requests of others -----------------------------------------------------------------------------------
 
-    def _again(self, timer: Timer, seconds: float, now: float) -> None:
-        self.timers.set(timer, now + seconds * self.rng.uniform(1 - JITTER, 1 + JITTER))
-
-    # Questions --------------------------------------------------------------------------------------------
-
-    def _reply(self, message: Question, sender: Contact, now: float) -> Answer:
-        about = message.transaction, self.own.id
+    def _respond(self, message: RingRequest, sender: Contact, now: float) -> RingResponse:
+        header = message.transaction, self.own.id
         if not self.member:
-            return Refused(*about, NOT_A_MEMBER)
+            return Refused(*header, NOT_A_MEMBER)
         if sender.id == self.own.id:
-            return Refused(*about, ID_TAKEN)
+            return Refused(*header, ID_TAKEN)
         match message:
             case Ping():
-                return Pong(*about)
+                return Pong(*header)
             case Step(key=key):
-                owners = self._owners(key)
-                return (
-                    Owner(*about, owners)
-                    if owners
-                    else Nearer(*about, self._preceding(key), self._beyond(key))
-                )
+                owners = self.neighbours.owners(key)
+                if owners:
+                    return Owner(*header, owners)
+                return Nearer(*header, self.searches.preceding(key), self.neighbours.beyond(key))
             case Neighbours():
-                before = () if self.predecessor is None else (self.predecessor,)
-                return NeighboursAre(*about, before, tuple(self.successors))
+                return NeighboursAre(*header, as_list(self.predecessor), tuple(self.successors))
             case Notify():
-                return self._notified(message, sender, now)
+                return self._stabilisation.notified(message, sender, now)
             case Leaving():
                 self._left(sender, message, now)
-                return Done(*about)
-
-    def _notified(self, message: Notify, sender: Contact, now: float) -> Answer:
-        """Rule 3."""
-        before, about = self.predecessor, (message.transaction, self.own.id)
-        if before == sender:
-            return Done(*about)
-        if before is not None and before.id == sender.id:
-            self._ping(before, sender, now)
-            return Refused(*about, ID_TAKEN)
-        if before is None or between(before.id, sender.id, self.own.id):
-            self._ping(sender, sender, now)  # rule 4
-        else:
-            self._ping(before, sender, now)
-        return Done(*about)
+                return Done(*header)
+            case _:
+                assert_never(message)
 
     def _left(self, sender: Contact, message: Leaving, now: float) -> None:
-        """Rule 6. Believed only from a neighbour; whom it names is asked before it counts."""
-        if sender == self.predecessor:
-            self.predecessor = None
-            for contact in message.predecessor:
-                self._ping(contact, contact, now)
-        if self.successors == [sender]:
-            self._set_successors(message.successors)  # not beside it: a list of one has no room for both
+        """Rule 6. Believed only from a neighbour; the peer that it names is asked before it counts."""
+        neighbours = self.neighbours
+        if sender == neighbours.predecessor:
+            neighbours.predecessor = None
+            before = from_list(message.predecessor)
+            if before is not None:
+                self._stabilisation.ping(before, before, now)
+        if neighbours.successors == [sender]:
+            neighbours.set_successors(message.successors)  # a list of one has no room for both
             self.timers.set(Timer.STABILISE, now)
-            self.successors = self.successors or [sender]
-        if sender in self.successors:
-            self._dead(sender, now)
+            neighbours.successors = neighbours.successors or [sender]
+        if sender in neighbours.successors:
+            self._drop(sender, now)
 
-    # Answers ----------------------------------------------------------------------------------------------
+    # Responses --------------------------------------------------------------------------------------------
 
-    def _ping(self, contact: Contact, candidate: Contact, now: float) -> None:
-        message = Ping(self.requests.transaction(), self.own.id)
-        self._ask(message, contact.address, Rectify(contact, candidate), now)
-
-    def _notify(self, contact: Contact, now: float) -> None:
-        message = Notify(self.requests.transaction(), self.own.id)
-        self._ask(message, contact.address, Tell(contact), now)
-
-    def _answer(self, message: Answer, sender: Contact, now: float) -> None:
-        request = self.requests.answered(message.transaction, sender.address, now)
-        if request is None:
-            return self._ignore("unexpected answer")
-        purpose = request.purpose
-        if not isinstance(purpose, Knock) and getattr(purpose, "contact", sender) != sender:
-            self._ignore("another id than expected")
-            return self._no_answer(purpose, now)
+    def _answered(self, message: RingResponse, sender: Contact, now: float) -> None:
+        purpose = self.answered(message, sender.address, now)
+        if purpose is None:
+            return self.ignore("unexpected answer")
+        if not isinstance(purpose, Probe) and purpose.contact != sender:
+            self.ignore("another id than expected")
+            return self._not_answered(purpose, now)
         match purpose:
-            case Knock(search=number):
-                return self._visited(number, sender, message, now)
-            case Visit(search=number):
-                return self._visited(number, sender, message, now)
+            case Probe() | Visit():
+                self.searches.answered(purpose.search, sender, message, now)
             case Stabilise() if isinstance(message, NeighboursAre):
-                return self._stabilised(purpose, message, now)
+                self._stabilisation.stabilised(purpose, message, now)
             case Rectify() if isinstance(message, Pong):
-                return self._rectify(purpose)
-            case Tell() if isinstance(message, Refused) and message.reason == ID_TAKEN:
-                return self._tell(IdTaken(sender.address))
-            case Tell():
-                return None
+                self._stabilisation.rectify(purpose)
+            case Stabilise() | Rectify():
+                self._not_answered(purpose, now)
+            case Notification():
+                if isinstance(message, Refused) and message.reason == ID_TAKEN:
+                    self.tell(IdTaken(sender.address))
             case _:
-                return self._no_answer(purpose, now)
+                assert_never(purpose)
+        return None
 
-    def _expired(self, transaction: int, now: float) -> None:
-        request, again = self.requests.expired(transaction, now)
-        if again:
-            self._send(request.data, request.address)
-        else:
-            self._no_answer(request.purpose, now)
-
-    def _no_answer(self, purpose: object, now: float) -> None:
+    def _not_answered(self, purpose: Purpose, now: float) -> None:
         match purpose:
-            case Knock(search=number) if number in self._searches:
-                self._knock(self._searches[number], now)
-            case Visit(search=number, contact=contact):
-                self._dead(contact, now)
-                if number in self._searches:
-                    self._searches[number].walk.timeouts += 1
-                    self._go_on(self._searches[number], now)
+            case Probe():
+                self.searches.not_answered(purpose, now)
+            case Visit():
+                self._drop(purpose.contact, now)
+                self.searches.not_answered(purpose, now)
             case Stabilise(head=Contact() as head):
-                self._notify(head, now)
-            case Stabilise(contact=contact):
-                self._dead(contact, now)
-            case Rectify(contact=contact, candidate=candidate) if contact != candidate:
-                if self.predecessor == contact:
-                    self.predecessor = None
-                    self._ping(candidate, candidate, now)
+                self._stabilisation.notify(head, now)
+            case Stabilise():
+                self._drop(purpose.contact, now)
+            case Rectify():
+                self._stabilisation.not_rectified(purpose, now)
+            case Notification():
+                pass  # the next stabilisation will find out
+            case _:
+                assert_never(purpose)
 
-    # Looking after the ring -------------------------------------------------------------------------------
+    def _drop(self, contact: Contact, now: float) -> None:
+        """A contact is not there any more."""
+        if self.fingers is not None:
+            self.fingers.drop(contact)
+        self.neighbours.drop(contact, now)
+
+    # Searches that have ended -----------------------------------------------------------------------------
+
+    def _search_ended(self, outcome: Outcome, now: float) -> None:
+        match outcome.search.kind:
+            case SearchKind.FIND:
+                self._find_ended(outcome)
+            case SearchKind.JOIN:
+                self._join_ended(outcome, now)
+            case SearchKind.CHECK:
+                if isinstance(outcome, Found):
+                    self._split_check.checked(outcome.owners, now)
+            case SearchKind.FINGER:
+                if isinstance(outcome, Found) and self.fingers is not None:
+                    self.fingers.found(outcome.search.finger, outcome.owners[0])
+            case _:
+                assert_never(outcome.search.kind)
+
+    def _find_ended(self, outcome: Outcome) -> None:
+        number, walk = outcome.search.number, outcome.search.walk
+        match outcome:
+            case Found(owners=owners):
+                self.tell(FindDone(number, walk.key, owners, walk.hops, walk.timeouts))
+            case GaveUp():
+                self.tell(FindFailed(number, walk.key, walk.hops, walk.timeouts))
+            case _:
+                assert_never(outcome)
+
+    def _join_ended(self, outcome: Outcome, now: float) -> None:
+        """Rule 1."""
+        owners = outcome.owners if isinstance(outcome, Found) else ()
+        if owners and owners[0] == self.own:
+            owners = owners[1:]  # we were here before, and nobody noticed that we died
+        if isinstance(outcome, GaveUp) or not owners:
+            self.tell(JoinFailed())
+        elif owners[0].id == self.own.id:
+            self.tell(IdTaken(owners[0].address))
+        else:
+            self.neighbours.set_successors(owners)
+            self.neighbours.predecessor = None if outcome.by in (self.own, owners[0]) else outcome.by
+            self._become_member(now)
+            self.tell(Joined(owners[0]))
 
     def _become_member(self, now: float) -> None:
         self.member = True
         self.timers.set(Timer.STABILISE, now)
-        self._again(Timer.CHECK, self.settings.check_s, now)
+        self.set_again(Timer.CHECK, self.settings.check_s, now)
+        if self.fingers is not None:
+            self.set_again(Timer.FINGERS, self.settings.fingers_s / FIRST_FINGERS, now)
 
-    def _stabilise(self, now: float) -> None:
-        """Rule 2. A ring of one that somebody joined has a predecessor, which is its successor too."""
-        self._again(Timer.STABILISE, self.settings.stabilise_s, now)
-        head = self.successors[0] if self.successors else self.predecessor
-        if head is not None:
-            self._ask(
-                Neighbours(self.requests.transaction(), self.own.id), head.address, Stabilise(head), now
-            )
-
-    def _stabilised(self, purpose: Stabilise, message: NeighboursAre, now: float) -> None:
-        contact, head, steps = purpose.contact, purpose.head, purpose.steps
-        first = self.successors[0] if self.successors else None
-        if first not in (None, contact, head):
-            return None  # something else happened in the meantime
-        self._set_successors([contact, *message.successors])
-        for one in message.predecessor:
-            if one.id == self.own.id and one.address != self.own.address:
-                self._tell(IdTaken(one.address))
-            elif steps < MAX_STEPS_BACK and one != self.own and between(self.own.id, one.id, contact.id):
-                question = Neighbours(self.requests.transaction(), self.own.id)
-                return self._ask(question, one.address, Stabilise(one, contact, steps + 1), now)
-        return self._notify(contact, now)
-
-    def _rectify(self, purpose: Rectify) -> None:
-        """Rule 3: somebody is alive. If it is who wants to be our predecessor, and lies between, it is."""
-        contact, before = purpose.contact, self.predecessor
-        if contact == purpose.candidate and (before is None or between(before.id, contact.id, self.own.id)):
-            self.predecessor = contact
-            self._remember([contact.address])
-
-    def _dead(self, contact: Contact, now: float) -> None:
-        """Forgets somebody who did not answer; it stays in `known`, for it may be the line that is dead."""
-        if contact == self.predecessor:
-            self.predecessor = None
-        if contact in self.successors:
-            self.successors.remove(contact)
-            self.timers.set(Timer.STABILISE, now)
-            if not self.successors:
-                self._tell(Lost())
-                self.timers.set(Timer.CHECK, now)
-
-    def _check(self, now: float) -> None:
-        """Rule 5."""
-        self._again(Timer.CHECK, self.settings.check_s, now)
-        near = {one.address for one in (self.predecessor, *self.successors[:1]) if one}
-        far = [address for address in self.known if address not in near and address != self.own.address]
-        if far:
-            search = self._begin(Place.CHECK, self.own.id)
-            search.doors = self.rng.sample(far, min(3, len(far)))
-            self._knock(search, now)
+    def _look_up_fingers(self, now: float) -> None:
+        """Rule 2 of `p2plib.topology.ring.chord`. A plain ring never sets the timer."""
+        self.set_again(Timer.FINGERS, self.settings.fingers_s, now)
+        if self.fingers is not None:
+            for i, key in self.fingers.to_look_up():
+                self.searches.start(SearchKind.FINGER, key, now, finger=i)

@@ -90,8 +90,8 @@ class Refused(Header):
     reason: Annotated[bytes, Blob(32)]
 
 
-Question = Ping | Step | Neighbours | Notify | Leaving
-Answer = Pong | Owner | Nearer | NeighboursAre | Done | Refused
+RingRequest = Ping | Step | Neighbours | Notify | Leaving
+RingResponse = Pong | Owner | Nearer | NeighboursAre | Done | Refused
 
 ID_TAKEN, NOT_A_MEMBER = b"id taken", b"not a member"
 

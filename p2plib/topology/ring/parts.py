@@ -1,16 +1,14 @@
-"""What a peer of a ring is told, tells, and remembers: settings, events, searches. Values without rules.
+"""What a peer of a ring is told, tells, and remembers of its requests. Values without rules.
 
 The rules are in `p2plib.topology.ring.machine` and `p2plib.topology.ring.chord`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.timers import TimerName
-from p2plib.topology.ring.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,9 @@ class Timer(TimerName):
     FINGERS = "look up the fingers again; in Chord alone"
 
 
+# Events ---------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """We are a member; this is the next peer."""
@@ -53,12 +54,12 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class JoinFailed:
-    """No door led to a member."""
+    """No bootstrap address led to a member."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdTaken:
-    """Another peer has our id, at this address or known to who lives there."""
+    """Another peer has our id: the one at this address, or one that the peer at this address knows."""
 
     address: Address
 
@@ -74,16 +75,16 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
-    """Somebody elsewhere in the ring takes this peer for the owner of our own id: the ring is not right."""
+class RingInconsistent:
+    """A peer elsewhere in the ring takes this one for the owner of our own id: the ring is not right."""
 
     owner: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class FindDone:
-    """The owner of a key, and the peers after it; `hops` is how many answered on the way, `timeouts` how many
-    did not."""
+    """The owner of a key, and the peers after it; `hops` is how many peers answered on the way, `timeouts`
+    how many did not."""
 
     number: int
     key: int
@@ -94,7 +95,7 @@ class FindDone:
 
 @dataclass(frozen=True, slots=True)
 class FindFailed:
-    """Nobody who was named answered."""
+    """None of the peers that were named answered."""
 
     number: int
     key: int
@@ -102,39 +103,22 @@ class FindFailed:
     timeouts: int
 
 
-Event = Joined | JoinFailed | IdTaken | Left | Lost | Odd | FindDone | FindFailed
+Event = Joined | JoinFailed | IdTaken | Left | Lost | RingInconsistent | FindDone | FindFailed
 
 
-class Place(Enum):
-    """What a search is for."""
-
-    JOIN = "join"
-    FIND = "find"
-    CHECK = "check"
-    FINGER = "finger"
-
-
-@dataclass(slots=True)
-class Search:
-    """A walk, and what it is for."""
-
-    number: int
-    place: Place
-    walk: Walk
-    doors: list[Address] = field(default_factory=list)
-    finger: int = 0
+# Purposes of requests: what a response, or its absence, is for ---------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
-    """Purpose of a request: the first step of a search, at an address whose id we do not know."""
+class Probe:
+    """The first step of a search, at an address where we do not know whose it is."""
 
     search: int
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Purpose of a request: one step of a search."""
+    """One step of a search."""
 
     search: int
     contact: Contact
@@ -142,7 +126,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Stabilise:
-    """Purpose of a request: the neighbours of our first successor; if that is `head`, of who lies between."""
+    """Who are your neighbours? For our first successor; or, if that is `head`, for a peer before it."""
 
     contact: Contact
     head: Contact | None = None
@@ -151,14 +135,17 @@ class Stabilise:
 
 @dataclass(frozen=True, slots=True)
 class Rectify:
-    """Purpose of a request: is `contact` alive? Then or then not, `candidate` may be our predecessor."""
+    """Is `contact` alive? Depending on that, `candidate` may be our predecessor."""
 
     contact: Contact
     candidate: Contact
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    """Purpose of a request: a notification, whose answer tells only whether our id is taken."""
+class Notification:
+    """Something we only tell; the response says no more than whether our id is taken."""
 
     contact: Contact
+
+
+Purpose = Probe | Visit | Stabilise | Rectify | Notification

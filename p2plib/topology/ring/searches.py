@@ -1,232 +1,185 @@
-"""The searching half of a peer of a ring: joining, finding, and looking whether the ring is whole. A machine,
-without its answers.
+"""Searches: the walks of one peer that are under way, what each is for, and how it ends. A part of a ring's
+machine.
 
-`p2plib.topology.ring.machine.Ring` is this and the rest; its docstring has the rules.
+A search begins with what we know ourselves (`start`), or at somebody else's address (`start_at`): when we are
+no member yet, or want to hear what the rest of the ring says. It ends once, with an outcome that is given to
+whoever put the parts together::
+
+    Found      the owner of the key, the peers after it, and the peer that said so
+    GaveUp     none of the peers that were named answered
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
 
-from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, Contact
-from p2plib.machine.machine import Base
-from p2plib.machine.requests import Requests
-from p2plib.topology.ring.messages import (
-    CODEC,
-    ID_TAKEN,
-    MAX_NEARER,
-    MAX_OWNERS,
-    MAX_SUCCESSORS,
-    Answer,
-    Nearer,
-    Owner,
-    Question,
-    Refused,
-    Step,
-)
-from p2plib.topology.ring.parts import (
-    Event,
-    FindDone,
-    FindFailed,
-    IdTaken,
-    Joined,
-    JoinFailed,
-    Knock,
-    Odd,
-    Place,
-    RingSettings,
-    Search,
-    Timer,
-    Visit,
-)
+from p2plib.topology.ring.core import Core
+from p2plib.topology.ring.fingers import Fingers
+from p2plib.topology.ring.messages import ID_TAKEN, MAX_NEARER, Nearer, Owner, Refused, RingResponse, Step
+from p2plib.topology.ring.neighbours import Neighbourhood
+from p2plib.topology.ring.parts import IdTaken, Probe, Visit
 from p2plib.topology.ring.space import between
 from p2plib.topology.ring.walk import Walk
 
-TRIES = 3  # two datagrams may be lost without anybody being called dead
-MAX_KNOWN = 64  # peers remembered for rule 5
+
+class SearchKind(Enum):
+    """What a search is for."""
+
+    JOIN = "our own id, to enter the ring before its owner"
+    FIND = "a key somebody asked for"
+    CHECK = "our own id, to hear whether the ring is right"
+    FINGER = "the key of a finger"
 
 
-class RingSearches(Base[Event, Timer]):
-    """See the module."""
+@dataclass(slots=True)
+class Search:
+    """A walk, and what it is for.
 
-    def __init__(self, own: Contact, rng: random.Random, settings: RingSettings) -> None:
-        super().__init__()
-        if not 0 <= own.id < 1 << settings.bits or not 1 <= settings.r <= MAX_SUCCESSORS:
-            raise UsageError(f"an id is 0 to 2**{settings.bits} - 1, and r is 1 to {MAX_SUCCESSORS}")
-        self.own, self.rng, self.settings = own, rng, settings
-        self.size = 1 << settings.bits
-        self.member = False
-        self.predecessor: Contact | None = None
-        self.successors: list[Contact] = []
-        self.known: dict[Address, None] = {}  # a set that remembers the order
-        self.requests = Requests(rng, self.timers, Timer.REQUEST)
-        self._searches: dict[int, Search] = {}
+    Args:
+        number: which search.
+        kind: what it is for.
+        walk: how far it has come.
+        bootstrap: addresses where it can still begin.
+        finger: which finger it is for, if it is for one.
+    """
+
+    number: int
+    kind: SearchKind
+    walk: Walk
+    bootstrap: list[Address] = field(default_factory=list)
+    finger: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The owner of the key and the peers after it, as `by` says."""
+
+    search: Search
+    owners: tuple[Contact, ...]
+    by: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """None of the peers that were named answered."""
+
+    search: Search
+
+
+Outcome = Found | GaveUp
+
+
+class Searches:
+    """The searches under way.
+
+    Args:
+        core: of the peer.
+        neighbours: its neighbours; by these it knows which keys lie next to it, and routes.
+        fingers: by these it routes besides; None in a plain ring.
+        ended: told how each search ended, and the time.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        neighbours: Neighbourhood,
+        fingers: Fingers | None,
+        ended: Callable[[Outcome, float], None],
+    ) -> None:
+        self._core, self._neighbours, self._fingers, self._ended = core, neighbours, fingers, ended
+        self._under_way: dict[int, Search] = {}
         self._last_number = 0
 
-    def _ask(self, message: Question, address: Address, purpose: object, now: float) -> None:
-        data = CODEC.encode(message)
-        self.requests.start(message.transaction, data, address, purpose, now, TRIES)
-        self._send(data, address)
+    def links(self) -> Iterable[Contact]:
+        """The contacts that we route by."""
+        if self._fingers is None:
+            return self._neighbours.successors
+        return {*self._neighbours.successors, *self._fingers.table.values()}
 
-    def _remember(self, addresses: Iterable[Address]) -> None:
-        for address in addresses:
-            self.known.pop(address, None)
-            self.known[address] = None
-        while len(self.known) > MAX_KNOWN:
-            del self.known[next(iter(self.known))]
+    def preceding(self, key: int) -> tuple[Contact, ...]:
+        """The best links between us and a key, the nearest before the key first."""
+        own_id, size = self._core.own.id, self._core.size
+        before = {link for link in self.links() if between(own_id, link.id, key)}
+        return tuple(sorted(before, key=lambda link: (key - link.id) % size)[:MAX_NEARER])
 
-    # What we say and think of the ring --------------------------------------------------------------------
-
-    def _owners(self, key: int) -> tuple[Contact, ...]:
-        """The owner of a key and who follows, if the key lies next to us; else nobody."""
-        before, own = self.predecessor, self.own.id
-        if not self.successors or key == own or (before and between(before.id, key, own)):
-            return (self.own, *self.successors)[:MAX_SUCCESSORS]
-        first = self.successors[0].id
-        return tuple(self.successors) if key == first or between(own, key, first) else ()
-
-    def _links(self) -> Iterable[Contact]:
-        """Whom we know for routing; a richer ring knows more."""
-        return self.successors
-
-    def _beyond(self, key: int) -> tuple[Contact, ...]:
-        """Our successors at a key or past it."""
-        return tuple(one for one in self.successors if not between(self.own.id, one.id, key))[:MAX_OWNERS]
-
-    def _preceding(self, key: int) -> tuple[Contact, ...]:
-        """The best of those between us and a key, the nearest before the key first."""
-        before = {one for one in self._links() if between(self.own.id, one.id, key)}
-        return tuple(sorted(before, key=lambda one: (key - one.id) % self.size)[:MAX_NEARER])
-
-    def _set_successors(self, contacts: Iterable[Contact]) -> None:
-        """Keeps the first r that are in order; what comes round to us again, or goes back, ends the list."""
-        ordered: list[Contact] = []
-        reached = 0
-        for one in contacts:
-            distance = (one.id - self.own.id) % self.size
-            if distance <= reached or len(ordered) == self.settings.r:
-                break
-            ordered.append(one)
-            reached = distance
-        self.successors = ordered
-        self._remember(one.address for one in ordered)
-
-    # Searches ---------------------------------------------------------------------------------------------
-
-    def _begin(self, place: Place, key: int) -> Search:
-        self._last_number += 1
-        walk = Walk(key, self.size, self.settings.max_steps)
-        search = self._searches[self._last_number] = Search(self._last_number, place, walk)
-        return search
-
-    def _start(self, place: Place, key: int, now: float, finger: int = 0) -> int:
-        """A search that begins with what we know ourselves."""
-        search = self._begin(place, key)
+    def start(self, kind: SearchKind, key: int, now: float, finger: int = 0) -> int:
+        """Starts a search with what we know ourselves; returns its number."""
+        search = self._begin(kind, key)
         search.finger = finger
-        owners = self._owners(key)
+        owners = self._neighbours.owners(key)
         if owners:
-            self._end(search, owners, self.own, now)
+            self._end(Found(search, owners, self._core.own), now)
         else:
-            search.walk.name(self._preceding(key), self._beyond(key), by=self.own.id)
+            search.walk.name(self.preceding(key), self._neighbours.beyond(key), by=self._core.own.id)
             self._go_on(search, now)
         return search.number
 
-    def _knock(self, search: Search, now: float) -> None:
-        """A search that begins at somebody else's door."""
-        if search.doors:
-            message = Step(self.requests.transaction(), self.own.id, search.walk.key)
-            self._ask(message, search.doors.pop(0), Knock(search.number), now)
-        else:
-            self._fail(search)
+    def start_at(self, addresses: list[Address], kind: SearchKind, key: int, now: float) -> int:
+        """Starts a search at the first of some addresses that answers; returns its number."""
+        search = self._begin(kind, key)
+        search.bootstrap = addresses
+        self._probe(search, now)
+        return search.number
 
-    def _go_on(self, search: Search, now: float) -> None:
-        contact = search.walk.next()
-        if contact is not None:
-            message = Step(self.requests.transaction(), self.own.id, search.walk.key)
-            self._ask(message, contact.address, Visit(search.number, contact), now)
-        elif search.doors:
-            self._knock(search, now)
-        elif search.walk.owners:
-            self._end(search, search.walk.owners, self.own, now)
-        else:
-            self._fail(search)
-
-    def _visited(self, number: int, sender: Contact, message: Answer, now: float) -> None:
-        """Somebody answered a step."""
-        search = self._searches.get(number)
+    def answered(self, number: int, sender: Contact, message: RingResponse, now: float) -> None:
+        """A peer answered a step."""
+        search = self._under_way.get(number)
         if search is None:
             return
         match message:
             case Owner(owners=owners) if owners:
                 search.walk.hops += 1
-                self._end(search, owners, sender, now)
+                self._end(Found(search, owners, sender), now)
             case Nearer():
                 search.walk.hops += 1
                 search.walk.name(message.contacts, message.owners, by=sender.id)
                 self._go_on(search, now)
             case Refused(reason=reason) if reason == ID_TAKEN:
-                del self._searches[number]
-                self._tell(IdTaken(sender.address))
+                del self._under_way[number]
+                self._core.tell(IdTaken(sender.address))
             case _:
-                self._ignore("useless answer")
+                self._core.ignore("useless answer")
                 self._go_on(search, now)
 
-    def _fail(self, search: Search) -> None:
-        del self._searches[search.number]
-        walk = search.walk
-        if search.place is Place.JOIN:
-            self._tell(JoinFailed())
-        elif search.place is Place.FIND:
-            self._tell(FindFailed(search.number, walk.key, walk.hops, walk.timeouts))
-
-    def _end(self, search: Search, owners: tuple[Contact, ...], by: Contact, now: float) -> None:
-        del self._searches[search.number]
-        walk = search.walk
-        match search.place:
-            case Place.FIND:
-                self._tell(FindDone(search.number, walk.key, owners, walk.hops, walk.timeouts))
-            case Place.JOIN:
-                self._let_in(owners, by, now)
-            case Place.CHECK:
-                self._checked(owners, now)
-            case Place.FINGER:
-                self._finger_found(search.finger, owners[0])
-
-    def _let_in(self, owners: tuple[Contact, ...], by: Contact, now: float) -> None:
-        """Rule 1."""
-        if owners[0] == self.own:
-            owners = owners[1:]  # we were here before, and nobody noticed that we died
-        if owners and owners[0].id == self.own.id:
-            self._tell(IdTaken(owners[0].address))
-        elif not owners:
-            self._tell(JoinFailed())
-        else:
-            self._set_successors(owners)
-            self.predecessor = None if by in (self.own, owners[0]) else by
-            self._become_member(now)
-            self._tell(Joined(owners[0]))
-
-    def _checked(self, owners: tuple[Contact, ...], now: float) -> None:
-        """Rule 5."""
-        found = owners[0]
-        if found.id == self.own.id:
-            if found.address != self.own.address:
-                self._tell(IdTaken(found.address))
+    def not_answered(self, purpose: Probe | Visit, now: float) -> None:
+        """A peer did not answer a step."""
+        search = self._under_way.get(purpose.search)
+        if search is None:
             return
-        self._tell(Odd(found))
-        if not self.successors or between(self.own.id, found.id, self.successors[0].id):
-            self._set_successors(owners)
-            self.timers.set(Timer.STABILISE, now)
+        if isinstance(purpose, Probe):
+            self._probe(search, now)
         else:
-            self._notify(found, now)
+            search.walk.timeouts += 1
+            self._go_on(search, now)
 
-    def _become_member(self, now: float) -> None:
-        raise NotImplementedError
+    def _begin(self, kind: SearchKind, key: int) -> Search:
+        self._last_number += 1
+        walk = Walk(key, self._core.size, self._core.settings.max_steps)
+        search = self._under_way[self._last_number] = Search(self._last_number, kind, walk)
+        return search
 
-    def _notify(self, contact: Contact, now: float) -> None:
-        raise NotImplementedError
+    def _probe(self, search: Search, now: float) -> None:
+        if search.bootstrap:
+            step = Step(*self._core.header(), search.walk.key)
+            self._core.ask(step, search.bootstrap.pop(0), Probe(search.number), now)
+        else:
+            self._end(GaveUp(search), now)
 
-    def _finger_found(self, finger: int, owner: Contact) -> None:
-        """For a ring with fingers."""
+    def _go_on(self, search: Search, now: float) -> None:
+        contact = search.walk.next()
+        if contact is not None:
+            step = Step(*self._core.header(), search.walk.key)
+            self._core.ask(step, contact.address, Visit(search.number, contact), now)
+        elif search.bootstrap:
+            self._probe(search, now)
+        elif search.walk.owners:
+            self._end(Found(search, search.walk.owners, self._core.own), now)
+        else:
+            self._end(GaveUp(search), now)
+
+    def _end(self, outcome: Outcome, now: float) -> None:
+        del self._under_way[outcome.search.number]
+        self._ended(outcome, now)

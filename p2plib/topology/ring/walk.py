@@ -1,14 +1,14 @@
 """Ring walk: finding the owner of a key, step by step. A machine without messages, as `lookup` is one.
 
 Follows Stoica et al., "Chord" (IEEE/ACM ToN, 2003), section IV: ask the peer that is nearest before the key
-whom it knows nearer before the key, until one says that its successor is beyond. The asker does the walking
-(iteratively), so that it notices itself who is dead.
+for peers that are nearer, until one says that its successor is beyond. The asker does the walking
+(iteratively), so that it notices itself which peers are dead.
 
 Rules
-    1. A step counts only if it comes nearer: who is named must lie between who named it and the key. So a
-       walk ends whatever anybody says, and a ring that is loopy is walked once.
-    2. When somebody does not answer, the next best of all who were named is asked. When nobody lives between
-       the nearest who answered and the key, the owners are the successors that this one has beyond the key:
+    1. A step counts only if it comes nearer: a peer that is named must lie between the peer that named it and
+       the key. So a walk ends whatever anybody says, and a ring that is loopy is walked once.
+    2. When a peer does not answer, the next best of all that were named is asked. When nobody lives between
+       the nearest that answered and the key, the owners are the successors that this one has beyond the key:
        it has not noticed yet that those before the key are dead.
     3. At most `max_steps` peers are asked.
 """
@@ -48,12 +48,12 @@ class Walk:
     def name(
         self, contacts: Iterable[Contact], owners: tuple[Contact, ...] = (), by: int | None = None
     ) -> None:
-        """Takes in contacts that somebody named.
+        """Takes in contacts that a peer named.
 
         Args:
             contacts: the contacts.
             owners: its own successors that lie at the key or beyond.
-            by: the id of who named them; None for a start from nowhere.
+            by: the id of the peer that named them; None for a start from nowhere.
         """
         limit = self.size if by is None else self.gap(by)
         if owners and (self._nearest is None or limit <= self._nearest):
@@ -63,13 +63,15 @@ class Walk:
                 self._named.setdefault(contact.address, contact)
 
     def next(self) -> Contact | None:
-        """Whom to ask next, or None: then it ends with `owners`, or, if there are none, it has failed."""
+        """The contact to ask next, or None: then it ends with `owners`; if there are none, it has failed."""
         limit = self.size if self._nearest is None else self._nearest
         left = [
-            one for one in self._named.values() if one.address not in self._asked and self.gap(one.id) < limit
+            named
+            for named in self._named.values()
+            if named.address not in self._asked and self.gap(named.id) < limit
         ]
         if not left or len(self._asked) >= self.max_steps:
             return None
-        best = min(left, key=lambda one: self.gap(one.id))
+        best = min(left, key=lambda named: self.gap(named.id))
         self._asked.add(best.address)
         return best

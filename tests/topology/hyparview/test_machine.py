@@ -8,14 +8,14 @@ import pytest
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
+from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.graph import Graph, clustering, components, distances
 from p2plib.topology.hyparview import messages as wire
-from p2plib.topology.hyparview.machine import Alone, Down, HyParView, Up, ViewSettings
-from tests.topology.net import Net, address_of
+from p2plib.topology.hyparview.machine import HyParView, Isolated, NeighbourDown, NeighbourUp, ViewSettings
 
 
 def peer(
-    world: Net, number: int, ident: int | None = None, settings: ViewSettings | None = None
+    world: Crowd[HyParView], number: int, ident: int | None = None, settings: ViewSettings | None = None
 ) -> HyParView:
     contact = Contact(number + 1 if ident is None else ident, address_of(number))
     made = HyParView(contact, random.Random(number), now=world.now, settings=settings or ViewSettings())
@@ -23,8 +23,8 @@ def peer(
     return made
 
 
-def grown(n: int, seed: int = 1, **net: float) -> tuple[Net, list[HyParView]]:
-    world, rng = Net(seed, **net), random.Random(seed)  # type: ignore[arg-type]
+def grown(n: int, seed: int = 1, **net: float) -> tuple[Crowd[HyParView], list[HyParView]]:
+    world, rng = Crowd(random.Random(seed), **net), random.Random(seed)  # type: ignore[arg-type]
     peers = []
     for i in range(n):
         peers.append(peer(world, i))
@@ -36,27 +36,31 @@ def grown(n: int, seed: int = 1, **net: float) -> tuple[Net, list[HyParView]]:
     return world, peers
 
 
-def graph_of(world: Net, peers: list[HyParView]) -> Graph:
-    return Graph.of({one.own.id: list(one.active) for one in peers if one.own.address in world.machines})
+def graph_of(world: Crowd[HyParView], peers: list[HyParView]) -> Graph:
+    return Graph.of({node.own.id: list(node.active) for node in peers if node.own.address in world.machines})
 
 
-def one_sided(world: Net, peers: list[HyParView]) -> int:
-    alive = {one.own.id: one for one in peers if one.own.address in world.machines}
-    return sum(one.own.id not in alive[i].active for one in alive.values() for i in one.active if i in alive)
+def one_sided(world: Crowd[HyParView], peers: list[HyParView]) -> int:
+    alive = {node.own.id: node for node in peers if node.own.address in world.machines}
+    return sum(
+        node.own.id not in alive[i].active for node in alive.values() for i in node.active if i in alive
+    )
 
 
 @pytest.fixture(scope="module")
-def two_hundred() -> tuple[Net, list[HyParView]]:
+def two_hundred() -> tuple[Crowd[HyParView], list[HyParView]]:
     return grown(200)
 
 
-def test_views_are_small_symmetric_and_connected(two_hundred: tuple[Net, list[HyParView]]) -> None:
+def test_views_are_small_symmetric_and_connected(
+    two_hundred: tuple[Crowd[HyParView], list[HyParView]],
+) -> None:
     world, peers = two_hundred
-    assert all(1 <= len(one.active) <= 5 and len(one.passive) <= 30 for one in peers)
-    assert sum(len(one.active) for one in peers) / 200 > 4.3
-    assert sum(len(one.passive) for one in peers) / 200 > 20
+    assert all(1 <= len(node.active) <= 5 and len(node.passive) <= 30 for node in peers)
+    assert sum(len(node.active) for node in peers) / 200 > 4.3
+    assert sum(len(node.passive) for node in peers) / 200 > 20
     assert one_sided(world, peers) <= 4
-    assert all(one.own.id not in one.passive and not set(one.active) & set(one.passive) for one in peers)
+    assert all(node.own.id not in node.passive and not set(node.active) & set(node.passive) for node in peers)
     graph = graph_of(world, peers)
     assert components(graph).tolist() == [200]
     found = distances(graph)
@@ -70,12 +74,12 @@ def test_views_are_small_symmetric_and_connected(two_hundred: tuple[Net, list[Hy
 def test_a_part_crashes_and_the_rest_hangs_together_again(part: float, least: float) -> None:
     """The paper's ten thousand recover from 90 % within four rounds; these are 200, so 20 are left."""
     world, peers = grown(200, seed=2)
-    for one in random.Random(1).sample(peers, round(200 * part)):
-        world.crash(one.own.address)
+    for node in random.Random(1).sample(peers, round(200 * part)):
+        world.crash(node.own.address)
     world.run(40.0)
     graph = graph_of(world, peers)
     assert components(graph)[0] / graph.n >= least
-    alive = [one for one in peers if one.own.address in world.machines]
+    alive = [node for node in peers if node.own.address in world.machines]
     assert not any(i not in {a.own.id for a in alive} for a in alive for i in a.active)
 
 
@@ -94,8 +98,8 @@ def test_leaving_is_told_and_the_place_is_filled() -> None:
     leaver.leave()
     world.flush(leaver.own.address)
     world.run(2.0)
-    assert all(leaver.own.id not in one.active for one in near)
-    assert all(one.active for one in near)
+    assert all(leaver.own.id not in node.active for node in near)
+    assert all(node.active for node in near)
     world.run(60.0)
     assert leaver.timer() is None
     assert leaver.active == {}
@@ -103,7 +107,7 @@ def test_leaving_is_told_and_the_place_is_filled() -> None:
 
 def test_who_has_nobody_is_not_refused_and_who_has_enough_refuses() -> None:
     world, peers = grown(40)
-    full = next(one for one in peers if len(one.active) == 5)
+    full = next(node for node in peers if len(node.active) == 5)
     asking = Contact(999, address_of(900))
 
     def said(high: int) -> object:
@@ -119,22 +123,22 @@ def test_who_has_nobody_is_not_refused_and_who_has_enough_refuses() -> None:
 
 def refused_by_all(names: int, settings: ViewSettings) -> tuple[HyParView, list[wire.Neighbour]]:
     """A peer with one neighbour and some names, all of whom refuse; and what it asked them in one second."""
-    one = HyParView(Contact(1, address_of(0)), random.Random(5), settings=settings)
-    one.active = {100: Contact(100, address_of(100))}
-    one.passive = {i: Contact(i, address_of(i)) for i in range(200, 200 + names)}
-    one.on_timer(settings.shuffle_s)
-    return one, answered_no(one, settings.shuffle_s)
+    node = HyParView(Contact(1, address_of(0)), random.Random(5), settings=settings)
+    node.active = {100: Contact(100, address_of(100))}
+    node.passive = {i: Contact(i, address_of(i)) for i in range(200, 200 + names)}
+    node.on_timer(settings.shuffle_s)
+    return node, answered_no(node, settings.shuffle_s)
 
 
-def answered_no(one: HyParView, now: float) -> list[wire.Neighbour]:
+def answered_no(node: HyParView, now: float) -> list[wire.Neighbour]:
     asked = []
     for i in range(1000):  # a round trip of a millisecond
-        for data, to in one.to_send():
+        for data, to in node.to_send():
             message = wire.CODEC.decode(data)
             if isinstance(message, wire.Neighbour):
                 asked.append(message)
                 no = wire.Agreed(message.transaction, _id_at(to), 0)
-                one.receive(wire.CODEC.encode(no), to, now + i / 1000)
+                node.receive(wire.CODEC.encode(no), to, now + i / 1000)
     return asked
 
 
@@ -145,22 +149,22 @@ def _id_at(address: tuple[str, int]) -> int:
 def test_who_refused_is_asked_again_only_after_the_next_shuffle() -> None:
     """Where everybody has enough neighbours, a free place must not cost a question every round trip."""
     settings = ViewSettings(ping_s=1e6)
-    one, asked = refused_by_all(12, settings)
+    node, asked = refused_by_all(12, settings)
     assert len(asked) == 12
     assert {message.high for message in asked} == {0}
-    one.on_timer(2.2 * settings.shuffle_s)
-    assert len(answered_no(one, 2.2 * settings.shuffle_s)) == 12
+    node.on_timer(2.2 * settings.shuffle_s)
+    assert len(answered_no(node, 2.2 * settings.shuffle_s)) == 12
 
 
 def test_who_lost_the_last_neighbour_asks_again_and_may_not_be_refused() -> None:
     settings = ViewSettings(ping_s=1e6)
-    one, _ = refused_by_all(3, settings)
-    one.broken(one.active[100], settings.shuffle_s + 2)
-    one.events()
-    asked = answered_no(one, settings.shuffle_s + 2)
+    node, _ = refused_by_all(3, settings)
+    node.broken(node.active[100], settings.shuffle_s + 2)
+    node.events()
+    asked = answered_no(node, settings.shuffle_s + 2)
     assert len(asked) == 3
     assert {message.high for message in asked} == {1}
-    assert Alone() in one.events()  # they broke the rule; it does not ask for ever
+    assert Isolated() in node.events()  # they broke the rule; it does not ask for ever
 
 
 def test_a_settled_overlay_is_quiet() -> None:
@@ -174,75 +178,75 @@ def test_a_settled_overlay_is_quiet() -> None:
 
 def test_a_shuffle_that_ends_here_is_learnt_and_answered() -> None:
     world, peers = grown(20)
-    one = peers[3]
-    near, origin = next(iter(one.active.values())), Contact(700, address_of(700))
-    before = list(one.passive.values())
+    node = peers[3]
+    near, origin = next(iter(node.active.values())), Contact(700, address_of(700))
+    before = list(node.passive.values())
     names = (origin, Contact(701, address_of(701)), Contact(702, address_of(702)))
-    one.to_send()
-    one.receive(wire.CODEC.encode(wire.Shuffle(near.id, origin, 0, names)), near.address, world.now)
-    ((data, to),) = one.to_send()
+    node.to_send()
+    node.receive(wire.CODEC.encode(wire.Shuffle(near.id, origin, 0, names)), near.address, world.now)
+    ((data, to),) = node.to_send()
     back = wire.CODEC.decode(data)
     assert to == origin.address
     assert len(back.sample) == 3
     assert set(back.sample) <= set(before)
-    assert set(names) <= set(one.passive.values())
+    assert set(names) <= set(node.passive.values())
 
 
 def test_a_neighbour_that_says_it_is_none_is_dropped() -> None:
     world, peers = grown(10)
-    one = peers[0]
-    other = peers[next(iter(one.active)) - 1]
-    del other.active[one.own.id]
+    node = peers[0]
+    other = peers[next(iter(node.active)) - 1]
+    del other.active[node.own.id]
     world.run(12.0)
-    assert (one.own.id in other.active) == (other.own.id in one.active)
+    assert (node.own.id in other.active) == (other.own.id in node.active)
 
 
-def test_nobody_at_the_door_and_nobody_left() -> None:
-    world = Net()
+def test_nobody_at_the_bootstrap_address_and_nobody_left() -> None:
+    world = Crowd(random.Random(1))
     alone = peer(world, 0)
     alone.join([address_of(5)], 0.0)
     world.flush(address_of(0))
     world.run(30.0)
-    assert world.events(address_of(0), Alone)
+    assert world.heard(address_of(0), Isolated)
     world, peers = grown(2)
-    assert world.events(address_of(0), Up) == [Up(peers[1].own)]
+    assert world.heard(address_of(0), NeighbourUp) == [NeighbourUp(peers[1].own)]
     world.crash(address_of(1))
     world.run(30.0)
-    assert world.events(address_of(0), Down) == [Down(peers[1].own)]
-    assert world.events(address_of(0), Alone)
+    assert world.heard(address_of(0), NeighbourDown) == [NeighbourDown(peers[1].own)]
+    assert world.heard(address_of(0), Isolated)
 
 
 @pytest.mark.fault("F070", "F080")
 def test_strangers_and_forgers() -> None:
     world, peers = grown(20)
-    one, thief = peers[3], ("203.0.113.1", 1)
+    node, thief = peers[3], ("203.0.113.1", 1)
     many = tuple(Contact(10_000 + i, address_of(i)) for i in range(16))
-    views = dict(one.active), dict(one.passive)
+    views = dict(node.active), dict(node.passive)
     origin = Contact(5000, thief)
     for message in (
         wire.Shuffle(5000, origin, 0, many),
         wire.ForwardJoin(5000, origin, 3),
-        wire.Disconnect(next(iter(one.active))),
-        wire.Shuffled(5000, many) if not one._shuffled else wire.Disconnect(7),
+        wire.Disconnect(next(iter(node.active))),
+        wire.Shuffled(5000, many) if not node._shuffled else wire.Disconnect(7),
         wire.Agreed(7, 5000, 1),
         wire.Pong(7, 5000, 0),
     ):
-        one.receive(wire.CODEC.encode(message), thief, world.now)
-    one.receive(b"\x04\x01", thief, world.now)
-    one.receive(wire.CODEC.encode(wire.Join(1, one.own.id)), thief, world.now)
-    assert (one.active, one.passive) == views
-    assert one.ignored == {"unexpected": 6, "malformed": 1, "it has our id": 1}
+        node.receive(wire.CODEC.encode(message), thief, world.now)
+    node.receive(b"\x04\x01", thief, world.now)
+    node.receive(wire.CODEC.encode(wire.Join(1, node.own.id)), thief, world.now)
+    assert (node.active, node.passive) == views
+    assert node.ignored == {"unexpected": 6, "malformed": 1, "it has our id": 1}
 
 
 @pytest.mark.fault("F099")
 def test_an_id_has_one_address() -> None:
     world, peers = grown(20)
-    one = peers[3]
-    known = next(iter(one.active.values()))
-    one.to_send()
-    one.receive(wire.CODEC.encode(wire.Neighbour(1, known.id, 1)), address_of(800), world.now)
-    assert wire.CODEC.decode(one.to_send()[-1][0]) == wire.Agreed(1, one.own.id, 0)
-    assert one.active[known.id] == known
+    node = peers[3]
+    known = next(iter(node.active.values()))
+    node.to_send()
+    node.receive(wire.CODEC.encode(wire.Neighbour(1, known.id, 1)), address_of(800), world.now)
+    assert wire.CODEC.decode(node.to_send()[-1][0]) == wire.Agreed(1, node.own.id, 0)
+    assert node.active[known.id] == known
 
 
 def test_bounds() -> None:

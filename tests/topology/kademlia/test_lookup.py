@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
+from p2plib.population.machines import address_of
 from p2plib.topology.kademlia.lookup import Lookup
 from p2plib.topology.kademlia.table import RoutingTable, closest_first
-from tests.topology.net import address_of
 
 BITS = 32
 

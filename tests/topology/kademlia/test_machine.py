@@ -9,6 +9,7 @@ import pytest
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, Contact
+from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.kademlia import messages as wire
 from p2plib.topology.kademlia.machine import MAX_CHECKS, Kademlia
 from p2plib.topology.kademlia.parts import (
@@ -23,15 +24,16 @@ from p2plib.topology.kademlia.parts import (
 )
 from p2plib.topology.kademlia.store import EXPIRE_S, Rule, key_of
 from p2plib.topology.kademlia.table import NO_LIMITS, closest_first
-from tests.topology.net import Net, address_of
 
 HOUR = 3600.0
 SMALL = Settings(k=8)
 
 
-def grown(n: int, settings: Settings = SMALL, seed: int = 1, **net: float) -> tuple[Net, list[Kademlia]]:
+def grown(
+    n: int, settings: Settings = SMALL, seed: int = 1, **net: float
+) -> tuple[Crowd[Kademlia], list[Kademlia]]:
     """A network that n peers joined one after the other, each through a random one."""
-    world, rng, peers = Net(seed, **net), random.Random(seed), list[Kademlia]()  # type: ignore[arg-type]
+    world, rng, peers = Crowd(random.Random(seed), **net), random.Random(seed), list[Kademlia]()  # type: ignore[arg-type]
     for i in range(n):
         peers.append(peer(world, i, rng, settings))
         if i:
@@ -42,13 +44,13 @@ def grown(n: int, settings: Settings = SMALL, seed: int = 1, **net: float) -> tu
     return world, peers
 
 
-def peer(world: Net, number: int, rng: random.Random, settings: Settings = SMALL) -> Kademlia:
+def peer(world: Crowd[Kademlia], number: int, rng: random.Random, settings: Settings = SMALL) -> Kademlia:
     made = Kademlia(rng.getrandbits(160), random.Random(rng.random()), now=world.now, settings=settings)
     world.add(made, address_of(number))
     return made
 
 
-def call(world: Net, peers: list[Kademlia], number: int, what: str, *arguments: object) -> int:
+def call(world: Crowd[Kademlia], peers: list[Kademlia], number: int, what: str, *arguments: object) -> int:
     """One call to one peer; what it returns."""
     result: int = getattr(peers[number], what)(*arguments, world.now)
     world.flush(address_of(number))
@@ -56,25 +58,25 @@ def call(world: Net, peers: list[Kademlia], number: int, what: str, *arguments: 
 
 
 def outcome_of(
-    world: Net, peers: list[Kademlia], number: int, kind: type, what: str, *arguments: object
+    world: Crowd[Kademlia], peers: list[Kademlia], number: int, kind: type, what: str, *arguments: object
 ) -> object:
     wanted = call(world, peers, number, what, *arguments)
     address = address_of(number)
-    world.run(60.0, until=lambda: any(e.number == wanted for e in world.events(address, kind)))
-    (done,) = [e for e in world.events(address, kind) if e.number == wanted]
+    world.run(60.0, until=lambda: any(e.number == wanted for e in world.heard(address, kind)))
+    (done,) = [e for e in world.heard(address, kind) if e.number == wanted]
     return done
 
 
 @pytest.fixture(scope="module")
-def hundred() -> tuple[Net, list[Kademlia]]:
+def hundred() -> tuple[Crowd[Kademlia], list[Kademlia]]:
     """A hundred settled peers; tests that use them only ask."""
     return grown(100)
 
 
-def test_everybody_joins_and_knows_its_neighbourhood(hundred: tuple[Net, list[Kademlia]]) -> None:
+def test_everybody_joins_and_knows_its_neighbourhood(hundred: tuple[Crowd[Kademlia], list[Kademlia]]) -> None:
     world, peers = hundred
     contacts = [Contact(one.own_id, address_of(i)) for i, one in enumerate(peers)]
-    assert all(len(world.events(address_of(i), Joined)) == 1 for i in range(1, 100))
+    assert all(len(world.heard(address_of(i), Joined)) == 1 for i in range(1, 100))
     near, whole = 0, 0
     for i, one in enumerate(peers):
         nearest = closest_first(one.own_id, contacts[:i] + contacts[i + 1 :])[:4]
@@ -83,7 +85,7 @@ def test_everybody_joins_and_knows_its_neighbourhood(hundred: tuple[Net, list[Ka
     assert near / whole > 0.99
 
 
-def test_find_gives_the_true_nearest(hundred: tuple[Net, list[Kademlia]]) -> None:
+def test_find_gives_the_true_nearest(hundred: tuple[Crowd[Kademlia], list[Kademlia]]) -> None:
     world, peers = hundred
     contacts = [Contact(one.own_id, address_of(i)) for i, one in enumerate(peers)]
     rng, right = random.Random(9), 0
@@ -91,14 +93,14 @@ def test_find_gives_the_true_nearest(hundred: tuple[Net, list[Kademlia]]) -> Non
         target, number = rng.getrandbits(160), rng.randrange(100)
         wanted = call(world, peers, number, "find", target)
         world.run(10.0)
-        (done,) = [e for e in world.events(address_of(number), FindDone) if e.number == wanted]
+        (done,) = [e for e in world.heard(address_of(number), FindDone) if e.number == wanted]
         expected = closest_first(target, contacts[:number] + contacts[number + 1 :])[:8]
         right += list(done.closest) == expected
         assert done.closest[0] == expected[0], i
     assert right >= 28
 
 
-def test_put_and_get(hundred: tuple[Net, list[Kademlia]]) -> None:
+def test_put_and_get(hundred: tuple[Crowd[Kademlia], list[Kademlia]]) -> None:
     world, peers = hundred
     rng = random.Random(8)
     for i in range(20):
@@ -119,7 +121,7 @@ def test_put_and_get(hundred: tuple[Net, list[Kademlia]]) -> None:
     assert absent.queries >= 8
 
 
-def test_messages_of_an_operation(hundred: tuple[Net, list[Kademlia]]) -> None:
+def test_messages_of_an_operation(hundred: tuple[Crowd[Kademlia], list[Kademlia]]) -> None:
     """In a settled network a get is a handful of questions, and nothing else is said."""
     world, peers = hundred
     world.run(20.0)
@@ -130,16 +132,16 @@ def test_messages_of_an_operation(hundred: tuple[Net, list[Kademlia]]) -> None:
 
 
 def test_joining_through_nobody_says_so() -> None:
-    world, rng = Net(), random.Random(1)
+    world, rng = Crowd(random.Random(1)), random.Random(1)
     lonely = peer(world, 0, rng)
     lonely.join([("192.0.2.1", 1), ("192.0.2.2", 1)], 0.0)
     world.flush(address_of(0))
     world.run(30.0)
-    assert world.events(address_of(0), JoinFailed) == [JoinFailed((("192.0.2.1", 1), ("192.0.2.2", 1)))]
+    assert world.heard(address_of(0), JoinFailed) == [JoinFailed((("192.0.2.1", 1), ("192.0.2.2", 1)))]
     with pytest.raises(UsageError, match="at least one address"):
         lonely.join([], 0.0)
     call(world, [lonely], 0, "get", 5)
-    assert world.events(address_of(0), GetDone)[0].queries == 0
+    assert world.heard(address_of(0), GetDone)[0].queries == 0
 
 
 def test_what_the_owner_may_not() -> None:
@@ -222,7 +224,7 @@ def test_with_a_tenth_of_all_datagrams_lost(loss: float) -> None:
 @pytest.mark.fault("F074")
 def test_a_full_bucket_asks_its_oldest_and_keeps_it_if_it_lives() -> None:
     settings = Settings(bits=8, k=2, fresh_s=10.0)
-    world = Net()
+    world = Crowd(random.Random(1))
     own = Kademlia(0, random.Random(1), settings=settings)
     others = [Kademlia(0x80 + i, random.Random(i), settings=settings) for i in range(4)]
     for i, one in enumerate([own, *others]):
@@ -261,7 +263,7 @@ def test_forged_and_unexpected_answers_are_dropped() -> None:
         "unexpected answer": 3 + len(transactions), "malformed": 1, "id out of range": 1,
     }  # fmt: skip
     world.run(10.0)
-    (done,) = [e for e in world.events(address_of(0), FindDone) if e.number == number]
+    (done,) = [e for e in world.heard(address_of(0), FindDone) if e.number == number]
     assert {one.id for one in done.closest} == {peers[1].own_id, peers[2].own_id}
 
 
@@ -305,7 +307,7 @@ def test_the_second_with_an_id_is_refused() -> None:
     twin.join([address_of(1)], world.now)
     world.flush(address_of(500))
     world.run(30.0)
-    assert world.events(address_of(500), IdTaken)
+    assert world.heard(address_of(500), IdTaken)
     twins = [p for p in peers if (e := p.table.find(twin.own_id)) and e.contact.address == address_of(500)]
     assert twins == []
     assert any(p.table.find(twin.own_id) for p in peers)
@@ -469,7 +471,7 @@ def test_sybils_around_a_key(count: int, forge: bool) -> None:
         sybil.friends = (friends + friends)[i : i + 8]
     world.run(60.0)
     put = outcome_of(world, peers, 0, PutDone, "put", key, value)
-    assert world.events(address_of(0), Crowded)
+    assert world.heard(address_of(0), Crowded)
     honest = [p for p in peers if key in p.values]
     assert len(honest) >= 2, put
     found = 0
@@ -482,14 +484,14 @@ def test_sybils_around_a_key(count: int, forge: bool) -> None:
 
 
 @pytest.mark.fault("F076")
-def test_no_alarm_where_nobody_crowds(hundred: tuple[Net, list[Kademlia]]) -> None:
+def test_no_alarm_where_nobody_crowds(hundred: tuple[Crowd[Kademlia], list[Kademlia]]) -> None:
     world, peers = hundred
     world.run(1.5 * HOUR)  # refreshed once: everybody knows how large the network is by now
-    before = sum(len(world.events(address_of(i), Crowded)) for i in range(100))
+    before = sum(len(world.heard(address_of(i), Crowded)) for i in range(100))
     for i in range(100):
         call(world, peers, i, "get", key_of(b"absent %d" % i))
         world.run(3.0)
-    assert sum(len(world.events(address_of(i), Crowded)) for i in range(100)) == before
+    assert sum(len(world.heard(address_of(i), Crowded)) for i in range(100)) == before
     sizes = sorted(p.size.estimate for p in peers)
     assert 70 < sizes[50] < 140
 
@@ -505,7 +507,7 @@ def test_no_alarm_in_a_network_that_has_grown_since_the_last_lookup() -> None:
         )
         assert isinstance(put, PutDone)
         assert put.asked <= 9
-        assert not world.events(address_of(number), Crowded)
+        assert not world.heard(address_of(number), Crowded)
     alone = Kademlia(5, random.Random(1))
     assert alone.network_size == 0.0
 
@@ -513,14 +515,15 @@ def test_no_alarm_in_a_network_that_has_grown_since_the_last_lookup() -> None:
 def test_the_same_seed_gives_the_same_run() -> None:
     runs = [grown(15, seed=12) for _ in range(2)]
     traces = [
-        (world.now, dict(world.sent), {a: repr(e) for a, e in world.heard.items()}) for world, _ in runs
+        (world.now, dict(world.sent), {a: repr(world.heard(a, object)) for a in world.machines})
+        for world, _ in runs
     ]
     assert traces[0] == traces[1]
 
 
 def test_on_one_machine_the_limits_can_be_lifted() -> None:
     settings = Settings(k=8, limits=NO_LIMITS)
-    world, peers = Net(), list[Kademlia]()
+    world, peers = Crowd(random.Random(1)), list[Kademlia]()
     for i in range(12):
         peers.append(Kademlia(random.Random(i).getrandbits(160), random.Random(i), settings=settings))
         world.add(peers[i], ("127.0.0.1", 4000 + i))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
+from p2plib.population.machines import address_of
 from p2plib.topology.kademlia.table import MAX_FAILURES, NO_LIMITS, Limits, RoutingTable, Verdict
-from tests.topology.net import address_of
 
 
 def contact(ident: int, number: int | None = None) -> Contact:

@@ -1,4 +1,4 @@
-"""Meshes: joining at one door or two, the cap, twins, the dead, and lines that are dead one way."""
+"""Meshes: joining through one member or two, the cap, twins, the dead, and links that are dead one way."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import pytest
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
+from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.mesh import messages as wire
 from p2plib.topology.mesh.machine import (
     Entered,
     Gone,
-    LineBack,
-    LineLost,
+    JoinRejected,
+    LinkBack,
+    LinkLost,
     Mesh,
     NoAnswer,
-    Turned,
-    lines,
+    links,
 )
-from tests.topology.net import Net, address_of
 
 
-def member(world: Net, number: int, ident: int | None = None, **how: int) -> Mesh:
+def member(world: Crowd[Mesh], number: int, ident: int | None = None, **how: int) -> Mesh:
     contact = Contact(1000 + number if ident is None else ident, address_of(number))
     made = Mesh(contact, random.Random(number), now=world.now, **how)  # type: ignore[arg-type]
     world.add(made, contact.address)
     return made
 
 
-def meshed(n: int, seed: int = 1, **how: int) -> tuple[Net, list[Mesh]]:
-    world = Net(seed)
+def meshed(n: int, seed: int = 1, **how: int) -> tuple[Crowd[Mesh], list[Mesh]]:
+    world = Crowd(random.Random(seed))
     members = [member(world, i, **how) for i in range(n)]
     for i in range(1, n):
         members[i].join([address_of(0)], world.now)
@@ -41,33 +41,33 @@ def meshed(n: int, seed: int = 1, **how: int) -> tuple[Net, list[Mesh]]:
 
 
 def whole(members: list[Mesh]) -> bool:
-    everybody = {one.own.id for one in members}
-    return all({one.own.id, *one.members} == everybody for one in members)
+    everybody = {mesh.own.id for mesh in members}
+    return all({mesh.own.id, *mesh.members} == everybody for mesh in members)
 
 
-def told(world: Net, n: int, kind: type) -> list[object]:
-    return [event for i in range(n) for event in world.events(address_of(i), kind)]
+def told(world: Crowd[Mesh], n: int, kind: type) -> list[object]:
+    return [event for i in range(n) for event in world.heard(address_of(i), kind)]
 
 
-def test_everybody_gets_a_line_to_everybody() -> None:
+def test_everybody_gets_a_link_to_everybody() -> None:
     world, members = meshed(30)
     assert whole(members)
-    assert sum(len(one.members) for one in members) == 2 * lines(30) == 870
-    assert len({one.digest for one in members}) == 1
+    assert sum(len(mesh.members) for mesh in members) == 2 * links(30) == 870
+    assert len({mesh.digest for mesh in members}) == 1
     assert len(told(world, 30, Entered)) == 870
     assert not told(world, 30, Gone)
 
 
 def test_what_a_mesh_costs() -> None:
-    """Each line carries a ping and a pong from each end in ten seconds."""
+    """Each link carries a ping and a pong from each end in ten seconds."""
     world, _ = meshed(12)
     before = sum(world.sent.values())
     world.run(100.0)
-    assert sum(world.sent.values()) - before == pytest.approx(10 * 4 * lines(12), rel=0.1)
+    assert sum(world.sent.values()) - before == pytest.approx(10 * 4 * links(12), rel=0.1)
 
 
 def test_two_meshes_become_one_when_somebody_knows_both() -> None:
-    world = Net()
+    world = Crowd(random.Random(1))
     members = [member(world, i) for i in range(20)]
     for i in range(1, 20):
         if i != 10:
@@ -84,44 +84,44 @@ def test_two_meshes_become_one_when_somebody_knows_both() -> None:
 
 @pytest.mark.fault("F106")
 def test_a_mesh_asked_to_grow_to_ten_thousand_refuses_past_its_cap() -> None:
-    world = Net()
+    world = Crowd(random.Random(1))
     members = [member(world, i, cap=20) for i in range(20)]
     for i in range(1, 20):
         members[i].join([address_of(i // 2)], world.now)
         world.flush(address_of(i))
     world.run(60.0)
     assert whole(members)
-    door = members[0]
+    bootstrap = members[0]
     for i in range(10_000):
         hello = wire.CODEC.encode(wire.Hello(i + 1, 5000 + i))
-        door.receive(hello, address_of(100 + i), world.now)
-        ((reply, _),) = door.to_send()
-        assert wire.CODEC.decode(reply) == wire.Refused(i + 1, door.own.id, wire.FULL)
-    assert len(door.members) == 19
+        bootstrap.receive(hello, address_of(100 + i), world.now)
+        ((reply, _),) = bootstrap.to_send()
+        assert wire.CODEC.decode(reply) == wire.Refused(i + 1, bootstrap.own.id, wire.FULL)
+    assert len(bootstrap.members) == 19
     late = member(world, 50, cap=20)
     late.join([address_of(4)], world.now)
     world.flush(address_of(50))
     world.run(60.0)
-    assert world.events(address_of(50), Turned) == [Turned(address_of(4), wire.FULL)]
-    assert all(len(one.members) == 19 for one in members)
+    assert world.heard(address_of(50), JoinRejected) == [JoinRejected(address_of(4), wire.FULL)]
+    assert all(len(mesh.members) == 19 for mesh in members)
     with pytest.raises(UsageError, match="2 to 1000"):
-        Mesh(door.own, random.Random(1), cap=10_000)
+        Mesh(bootstrap.own, random.Random(1), cap=10_000)
 
 
 @pytest.mark.fault("F106")
 def test_two_at_the_last_place() -> None:
-    """Both are welcomed at different doors; nobody grows past the cap."""
-    world = Net()
+    """Both are welcomed by different members; nobody grows past the cap."""
+    world = Crowd(random.Random(1))
     members = [member(world, i, cap=6) for i in range(7)]
     for i in range(1, 5):
         members[i].join([address_of(0)], world.now)
         world.flush(address_of(i))
     world.run(30.0)
-    for i, door in ((5, 0), (6, 4)):
-        members[i].join([address_of(door)], world.now)
+    for i, bootstrap in ((5, 0), (6, 4)):
+        members[i].join([address_of(bootstrap)], world.now)
         world.flush(address_of(i))
     world.run(120.0)
-    assert all(len(one.members) <= 5 for one in members)
+    assert all(len(mesh.members) <= 5 for mesh in members)
 
 
 @pytest.mark.fault("F099")
@@ -131,7 +131,7 @@ def test_the_second_with_an_id_is_refused() -> None:
     twin.join([address_of(0)], world.now)
     world.flush(address_of(70))
     world.run(60.0)
-    assert world.events(address_of(70), Turned) == [Turned(address_of(0), wire.ID_TAKEN)]
+    assert world.heard(address_of(70), JoinRejected) == [JoinRejected(address_of(0), wire.ID_TAKEN)]
     assert whole(members)
 
 
@@ -140,28 +140,28 @@ def test_the_dead_are_gone_for_everybody_and_nobody_else() -> None:
     world.crash(address_of(4))
     world.crash(address_of(7))
     world.run(60.0)
-    left = [one for i, one in enumerate(members) if i not in (4, 7)]
+    left = [mesh for i, mesh in enumerate(members) if i not in (4, 7)]
     assert whole(left)
     assert len(told(world, 12, Gone)) == 2 * 10
-    assert not told(world, 12, LineLost)
+    assert not told(world, 12, LinkLost)
 
 
 @pytest.mark.fault("F096")
 def test_a_line_that_is_dead_one_way_is_told_once_and_nobody_is_thrown_out() -> None:
     world, members = meshed(8)
-    one, other = address_of(2), address_of(5)
-    world.cut = lambda source, target: (source, target) == (one, other)
+    here, other = address_of(2), address_of(5)
+    world.cut = lambda source, target: (source, target) == (here, other)
     world.run(600.0)
     assert not told(world, 8, Gone)
     assert whole(members)
-    assert told(world, 8, LineLost) == [LineLost(members[5].own), LineLost(members[2].own)]
+    assert told(world, 8, LinkLost) == [LinkLost(members[5].own), LinkLost(members[2].own)]
     world.cut = lambda source, target: False
     world.run(60.0)
-    assert told(world, 8, LineBack) == [LineBack(members[5].own), LineBack(members[2].own)]
+    assert told(world, 8, LinkBack) == [LinkBack(members[5].own), LinkBack(members[2].own)]
 
 
 @pytest.mark.fault("F095")
-def test_two_halves_cut_apart_are_two_meshes_and_join_again_at_a_door() -> None:
+def test_two_halves_cut_apart_are_two_meshes_and_join_again_through_one_member() -> None:
     world, members = meshed(10)
     side = {address_of(i): i % 2 for i in range(10)}
     world.cut = lambda source, target: side[source] != side[target]
@@ -180,19 +180,19 @@ def test_goodbye() -> None:
     members[2].leave()
     world.flush(address_of(2))
     world.run(0.2)
-    assert all(members[2].own.id not in one.members for one in members)
+    assert all(members[2].own.id not in mesh.members for mesh in members)
     world.run(60.0)
     assert members[2].timer() is None
-    assert whole([one for i, one in enumerate(members) if i != 2])
+    assert whole([mesh for i, mesh in enumerate(members) if i != 2])
 
 
-def test_nobody_at_the_door() -> None:
-    world = Net()
+def test_nobody_at_the_bootstrap_address() -> None:
+    world = Crowd(random.Random(1))
     alone = member(world, 0)
     alone.join([address_of(9)], world.now)
     world.flush(address_of(0))
     world.run(60.0)
-    assert world.events(address_of(0), NoAnswer) == [NoAnswer(address_of(9))]
+    assert world.heard(address_of(0), NoAnswer) == [NoAnswer(address_of(9))]
 
 
 @pytest.mark.fault("F070")
