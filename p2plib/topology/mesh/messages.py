@@ -42,8 +42,8 @@ class Who(Header):
     skip: Annotated[int, Number(16)]
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+@dataclass(slots=True)
+class Members(Header):
     """A page of those I have a link to, in the order of ids; `total` says how many there are."""
 
     total: Annotated[int, Number(16)]
@@ -69,8 +69,8 @@ class Probe(Header):
     about: Id
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+@dataclass(slots=True)
+class Probed(Header):
     """1: it does. 0: it does not, or I have no link to it."""
 
     alive: Annotated[int, Number(1)]
