@@ -101,8 +101,8 @@ class Refused:
     reason: int
 
 
-Question = Ping | FindNode | FindValue | Store
-Answer = Pong | Nodes | Found | Stored | Refused
+KademliaRequest = Ping | FindNode | FindValue | Store
+KademliaResponse = Pong | Nodes | Found | Stored | Refused
 
 _TOKEN = blob(TOKEN_BYTES)
 _VALUE = blob(MAX_VALUE_BYTES)

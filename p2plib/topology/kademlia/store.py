@@ -1,8 +1,8 @@
 """Values: what a Kademlia peer keeps for others, and what it asks before it does. Machine parts.
 
 Rules
-    1. A value is kept if the `Rule` of the network allows it. By default its key must be its own SHA-256 (cut
-       to the length of an id), so nobody can put something else under a key, not even who comes first.
+    1. A value is kept if the `Validator` of the network allows it. By default its key must be its own SHA-256
+       (cut to the length of an id), so nobody can put something else there, not even whoever comes first.
     2. A value has a time at which it expires, at most `EXPIRE_S` from now, whoever sends it. Storing it again
        moves that time; handing it from peer to peer does not, for the time that is left travels with it.
     3. At most `max_values` are kept. When there is no room, the one whose key is farthest from our id goes:
@@ -41,7 +41,7 @@ def _names_itself(key: int, value: bytes, bits: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Validator:
     """What a network stores.
 
     Args:
@@ -54,7 +54,7 @@ class Rule:
     better: Callable[[bytes, bytes], bool] | None = None
 
 
-SELF_NAMED = Rule()
+SELF_NAMED = Validator()
 
 
 @dataclass(slots=True)
@@ -71,12 +71,14 @@ class Values:
     Args:
         own_id: the peer's id.
         bits: how long ids are.
-        rule: rule 1.
+        validator: rule 1.
         max_values: rule 3.
     """
 
-    def __init__(self, own_id: int, bits: int, rule: Rule = SELF_NAMED, max_values: int = 4096) -> None:
-        self.own_id, self.bits, self.rule, self.max_values = own_id, bits, rule, max_values
+    def __init__(
+        self, own_id: int, bits: int, validator: Validator = SELF_NAMED, max_values: int = 4096
+    ) -> None:
+        self.own_id, self.bits, self.validator, self.max_values = own_id, bits, validator, max_values
         self._kept: dict[int, Value] = {}
 
     def __len__(self) -> int:
@@ -94,17 +96,17 @@ class Values:
             lifetime_s: in how many seconds it expires.
             now: the time.
         """
-        if len(data) > MAX_VALUE_BYTES or lifetime_s <= 0 or not self.rule.valid(key, data, self.bits):
+        if len(data) > MAX_VALUE_BYTES or lifetime_s <= 0 or not self.validator.valid(key, data, self.bits):
             return False
         expires = now + min(lifetime_s, EXPIRE_S)
         old = self.get(key, now)
         if old is None:
             self._kept[key] = Value(data, expires)
             if len(self._kept) > self.max_values:
-                del self._kept[max(self._kept, key=lambda one: one ^ self.own_id)]
+                del self._kept[max(self._kept, key=self.own_id.__xor__)]
         elif old.data == data:
             old.expires = max(old.expires, expires)
-        elif self.rule.better is not None and self.rule.better(data, old.data):
+        elif self.validator.better is not None and self.validator.better(data, old.data):
             self._kept[key] = Value(data, expires)
         else:
             return False

@@ -10,7 +10,8 @@ import pytest
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, Contact
 from p2plib.topology.kademlia import messages as wire
-from p2plib.topology.kademlia.machine import MAX_CHECKS, Kademlia
+from p2plib.topology.kademlia.checks import MAX_CHECKS
+from p2plib.topology.kademlia.machine import Kademlia
 from p2plib.topology.kademlia.parts import (
     Crowded,
     FindDone,
@@ -21,7 +22,7 @@ from p2plib.topology.kademlia.parts import (
     PutDone,
     Settings,
 )
-from p2plib.topology.kademlia.store import EXPIRE_S, Rule, key_of
+from p2plib.topology.kademlia.store import EXPIRE_S, Validator, key_of
 from p2plib.topology.kademlia.table import NO_LIMITS, closest_first
 from tests.topology.net import Net, address_of
 
@@ -258,7 +259,7 @@ def test_forged_and_unexpected_answers_are_dropped() -> None:
     own.receive(b"\x01\x02\xff", ("203.0.113.1", 1), world.now)
     own.receive(wire.CODEC.encode(wire.Ping(1, 2**200)), ("203.0.113.1", 1), world.now)
     assert own.ignored - before == {
-        "unexpected answer": 3 + len(transactions), "malformed": 1, "id out of range": 1,
+        "unexpected response": 3 + len(transactions), "malformed": 1, "id out of range": 1,
     }  # fmt: skip
     world.run(10.0)
     (done,) = [e for e in world.events(address_of(0), FindDone) if e.number == number]
@@ -278,7 +279,7 @@ def test_a_flood_of_ids_from_one_network() -> None:
             for request in list(own.requests._awaited.values())[-1:]:
                 pong = wire.Pong(request.transaction, rng.getrandbits(160))
                 own.receive(wire.CODEC.encode(pong), request.address, world.now)
-    assert len(own._checking) <= MAX_CHECKS
+    assert len(own.checks) <= MAX_CHECKS
     assert len(own.requests) <= MAX_CHECKS
     flooded = [e for e in own.table if e.contact.address[0].startswith("203.")]
     assert len(flooded) <= 10
@@ -293,7 +294,7 @@ def test_a_flood_of_strangers_from_everywhere_is_asked_a_little_only() -> None:
     for i in range(10_000):
         own.receive(wire.CODEC.encode(wire.Ping(i + 1, rng.getrandbits(160))), address_of(i), 0.0)
         pings += sum(isinstance(wire.CODEC.decode(data), wire.Ping) for data, _ in own.to_send())
-    assert pings == len(own._checking) == MAX_CHECKS
+    assert pings == len(own.checks) == MAX_CHECKS
     assert len(own.table) == 0
 
 
@@ -411,8 +412,8 @@ def test_storing_needs_the_token_of_this_address() -> None:
 
 def test_a_rule_of_ones_own_lets_values_change() -> None:
     """The better of two values wins everywhere, whoever has the older one."""
-    newer = Rule(valid=lambda key, value, bits: len(value) > 1, better=lambda new, old: new[0] > old[0])
-    world, peers = grown(20, Settings(k=4, rule=newer), seed=10)
+    newer = Validator(valid=lambda key, value, bits: len(value) > 1, better=lambda new, old: new[0] > old[0])
+    world, peers = grown(20, Settings(k=4, validator=newer), seed=10)
     outcome_of(world, peers, 0, PutDone, "put", 7, b"1 old")
     outcome_of(world, peers, 3, PutDone, "put", 7, b"2 new")
     outcome_of(world, peers, 5, PutDone, "put", 7, b"1 replayed")
@@ -431,13 +432,13 @@ class Liar(Kademlia):
     friends: tuple[Contact, ...] = ()
     forge = False
 
-    def _reply(self, message: wire.Question, sender: Contact, now: float) -> wire.Answer:
-        about = message.transaction, self.own_id
-        match message:
+    def respond(self, request: wire.KademliaRequest, sender: Contact, now: float) -> wire.KademliaResponse:
+        about = request.transaction, self.own_id
+        match request:
             case wire.FindValue() if self.forge:
                 return wire.Found(*about, b"forged")
             case wire.FindNode() | wire.FindValue():
-                return wire.Nodes(*about, self._tokens.give(sender.address, now), self.friends)
+                return wire.Nodes(*about, self.tokens.give(sender.address, now), self.friends)
             case wire.Store():
                 return wire.Stored(*about)
             case _:
@@ -490,7 +491,7 @@ def test_no_alarm_where_nobody_crowds(hundred: tuple[Net, list[Kademlia]]) -> No
         call(world, peers, i, "get", key_of(b"absent %d" % i))
         world.run(3.0)
     assert sum(len(world.events(address_of(i), Crowded)) for i in range(100)) == before
-    sizes = sorted(p.size.estimate for p in peers)
+    sizes = sorted(p.density.size.estimate for p in peers)
     assert 70 < sizes[50] < 140
 
 
@@ -498,7 +499,7 @@ def test_no_alarm_where_nobody_crowds(hundred: tuple[Net, list[Kademlia]]) -> No
 def test_no_alarm_in_a_network_that_has_grown_since_the_last_lookup() -> None:
     """The first peer looked for nobody when it was alone; its own neighbourhood tells it how many came."""
     world, peers = grown(60, Settings(k=8), seed=13)
-    assert 25 < peers[0].network_size < 240
+    assert 25 < peers[0].density.network_size < 240
     for number in range(3):
         put = outcome_of(
             world, peers, number, PutDone, "put", key_of(b"early %d" % number), b"early %d" % number
@@ -507,7 +508,7 @@ def test_no_alarm_in_a_network_that_has_grown_since_the_last_lookup() -> None:
         assert put.asked <= 9
         assert not world.events(address_of(number), Crowded)
     alone = Kademlia(5, random.Random(1))
-    assert alone.network_size == 0.0
+    assert alone.density.network_size == 0.0
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
