@@ -29,6 +29,7 @@ MAX_VALUE_BYTES = 1000  # as BEP 44; it fits a datagram with everything around i
 EXPIRE_S = 86_400.0  # Kademlia (2002), section 2.5
 TOKEN_BYTES = 8
 TOKEN_S = 300.0  # BEP 5: tokens of the last ten minutes are accepted, made anew every five
+MAX_TOKENS = 1024  # remembered, so that a peer that asks again costs no second hash; anything else would do
 
 
 def key_of(value: bytes, bits: int = 160) -> int:
@@ -126,16 +127,25 @@ class Tokens:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._epoch = -1
+        self._given: dict[Address, bytes] = {}  # in this epoch
 
     def give(self, address: Address, now: float) -> bytes:
         """The token for an address."""
-        return self._make(address, int(now // TOKEN_S))
+        epoch = int(now // TOKEN_S)
+        if epoch != self._epoch or len(self._given) >= MAX_TOKENS:
+            self._epoch, self._given = epoch, {}
+        token = self._given.get(address)
+        if token is None:
+            token = self._given[address] = self._make(address, epoch)
+        return token
 
     def accept(self, token: bytes, address: Address, now: float) -> bool:
         """Whether we gave this token to this address, in this epoch or the last."""
-        epoch = int(now // TOKEN_S)
-        return any(hmac.compare_digest(token, self._make(address, epoch - age)) for age in (0, 1))
+        if hmac.compare_digest(token, self.give(address, now)):
+            return True
+        return hmac.compare_digest(token, self._make(address, int(now // TOKEN_S) - 1))
 
     def _make(self, address: Address, epoch: int) -> bytes:
-        about = f"{address[0]} {address[1]} {epoch}".encode()
-        return hashlib.blake2b(about, key=self._secret, digest_size=TOKEN_BYTES).digest()
+        text = f"{address[0]} {address[1]} {epoch}".encode()
+        return hashlib.blake2b(text, key=self._secret, digest_size=TOKEN_BYTES).digest()
