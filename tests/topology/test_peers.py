@@ -251,7 +251,7 @@ async def network(hosts: list[Any], settings: Settings) -> AsyncIterator[list[Ka
                 with host:
                     peer = await stack.enter_async_context(opened)
             if peers:
-                await peer.join([door.address for door in peers[:3]])  # one door may lose all it is sent
+                await peer.join([other.address for other in peers[:3]])  # one may lose all it is sent
             peers.append(peer)
         yield peers
 
@@ -347,7 +347,7 @@ def test_a_taken_id_is_refused() -> None:
                 with pytest.raises(JoinRefused, match="our id"):
                     await second.join([peers[5].address])
                 with pytest.raises(PeerTimeout, match=r"nobody answered at 127\.0\.0\.1:9"):
-                    await second.join([("127.0.0.1", 9)])  # what was said at another door is forgotten
+                    await second.join([("127.0.0.1", 9)])  # what was said at another address is forgotten
         async with (
             RingPeer.open(7, random.Random(1), settings=RING) as first,
             RingPeer.open(7, random.Random(2), settings=RING) as second_7,

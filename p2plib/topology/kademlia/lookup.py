@@ -7,11 +7,11 @@ Rules
     1. Ask alpha of the nearest contacts not yet asked; take in the contacts that they name; go on until the k
        nearest that are not known to be dead have all been asked.
     2. *Strict*: a round is over when all alpha have answered or failed. A round that brought nobody nearer is
-       followed by one that asks all that are left of the k nearest. *Loose*: alpha questions are under way at
+       followed by one that asks all that are left of the k nearest. *Loose*: alpha requests are under way at
        all times, so one slow peer holds up nobody.
     3. With d paths, the contacts at the start are dealt out to d lookups, and no peer is asked by two of
        them. One liar on a path spoils that path only.
-    4. An answer names at most k contacts; what is more is left out. On a path each address counts once until
+    4. A response names at most k contacts; what is more is left out. On a path each address counts once until
        it fails: a liar with one address is one peer, whatever ids it invents. A path asks `max_queries` peers
        at most, so that a chain of invented nearer and nearer peers ends.
 
@@ -98,7 +98,8 @@ class Lookup:
         self.paths = [Path() for _ in range(paths)]
         self._open_paths = paths
         for i, seed in enumerate(closest_first(target, list(seeds))):
-            self._learn(self.paths[i % paths], seed)
+            if seed.address not in self.paths[i % paths].addresses:
+                self._learn(self.paths[i % paths], seed)
 
     @property
     def queries(self) -> int:
@@ -169,11 +170,11 @@ class Lookup:
         return unasked
 
     def answered(self, contact: Contact, named: Iterable[Contact] = ()) -> bool:
-        """Takes an answer, even one that comes after `failed`.
+        """Takes a response, even one that comes after `failed`.
 
         Args:
-            contact: who answered.
-            named: the contacts in the answer.
+            contact: the peer that answered.
+            named: the contacts in the response.
 
         Returns:
             Whether we had asked it.
@@ -186,7 +187,8 @@ class Lookup:
         self._contacts[contact.id] = contact
         if not path.ended:
             for other in islice(named, self.k):  # rule 4
-                self._learn(path, other)
+                if other.address not in path.addresses:  # asked here, for most of them are known
+                    self._learn(path, other)
         return True
 
     def failed(self, ident: int) -> None:
@@ -201,7 +203,7 @@ class Lookup:
                 path.addresses.discard(path.candidates[at].address)  # perhaps another id lives there
 
     def _learn(self, path: Path, contact: Contact) -> None:
-        if contact.id == self.own_id or contact.address in path.addresses:
+        if contact.id == self.own_id:
             return
         distance = contact.id ^ self.target
         at = bisect_left(path.distances, distance)

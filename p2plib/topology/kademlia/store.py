@@ -1,4 +1,4 @@
-"""Values: what a Kademlia peer keeps for others, and what it asks before it does. Machine parts.
+"""Store: the values that a Kademlia peer keeps for others, and what it asks before it does. Machine parts.
 
 Rules
     1. A value is kept if the `Validator` of the network allows it. By default its key must be its own SHA-256
@@ -7,8 +7,8 @@ Rules
        moves that time; handing it from peer to peer does not, for the time that is left travels with it.
     3. At most `max_values` are kept. When there is no room, the one whose key is farthest from our id goes:
        others are nearer to that one and will have it.
-    4. Who wants to store must have asked us shortly before, from the same address: it shows the *token* that
-       our answer contained. Otherwise one forged datagram each would fill a stranger's store.
+    4. A peer that wants to store must have asked us shortly before, from the same address: it shows the
+       *token* that our response contained. Otherwise one forged datagram each would fill a stranger's store.
 
 Vocabulary::
 

@@ -6,14 +6,14 @@ first differ from ours in bit i: half of all peers belong into the highest bucke
 Each keeps at most k. So a table knows its own neighbourhood whole, and of the rest a handful of each part.
 
 Rules
-    1. Only a peer that has *answered* us is put in: the sender of a question may not be where it says it is.
+    1. Only a peer that has *answered* us is put in: the sender of a request may not be where it says it is.
     2. A full bucket does not throw out a living peer for a new one. The new one waits in the spares, and the
        machine asks the peer that was silent for longest. If it answers it becomes the freshest, and stays.
        (Old peers are the likelier to be there tomorrow; and a flood of new ids cannot wash a table out.)
     3. A peer that does not answer is *doubtful*: it is not told to others, and gives its place to the next
        who answers. Nobody else takes it away before `MAX_FAILURES`, and never the last one that is left:
-       when our own line is down, all peers look dead. Who was taken away for this is *forgotten* slowly: the
-       machine asks again now and then, for half of the network may have been cut off and come back.
+       when our own link is down, all peers look dead. A peer that was taken away for this is *forgotten*
+       slowly: it is asked again now and then, for half of the network may have been cut off and come back.
     4. One id has one address, and the first has it. One address has one id, and the last to answer has it: a
        peer that was started again.
     5. At most `per_host` peers of one IP address, `per_network_and_bucket` of one /24 in a bucket and

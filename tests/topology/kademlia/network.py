@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
+from p2plib.machine.addresses import Address
+from p2plib.machine.requests import Requests
+from p2plib.machine.timers import Timers
+from p2plib.topology.kademlia.asking import Asker
 from p2plib.topology.kademlia.machine import Kademlia
-from p2plib.topology.kademlia.parts import (
-    Settings,
-)
+from p2plib.topology.kademlia.messages import CODEC
+from p2plib.topology.kademlia.parts import Event, Settings, Timer
 from tests.topology.net import Net, address_of
 
 HOUR = 3600.0
@@ -48,3 +52,27 @@ def outcome_of(
     world.run(60.0, until=lambda: any(e.number == wanted for e in world.events(address, kind)))
     (done,) = [e for e in world.events(address, kind) if e.number == wanted]
     return done
+
+
+class Outbox:
+    """For the test of one part: an `Asker` whose requests go nowhere, what it asked, and what the part told.
+
+    Args:
+        own_id: the id of the peer that the part belongs to.
+    """
+
+    def __init__(self, own_id: int = 0) -> None:
+        self.timers: Timers[Timer] = Timers()
+        self.requests = Requests(random.Random(1), self.timers, Timer.REQUEST)
+        self.asker = Asker(own_id, self.requests, lambda data, address: self.sent.append((data, address)))
+        self.sent: list[tuple[bytes, Address]] = []
+        self.told: list[Event] = []
+
+    def asked(self) -> list[tuple[Any, Address]]:
+        """The messages sent since the last call, and to whom."""
+        sent, self.sent = self.sent, []
+        return [(CODEC.decode(data), address) for data, address in sent]
+
+    def awaited(self) -> list[Any]:
+        """The purposes of the requests that no response has come to, in the order of asking."""
+        return [request.purpose for request in self.requests._awaited.values()]

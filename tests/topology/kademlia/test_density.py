@@ -2,22 +2,95 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
 
 from p2plib.machine.addresses import Contact
 from p2plib.topology.kademlia import messages as wire
-from p2plib.topology.kademlia.machine import Kademlia
-from p2plib.topology.kademlia.parts import (
-    Crowded,
-    GetDone,
-    PutDone,
-    Settings,
+from p2plib.topology.kademlia.density import (
+    ALARM,
+    REMEMBERED,
+    WIDER,
+    WIDEST,
+    Density,
+    NetworkSize,
+    alarm,
+    at_least,
+    surprise,
 )
+from p2plib.topology.kademlia.lookup import Lookup
+from p2plib.topology.kademlia.machine import Kademlia
+from p2plib.topology.kademlia.parts import Crowded, Event, GetDone, PutDone, Settings
 from p2plib.topology.kademlia.store import key_of
+from p2plib.topology.kademlia.table import RoutingTable
 from tests.topology.kademlia.network import HOUR, call, grown, outcome_of
 from tests.topology.net import address_of
+
+
+@pytest.mark.parametrize("mean", [0.001, 0.5, 1.0, 7.5, 40.0])
+def test_the_tail_of_poisson_by_its_terms(mean: float) -> None:
+    for j in range(12):
+        below = sum(math.exp(-mean) * mean**i / math.factorial(i) for i in range(j))
+        assert at_least(j, mean) == pytest.approx(1 - below, abs=1e-12)
+    assert at_least(1, mean) == pytest.approx(-math.expm1(-mean))
+
+
+def test_the_surprise_is_that_of_the_least_probable_distance() -> None:
+    assert (at_least(0, 0.0), at_least(1, 0.0)) == (1.0, 0.0)
+    assert surprise([], 100) == 1.0
+    distances = [0.01, 0.0101, 0.5]
+    assert surprise(distances, 100) == min(at_least(1, 1.0), at_least(2, 1.01), at_least(3, 50.0))
+    crowd = [1e-5, 2e-5, 3e-5]
+    assert surprise(crowd, 100) < ALARM
+    assert alarm(crowd, 100)
+    assert not alarm(crowd[:2], 100)  # two are no crowd
+    assert not alarm(crowd, 0)  # without an idea of n nothing can be told
+
+
+def test_the_size_is_the_median_of_the_last_targets_each_counted_once() -> None:
+    size = NetworkSize()
+    assert size.estimate == 0.0
+    size.looked_up(1, [0.1, 0.2])
+    assert size.estimate == pytest.approx(5.0)
+    for _ in range(10):
+        size.looked_up(2, [0.001, 0.002])
+    size.looked_up(3, [0.05, 0.1])
+    assert size.estimate == pytest.approx(10.0)
+    size.looked_up(4, [0.5])  # one distance says nothing
+    size.looked_up(5, [0.0, 0.0])
+    assert size.estimate == pytest.approx(10.0)
+    for target in range(100, 100 + REMEMBERED):
+        size.looked_up(target, [0.25, 0.5])
+    assert size.estimate == pytest.approx(2.0)
+
+
+def test_a_lookup_must_be_wider_until_it_reaches_as_far_as_k_peers_by_chance() -> None:
+    told: list[Event] = []
+    k, bits = 2, 16
+    density = Density(RoutingTable(0xFFFF, bits=bits, k=k), told.append)
+    density.size.looked_up(1, [0.01, 0.1])  # about ten peers
+
+    def ended(width: int, *distances: int) -> Lookup:
+        seeds = [Contact(distance, address_of(distance)) for distance in distances]
+        lookup = Lookup(0, seeds, k=width, alpha=width)
+        for contact in lookup.next():
+            lookup.answered(contact)
+        return lookup
+
+    assert not density.must_widen(ended(k, 1 << 12, 1 << 13))
+    assert told == []
+    density = Density(RoutingTable(0xFFFF, bits=bits, k=3), told.append)
+    density.size.looked_up(1, [0.01, 0.1])
+    assert density.must_widen(ended(3, 1, 2, 3))
+    assert told == [Crowded(0, surprise([1 / 65_536, 2 / 65_536, 3 / 65_536], 10.0))]
+    # Three of ten peers are within 3/10 of the space by chance, which is 19,660.8.
+    assert density.must_widen(ended(3 * WIDER, 1, 2, 3, 19_660))
+    assert not density.must_widen(ended(3 * WIDER, 1, 2, 3, 19_661))
+    assert density.must_widen(ended(3 * WIDER))
+    assert not density.must_widen(ended(3 * WIDEST, 1, 2, 3))
+    assert len(told) == 1
 
 
 class Liar(Kademlia):
