@@ -6,15 +6,91 @@ import random
 
 import pytest
 
+from p2plib.machine.addresses import Contact
 from p2plib.topology.kademlia import messages as wire
-from p2plib.topology.kademlia.checks import MAX_CHECKS
+from p2plib.topology.kademlia.asking import Check
+from p2plib.topology.kademlia.checks import MAX_CHECKS, Checks
 from p2plib.topology.kademlia.machine import Kademlia
-from p2plib.topology.kademlia.parts import (
-    IdTaken,
-    Settings,
-)
-from tests.topology.kademlia.network import SMALL, grown
+from p2plib.topology.kademlia.parts import IdTaken, Settings
+from p2plib.topology.kademlia.table import RoutingTable, Verdict
+from tests.topology.kademlia.network import SMALL, Outbox, grown
 from tests.topology.net import Net, address_of
+
+FRESH_S = 10.0
+
+
+def contact(ident: int) -> Contact:
+    return Contact(ident, address_of(ident))
+
+
+class Checking:
+    """A peer with the id 0 and buckets of two, that knows 0x80 and 0x81."""
+
+    def __init__(self) -> None:
+        self.outbox, self.ignored = Outbox(), list[str]()
+        self.table = RoutingTable(0, bits=8, k=2)
+        for ident, heard in ((0x80, 0.0), (0x81, 1.0)):
+            self.table.answered(contact(ident), heard)
+        self.checks = Checks(
+            self.table, self.outbox.asker, FRESH_S, self.outbox.told.append, self.ignored.append
+        )
+
+    def asked(self) -> list[int]:
+        """Whom it has asked whether it is there, since the last call."""
+        asked = self.outbox.asked()
+        assert all(isinstance(message, wire.Ping) for message, _ in asked)
+        idents = {address_of(ident): ident for ident in range(256)}
+        return [idents[address] for _, address in asked]
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_what_is_done_about_a_contact_that_asks_us(verdict: Verdict) -> None:
+    """Long after anybody was heard; a full bucket asks its oldest, an id that is taken asks its holder."""
+    checking, newcomer = Checking(), contact(0x82)
+    if verdict is Verdict.ID_TAKEN:
+        newcomer = Contact(0x81, address_of(0x82))
+    checking.checks.met(newcomer, verdict, 100.0)
+    asked = {Verdict.ADDED: [0x82], Verdict.FULL: [0x80], Verdict.ID_TAKEN: [0x81]}
+    assert checking.asked() == asked.get(verdict, [])
+    is_welcome = verdict in (Verdict.KNOWN, Verdict.ADDED, Verdict.FULL)
+    assert checking.ignored == ([] if is_welcome else [verdict.value])
+    assert checking.outbox.told == ([IdTaken(newcomer.address)] if verdict is Verdict.OWN_ID else [])
+    waits = list(checking.table.bucket_of(0x82).spares.values())
+    assert waits == ([newcomer] if verdict is Verdict.FULL else [])
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FULL, Verdict.ID_TAKEN])
+def test_whoever_was_heard_lately_is_not_asked(verdict: Verdict) -> None:
+    checking = Checking()
+    newcomer = contact(0x82) if verdict is Verdict.FULL else Contact(0x80, address_of(0x82))
+    checking.checks.met(newcomer, verdict, FRESH_S - 0.1)
+    assert checking.asked() == []
+    checking.checks.met(newcomer, verdict, FRESH_S)
+    assert checking.asked() == [0x80]
+    checking.checks.met(newcomer, verdict, FRESH_S)  # it has not answered yet
+    assert checking.asked() == []
+    assert len(checking.checks) == 1
+    checking.checks.over(Check(contact(0x80)))
+    checking.checks.met(newcomer, verdict, FRESH_S)
+    assert checking.asked() == [0x80]
+
+
+def test_one_that_answers_goes_into_the_table_or_waits_for_a_place() -> None:
+    checking = Checking()
+    checking.checks.answered(contact(0x40), 20.0)
+    assert checking.table.find(0x40) is not None
+    assert checking.asked() == []
+    checking.checks.answered(contact(0x82), 20.0)  # its bucket is full
+    assert list(checking.table.bucket_of(0x82).spares) == [0x82]
+    assert checking.asked() == [0x80]
+    checking.checks.over(Check(contact(0x80)))
+    checking.checks.failed(contact(0x80), 21.0)  # and its oldest is not there: the spare is asked
+    assert checking.asked() == [0x82]
+    checking.checks.answered(contact(0x82), 22.0)
+    assert sorted(checking.table.bucket_of(0x82).entries) == [0x81, 0x82]
+    checking.checks.answered(Contact(0x81, address_of(9)), 30.0)  # an id that is taken
+    assert checking.asked() == [0x81]
+    assert checking.ignored == [Verdict.ID_TAKEN.value]
 
 
 @pytest.mark.fault("F074")
@@ -23,8 +99,8 @@ def test_a_full_bucket_asks_its_oldest_and_keeps_it_if_it_lives() -> None:
     world = Net()
     own = Kademlia(0, random.Random(1), settings=settings)
     others = [Kademlia(0x80 + i, random.Random(i), settings=settings) for i in range(4)]
-    for i, one in enumerate([own, *others]):
-        world.add(one, address_of(i))
+    for i, machine in enumerate([own, *others]):
+        world.add(machine, address_of(i))
     for i in (1, 2, 3):
         others[i - 1].join([address_of(0)], world.now)
         world.flush(address_of(i))

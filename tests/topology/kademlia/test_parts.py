@@ -12,7 +12,7 @@ from p2plib.topology.kademlia.parts import Event, Settings, Timer
 
 
 def test_the_defaults_are_those_of_the_paper() -> None:
-    """Maymounkov and Mazières (2002): k in section 2.2, alpha and the refresh in 2.3, the republish in 2.5."""
+    """Maymounkov and Mazières (2002): k in section 2.2, alpha and refresh in 2.3, republish in 2.5."""
     settings = Settings()
     assert (settings.bits, settings.k, settings.alpha, settings.paths) == (160, 20, 3, 1)
     assert (settings.refresh_s, settings.republish_s) == (3600.0, 3600.0)
