@@ -32,19 +32,19 @@ def hundred() -> tuple[Net, list[Kademlia]]:
 
 def test_everybody_joins_and_knows_its_neighbourhood(hundred: tuple[Net, list[Kademlia]]) -> None:
     world, peers = hundred
-    contacts = [Contact(one.own_id, address_of(i)) for i, one in enumerate(peers)]
+    contacts = [Contact(machine.own_id, address_of(i)) for i, machine in enumerate(peers)]
     assert all(len(world.events(address_of(i), Joined)) == 1 for i in range(1, 100))
     near, whole = 0, 0
-    for i, one in enumerate(peers):
-        nearest = closest_first(one.own_id, contacts[:i] + contacts[i + 1 :])[:4]
-        near += sum(one.table.find(other.id) is not None for other in nearest)
+    for i, machine in enumerate(peers):
+        nearest = closest_first(machine.own_id, contacts[:i] + contacts[i + 1 :])[:4]
+        near += sum(machine.table.find(other.id) is not None for other in nearest)
         whole += 4
     assert near / whole > 0.99
 
 
 def test_find_gives_the_true_nearest(hundred: tuple[Net, list[Kademlia]]) -> None:
     world, peers = hundred
-    contacts = [Contact(one.own_id, address_of(i)) for i, one in enumerate(peers)]
+    contacts = [Contact(machine.own_id, address_of(i)) for i, machine in enumerate(peers)]
     rng, right = random.Random(9), 0
     for i in range(30):
         target, number = rng.getrandbits(160), rng.randrange(100)
@@ -89,13 +89,13 @@ def test_messages_of_an_operation(hundred: tuple[Net, list[Kademlia]]) -> None:
 
 
 def test_what_the_owner_may_not() -> None:
-    one = Kademlia(1, random.Random(1), settings=SMALL)
+    machine = Kademlia(1, random.Random(1), settings=SMALL)
     with pytest.raises(UsageError, match="does not allow this value"):
-        one.put(5, b"five", 0.0)
+        machine.put(5, b"five", 0.0)
     with pytest.raises(UsageError, match="1001 bytes, where 1000"):
-        one.put(5, bytes(1001), 0.0)
+        machine.put(5, bytes(1001), 0.0)
     with pytest.raises(UsageError, match="a target is"):
-        one.find(2**160, 0.0)
+        machine.find(2**160, 0.0)
     with pytest.raises(UsageError, match="k is 1 to 20"):
         Kademlia(1, random.Random(1), settings=Settings(k=21))
 
@@ -184,7 +184,7 @@ def test_forged_and_unexpected_answers_are_dropped() -> None:
     }  # fmt: skip
     world.run(10.0)
     (done,) = [e for e in world.events(address_of(0), FindDone) if e.number == number]
-    assert {one.id for one in done.closest} == {peers[1].own_id, peers[2].own_id}
+    assert {contact.id for contact in done.closest} == {peers[1].own_id, peers[2].own_id}
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

@@ -36,7 +36,7 @@ def test_the_closest_against_sorting(own: int, idents: list[int], target: int, c
     for number, ident in enumerate(idents):
         table.answered(contact(ident, number), 0.0)
     judge = sorted((ident for ident in idents if ident != own), key=lambda ident: ident ^ target)
-    assert [one.id for one in table.closest(target, count)] == judge[:count]
+    assert [near.id for near in table.closest(target, count)] == judge[:count]
     assert len(table) == len(judge)
 
 
@@ -87,7 +87,7 @@ def test_the_dead_are_forgotten_unless_everybody_looks_dead() -> None:
         table.failed(0x8001)
     assert table.find(0x8001) is None
     for _ in range(3 * MAX_FAILURES):
-        table.failed(0x8002)  # the last one: it may be our own line that is dead
+        table.failed(0x8002)  # the last one: it may be our own link that is dead
     assert table.closest(0, 5, doubtful=True) == [contact(0x8002)]
 
 
