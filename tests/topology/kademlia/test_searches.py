@@ -63,7 +63,7 @@ def test_each_step_asks_for_what_the_search_is_for(kind: SearchKind) -> None:
 
 
 def test_it_goes_on_with_whom_it_is_told_of_and_ends_once() -> None:
-    searching = Searching(SearchKind.PUT, Settings(bits=BITS, k=3), VALUE)
+    searching = Searching(SearchKind.PUT, Settings(bits=BITS, k=5), VALUE)
     searching.outbox.asked()
     nearer, too_long = Contact(KEY ^ 1, address_of(9)), Contact(1 << BITS, address_of(10))
     searching.nodes(NEAR[0], too_long, nearer)
