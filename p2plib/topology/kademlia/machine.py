@@ -197,7 +197,8 @@ class Kademlia(Base[Event, Timer]):
         else:
             response = self.respond(request, sender, now)
         self._send(CODEC.encode(response), sender.address)
-        self.checks.met(sender, verdict, now)
+        if verdict is not Verdict.KNOWN:
+            self.checks.met(sender, verdict, now)
 
     def respond(self, request: KademliaRequest, sender: Contact, now: float) -> KademliaResponse:
         """What we say to a request."""

@@ -122,6 +122,16 @@ def test_a_restarted_peer_takes_its_own_place_in_a_full_bucket() -> None:
     assert list(table.bucket_of(0x8001).entries) == [0x8002, 0x8007]
 
 
+def test_a_restarted_peer_takes_its_own_place_of_a_network_that_has_its_share() -> None:
+    table = RoutingTable(0, bits=16, k=8)
+    first, second, third = (Contact(0x8000 + i, (f"203.0.113.{i}", 4000)) for i in (1, 2, 3))
+    assert table.answered(first, 0.0) is table.answered(second, 0.0) is Verdict.ADDED
+    assert table.answered(third, 0.0) is Verdict.NETWORK_FULL
+    again = Contact(0x8007, first.address)
+    assert table.answered(again, 1.0) is Verdict.ADDED
+    assert list(table.bucket_of(0x8001).entries) == [second.id, again.id]
+
+
 @pytest.mark.fault("F099")
 def test_an_id_belongs_to_who_had_it_first_while_that_one_lives() -> None:
     table = filled(0x10, [0x8001])
