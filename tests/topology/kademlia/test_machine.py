@@ -187,6 +187,33 @@ def test_forged_and_unexpected_answers_are_dropped() -> None:
     assert {contact.id for contact in done.closest} == {peers[1].own_id, peers[2].own_id}
 
 
+def test_whoever_answers_under_another_id_has_taken_the_place_of_the_one_that_was_asked() -> None:
+    """Rule 2: the search goes on without the peer that is gone; the one that answered is known from now on."""
+    own = Kademlia(0, random.Random(1), settings=Settings(bits=8, k=2))
+    gone = Contact(0x80, address_of(1))
+    own.table.answered(gone, 0.0)
+    number = own.find(0x81, 1.0)
+    ((data, address),) = own.to_send()
+    nodes = wire.Nodes(wire.CODEC.decode(data).transaction, 0x90, b"token", ())
+    own.receive(wire.CODEC.encode(nodes), address, 1.1)
+    assert own.ignored == {"another id than expected": 1}
+    assert own.events() == [FindDone(number, 0x81, (), 1, 1)]
+    assert [entry.contact for entry in own.table] == [Contact(0x90, gone.address)]
+
+
+def test_a_check_that_is_answered_may_be_made_again() -> None:
+    own = Kademlia(0, random.Random(1), settings=Settings(bits=8, k=2))
+    own.receive(wire.CODEC.encode(wire.Ping(1, 0x80)), address_of(1), 0.0)
+    (pong, _), (check, _) = own.to_send()
+    assert wire.CODEC.decode(pong) == wire.Pong(1, 0)
+    ping = wire.CODEC.decode(check)
+    assert isinstance(ping, wire.Ping)
+    assert len(own.checks) == 1
+    own.receive(wire.CODEC.encode(wire.Pong(ping.transaction, 0x80)), address_of(1), 0.1)
+    assert len(own.checks) == 0
+    assert own.table.find(0x80) is not None
+
+
 def test_the_same_seed_gives_the_same_run() -> None:
     runs = [grown(15, seed=12) for _ in range(2)]
     traces = [
