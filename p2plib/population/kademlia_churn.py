@@ -9,7 +9,7 @@ What is measured
     find    of a random id by a random peer that has joined: whether the nearest peer that it names is the
             nearest peer of all that have joined and are still there.
     get     of a value that a random peer published once, by a random peer that has joined. Who published it
-            may be gone; what keeps it is that its holders hand it on (rule 5 of `kademlia`).
+            may be gone; what keeps it is that its holders republish it (rule 3 of `maintenance`).
 
 Vocabulary::
 
@@ -35,7 +35,7 @@ from p2plib.topology.kademlia.parts import FindDone, GetDone, Joined, JoinFailed
 from p2plib.topology.kademlia.store import key_of
 
 # The paper refreshes and republishes every hour, for peers that stay for hours; here half of all may be new
-# after 84 seconds, and eight holders of a value must not all be gone before one of them hands it on.
+# after 84 seconds, and eight holders of a value must not all be gone before one of them republishes it.
 CHURN = Settings(k=8, refresh_s=60.0, republish_s=60.0, fresh_s=30.0)
 BETWEEN_JOINS_S = 0.05  # in the beginning
 SETTLE_S = 30.0  # for the last of them
@@ -53,7 +53,7 @@ class Results:
         gets, got: how many, and how many brought the value.
         find_s: how long each that ended took.
         timeouts: how many peers that did not answer each find asked.
-        arrivals: how many newcomers came; `stranded`: how many of them found no door and tried again.
+        arrivals: how many newcomers came; `stranded`: how many of them found nobody and tried again.
         datagrams: sent by all peers, a second and peer.
     """
 
@@ -156,11 +156,11 @@ class ChurningKademlia:
             self.settled.append(ident)
         else:
             self._joining[ident] = address
-            self._knock(ident)
+            self._join(ident)
 
-    def _knock(self, ident: int) -> None:
-        doors = [self.at[self.rng.choice(self.settled)] for _ in range(2)]
-        self.crowd.call(self.at[ident], "join", doors)
+    def _join(self, ident: int) -> None:
+        bootstrap = [self.at[self.rng.choice(self.settled)] for _ in range(2)]
+        self.crowd.call(self.at[ident], "join", bootstrap)
 
     def _depart(self, ident: int) -> None:
         self.crowd.crash(self.at.pop(ident))
@@ -170,7 +170,7 @@ class ChurningKademlia:
             del self.settled[at]
 
     def _settle(self) -> None:
-        """Who was told that it is in counts from now on; who found nobody knocks elsewhere."""
+        """A peer that was told that it is in counts from now on; one that found nobody tries elsewhere."""
         for ident, address in list(self._joining.items()):
             for event in self.crowd.events(address):
                 if isinstance(event, Joined):
@@ -178,7 +178,7 @@ class ChurningKademlia:
                     bisect.insort(self.settled, ident)
                 elif isinstance(event, JoinFailed):
                     self._results.stranded += 1
-                    self._knock(ident)
+                    self._join(ident)
 
     def wait(self, seconds: float) -> None:
         """Lets time pass; who leaves and who comes does so in its time."""
@@ -221,7 +221,7 @@ class ChurningKademlia:
         if event is not None:
             done.find_s.append(self.crowd.now - begin)
             done.timeouts.append(event.failures)
-            named = {one.id for one in event.closest[:1]} | ({asker} if asker in self.at else set())
+            named = {contact.id for contact in event.closest[:1]} | ({asker} if asker in self.at else set())
             done.found += min(self.settled, key=target.__xor__) in named
 
     def _get(self, done: Results) -> None:

@@ -71,7 +71,7 @@ def peer(number: int) -> Contact:
 def shown(contacts: Any) -> str:
     """Contacts as the numbers of their peers: "1 2 3"."""
     try:
-        some = [one.id if isinstance(one, Contact) else None for one in contacts]
+        some = [contact.id if isinstance(contact, Contact) else None for contact in contacts]
     except TypeError:
         return describe(contacts)
     if None in some:
@@ -177,9 +177,9 @@ def _turned(yours: MakeBucket) -> None:
 
 
 def _apart(yours: MakeBucket) -> None:
-    one, other = yours(2), yours(2)
+    first, other = yours(2), yours(2)
     for number in (1, 2, 3):
-        one.heard(peer(number))
+        first.heard(peer(number))
     if shown(other.contacts) != "nobody" or shown(other.waiting) != "nobody":
         raise Wrong("two buckets had the same contacts", "lists belong to self, made in __init__")
 

@@ -81,8 +81,8 @@ class Crowd:
 
     def nearest(self, target: int, count: int, but: Collection[Contact] = ()) -> list[Contact]:
         """The peers nearest to a target in truth, nearest first, without some."""
-        left = [one for one in self.peers if one not in but] if but else self.peers
-        return heapq.nsmallest(count, left, key=lambda one: one.id ^ target)
+        left = [peer for peer in self.peers if peer not in but] if but else self.peers
+        return heapq.nsmallest(count, left, key=lambda peer: peer.id ^ target)
 
     def some(self, part: float, seed: int) -> frozenset[Contact]:
         """A part of the peers, at random."""
@@ -167,14 +167,14 @@ class Asking:
                 answers[contact] = self._answer(contact)
                 if not isinstance(answers[contact], bytes):
                     self._known.update(answers[contact])
-        self.answered.update({one: _kept(answer) for one, answer in answers.items()})
+        self.answered.update({contact: _kept(answer) for contact, answer in answers.items()})
         self._handed_out.update(answers)
         return answers
 
     @property
     def changed(self) -> bool:
         """Whether somebody changed an answer after it was given."""
-        return any(_kept(answer) != self.answered[one] for one, answer in self._handed_out.items())
+        return any(_kept(answer) != self.answered[contact] for contact, answer in self._handed_out.items())
 
     def _answer(self, contact: Contact) -> Any:
         if contact in self.crowd.everybody and contact not in self.liars:
@@ -197,7 +197,7 @@ class Asking:
             wanted = list(batch)
         except TypeError:
             return Wrong(f"it asked {describe(batch)}", "ask takes a list of contacts")
-        if not all(isinstance(one, Contact) for one in wanted):
+        if not all(isinstance(contact, Contact) for contact in wanted):
             return Wrong("it asked what is no contact", "ask takes contacts: an id alone has no address")
         if not wanted:
             return Wrong("it asked nobody", "when nobody is left to ask, the search is over: return")

@@ -150,23 +150,23 @@ def _peers(*idents: int) -> list[Contact]:
 
 
 def _by_difference(target: int, contacts: list[Contact], count: int) -> list[Contact]:
-    return sorted(contacts, key=lambda one: abs(one.id - target))[:count]
+    return sorted(contacts, key=lambda contact: abs(contact.id - target))[:count]
 
 
 def _by_id(target: int, contacts: list[Contact], count: int) -> list[Contact]:
-    return sorted(contacts, key=lambda one: one.id)[:count]
+    return sorted(contacts, key=lambda contact: contact.id)[:count]
 
 
 def _by_bits(target: int, contacts: list[Contact], count: int) -> list[Contact]:
-    return sorted(contacts, key=lambda one: (one.id ^ target).bit_count())[:count]
+    return sorted(contacts, key=lambda contact: (contact.id ^ target).bit_count())[:count]
 
 
 def _by_bucket(target: int, contacts: list[Contact], count: int) -> list[Contact]:
-    return sorted(contacts, key=lambda one: (one.id ^ target).bit_length())[:count]
+    return sorted(contacts, key=lambda contact: (contact.id ^ target).bit_length())[:count]
 
 
 def _farthest(target: int, contacts: list[Contact], count: int) -> list[Contact]:
-    return sorted(contacts, key=lambda one: one.id ^ target, reverse=True)[:count]
+    return sorted(contacts, key=lambda contact: contact.id ^ target, reverse=True)[:count]
 
 
 def _last(target: int, contacts: list[Contact], count: int) -> list[Contact]:
@@ -182,15 +182,15 @@ def _all_of_them(target: int, contacts: list[Contact], count: int) -> list[Conta
 
 
 def _ids(target: int, contacts: list[Contact], count: int) -> list[int]:
-    return [one.id for one in closest(target, contacts, count)]
+    return [contact.id for contact in closest(target, contacts, count)]
 
 
 def _distances(target: int, contacts: list[Contact], count: int) -> list[int]:
-    return [one.id ^ target for one in closest(target, contacts, count)]
+    return [contact.id ^ target for contact in closest(target, contacts, count)]
 
 
 def _pairs(target: int, contacts: list[Contact], count: int) -> list[tuple[int, Contact]]:
-    return [(one.id ^ target, one) for one in closest(target, contacts, count)]
+    return [(contact.id ^ target, contact) for contact in closest(target, contacts, count)]
 
 
 def _only_one(target: int, contacts: list[Contact], count: int) -> Contact:
@@ -198,14 +198,14 @@ def _only_one(target: int, contacts: list[Contact], count: int) -> Contact:
 
 
 def _in_place(target: int, contacts: list[Contact], count: int) -> list[Contact]:
-    contacts.sort(key=lambda one: one.id ^ target)
+    contacts.sort(key=lambda contact: contact.id ^ target)
     return contacts[:count]
 
 
 def _emptied(target: int, contacts: list[Contact], count: int) -> list[Contact]:
     found: list[Contact] = []
     while contacts and len(found) < count:
-        nearest = min(contacts, key=lambda one: one.id ^ target)
+        nearest = min(contacts, key=lambda contact: contact.id ^ target)
         contacts.remove(nearest)
         found.append(nearest)
     return found

@@ -49,16 +49,16 @@ async def fetch(key: int, start: Sequence[Contact], ask: Ask) -> bytes:
     for _ in range(PATH_LIMIT):
         path_of: dict[Contact, int] = {}
         for i, known in enumerate(paths):
-            free = (one for one in known if one not in was_asked and one not in path_of)
-            for one in closest(key, free, 1):
-                path_of[one] = i
+            free = (contact for contact in known if contact not in was_asked and contact not in path_of)
+            for contact in closest(key, free, 1):
+                path_of[contact] = i
         if not path_of:
             break
         answers = await ask(list(path_of))
         was_asked.update(path_of)
-        for one, answer in answers.items():
+        for contact, answer in answers.items():
             if not isinstance(answer, bytes):
-                paths[path_of[one]].update(dict.fromkeys(answer[:K]))
+                paths[path_of[contact]].update(dict.fromkeys(answer[:K]))
             elif key_of(answer) == key:
                 return answer
     raise NotFound(f"nobody of {len(was_asked)} has the value")

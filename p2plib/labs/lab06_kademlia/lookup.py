@@ -50,18 +50,20 @@ async def lookup(
     known, was_asked = dict.fromkeys(start), set[Contact]()
     silent, answered = set[Contact](), list[Contact]()
     while True:
-        nearest = closest(target, (one for one in known if one not in silent), k)
-        batch = [one for one in nearest if one not in was_asked][: min(alpha, limit - len(was_asked))]
+        nearest = closest(target, (contact for contact in known if contact not in silent), k)
+        batch = [contact for contact in nearest if contact not in was_asked][
+            : min(alpha, limit - len(was_asked))
+        ]
         if not batch:
             return closest(target, answered, k)
         answers = await ask(batch)
         was_asked.update(batch)
-        for one in batch:
-            if one in answers:
-                answered.append(one)
-                known.update(dict.fromkeys(answers[one][:k]))
+        for contact in batch:
+            if contact in answers:
+                answered.append(contact)
+                known.update(dict.fromkeys(answers[contact][:k]))
             else:
-                silent.add(one)
+                silent.add(contact)
 
 
 # Probes
@@ -111,17 +113,17 @@ def _crash(error: Exception) -> Wrong | None:
 def _contacts(got: Any, ask: Asking, k: int) -> list[Contact]:
     if got is None:
         raise Wrong("it returned None", "is a return missing?")
-    if not isinstance(got, list) or not all(isinstance(one, Contact) for one in got):
+    if not isinstance(got, list) or not all(isinstance(contact, Contact) for contact in got):
         raise Wrong(f"it returned {describe(got)}", "return a list of contacts, nearest first")
     if len(got) > k:
         raise Wrong(f"it returned {len(got)} contacts, where {k} are wanted", "cut the result to k")
-    if any(one not in ask.answered for one in got):
+    if any(contact not in ask.answered for contact in got):
         hint = "to be named is not to be there: return only those who answered you"
         raise Wrong("it returned somebody who had not answered", hint)
     if len(set(got)) < len(got):
         raise Wrong("it returned somebody twice", "each peer once")
     if got != closest(ask.target, got, k):
-        if got == sorted(got, key=lambda one: abs(one.id - ask.target)):
+        if got == sorted(got, key=lambda contact: abs(contact.id - ask.target)):
             raise Wrong("its result is in the order of the difference", "nearest by XOR: use your closest")
         raise Wrong("its result is not in the order of the distance", "nearest first: use your closest")
     return got
@@ -139,7 +141,7 @@ def _missed(truth: list[Contact], got: list[Contact], ask: Asking, k: int) -> st
         return _NEXT
     if len(ask.answered) < k:
         return "it stopped early: go on until the k nearest that you know of have all answered"
-    if any(one in ask.answered and one not in got for one in truth):
+    if any(contact in ask.answered and contact not in got for contact in truth):
         return "it met nearer ones than it returned: choose the k nearest of all who answered"
     return "take in whom every answer names, and choose anew from all that you know, by XOR"
 

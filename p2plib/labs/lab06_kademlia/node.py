@@ -7,10 +7,11 @@ It speaks the language of `p2plib.topology.kademlia`, so the library's peers tak
         nearest = await node.find(target)
 
 Rules
-    1. Who answers is heard, who does not is silent; whom the table then wants asked is asked, on the side.
-    2. Who asks us is pinged before the table hears of it: a question may carry a forged address.
-    3. An answer counts if it comes from the address and with the number of a question that waits for one.
-    4. It keeps no values: a question for one is answered with contacts, without the token that storing takes.
+    1. A peer that answers is heard, one that does not is silent; whom the table then wants asked is asked, on
+       the side.
+    2. A peer that asks us is pinged before the table hears of it: a request may carry a forged address.
+    3. A response counts if it comes from the address and with the number of a request that waits for it.
+    4. It keeps no values: a request for one is answered with contacts, without the token that storing takes.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from p2plib.topology.kademlia.messages import (
     CODEC,
     MAX_CONTACTS,
     NOT_STORED,
-    Answer,
     FindNode,
     FindValue,
+    KademliaRequest,
+    KademliaResponse,
     Nodes,
     Ping,
     Pong,
-    Question,
     Refused,
     Store,
 )
@@ -46,15 +47,15 @@ class Node(asyncio.DatagramProtocol):
 
     Attributes:
         table: the reader's, fed by what is heard. address: where others reach us.
-        questions: how many were sent.
+        requests: how many were sent.
     """
 
     def __init__(self, own_id: int, table: Any, lookup: Callable[..., Awaitable[list[Contact]]]) -> None:
         self.own_id, self.table, self.lookup = own_id, table, lookup
         self.address: Address = ("", 0)
-        self.questions = 0
+        self.requests = 0
         self._transport: Any = None
-        self._waiting: dict[tuple[int, Address], asyncio.Future[Answer]] = {}
+        self._waiting: dict[tuple[int, Address], asyncio.Future[KademliaResponse]] = {}
         self._pings: dict[Address, asyncio.Task[None]] = {}
 
     @classmethod
@@ -83,18 +84,18 @@ class Node(asyncio.DatagramProtocol):
 
     # What the owner calls
 
-    async def join(self, door: Address) -> None:
+    async def join(self, bootstrap: Address) -> None:
         """Enter a network through a peer of it: look for ourselves, then in every bucket that others fit in.
 
         Raises:
             PeerTimeout: nobody answered there.
         """
-        answer = await self._question(FindNode(self._number(), self.own_id, self.own_id), door)
-        if answer is None:
-            raise PeerTimeout(f"nobody answered at {door[0]}, port {door[1]}")
-        self._heard(Contact(answer.sender, door))
+        response = await self._request(FindNode(self._number(), self.own_id, self.own_id), bootstrap)
+        if response is None:
+            raise PeerTimeout(f"nobody answered at {bootstrap[0]}, port {bootstrap[1]}")
+        self._heard(Contact(response.sender, bootstrap))
         nearest = await self.find(self.own_id)
-        bits = min(((one.id ^ self.own_id).bit_length() for one in nearest), default=160)
+        bits = min(((contact.id ^ self.own_id).bit_length() for contact in nearest), default=160)
         for bit in range(bits, 160):
             await self.find(self.own_id ^ 1 << bit)
 
@@ -102,27 +103,27 @@ class Node(asyncio.DatagramProtocol):
         """The peers nearest to a target, by the reader's lookup."""
 
         async def ask(batch: list[Contact]) -> dict[Contact, list[Contact]]:
-            answers = await asyncio.gather(*(self._ask(one, target) for one in batch))
-            return {one: answer for one, answer in zip(batch, answers, strict=True) if answer is not None}
+            named = await asyncio.gather(*(self._ask(contact, target) for contact in batch))
+            return {contact: told for contact, told in zip(batch, named, strict=True) if told is not None}
 
         return await self.lookup(target, self.table.closest(target, MAX_CONTACTS), ask)
 
     async def _ask(self, contact: Contact, target: int) -> list[Contact] | None:
-        answer = await self._question(FindNode(self._number(), self.own_id, target), contact.address)
-        if answer is None or answer.sender != contact.id:  # another id: whom we meant is gone
+        response = await self._request(FindNode(self._number(), self.own_id, target), contact.address)
+        if response is None or response.sender != contact.id:  # another id: whom we meant is gone
             self._ping(self.table.silent(contact))
             return None
         self._heard(contact)
-        named = answer.contacts if isinstance(answer, Nodes) else ()
-        return [one for one in named if one.id != self.own_id]
+        named = response.contacts if isinstance(response, Nodes) else ()
+        return [other for other in named if other.id != self.own_id]
 
-    # Questions and answers
+    # Requests and responses
 
     def _number(self) -> int:
-        self.questions += 1
-        return self.questions
+        self.requests += 1
+        return self.requests
 
-    async def _question(self, message: Question, address: Address) -> Answer | None:
+    async def _request(self, message: KademliaRequest, address: Address) -> KademliaResponse | None:
         """Ask, and wait; None if nobody answers in time."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiting[message.transaction, address] = waiter
@@ -147,19 +148,19 @@ class Node(asyncio.DatagramProtocol):
         task.add_done_callback(lambda _: self._pings.pop(contact.address, None))
 
     async def _is_there(self, contact: Contact) -> None:
-        answer = await self._question(Ping(self._number(), self.own_id), contact.address)
+        response = await self._request(Ping(self._number(), self.own_id), contact.address)
         self._pings.pop(contact.address, None)  # before the table asks for the next one
-        if answer is not None and answer.sender == contact.id:
+        if response is not None and response.sender == contact.id:
             self._heard(contact)
         else:
             self._ping(self.table.silent(contact))
 
-    def _answer(self, message: Question, sender: Contact) -> Answer:
+    def _response(self, message: KademliaRequest, sender: Contact) -> KademliaResponse:
         about = message.transaction, self.own_id
         match message:
             case FindNode(target=target) | FindValue(key=target):
                 near = self.table.closest(target, MAX_CONTACTS + 1)
-                named = [one for one in near if one.id != sender.id][:MAX_CONTACTS]
+                named = [contact for contact in near if contact.id != sender.id][:MAX_CONTACTS]
                 return Nodes(*about, b"", tuple(named))
             case Store():
                 return Refused(*about, NOT_STORED)
@@ -180,9 +181,9 @@ class Node(asyncio.DatagramProtocol):
             return
         if message.sender >> 160:
             return
-        if isinstance(message, Question):
+        if isinstance(message, KademliaRequest):
             sender = Contact(message.sender, addr[:2])
-            self._transport.sendto(CODEC.encode(self._answer(message, sender)), addr)
+            self._transport.sendto(CODEC.encode(self._response(message, sender)), addr)
             if sender not in self.table.closest(sender.id, 1):
                 self._ping(sender)
             return

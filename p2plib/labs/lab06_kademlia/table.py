@@ -46,20 +46,20 @@ class RoutingTable:
         return bucket.heard(contact)
 
     def _may_enter(self, contact: Contact, bucket: Bucket) -> bool:
-        if any(one.id == contact.id for one in bucket.contacts):
+        if any(other.id == contact.id for other in bucket.contacts):
             return False
         if not self.limited:
             return True
         host, network = contact.address[0], network_of(contact.address[0])
-        known = [one.address[0] for one in self._everybody()]
+        known = [other.address[0] for other in self._everybody()]
         if known.count(host) >= PER_HOST:
             return False
-        near = sum(network_of(one.address[0]) == network for one in bucket.contacts)
-        everywhere = sum(network_of(one) == network for one in known)
+        near = sum(network_of(other.address[0]) == network for other in bucket.contacts)
+        everywhere = sum(network_of(host) == network for host in known)
         return near < PER_NETWORK_AND_BUCKET and everywhere < PER_NETWORK
 
     def _everybody(self) -> list[Contact]:
-        return [one for bucket in self.buckets for one in bucket.contacts]
+        return [contact for bucket in self.buckets for contact in bucket.contacts]
 
     def silent(self, contact: Contact) -> Contact | None:
         """A contact did not answer when we asked it. Returns whom to ask now, or None."""
@@ -90,8 +90,8 @@ def _table(
 ) -> tuple[Any, Any]:
     """A table of the peer with id 0 that has heard some contacts, and what the last call returned."""
     table, answer = (yours(0, k) if limited else yours(0, k, limited=False)), None
-    for one in contacts:
-        answer = _spared(table.heard, one)
+    for contact in contacts:
+        answer = _spared(table.heard, contact)
     return table, answer
 
 
@@ -171,7 +171,7 @@ def _any_target(yours: MakeTable) -> None:
 def _impostor(yours: MakeTable) -> None:
     thief = at(9, "10.7.7.7")
     table, answer = _table(yours, [far(9), thief])
-    got = [one.address[0] for one in table.closest(9, 9)]
+    got = [contact.address[0] for contact in table.closest(9, 9)]
     if got != [far(9).address[0]]:
         what = f"a second peer with the id of peer 9: the table has {' and '.join(got) or 'neither'}"
         raise Wrong(what, f"an id has one address, the one that had it first ({far(9).address[0]})")
@@ -242,8 +242,8 @@ def flood(seed: int = 1, honest: int = 60, ids: int = 3000) -> Case:
     def probe(yours: MakeTable) -> None:
         rng, table = random.Random(seed), yours(0)
         friends = [at(rng.getrandbits(BITS), f"10.{i}.0.1") for i in range(honest)]
-        for one in friends:
-            table.heard(one)
+        for friend in friends:
+            table.heard(friend)
         before = set(table.closest(0, EVERYBODY))
         for i in range(ids):
             table.heard(at(rng.getrandbits(BITS), f"192.0.2.{i % 254 + 1}", 1024 + i))
@@ -271,14 +271,16 @@ def any_table(seed: int, steps: int = 400) -> Case:
         rng, table, expected = random.Random(seed), yours(0, 3), RoutingTable(0, 3)
         for step in range(1, steps + 1):
             number = rng.choice((rng.randrange(1, 40), 1 << rng.randrange(20)))
-            one = at(
+            contact = at(
                 number, f"10.{rng.randrange(4)}.{number % 5}.{rng.randrange(1, 9)}", rng.choice((4000, 4001))
             )
             if rng.random() < 0.3 and (known := expected.closest(number, 3)):
-                one = rng.choice(known)
+                contact = rng.choice(known)
             name = "heard" if rng.random() < 0.8 else "silent"
-            got, want = getattr(table, name)(one), getattr(expected, name)(one)
-            where = f"in a story of {steps}, after {step}, {name} of peer {one.id} at {one.address[0]}"
+            got, want = getattr(table, name)(contact), getattr(expected, name)(contact)
+            where = (
+                f"in a story of {steps}, after {step}, {name} of peer {contact.id} at {contact.address[0]}"
+            )
             _has(table, shown(expected.closest(0, EVERYBODY)), where, _STORY)
             _asks(got, want, where, _STORY)
 

@@ -1,4 +1,4 @@
-"""Density: are there more peers round a key than there can be by chance? Pure functions, and an estimate.
+"""Density: are there more peers round a key than there can be by chance? Pure functions, and a machine part.
 
 Ids are as good as random, so the peers of a network lie in the space of ids like drops of rain on a road.
 If there are n, then in a part of the space of size x (the whole being 1) their number is Poisson with mean
@@ -8,8 +8,13 @@ nearer than the honest ones: twenty of them where a twentieth of one was to be e
     >>> alarm([1e-9, 2e-9, 3e-9, 4e-9], network_size=1000)
     True
 
+What a peer does about it: storing and fetching go on with the nearest 3 k, 9 k or 27 k, until those reach as
+far as k peers would by chance. That is a *region*, in which there are about k honest peers however many
+Sybils there are as well.
+
 Compare Sridhar et al., "Content Censorship in the InterPlanetary File System" (NDSS 2024), whose detector
-asks the same of the same distances with another measure (a divergence from the expected distribution).
+asks the same of the same distances with another measure (a divergence from the expected distribution), and
+whose remedy the region is.
 
 Vocabulary::
 
@@ -22,10 +27,16 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from p2plib.machine.addresses import Contact
+from p2plib.topology.kademlia.lookup import Lookup
+from p2plib.topology.kademlia.parts import Crowded, Event
+from p2plib.topology.kademlia.table import RoutingTable
 
 ALARM = 1e-7  # a peer that looks up a key every second is wrongly alarmed about once in half a year
 REMEMBERED = 32  # lookups that the size of the network is estimated from
+WIDER, WIDEST = 3, 27  # how much wider each region is than the last, and how wide at the most, times k
 
 
 def at_least(j: int, mean: float) -> float:
@@ -80,3 +91,56 @@ class NetworkSize:
     def estimate(self) -> float:
         """How many peers there are, about; 0 before the first lookup."""
         return statistics.median(self._seen.values()) if self._seen else 0.0
+
+
+class Density:
+    """What a peer knows of how dense its network is, and of crowds in it.
+
+    Args:
+        table: whom the peer knows.
+        tell: takes `Crowded`.
+
+    Attributes:
+        size: the estimate from lookups.
+    """
+
+    def __init__(self, table: RoutingTable, tell: Callable[[Event], None]) -> None:
+        self._table, self._tell = table, tell
+        self.size = NetworkSize()
+
+    @property
+    def network_size(self) -> float:
+        """How many peers there are, about, as far as this one can tell; 0 if it knows nobody.
+
+        Lookups measure it, and so does the table round our own id, where newcomers ask us first: in a network
+        that grows, old lookups make it too small, and then every key would look crowded. Somebody that wanted
+        to hide a crowd round a key from us would have to crowd our own id, too.
+        """
+        own_id, k = self._table.own_id, self._table.k
+        near = self._distances(own_id, self._table.closest(own_id, k))
+        here = (len(near) - 1) / near[-1] if len(near) > 1 else 0.0
+        return max(self.size.estimate, here)
+
+    def must_widen(self, lookup: Lookup) -> bool:
+        """Whether a lookup that has ended shall be made again, `WIDER` times as wide."""
+        k, closest, size = self._table.k, lookup.closest, self.network_size
+        if lookup.k > k:  # there was an alarm before
+            farthest = self._fraction(closest[-1].id ^ lookup.target) if closest else 0.0
+            return lookup.k < WIDEST * k and farthest * size < k
+        distances = self._distances(lookup.target, closest)
+        if not alarm(distances, size):
+            return False
+        self._tell(Crowded(lookup.target, surprise(distances, size)))
+        return True
+
+    def looked_up(self, lookup: Lookup) -> None:
+        """Learns from a lookup that has ended."""
+        nearest = lookup.closest[: self._table.k]
+        self.size.looked_up(lookup.target, self._distances(lookup.target, nearest))
+
+    def _distances(self, target: int, contacts: Sequence[Contact]) -> list[float]:
+        return [self._fraction(contact.id ^ target) for contact in contacts]
+
+    def _fraction(self, distance: int) -> float:
+        """A distance as a part of the whole space."""
+        return float(distance / (1 << self._table.bits))

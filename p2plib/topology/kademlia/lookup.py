@@ -7,11 +7,11 @@ Rules
     1. Ask alpha of the nearest contacts not yet asked; take in the contacts that they name; go on until the k
        nearest that are not known to be dead have all been asked.
     2. *Strict*: a round is over when all alpha have answered or failed. A round that brought nobody nearer is
-       followed by one that asks all that are left of the k nearest. *Loose*: alpha questions are under way at
+       followed by one that asks all that are left of the k nearest. *Loose*: alpha requests are under way at
        all times, so one slow peer holds up nobody.
     3. With d paths, the contacts at the start are dealt out to d lookups, and no peer is asked by two of
        them. One liar on a path spoils that path only.
-    4. An answer names at most k contacts; what is more is left out. On a path each address counts once until
+    4. A response names at most k contacts; what is more is left out. On a path each address counts once until
        it fails: a liar with one address is one peer, whatever ids it invents. A path asks `max_queries` peers
        at most, so that a chain of invented nearer and nearer peers ends.
 
@@ -24,11 +24,11 @@ Vocabulary::
 
 from __future__ import annotations
 
-import bisect
-import operator
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, Contact
@@ -37,9 +37,6 @@ from p2plib.topology.kademlia.table import K, closest_first
 ALPHA = 3  # section 2.3
 QUERIES_PER_K = 4  # an honest lookup asks k peers and a few on the way; four times k is plenty
 CANDIDATES_PER_K = 3  # how many a path remembers: k that live, and others in case they do not
-
-
-_distance = operator.itemgetter(0)
 
 
 class State(Enum):
@@ -54,8 +51,9 @@ class State(Enum):
 class Path:
     """One of the d lookups."""
 
-    candidates: list[tuple[int, Contact]] = field(default_factory=list)  # (distance, contact), nearest first
-    addresses: dict[Address, int] = field(default_factory=dict)
+    candidates: list[Contact] = field(default_factory=list)  # nearest first
+    distances: list[int] = field(default_factory=list)  # those of the candidates from the target
+    addresses: set[Address] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)
     asked: int = 0
     ended: bool = False
@@ -98,8 +96,10 @@ class Lookup:
         self._contacts: dict[int, Contact] = {}  # everybody who answered
         self._path_of: dict[int, Path] = {}
         self.paths = [Path() for _ in range(paths)]
+        self._open_paths = paths
         for i, seed in enumerate(closest_first(target, list(seeds))):
-            self._learn(self.paths[i % paths], seed)
+            if seed.address not in self.paths[i % paths].addresses:
+                self._learn(self.paths[i % paths], seed)
 
     @property
     def queries(self) -> int:
@@ -114,12 +114,13 @@ class Lookup:
     @property
     def done(self) -> bool:
         """Whether nothing is left to ask or to wait for. True only after `next` had its say."""
-        return all(path.ended for path in self.paths)
+        return self._open_paths == 0
 
     @property
     def closest(self) -> list[Contact]:
         """The k nearest of all who answered, nearest first."""
-        return closest_first(self.target, list(self._contacts.values()))[: self.k]
+        nearest = sorted(self._contacts, key=self.target.__xor__)[: self.k]
+        return [self._contacts[ident] for ident in nearest]
 
     def next(self) -> list[Contact]:
         """Whom to ask now. Call it at the start and after every `answered` and `failed`."""
@@ -132,44 +133,48 @@ class Lookup:
     def _ask(self, path: Path) -> list[Contact]:
         if self.strict and path.waiting:
             return []
-        wanted = self._unasked(path)
         free = min(self.alpha - len(path.waiting), self.max_queries - path.asked)
-        if self.strict and wanted and path.round and path.candidates[0][0] >= path.nearest >= 0:
+        if self.strict and path.round and path.distances[0] >= path.nearest:
             free = self.max_queries - path.asked  # rule 2: nobody nearer, so all that are left at once
-        chosen = wanted[: max(0, free)]
+        chosen = self._unasked(path, free)
         if chosen:
             path.round += 1
-            path.nearest = path.candidates[0][0]
+            path.nearest = path.distances[0]
         for contact in chosen:
             self.state[contact.id] = State.ASKED
             self._path_of[contact.id] = path
             path.waiting.add(contact.id)
             path.asked += 1
-        path.ended = not path.waiting
+        if not path.waiting:
+            path.ended = True
+            self._open_paths -= 1
         return chosen
 
-    def _unasked(self, path: Path) -> list[Contact]:
-        """Those of the path's k nearest living candidates that nobody has asked."""
-        living, unasked = 0, []
-        for _, contact in path.candidates:
+    def _unasked(self, path: Path, count: int) -> list[Contact]:
+        """The first of the path's k nearest living candidates that nobody has asked, so many at most."""
+        unasked: list[Contact] = []
+        if count <= 0:
+            return unasked
+        living = 0
+        for contact in path.candidates:
             state = self.state.get(contact.id)
-            if state is State.FAILED:
-                continue
-            if state is not None and self._path_of[contact.id] is not path:
-                continue  # rule 3
-            living += 1
             if state is None:
                 unasked.append(contact)
+                if len(unasked) == count:
+                    break
+            elif state is State.FAILED or self._path_of[contact.id] is not path:
+                continue  # rule 3
+            living += 1
             if living == self.k:
                 break
         return unasked
 
     def answered(self, contact: Contact, named: Iterable[Contact] = ()) -> bool:
-        """Takes an answer, even one that comes after `failed`.
+        """Takes a response, even one that comes after `failed`.
 
         Args:
-            contact: who answered.
-            named: the contacts in the answer.
+            contact: the peer that answered.
+            named: the contacts in the response.
 
         Returns:
             Whether we had asked it.
@@ -181,10 +186,9 @@ class Lookup:
         path.waiting.discard(contact.id)
         self._contacts[contact.id] = contact
         if not path.ended:
-            for i, one in enumerate(named):
-                if i == self.k:  # rule 4
-                    break
-                self._learn(path, one)
+            for other in islice(named, self.k):  # rule 4
+                if other.address not in path.addresses:  # asked here, for most of them are known
+                    self._learn(path, other)
         return True
 
     def failed(self, ident: int) -> None:
@@ -194,18 +198,20 @@ class Lookup:
             self.state[ident] = State.FAILED
             path.waiting.discard(ident)
             self.failures += 1
-            for distance, contact in path.candidates:
-                if distance == ident ^ self.target:
-                    path.addresses.pop(contact.address, None)  # perhaps another id lives there
+            at = bisect_left(path.distances, ident ^ self.target)
+            if at < len(path.candidates) and path.candidates[at].id == ident:
+                path.addresses.discard(path.candidates[at].address)  # perhaps another id lives there
 
     def _learn(self, path: Path, contact: Contact) -> None:
-        if contact.id == self.own_id or contact.address in path.addresses:
+        if contact.id == self.own_id:
             return
-        candidate = (contact.id ^ self.target, contact)
-        at = bisect.bisect_left(path.candidates, candidate[0], key=_distance)
-        if at < len(path.candidates) and path.candidates[at][0] == candidate[0]:
+        distance = contact.id ^ self.target
+        at = bisect_left(path.distances, distance)
+        if at < len(path.distances) and path.distances[at] == distance:
             return
-        path.addresses[contact.address] = contact.id
-        path.candidates.insert(at, candidate)
+        path.addresses.add(contact.address)
+        path.distances.insert(at, distance)
+        path.candidates.insert(at, contact)
         if len(path.candidates) > CANDIDATES_PER_K * self.k:
+            path.distances.pop()
             path.candidates.pop()

@@ -1,23 +1,23 @@
 """Kademlia: a peer of a distributed hash table. A machine.
 
-Follows Maymounkov and Mazières, "Kademlia" (2002): `routing_table` has sections 2.1, 2.2 and 4.1, `lookup`
-section 2.3; here they are joined by messages, with storing and republishing (2.5).
+Follows Maymounkov and Mazières, "Kademlia" (2002), sections 2 and 4.1. A peer is put together from parts,
+each in a module of this package with rules of its own; this one takes what arrives to the part concerned::
+
+    table        whom the peer knows
+    checks       is somebody there? asked before it is admitted to the table
+    bootstrap    getting in
+    searches     the lookups that are under way (and `lookup`, one of them without its messages)
+    copies       the second half of a put: a copy to each of the peers that a search found
+    values       what the peer keeps for others (`store`), and the tokens of those who may store
+    maintenance  what it does by the clock: refresh, republish, publish
+    density      are there more peers round a key than chance allows?
+    asker        the requests that are on their way (`asking`)
 
 Rules
-    1. Every question is answered, unless its sender has our own id or one that somebody else has (F099).
-    2. Who asks us is not known yet. If the table has room for it, it is asked whether it is there, and put in
-       when it answers. If its bucket is full, the oldest of the bucket is asked, once in `fresh_s` at most.
-    3. An answer that nobody waits for is dropped. One that comes under another id than expected is the answer
-       of somebody else: whom we asked is gone.
-    4. A bucket that no lookup touched for `refresh_s` is refreshed by looking up a random id in it. After
-       joining, all buckets farther than the nearest peer are. With the refresh, some forgotten peers are
-       asked whether they are back.
-    5. A value is stored at the k nearest peers; each hands it on every `republish_s`, unless somebody did
-       within that time. Who published it renews it before it expires.
-    6. When the peers round a key are denser than chance allows (`density`), storing and fetching go on with
-       the nearest 3 k, 9 k or 27 k, until those reach as far as k peers would by chance: a *region*, in which
-       there are about k honest peers however many Sybils there are as well. (Storing by region is the remedy
-       of Sridhar et al., 2024.)
+    1. Every request is answered, unless its sender has our own id or one that somebody else has: then it is
+       refused (F099).
+    2. A response that nobody waits for is dropped. One that comes under another id than expected is the
+       response of somebody else: the peer that we asked is gone.
 
 Left out: caching of values along the path of a lookup, which mutable values would make stale.
 
@@ -33,69 +33,84 @@ from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.machine import Base
+from p2plib.machine.requests import Requests
+from p2plib.topology.kademlia.asking import Asker, Check, Copy, Probe, Purpose, Step
+from p2plib.topology.kademlia.bootstrap import Bootstrap
+from p2plib.topology.kademlia.checks import Checks
+from p2plib.topology.kademlia.copies import Copies
+from p2plib.topology.kademlia.density import Density
+from p2plib.topology.kademlia.maintenance import Maintenance
 from p2plib.topology.kademlia.messages import (
     BAD_TOKEN,
     CODEC,
     ID_TAKEN,
+    MAX_CONTACTS,
     NOT_STORED,
-    Answer,
     FindNode,
     FindValue,
     Found,
+    KademliaRequest,
+    KademliaResponse,
     Nodes,
     Ping,
     Pong,
-    Question,
     Refused,
     Store,
     Stored,
 )
 from p2plib.topology.kademlia.parts import (
-    Check,
-    Copy,
+    Event,
+    FindDone,
     GetDone,
     IdTaken,
-    JoinFailed,
-    Kind,
-    Knock,
+    Joined,
     Settings,
-    Step,
     Timer,
 )
-from p2plib.topology.kademlia.searches import Searches
-from p2plib.topology.kademlia.store import EXPIRE_S, MAX_VALUE_BYTES, Tokens
-from p2plib.topology.kademlia.table import Verdict
+from p2plib.topology.kademlia.searches import Search, Searches, SearchKind
+from p2plib.topology.kademlia.store import MAX_VALUE_BYTES, Tokens, Values
+from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 DEFAULTS = Settings()
-PUBLISH_AGAIN_S = EXPIRE_S - 3600.0  # section 2.5 says 24 hours, which is when it has just expired
-MAX_CHECKS = 64  # pings of rule 2 under way; a flood of strangers gets no more answers than that
-CALL_BACK = 3  # forgotten peers asked at each refresh
-JOIN_TRIES, CHECK_TRIES = 3, 2
+REQUESTS = FindNode, FindValue, Store, Ping
 
 
-class Kademlia(Searches):
+class Kademlia(Base[Event, Timer]):
     """One peer.
 
     Args:
         own_id: its id.
         rng: see `p2plib.machine.machine`.
         now: the time.
-        settings: see there.
+        settings: see `p2plib.topology.kademlia.parts.Settings`.
 
     Raises:
-        UsageError: k is larger than what an answer has room for, or the id than the settings say.
+        UsageError: k is larger than what a response has room for, or the id than the settings say.
     """
 
     def __init__(
         self, own_id: int, rng: random.Random, *, now: float = 0.0, settings: Settings = DEFAULTS
     ) -> None:
-        super().__init__(own_id, rng, now, settings)
-        self.published: dict[int, bytes] = {}
-        self._tokens = Tokens(rng.randbytes(16))
-        self._checking: set[Address] = set()
-        self._knocking: list[Address] = []
-        self._knocked: tuple[Address, ...] = ()
-        self._let_in = False
+        super().__init__()
+        if not 1 <= settings.k <= MAX_CONTACTS:
+            raise UsageError(f"k is 1 to {MAX_CONTACTS}, for a response has no room for more")
+        self.settings, self.own_id, self.rng = settings, own_id, rng
+        self.table = table = RoutingTable(
+            own_id, bits=settings.bits, k=settings.k, limits=settings.limits, now=now
+        )
+        self.values = Values(own_id, settings.bits, settings.validator, settings.max_values)
+        self.tokens = Tokens(rng.randbytes(16))
+        self.requests = Requests(rng, self.timers, Timer.REQUEST)
+        self.asker = asker = Asker(own_id, self.requests, self._send)
+        self.checks = Checks(table, asker, settings.fresh_s, self._tell, self._ignore)
+        self.density = Density(table, self._tell)
+        self.searches = Searches(settings, table, self.density, asker, self._ended, self._ignore)
+        self.maintenance = Maintenance(
+            settings, rng, self.timers, table, self.values, self.searches, self.checks, now
+        )
+        self.copies = Copies(self.values, asker, self.maintenance.republish_later, self._tell)
+        self.bootstrap = Bootstrap(asker, self._enter, self._tell)
 
     # What the owner calls ---------------------------------------------------------------------------------
 
@@ -105,17 +120,11 @@ class Kademlia(Searches):
         Raises:
             UsageError: there is no address.
         """
-        self._knocked = tuple(dict.fromkeys(addresses))
-        self._knocking, self._let_in = list(self._knocked), False
-        if not self._knocked:
-            raise UsageError("to join, at least one address is needed")
-        for address in self._knocked:
-            message = FindNode(self.requests.transaction(), self.own_id, self.own_id)
-            self._ask(message, address, Knock(), now, JOIN_TRIES)
+        self.bootstrap.start(addresses, now)
 
     def find(self, target: int, now: float) -> int:
         """Looks for the k peers nearest to an id. `FindDone` with the number returned follows."""
-        return self._search(Kind.FIND, target, now)
+        return self.searches.start(SearchKind.FIND, target, now)
 
     def get(self, key: int, now: float) -> int:
         """Looks for a value. `GetDone` with the number returned follows, at once if it is kept here.
@@ -123,191 +132,172 @@ class Kademlia(Searches):
         Where values can change, all of the k nearest are asked, and the best of what they have counts.
         """
         kept = self.values.get(key, now)
-        if kept is not None and self.settings.rule.better is None:
-            number = self._number()
+        if kept is not None and self.settings.validator.better is None:
+            number = self.searches.number()
             self._tell(GetDone(number, key, kept.data, 0, 0))
             return number
-        return self._search(Kind.GET, key, now, kept.data if kept else None)
+        return self.searches.start(SearchKind.GET, key, now, kept.data if kept else None)
 
     def put(self, key: int, value: bytes, now: float) -> int:
         """Publishes a value, and renews it until `forget`. `PutDone` with the number returned follows.
 
         Raises:
-            UsageError: it is too large, or the rule of this network forbids it under this key.
+            UsageError: it is too large, or the validator of this network forbids it under this key.
         """
         if len(value) > MAX_VALUE_BYTES:
             raise UsageError(f"a value of {len(value)} bytes, where {MAX_VALUE_BYTES} is the most")
-        if not self.settings.rule.valid(key, value, self.settings.bits):
-            raise UsageError("the rule of this network does not allow this value under this key")
-        self.published[key] = value
-        self.timers.set(Timer.PUBLISH, now + PUBLISH_AGAIN_S, key)
-        return self._search(Kind.PUT, key, now, value)
+        if not self.settings.validator.valid(key, value, self.settings.bits):
+            raise UsageError("the validator of this network does not allow this value under this key")
+        return self.maintenance.publish(key, value, now)
 
     def forget(self, key: int) -> None:
         """Stops renewing a value; the others drop it within a day."""
-        self.published.pop(key, None)
-        self.timers.cancel(Timer.PUBLISH, key)
+        self.maintenance.forget(key)
 
     # What the driver calls --------------------------------------------------------------------------------
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
         """Takes a datagram that arrived from an address."""
         try:
-            message = CODEC.decode(data)
+            message: KademliaRequest | KademliaResponse = CODEC.decode(data)
         except DecodeError:
-            return self._ignore("malformed")
-        if message.sender >> self.settings.bits:
-            return self._ignore("id out of range")
-        if isinstance(message, Question):
-            return self._question(message, Contact(message.sender, address), now)
-        return self._answer(message, Contact(message.sender, address), now)
+            self._ignore("malformed")
+            return
+        sender = Contact(message.sender, address)
+        if sender.id >> self.settings.bits:
+            self._ignore("id out of range")
+        elif isinstance(message, REQUESTS):
+            self._requested(message, sender, now)
+        else:
+            self._responded(message, sender, now)
 
     def on_timer(self, now: float) -> None:
         """Does what is due."""
         for timer, about in self.timers.due(now):
             match timer:
                 case Timer.REQUEST:
-                    self._expired(about, now)
+                    purpose = self.asker.late(about, now)
+                    if purpose is not None:
+                        self._failed(purpose, now)
                 case Timer.REPUBLISH:
-                    self._hand_on(about, now)
+                    self.maintenance.republish(about, now)
                 case Timer.PUBLISH:
-                    self.put(about, self.published[about], now)
+                    self.maintenance.publish_again(about, now)
                 case Timer.REFRESH:
-                    self._refresh(now)
-                    self._call_back(now)
+                    self.maintenance.refresh(now)
                 case _:
                     assert_never(timer)
 
-    # Questions --------------------------------------------------------------------------------------------
+    # Requests ---------------------------------------------------------------------------------------------
 
-    def _question(self, message: Question, sender: Contact, now: float) -> None:
+    def _requested(self, request: KademliaRequest, sender: Contact, now: float) -> None:
         verdict = self.table.may_enter(sender)
         if verdict is Verdict.OWN_ID or verdict is Verdict.ID_TAKEN:  # rule 1
-            self._send(CODEC.encode(Refused(message.transaction, self.own_id, ID_TAKEN)), sender.address)
+            response: KademliaResponse = Refused(request.transaction, self.own_id, ID_TAKEN)
         else:
-            self._send(CODEC.encode(self._reply(message, sender, now)), sender.address)
-        self._met(sender, verdict, now)
+            response = self.respond(request, sender, now)
+        self._send(CODEC.encode(response), sender.address)
+        if verdict is not Verdict.KNOWN:
+            self.checks.met(sender, verdict, now)
 
-    def _reply(self, message: Question, sender: Contact, now: float) -> Answer:
-        about = message.transaction, self.own_id
-        match message:
-            case Ping():
-                return Pong(*about)
-            case FindNode(target=target):
-                return self._nodes(message.transaction, target, sender, now)
-            case FindValue(key=key):
-                kept = self.values.get(key, now)
-                return Found(*about, kept.data) if kept else self._nodes(about[0], key, sender, now)
+    def respond(self, request: KademliaRequest, sender: Contact, now: float) -> KademliaResponse:
+        """What we say to a request."""
+        transaction = request.transaction
+        match request:
+            case FindNode():
+                return self._nodes(transaction, request.target, sender, now)
+            case FindValue():
+                kept = self.values.get(request.key, now)
+                if kept is None:
+                    return self._nodes(transaction, request.key, sender, now)
+                return Found(transaction, self.own_id, kept.data)
             case Store():
-                if not self._tokens.accept(message.token, sender.address, now):
-                    return Refused(*about, BAD_TOKEN)
-                if not self.values.put(message.key, message.value, message.lifetime_s, now):
-                    return Refused(*about, NOT_STORED)
-                self._republish_later(message.key, now)
-                return Stored(*about)
+                if not self.tokens.accept(request.token, sender.address, now):
+                    return Refused(transaction, self.own_id, BAD_TOKEN)
+                if not self.values.put(request.key, request.value, request.lifetime_s, now):
+                    return Refused(transaction, self.own_id, NOT_STORED)
+                self.maintenance.republish_later(request.key, now)
+                return Stored(transaction, self.own_id)
+            case Ping():
+                return Pong(transaction, self.own_id)
+            case _:
+                assert_never(request)
 
     def _nodes(self, transaction: int, target: int, sender: Contact, now: float) -> Nodes:
         near = self.table.closest(target, self.settings.k + 1)
-        named = tuple(one for one in near if one.id != sender.id)[: self.settings.k]
-        return Nodes(transaction, self.own_id, self._tokens.give(sender.address, now), named)
+        named = [contact for contact in near if contact.id != sender.id][: self.settings.k]
+        return Nodes(transaction, self.own_id, self.tokens.give(sender.address, now), tuple(named))
 
-    def _met(self, contact: Contact, verdict: Verdict, now: float) -> None:
-        """Rule 2."""
-        match verdict:
-            case Verdict.KNOWN:
-                pass
-            case Verdict.ADDED:
-                self._check(contact, now)
-            case Verdict.FULL:
-                self.table.wait(contact)
-                self._check_oldest(contact.id, now)
-            case Verdict.ID_TAKEN:
-                holder = self.table.find(contact.id)
-                if holder and holder.heard + self.settings.fresh_s <= now:
-                    self._check(holder.contact, now)
-                self._ignore(verdict.value)
-            case _:
-                if verdict is Verdict.OWN_ID:
-                    self._tell(IdTaken(contact.address))
-                self._ignore(verdict.value)
+    # Responses --------------------------------------------------------------------------------------------
 
-    def _call_back(self, now: float) -> None:
-        """Rule 4: some of those who stopped answering may be there again."""
-        forgotten = list(self.table.forgotten.values())
-        for contact in self.rng.sample(forgotten, min(CALL_BACK, len(forgotten))):
-            self._check(contact, now)
-
-    def _check_oldest(self, ident: int, now: float) -> None:
-        oldest = self.table.oldest(ident)
-        if oldest and oldest.heard + self.settings.fresh_s <= now:
-            self._check(oldest.contact, now)
-
-    def _check(self, contact: Contact, now: float) -> None:
-        if contact.address in self._checking or len(self._checking) >= MAX_CHECKS:
+    def _responded(self, response: KademliaResponse, sender: Contact, now: float) -> None:
+        purpose = self.asker.answered(response.transaction, sender.address, now)
+        if purpose is None:
+            self._ignore("unexpected response")
             return
-        self._checking.add(contact.address)
-        message = Ping(self.requests.transaction(), self.own_id)
-        self._ask(message, contact.address, Check(contact), now, CHECK_TRIES)
-
-    # Answers ----------------------------------------------------------------------------------------------
-
-    def _answer(self, message: Answer, sender: Contact, now: float) -> None:
-        request = self.requests.answered(message.transaction, sender.address, now)
-        if request is None:
-            self._ignore("unexpected answer")
-            return
-        purpose = request.purpose
-        if isinstance(purpose, Check):
-            self._checking.discard(sender.address)
-        if isinstance(message, Refused) and message.reason == ID_TAKEN:
+        if isinstance(response, Refused) and response.reason == ID_TAKEN:
             self._tell(IdTaken(sender.address))
-        if isinstance(purpose, Step | Check | Copy) and purpose.contact.id != sender.id:
-            self._ignore("another id than expected")  # rule 3
-            self._give_up(purpose, now)
-        verdict = self.table.answered(sender, now)
-        if verdict in (Verdict.FULL, Verdict.ID_TAKEN):
-            self._met(sender, verdict, now)
+        if isinstance(purpose, Check):
+            self.checks.over(purpose)
+        is_the_one = isinstance(purpose, Probe) or purpose.contact.id == sender.id
+        if not is_the_one:  # rule 2
+            self._ignore("another id than expected")
+            self._failed(purpose, now)
+        self.checks.answered(sender, now)
+        if is_the_one:
+            self._answered(purpose, response, now)
+
+    def _answered(self, purpose: Purpose, response: KademliaResponse, now: float) -> None:
+        """The response of the peer that was asked."""
         match purpose:
-            case Knock():
-                self._knock_ends(sender.address, not isinstance(message, Refused), now)
-            case Step(search=number, contact=contact) if contact.id == sender.id:
-                self._stepped(number, contact, message, now)
-            case Copy(search=number, contact=contact) if contact.id == sender.id:
-                self._copied(number, isinstance(message, Stored))
-            case _:
+            case Step():
+                self.searches.answered(purpose, response, now)
+            case Copy():
+                self.copies.over(purpose, isinstance(response, Stored))
+            case Probe():
+                self.bootstrap.probed(purpose.address, not isinstance(response, Refused), now)
+            case Check():
                 pass
+            case _:
+                assert_never(purpose)
 
-    def _expired(self, transaction: int, now: float) -> None:
-        request, again = self.requests.expired(transaction, now)
-        if again:
-            self._send(request.data, request.address)
-            return
-        if isinstance(request.purpose, Knock):
-            self._knock_ends(request.address, False, now)
-        if isinstance(request.purpose, Check):
-            self._checking.discard(request.address)
-        self._give_up(request.purpose, now)
+    def _failed(self, purpose: Purpose, now: float) -> None:
+        """No response has come, or somebody else's."""
+        match purpose:
+            case Probe():
+                self.bootstrap.probed(purpose.address, False, now)
+            case Check():
+                self.checks.over(purpose)
+                self.checks.failed(purpose.contact, now)
+            case Step():
+                self.checks.failed(purpose.contact, now)
+                self.searches.failed(purpose, now)
+            case Copy():
+                self.checks.failed(purpose.contact, now)
+                self.copies.over(purpose, False)
+            case _:
+                assert_never(purpose)
 
-    def _give_up(self, purpose: object, now: float) -> None:
-        """A contact did not answer, or somebody else did in its place."""
-        if not isinstance(purpose, Step | Check | Copy):
-            return
-        spare = self.table.failed(purpose.contact.id)
-        if spare:
-            self._check(spare, now)
-        if isinstance(purpose, Step) and purpose.search in self._searches:
-            search = self._searches[purpose.search]
-            search.lookup.failed(purpose.contact.id)
-            self._advance(search, now)
-        if isinstance(purpose, Copy):
-            self._copied(purpose.search, False)
+    # What the parts call ----------------------------------------------------------------------------------
 
-    def _knock_ends(self, address: Address, answered: bool, now: float) -> None:
-        """The first who answers lets us in: then we look for our own place."""
-        if address in self._knocking:
-            self._knocking.remove(address)
-        if answered and not self._let_in:
-            self._let_in = True
-            self._search(Kind.JOIN, self.own_id, now)
-        elif not self._knocking and not self._let_in:
-            self._tell(JoinFailed(self._knocked))
+    def _enter(self, now: float) -> None:
+        self.searches.start(SearchKind.JOIN, self.own_id, now)
+
+    def _ended(self, search: Search, now: float) -> None:
+        """A search has ended: what it was for is done."""
+        lookup = search.lookup
+        counts = lookup.queries, lookup.failures
+        match search.kind:
+            case SearchKind.PUT | SearchKind.REPUBLISH:
+                self.copies.send(search, now)
+            case SearchKind.GET:
+                self._tell(GetDone(search.number, lookup.target, search.value, *counts))
+            case SearchKind.FIND:
+                self._tell(FindDone(search.number, lookup.target, tuple(lookup.closest), *counts))
+            case SearchKind.JOIN:
+                self.maintenance.joined(now)
+                self._tell(Joined(len(self.table)))
+            case SearchKind.REFRESH:
+                pass
+            case _:
+                assert_never(search.kind)

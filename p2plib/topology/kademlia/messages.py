@@ -85,7 +85,7 @@ class Refused(Header):
     reason: Annotated[int, Number(8)]
 
 
-Question = Ping | FindNode | FindValue | Store
-Answer = Pong | Nodes | Found | Stored | Refused
+KademliaRequest = Ping | FindNode | FindValue | Store
+KademliaResponse = Pong | Nodes | Found | Stored | Refused
 
 CODEC = Codec("Kademlia", 1, Ping, Pong, FindNode, Nodes, FindValue, Found, Store, Stored, Refused)

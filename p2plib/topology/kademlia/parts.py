@@ -1,23 +1,22 @@
-"""What a Kademlia peer is told, tells, and remembers: settings, events, searches. Values without rules.
+"""What a Kademlia peer is told and tells: settings, timers, events. Values without rules.
 
-The rules are in `p2plib.topology.kademlia.machine`.
+The rules are in `p2plib.topology.kademlia.machine` and the parts that it is put together from.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.timers import TimerName
-from p2plib.topology.kademlia.lookup import ALPHA, Lookup
+from p2plib.topology.kademlia.lookup import ALPHA
 from p2plib.topology.kademlia.messages import MAX_CONTACTS
-from p2plib.topology.kademlia.store import EXPIRE_S, SELF_NAMED, Rule
+from p2plib.topology.kademlia.store import SELF_NAMED, Validator
 from p2plib.topology.kademlia.table import BITS, STRICT, Limits
 
 REFRESH_S = 3600.0  # section 2.3 of the paper
 REPUBLISH_S = 3600.0  # section 2.5
-FRESH_S = 900.0  # whom we heard so lately is not asked whether it is there; BEP 5 has the same 15 minutes
+FRESH_S = 900.0  # a contact heard so lately is not asked whether it is there; BEP 5 has the same 15 minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Settings:
         strict: whether lookups go in rounds.
         refresh_s, republish_s, fresh_s: see the rules.
         limits: how many places of the table one owner of addresses may take.
-        rule: which values may be stored.
+        validator: which values may be stored.
         max_values: how many are kept for others.
     """
 
@@ -45,7 +44,7 @@ class Settings:
     republish_s: float = REPUBLISH_S
     fresh_s: float = FRESH_S
     limits: Limits = STRICT
-    rule: Rule = SELF_NAMED
+    validator: Validator = SELF_NAMED
     max_values: int = 4096
 
 
@@ -54,7 +53,7 @@ class Timer(TimerName):
 
     REQUEST = "a response is late; about its transaction"
     REFRESH = "look up an id in each bucket of which nothing was heard"
-    REPUBLISH = "hand on a value that is kept for others; about its key"
+    REPUBLISH = "store a value that is kept for others again; about its key"
     PUBLISH = "put a value of our own again; about its key"
 
 
@@ -120,58 +119,3 @@ class IdTaken:
 
 
 Event = Joined | JoinFailed | FindDone | GetDone | PutDone | Crowded | IdTaken
-
-
-class Kind(Enum):
-    """What a search is for."""
-
-    JOIN = "join"
-    REFRESH = "refresh"
-    FIND = "find"
-    GET = "get"
-    PUT = "put"
-    REPUBLISH = "republish"
-
-
-@dataclass(slots=True)
-class Search:
-    """A lookup, and what is to be done when it ends."""
-
-    number: int
-    kind: Kind
-    lookup: Lookup
-    value: bytes | None = None
-    lifetime_s: float = EXPIRE_S
-    tokens: dict[int, bytes] = field(default_factory=dict)
-    width: int = 0
-    awaiting: int = 0
-    copies: int = 0
-    asked: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Purpose of a request: one question of a lookup."""
-
-    search: int
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Purpose of a request: one copy of a value."""
-
-    search: int
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Purpose of a request: is this contact there?"""
-
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class Knock:
-    """Purpose of a request: is anybody at this address?"""

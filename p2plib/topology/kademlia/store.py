@@ -1,14 +1,14 @@
-"""Values: what a Kademlia peer keeps for others, and what it asks before it does. Machine parts.
+"""Store: the values that a Kademlia peer keeps for others, and what it asks before it does. Machine parts.
 
 Rules
-    1. A value is kept if the `Rule` of the network allows it. By default its key must be its own SHA-256 (cut
-       to the length of an id), so nobody can put something else under a key, not even who comes first.
+    1. A value is kept if the `Validator` of the network allows it. By default its key must be its own SHA-256
+       (cut to the length of an id), so nobody can put something else there, not even whoever comes first.
     2. A value has a time at which it expires, at most `EXPIRE_S` from now, whoever sends it. Storing it again
        moves that time; handing it from peer to peer does not, for the time that is left travels with it.
     3. At most `max_values` are kept. When there is no room, the one whose key is farthest from our id goes:
        others are nearer to that one and will have it.
-    4. Who wants to store must have asked us shortly before, from the same address: it shows the *token* that
-       our answer contained. Otherwise one forged datagram each would fill a stranger's store.
+    4. A peer that wants to store must have asked us shortly before, from the same address: it shows the
+       *token* that our response contained. Otherwise one forged datagram each would fill a stranger's store.
 
 Vocabulary::
 
@@ -29,6 +29,7 @@ MAX_VALUE_BYTES = 1000  # as BEP 44; it fits a datagram with everything around i
 EXPIRE_S = 86_400.0  # Kademlia (2002), section 2.5
 TOKEN_BYTES = 8
 TOKEN_S = 300.0  # BEP 5: tokens of the last ten minutes are accepted, made anew every five
+MAX_TOKENS = 1024  # remembered, so that a peer that asks again costs no second hash; anything else would do
 
 
 def key_of(value: bytes, bits: int = 160) -> int:
@@ -41,7 +42,7 @@ def _names_itself(key: int, value: bytes, bits: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Validator:
     """What a network stores.
 
     Args:
@@ -54,7 +55,7 @@ class Rule:
     better: Callable[[bytes, bytes], bool] | None = None
 
 
-SELF_NAMED = Rule()
+SELF_NAMED = Validator()
 
 
 @dataclass(slots=True)
@@ -71,12 +72,14 @@ class Values:
     Args:
         own_id: the peer's id.
         bits: how long ids are.
-        rule: rule 1.
+        validator: rule 1.
         max_values: rule 3.
     """
 
-    def __init__(self, own_id: int, bits: int, rule: Rule = SELF_NAMED, max_values: int = 4096) -> None:
-        self.own_id, self.bits, self.rule, self.max_values = own_id, bits, rule, max_values
+    def __init__(
+        self, own_id: int, bits: int, validator: Validator = SELF_NAMED, max_values: int = 4096
+    ) -> None:
+        self.own_id, self.bits, self.validator, self.max_values = own_id, bits, validator, max_values
         self._kept: dict[int, Value] = {}
 
     def __len__(self) -> int:
@@ -94,17 +97,17 @@ class Values:
             lifetime_s: in how many seconds it expires.
             now: the time.
         """
-        if len(data) > MAX_VALUE_BYTES or lifetime_s <= 0 or not self.rule.valid(key, data, self.bits):
+        if len(data) > MAX_VALUE_BYTES or lifetime_s <= 0 or not self.validator.valid(key, data, self.bits):
             return False
         expires = now + min(lifetime_s, EXPIRE_S)
         old = self.get(key, now)
         if old is None:
             self._kept[key] = Value(data, expires)
             if len(self._kept) > self.max_values:
-                del self._kept[max(self._kept, key=lambda one: one ^ self.own_id)]
+                del self._kept[max(self._kept, key=self.own_id.__xor__)]
         elif old.data == data:
             old.expires = max(old.expires, expires)
-        elif self.rule.better is not None and self.rule.better(data, old.data):
+        elif self.validator.better is not None and self.validator.better(data, old.data):
             self._kept[key] = Value(data, expires)
         else:
             return False
@@ -124,16 +127,25 @@ class Tokens:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._epoch = -1
+        self._given: dict[Address, bytes] = {}  # in this epoch
 
     def give(self, address: Address, now: float) -> bytes:
         """The token for an address."""
-        return self._make(address, int(now // TOKEN_S))
+        epoch = int(now // TOKEN_S)
+        if epoch != self._epoch or len(self._given) >= MAX_TOKENS:
+            self._epoch, self._given = epoch, {}
+        token = self._given.get(address)
+        if token is None:
+            token = self._given[address] = self._make(address, epoch)
+        return token
 
     def accept(self, token: bytes, address: Address, now: float) -> bool:
         """Whether we gave this token to this address, in this epoch or the last."""
-        epoch = int(now // TOKEN_S)
-        return any(hmac.compare_digest(token, self._make(address, epoch - age)) for age in (0, 1))
+        if hmac.compare_digest(token, self.give(address, now)):
+            return True
+        return hmac.compare_digest(token, self._make(address, int(now // TOKEN_S) - 1))
 
     def _make(self, address: Address, epoch: int) -> bytes:
-        about = f"{address[0]} {address[1]} {epoch}".encode()
-        return hashlib.blake2b(about, key=self._secret, digest_size=TOKEN_BYTES).digest()
+        text = f"{address[0]} {address[1]} {epoch}".encode()
+        return hashlib.blake2b(text, key=self._secret, digest_size=TOKEN_BYTES).digest()

@@ -6,14 +6,14 @@ first differ from ours in bit i: half of all peers belong into the highest bucke
 Each keeps at most k. So a table knows its own neighbourhood whole, and of the rest a handful of each part.
 
 Rules
-    1. Only a peer that has *answered* us is put in: the sender of a question may not be where it says it is.
+    1. Only a peer that has *answered* us is put in: the sender of a request may not be where it says it is.
     2. A full bucket does not throw out a living peer for a new one. The new one waits in the spares, and the
        machine asks the peer that was silent for longest. If it answers it becomes the freshest, and stays.
        (Old peers are the likelier to be there tomorrow; and a flood of new ids cannot wash a table out.)
     3. A peer that does not answer is *doubtful*: it is not told to others, and gives its place to the next
        who answers. Nobody else takes it away before `MAX_FAILURES`, and never the last one that is left:
-       when our own line is down, all peers look dead. Who was taken away for this is *forgotten* slowly: the
-       machine asks again now and then, for half of the network may have been cut off and come back.
+       when our own link is down, all peers look dead. A peer that was taken away for this is *forgotten*
+       slowly: it is asked again now and then, for half of the network may have been cut off and come back.
     4. One id has one address, and the first has it. One address has one id, and the last to answer has it: a
        peer that was started again.
     5. At most `per_host` peers of one IP address, `per_network_and_bucket` of one /24 in a bucket and
@@ -81,6 +81,7 @@ class Entry:
 
     contact: Contact
     heard: float
+    network: bytes
     failures: int = 0
 
 
@@ -123,6 +124,7 @@ class RoutingTable:
         if k < 1:
             raise UsageError(f"a bucket holds at least one contact, not {k}")
         self.own_id, self.bits, self.k, self.limits = own_id, bits, k, limits
+        self._is_limited = limits != NO_LIMITS
         self.buckets = [Bucket(looked_up=now) for _ in range(bits)]
         self.forgotten: dict[int, Contact] = {}
         self._by_address: dict[Address, int] = {}
@@ -161,13 +163,18 @@ class RoutingTable:
         entry = bucket.entries.get(contact.id)
         if entry and (entry.contact.address == contact.address or entry.failures == 0):
             return Verdict.KNOWN if entry.contact.address == contact.address else Verdict.ID_TAKEN
-        verdict = self._within_limits(contact, bucket)
-        if verdict is not Verdict.ADDED:
-            return verdict
-        full = len(bucket.entries) >= self.k and all(e.failures == 0 for e in bucket.entries.values())
-        return (
-            Verdict.FULL if full and self._by_address.get(contact.address) not in bucket.entries else verdict
-        )
+        verdict = self._within_limits(contact, bucket) if self._is_limited else Verdict.ADDED
+        if verdict is Verdict.ADDED and self._is_full(bucket):
+            is_replaced = self._by_address.get(contact.address) in bucket.entries  # rule 4
+            return Verdict.ADDED if is_replaced else Verdict.FULL
+        return verdict
+
+    def _is_full(self, bucket: Bucket) -> bool:
+        """Whether a bucket has neither a free place nor a doubtful contact that would give up its own."""
+        if len(bucket.entries) < self.k:
+            return False
+        nobody_is_doubtful = self._sound == len(self._by_address)
+        return nobody_is_doubtful or all(entry.failures == 0 for entry in bucket.entries.values())
 
     def _within_limits(self, contact: Contact, bucket: Bucket) -> Verdict:
         limits, host = self.limits, contact.address[0]
@@ -179,11 +186,9 @@ class RoutingTable:
         if limits.per_network is not None and self._networks[network] - replaced >= limits.per_network:
             return Verdict.NETWORK_FULL
         if limits.per_network_and_bucket is not None:
-            near = sum(
-                entry.contact.id != gone and network_of(entry.contact.address[0]) == network
-                for entry in bucket.entries.values()
-            )
-            if near >= limits.per_network_and_bucket:
+            entries = bucket.entries.values()
+            near = [entry for entry in entries if entry.network == network and entry.contact.id != gone]
+            if len(near) >= limits.per_network_and_bucket:
                 return Verdict.NETWORK_FULL
         return Verdict.ADDED
 
@@ -214,13 +219,14 @@ class RoutingTable:
         bucket = self.bucket_of(contact.id)
         if len(bucket.entries) >= self.k:  # rule 3: the most doubtful makes room
             self.remove(max(bucket.entries.values(), key=lambda entry: entry.failures).contact.id)
-        bucket.entries[contact.id] = Entry(contact, now)
+        network = network_of(contact.address[0])
+        bucket.entries[contact.id] = Entry(contact, now, network)
         self._filled |= 1 << (contact.id ^ self.own_id).bit_length() - 1
         bucket.spares.pop(contact.id, None)
         self.forgotten.pop(contact.id, None)
         self._by_address[contact.address] = contact.id
         self._hosts[contact.address[0]] += 1
-        self._networks[network_of(contact.address[0])] += 1
+        self._networks[network] += 1
         self._sound += 1
 
     def wait(self, contact: Contact) -> None:
@@ -264,7 +270,7 @@ class RoutingTable:
         address = entry.contact.address
         del self._by_address[address]
         _one_less(self._hosts, address[0])
-        _one_less(self._networks, network_of(address[0]))
+        _one_less(self._networks, entry.network)
 
     def closest(self, target: int, count: int, *, doubtful: bool = False) -> list[Contact]:
         """The contacts nearest to a target, nearest first.
@@ -276,8 +282,11 @@ class RoutingTable:
         """
         found: list[Contact] = []
         for bucket in self._from(target):
-            here = [e.contact for e in bucket.entries.values() if doubtful or not e.failures]
-            found += closest_first(target, here)
+            entries = bucket.entries
+            for ident in sorted(entries, key=target.__xor__):
+                entry = entries[ident]
+                if doubtful or not entry.failures:
+                    found.append(entry.contact)
             if len(found) >= count:
                 break
         return found[:count]

@@ -197,13 +197,13 @@ def test_the_table_takes_in_whom_the_librarys_takes_in(seed: int) -> None:
     taken = 0
     for _ in range(2000):
         ident = rng.choice((rng.getrandbits(160), rng.getrandbits(10)))
-        one = Contact(ident, (f"10.{rng.randrange(9)}.{rng.randrange(9)}.{rng.randrange(1, 20)}", 4000))
+        contact = Contact(ident, (f"10.{rng.randrange(9)}.{rng.randrange(9)}.{rng.randrange(1, 20)}", 4000))
         known = theirs.closest(ident, 1)
-        taken += bool(known and known[0].id == ident and known[0] != one)
-        if known and known[0] != one and known[0].address == one.address:
+        taken += bool(known and known[0].id == ident and known[0] != contact)
+        if known and known[0] != contact and known[0].address == contact.address:
             continue  # the library takes who came back under a new id, the lab waits for the silence
-        ours.heard(one)
-        theirs.answered(one, 0.0) if one.address not in theirs._by_address else None
+        ours.heard(contact)
+        theirs.answered(contact, 0.0) if contact.address not in theirs._by_address else None
         assert ours.closest(0, 9999) == theirs.closest(0, 9999)
     assert taken > 10
 
@@ -215,9 +215,9 @@ def test_a_flood_of_ids_from_one_network_stays_small() -> None:
         table.heard(Contact(rng.getrandbits(160), (f"192.0.2.{i % 254 + 1}", 4000 + i % 9)))
     known = table.closest(0, 9999)
     assert len(known) == 10
-    assert len({one.address[0] for one in known}) == 10
+    assert len({contact.address[0] for contact in known}) == 10
     assert all(
-        sum(network_of(one.address[0]) == network_of("192.0.2.1") for one in bucket.contacts) <= 2
+        sum(network_of(contact.address[0]) == network_of("192.0.2.1") for contact in bucket.contacts) <= 2
         for bucket in table.buckets
     )
     assert sum(len(bucket.waiting) for bucket in table.buckets) == 0
@@ -227,13 +227,13 @@ def test_a_flood_of_ids_from_one_network_stays_small() -> None:
 def test_an_old_contact_that_answers_is_not_thrown_out() -> None:
     bucket, rng = Bucket(3), random.Random(1)
     old = [Contact(i, (f"10.0.{i}.1", 4000)) for i in (1, 2, 3)]
-    for one in old:
-        bucket.heard(one)
+    for contact in old:
+        bucket.heard(contact)
     for _ in range(100):
         asked = bucket.heard(Contact(rng.getrandbits(160), ("10.9.9.9", 4000)))
         assert asked is not None
         bucket.heard(asked)
-    assert sorted(one.id for one in bucket.contacts) == [1, 2, 3]
+    assert sorted(contact.id for contact in bucket.contacts) == [1, 2, 3]
     assert len(bucket.waiting) == 3
 
 
@@ -244,11 +244,11 @@ def test_the_lookup_finds_what_the_librarys_machine_finds() -> None:
         silent = crowd.some(0.2, 3)
         machine = Lookup(target, start)
         while batch := machine.next():
-            for one in batch:
-                if one in silent:
-                    machine.failed(one.id)
+            for contact in batch:
+                if contact in silent:
+                    machine.failed(contact.id)
                 else:
-                    machine.answered(one, crowd.named(one.id, target))
+                    machine.answered(contact, crowd.named(contact.id, target))
         got = asyncio.run(lookup(target, start, Asking(crowd, start, target, silent=silent)))
         assert got == machine.closest
 
@@ -271,24 +271,26 @@ def test_a_liar_who_always_names_nearer_ones_ends_a_lookup_and_no_disjoint_path(
 
 def test_a_peer_of_the_crowd_knows_each_bucket_as_far_as_k_goes() -> None:
     crowd = the_crowd(500)
-    for one in crowd.peers[::50]:
-        known = crowd.table(one.id)
+    for contact in crowd.peers[::50]:
+        known = crowd.table(contact.id)
         assert len(set(known)) == len(known)
-        assert one not in known
+        assert contact not in known
         by_bucket: dict[int, int] = {}
         everybody: dict[int, int] = {}
         for other in known:
-            by_bucket[bucket_index(one.id, other.id)] = by_bucket.get(bucket_index(one.id, other.id), 0) + 1
+            by_bucket[bucket_index(contact.id, other.id)] = (
+                by_bucket.get(bucket_index(contact.id, other.id), 0) + 1
+            )
         for other in crowd.peers:
-            if other != one:
-                number = bucket_index(one.id, other.id)
+            if other != contact:
+                number = bucket_index(contact.id, other.id)
                 everybody[number] = everybody.get(number, 0) + 1
         assert by_bucket == {number: min(K, count) for number, count in everybody.items()}
 
 
 def test_the_crowd_lives_in_networks_of_its_own() -> None:
     crowd = the_crowd()
-    assert len({network_of(one.address[0]) for one in crowd.peers}) == len(crowd.peers) == 4000
+    assert len({network_of(contact.address[0]) for contact in crowd.peers}) == len(crowd.peers) == 4000
 
 
 def test_an_answer_names_the_nearest_and_a_flood_names_hundreds_who_are_not_there() -> None:
@@ -360,7 +362,7 @@ def test_a_node_joins_finds_and_is_found() -> None:
         assert len(node.table.closest(0, 99)) == 30
         target = random.Random(3).getrandbits(160)
         found = await node.find(target)
-        assert [one.id for one in found] == sorted(ids, key=lambda ident: ident ^ target)[:20]
+        assert [contact.id for contact in found] == sorted(ids, key=lambda ident: ident ^ target)[:20]
         done = await hosts[9].run(peers[9].find(node.own_id))
         assert done.closest[0] == Contact(node.own_id, node.address)
 
@@ -373,12 +375,12 @@ def test_a_node_drops_who_has_died_and_finds_the_others() -> None:
         for host in hosts[10:20]:
             await host.stop()
         target = random.Random(4).getrandbits(160)
-        found = [one.id for one in await node.find(target)]
+        found = [contact.id for contact in await node.find(target)]
         living = sorted(ids[:10] + ids[20:], key=lambda ident: ident ^ target)
         assert found[:8] == living[:8]
         assert not set(found) & set(ids[10:20])
         asked = sorted(ids, key=lambda ident: ident ^ target)[:10]  # these the lookup has asked for sure
-        assert not {one.id for one in node.table.closest(target, 99)} & set(ids[10:20]) & set(asked)
+        assert not {contact.id for contact in node.table.closest(target, 99)} & set(ids[10:20]) & set(asked)
 
     network(program)
 
@@ -417,12 +419,12 @@ def test_a_node_keeps_to_what_it_was_asked() -> None:
             await asyncio.sleep(0.1)
             transport.close()
             other.close()
-            answers = {one.transaction: one for one in heard if not isinstance(one, Ping)}
+            answers = {message.transaction: message for message in heard if not isinstance(message, Ping)}
             assert isinstance(answers[1], Pong)
             assert answers[2] == Nodes(2, 5, b"", ())
             assert answers[3] == Nodes(3, 5, b"", ())
             assert isinstance(answers[4], Refused)
-            assert sum(isinstance(one, Ping) for one in heard) == 1, "a stranger is pinged once"
+            assert sum(isinstance(message, Ping) for message in heard) == 1, "a stranger is pinged once"
             assert node.table.closest(9, 9) == [], "it never answered that ping"
 
     asyncio.run(program())

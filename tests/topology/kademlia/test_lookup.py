@@ -22,6 +22,10 @@ def contact(ident: int) -> Contact:
     return Contact(ident, (f"10.{ident >> 16 & 255}.{ident >> 8 & 255}.{ident & 255}", 1 + ident % 60_000))
 
 
+def ids(contacts: list[Contact]) -> list[int]:
+    return [peer.id for peer in contacts]
+
+
 class World:
     """Static peers with full tables, dead ones among them."""
 
@@ -29,11 +33,11 @@ class World:
         rng = random.Random(seed)
         idents = rng.sample(range(1 << BITS), n)
         self.contacts = [Contact(ident, address_of(i)) for i, ident in enumerate(idents)]
-        self.dead = {one.id for one in self.contacts[1:] if rng.random() < dead}
-        self.tables = {one.id: RoutingTable(one.id, bits=BITS, k=k) for one in self.contacts}
+        self.dead = {peer.id for peer in self.contacts[1:] if rng.random() < dead}
+        self.tables = {peer.id: RoutingTable(peer.id, bits=BITS, k=k) for peer in self.contacts}
         for table in self.tables.values():
-            for one in rng.sample(self.contacts, n):
-                table.answered(one, 0.0)
+            for peer in rng.sample(self.contacts, n):
+                table.answered(peer, 0.0)
 
     def run(self, lookup: Lookup, named: Callable[[Contact], list[Contact]] | None = None) -> int:
         """Answers everything, in the order of asking; returns the greatest number under way at once."""
@@ -51,7 +55,7 @@ class World:
         return most
 
     def living(self, target: int, count: int) -> list[Contact]:
-        return closest_first(target, [one for one in self.contacts if one.id not in self.dead])[:count]
+        return closest_first(target, [peer for peer in self.contacts if peer.id not in self.dead])[:count]
 
     def lookup(self, target: int, **how: int) -> Lookup:
         own = self.contacts[0]
@@ -70,7 +74,7 @@ def test_it_finds_the_nearest_that_live(strict: bool, dead: float) -> None:
         most = world.run(lookup)
         assert most <= 8 if strict else most <= 3
         assert lookup.queries <= 32
-        expected = [one for one in world.living(target, 9) if one.id != world.contacts[0].id][:8]
+        expected = [peer for peer in world.living(target, 9) if peer.id != world.contacts[0].id][:8]
         exact += lookup.closest[: 3 if dead else 8] == expected[: 3 if dead else 8]
     assert exact >= (54 if dead else 60)  # the dead take places in answers that name eight
 
@@ -79,49 +83,49 @@ def test_rounds_of_a_strict_lookup_by_hand() -> None:
     """Section 2.3: alpha at a time; when a round brings nobody nearer, all that are left of the k nearest."""
     seeds = [contact(ident) for ident in (16, 17, 18, 19, 20)]
     lookup = Lookup(0, seeds, k=5, alpha=2, strict=True)
-    assert [one.id for one in lookup.next()] == [16, 17]
+    assert ids(lookup.next()) == [16, 17]
     assert lookup.answered(seeds[0], [contact(8)])
     assert lookup.next() == []  # the round is not over
     assert lookup.answered(seeds[1])
-    assert [one.id for one in lookup.next()] == [8, 18]
+    assert ids(lookup.next()) == [8, 18]
     assert lookup.answered(contact(8))
     assert lookup.answered(seeds[2])
-    assert [one.id for one in lookup.next()] == [19]  # one is left: 20 is the sixth
+    assert ids(lookup.next()) == [19]  # one is left: 20 is the sixth
     assert lookup.answered(seeds[3])
     assert lookup.next() == []
     assert lookup.done
     assert (lookup.rounds, lookup.queries, lookup.failures) == (3, 5, 0)
-    assert [one.id for one in lookup.closest] == [8, 16, 17, 18, 19]
+    assert ids(lookup.closest) == [8, 16, 17, 18, 19]
 
 
 def test_all_that_are_left_are_asked_at_once() -> None:
     seeds = [contact(ident) for ident in range(16, 24)]
     lookup = Lookup(0, seeds, k=8, alpha=2, strict=True)
-    for one in lookup.next():
-        lookup.answered(one)
-    assert [one.id for one in lookup.next()] == [18, 19, 20, 21, 22, 23]
+    for peer in lookup.next():
+        lookup.answered(peer)
+    assert ids(lookup.next()) == [18, 19, 20, 21, 22, 23]
 
 
 def test_a_loose_lookup_does_not_wait_for_the_slow() -> None:
     seeds = [contact(ident) for ident in range(16, 24)]
     lookup = Lookup(0, seeds, k=8, alpha=3)
-    assert [one.id for one in lookup.next()] == [16, 17, 18]
+    assert ids(lookup.next()) == [16, 17, 18]
     lookup.answered(seeds[2], [contact(1)])
-    assert [one.id for one in lookup.next()] == [1]
+    assert ids(lookup.next()) == [1]
     lookup.failed(16)
-    assert [one.id for one in lookup.next()] == [19]
+    assert ids(lookup.next()) == [19]
 
 
 def test_a_late_answer_still_counts() -> None:
-    one, other = contact(16), contact(17)
-    lookup = Lookup(0, [one, other], k=2, alpha=2)
+    peer, other = contact(16), contact(17)
+    lookup = Lookup(0, [peer, other], k=2, alpha=2)
     lookup.next()
     lookup.failed(16)
-    assert lookup.answered(one, [contact(3)])
-    assert not lookup.answered(one)
+    assert lookup.answered(peer, [contact(3)])
+    assert not lookup.answered(peer)
     assert not lookup.answered(contact(99))
     assert [asked.id for asked in lookup.next()] == [3]
-    assert lookup.closest == [one]
+    assert lookup.closest == [peer]
 
 
 @pytest.mark.fault("F075")
@@ -132,10 +136,10 @@ def test_a_chain_of_invented_nearer_peers_ends(paths: int) -> None:
     lookup = Lookup(target, [contact(ident) for ident in range(2**30, 2**30 + 8)], k=8, paths=paths)
     under_way = lookup.next()
     while under_way:
-        one = under_way.pop()
+        peer = under_way.pop()
         asked += 1
         assert asked <= 4 * 8 * paths
-        lookup.answered(one, [contact(max(1, one.id - 7919 * i - i)) for i in range(1, 1000)])
+        lookup.answered(peer, [contact(max(1, peer.id - 7919 * i - i)) for i in range(1, 1000)])
         under_way += lookup.next()
     assert lookup.done
     assert all(len(path.candidates) <= 24 for path in lookup.paths)
@@ -147,7 +151,7 @@ def test_one_address_is_one_peer_whatever_ids_it_invents() -> None:
     lookup = Lookup(0, [seed], k=8)
     lookup.next()
     lookup.answered(seed, [Contact(ident, liar) for ident in range(1, 8)])
-    assert [one.id for one in lookup.next()] == [1]
+    assert ids(lookup.next()) == [1]
     lookup.failed(1)  # nobody of that id lives there; then the address is free for its true id
     lookup.answered(seed)
     assert lookup.next() == []
@@ -159,7 +163,7 @@ def test_an_invented_id_does_not_hide_who_lives_at_its_address() -> None:
     lookup = Lookup(0, [first, liar], k=8, alpha=1)
     assert lookup.next() == [first]
     lookup.answered(first, [Contact(1, honest.address)])
-    assert [one.id for one in lookup.next()] == [1]
+    assert ids(lookup.next()) == [1]
     lookup.failed(1)  # honest answered, under its own id
     assert lookup.next() == [liar]
     lookup.answered(liar, [honest])
@@ -174,7 +178,7 @@ def test_paths_are_disjoint_and_each_finds_its_way() -> None:
         world.run(lookup)
         assert lookup.queries == len(lookup._path_of) == len(lookup.state)  # nobody was asked twice
         assert all(path.asked for path in lookup.paths)
-        nearest = next(one for one in world.living(target, 2) if one.id != world.contacts[0].id)
+        nearest = next(peer for peer in world.living(target, 2) if peer.id != world.contacts[0].id)
         assert lookup.closest[0] == nearest
 
 
@@ -182,18 +186,18 @@ def test_paths_are_disjoint_and_each_finds_its_way() -> None:
 def test_disjoint_paths_get_past_liars() -> None:
     """A fifth of all peers name only invented ones; 4 paths find far more often who has the value."""
     found, world = {}, World(300, 8, seed=5)
-    liars = {one.id for one in world.contacts[1:] if random.Random(one.id).random() < 0.2}
+    liars = {peer.id for peer in world.contacts[1:] if random.Random(peer.id).random() < 0.2}
     for paths in (1, 4):
         rng, hits = random.Random(4), 0
         for _ in range(60):
             target = rng.getrandbits(BITS)
 
-            def named(one: Contact, target: int = target) -> list[Contact]:
-                if one.id in liars:
+            def named(peer: Contact, target: int = target) -> list[Contact]:
+                if peer.id in liars:
                     return [contact(target ^ i) for i in range(1, 9)]  # nobody is there
-                return world.tables[one.id].closest(target, 8)
+                return world.tables[peer.id].closest(target, 8)
 
-            honest = next(one for one in world.living(target, 9) if one.id not in liars)
+            honest = next(peer for peer in world.living(target, 9) if peer.id not in liars)
             lookup = world.lookup(target, paths=paths, alpha=1, max_queries=6)
             world.run(lookup, named)
             hits += honest in lookup.closest or honest.id == world.contacts[0].id
@@ -207,7 +211,7 @@ def test_who_was_asked_by_another_path_is_none_of_a_paths_own_k() -> None:
     lookup = Lookup(0, seeds, k=2, alpha=1, paths=2)
     assert lookup.next() == seeds
     lookup.answered(seeds[0], [seeds[1], contact(18)])
-    assert [one.id for one in lookup.next()] == [18]
+    assert ids(lookup.next()) == [18]
 
 
 @given(
@@ -220,12 +224,12 @@ def test_it_ends_and_never_asks_twice(
     lookup = Lookup(7, map(contact, seeds), own_id=3, k=k, alpha=alpha, strict=strict)
     asked, under_way = [], lookup.next()
     while under_way:
-        one = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
-        asked.append(one.id)
+        peer = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
+        asked.append(peer.id)
         if data.draw(st.booleans()):
-            lookup.answered(one, map(contact, data.draw(st.lists(st.integers(0, 40), max_size=6))))
+            lookup.answered(peer, map(contact, data.draw(st.lists(st.integers(0, 40), max_size=6))))
         else:
-            lookup.failed(one.id)
+            lookup.failed(peer.id)
         under_way += lookup.next()
     assert lookup.done
     assert len(asked) == len(set(asked)) == lookup.queries <= 4 * k
@@ -238,6 +242,6 @@ def test_an_answer_names_at_most_k() -> None:
     lookup = Lookup(0, [seed], k=2, alpha=9)
     lookup.next()
     lookup.answered(seed, [contact(40), contact(41), contact(1)])
-    assert [one.id for one in lookup.next()] == [40, 41]
+    assert ids(lookup.next()) == [40, 41]
     with pytest.raises(UsageError):
         Lookup(0, [], k=0)

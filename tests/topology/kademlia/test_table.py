@@ -36,7 +36,7 @@ def test_the_closest_against_sorting(own: int, idents: list[int], target: int, c
     for number, ident in enumerate(idents):
         table.answered(contact(ident, number), 0.0)
     judge = sorted((ident for ident in idents if ident != own), key=lambda ident: ident ^ target)
-    assert [one.id for one in table.closest(target, count)] == judge[:count]
+    assert [near.id for near in table.closest(target, count)] == judge[:count]
     assert len(table) == len(judge)
 
 
@@ -87,7 +87,7 @@ def test_the_dead_are_forgotten_unless_everybody_looks_dead() -> None:
         table.failed(0x8001)
     assert table.find(0x8001) is None
     for _ in range(3 * MAX_FAILURES):
-        table.failed(0x8002)  # the last one: it may be our own line that is dead
+        table.failed(0x8002)  # the last one: it may be our own link that is dead
     assert table.closest(0, 5, doubtful=True) == [contact(0x8002)]
 
 
@@ -120,6 +120,16 @@ def test_a_restarted_peer_takes_its_own_place_in_a_full_bucket() -> None:
     again = Contact(0x8007, contact(0x8001).address)
     assert table.answered(again, 1.0) is Verdict.ADDED
     assert list(table.bucket_of(0x8001).entries) == [0x8002, 0x8007]
+
+
+def test_a_restarted_peer_takes_its_own_place_of_a_network_that_has_its_share() -> None:
+    table = RoutingTable(0, bits=16, k=8)
+    first, second, third = (Contact(0x8000 + i, (f"203.0.113.{i}", 4000)) for i in (1, 2, 3))
+    assert table.answered(first, 0.0) is table.answered(second, 0.0) is Verdict.ADDED
+    assert table.answered(third, 0.0) is Verdict.NETWORK_FULL
+    again = Contact(0x8007, first.address)
+    assert table.answered(again, 1.0) is Verdict.ADDED
+    assert list(table.bucket_of(0x8001).entries) == [second.id, again.id]
 
 
 @pytest.mark.fault("F099")

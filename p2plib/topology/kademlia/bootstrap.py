@@ -1,0 +1,66 @@
+"""Bootstrap: getting into a Kademlia network through addresses that somebody gave us. A machine part.
+
+Rules
+    1. All of the addresses are asked at once for the peers nearest to our own id. Whoever answers is taken
+       into the table as any peer that answers.
+    2. The first response that is no refusal lets us in: then we look for our own place (a search of kind
+       JOIN). When all have failed, joining has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from p2plib.errors import UsageError
+from p2plib.machine.addresses import Address
+from p2plib.topology.kademlia.asking import Asker, Probe
+from p2plib.topology.kademlia.messages import FindNode
+from p2plib.topology.kademlia.parts import Event, JoinFailed
+
+PROBE_TRIES = 3
+
+
+class Bootstrap:
+    """The bootstrap addresses of one `join`.
+
+    Args:
+        asker: sends the probes.
+        enter: looks for our own place; its argument is the time.
+        tell: takes `JoinFailed`.
+    """
+
+    def __init__(self, asker: Asker, enter: Callable[[float], object], tell: Callable[[Event], None]) -> None:
+        self._asker, self._enter, self._tell = asker, enter, tell
+        self._addresses: tuple[Address, ...] = ()
+        self._awaited: set[Address] = set()
+        self._has_entered = False
+
+    def start(self, addresses: Iterable[Address], now: float) -> None:
+        """Probes the addresses.
+
+        Raises:
+            UsageError: there is none.
+        """
+        given = tuple(dict.fromkeys(addresses))
+        if not given:
+            raise UsageError("to join, at least one address is needed")
+        self._addresses, self._awaited, self._has_entered = given, set(given), False
+        own_id = self._asker.own_id
+        for address in given:
+            request = FindNode(self._asker.transaction(), own_id, own_id)
+            self._asker.ask(request, address, Probe(address), now, PROBE_TRIES)
+
+    def probed(self, address: Address, is_welcome: bool, now: float) -> None:
+        """A bootstrap address has responded, or has failed.
+
+        Args:
+            address: which.
+            is_welcome: whether it responded, and not with a refusal.
+            now: the time, in seconds.
+        """
+        self._awaited.discard(address)
+        if is_welcome and not self._has_entered:
+            self._has_entered = True
+            self._enter(now)
+        elif not self._awaited and not self._has_entered:
+            self._tell(JoinFailed(self._addresses))

@@ -1,0 +1,111 @@
+"""Checks: is somebody there? Asked before a peer is admitted to the table. A machine part.
+
+Rules
+    1. A peer that asks us is not known yet, for its datagram may be forged. If the table has room for it, it
+       is asked whether it is there, and put in when it answers.
+    2. If its bucket is full it waits among the spares, and the oldest of the bucket is asked, unless it was
+       heard within `fresh_s`. If somebody else has its id, the holder of the id is asked, on the same terms.
+    3. Nobody is asked twice at a time, and at most `MAX_CHECKS` are asked at once: a flood of strangers gets
+       no more answers than that.
+    4. A contact that does not answer is doubtful, and the spare that waits for its place is asked.
+
+What the table admits is said in `p2plib.topology.kademlia.table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from p2plib.machine.addresses import Address, Contact
+from p2plib.topology.kademlia.asking import Asker, Check
+from p2plib.topology.kademlia.messages import Ping
+from p2plib.topology.kademlia.parts import Event, IdTaken
+from p2plib.topology.kademlia.table import Entry, RoutingTable, Verdict
+
+MAX_CHECKS = 64
+CHECK_TRIES = 2
+
+
+class Checks:
+    """Who is being asked whether it is there.
+
+    Args:
+        table: whom the peer knows.
+        asker: sends the pings.
+        fresh_s: whoever was heard within so many seconds is not asked.
+        tell: takes `IdTaken`.
+        ignore: counts a contact that is turned away, by reason.
+    """
+
+    def __init__(
+        self,
+        table: RoutingTable,
+        asker: Asker,
+        fresh_s: float,
+        tell: Callable[[Event], None],
+        ignore: Callable[[str], None],
+    ) -> None:
+        self._table, self._asker, self._fresh_s = table, asker, fresh_s
+        self._tell, self._ignore = tell, ignore
+        self._asked: set[Address] = set()
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def check(self, contact: Contact, now: float) -> None:
+        """Asks a contact whether it is there. Rule 3."""
+        if contact.address in self._asked or len(self._asked) >= MAX_CHECKS:
+            return
+        self._asked.add(contact.address)
+        request = Ping(self._asker.transaction(), self._asker.own_id)
+        self._asker.ask(request, contact.address, Check(contact), now, CHECK_TRIES)
+
+    def over(self, check: Check) -> None:
+        """A check has its answer, or will have none: its contact may be asked again."""
+        self._asked.discard(check.contact.address)
+
+    def met(self, contact: Contact, verdict: Verdict, now: float) -> None:
+        """A contact has asked us something.
+
+        Args:
+            contact: which.
+            verdict: what the table says of it.
+            now: the time, in seconds.
+        """
+        match verdict:
+            case Verdict.KNOWN:
+                pass
+            case Verdict.ADDED:
+                self.check(contact, now)
+            case Verdict.FULL:
+                self._table.wait(contact)
+                self._check_unless_fresh(self._table.oldest(contact.id), now)
+            case Verdict.ID_TAKEN:
+                self._check_unless_fresh(self._table.find(contact.id), now)
+                self._ignore(verdict.value)
+            case Verdict.OWN_ID:
+                self._tell(IdTaken(contact.address))
+                self._ignore(verdict.value)
+            case Verdict.HOST_FULL | Verdict.NETWORK_FULL | Verdict.OUT_OF_RANGE:
+                self._ignore(verdict.value)
+            case _:
+                assert_never(verdict)
+
+    def answered(self, contact: Contact, now: float) -> None:
+        """A contact has answered us, whatever we asked: it goes into the table, or waits for a place."""
+        verdict = self._table.answered(contact, now)
+        if verdict is Verdict.FULL:
+            self._check_unless_fresh(self._table.oldest(contact.id), now)
+        elif verdict is Verdict.ID_TAKEN:
+            self.met(contact, verdict, now)
+
+    def failed(self, contact: Contact, now: float) -> None:
+        """A contact did not answer, or somebody else did in its place. Rule 4."""
+        spare = self._table.failed(contact.id)
+        if spare:
+            self.check(spare, now)
+
+    def _check_unless_fresh(self, entry: Entry | None, now: float) -> None:
+        if entry is not None and entry.heard + self._fresh_s <= now:
+            self.check(entry.contact, now)

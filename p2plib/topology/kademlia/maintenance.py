@@ -1,0 +1,117 @@
+"""Maintenance: what a Kademlia peer does unasked, by the clock. A machine part.
+
+Rules
+    1. A bucket that no lookup touched for `refresh_s` is refreshed by looking up a random id in it. After
+       joining, all buckets farther than the nearest peer are.
+    2. With the refresh, some forgotten peers are asked whether they are back.
+    3. A value that is kept for others is republished every `republish_s`, with the lifetime that is left,
+       unless somebody stored it again within that time. A jitter sees to it that of k holders one is first,
+       and the others see its copy and stay quiet.
+    4. A value of our own is published again before it expires, until it is forgotten.
+"""
+
+from __future__ import annotations
+
+import random
+
+from p2plib.machine.timers import Timers
+from p2plib.topology.kademlia.checks import Checks
+from p2plib.topology.kademlia.parts import Settings, Timer
+from p2plib.topology.kademlia.searches import Searches, SearchKind
+from p2plib.topology.kademlia.store import EXPIRE_S, Values
+from p2plib.topology.kademlia.table import RoutingTable
+
+PUBLISH_AGAIN_S = EXPIRE_S - 3600.0  # section 2.5 says 24 hours, which is when it has just expired
+REPUBLISH_JITTER = 0.1
+CALL_BACK = 3  # forgotten peers asked at each refresh
+
+
+class Maintenance:
+    """The schedules of one peer.
+
+    Args:
+        settings: `refresh_s` and `republish_s`.
+        rng: draws the ids that are looked up, the jitter, and whom to call back.
+        timers: those of the machine.
+        table: whose buckets are refreshed.
+        values: what is kept for others.
+        searches: does what is due.
+        checks: asks the forgotten.
+        now: the time, in seconds.
+
+    Attributes:
+        published: the values of our own, by key.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rng: random.Random,
+        timers: Timers[Timer],
+        table: RoutingTable,
+        values: Values,
+        searches: Searches,
+        checks: Checks,
+        now: float,
+    ) -> None:
+        self._settings, self._rng, self._timers = settings, rng, timers
+        self._table, self._values, self._searches, self._checks = table, values, searches, checks
+        self.published: dict[int, bytes] = {}
+        timers.set(Timer.REFRESH, now + settings.refresh_s)
+
+    def far_buckets(self) -> range:
+        """The buckets from that of our nearest contact to the farthest; nearer ones are empty for good."""
+        nearest = self._table.nearest_bucket
+        return range(0) if nearest is None else range(nearest, self._settings.bits)
+
+    def joined(self, now: float) -> None:
+        """Refreshes all far buckets. Rule 1."""
+        for i in self.far_buckets():
+            self._refresh_bucket(i, now)
+
+    def refresh(self, now: float) -> None:
+        """Rules 1 and 2."""
+        refresh_s, far = self._settings.refresh_s, self.far_buckets()
+        for i in far:
+            if self._table.buckets[i].looked_up + refresh_s <= now:
+                self._refresh_bucket(i, now)
+        oldest = min((self._table.buckets[i].looked_up for i in far), default=now)
+        self._timers.set(Timer.REFRESH, oldest + refresh_s)
+        forgotten = list(self._table.forgotten.values())
+        for contact in self._rng.sample(forgotten, min(CALL_BACK, len(forgotten))):
+            self._checks.check(contact, now)
+
+    def _refresh_bucket(self, i: int, now: float) -> None:
+        target = self._table.own_id ^ (1 << i | self._rng.getrandbits(i))
+        self._searches.start(SearchKind.REFRESH, target, now)
+
+    def republish_later(self, key: int, now: float) -> None:
+        """Somebody has stored a value: it has time until it must be republished. Rule 3."""
+        jitter = self._rng.uniform(-REPUBLISH_JITTER, REPUBLISH_JITTER)
+        self._timers.set(Timer.REPUBLISH, now + self._settings.republish_s * (1 + jitter), key)
+
+    def republish(self, key: int, now: float) -> None:
+        """Nobody has stored this value again, so we do. Rule 3."""
+        kept = self._values.get(key, now)
+        if kept is not None and kept.expires - now >= 1:
+            self._searches.start(SearchKind.REPUBLISH, key, now, kept.data, kept.expires - now)
+            self.republish_later(key, now)
+
+    def publish(self, key: int, value: bytes, now: float) -> int:
+        """Stores a value of our own, now and again. Rule 4.
+
+        Returns:
+            The number of the search.
+        """
+        self.published[key] = value
+        self._timers.set(Timer.PUBLISH, now + PUBLISH_AGAIN_S, key)
+        return self._searches.start(SearchKind.PUT, key, now, value)
+
+    def publish_again(self, key: int, now: float) -> None:
+        """Rule 4."""
+        self.publish(key, self.published[key], now)
+
+    def forget(self, key: int) -> None:
+        """Does not publish a value again."""
+        self.published.pop(key, None)
+        self._timers.cancel(Timer.PUBLISH, key)

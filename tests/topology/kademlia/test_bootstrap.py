@@ -1,0 +1,73 @@
+"""Getting in: through nobody, through a peer that refuses, and once only."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from p2plib.errors import UsageError
+from p2plib.population.machines import Crowd, address_of
+from p2plib.topology.kademlia.asking import Probe
+from p2plib.topology.kademlia.bootstrap import PROBE_TRIES, Bootstrap
+from p2plib.topology.kademlia.messages import FindNode
+from p2plib.topology.kademlia.parts import GetDone, JoinFailed
+from tests.topology.kademlia.network import Outbox, call, peer
+
+
+def test_joining_through_nobody_says_so() -> None:
+    world, rng = Crowd(random.Random(1)), random.Random(1)
+    lonely = peer(world, 0, rng)
+    lonely.join([("192.0.2.1", 1), ("192.0.2.2", 1)], 0.0)
+    world.flush(address_of(0))
+    world.run(30.0)
+    assert world.heard(address_of(0), JoinFailed) == [JoinFailed((("192.0.2.1", 1), ("192.0.2.2", 1)))]
+    with pytest.raises(UsageError, match="at least one address"):
+        lonely.join([], 0.0)
+    call(world, [lonely], 0, "get", 5)
+    assert world.heard(address_of(0), GetDone)[0].queries == 0
+
+
+ANA, BEN = address_of(1), address_of(2)
+
+
+def started() -> tuple[Outbox, list[float], Bootstrap]:
+    outbox, entered = Outbox(own_id=5), list[float]()
+    bootstrap = Bootstrap(outbox.asker, entered.append, outbox.told.append)
+    bootstrap.start([ANA, BEN, ANA], 0.0)
+    return outbox, entered, bootstrap
+
+
+def test_each_address_is_asked_once_for_the_peers_near_us() -> None:
+    outbox, _, _ = started()
+    asked = outbox.asked()
+    assert [address for _, address in asked] == [ANA, BEN]
+    for message, _ in asked:
+        assert isinstance(message, FindNode)
+        assert (message.sender, message.target) == (5, 5)
+    assert outbox.awaited() == [Probe(ANA), Probe(BEN)]
+    assert {request.tries_left for request in outbox.requests._awaited.values()} == {PROBE_TRIES - 1}
+
+
+def test_the_first_that_welcomes_us_lets_us_in_and_nobody_after_it() -> None:
+    outbox, entered, bootstrap = started()
+    bootstrap.probed(ANA, False, 1.0)
+    assert entered == []
+    bootstrap.probed(BEN, True, 2.0)
+    bootstrap.probed(ANA, True, 3.0)  # late
+    assert entered == [2.0]
+    assert outbox.told == []
+    bootstrap.start([ANA], 4.0)  # once more
+    bootstrap.probed(ANA, True, 5.0)
+    assert entered == [2.0, 5.0]
+
+
+def test_when_all_have_refused_or_failed_joining_has_failed() -> None:
+    outbox, entered, bootstrap = started()
+    bootstrap.probed(ANA, False, 1.0)
+    assert outbox.told == []
+    bootstrap.probed(BEN, False, 2.0)
+    assert outbox.told == [JoinFailed((ANA, BEN))]
+    assert entered == []
+    with pytest.raises(UsageError, match="at least one address"):
+        bootstrap.start([], 3.0)
