@@ -92,7 +92,7 @@ def identifier_ring(
     """Draw the identifier circle.
 
     Args:
-        peers: ids of peers. keys ... note: see `RingStep`.
+        peers: ids of peers; what the arguments from `keys` to `note` are, `RingStep` says.
         bits: there are 2**bits ids.
         title: what the drawing shows; required.
         caption: what to see in it.
@@ -138,7 +138,8 @@ def identifier_ring_player(
     """Draw the identifier circle in steps.
 
     Args:
-        steps: what is on it at each moment. bits ... colours: see `identifier_ring`.
+        steps: what is on it at each moment.
+        bits, title, names, colours: as for `identifier_ring`.
 
     Raises:
         UsageError: as there, no step or more than 60, or a step without a caption.

@@ -94,7 +94,7 @@ def prefix_tree(
     """Draw the tree of ids.
 
     Args:
-        peers: ids of peers. targets ... highlight: see `TreeStep`.
+        peers: ids of peers; what the arguments from `targets` to `highlight` are, `TreeStep` says.
         bits: how long ids are, 1 to 256.
         title: what the drawing shows; required.
         caption: what to see in it.
@@ -139,7 +139,8 @@ def prefix_tree_player(
     """Draw the tree of ids in steps.
 
     Args:
-        steps: what is in it at each moment. bits ... colours: see `prefix_tree`.
+        steps: what is in it at each moment.
+        bits, title, names, colours: as for `prefix_tree`.
 
     Raises:
         UsageError: as there, no step or more than 60, or a step without a caption.

@@ -77,7 +77,8 @@ def parse(text: str) -> PublicKey:
 
     Raises:
         DecodeError: it is none of them, or breaks a rule of the one that it looks like; the sentence says
-        which. WeakKey: the key in it is of small order.
+            which.
+        WeakKey: the key in it is of small order.
     """
     return recognise(text)[1]
 
@@ -157,7 +158,8 @@ def decode_peer_id(raw: bytes) -> PublicKey:
 
     Raises:
         DecodeError: the multihash is malformed, hashes the key instead of holding it, or holds another kind
-        of key. WeakKey: the key is of small order.
+            of key.
+        WeakKey: the key is of small order.
     """
     return _key_of(multihash.decode(raw))
 

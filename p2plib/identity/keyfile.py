@@ -117,7 +117,7 @@ def load_or_create(
 
     Raises:
         KeyFileError: as `load` and `create` do. Whatever is wrong with a file that is there, it is kept as it
-        is.
+            is.
         UsageError: a passphrase that cannot be one.
     """
     hold = hold_passphrase(passphrase)
@@ -154,7 +154,7 @@ def change_passphrase(
 
     Raises:
         KeyFileError: as `load` does, or the file was changed by somebody else meanwhile. It is left as it
-        was.
+            was.
         UsageError: a passphrase that cannot be one.
     """
     hold_old, hold_new = hold_passphrase(old), hold_passphrase(new)

@@ -49,7 +49,7 @@ def read_private(path: Path, max_bytes: int) -> bytes:
     Raises:
         KeyFileMissing: there is no such file.
         KeyFilePermissions: others may read or write it, somebody else owns it, or it is a link or no plain
-        file.
+            file.
         KeyFileCorrupt: it has more than `max_bytes`.
         KeyFileError: the system does not let us read it.
     """

@@ -72,7 +72,7 @@ def seal(
         recipients: 1 to `max_recipients` different keys; their slots stand in this order.
         max_recipients: how many are allowed, 1 to 255. Readers must allow as many.
         random: gives so many random bytes; called for the nonce, the body key and the one-time key, in this
-        order.
+            order.
 
     Raises:
         UsageError: no recipients, too many, the same one twice, or a limit out of range.

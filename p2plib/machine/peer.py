@@ -141,7 +141,8 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             on_event: told of each event first; True says that it is dealt with and need not be kept.
 
         Raises:
-            CannotListen: this machine does not let us. UsageError: a wildcard, and no `public`.
+            CannotListen: this machine does not let us.
+            UsageError: a wildcard, and no `public`.
         """
         if host in WILDCARDS and public is None:
             raise UsageError(f"{host} is no address that others could send to: say which in `public`")
@@ -204,7 +205,8 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             within_s: how long to wait, in seconds.
 
         Raises:
-            PeerTimeout: there was none. Closed: the block is over.
+            PeerTimeout: there was none.
+            Closed: the block is over.
         """
         for event in self._events:
             if isinstance(event, kinds) and where(event):
@@ -229,7 +231,8 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         """Waits until a condition on the machine holds; it is asked after each datagram and timer.
 
         Raises:
-            PeerTimeout: it did not within so many seconds. Closed: the block is over.
+            PeerTimeout: it did not within so many seconds.
+            Closed: the block is over.
         """
         if condition():
             return

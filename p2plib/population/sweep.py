@@ -52,7 +52,7 @@ def sweep(
         progress: called with (settings done, settings).
 
     Raises:
-        Whatever the function raises, for the first setting that fails; the others are cancelled.
+        Exception: whatever the function raises, for the first setting that fails; the others are cancelled.
     """
     todo = [dict(setting) for setting in settings]
     results: list[Any] = [None] * len(todo)

@@ -98,7 +98,8 @@ class Connection:
 
         Raises:
             NoCommonProtocol: the other side speaks none of them.
-            PeerTimeout: it did not say so in time. Closed: the connection is over.
+            PeerTimeout: it did not say so in time.
+            Closed: the connection is over.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -193,9 +194,11 @@ async def upgrade(
 
     Raises:
         NoCommonProtocol: the other side speaks no `/noise`, or no yamux.
-        HandshakeFailed: the handshake does not hold. WrongPeer: another peer answered.
+        HandshakeFailed: the handshake does not hold.
+        WrongPeer: another peer answered.
         PeerTimeout: it was not done in time.
-        DecodeError, Closed: what was said is no negotiation, or the other side hung up.
+        DecodeError: what was said is no negotiation.
+        Closed: the other side hung up.
     """
     muxers = [yamux.PROTOCOL_ID] if offers_early_muxer else []
     agree = multistream.select if is_client else multistream.answer

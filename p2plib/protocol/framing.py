@@ -246,7 +246,9 @@ async def read_frame(stream: Stream, framing: Framing) -> bytes:
     """Reads one frame, and not a byte of what follows it: for a stream that is handed on afterwards.
 
     Raises:
-        EndOfStream: the stream ended before it. Truncated: inside it. DecodeError: it is refused.
+        EndOfStream: the stream ended before it.
+        Truncated: inside it.
+        DecodeError: it is refused.
     """
     buffer = bytearray()
     while True:

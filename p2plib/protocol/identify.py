@@ -95,7 +95,8 @@ def decode(raw: bytes) -> Identity:
     """What a message says.
 
     Raises:
-        DecodeError: it breaks a rule of the module's head. WeakKey: its key is of small order.
+        DecodeError: it breaks a rule of the module's head.
+        WeakKey: its key is of small order.
     """
     fields = protobuf.decode(raw)
     key = ids.decode_public_key(protobuf.content(fields, 1))
@@ -158,7 +159,8 @@ async def identify(connection: Connection, *, timeout_s: float = TIMEOUT_S) -> I
 
     Raises:
         WrongPeer: it names another key than the one that it has proved.
-        DecodeError: what it says breaks a rule. PeerTimeout: it did not say it in time.
+        DecodeError: what it says breaks a rule.
+        PeerTimeout: it did not say it in time.
         NoCommonProtocol: it does not say it to anybody.
     """
     try:

@@ -244,7 +244,11 @@ async def select(stream: Stream, proposals: Sequence[str], *, timeout_s: float =
     """Proposes protocols for a stream that we opened; returns the one that was taken.
 
     Raises:
-        NoCommonProtocol, DecodeError, EndOfStream, StreamReset, PeerTimeout: and the stream is reset.
+        NoCommonProtocol: the other side speaks none of them.
+        DecodeError: what it says is no negotiation.
+        EndOfStream: it hung up.
+        StreamReset: it reset the stream.
+        PeerTimeout: it said nothing in time.
     """
     return await _run(stream, Proposer(proposals), timeout_s)
 
@@ -253,7 +257,7 @@ async def answer(stream: Stream, supported: Collection[str], *, timeout_s: float
     """Answers what is proposed on a stream that the other side opened; returns what was agreed on.
 
     Raises:
-        as `select`.
+        NoCommonProtocol: the other side proposes nothing that we speak; otherwise as `select`.
     """
     return await _run(stream, Responder(supported), timeout_s)
 

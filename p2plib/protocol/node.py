@@ -55,7 +55,8 @@ def endpoint(address: Multiaddr | str) -> tuple[str, int, PublicKey | None]:
     """Host, port and expected key of an address that we can dial.
 
     Raises:
-        UsageError: we cannot. DecodeError: it is no address, or its peer id names no key that we know.
+        UsageError: we cannot.
+        DecodeError: it is no address, or its peer id names no key that we know.
     """
     if isinstance(address, str):
         address = multiaddr.parse(address)
@@ -138,7 +139,8 @@ class Node:
         """Takes connections at an address from now on; returns it with the real port and our peer id.
 
         Raises:
-            CannotListen: this machine does not let us. UsageError: nobody can listen there.
+            CannotListen: this machine does not let us.
+            UsageError: nobody can listen there.
         """
         host, port, peer = endpoint(address)
         if peer not in (None, self.identity.public):
@@ -153,8 +155,11 @@ class Node:
         """A connection to an address, open already; used with `async with`, or until the node closes.
 
         Raises:
-            Unreachable, PeerTimeout: nobody answers there. WrongPeer: another peer does.
-            and whatever `p2plib.protocol.connection.upgrade` raises.
+            Unreachable: nobody answers there.
+            PeerTimeout: nobody answers there.
+            WrongPeer: another peer does.
+            HandshakeFailed: the handshake does not hold; and what else
+                `p2plib.protocol.connection.upgrade` raises.
         """
         host, port, peer = endpoint(address)
         stream = await connect_tcp(host, port, timeout_s=self._timeout_s)

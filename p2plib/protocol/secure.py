@@ -175,7 +175,8 @@ async def shake_hands(stream: Stream, machine: Handshake, timeout_s: float) -> N
         timeout_s: for all of it.
 
     Raises:
-        HandshakeFailed: what came does not hold, or the peer hung up. WrongPeer: another peer answered.
+        HandshakeFailed: what came does not hold, or the peer hung up.
+        WrongPeer: another peer answered.
         PeerTimeout: it was not finished in time.
     """
     try:
@@ -209,7 +210,9 @@ async def noise(
     """A stream secured by libp2p's `/noise`; the arguments are those of `NoiseHandshake`.
 
     Raises:
-        HandshakeFailed, WrongPeer, PeerTimeout: as `shake_hands`. The stream is reset.
+        HandshakeFailed: as `shake_hands`, and so the next two; the stream is reset.
+        WrongPeer: another peer answered.
+        PeerTimeout: it took too long.
     """
     machine = NoiseHandshake(
         identity, initiator=initiator, expected=expected, muxers=muxers, prologue=prologue, random=random
@@ -232,7 +235,8 @@ async def shs_client(
     `ClientHandshake`.
 
     Raises:
-        HandshakeFailed, PeerTimeout: as `shake_hands`. The stream is reset.
+        HandshakeFailed: as `shake_hands`, and so the next one; the stream is reset.
+        PeerTimeout: it took too long.
     """
     return await _shs(stream, ClientHandshake(identity, server, network=network, random=random), timeout_s)
 
@@ -250,7 +254,8 @@ async def shs_server(
     `ServerHandshake`.
 
     Raises:
-        HandshakeFailed, PeerTimeout: as `shake_hands`. The stream is reset.
+        HandshakeFailed: as `shake_hands`, and so the next one; the stream is reset.
+        PeerTimeout: it took too long.
     """
     machine = ServerHandshake(identity, network=network, allows=allows, random=random)
     return await _shs(stream, machine, timeout_s)

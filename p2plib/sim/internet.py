@@ -73,9 +73,9 @@ class Internet:
     """A simulated internet.
 
     Args:
-        seed: the same seed, the same run, to the byte. link: what joins hosts where `set_link` says nothing
-            else; by default latencies as between strangers on the real internet (median 40 ms one way), and
-            nothing is lost.
+        seed: the same seed, the same run, to the byte.
+        link: what joins hosts where `set_link` says nothing else; by default latencies as between strangers
+            on the real internet (median 40 ms one way), and nothing is lost.
         strict: whether a leak or a handler that raised is an error (`Leak`) at the end of a run; if not, they
             are in `leaks` all the same.
         faults: a `Chaos` to draw faults from, or a list of the very faults that are to happen.
@@ -171,12 +171,14 @@ class Internet:
         """Add a LAN behind a NAT.
 
         Args:
-            name: what it is called. nat: how its NAT behaves: a name of `PRESETS`, a behaviour, or a whole
-                NAT; None for a LAN without a way out.
+            name: what it is called.
+            nat: how its NAT behaves: a name of `PRESETS`, a behaviour, or a whole NAT; None for a LAN without
+                a way out.
             behind: the LAN around it, for NAT behind NAT; the public internet by default.
             region: where it is.
-            link: what joins its members. network: its addresses, such as "10.1.0.0/16"; by default
-                192.168.1.0/24 and so on, and 100.64.0.0/10 behind a carrier's NAT.
+            link: what joins its members.
+            network: its addresses, such as "10.1.0.0/16"; by default 192.168.1.0/24 and so on, and
+                100.64.0.0/10 behind a carrier's NAT.
         """
         outer = behind or self.fabric.public
         if network is None:
@@ -289,8 +291,9 @@ class Internet:
 
         Raises:
             Deadlock: everybody waits, and nothing is under way.
-            TimeLimit: it took longer than `time_limit_s`, or more than `max_events`. Leak: something was left
-            at the end, or a handler raised; only if `strict`, and `main` did not raise.
+            TimeLimit: it took longer than `time_limit_s`, or more than `max_events`.
+            Leak: something was left at the end, or a handler raised; only if `strict`, and `main` did not
+                raise.
         """
         if not callable(main):
             raise UsageError("run takes an async function of one argument, the internet: async def main(net)")

@@ -213,7 +213,7 @@ def encode(value: Value) -> str:
 
     Raises:
         UsageError: JSON has no such value, a whole number would be rounded, or it is nested deeper than
-        `MAX_DEPTH`.
+            `MAX_DEPTH`.
     """
     parts: list[str] = []
     _write(value, "\n", parts, 0)

@@ -221,7 +221,8 @@ class Multiaddr:
         """The same address, with whom to expect there.
 
         Raises:
-            UsageError: it names a peer already. DecodeError: that is no peer id.
+            UsageError: it names a peer already.
+            DecodeError: that is no peer id.
         """
         if self.names[-1] == "p2p":
             raise UsageError(f"{self} names a peer already")

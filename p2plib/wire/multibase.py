@@ -115,8 +115,7 @@ def decode(text: str) -> tuple[str, bytes]:
 
     Raises:
         DecodeError: the text is empty, its prefix unknown, or the rest breaks a rule of its base; the offset
-        counts
-            characters from the prefix on.
+            counts characters from the prefix on.
     """
     if not text:
         raise DecodeError("an empty text has no multibase prefix", 0)

@@ -119,7 +119,7 @@ def decode(raw: bytes) -> Multihash:
 
     Raises:
         DecodeError: a number is not a minimal varint, the digest is shorter or longer than the size says, or
-        too long.
+            too long.
     """
     code, offset = varint.decode(raw)
     size, start = varint.decode(raw, offset)

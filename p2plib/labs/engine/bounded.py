@@ -84,8 +84,9 @@ def bounded(call: Callable[[], Any], seconds: float) -> Any:
         seconds: of wall-clock time.
 
     Raises:
-        TooSlow: it did not end in time. Raised: it raised; nothing else comes through, so an exception of
-        another kind is the caller's own (an interrupt).
+        TooSlow: it did not end in time.
+        Raised: it raised; nothing else comes through, so an exception of another kind is the caller's own (an
+            interrupt).
     """
     context = contextvars.copy_context()
     worker = _Worker(lambda: context.run(call), seconds)

@@ -32,7 +32,8 @@ class Mistake:
 
     Args:
         implementation: called like the reference. Its outcome in the failing case is compared with the
-        reader's. hint: the middle of a sentence.
+            reader's.
+        hint: the middle of a sentence.
     """
 
     implementation: Callable[..., Any]
@@ -44,13 +45,15 @@ class Task:
     """One thing that the reader writes.
 
     Args:
-        name: the name of the function (or class) that the reader writes. reference: the library's; what an
-        answer is compared with and replaced by. It must be importable by its own name, so that a
-            kept function of the reader's may refer to it.
-        cases: tuples of arguments, and probes; the easiest first, because the reader sees the first one
-        that fails. mistakes: looked through in this order when a case fails. hint: shown when no mistake
-        fits. same: compares an answer with the reference's; by default equal values of one type, floats to
-        nine digits.
+        name: the name of the function (or class) that the reader writes.
+        reference: the library's; what an answer is compared with and replaced by. It must be importable by
+            its own name, so that a kept function of the reader's may refer to it.
+        cases: tuples of arguments, and probes; the easiest first, because the reader sees the first one that
+            fails.
+        mistakes: looked through in this order when a case fails.
+        hint: shown when no mistake fits.
+        same: compares an answer with the reference's; by default equal values of one type, floats to nine
+            digits.
     """
 
     name: str

@@ -81,8 +81,12 @@ async def watch(
     """Ping a peer at regular times, and ask a detector what to make of it.
 
     Args:
-        socket: to the peer. numbers: for the pings. detector: a `Detector`, or what behaves like one.
-        pings: how many. every_s: from one ping to the next. timeout_s: how long each waits, less than that.
+        socket: to the peer.
+        numbers: for the pings.
+        detector: a `Detector`, or what behaves like one.
+        pings: how many.
+        every_s: from one ping to the next.
+        timeout_s: how long each waits, less than that.
         ask: what sends one ping and raises TimeoutError if nobody answers.
     """
     loop = asyncio.get_running_loop()
@@ -154,7 +158,8 @@ def through_partition(seed: int, loss: float = 0.05) -> Case:
     """A probe: ten minutes on a link that loses packets, with a partition from 200 s to 300 s.
 
     Args:
-        seed: of the internet. loss: of the link, each way.
+        seed: of the internet.
+        loss: of the link, each way.
     """
 
     def probe(yours: MakeDetector) -> None:
@@ -180,7 +185,9 @@ def partition(detector: Any, *, seed: int, loss: float, pings: int = 600) -> lis
     """Watch a peer on a link that loses packets, with a partition from 200 s to 300 s.
 
     Args:
-        detector: what judges. seed: of the internet. loss: of the link, each way.
+        detector: what judges.
+        seed: of the internet.
+        loss: of the link, each way.
         pings: how many, one a second.
     """
 

@@ -112,7 +112,8 @@ def answered_by(try_: int, first_wait_s: float = 1.0, tries: int = 5) -> Case:
     """A probe: the peer hears the n-th ping first; when pings are sent, and what is measured.
 
     Args:
-        try_: n, from 1. first_wait_s, tries: arguments for the reader's function.
+        try_: n, from 1.
+        first_wait_s, tries: arguments for the reader's function.
     """
 
     def probe(yours: Retry) -> None:

@@ -83,7 +83,9 @@ class Cost:
     """What asking cost.
 
     Args:
-        answered: questions that got an answer. packets: pings sent. seconds: virtual time.
+        answered: questions that got an answer.
+        packets: pings sent.
+        seconds: virtual time.
     """
 
     answered: int
@@ -103,8 +105,12 @@ async def ask_all(
     """Ask one question after the other, each until it is answered, and wait as long as an estimator says.
 
     Args:
-        socket: to the peer. numbers: for the pings. round_trips: a `RoundTrips`, or what behaves like one.
-        questions: how many. ask: sends one ping. between: called before each question.
+        socket: to the peer.
+        numbers: for the pings.
+        round_trips: a `RoundTrips`, or what behaves like one.
+        questions: how many.
+        ask: sends one ping.
+        between: called before each question.
 
     Returns:
         How many questions were answered: fewer where it took far too long, or far too many packets.
@@ -131,7 +137,10 @@ def travel(road: Road, round_trips: Any, *, seed: int = 1, ask: Any = ping) -> C
     """Ask Ben 200 questions along a road.
 
     Args:
-        road: which. round_trips: the estimator. seed: of the internet. ask: sends one ping.
+        road: which.
+        round_trips: the estimator.
+        seed: of the internet.
+        ask: sends one ping.
     """
 
     async def main(net: Internet) -> tuple[int, float]:
@@ -194,7 +203,8 @@ def keeps_budget(road: Road, seed: int = 1) -> Case:
     """A probe: 200 questions along a road stay within its budgets.
 
     Args:
-        road: which. seed: of the internet.
+        road: which.
+        seed: of the internet.
     """
 
     def probe(yours: Callable[[], Any]) -> None:

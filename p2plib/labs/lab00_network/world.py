@@ -91,15 +91,16 @@ def world(main: Main, *, seed: int = 1, link: Link | None = None) -> tuple[Any, 
     """Run something in a simulated internet of two hosts, "ana" and "ben".
 
     Args:
-        main: the program; it is given the internet. seed: of the internet. link: between the two; 40 ms one
-            way without loss by default.
+        main: the program; it is given the internet.
+        seed: of the internet.
+        link: between the two; 40 ms one way without loss by default.
 
     Returns:
         What the program returned, and the internet with its trace.
 
     Raises:
-        Wrong: somebody waits for ever, blocks the loop, or leaves something behind. NotImplementedError: the
-        reader's function is not written yet. Anything else that the program raises.
+        Wrong: somebody waits for ever, blocks the loop, or leaves something behind.
+        NotImplementedError: the reader's function is not written yet. Anything else that the program raises.
     """
     net = Internet(seed, link=link or Link(latency=0.04), max_events=MOST_EVENTS)
     net.host("ana")

@@ -19,8 +19,11 @@ class Heard:
     """A probe: what a follower hears, and where that must lead.
 
     Args:
-        state: at the beginning. heard: what arrives. wanted: the state after it.
-        what: for the complaint. hint: for whoever ends elsewhere.
+        state: at the beginning.
+        heard: what arrives.
+        wanted: the state after it.
+        what: for the complaint.
+        hint: for whoever ends elsewhere.
         budget: at most so many verifications.
     """
 

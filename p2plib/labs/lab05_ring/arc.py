@@ -17,7 +17,8 @@ def owns(before: int, own: int, key: int) -> bool:
 
     Args:
         before: the id of the peer before it; its own id if it is alone, and then it owns the whole circle.
-        own: its id, which is a key of its own. key: any id.
+        own: its id, which is a key of its own.
+        key: any id.
     """
     if before < own:
         return before < key <= own
@@ -28,7 +29,9 @@ def adopt(own: int, head: int, theirs: Sequence[int], r: int) -> list[int]:
     """Our list of successors, made from that of our first successor.
 
     Args:
-        own: our id. head: our first successor. theirs: its successors, nearest first.
+        own: our id.
+        head: our first successor.
+        theirs: its successors, nearest first.
         r: the most that a list holds.
 
     Returns:
@@ -102,7 +105,8 @@ def arc(before: int, own: int, bits: int = 6) -> Case:
     """A probe: of all keys of a circle, a peer owns the right ones.
 
     Args:
-        before, own: see `owns`. bits: there are 2**bits keys.
+        before, own: see `owns`.
+        bits: there are 2**bits keys.
     """
 
     def probe(yours: Callable[[int, int, int], bool]) -> None:

@@ -31,7 +31,8 @@ class Circle:
 
     Attributes:
         after, before: what each peer takes for its successors and its predecessor; also of the dead.
-        dead: who is. questions: how many were asked.
+        dead: who is.
+        questions: how many were asked.
     """
 
     def __init__(self, count: int = 300, *, seed: int = 5, r: int = 6, ids: list[int] | None = None) -> None:

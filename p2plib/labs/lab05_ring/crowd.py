@@ -46,7 +46,9 @@ class Cost:
     """What a lookup took.
 
     Args:
-        right: whether it found the owner. messages: questions asked. timeouts: those without an answer.
+        right: whether it found the owner.
+        messages: questions asked.
+        timeouts: those without an answer.
         path: who was asked, in order, the asker first.
     """
 
@@ -60,8 +62,11 @@ class Crowd:
     """A ring of many.
 
     Args:
-        count: how many peers. dead: which part of them is dead. seed: of the ids and the deaths.
-        r: the length of the lists of successors. bits: there are 2**bits ids.
+        count: how many peers.
+        dead: which part of them is dead.
+        seed: of the ids and the deaths.
+        r: the length of the lists of successors.
+        bits: there are 2**bits ids.
         finger_points, nearer: the reader's, or the library's.
     """
 
@@ -130,10 +135,13 @@ class Asking:
     """What a lookup asks through: `ask(peer)` gives an `Answer`, or raises PeerTimeout.
 
     Args:
-        crowd: who can be asked. own: who asks. key: for what.
+        crowd: who can be asked.
+        own: who asks.
+        key: for what.
 
     Attributes:
-        messages, timeouts: so far. path: who was asked, in order.
+        messages, timeouts: so far.
+        path: who was asked, in order.
     """
 
     def __init__(self, crowd: Crowd, own: int, key: int) -> None:

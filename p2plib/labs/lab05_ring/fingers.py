@@ -16,7 +16,8 @@ def finger_points(own: int, first: int, bits: int) -> list[int]:
     """The ids whose owners are our fingers, the farthest first.
 
     Args:
-        own: our id. first: our first successor, not ourselves.
+        own: our id.
+        first: our first successor, not ourselves.
         bits: there are 2**bits ids.
 
     Returns:
@@ -31,7 +32,8 @@ def nearer(own: int, known: Iterable[int], key: int) -> list[int]:
     """Whom of those it knows a peer names when it is asked for a key.
 
     Args:
-        own: its id. known: its successors and fingers, in any order, one perhaps several times.
+        own: its id.
+        known: its successors and fingers, in any order, one perhaps several times.
         key: what is looked for.
 
     Returns:

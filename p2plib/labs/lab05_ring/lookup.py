@@ -27,7 +27,8 @@ def lookup(own: int, key: int, ask: Callable[[int], Answer]) -> int:
     """The living owner of a key.
 
     Args:
-        own: our id. key: what we look for.
+        own: our id.
+        key: what we look for.
         ask: ask(peer) gives that peer's Answer, or raises PeerTimeout if it is dead. To ask ourselves costs
             nothing, and is how a lookup begins.
 
@@ -98,8 +99,12 @@ def finds(
     """A probe: what a lookup finds in a story.
 
     Args:
-        key: what it looks for. answers: see `Story`. expected: the owner, or None for NotFound.
-        hint: for whoever finds another. own: who asks. asks: whom it may ask at most, in this order.
+        key: what it looks for.
+        answers: see `Story`.
+        expected: the owner, or None for NotFound.
+        hint: for whoever finds another.
+        own: who asks.
+        asks: whom it may ask at most, in this order.
     """
     told = f"peer {own} looks for {key}"
 
@@ -161,8 +166,11 @@ def within_budget(dead: float, allowed: float, *, seed: int = 1, count: int = 20
     """A probe: lookups among thousands, all of them right, and cheap in the mean.
 
     Args:
-        dead: the part of dead peers. allowed: messages above half of log2 count, in the mean.
-        seed: of askers and keys. count: peers. runs: lookups.
+        dead: the part of dead peers.
+        allowed: messages above half of log2 count, in the mean.
+        seed: of askers and keys.
+        count: peers.
+        runs: lookups.
     """
 
     def probe(yours: Lookup) -> None:

@@ -27,7 +27,8 @@ def stabilise(own: int, after: Sequence[int], ask: Ask, r: int) -> list[int]:
     """One round of repair.
 
     Args:
-        own: our id. after: our successors, nearest first; some may be dead.
+        own: our id.
+        after: our successors, nearest first; some may be dead.
         ask: ask(peer) gives (the peer before it or None, its successors).
             It raises PeerTimeout if the peer is dead.
         r: the most that a list holds.
@@ -87,8 +88,13 @@ def repairs(
     """A probe: what a round makes of a list.
 
     Args:
-        after: the list. living: see `Town`. expected: the new list. hint: for whoever gets another one.
-        own: whose list. r: its length at most. rest: for whoever got the first right and not the rest.
+        after: the list.
+        living: see `Town`.
+        expected: the new list.
+        hint: for whoever gets another one.
+        own: whose list.
+        r: its length at most.
+        rest: for whoever got the first right and not the rest.
     """
     dead = sorted({*after, *(b for b, _ in living.values() if b is not None)} - {*living, own})
     told = f"peer {own} with {after}" + (f", {' and '.join(map(str, dead))} dead" if dead else "")

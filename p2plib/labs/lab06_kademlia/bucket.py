@@ -104,8 +104,10 @@ def after(
     """A probe: what the last thing in a story leads to, in a bucket of three.
 
     Args:
-        text: the story. hint: for whoever does something else.
-        asks: whom the last call returns. contacts, waiting: who is there then, such as "2 3 1".
+        text: the story.
+        hint: for whoever does something else.
+        asks: whom the last call returns.
+        contacts, waiting: who is there then, such as "2 3 1".
     """
 
     def probe(yours: MakeBucket) -> None:

@@ -99,7 +99,8 @@ def fakes(target: int, beyond: int, count: int) -> list[Contact]:
     """Contacts that a liar made up, each at an address of its own.
 
     Args:
-        target: what is looked for. beyond: they are nearer to it than this distance, by one, two, ...
+        target: what is looked for.
+        beyond: they are nearer to it than this distance, by one, two, ...
         count: how many.
     """
     return [
@@ -126,7 +127,9 @@ class Asking:
         flooding: whether a liar names hundreds of them, which do not answer.
 
     Attributes:
-        rounds: calls so far. messages: questions so far. asked: to whom, in order.
+        rounds: calls so far.
+        messages: questions so far.
+        asked: to whom, in order.
     """
 
     def __init__(

@@ -21,7 +21,8 @@ def bucket_index(own_id: int, ident: int) -> int:
     """The number of the bucket that an id belongs into.
 
     Args:
-        own_id: whose table it is. ident: the other's id; both have 160 bits.
+        own_id: whose table it is.
+        ident: the other's id; both have 160 bits.
 
     Returns:
         From 0, for the one id that differs in the last bit alone, to 159, for the half of all ids that
@@ -39,7 +40,9 @@ def closest(target: int, contacts: Iterable[Contact], count: int) -> list[Contac
     """The contacts nearest to a target by XOR, nearest first.
 
     Args:
-        target: any id. contacts: in any order; they are left as they are. count: how many at most.
+        target: any id.
+        contacts: in any order; they are left as they are.
+        count: how many at most.
     """
     return closest_first(target, list(contacts))[:count]
 

@@ -37,7 +37,8 @@ async def fetch(key: int, start: Sequence[Contact], ask: Ask) -> bytes:
     """The value under a key, although some peers lie.
 
     Args:
-        key: of a value that names itself. start: whom we know already.
+        key: of a value that names itself.
+        start: whom we know already.
         ask: as in a lookup; a peer that has a value answers with bytes, the others with contacts.
 
     Raises:
@@ -68,7 +69,8 @@ class Fetching(Asking):
     """What a fetch asks through.
 
     Args:
-        holders: who has the value. value: what they have. Otherwise as `Asking`.
+        holders: who has the value.
+        value: what they have. Otherwise as `Asking`.
     """
 
     def __init__(
@@ -138,7 +140,9 @@ def gets(seed: int, times: int = 10, dead: float = 0.0) -> Case:
     """A probe: nobody lies, and the value is found every time.
 
     Args:
-        seed: of keys and newcomers. times: how many. dead: the part of the peers that does not answer.
+        seed: of keys and newcomers.
+        times: how many.
+        dead: the part of the peers that does not answer.
     """
 
     async def probe(yours: Fetch) -> None:
@@ -183,8 +187,10 @@ def within_budget(seed: int, part: float = 0.2, success: float = SUCCESS, messag
     """A probe: a part of all peers lies, and most fetches get the value all the same, for few messages.
 
     Args:
-        seed: of liars, keys and newcomers. part: how many lie.
-        success: what part must get it. messages: the budget for one, in the mean.
+        seed: of liars, keys and newcomers.
+        part: how many lie.
+        success: what part must get it.
+        messages: the budget for one, in the mean.
     """
 
     async def probe(yours: Fetch) -> None:
@@ -210,7 +216,9 @@ async def measured(yours: Fetch, part: float, seed: int = 1, fetches: int = FETC
     """What part of some fetches gets the value, and how many messages each takes, in the mean.
 
     Args:
-        yours: the fetch. part: how many of all peers lie. seed: of liars, keys and newcomers.
+        yours: the fetch.
+        part: how many of all peers lie.
+        seed: of liars, keys and newcomers.
         fetches: how many.
     """
     rng, crooks, right, asks = random.Random(seed), the_crowd().some(part, seed), 0, 0

@@ -39,10 +39,13 @@ async def lookup(
     """The peers nearest to a target, found by asking.
 
     Args:
-        target: any id. start: whom we know already.
+        target: any id.
+        start: whom we know already.
         ask: puts the question "whom do you know near the target?" to several peers at once. It returns what
             they named, by who answered; who is silent is missing there.
-        k: how many to find. alpha: how many to ask at once. limit: how many to ask in all.
+        k: how many to find.
+        alpha: how many to ask at once.
+        limit: how many to ask in all.
 
     Returns:
         The k nearest of all who answered, nearest first.
@@ -79,7 +82,9 @@ async def found(yours: Lookup, ask: Asking, start: list[Contact], *rest: Any) ->
     """Run a reader's lookup; what it returned, if that is a list of contacts who answered, nearest first.
 
     Args:
-        yours: the lookup. ask: what it is given. start: whom it begins with.
+        yours: the lookup.
+        ask: what it is given.
+        start: whom it begins with.
         rest: k, alpha and limit, as far as they are given.
 
     Raises:
@@ -153,7 +158,9 @@ def exact(seed: int, *, peers: int = 4000, k: int = K, alpha: int = ALPHA, what:
     """A probe: one lookup finds the k nearest.
 
     Args:
-        seed: of newcomer and target. peers: how many there are. k, alpha: given to the lookup.
+        seed: of newcomer and target.
+        peers: how many there are.
+        k, alpha: given to the lookup.
         what: what is special, for whoever misses somebody.
     """
 

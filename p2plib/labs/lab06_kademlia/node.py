@@ -46,7 +46,8 @@ class Node(asyncio.DatagramProtocol):
     """One peer; `open` makes it.
 
     Attributes:
-        table: the reader's, fed by what is heard. address: where others reach us.
+        table: the reader's, fed by what is heard.
+        address: where others reach us.
         requests: how many were sent.
     """
 
@@ -66,7 +67,9 @@ class Node(asyncio.DatagramProtocol):
         """Opens a socket and is a peer for as long as the block runs.
 
         Args:
-            own_id: its id. table: a `RoutingTable`, or what behaves like one. lookup: as in the lab.
+            own_id: its id.
+            table: a `RoutingTable`, or what behaves like one.
+            lookup: as in the lab.
             host, port: where to listen.
         """
         node = cls(own_id, table, lookup)

@@ -112,7 +112,9 @@ def holds(contacts: list[Contact], expected: str, what: str, hint: str, k: int =
     Args:
         contacts: in the order in which they are heard.
         expected: who is in the table then, nearest to id 0 first, such as "1 2 9".
-        what: happened, for whoever has somebody else. hint: for them, too. k: of a bucket.
+        what: happened, for whoever has somebody else.
+        hint: for them, too.
+        k: of a bucket.
     """
 
     def probe(yours: MakeTable) -> None:
@@ -236,7 +238,9 @@ def flood(seed: int = 1, honest: int = 60, ids: int = 3000) -> Case:
     """A probe: some honest peers, then thousands of ids from one network.
 
     Args:
-        seed: of the ids. honest: how many in networks of their own. ids: how many from one /24.
+        seed: of the ids.
+        honest: how many in networks of their own.
+        ids: how many from one /24.
     """
 
     def probe(yours: MakeTable) -> None:

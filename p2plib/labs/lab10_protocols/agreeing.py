@@ -38,7 +38,8 @@ def agrees(*steps: Step, name: str = NN, hint: str = "") -> Case:
 
     Args:
         steps: a method and its argument each; for "open" the plaintext that the other side has sealed.
-        name: of the protocol. hint: if opening raises, instead of the step's own.
+        name: of the protocol.
+        hint: if opening raises, instead of the step's own.
     """
 
     def probe(yours: MakeTranscript) -> None:

@@ -107,7 +107,8 @@ def meets(names: Sequence[str], supported: Sequence[str]) -> Case:
     """A probe: it comes to the same as the library's, with the library's other side at the other end.
 
     Args:
-        names: what is proposed. supported: what the other side speaks.
+        names: what is proposed.
+        supported: what the other side speaks.
     """
 
     def probe(yours: MakeNegotiation) -> None:

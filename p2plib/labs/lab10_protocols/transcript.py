@@ -29,7 +29,9 @@ def encrypt(key: bytes, counter: int, associated: bytes, plaintext: bytes) -> by
     """ChaCha20-Poly1305: 16 bytes longer than the plaintext.
 
     Args:
-        key: 32 bytes. counter: how often this key was used before. associated: authenticated, not sent.
+        key: 32 bytes.
+        counter: how often this key was used before.
+        associated: authenticated, not sent.
         plaintext: any bytes.
     """
     nonce = bytes(4) + counter.to_bytes(8, "little")
@@ -112,7 +114,8 @@ def channel(stream: Stream, transcript: Transcript, remote: PublicKey) -> Secure
     """A private stream, for whoever began a handshake that a transcript was kept of.
 
     Args:
-        stream: the handshake went over it. transcript: a `Transcript`, or what behaves like one.
+        stream: the handshake went over it.
+        transcript: a `Transcript`, or what behaves like one.
         remote: who the other side has proved to be.
     """
     sending, receiving = (CipherState(SessionSecret.from_bytes(key)) for key in transcript.split())

@@ -88,8 +88,10 @@ class Cost:
     Args:
         seconds: until all was read, or it was given up.
         read: bytes.
-        promised: the largest promise. left: the promise at the end.
-        credits: frames with a credit. largest: credit.
+        promised: the largest promise.
+        left: the promise at the end.
+        credits: frames with a credit.
+        largest: credit.
         history: (seconds, bytes read, promise), once in a round trip.
     """
 
@@ -106,7 +108,9 @@ def carry(road: Road, window: Any, *, mux: Callable[[int, int], Any] = Mux) -> C
     """Carry bytes along a road on one stream of a multiplexer.
 
     Args:
-        road: which. window: a `Window`, or what behaves like one. mux: the sender's multiplexer.
+        road: which.
+        window: a `Window`, or what behaves like one.
+        mux: the sender's multiplexer.
     """
     sender, cost = mux(FIRST_BYTES, FRAME_BYTES), Cost()
     step_s = road.round_trip_s / STEPS

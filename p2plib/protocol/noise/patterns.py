@@ -219,7 +219,8 @@ def dissect(name: str, number: int, raw: bytes) -> tuple[Field, ...]:
         raw: the message, without a frame around it.
 
     Raises:
-        DecodeError: it is too short for its keys and tags. UsageError: the pattern has no such message.
+        DecodeError: it is too short for its keys and tags.
+        UsageError: the pattern has no such message.
     """
     made = protocol(name).pattern
     if not 1 <= number <= len(made.messages):

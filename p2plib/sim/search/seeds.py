@@ -202,7 +202,8 @@ def search(
     """Run *main* under one seed after the other until it fails.
 
     Args:
-        main: an async function of one argument, the internet, as for `Internet.run`. seeds: which to try.
+        main: an async function of one argument, the internet, as for `Internet.run`.
+        seeds: which to try.
         chaos: what goes wrong at random; by default nothing does, and only what the seed draws differs.
         make: makes the internet of a run, and is called as `Internet` is.
         time_limit_s: how many virtual seconds a run may take.

@@ -36,7 +36,9 @@ class _Runs:
     """The runs of one shrinking: what was tried, and the smallest that failed.
 
     Args:
-        items: everything. fails: whether a subset fails. budget: how many runs there may be.
+        items: everything.
+        fails: whether a subset fails.
+        budget: how many runs there may be.
     """
 
     def __init__(self, items: Sequence[_T], fails: Callable[[list[_T]], bool], budget: int) -> None:
