@@ -195,9 +195,9 @@ async def cost(network: Network, count: int, idle: float, work: Awaitable[Any]) 
 
 
 async def found(network: Network, number: int, name: str) -> bool:
-    """Whether a get finds a value, within `ENOUGH_S`."""
+    """Whether a get finds a value."""
     try:
-        return await asyncio.wait_for(network.get(number, name), ENOUGH_S)
+        return await network.get(number, name)
     except Exception:  # each implementation has errors of its own for what is not there
         return False
 
@@ -208,7 +208,10 @@ async def dead(network: Ours | Package, names: list[str]) -> Run:
     took_s, missing = [], 0
     for number, name in enumerate(names):
         began = CLOCK()
-        missing += not await found(network, 5 * number + 1, name)
+        try:
+            missing += not await asyncio.wait_for(found(network, 5 * number + 1, name), ENOUGH_S)
+        except TimeoutError:
+            missing += 1
         took_s.append(CLOCK() - began)
     return {"s": took_s, "not_found": missing}
 
