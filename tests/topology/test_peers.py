@@ -522,6 +522,7 @@ def test_a_line_that_fails_one_way_is_told_once_and_nobody_is_declared_dead(inte
     internet.run(main)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F097")
 def test_ninety_of_a_hundred_crash_and_the_others_find_each_other(internet: Internet) -> None:
     async def main(net: Internet) -> None:

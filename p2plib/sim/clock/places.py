@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
 
-_OURS = os.path.dirname(__file__)
+_OURS = os.path.dirname(os.path.dirname(__file__))  # p2plib/sim
 _ASYNCIO = os.path.dirname(asyncio.__file__)
 TOLD_AT_MOST = 8  # tasks named in one error; more are counted
 

@@ -178,6 +178,7 @@ def test_half_of_all_leave_in_one_minute() -> None:
     assert slowest < 4.0  # time-outs follow the round trip of 0.1 s; the PyPI package waits 5 s for each
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F081")
 def test_a_session_median_of_five_minutes() -> None:
     """Forty places, each taken by peers that stay for five minutes in the median; republished every two."""
@@ -444,6 +445,7 @@ class Liar(Kademlia):
                 return wire.Pong(*about)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F076")
 @pytest.mark.parametrize(("count", "forge"), [(20, False), (20, True), (60, False)])
 def test_sybils_around_a_key(count: int, forge: bool) -> None:
