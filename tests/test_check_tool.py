@@ -93,7 +93,7 @@ def tree(tmp_path: Path) -> Path:
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_what_a_change_reaches(tree: Path, changed: list[str], expected: set[str]) -> None:
-    found = reach.reach(tree, changed)
+    found = reach.reach(reach.Imports(tree), changed)
     names = {test.removeprefix("tests/").removesuffix(".py") for test in found}
     assert names == {*expected, "test_house"}
     assert found.pop("tests/test_house.py") == "every change"
@@ -103,18 +103,21 @@ def test_what_a_change_reaches(tree: Path, changed: list[str], expected: set[str
 def test_a_module_that_is_gone_reaches_who_still_imports_it(tree: Path) -> None:
     (tree / "p2plib" / "wire" / "cid.py").unlink()
     (tree / "tests" / "labs" / "lab05_ring" / "test_lab05_ring.py").write_text("from p2plib.wire import cid")
-    assert "tests/labs/lab05_ring/test_lab05_ring.py" in reach.reach(tree, ["p2plib/wire/cid.py"])
+    assert "tests/labs/lab05_ring/test_lab05_ring.py" in reach.reach(
+        reach.Imports(tree), ["p2plib/wire/cid.py"]
+    )
 
 
 def test_no_change_reaches_nothing(tree: Path) -> None:
-    assert reach.reach(tree, []) == {}
+    assert reach.reach(reach.Imports(tree), []) == {}
 
 
 def test_in_this_repository_a_leaf_reaches_little_and_the_errors_nearly_all() -> None:
-    few = reach.reach(ROOT, ["p2plib/identity/names.py"])
+    imports = reach.Imports(ROOT)
+    few = reach.reach(imports, ["p2plib/identity/names.py"])
     assert "tests/identity/test_names.py" in few
     assert not any(test.startswith(("tests/sim", "tests/protocol", "tests/topology")) for test in few)
-    assert len(reach.reach(ROOT, ["p2plib/errors.py"])) > 3 * len(few)
+    assert len(reach.reach(imports, ["p2plib/errors.py"])) > 3 * len(few)
 
 
 def git(tree: Path, *words: str) -> None:
@@ -244,9 +247,21 @@ def test_the_time_is_measured_where_the_test_runs_and_told_where_it_is_reported(
         f"    config.pluginmanager.register(budgets.Budgets({table}))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *workers, "--rootdir", tmp_path, "room"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "xdist",
+            *workers,
+            "--rootdir",
+            tmp_path,
+            "room",
+        ],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
     )

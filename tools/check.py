@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import steps
-from reach import reach
+from reach import Imports, reach
 from steps import LOOK, pytest, workers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         base = given.base or shared_commit(ROOT)
         paths = changed(ROOT, base)
-        found = reach(ROOT, paths)
+        found = reach(Imports(ROOT), paths) if paths else {}
         tests = list(found)
         explain(paths, base, found)
     print(f"left out, see make test: {LEFT_OUT}", flush=True)

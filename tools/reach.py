@@ -35,6 +35,7 @@ class Imports:
     """Which module of a repository imports which.
 
     Attributes:
+        root: the repository's folder.
         files: the file of each module, by its dotted name; a package's is its `__init__.py`.
         uses: the modules that each module uses directly, also those whose file is gone.
     """
@@ -138,17 +139,17 @@ def _dotted(relative: Path) -> str:
     return ".".join(part for part in parts if part and part != "__init__")
 
 
-def reach(root: Path, paths: Iterable[str]) -> dict[str, str]:
+def reach(imports: Imports, paths: Iterable[str]) -> dict[str, str]:
     """The tests that a change reaches.
 
     Args:
-        root: the repository's folder.
-        paths: the files that changed, relative to it; they may be gone.
+        imports: of the repository.
+        paths: the files that changed, relative to its folder; they may be gone.
 
     Returns:
         Test files, relative to the root; each with the changed file that it was found from.
     """
-    imports = Imports(root)
+    root = imports.root
     found: dict[str, str] = {}
     modules = {}
     for path in sorted(paths):

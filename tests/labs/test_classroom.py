@@ -147,6 +147,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Any:
     course = tmp_path_factory.mktemp("class")
     classroom.write_sources(ROOT, course)
     config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    config.NotebookClient.kernel_manager_class = "kernels.AsyncOverFiles"
     config.CourseDirectory.root = str(course)
     config.CourseDirectory.db_url = f"sqlite:///{course / 'gradebook.db'}"
     with pytest.MonkeyPatch.context() as patch:  # nbgrader and Jupyter call programs by name
