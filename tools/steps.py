@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def workers() -> list[str]:
 
 def pytest(*words: str) -> Command:
     """The command that runs some tests."""
-    return [sys.executable, "-m", "pytest", "-q", "-rs", *words]
+    return [sys.executable, "-m", "pytest", "-q", *words]
 
 
 LOOK: Lane = {  # what is looked at and not run
@@ -88,7 +89,10 @@ def _step(name: str, commands: Sequence[Command], root: Path, printing: threadin
     result = Result(name, status == 0, time.perf_counter() - start)
     words = " ".join(Path(word).name if word.startswith("/") else word for word in commands[-1])
     with printing:
-        print(f"\n== {name}: {words}\n{''.join(said).rstrip()}", flush=True)
+        print(
+            f"\n== {name}: {textwrap.shorten(words, 110, placeholder=' ...')}\n{''.join(said).rstrip()}",
+            flush=True,
+        )
     return result
 
 

@@ -19,7 +19,7 @@ import steps
 from steps import BIN, LOOK, Lane, pytest, workers
 
 RUN: Lane = {  # tests and notebooks
-    "library": [pytest(*workers(), "--dist", "worksteal", "tests", "--ignore=tests/site")],
+    "library": [pytest(*workers(), "--dist", "worksteal", "-rs", "tests", "--ignore=tests/site")],
     # A notebook is one kernel, so its cells stay with one worker.
     "outputs": [pytest(*workers(), "--dist", "loadfile", "--nbval", "book", "labs")],
 }
@@ -29,7 +29,9 @@ BUILD: Lane = {
         [str(BIN / "jupyter-book"), "build", ".", "--all", "--quiet", "-W", "-n", "--keep-going"],
     ],
 }
-SITE: Lane = {"site": [pytest(*workers(), "--dist", "worksteal", "tests/site")]}  # looks at the built book
+SITE: Lane = {
+    "site": [pytest(*workers(), "--dist", "worksteal", "-rs", "tests/site")]
+}  # looks at the built book
 
 STAGES: list[list[Lane]] = [[RUN, {**LOOK, **BUILD}], [SITE]]  # lanes of one stage run side by side
 STEPS = [name for stage in STAGES for lane in stage for name in lane]
