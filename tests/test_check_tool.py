@@ -42,9 +42,10 @@ TREE = {
     "tests/sim/__init__.py": "",
     "tests/sim/small.py": "from p2plib.sim import Internet",
     "tests/sim/test_link.py": "from p2plib.sim import Link",
-    "tests/sim/test_whole.py": "from p2plib import sim",
+    "tests/sim/test_whole.py": "from p2plib import sim\nprint(sim)\nsim.Link",
     "tests/sim/nat/__init__.py": "",
     "tests/sim/nat/test_table.py": "from p2plib.sim.nat.table import Table",
+    "tests/machine/test_dotted.py": "from p2plib import sim\nsim.Link()",
     "tests/labs/lab05_ring/test_lab05_ring.py": "from tests.sim.small import run",
     "tests/labs/lab06_kademlia/test_lab06_kademlia.py": "from p2plib.sim import Unknown",
     "tools/notebooks.py": "from handbook import build",
@@ -54,7 +55,9 @@ TREE = {
 }
 WIRE = {"wire/test_varint", "wire/test_cid"}
 SIM = {"sim/test_link", "sim/test_whole"}
+DOTTED = "machine/test_dotted"
 LABS = {"labs/lab05_ring/test_lab05_ring", "labs/lab06_kademlia/test_lab06_kademlia"}
+EVERY = {*WIRE, *SIM, *LABS, DOTTED, "sim/nat/test_table", "test_book", "test_notebook_tool"}
 
 
 @pytest.fixture
@@ -72,7 +75,10 @@ def tree(tmp_path: Path) -> Path:
         (["p2plib/wire/varint.py"], WIRE),
         (["p2plib/wire/cid.py"], WIRE),  # a room is reached as a whole
         (["p2plib/errors.py"], WIRE),
-        (["p2plib/sim/link.py"], {*SIM, *LABS}),  # also through a facade, a function, a helper of tests
+        (
+            ["p2plib/sim/link.py"],
+            {*SIM, *LABS, DOTTED},
+        ),  # also through a facade, a function, a helper of tests
         (["p2plib/sim/nat/table.py"], {"sim/nat/test_table", "sim/test_whole", sorted(LABS)[1]}),
         (["p2plib/sim/internet.py"], {*SIM, *LABS}),
         (["tests/wire/test_cid.py"], WIRE),
@@ -82,7 +88,7 @@ def tree(tmp_path: Path) -> Path:
         (["tests/sim/small.py"], {*SIM, sorted(LABS)[0]}),
         (
             ["tests/conftest.py"],
-            {*WIRE, *SIM, *LABS, "sim/nat/test_table", "test_book", "test_notebook_tool"},
+            EVERY,
         ),
         (["tools/handbook/build.py"], {"test_notebook_tool"}),
         (["tools/handbook/card.html"], {"test_notebook_tool"}),
@@ -164,7 +170,7 @@ def test_a_failed_step_stops_no_other_and_is_told(tmp_path: Path, capsys: pytest
     first: steps.Lane = {
         "good": [python("print('one')"), python("print('two')")],
         "bad": [python("print('three'); raise SystemExit(3)"), python("print('never')")],
-        "after": [python("print('four')")],
+        "after": [python("print('four'); print('== 12 passed, 1 skipped in 3.45s ==')")],
     }
     results = steps.run(first, {"beside": [python("print('five')")]}, root=tmp_path)
     assert [(result.name, result.succeeded) for result in results] == [
@@ -181,6 +187,7 @@ def test_a_failed_step_stops_no_other_and_is_told(tmp_path: Path, capsys: pytest
     assert steps.report(results, 1.5) == 1
     table = capsys.readouterr().out
     assert "  bad   FAILED\n" in table
+    assert "  after   12 passed, 1 skipped in 3.45s\n" in table
     assert table.endswith("steps: 3 passed, 1 failed\n")
 
 

@@ -2,8 +2,9 @@
 
 The imports are read from the syntax of `p2plib`, `tests` and `tools`; nothing is imported. Rules:
 
-* A name taken from a package's `__init__.py` (a facade) counts as taken from the module that has it. Where
-  that cannot be told (`from p2plib import figures`), it counts as taken from every module of the package.
+* A name taken from a package's `__init__.py` (a facade), as in `from p2plib.sim import Link` or as
+  `figures.plot` after `from p2plib import figures`, counts as taken from the module that has it. Where that
+  cannot be told, it counts as taken from every module of the package.
 * To import `a.b.c` is not to use `a.b/__init__.py`: what a facade gathers for others reaches nobody else.
 * A test file uses the `conftest.py` of its folder and of the folders above.
 * A room is a folder of tests. A change in a room, or in the library's folder of that name, reaches every test
@@ -87,14 +88,24 @@ class Imports:
             )
         if self._is_package(name):
             return  # a facade; see the rules
-        for node in ast.walk(self._trees[name]):
+        tree = self._trees[name]
+        for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield from self._whole(alias.name)
             elif isinstance(node, ast.ImportFrom):
                 source = self._absolute(name, node)
                 for alias in node.names:
-                    yield from self._taken(source, alias.name)
+                    package = f"{source}.{alias.name}"
+                    wanted = (
+                        _attributes(tree, alias.asname or alias.name) if self._is_package(package) else None
+                    )
+                    if wanted:
+                        yield package
+                        for attribute in wanted:
+                            yield from self._taken(package, attribute)
+                    else:
+                        yield from self._taken(source, alias.name)
 
     def _absolute(self, name: str, node: ast.ImportFrom) -> str:
         if not node.level:
@@ -118,13 +129,22 @@ class Imports:
         yield f"{source}.{name}"  # nothing, unless it is a module that is gone
         if not self._is_package(source):
             return
-        for node in self._trees[source].body:
+        for node in ast.walk(self._trees[source]):
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     if (alias.asname or alias.name) == name and depth < 10:
                         yield from self._taken(self._absolute(source, node), alias.name, depth + 1)
                         return
         yield from self._whole(source)
+
+
+def _attributes(tree: ast.AST, name: str) -> set[str] | None:
+    """Which attributes of a name a module uses; None if it also does something else with it."""
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    found = {node.attr for node in used if isinstance(node.value, ast.Name) and node.value.id == name}
+    dotted = sum(isinstance(node.value, ast.Name) and node.value.id == name for node in used)
+    every = sum(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
+    return found if dotted == every else None
 
 
 def _modules(root: Path) -> Iterator[tuple[str, Path]]:

@@ -8,6 +8,7 @@ ends. No failure stops another step: the table at the end says which failed and 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -21,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
+SUMMARY = re.compile(r"\d+ (passed|failed|errors?|skipped)\b.* in [\d.]+s")
+
 Command = list[str]
 Lane = dict[str, list[Command]]
 
@@ -33,11 +36,13 @@ class Result:
         name: the step's.
         succeeded: whether all of its commands did.
         seconds: from its beginning to its end.
+        summary: how pytest summed up, such as "12 passed in 3.45s"; otherwise empty.
     """
 
     name: str
     succeeded: bool
     seconds: float
+    summary: str = ""
 
 
 def workers() -> list[str]:
@@ -78,22 +83,23 @@ def run(*lanes: Lane, root: Path = ROOT) -> list[Result]:
 
 
 def _step(name: str, commands: Sequence[Command], root: Path, printing: threading.Lock) -> Result:
+    with printing:
+        print(f"-- {name} begins", flush=True)
     start = time.perf_counter()
-    said: list[str] = []
-    status = 0
+    said, status = "", 0
     for command in commands:
         if status == 0:
             done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            said.append(done.stdout.decode("utf8", "replace"))
+            said += done.stdout.decode("utf8", "replace")
             status = done.returncode
-    result = Result(name, status == 0, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
     words = " ".join(Path(word).name if word.startswith("/") else word for word in commands[-1])
     with printing:
         print(
-            f"\n== {name}: {textwrap.shorten(words, 110, placeholder=' ...')}\n{''.join(said).rstrip()}",
-            flush=True,
+            f"\n== {name}: {textwrap.shorten(words, 110, placeholder=' ...')}\n{said.rstrip()}\n", flush=True
         )
-    return result
+    last = said.rstrip().rpartition("\n")[2]
+    return Result(name, status == 0, seconds, last.strip("= ") if SUMMARY.search(last) else "")
 
 
 def report(results: Sequence[Result], seconds: float) -> int:
@@ -108,7 +114,8 @@ def report(results: Sequence[Result], seconds: float) -> int:
     """
     print("\nseconds  step")
     for result in results:
-        print(f"{result.seconds:7.1f}  {result.name}{'' if result.succeeded else '   FAILED'}")
+        told = ["" if result.succeeded else "FAILED", result.summary]
+        print(f"{result.seconds:7.1f}  {'   '.join([result.name, *filter(None, told)])}")
     failed = sum(not result.succeeded for result in results)
     print(f"{seconds:7.1f}  in all, side by side\n")
     print(f"steps: {len(results) - failed} passed, {failed} failed")
