@@ -1,7 +1,7 @@
 """What the tests of each room may take: processor time is added up while they run, and told at the end.
 
-A room is a folder of tests; `budgets.toml` says what its quick tests may take together and what a slow test
-may take alone. Processor time is that of the test's process and of the programs it waited for. It hardly
+A room is a folder of tests; `budgets.toml` says what its quick tests may take together and what any other may
+take alone. Processor time is that of the test's process and of the programs it waited for. It hardly
 depends on how busy a machine is, but it does on which machine it is: what is over its budget is told, and
 only what is far over it fails the run.
 """
@@ -19,6 +19,7 @@ import pytest
 
 TABLE = Path(__file__).with_name("budgets.toml")
 _BEGAN: pytest.StashKey[float] = pytest.StashKey()
+NOT_QUICK = ("slow", "interop", "site")
 FAR = 3.0  # so many times its budget is a failure on any machine
 
 
@@ -46,11 +47,11 @@ class Budgets:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-        """Put on each phase's report what it took, and whether the test is marked as slow."""
+        """Put on each phase's report what it took, and whether `make check` leaves the test out."""
         report = yield
         now = processor_s()
         report.processor_s = now - item.stash[_BEGAN]
-        report.is_slow = any(item.iter_markers("slow"))
+        report.is_slow = any(mark.name in NOT_QUICK for mark in item.iter_markers())
         item.stash[_BEGAN] = now
         return report
 
