@@ -1,7 +1,9 @@
 # Two commands do everything on a fresh machine that has Python 3.11 to 3.13:
 #   make book    set up, build the handbook, serve it on this machine and print its address (SERVE=0 only builds)
 #   make test    set up, then check everything: style, types, imports, library, notebooks, pages
-# and three more:
+# and four more:
+#   make check   while working: style, types, imports, and the quick tests that a change reaches (ALL=1: of every
+#                room; BASE=rev: what changed since that commit)
 #   make lab     open JupyterLab on the labs
 #   make class   make the nbgrader course in _build/class
 #   make clean   remove what the others made
@@ -14,7 +16,7 @@ PORT   ?= 8000
 PY      = $(VENV)/bin/python
 PIP     = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: book test lab class notebooks clean
+.PHONY: book test check lab class notebooks clean
 
 book: $(VENV)/.book
 	@touch index.md  # a build that finds no page changed would not copy a changed style sheet either
@@ -25,6 +27,9 @@ endif
 
 test: $(VENV)/.test
 	$(PY) tools/test_all.py
+
+check: $(VENV)/.test
+	@$(PY) tools/check.py $(if $(filter-out 0,$(ALL)),--all) $(if $(BASE),--base $(BASE))
 
 lab: $(VENV)/.test
 	@# JupyterLab shows the drawings of notebooks that it trusts; others show their words until a cell is run.

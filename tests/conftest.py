@@ -11,6 +11,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests import budgets
+
 ROOT = Path(__file__).resolve().parents[1]
 VECTORS = ROOT.parent / "shared" / "vectors"
 
@@ -19,6 +21,11 @@ VECTORS = ROOT.parent / "shared" / "vectors"
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the processor time of each room added up."""
+    config.pluginmanager.register(budgets.read(), "handbook-budgets")
 
 
 @pytest.fixture(scope="session")

@@ -1,47 +1,40 @@
-"""Every check of the handbook, in order, with the seconds each took. `make test` runs this.
+"""Every check of the handbook, with the seconds each took. `make test` runs this.
 
     python tools/test_all.py                 all of it
     python tools/test_all.py style types     only the steps named
 
-A step that fails does not stop the others: the table at the end says which, and the exit status is 1.
+Steps run side by side as far as they can; tests run on as many workers as there are cores. A step that fails
+does not stop the others: the table at the end says which, and the exit status is 1.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-BIN = Path(sys.executable).parent
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-rs"]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-STEPS: dict[str, list[list[str]]] = {
-    "style": [
-        [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "."],
-        [sys.executable, "-m", "ruff", "check", "--quiet", "."],
-    ],
-    "types": [[sys.executable, "-m", "mypy", "--no-error-summary"]],
-    "imports": [[str(BIN / "lint-imports"), "--no-logo"]],
-    "library": [[*PYTEST, "tests", "--ignore=tests/site"]],
-    "notebooks": [[sys.executable, "tools/notebooks.py", "--check"]],
-    "outputs": [[*PYTEST, "--nbval", "book", "labs"]],
+import steps
+from steps import BIN, LOOK, Lane, pytest, workers
+
+RUN: Lane = {  # tests and notebooks
+    "library": [pytest(*workers(), "--dist", "worksteal", "-rs", "tests", "--ignore=tests/site")],
+    # A notebook is one kernel, so its cells stay with one worker.
+    "outputs": [pytest(*workers(), "--dist", "loadfile", "--nbval", "book", "labs")],
+}
+BUILD: Lane = {
     "book": [  # from nothing: pages of an earlier build would hide what is missing in this one
         [sys.executable, "-c", "import shutil; shutil.rmtree('_build/html', ignore_errors=True)"],
         [str(BIN / "jupyter-book"), "build", ".", "--all", "--quiet", "-W", "-n", "--keep-going"],
     ],
-    "site": [[*PYTEST, "tests/site"]],
 }
+SITE: Lane = {
+    "site": [pytest(*workers(), "--dist", "worksteal", "-rs", "tests/site")]
+}  # looks at the built book
 
-
-def run(step: str) -> bool:
-    """Run the commands of one step; whether all of them succeeded."""
-    print(
-        f"\n== {step}: {' '.join(Path(word).name if '/' in word else word for word in STEPS[step][-1])}",
-        flush=True,
-    )
-    return all(subprocess.run(command, cwd=ROOT).returncode == 0 for command in STEPS[step])
+STAGES: list[list[Lane]] = [[RUN, {**LOOK, **BUILD}], [SITE]]  # lanes of one stage run side by side
+STEPS = [name for stage in STAGES for lane in stage for name in lane]
 
 
 def main(names: list[str]) -> int:
@@ -50,18 +43,11 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"There is no step {', '.join(unknown)}. The steps are {', '.join(STEPS)}.")
         return 2
-    results = []
-    for step in names or STEPS:
-        start = time.perf_counter()
-        succeeded = run(step)
-        results.append((step, succeeded, time.perf_counter() - start))
-    print("\nseconds  step")
-    for step, succeeded, seconds in results:
-        print(f"{seconds:7.1f}  {step}{'' if succeeded else '   FAILED'}")
-    failed = sum(not succeeded for _, succeeded, _ in results)
-    print(f"{sum(seconds for *_, seconds in results):7.1f}  in all\n")
-    print(f"steps: {len(results) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    start, results = time.perf_counter(), []
+    for stage in STAGES:
+        wanted = [{name: lane[name] for name in lane if not names or name in names} for lane in stage]
+        results += steps.run(*wanted)
+    return steps.report(results, time.perf_counter() - start)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import symtable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,41 +24,79 @@ def disguised(implementation: Any) -> Any:
     return yours
 
 
+def solved(notebook: str) -> Any:
+    """The solved notebook of that name (without the ending), as it is committed.
+
+    `make test` runs it, too, and compares what every cell says with what is written there.
+    """
+    nbformat = pytest.importorskip("nbformat")
+    path = ROOT / "labs" / "solutions" / f"{notebook}.ipynb"
+    if not path.is_file():
+        pytest.skip("the solved notebook was not made yet: python tools/notebooks.py")
+    return nbformat.read(path, 4)
+
+
+def printed_in(notebook: str) -> str:
+    """What the cells of the solved notebook print."""
+    cells = [cell for cell in solved(notebook).cells if cell.cell_type == "code"]
+    return "".join(output.text for cell in cells for output in cell.outputs if output.output_type == "stream")
+
+
+def _names(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell binds, and those that it uses, those of its functions' bodies included."""
+    cell = symtable.symtable(source, "cell", "exec")
+    binds = {one.get_name() for one in cell.get_symbols() if one.is_assigned() or one.is_imported()}
+    uses = {one.get_name() for one in cell.get_symbols() if one.is_referenced()}
+    inside = list(cell.get_children())
+    while inside:
+        scope = inside.pop()
+        uses |= {one.get_name() for one in scope.get_symbols() if one.is_global() and one.is_referenced()}
+        inside += scope.get_children()
+    return binds, uses
+
+
+def behind(sources: Sequence[str], last: str) -> list[str]:
+    """The cells that a cell stands on: it, and each before it that binds a name which these use."""
+    wanted: set[str] = set()
+    found: list[str] = []
+    for source in reversed(sources):
+        binds, uses = _names(source)
+        if source == last or (found and binds & wanted):
+            found.append(source)
+            wanted |= uses
+    return found[::-1]
+
+
 def kept_and_taken_up(
     lab: Lab,
     notebook: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    *,
-    wanted: Callable[[str], bool] = lambda source: True,
-) -> str:
-    """Runs the cells of a solved notebook as a notebook runs them; then a later lab asks for what it kept.
+) -> None:
+    """Runs what a solved notebook keeps, as a notebook runs it; then a later lab asks for it.
+
+    The answers, their checks and what they need are run; the experiments between them are not.
 
     Args:
-        notebook: its name, without the ending. wanted: says by its source whether a cell is run.
-
-    Returns:
-        What the cells printed.
+        lab: the lab.
+        notebook: its notebook's name, without the ending.
     """
-    nbformat = pytest.importorskip("nbformat")
     shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
     monkeypatch.setenv("P2PLIB_LABS_HOME", str(tmp_path / "my_peer"))
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    solved = ROOT / "labs" / "solutions" / f"{notebook}.ipynb"
-    if not solved.is_file():
-        pytest.skip("the solved notebook was not made yet: python tools/notebooks.py")
+    sources = [cell.source for cell in solved(notebook).cells if cell.cell_type == "code"]
+    keeping = next(source for source in reversed(sources) if source.startswith("keep("))
     running = shell()
-    for cell in nbformat.read(solved, 4).cells:
-        if cell.cell_type == "code" and wanted(cell.source):
-            running.run_cell(cell.source, store_history=False).raise_error()
+    for source in behind(sources, keeping):
+        running.run_cell(source, store_history=False).raise_error()
     printed = capsys.readouterr().out
     first = next(iter(lab.tasks))
     assert f"kept {first}, " in printed
     assert "library" not in printed.split(f"kept {first}")[1]
-    for name in lab.tasks:
+    for name, task in lab.tasks.items():
+        assert f"[v] {name}: {len(task.cases)} of {len(task.cases)} cases" in printed
         lab.mine(name)
     assert capsys.readouterr().out.split("\n")[:-1] == [
         f"{name}: yours, from my_peer/{lab.room}.py" for name in lab.tasks
     ]
-    return printed

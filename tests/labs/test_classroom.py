@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
+import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed (pip install -
 pytest.importorskip("jupytext", reason="jupytext is not installed (pip install -e '.[classroom]')")
 
 import classroom
+from handbook import labs as products
+
+pytestmark = pytest.mark.slow  # every test starts kernels
 
 STUB = "raise NotImplementedError"
 MEMORISED = {
@@ -49,32 +53,31 @@ def filled(notebook: dict[str, Any], answers: dict[str, str]) -> dict[str, Any]:
     return copied
 
 
-def marks(course: Path) -> dict[str, dict[str, float]]:
-    """What nbgrader's gradebook says: marks by student and check."""
+def marks(course: Path, assignment: str = "09-arithmetic") -> dict[str, dict[str, float]]:
+    """What nbgrader's gradebook says of one assignment: marks by student and check."""
     query = """
         SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score
         FROM grade
         JOIN submitted_notebook ON grade.notebook_id = submitted_notebook.id
         JOIN submitted_assignment ON submitted_notebook.assignment_id = submitted_assignment.id
         JOIN base_cell ON grade.cell_id = base_cell.id
+        JOIN assignment ON submitted_assignment.assignment_id = assignment.id
+        WHERE assignment.name = ?
     """
     found: dict[str, dict[str, float]] = {}
     with sqlite3.connect(course / "gradebook.db") as book:
-        for student, name, score in book.execute(query):
+        for student, name, score in book.execute(query, [assignment]):
             found.setdefault(student, {})[name] = score or 0.0
     return found
 
 
-def graded(course: Path, name: str, submissions: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Hand in notebooks and have nbgrader mark them."""
+def hand_in(course: Path, name: str, submissions: dict[str, dict[str, Any]]) -> None:
+    """Put notebooks where nbgrader looks for what came back."""
     released = next((course / "release" / name).glob("*.ipynb"))
     for student, notebook in submissions.items():
         folder = course / "submitted" / student / name
         folder.mkdir(parents=True)
         (folder / released.name).write_text(json.dumps(notebook), "utf-8")
-    done = classroom.nbgrader(course, "autograde", name, "--create")
-    assert done.returncode == 0, done.stderr[-3000:]
-    return marks(course)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +116,10 @@ def test_right_is_full_marks_and_empty_wrong_and_memorised_are_none(
         "wrong": filled(release, WRONG),
         "memorised": filled(release, MEMORISED),
     }
-    found = graded(course, "09-arithmetic", submissions)
+    hand_in(course, "09-arithmetic", submissions)
+    done = classroom.nbgrader(course, "autograde", "09-arithmetic", "--create")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = marks(course)
     # The reflection waits for a teacher.
     assert found.pop("right") == {"check-double": 2, "check-join": 3, "check-join-more": 1, "reflection": 0}
     assert found.keys() == submissions.keys() - {"right"}
@@ -132,33 +138,42 @@ def test_a_second_run_leaves_marks_alone(course: Path, monkeypatch: pytest.Monke
 LABS = sorted((ROOT / "labs" / "src").glob("lab*.md"))
 
 
-@pytest.mark.parametrize("text", LABS, ids=lambda path: path.stem)
-def test_marks_of_each_lab(text: Path, tmp_path: Path) -> None:
-    """Solved gets every automatic point; the released form, and one that always answers None, get none."""
-    from handbook import labs as products
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """nbgrader with the course of all labs, in this process: every command takes seconds to start."""
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config.loader import PyFileConfigLoader
 
-    root = tmp_path / "handbook"
-    for other in sorted((ROOT / "book" / "src").rglob("*.md")):  # what `needs:` names must be there
-        copied = root / other.relative_to(ROOT)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(other, copied)
-    (root / "labs" / "src").mkdir(parents=True)
-    for other in LABS:
-        if other <= text:
-            shutil.copy(other, root / "labs" / "src" / other.name)
-    course = root / "class"
-    name = classroom.assignment_name(text)
-    names = classroom.write_sources(root, course)
-    assert name in names
-    done = classroom.nbgrader(course, "generate_assignment", name, "--create", "--force")
-    assert done.returncode == 0, done.stderr[-3000:]
+    course = tmp_path_factory.mktemp("class")
+    classroom.write_sources(ROOT, course)
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    config.NotebookClient.kernel_manager_class = "kernels.AsyncOverFiles"
+    config.CourseDirectory.root = str(course)
+    config.CourseDirectory.db_url = f"sqlite:///{course / 'gradebook.db'}"
+    with pytest.MonkeyPatch.context() as patch:  # nbgrader and Jupyter call programs by name
+        patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+        patch.setenv("PYTHONPATH", str(ROOT))
+        yield NbGraderAPI(config=config)
+
+
+@pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
+@pytest.mark.parametrize("text", LABS, ids=lambda path: path.stem)
+def test_marks_of_each_lab(text: Path, teacher: Any) -> None:
+    """Solved gets every automatic point; the released form, and one that always answers None, get none."""
+    course, name = Path(teacher.coursedir.root), classroom.assignment_name(text)
+    done = teacher.generate_assignment(name)
+    assert done["success"], done["log"][-3000:]
     release = read(course / "release" / name / f"{text.stem}.ipynb")
     solved = _answered(release, read(course / "source" / name / f"{text.stem}.ipynb"), products.MARK.sub)
     nothing = copy.deepcopy(release)
     for cell in nothing["cells"]:
         if cell["cell_type"] == "code" and cell["metadata"].get("nbgrader", {}).get("solution"):
             cell["source"] = source(cell).replace(STUB, "return None")
-    found = graded(course, name, {"right": solved, "empty": release, "wrong": nothing})
+    hand_in(course, name, {"right": solved, "empty": release, "wrong": nothing})
+    for student in ("right", "empty", "wrong"):
+        done = teacher.autograde(name, student)
+        assert done["success"], done["log"][-3000:]
+    found = marks(course, name)
     points = {
         cell["metadata"]["nbgrader"]["grade_id"]: cell["metadata"]["nbgrader"]["points"]
         for cell in release["cells"]

@@ -17,6 +17,7 @@ from p2plib.topology.kademlia.machine import Kademlia
 from p2plib.topology.kademlia.parts import FindDone, Joined
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F081")
 def test_half_of_all_leave_within_a_minute() -> None:
     """The floor: 97 of 100 lookups right and 97 of 100 values found, none of them in four seconds or more."""
@@ -31,6 +32,7 @@ def test_half_of_all_leave_within_a_minute() -> None:
     assert max(done.find_s) < 4.0
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F081")
 @pytest.mark.parametrize(("minutes", "floor"), [(5.0, 0.98), (1.4, 0.95)])
 def test_sessions_of_a_median(minutes: float, floor: float) -> None:
@@ -45,6 +47,7 @@ def test_sessions_of_a_median(minutes: float, floor: float) -> None:
     assert done.got / done.gets >= floor
 
 
+@pytest.mark.slow
 def test_without_republishing_values_die_with_their_holders() -> None:
     never = dataclasses.replace(CHURN, republish_s=1e6)
     network = ChurningKademlia(40, 60.0, seed=3, settings=never, values=20)

@@ -30,6 +30,7 @@ def bench() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_every_table_is_made(bench: ModuleType) -> None:
     tables = {name: table(bench.QUICK) for name, table in bench.TABLES.items()}
     assert all(rows and len({row.what for row in rows}) == len(rows) for rows in tables.values())
@@ -87,6 +88,7 @@ def test_a_cheap_part_computed_again_agrees_with_the_file(kept: dict[str, dict[s
     assert near(kept["uptime"]["heavy-tailed sessions, keep the oldest: stay an hour"], fmean(stays), 0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "fingers_s"), [("chord-churn", 300.0), ("chord-churn-old-fingers", 600.0)])
 def test_a_shorter_run_of_table_3_agrees_with_the_file(
     kept: dict[str, dict[str, Any]], table: str, fingers_s: float

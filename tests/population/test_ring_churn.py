@@ -106,6 +106,7 @@ def lived(ring: Machines | Arrays, turns: int) -> tuple[float, float, float]:
     return path, late, right
 
 
+@pytest.mark.slow
 def test_the_machines_do_the_same() -> None:
     """Sixty peers, and in half an hour as many have come and gone."""
     runs = [

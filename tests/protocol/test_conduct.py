@@ -115,6 +115,7 @@ class Forger:
         return getattr(SecretKey.from_seed(bytes(32)), name)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F055")
 def test_a_thousand_bad_signatures_a_second_cost_a_few_and_harm_nobody_else() -> None:
     async def forge(host: str, port: int) -> str:

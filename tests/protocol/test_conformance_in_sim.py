@@ -103,6 +103,7 @@ def _run(opens: Opens, link: Link, check: Callable[[conformance.MakePair], Any],
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F051")
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("layer", ["noise", "yamux"])

@@ -41,6 +41,7 @@ async def listening_node(net: Any, **options: Any) -> AsyncIterator[tuple[Node, 
         yield node, address
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F051")
 @pytest.mark.parametrize("link", [None, Link(Constant(0.05), bytes_per_s=5e6)])
 def test_tcp_streams_conform(link: Link | None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +104,7 @@ def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
     Internet(seed=1).run(main)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F041")
 def test_ten_thousand_half_open_connections_and_an_honest_peer() -> None:
     async def main(net: Any) -> None:

@@ -86,6 +86,7 @@ def in_another_process(hash_seed: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F158")
 def test_ten_runs_with_random_hash_seeds_have_one_digest() -> None:
     seen = {in_another_process(str(random.randrange(1, 2**32))) for _ in range(RUNS)}

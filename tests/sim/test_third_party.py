@@ -57,12 +57,14 @@ def kademlia_run() -> tuple[dict[str, Any], str, int]:
     return found, net.trace.digest(), len(net.trace)
 
 
+@pytest.mark.slow
 def test_kademlia_of_two_hundred_nodes_sets_and_gets() -> None:
     found, _, packets = kademlia_run()
     assert found == {f"key{number}": f"value{number}" for number in range(20)}
     assert packets > 5_000
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F158")
 def test_kademlia_does_the_same_whatever_the_hash_seed() -> None:
     program = "from tests.sim.test_third_party import kademlia_run; print(*kademlia_run()[1:])"

@@ -11,7 +11,7 @@ import pytest
 from tests.site.conftest import Page
 from tests.test_book import CHAPTERS, LABS
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.xdist_group("links")]  # one worker reads all pages, once
 
 
 def test_every_chapter_and_lab_was_built(built: dict[Path, Page], site: Path) -> None:

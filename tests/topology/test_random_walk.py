@@ -39,6 +39,7 @@ def counts(even: bool, samples: int = 3000) -> Counter[int]:
     return Counter(event.contact.id for event in world.heard(address_of(5), Sampled))
 
 
+@pytest.mark.slow
 def test_everybody_is_as_likely_as_everybody_else() -> None:
     """Chi-square with 11 degrees of freedom: more than 31.3 in one of a thousand runs."""
     found = counts(even=True)
@@ -46,6 +47,7 @@ def test_everybody_is_as_likely_as_everybody_else() -> None:
     assert sum((found[i] - 250) ** 2 / 250 for i in range(12)) < 31.3
 
 
+@pytest.mark.slow
 def test_without_metropolis_and_hastings_the_popular_one_is_found_too_often() -> None:
     """In proportion to degrees: 11 of 11 + 11 x 3, a quarter of all walks instead of a twelfth."""
     found = counts(even=False)

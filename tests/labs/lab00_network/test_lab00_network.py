@@ -207,5 +207,5 @@ def test_a_memorised_answer_fails_in_hidden_cases(name: str, yours: Any) -> None
 def test_what_is_kept_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The solved notebook's cells, run as a notebook runs them; then a later lab asks for them."""
+    """The solved notebook's answers and checks, run as a notebook does; then a later lab asks for them."""
     kept_and_taken_up(LAB, "lab00_network", tmp_path, monkeypatch, capsys)

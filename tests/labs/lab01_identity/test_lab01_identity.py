@@ -234,5 +234,5 @@ def test_the_skeleton_of_the_library_is_a_right_answer() -> None:
 def test_what_is_kept_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The solved notebook's cells, run as a notebook runs them; then a later lab asks for them."""
+    """The solved notebook's answers and checks, run as a notebook does; then a later lab asks for them."""
     kept_and_taken_up(LAB, "lab01_identity", tmp_path, monkeypatch, capsys)

@@ -325,5 +325,5 @@ def test_a_ring_of_one_and_of_two_is_walked() -> None:
 def test_what_is_kept_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The solved notebook's cells, run as a notebook runs them; then a later lab asks for them."""
+    """The solved notebook's answers and checks, run as a notebook does; then a later lab asks for them."""
     kept_and_taken_up(LAB, "lab05_ring", tmp_path, monkeypatch, capsys)

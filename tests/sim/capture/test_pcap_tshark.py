@@ -148,6 +148,7 @@ def test_flags_numbers_and_windows(tmp_path: Path) -> None:
     assert [i for i, row in enumerate(again) if row[0]] == [5]
 
 
+@pytest.mark.slow
 def test_a_whole_run(tmp_path: Path) -> None:
     """A server, a host behind a NAT and one with IPv6: what the simulated internet sends, with losses."""
 

@@ -90,6 +90,7 @@ def histories(draw: st.DrawFn, most: int, keys: str = "x") -> list[Operation]:
     return sorted(out, key=lambda op: op.invoked_s)
 
 
+@pytest.mark.slow
 @settings(max_examples=2000)
 @given(histories(most=5))
 def test_it_agrees_with_the_oracle(history: list[Operation]) -> None:
@@ -106,6 +107,7 @@ def test_it_agrees_with_the_oracle(history: list[Operation]) -> None:
         assert not verdict.order
 
 
+@pytest.mark.slow
 @settings(max_examples=600)
 @given(histories(most=5, keys="xy"))
 def test_keys_by_themselves_are_as_good_as_all_at_once(history: list[Operation]) -> None:
@@ -118,6 +120,7 @@ def test_keys_by_themselves_are_as_good_as_all_at_once(history: list[Operation])
         )
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(histories(most=6))
 def test_what_is_told_as_a_contradiction_or_as_stale_is_one(history: list[Operation]) -> None:

@@ -69,6 +69,7 @@ def test_views_are_small_symmetric_and_connected(
     assert clustering(graph).value < 0.06
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F097")
 @pytest.mark.parametrize(("part", "least"), [(0.5, 1.0), (0.8, 0.97), (0.9, 0.9)])
 def test_a_part_crashes_and_the_rest_hangs_together_again(part: float, least: float) -> None:

@@ -91,6 +91,7 @@ def test_the_dead_are_forgotten_unless_everybody_looks_dead() -> None:
     assert table.closest(0, 5, doubtful=True) == [contact(0x8002)]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F073")
 def test_a_million_ids_from_one_network_get_two_places_in_a_bucket() -> None:
     table, rng = RoutingTable(0, bits=160), random.Random(1)
