@@ -36,6 +36,7 @@ class Budgets:
         self.quick_room_s: float = table["quick_room_s"]
         self.slow_test_s: float = table["slow_test_s"]
         self.rooms: dict[str, float] = table.get("rooms", {})
+        self.files: dict[str, float] = table.get("files", {})
         self.quick: dict[str, float] = defaultdict(float)
         self.slow: dict[str, float] = defaultdict(float)
 
@@ -71,8 +72,9 @@ class Budgets:
             if took > times * allowed:
                 found.append(f"{took:6.1f} s of processor time: quick tests of {room}; budget {allowed:g} s")
         for test, took in sorted(self.slow.items()):
-            if took > times * self.slow_test_s:
-                found.append(f"{took:6.1f} s of processor time: {test}; budget {self.slow_test_s:g} s")
+            allowed = self.files.get(test.partition("::")[0], self.slow_test_s)
+            if took > times * allowed:
+                found.append(f"{took:6.1f} s of processor time: {test}; budget {allowed:g} s")
         return found
 
     @pytest.hookimpl(trylast=True)

@@ -199,13 +199,19 @@ def report(nodeid: str, took: float, is_slow: bool = False) -> SimpleNamespace:
 
 
 def test_what_is_over_its_budget_is_told_and_only_what_is_far_over_fails() -> None:
-    table = {"quick_room_s": 15, "slow_test_s": 10, "rooms": {"tests/sim": 30}}
+    table = {
+        "quick_room_s": 15,
+        "slow_test_s": 10,
+        "rooms": {"tests/sim": 30},
+        "files": {"tests/wire/test_big.py": 20},
+    }
     measured = budgets.Budgets(table)
     for nodeid, took, is_slow in [
         ("tests/wire/test_cid.py::test_one", 8, False),
         ("tests/wire/test_cid.py::test_two", 8, False),
         ("tests/sim/test_link.py::test_one", 29, False),
         ("tests/sim/nat/test_table.py::test_one", 14, False),
+        ("tests/wire/test_big.py::test_one", 19, True),
         ("tests/sim/test_link.py::test_long", 25, True),
         ("tests/sim/test_link.py::test_long", 4, True),
     ]:
