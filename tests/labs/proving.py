@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import symtable
-from collections.abc import Sequence
+import types
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,22 @@ def disguised(implementation: Any) -> Any:
         return implementation(*arguments)
 
     return yours
+
+
+def learner(prelude: str) -> Callable[[str, str], Any]:
+    """Learners of one lab: from the name and the source of what one wrote in a cell to the function or class.
+
+    Args:
+        prelude: what the notebook has defined by then.
+    """
+
+    def written(name: str, source: str) -> Any:
+        module = types.ModuleType("learner")
+        exec(compile(prelude, "prelude", "exec"), module.__dict__)
+        exec(compile(source, "cell", "exec"), module.__dict__)
+        return module.__dict__[name]
+
+    return written
 
 
 def solved(notebook: str) -> Any:

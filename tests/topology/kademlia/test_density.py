@@ -112,6 +112,7 @@ class Liar(Kademlia):
                 return wire.Pong(*about)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F076")
 @pytest.mark.parametrize(("count", "forge"), [(20, False), (20, True), (60, False)])
 def test_sybils_around_a_key(count: int, forge: bool) -> None:

@@ -5,10 +5,8 @@ Each source is a cell as it would stand in the notebook; see `tests.labs.lab01_i
 
 from __future__ import annotations
 
-import types
-from typing import Any
-
 from tests.labs.lab00_network.learners import answering, asking, enduring
+from tests.labs.proving import learner
 
 ANSWERS = [*answering.ANSWERS, *asking.ANSWERS, *enduring.ANSWERS]
 
@@ -19,11 +17,16 @@ from p2plib.labs.lab00_network.asking import ping
 from p2plib.labs.lab00_network.peer_socket import PeerSocket, connect
 from p2plib.labs.lab00_network.wire import MARK, PING, PONG, decode_ping, encode_ping
 """
+LEAST = 6  # wrong answers for each task
+HALF = {
+    "Responder": "class Responder(asyncio.DatagramProtocol):\n"
+    "    def connection_made(self, transport):\n        self.transport = transport\n"
+    "    def datagram_received(self, data, addr):\n        raise NotImplementedError\n",
+    "Detector": "class Detector:\n    def __init__(self, misses=3, answers=2):\n        pass\n"
+    "    def sample(self, answered):\n        raise NotImplementedError\n",
+    "RoundTrips": "class RoundTrips:\n    def __init__(self):\n        self.timeout_s = 1.0\n"
+    "    def heard(self, round_trip_s):\n        raise NotImplementedError\n"
+    "    def missed(self):\n        raise NotImplementedError\n",
+}
 
-
-def written(name: str, source: str) -> Any:
-    """The function or class that a learner's cell defines."""
-    module = types.ModuleType("learner")
-    exec(compile(PRELUDE, "prelude", "exec"), module.__dict__)
-    exec(compile(source, "cell", "exec"), module.__dict__)
-    return module.__dict__[name]
+written = learner(PRELUDE)

@@ -6,10 +6,8 @@ cells are, and defines the task's name.
 
 from __future__ import annotations
 
-import types
-from typing import Any
-
 from tests.labs.lab01_identity.learners import names, odds, opening, spelling
+from tests.labs.proving import learner
 
 ANSWERS = [*odds.ANSWERS, *opening.ANSWERS, *spelling.ANSWERS, *names.ANSWERS]
 
@@ -26,11 +24,6 @@ CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aiou"
 ROTATION = "lab01/rotation/1"
 SHAPE = ((CONSONANTS, 4), (VOWELS, 2), (CONSONANTS, 4), (VOWELS, 2), (CONSONANTS, 4))
 """
+LEAST = 4  # wrong answers for each task
 
-
-def written(name: str, source: str) -> Any:
-    """The function or class that a learner's cell defines."""
-    module = types.ModuleType("learner")
-    exec(compile(PRELUDE, "prelude", "exec"), module.__dict__)
-    exec(compile(source, "cell", "exec"), module.__dict__)
-    return module.__dict__[name]
+written = learner(PRELUDE)

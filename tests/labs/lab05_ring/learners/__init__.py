@@ -5,10 +5,8 @@ Each source is a cell as it would stand in the notebook; see `tests.labs.lab01_i
 
 from __future__ import annotations
 
-import types
-from typing import Any
-
 from tests.labs.lab05_ring.learners import ring_lookup, ring_repair
+from tests.labs.proving import learner
 
 PRELUDE = """
 from bisect import bisect
@@ -16,14 +14,9 @@ from p2plib.errors import NotFound, PeerTimeout
 from p2plib.labs.lab05_ring.arc import adopt, owns
 from p2plib.labs.lab05_ring.fingers import finger_points, nearer
 """
+LEAST = 10  # wrong answers for each task
 
-
-def written(name: str, source: str) -> Any:
-    """The function that a learner's cell defines."""
-    module = types.ModuleType("learner")
-    exec(compile(PRELUDE, "prelude", "exec"), module.__dict__)
-    exec(compile(source, "cell", "exec"), module.__dict__)
-    return module.__dict__[name]
+written = learner(PRELUDE)
 
 
 def _owns(*lines: str) -> str:
