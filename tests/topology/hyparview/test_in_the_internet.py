@@ -14,6 +14,7 @@ from p2plib.sim import Internet
 from p2plib.topology.hyparview.machine import HyParView, NeighbourUp, ViewSettings
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F097")
 def test_ninety_of_a_hundred_crash_and_the_others_find_each_other(internet: Internet) -> None:
     async def main(net: Internet) -> None:
