@@ -1,8 +1,8 @@
 """What every lab promises: the right answer passes, no other one does, and each mistake meets its own hint.
 
 A lab is found by its folder here with `learners`. There, `ANSWERS` are wrong answers as learners wrote them,
-A lab is found by its folder here with `learners`. There, `ANSWERS` are wrong answers as learners wrote them
-wrong answers every task has; and `HALF`, where a lab has it, are cells of which a part is not written yet.
+each with words of the hint that helps; `PRELUDE` is what the notebook has defined by then; `LEAST` is how
+many wrong answers every task has; and `HALF`, where a lab has it, holds cells of which a part is not written.
 """
 
 from __future__ import annotations
