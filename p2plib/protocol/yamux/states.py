@@ -71,8 +71,8 @@ class ReceiveState(Enum):
     RESET_RECEIVED = "reset received"
 
 
-State = TypeVar("State", OpenState, SendState, ReceiveState)
-Transitions = Mapping[State, Mapping[Action, State]]
+S = TypeVar("S", OpenState, SendState, ReceiveState)
+Transitions = Mapping[S, Mapping[Action, S]]
 
 OPENING: Transitions[OpenState] = {
     OpenState.SYN_QUEUED: {
@@ -159,7 +159,7 @@ SEND_IS_OVER = (SendState.FIN_SENT, SendState.RESET_SENT, SendState.RESET_RECEIV
 RECEIVE_IS_OVER = (ReceiveState.FIN_RECEIVED, ReceiveState.RESET_SENT, ReceiveState.RESET_RECEIVED)
 
 
-def next_state(table: Transitions[State], state: State, action: Action) -> State:
+def next_state(table: Transitions[S], state: S, action: Action) -> S:
     """The state that an action leads to.
 
     Args:

@@ -15,7 +15,7 @@ from p2plib.machine.fields import CONTACT, Header, Id, Many, Number
 MAX_SAMPLE = 16  # contacts in a shuffle; the paper sends 1 + 3 + 4
 MAX_TTL = 15
 
-Flag: TypeAlias = Annotated[int, Number(1)]
+OneBit: TypeAlias = Annotated[int, Number(1)]
 Ttl: TypeAlias = Annotated[int, Number(MAX_TTL.bit_length())]
 Sample: TypeAlias = Annotated[tuple[Contact, ...], Many(CONTACT, MAX_SAMPLE)]
 
@@ -29,14 +29,14 @@ class Join(Header):
 class Neighbour(Header):
     """Shall we be neighbours? `high` is 1 from who has none, and is not refused."""
 
-    high: Flag
+    high: OneBit
 
 
 @dataclass(slots=True)
 class Agreed(Header):
     """The answer to both: 1 if we are neighbours now."""
 
-    accepted: Flag
+    accepted: OneBit
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Ping(Header):
 class Pong(Header):
     """I am; 1 if we are."""
 
-    neighbours: Flag
+    neighbours: OneBit
 
 
 @dataclass(slots=True)

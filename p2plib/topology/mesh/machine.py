@@ -115,7 +115,7 @@ class NoAnswer:
 Event = Entered | Gone | LinkLost | LinkBack | JoinRejected | NoAnswer
 
 
-class Link(Enum):
+class LinkState(Enum):
     """How a link is."""
 
     UP = "up"
@@ -128,7 +128,7 @@ class Member:
     """A member, and our link to it."""
 
     contact: Contact
-    link: Link = Link.UP
+    link: LinkState = LinkState.UP
     asked: int = 0  # how many others have still to say whether they reach it
 
 
@@ -363,17 +363,19 @@ class Mesh(Base[Event, Timer]):
     def _is_up(self, contact: Contact) -> None:
         member = self.members.get(contact.id)
         if member:
-            if member.link is Link.LOST:
+            if member.link is LinkState.LOST:
                 self._tell(LinkBack(contact))
-            member.link, member.asked = Link.UP, 0
+            member.link, member.asked = LinkState.UP, 0
 
     def _suspect(self, member: Member, now: float) -> None:
         """Rule 4."""
-        if member.link is Link.UP:
-            member.link = Link.SUSPECT
+        if member.link is LinkState.UP:
+            member.link = LinkState.SUSPECT
         if member.asked:
             return
-        others = [other for other in self.members.values() if other is not member and other.link is Link.UP]
+        others = [
+            other for other in self.members.values() if other is not member and other.link is LinkState.UP
+        ]
         chosen = self.rng.sample(others, min(PROBERS, len(others)))
         member.asked = len(chosen)
         if not chosen:
@@ -388,8 +390,8 @@ class Mesh(Base[Event, Timer]):
             return
         member.asked -= 1
         if alive:
-            if member.link is Link.SUSPECT:
-                member.link = Link.LOST
+            if member.link is LinkState.SUSPECT:
+                member.link = LinkState.LOST
                 self._tell(LinkLost(member.contact))
             member.asked = 0
         elif not member.asked:
