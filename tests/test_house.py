@@ -292,15 +292,30 @@ def test_a_circle_is_found_wherever_its_imports_stand() -> None:
 LABS = [path.name for path in (ROOT / "p2plib/labs").iterdir() if re.match(r"lab\d\d_", path.name)]
 TESTED_ELSEWHERE = {
     **{f"p2plib.labs.{lab}": f"tests/labs/{lab}/test_{lab}.py" for lab in LABS},
-    "p2plib.figures": "tests/figures/test_every_figure.py",  # shapes are seen in the figures made of them
-    "p2plib.labs.engine": "tests/labs/engine/test_check.py",  # a lab of two tasks runs all of it
-    "p2plib.machine": "tests/machine/test_datagram.py",  # parts that every machine of topology is made of
-    "p2plib.population": "tests/population/test_population.py",  # one model, seen by its results
+    **{
+        f"p2plib.labs.engine.{part}": "tests/labs/engine/test_feedback.py"  # a lab of two tasks runs all of it
+        for part in ("bounded", "lab", "tasks")
+    },
+    **{
+        f"p2plib.figures.{part}": f"tests/figures/test_{figure}.py"  # a shape is seen in the figure made of it
+        for figure, parts in {
+            "control": ("frames", "meters"),
+            "identifier_ring": ("identifier_ring_shapes",),
+            "internet": ("packets", "table"),
+            "network": ("network_shapes",),
+            "overlay": ("overlay_shapes",),
+            "prefix_tree": ("prefix_tree_shapes",),
+            "player": ("shapes",),
+            "roles": ("role_table",),
+        }.items()
+        for part in parts
+    },
+    "p2plib.machine.fields": "tests/machine/test_datagram.py",  # a field is seen in the messages made of it
     "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone
     "p2plib.protocol.yamux.limits": "tests/protocol/yamux/test_session.py",  # numbers alone
     "p2plib.sim.packet": "tests/sim/capture/test_trace.py",  # values alone
     "p2plib.sim.sockets.calls": "tests/sim/sockets/test_udp.py",  # every socket is opened by it
-    "p2plib.topology": "tests/topology/test_machines.py",  # one conformance suite runs all machines
+    "p2plib.topology.arrays": "tests/topology/test_graph.py",  # it fetches numpy, and no more
 }
 
 
