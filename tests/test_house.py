@@ -293,11 +293,11 @@ LABS = [path.name for path in (ROOT / "p2plib/labs").iterdir() if re.match(r"lab
 TESTED_ELSEWHERE = {
     **{f"p2plib.labs.{lab}": f"tests/labs/{lab}/test_{lab}.py" for lab in LABS},
     **{
-        f"p2plib.labs.engine.{part}": "tests/labs/engine/test_feedback.py"  # a lab of two tasks runs all of it
+        f"p2plib.labs.engine.{part}": "tests/labs/engine/test_feedback.py"  # a lab of two tasks runs it
         for part in ("bounded", "lab", "tasks")
     },
     **{
-        f"p2plib.figures.{part}": f"tests/figures/test_{figure}.py"  # a shape is seen in the figure made of it
+        f"p2plib.figures.{part}": f"tests/figures/test_{figure}.py"  # seen in the figure made of it
         for figure, parts in {
             "control": ("frames", "meters"),
             "identifier_ring": ("identifier_ring_shapes",),
