@@ -166,6 +166,7 @@ class Mesh(Base[Event, Timer]):
         self.own, self.rng, self.cap, self.ping_s = own, rng, cap, ping_s
         self.members: dict[int, Member] = {}
         self.requests = Requests(rng, self.timers, Timer.REQUEST)
+        self.left = False
         self._greeted: set[Address] = set()
         self._digest: int | None = None
         self.timers.set(Timer.PING, now + ping_s * rng.random())
@@ -182,7 +183,7 @@ class Mesh(Base[Event, Timer]):
         for member in self.members.values():
             goodbye = Goodbye(self.requests.transaction(), self.own.id)
             self._send(CODEC.encode(goodbye), member.contact.address)
-        self.members, self._digest = {}, None
+        self.members, self._digest, self.left = {}, None, True
         self.timers.cancel(Timer.PING)
 
     @property
@@ -201,6 +202,8 @@ class Mesh(Base[Event, Timer]):
             message = CODEC.decode(data)
         except DecodeError:
             return self._ignore("malformed")
+        if self.left:  # whoever did not hear our goodbye would greet us, and draw us in again
+            return self._ignore("we left")
         sender = Contact(message.sender, address)
         if isinstance(message, MeshRequest):
             response = self._respond(message, sender, now)
@@ -317,15 +320,15 @@ class Mesh(Base[Event, Timer]):
     # Responses --------------------------------------------------------------------------------------------
 
     def _answered(self, purpose: Purpose, message: MeshResponse, sender: Contact, now: float) -> None:
+        if isinstance(purpose.request, Hello):
+            self._greeted.discard(sender.address)
         match purpose.request, message:
             case Hello(), Welcome():
-                self._greeted.discard(sender.address)
                 if self._why_not(sender):
                     return self._ignore("no room for the peer that welcomed us")
                 self._enter(sender)
                 self._compare(sender, 0, now)
             case Hello(), Refused(reason=reason):
-                self._greeted.discard(sender.address)
                 self._tell(JoinRejected(sender.address, reason))
             case Ping(), Pong(digest=digest):
                 self._is_up(sender)
