@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
@@ -129,7 +129,7 @@ class Member:
 
     contact: Contact
     link: Link = Link.UP
-    asked: int = 0  # how many others have still to say whether they reach it
+    asked: set[int] = field(default_factory=set)  # the others that have still to say whether they reach it
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +344,7 @@ class Mesh(Base[Event, Timer]):
                 if members and skip + len(members) < min(total, self.cap):
                     self._compare(sender, skip + len(members), now)
             case Probe(about=ident), Probed(alive=alive):
-                self._probed(ident, bool(alive))
+                self._probed(ident, purpose.contact, bool(alive))
             case _:
                 self._ignore("useless answer")
         return None
@@ -359,7 +359,7 @@ class Mesh(Base[Event, Timer]):
             case Ping() if purpose.contact and (member := self.members.get(purpose.contact.id)):
                 self._suspect(member, now)
             case Probe(about=ident):
-                self._probed(ident, False)
+                self._probed(ident, purpose.contact, False)
             case _:
                 pass
 
@@ -368,7 +368,8 @@ class Mesh(Base[Event, Timer]):
         if member:
             if member.link is Link.LOST:
                 self._tell(LinkBack(contact))
-            member.link, member.asked = Link.UP, 0
+            member.link = Link.UP
+            member.asked.clear()
 
     def _suspect(self, member: Member, now: float) -> None:
         """Rule 4."""
@@ -378,22 +379,23 @@ class Mesh(Base[Event, Timer]):
             return
         others = [other for other in self.members.values() if other is not member and other.link is Link.UP]
         chosen = self.rng.sample(others, min(PROBERS, len(others)))
-        member.asked = len(chosen)
+        member.asked = {prober.contact.id for prober in chosen}
         if not chosen:
             self._remove(member.contact)
         for prober in chosen:
             probe = Probe(self.requests.transaction(), self.own.id, member.contact.id)
             self._ask(probe, prober.contact.address, prober.contact, now)
 
-    def _probed(self, ident: int, alive: bool) -> None:
+    def _probed(self, ident: int, prober: Contact | None, alive: bool) -> None:
         member = self.members.get(ident)
-        if member is None or not member.asked:
+        if member is None or prober is None or not member.asked:
             return
-        member.asked -= 1
+        is_awaited = prober.id in member.asked  # not one that was given up before, and counted then
+        member.asked.discard(prober.id)
         if alive:
             if member.link is Link.SUSPECT:
                 member.link = Link.LOST
                 self._tell(LinkLost(member.contact))
-            member.asked = 0
-        elif not member.asked:
+            member.asked.clear()
+        elif is_awaited and not member.asked:
             self._remove(member.contact)

@@ -243,3 +243,20 @@ def test_an_address_that_answered_nonsense_can_be_greeted_again() -> None:
             wire.CODEC.encode(wire.Pong(wire.CODEC.decode(hello).transaction, 5, 0)), other, world.now
         )
     assert own.ignored["useless answer"] == 2
+
+
+def test_a_prober_that_is_late_says_no_only_once() -> None:
+    """Of three that were asked, one is given up and says no after that: the third has still to answer."""
+    own = Mesh(Contact(0, address_of(0)), random.Random(1))
+    for number in range(1, 5):
+        own.receive(wire.CODEC.encode(wire.Hello(number, number)), address_of(number), 0.0)
+    own.to_send()
+    own._suspect(own.members[1], 0.0)
+    probes = [(wire.CODEC.decode(data), address) for data, address in own.to_send()]
+    given_up = own.requests._awaited[probes[0][0].transaction]
+    own._not_answered(given_up.purpose, given_up.address, 9.0)  # type: ignore[arg-type]
+    for probe, address in probes:
+        assert 1 in own.members
+        no = wire.Probed(probe.transaction, 9, 0)
+        own.receive(wire.CODEC.encode(no), address, 9.1)
+    assert 1 not in own.members
