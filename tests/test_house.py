@@ -51,27 +51,80 @@ def test_the_library_imports_with_pynacl_alone() -> None:
 COMPILES = {"machine/straight.py": {"exec", "compile"}}
 
 
+PICKLES = {"pickle", "marshal", "shelve", "yaml", "dill"}
+
+
+def runs_text(tree: ast.AST, forbidden: set[str]) -> list[int]:
+    """The lines where code takes what could run text, under its own name or out of `builtins`."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in forbidden | {"__builtins__"}:
+            found.append(node.lineno)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+            if {"builtins", *PICKLES} & {name.partition(".")[0] for name in names}:
+                found.append(node.lineno)
+    return found
+
+
 @pytest.mark.fault("F034")
 @pytest.mark.parametrize("path", FROM_THE_NETWORK, ids=lambda path: str(path.relative_to(ROOT / "p2plib")))
 def test_nothing_that_reads_the_network_can_run_what_it_reads(path: Path) -> None:
     forbidden = {"eval", "exec", "compile", "__import__"}
     forbidden -= COMPILES.get(path.relative_to(ROOT / "p2plib").as_posix(), set())
-    for node in ast.walk(ast.parse(path.read_text("utf8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in forbidden, f"{path}:{node.lineno}"
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
-            assert not {"pickle", "marshal", "shelve", "yaml", "dill"} & set(names), f"{path}:{node.lineno}"
+    assert not runs_text(ast.parse(path.read_text("utf8")), forbidden), path
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["exec(x)", "run = exec", "map(eval, x)", "import builtins", "from builtins import exec as e",
+     "__builtins__['exec'](x)", "import pickle", "from pickle import loads", "import yaml.reader"],
+)  # fmt: skip
+def test_what_runs_text_is_found_under_any_name(text: str) -> None:
+    assert runs_text(ast.parse(text), {"exec", "eval"}) == [1]
+
+
+def swallows(tree: ast.AST) -> list[int]:
+    """The lines that let any error pass without a word."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            silent = all(isinstance(line, ast.Pass) or is_dots(line) for line in node.body)
+            kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+            silent, kinds = True, list(node.args)
+        else:
+            continue
+        if silent and any(kind is None or getattr(kind, "id", "") in EVERYTHING for kind in kinds):
+            found.append(node.lineno)
+    return found
+
+
+EVERYTHING = ("Exception", "BaseException")
+MAY_SWALLOW = {
+    "sim/shutdown.py"
+}  # it closes coroutines of a world that is over, which nobody can tell any more
+
+
+def is_dots(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT / "p2plib")))
 def test_a_module_says_what_it_is_and_swallows_nothing(path: Path) -> None:
     tree = ast.parse(path.read_text("utf8"))
     assert ast.get_docstring(tree), path
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ExceptHandler) and all(isinstance(line, ast.Pass) for line in node.body):
-            broad = node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
-            assert not broad, f"{path}:{node.lineno}"
+    assert not swallows(tree) or path.relative_to(ROOT / "p2plib").as_posix() in MAY_SWALLOW, path
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["try: x\nexcept: pass", "try: x\nexcept Exception: ...", "try: x\nexcept (OSError, Exception): pass",
+     "with contextlib.suppress(Exception): x"],
+)  # fmt: skip
+def test_what_swallows_everything_is_found(text: str) -> None:
+    assert len(swallows(ast.parse(text))) == 1
+    assert not swallows(ast.parse(text.replace("Exception", "OSError").replace("except:", "except OSError:")))
 
 
 def test_every_fault_of_identity_has_a_test() -> None:

@@ -98,6 +98,7 @@ def test_a_role_is_entered_once() -> None:
     ("words", "why"),
     [
         (["identity", "Keys"], "is no name of a page"),
+        (["identity", "class"], "is no name of a page"),
         (["identity", "keys"], "there already: book/src/identity/keys.md, p2plib/identity/keys.py"),
         (["identity", "new", "--lab", "lab2_new"], "is no name of a lab"),
     ],

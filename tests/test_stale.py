@@ -81,6 +81,13 @@ def test_a_lazy_import_counts(settled: Path) -> None:
         "%matplotlib inline\nimport p2plib.errors",
         "!ls\nimport p2plib.errors",
         "await f(); import p2plib.errors",
+        "import p2plib.errors\nfiles = !ls",
+        "p2plib?\nimport p2plib.errors",
+        "if True:\n    %matplotlib inline\nimport p2plib.errors",
+        "import p2plib.errors\nprint(1",
+        "importlib.import_module('p2plib.errors')",
+        "exec('import p2plib.errors')",
+        "subprocess.run([sys.executable, '-c', 'from p2plib.errors import Oops'])",
     ],
 )
 def test_cells_that_are_not_plain_python_are_read(settled: Path, cell: str) -> None:
@@ -204,6 +211,11 @@ BODY = EVERYTHING[1:4]
         (["from p2plib.wire.low import Box", "print(Box.open.__doc__)"], EVERYTHING[:4]),
         (["from p2plib.wire.low import Box", "both = [Box]", "figures.show(*both)"], EVERYTHING),
         (["from p2plib.wire.low import Box", "def mine(): ...", "figures.show(mine)"], ()),
+        (["from p2plib.wire.low import Box", "see = figures.show", "see(Box)"], EVERYTHING),
+        (["from p2plib.wire.low import Box", "list(map(figures.show, [Box]))"], EVERYTHING),
+        (["from p2plib.wire.low import Box", "figures.show(obj=Box.open)"], EVERYTHING[:4]),
+        (["from p2plib.wire.low import Box as box", "class My:\n    def box(self): ...", "figures.show(box)"],
+         EVERYTHING[:5]),
         (["from p2plib.wire.low import Box", "Box().open()"], ()),
     ],
 )  # fmt: skip
@@ -292,13 +304,33 @@ def h(x):
 
 def test_a_digest_is_the_same_under_every_python() -> None:
     """The digest was computed under 3.11, 3.12 and 3.13, whose syntax trees differ."""
-    assert syntax.digest(syntax.parse(PROGRAM)) == "b965f34f"
+    assert syntax.digest(syntax.parse(PROGRAM)) == "5045cc6c"
 
 
 def test_an_f_string_in_pieces_is_the_same_string() -> None:
     digests = {syntax.digest(syntax.parse(text)) for text in ('f"a{b}cd"', 'f"a{b}" "cd"', "'a' f'{b}c' 'd'")}
     assert len(digests) == 1
     assert syntax.digest(syntax.parse('f"a{b}c"')) not in digests
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f(*, a): pass", "def f(*, a=None): pass"),
+        ("f = lambda *, a: 1", "f = lambda *, a=None: 1"),
+        ("x = {**y}", "x = {None: y}"),
+    ],
+)
+def test_what_is_not_there_is_not_none(one: str, other: str) -> None:
+    assert syntax.digest(syntax.parse(one)) != syntax.digest(syntax.parse(other))
+
+
+def test_a_file_that_a_page_names_counts(settled: Path) -> None:
+    data = write(settled / "bench" / "results.json", "[1]")
+    showing(settled, "open('../../bench/results.json').read()")
+    write(data, "[2]")
+    assert why(settled, "two") == ["changed: bench/results.json"]
+    assert why(settled, "one") == []
 
 
 def test_an_imported_module_that_goes_away_is_noticed(settled: Path) -> None:

@@ -13,6 +13,7 @@ says TO WRITE, and `make test` stays red until it is gone.
 from __future__ import annotations
 
 import argparse
+import keyword
 import re
 import subprocess
 import sys
@@ -195,8 +196,10 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     given = parser.parse_args(arguments)
     title = given.title or given.name.replace("-", " ").capitalize()
     try:
-        if not NAME.fullmatch(given.name):
-            raise NotBegun(f"{given.name!r} is no name of a page: small letters, digits and hyphens")
+        if not NAME.fullmatch(given.name) or keyword.iskeyword(given.name):
+            raise NotBegun(
+                f"{given.name!r} is no name of a page: small letters, digits and hyphens, no word of Python's"
+            )
         if given.lab and not LAB.fullmatch(given.lab):
             raise NotBegun(f"{given.lab!r} is no name of a lab: lab02_neighbours is one")
         role = role_of(given.role)

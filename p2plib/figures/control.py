@@ -196,7 +196,7 @@ class Control:
             autocomplete="off",
             aria_valuetext=knob.shown[knob.start],
             data_name=knob.name,
-            data_values=json.dumps(list(knob.values), default=str),
+            data_values=json.dumps(list(knob.values), default=_as_json),
             data_shown=json.dumps(list(knob.shown)),
             data_stride=stride,
             style=f"{SLIDER_STYLE};min-height:36px;margin:0",
@@ -245,8 +245,8 @@ def control(
         values: for each name what its slider can be set to, in order; at least two.
 
     Raises:
-        UsageError: no title; none or more than two names; more than 64 frames or 400,000 bytes; a start that
-            is not among the values; a frame that is no figure or has no words.
+        UsageError: no title; none or more than two names; values without an order; more than 64 frames or
+            400,000 bytes; a start that is not among the values; a frame that is no figure or has no words.
 
     Example:
         >>> def frame(k, alpha):
@@ -262,6 +262,8 @@ def control(
     for name in (*start, *labels, *formats):
         if name not in values:
             raise UsageError(f"{name!r} is none of the sliders: {', '.join(values)}")
+    for name, choice in values.items():
+        _require_order(name, choice)
     _require_few(math.prod(len(choice) for choice in values.values()))
     knobs = [
         _slider_knob(name, list(choice), start, labels.get(name, name), formats.get(name, "{}"))
@@ -300,6 +302,7 @@ def switches(
     Example:
         >>> figures.switches(frame, ["ana", "ben", "cy"], legend="Down", title="Who is served?", start=["cy"])
     """
+    _require_order("names", names)
     names, on = list(names), set(start)
     require_words("a title", title)
     require_words("a legend, which says what a switch does", legend)
@@ -314,6 +317,17 @@ def switches(
         settings.append(f"{legend.strip()}: {', '.join(chosen) or 'none'}.")
         frames.append(_checked(frame(chosen), settings[-1]))
     return Control(title.strip(), knobs, legend.strip(), settings, frames)
+
+
+def _require_order(name: str, values: Iterable[Any]) -> None:
+    """Not a set: its order differs from one run of Python to the next, and with it the page."""
+    if isinstance(values, set | frozenset):
+        raise UsageError(f"{name} has no order: give a list")
+
+
+def _as_json(value: Any) -> Any:
+    """A value that JSON has no form for: a number of numpy is a number, and anything else is text."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _slider_knob(name: str, values: list[Any], start: Mapping[str, Any], label: str, form: str) -> _Knob:

@@ -6,6 +6,7 @@ much.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Meter:
     colour: str = BLUE
 
     def __post_init__(self) -> None:
-        if not 0 <= self.value <= self.most or not self.most:
+        if not 0 <= self.value <= self.most or not 0 < self.most < math.inf:
             raise UsageError(f"{self.name} is {self.value}, which is not on its scale from 0 to {self.most}")
 
     @property

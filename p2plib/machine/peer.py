@@ -15,7 +15,8 @@ Rules
     4. What a full socket does not take at once is dropped and counted as "full": a machine that is not
        answered asks again.
     5. What no socket of ours can send to is not tried, and counted: IPv6 addresses on an IPv4 socket as
-       EAFNOSUPPORT, names and impossible ports as "no address". Nothing is ever looked up.
+       EAFNOSUPPORT, names and impossible ports as "no address". Nothing is ever looked up. What comes from
+       there, from port 0 or an address that is valid on one link alone, is dropped and counted the same way.
     6. The `MAX_UNREAD` newest events wait for somebody who asks for them; what goes is counted in `unread`.
 """
 
@@ -90,6 +91,19 @@ def own_handle(transport: asyncio.BaseTransport) -> socket.socket | None:
     handle = socket.fromfd(shown.fileno(), shown.family, shown.type)
     handle.setblocking(False)
     return handle
+
+
+def _has_result(future: asyncio.Future[Any]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
+
+
+def _holds(condition: Callable[[], bool], future: asyncio.Future[Any]) -> bool:
+    """Whether what a caller waits for is there; what the condition raises, it raises there."""
+    try:
+        return condition()
+    except Exception as error:
+        future.set_exception(error)
+        return False
 
 
 class Peer(asyncio.DatagramProtocol, Generic[M]):
@@ -184,7 +198,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         for event in machine.events():
             self._happened(event)
         for condition, future in self._conditions:
-            if not future.done() and condition():
+            if not future.done() and _holds(condition, future):
                 future.set_result(None)
         at = machine.timer()
         if at is None or self._transport is None:
@@ -220,7 +234,13 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         try:
             async with asyncio.timeout(within_s):
                 return await future
+        except asyncio.CancelledError:
+            if _has_result(future):  # the event came in the instant in which we were cancelled
+                self._events.appendleft(future.result())
+            raise
         except TimeoutError:
+            if _has_result(future):
+                return future.result()
             names = " or ".join(kind.__name__ for kind in kinds)
             raise PeerTimeout(f"no {names} within {within_s:g} s") from None
         finally:
@@ -263,6 +283,9 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         if self._transport is not None:
             self.received += 1
             address = plain(source) if self._is_ipv6 else source
+            if not address[1] or "%" in address[0]:  # rule 5
+                self.failures["no address"] += 1
+                return
             self.machine.receive(data, address, self._loop.time())
             self.flush()
 
@@ -308,7 +331,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             self.sent += 1
         except BlockingIOError:
             self.failures["full"] += 1
-        except UsageError:
+        except (UsageError, TypeError, ValueError):
             self.failures["no address"] += 1
         except OSError as error:
             self.error_received(error)
@@ -317,7 +340,11 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         if self._on_event is not None and self._on_event(event):
             return
         for kinds, where, future in self._waiters:
-            if isinstance(event, kinds) and not future.done() and where(event):
+            if (
+                isinstance(event, kinds)
+                and not future.done()
+                and _holds(functools.partial(where, event), future)
+            ):
                 future.set_result(event)
                 return
         self._events.append(event)

@@ -26,7 +26,9 @@ from p2plib.wire import varint
 
 ONE_BYTE = 0x80  # lengths below it are one byte, and here all others are two
 LENGTHS = [varint.encode(size) for size in range(MAX_BYTES + 1)]
-OWN_NAMES = {"data", "message", "start", "end", "after", "size"}  # variables of the functions made here
+# What the functions made here call things: their variables, themselves, and what they take from elsewhere.
+OWN_NAMES = {"data", "message", "start", "end", "after", "size", "write", "read"}
+OWN_NAMES |= {"LENGTHS", "DecodeError", "IndexError", "bytes", "int", "len", "map", "tuple"}
 
 
 class Straight:
@@ -39,10 +41,12 @@ class Straight:
     """
 
     def __init__(self, head: bytes, message: type[Any], fields: tuple[tuple[str, FieldType], ...]) -> None:
-        if clash := OWN_NAMES & {name for name, _ in fields}:
-            raise UsageError(
-                f"{message.__name__} has a field named {clash.pop()}, which its code needs itself"
-            )
+        own, names = message.__name__, [name for name, _ in fields]
+        taken = OWN_NAMES | {f"{verb}_{name}" for name in names for verb in ("pack", "unpack")}
+        if own in taken:
+            raise UsageError(f"a message is named {own}, which its code needs itself")
+        if clash := [name for name in names if name in taken or name == own]:
+            raise UsageError(f"{own} has a field named {clash[0]}, which its code needs itself")
         self.head, self.message, self.fields = head, message, fields
 
     @functools.cached_property
@@ -67,7 +71,7 @@ class Straight:
         names: dict[str, Any] = {"LENGTHS": LENGTHS, "DecodeError": DecodeError, "int": int}
         names[self.message.__name__] = self.message
         for name, kind in self.fields:
-            if isinstance(kind, Many):
+            if type(kind) is Many:
                 names |= {f"pack_{name}": kind.item.pack_item, f"unpack_{name}": kind.item.unpack}
             else:
                 names |= {f"pack_{name}": kind.pack, f"unpack_{name}": kind.unpack}
@@ -100,14 +104,14 @@ class Straight:
 def _write(name: str, kind: FieldType) -> Iterator[str]:
     """From the field of the message to its bytes, in a variable of the field's name."""
     match kind:
-        case Number(max_bits=bits):
+        case Number(max_bits=bits) if type(kind) is Number:  # one that inherits may write otherwise
             yield f"{name} = message.{name}"
             yield f"if {name} >> {bits}: return None"
             yield f"{name} = {name}.to_bytes(({name}.bit_length() + 7) >> 3, 'big')"
             return
-        case Blob():
+        case Blob() if type(kind) is Blob:
             yield f"{name} = bytes(message.{name})"
-        case Many(max_items=most):
+        case Many(max_items=most) if type(kind) is Many:
             yield f"if len(message.{name}) > {most}: return None"
             yield f"{name} = b''.join(map(pack_{name}, message.{name}))"
         case _:
@@ -128,14 +132,14 @@ def _length(max_bytes: int) -> Iterator[str]:
 def _read(name: str, kind: FieldType) -> Iterator[str]:
     """From the bytes between start and end to the value, in a variable of the field's name."""
     match kind:
-        case Number(max_bits=bits):
+        case Number(max_bits=bits) if type(kind) is Number:
             yield "if start < end and not data[start]: return None"
             yield f"{name} = int.from_bytes(data[start:end], 'big')"
             if bits % 8:
                 yield f"if {name} >> {bits}: return None"
-        case Blob():
+        case Blob() if type(kind) is Blob:
             yield f"{name} = data[start:end]"
-        case Many(item=item, max_items=most) if item.max_bytes < ONE_BYTE:
+        case Many(item=item, max_items=most) if type(kind) is Many and item.max_bytes < ONE_BYTE:
             yield f"{name} = []"
             yield "while start < end:"
             yield "    after = start + 1 + data[start]"
@@ -144,7 +148,7 @@ def _read(name: str, kind: FieldType) -> Iterator[str]:
             yield "    start = after"
             yield f"if start > end or len({name}) > {most}: return None"
             yield f"{name} = tuple({name})"
-        case Many():
+        case Many() if type(kind) is Many:
             yield "return None"  # items with longer lengths: no overlay has any, and the loop can
         case _:
             yield f"{name} = unpack_{name}(data[start:end])"

@@ -63,10 +63,15 @@ class Timers(Generic[T]):
         self._when[key] = at
         self._count += 1
         heapq.heappush(self._heap, (at, self._count, key))
+        self._tidy()
 
     def cancel(self, timer: T, about: int = 0) -> None:
         """Forgets an instant; one that is not set is no mistake."""
         self._when.pop((timer, about), None)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Takes out of the heap what was moved or cancelled, once it is three quarters of it."""
         if len(self._heap) > FEW and len(self._heap) > 4 * len(self._when):
             self._heap = [entry for entry in self._heap if self._when.get(entry[2]) == entry[0]]
             heapq.heapify(self._heap)

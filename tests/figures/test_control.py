@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -96,6 +97,12 @@ def test_what_a_knob_tells_a_page_that_computes() -> None:
     assert ["checked" in one for one in knobs(switches().html)] == [False, False, True]
 
 
+def test_what_a_page_computes_with_are_numbers_whatever_made_them() -> None:
+    numpy = pytest.importorskip("numpy")
+    (knob,) = knobs(figures.control(lambda k: dot(), k=numpy.arange(3), title="t").html)
+    assert json.loads(knob["data-values"]) == [0, 1, 2]
+
+
 def test_the_first_values_are_the_start_where_none_is_named() -> None:
     seen = []
 
@@ -175,6 +182,7 @@ def test_bounds() -> None:
         ({"title": "t", "a": [1]}, "at least two values, all different: 1"),
         ({"title": "t", "a": [0.1, 0.11], "formats": {"a": "{:.1f}"}}, "all different: 0.1, 0.1"),
         ({"title": "t", "a": [1, 2], "start": {"a": 3}}, "a cannot start at 3: it is none of 1, 2"),
+        ({"title": "t", "a": {"x", "y"}}, "a has no order"),
         ({"title": "t", "a": [1, 2], "start": {"b": 1}}, "'b' is none of the sliders: a"),
         ({"title": "t", "a": [1, 2], "labels": {"b": "B"}}, "'b' is none of the sliders: a"),
         ({"title": "t", "a": [1, 2], "formats": {"b": "B"}}, "'b' is none of the sliders: a"),
@@ -191,6 +199,7 @@ def test_what_sliders_refuse(how: dict[str, Any], rule: str) -> None:
         ({"title": "", "legend": "On", "names": "ab"}, "a title"),
         ({"title": "t", "legend": " ", "names": "ab"}, "a legend"),
         ({"title": "t", "legend": "On", "names": ""}, "up to 5 switches"),
+        ({"title": "t", "legend": "On", "names": {"a", "b"}}, "names has no order"),
         ({"title": "t", "legend": "On", "names": "aa"}, "each with its own name"),
         (
             {"title": "t", "legend": "On", "names": "ab", "start": "xb"},
@@ -213,7 +222,7 @@ def test_a_frame_is_a_figure_with_words() -> None:
 
 
 def test_a_meter_stays_on_its_scale() -> None:
-    for value, most in ((-1, 2), (3, 2), (0, 0)):
+    for value, most in ((-1, 2), (3, 2), (0, 0), (1, math.inf), (math.inf, math.inf), (math.nan, 1)):
         with pytest.raises(UsageError, match="which is not on its scale"):
             figures.Meter("m", value, most)
     with pytest.raises(UsageError, match="at least one number"):

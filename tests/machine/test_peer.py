@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 from enum import Enum
+from typing import Any
 
 import pytest
 
@@ -241,3 +242,66 @@ def test_an_address_as_a_socket_takes_it() -> None:
     assert caught.value.errno == errno.EAFNOSUPPORT
     with pytest.raises(UsageError, match="a port is 1 to 65535, not 0"):
         target(("192.0.2.1", 0), False)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "timed out"])
+def test_an_event_that_comes_in_the_instant_in_which_its_waiter_gives_up_is_not_lost(how: str) -> None:
+    async def main() -> None:
+        async with Peer.open(Echo) as peer:
+            waiting = asyncio.create_task(peer.wait(bytes, within_s=0 if how == "timed out" else 60))
+            await asyncio.sleep(0)
+            peer.machine._tell(b"here")
+            peer.flush()
+            if how == "timed out":
+                assert await waiting == b"here"
+            else:
+                waiting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+                assert await peer.wait(bytes) == b"here"
+
+    asyncio.run(main())
+
+
+def test_a_condition_that_raises_raises_where_it_is_waited_for_and_nowhere_else() -> None:
+    def where(event: bytes) -> bool:
+        return event.decode() != "never"
+
+    async def main() -> None:
+        async with Peer.open(Echo) as peer:
+            waiting = asyncio.create_task(peer.wait(bytes, where=where))
+            heard = asyncio.create_task(peer.until(lambda: 1 // (1 - len(peer.machine.heard)) < 0))
+            await asyncio.sleep(0)
+            peer.machine.wake_at(peer.now(), peer.now())
+            peer.datagram_received(b"\xff", ("127.0.0.1", 9))
+            for task, error in ((waiting, UnicodeDecodeError), (heard, ZeroDivisionError)):
+                with pytest.raises(error):
+                    await task
+            assert await peer.wait(bytes) == b"\xff"
+            await peer.until(lambda: bool(peer.machine.woken))
+
+    asyncio.run(main())
+
+
+def test_what_comes_from_where_nothing_can_be_sent_to_is_dropped_and_counted() -> None:
+    """Port 0, which a raw socket can write; and IPv6 addresses that mean something on one link alone."""
+
+    async def main() -> None:
+        async with Peer.open(Echo, "::1") as peer, Peer.open(Echo) as other:
+            peer.datagram_received(b"say x", ("fe80::1%lo", 9, 0, 1))
+            peer.datagram_received(b"say x", ("::1", 0, 0, 0))
+            other.datagram_received(b"say x", ("127.0.0.1", 0))
+            assert (peer.failures, other.failures) == ({"no address": 2}, {"no address": 1})
+            assert peer.machine.heard == other.machine.heard == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("address", [("127.0.0.1", 9, 0), ("127.0.0.1",), (None, 9), ["127.0.0.1", 9]])
+def test_what_is_no_address_at_all_is_not_sent_to_and_ends_nothing(address: Any) -> None:
+    async def main() -> None:
+        async with Peer.open(Echo) as peer:
+            peer.call(peer.machine.say, b"hello", address)
+            assert peer.failures == {"no address": 1}
+
+    asyncio.run(main())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.machine import timers as module
-from p2plib.machine.timers import Timers
+from p2plib.machine.timers import FEW, Timers
 
 
 class Timer(Enum):
@@ -54,3 +54,11 @@ def test_cancelled_timers_do_not_pile_up() -> None:
         timers.set(Timer.OTHER, i, i)
         timers.cancel(Timer.OTHER, i)
     assert len(timers._heap) < 200
+
+
+def test_a_timer_that_is_moved_again_and_again_takes_no_more_room() -> None:
+    timers: Timers[Timer] = Timers()
+    for i in range(10_000):
+        timers.set(Timer.LATE, 3600.0 + i)
+    assert len(timers._heap) <= FEW + 1
+    assert list(timers.due(1e9)) == [(Timer.LATE, 0)]

@@ -17,9 +17,7 @@ from typing import Any
 
 from . import syntax
 from .lock import Notes
-from .names import WHOLE, Names
-
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+from .names import WHOLE, Definition, Names
 
 TOP = "p2plib"
 TABLE = "_WHERE"
@@ -130,7 +128,8 @@ class Library:
         Args:
             code: what `names_in` made of a notebook's cells.
         """
-        todo = {name for dotted in code.used for name in self._modules_of(dotted)}
+        # A module's name in a string counts too: whoever has it can import it (importlib, another process).
+        todo = {name for dotted in code.used | code.spelled for name in self._modules_of(dotted)}
         seen: set[str] = set()
         while todo:
             name = todo.pop()
@@ -204,8 +203,11 @@ class Library:
         for call, called in names.calls:
             if any(self._shows(dotted) for dotted in called):
                 said = {word.arg: getattr(word.value, "value", True) for word in call.keywords}
-                for argument in call.args:
+                named = [word.value for word in call.keywords if word.arg != "docstring"]
+                for argument in (*call.args, *named):
                     yield argument, said.get("docstring") is not False
+        if any(self._shows(dotted) for dotted in names.passed_on):
+            yield ast.Constant(None), True  # it may be given anything
 
     def _shows(self, function: str) -> bool:
         """Whether a function is one of those that show source."""
@@ -294,12 +296,13 @@ def names_in(cells: list[dict[str, Any]]) -> Names:
 
 
 def _parse_cell(text: str) -> ast.Module:
-    """A cell's syntax; lines that only IPython understands (%magic, !command) are left out."""
-    try:
-        return ast.parse(text)
-    except SyntaxError:
-        kept = [line for line in text.split("\n") if not line.lstrip().startswith(("%", "!"))]
+    """A cell's syntax; lines that only IPython understands are left out, and those that are meant to fail."""
+    lines = text.split("\n")
+    for _ in range(len(lines)):
         try:
-            return ast.parse("\n".join(kept))
-        except SyntaxError:
-            return ast.Module(body=[], type_ignores=[])  # a cell that is meant to fail
+            return ast.parse("\n".join(lines))
+        except SyntaxError as error:
+            number = min(error.lineno or 1, len(lines)) - 1
+            indent = len(lines[number]) - len(lines[number].lstrip())
+            lines[number] = " " * indent + "pass"
+    return ast.Module(body=[], type_ignores=[])

@@ -7,9 +7,12 @@ find too much, never too little.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from functools import cached_property
 
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+DOTTED = re.compile(r"\b[a-z]\w*(?:\.\w+)+")
 WHOLE = "*"  # after a dot: all that a module gives, for code that uses it as a value
 
 
@@ -22,27 +25,33 @@ class Names:
     """
 
     def __init__(self, trees: Iterable[ast.AST], package: str = "") -> None:
-        self.defined: set[str] = set()
+        self.defined: set[str] = set()  # by def or class in a cell, and by nothing else
+        self.strings: set[str] = set()
         self._calls: list[ast.Call] = []
         self.attributes: list[ast.Attribute] = []
         self._names: list[ast.Name] = []
         self._bound: dict[str, set[str]] = {"help": {"help"}}  # a built-in function that shows docstrings
         self._imported: set[str] = set()
+        assigned: set[str] = set()
         for tree in trees:
+            self.defined |= {one.name for one in getattr(tree, "body", []) if isinstance(one, Definition)}
             for node in ast.walk(tree):
                 match node:
                     case ast.Name():
                         self._names.append(node)
+                        if isinstance(node.ctx, ast.Store):
+                            assigned.add(node.id)
                     case ast.Attribute():
                         self.attributes.append(node)
                     case ast.Call():
                         self._calls.append(node)
-                    case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                        self.defined.add(node.name)
+                    case ast.Constant(value=str(text)):
+                        self.strings.add(text)
                     case ast.Import():
                         self._import(node)
                     case ast.ImportFrom():
                         self._import_from(_absolute(node, package), node.names)
+        self.defined -= assigned | self._bound.keys()
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -75,6 +84,19 @@ class Names:
     def calls(self) -> list[tuple[ast.Call, set[str]]]:
         """Calls of what was imported, each with what is called."""
         return [(call, called) for call in self._calls if (called := self.of(call.func))]
+
+    @cached_property
+    def spelled(self) -> set[str]:
+        """The names with dots that stand in strings."""
+        return {dotted for text in self.strings for dotted in DOTTED.findall(text)}
+
+    @cached_property
+    def passed_on(self) -> set[str]:
+        """What was imported and is used as a value, not called: it may be called under any name."""
+        called = {id(call.func) for call in self._calls}
+        inner = {id(node.value) for node in self.attributes}
+        nodes = [node for node in (*self._names, *self.attributes) if id(node) not in called | inner]
+        return {dotted for node in nodes for dotted in self.of(node)}
 
     @cached_property
     def used(self) -> set[str]:

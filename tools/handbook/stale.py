@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,9 @@ from typing import Any
 from . import source
 from .library import Library, names_in
 from .lock import Lock, Notes
+from .syntax import DIGITS
 
+MOST_LETTERS = 200  # of the name of a file
 FORMAT = 1  # raise it when the same text would give other cells or outputs
 
 
@@ -45,6 +48,18 @@ def cells_digest(cells: list[dict[str, Any]]) -> str:
 def library_digest(behind: dict[str, str]) -> str:
     """One digest for all that stands behind a notebook."""
     return digest(*(f"{name}:{behind[name]}" for name in sorted(behind)))
+
+
+def files_named(strings: Iterable[str], root: Path, folder: Path) -> dict[str, str]:
+    """The files of the handbook that some strings name, seen from a folder, each with its digest."""
+    found = {}
+    for text in sorted(strings):
+        if "/" in text and len(text) <= MOST_LETTERS and "\n" not in text and "\0" not in text:
+            path = (folder / text).resolve()
+            if path.is_relative_to(root.resolve()) and path.is_file():
+                name = path.relative_to(root.resolve()).as_posix()
+                found[name] = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:DIGITS]
+    return found
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,8 @@ class State:
         """
         front = source.front_matter(product.root, product.text)
         titles = [source.title_of(source.text_of(product.root, need)) for need in front.needs]
-        behind = self._library.behind(names_in(cells))
+        names = names_in(cells)
+        behind = self._library.behind(names) | files_named(names.strings, product.root, product.target.parent)
         parts = {
             "text": digest(product.kind, source.read_text(product.text), *titles),
             "cells": cells_digest(cells),

@@ -101,8 +101,8 @@ def _write(value: Any, words: list[str]) -> None:
         words.append(")")
     elif isinstance(value, list):
         words.append("[")
-        for one in value:
-            _write(one, words)
+        for one in value:  # a default that is not there is not the default None, and {**x} not {None: x}
+            words.append("nothing") if one is None else _write(one, words)
         words.append("]")
     else:
         words.append(_plain(value))

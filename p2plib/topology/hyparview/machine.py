@@ -52,6 +52,7 @@ from p2plib.topology.hyparview.messages import (
 )
 
 TRIES = 3
+MAX_ASKING = 64  # whatever a neighbour names, no more peers are asked at once to be one
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +311,7 @@ class HyParView(Base[Event, Timer]):
     # Rule 2 -----------------------------------------------------------------------------------------------
 
     def _invite(self, contact: Contact, high: bool, now: float) -> None:
-        if contact.id not in self._asking:
+        if contact.id not in self._asking and len(self._asking) < MAX_ASKING:
             self._asking.add(contact.id)
             message = Neighbour(self.requests.transaction(), self.own.id, int(high))
             self._ask(message, contact.address, Ask(contact), now)

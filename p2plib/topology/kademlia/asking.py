@@ -29,9 +29,10 @@ Send = Callable[[bytes, Address], None]
 
 @dataclass(slots=True)
 class Probe:
-    """Is anybody at this bootstrap address?"""
+    """Is anybody at this bootstrap address? Asked in the first join, or in a later one."""
 
     address: Address
+    join: int
 
 
 @dataclass(slots=True)

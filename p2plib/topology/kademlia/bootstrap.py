@@ -5,6 +5,8 @@ Rules
        into the table as any peer that answers.
     2. The first response that is no refusal lets us in: then we look for our own place (a search of kind
        JOIN). When all have failed, joining has failed.
+    3. Whoever gives up waiting may join again. Then a probe of the join before can still let us in, but that
+       it has failed says nothing of the new one, which has just asked.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ class Bootstrap:
         self._addresses: tuple[Address, ...] = ()
         self._awaited: set[Address] = set()
         self._has_entered = False
+        self._join = 0  # which one this is
 
     def start(self, addresses: Iterable[Address], now: float) -> None:
         """Probes the addresses.
@@ -45,22 +48,25 @@ class Bootstrap:
         if not given:
             raise UsageError("to join, at least one address is needed")
         self._addresses, self._awaited, self._has_entered = given, set(given), False
+        self._join += 1
         own_id = self._asker.own_id
         for address in given:
             request = FindNode(self._asker.transaction(), own_id, own_id)
-            self._asker.ask(request, address, Probe(address), now, PROBE_TRIES)
+            self._asker.ask(request, address, Probe(address, self._join), now, PROBE_TRIES)
 
-    def probed(self, address: Address, is_welcome: bool, now: float) -> None:
+    def probed(self, probe: Probe, is_welcome: bool, now: float) -> None:
         """A bootstrap address has responded, or has failed.
 
         Args:
-            address: which.
+            probe: which.
             is_welcome: whether it responded, and not with a refusal.
             now: the time, in seconds.
         """
-        self._awaited.discard(address)
+        is_awaited = probe.join == self._join and probe.address in self._awaited
+        if is_awaited:
+            self._awaited.discard(probe.address)
         if is_welcome and not self._has_entered:
             self._has_entered = True
             self._enter(now)
-        elif not self._awaited and not self._has_entered:
+        elif is_awaited and not self._awaited and not self._has_entered:
             self._tell(JoinFailed(self._addresses))

@@ -7,7 +7,8 @@ Rules
        heard within `fresh_s`. If somebody else has its id, the holder of the id is asked, on the same terms.
     3. Nobody is asked twice at a time, and at most `MAX_CHECKS` are asked at once: a flood of strangers gets
        no more answers than that.
-    4. A contact that does not answer is doubtful, and the spare that waits for its place is asked.
+    4. A contact that does not answer is doubtful, and the spare that waits for its place is asked. What is
+       silent at another address than that of the table says nothing: anybody can name an id.
 
 What the table admits is said in `p2plib.topology.kademlia.table`.
 """
@@ -102,7 +103,8 @@ class Checks:
 
     def failed(self, contact: Contact, now: float) -> None:
         """A contact did not answer, or somebody else did in its place. Rule 4."""
-        spare = self._table.failed(contact.id)
+        entry = self._table.find(contact.id)
+        spare = self._table.failed(contact.id) if entry and entry.contact == contact else None
         if spare:
             self.check(spare, now)
 

@@ -13,7 +13,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p2plib.machine.addresses import Contact
 from p2plib.topology.kademlia.asking import Asker, Copy
@@ -34,7 +34,7 @@ class Put:
     key: int
     copies: int = 0
     asked: int = 0
-    awaited: int = 0
+    awaited: set[Contact] = field(default_factory=set)
 
 
 class Copies:
@@ -68,7 +68,7 @@ class Copies:
             if self._values.put(key, value, search.lifetime_s, now):
                 put.copies += 1
                 self._republish_later(key, now)
-        put.awaited = len(nearest)
+        put.awaited = set(nearest)
         put.asked += len(nearest)
         for contact in nearest:
             request = Store(
@@ -89,12 +89,12 @@ class Copies:
         return len(nearest) >= search.lookup.k and nearest[-1].id ^ key < self._asker.own_id ^ key
 
     def over(self, copy: Copy, is_kept: bool) -> None:
-        """One copy is there, or will not be."""
+        """One copy is there, or will not be; it may be there after it was given up."""
         put = self._puts.get(copy.put)
         if put is not None:
             put.copies += is_kept
-            put.awaited -= 1
-            if put.awaited == 0:
+            put.awaited.discard(copy.contact)
+            if not put.awaited:
                 self._done(put)
 
     def _done(self, put: Put) -> None:

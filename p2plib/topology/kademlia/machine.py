@@ -255,7 +255,7 @@ class Kademlia(Base[Event, Timer]):
             case Copy():
                 self.copies.over(purpose, isinstance(response, Stored))
             case Probe():
-                self.bootstrap.probed(purpose.address, not isinstance(response, Refused), now)
+                self.bootstrap.probed(purpose, not isinstance(response, Refused), now)
             case Check():
                 pass
             case _:
@@ -265,7 +265,7 @@ class Kademlia(Base[Event, Timer]):
         """No response has come, or somebody else's."""
         match purpose:
             case Probe():
-                self.bootstrap.probed(purpose.address, False, now)
+                self.bootstrap.probed(purpose, False, now)
             case Check():
                 self.checks.over(purpose)
                 self.checks.failed(purpose.contact, now)

@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
@@ -129,7 +129,7 @@ class Member:
 
     contact: Contact
     link: LinkState = LinkState.UP
-    asked: int = 0  # how many others have still to say whether they reach it
+    asked: set[int] = field(default_factory=set)  # the others that have still to say whether they reach it
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,7 @@ class Mesh(Base[Event, Timer]):
         self.own, self.rng, self.cap, self.ping_s = own, rng, cap, ping_s
         self.members: dict[int, Member] = {}
         self.requests = Requests(rng, self.timers, Timer.REQUEST)
+        self.left = False
         self._greeted: set[Address] = set()
         self._digest: int | None = None
         self.timers.set(Timer.PING, now + ping_s * rng.random())
@@ -182,7 +183,7 @@ class Mesh(Base[Event, Timer]):
         for member in self.members.values():
             goodbye = Goodbye(self.requests.transaction(), self.own.id)
             self._send(CODEC.encode(goodbye), member.contact.address)
-        self.members, self._digest = {}, None
+        self.members, self._digest, self.left = {}, None, True
         self.timers.cancel(Timer.PING)
 
     @property
@@ -201,6 +202,8 @@ class Mesh(Base[Event, Timer]):
             message = CODEC.decode(data)
         except DecodeError:
             return self._ignore("malformed")
+        if self.left:  # whoever did not hear our goodbye would greet us, and draw us in again
+            return self._ignore("we left")
         sender = Contact(message.sender, address)
         if isinstance(message, MeshRequest):
             response = self._respond(message, sender, now)
@@ -317,15 +320,15 @@ class Mesh(Base[Event, Timer]):
     # Responses --------------------------------------------------------------------------------------------
 
     def _answered(self, purpose: Purpose, message: MeshResponse, sender: Contact, now: float) -> None:
+        if isinstance(purpose.request, Hello):
+            self._greeted.discard(sender.address)
         match purpose.request, message:
             case Hello(), Welcome():
-                self._greeted.discard(sender.address)
                 if self._why_not(sender):
                     return self._ignore("no room for the peer that welcomed us")
                 self._enter(sender)
                 self._compare(sender, 0, now)
             case Hello(), Refused(reason=reason):
-                self._greeted.discard(sender.address)
                 self._tell(JoinRejected(sender.address, reason))
             case Ping(), Pong(digest=digest):
                 self._is_up(sender)
@@ -341,7 +344,7 @@ class Mesh(Base[Event, Timer]):
                 if members and skip + len(members) < min(total, self.cap):
                     self._compare(sender, skip + len(members), now)
             case Probe(about=ident), Probed(alive=alive):
-                self._probed(ident, bool(alive))
+                self._probed(ident, purpose.contact, bool(alive))
             case _:
                 self._ignore("useless answer")
         return None
@@ -356,7 +359,7 @@ class Mesh(Base[Event, Timer]):
             case Ping() if purpose.contact and (member := self.members.get(purpose.contact.id)):
                 self._suspect(member, now)
             case Probe(about=ident):
-                self._probed(ident, False)
+                self._probed(ident, purpose.contact, False)
             case _:
                 pass
 
@@ -365,7 +368,8 @@ class Mesh(Base[Event, Timer]):
         if member:
             if member.link is LinkState.LOST:
                 self._tell(LinkBack(contact))
-            member.link, member.asked = LinkState.UP, 0
+            member.link = LinkState.UP
+            member.asked.clear()
 
     def _suspect(self, member: Member, now: float) -> None:
         """Rule 4."""
@@ -377,22 +381,23 @@ class Mesh(Base[Event, Timer]):
             other for other in self.members.values() if other is not member and other.link is LinkState.UP
         ]
         chosen = self.rng.sample(others, min(PROBERS, len(others)))
-        member.asked = len(chosen)
+        member.asked = {prober.contact.id for prober in chosen}
         if not chosen:
             self._remove(member.contact)
         for prober in chosen:
             probe = Probe(self.requests.transaction(), self.own.id, member.contact.id)
             self._ask(probe, prober.contact.address, prober.contact, now)
 
-    def _probed(self, ident: int, alive: bool) -> None:
+    def _probed(self, ident: int, prober: Contact | None, alive: bool) -> None:
         member = self.members.get(ident)
-        if member is None or not member.asked:
+        if member is None or prober is None or not member.asked:
             return
-        member.asked -= 1
+        is_awaited = prober.id in member.asked  # not one that was given up before, and counted then
+        member.asked.discard(prober.id)
         if alive:
             if member.link is LinkState.SUSPECT:
                 member.link = LinkState.LOST
                 self._tell(LinkLost(member.contact))
-            member.asked = 0
-        elif not member.asked:
+            member.asked.clear()
+        elif is_awaited and not member.asked:
             self._remove(member.contact)

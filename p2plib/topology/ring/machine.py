@@ -145,7 +145,9 @@ class Ring(Core):
         Zave's proof needs r + 1 founders that know each other; a ring that grows from one is right as long as
         nobody dies before there are that many.
         """
-        ring = sorted({*others, self.own}, key=lambda peer: (peer.id - self.own.id) % self.size)
+        ring = sorted(
+            dict.fromkeys([*others, self.own]), key=lambda peer: (peer.id - self.own.id) % self.size
+        )
         self.neighbours.predecessor = ring[-1] if len(ring) > 1 else None
         self.neighbours.set_successors(ring[1:])
         self._become_member(now)
@@ -164,7 +166,7 @@ class Ring(Core):
         self.searches.start_at(bootstrap, SearchKind.JOIN, self.own.id, now)
 
     def leave(self, now: float) -> None:
-        """Says goodbye to both neighbours (rule 6) and does nothing more."""
+        """Says goodbye to both neighbours (rule 6) and does nothing more; a join under way fails."""
         before = as_list(self.predecessor)
         for neighbour in dict.fromkeys([*before, *self.successors[:1]]):
             message = Leaving(*self.header(), before, tuple(self.successors))
@@ -173,6 +175,7 @@ class Ring(Core):
         for timer in (Timer.STABILISE, Timer.CHECK, Timer.FINGERS):
             self.timers.cancel(timer)
         self.tell(Left())
+        self.searches.give_up(SearchKind.JOIN, now)
 
     def find(self, key: int, now: float) -> int:
         """Looks for the owner of a key. `FindDone` or `FindFailed` with the number returned follows.
@@ -207,6 +210,8 @@ class Ring(Core):
                     purpose = self.late(transaction, now)
                     if purpose is not None:
                         self._not_answered(purpose, now)
+                case _ if not self.member:
+                    pass  # a search that was under way when we left has set it again
                 case Timer.STABILISE:
                     self._stabilisation.stabilise(now)
                 case Timer.CHECK:
@@ -263,6 +268,8 @@ class Ring(Core):
         purpose = self.answered(message, sender.address, now)
         if purpose is None:
             return self.ignore("unexpected answer")
+        if self._is_over(purpose):
+            return None
         if not isinstance(purpose, Probe) and purpose.contact != sender:
             self.ignore("another id than expected")
             return self._not_answered(purpose, now)
@@ -282,7 +289,13 @@ class Ring(Core):
                 assert_never(purpose)
         return None
 
+    def _is_over(self, purpose: Purpose) -> bool:
+        """Whether a request was there to keep our place in the ring, and we left since."""
+        return not self.member and isinstance(purpose, Stabilise | Rectify)
+
     def _not_answered(self, purpose: Purpose, now: float) -> None:
+        if self._is_over(purpose):
+            return
         match purpose:
             case Probe():
                 self.searches.not_answered(purpose, now)

@@ -97,12 +97,13 @@ class Searches:
         """The contacts that we route by."""
         if self._fingers is None:
             return self._neighbours.successors
-        return {*self._neighbours.successors, *self._fingers.table.values()}
+        return [*self._neighbours.successors, *self._fingers.table.values()]
 
     def preceding(self, key: int) -> tuple[Contact, ...]:
         """The best links between us and a key, the nearest before the key first."""
         own_id, size = self._core.own.id, self._core.size
-        before = {link for link in self.links() if between(own_id, link.id, key)}
+        # Not a set: the order of two that have one id would differ from run to run.
+        before = dict.fromkeys(link for link in self.links() if between(own_id, link.id, key))
         return tuple(sorted(before, key=lambda link: (key - link.id) % size)[:MAX_NEARER])
 
     def start(self, kind: SearchKind, key: int, now: float, finger: int = 0) -> int:
@@ -138,8 +139,13 @@ class Searches:
                 search.walk.name(message.contacts, message.owners, by=sender.id)
                 self._go_on(search, now)
             case Refused(reason=reason) if reason == ID_TAKEN:
-                del self._under_way[number]
                 self._core.tell(IdTaken(sender.address))
+                if search.kind is SearchKind.JOIN:
+                    del self._under_way[number]
+                else:
+                    self._go_on(
+                        search, now
+                    )  # anybody can say so, and whoever waits for the key waits for its end
             case _:
                 self._core.ignore("useless answer")
                 self._go_on(search, now)
@@ -154,6 +160,11 @@ class Searches:
         else:
             search.walk.timeouts += 1
             self._go_on(search, now)
+
+    def give_up(self, kind: SearchKind, now: float) -> None:
+        """Ends the searches of one kind, as if nobody had answered."""
+        for search in [search for search in self._under_way.values() if search.kind is kind]:
+            self._end(GaveUp(search), now)
 
     def _begin(self, kind: SearchKind, key: int) -> Search:
         self._last_number += 1

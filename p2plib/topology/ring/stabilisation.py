@@ -13,6 +13,7 @@ from p2plib.topology.ring.parts import IdTaken, Notification, Rectify, Stabilise
 from p2plib.topology.ring.space import between
 
 MAX_STEPS_BACK = 64  # in one round of rule 2
+MAX_UNDER_WAY = 512  # requests of one peer: a flood of strangers that notify gets no more pings than that
 
 
 class Stabilisation:
@@ -69,7 +70,10 @@ class Stabilisation:
 
     def ping(self, contact: Contact, candidate: Contact, now: float) -> None:
         """Asks `contact` whether it is alive; then or then not, `candidate` may be our predecessor."""
+        if len(self._core.requests) >= MAX_UNDER_WAY:
+            return self._core.ignore("too many requests under way")
         self._core.ask(Ping(*self._core.header()), contact.address, Rectify(contact, candidate), now)
+        return None
 
     def rectify(self, purpose: Rectify) -> None:
         """`contact` is alive. If it is the one that wants to be our predecessor, and lies between, it is."""

@@ -11,7 +11,14 @@ from p2plib.machine.addresses import Contact
 from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.graph import Graph, clustering, components, distances
 from p2plib.topology.hyparview import messages as wire
-from p2plib.topology.hyparview.machine import HyParView, Isolated, NeighbourDown, NeighbourUp, ViewSettings
+from p2plib.topology.hyparview.machine import (
+    MAX_ASKING,
+    HyParView,
+    Isolated,
+    NeighbourDown,
+    NeighbourUp,
+    ViewSettings,
+)
 
 
 def peer(
@@ -254,3 +261,13 @@ def test_bounds() -> None:
     for settings in (ViewSettings(active=0), ViewSettings(shuffle_passive=20), ViewSettings(active_walk=16)):
         with pytest.raises(UsageError):
             HyParView(Contact(1, address_of(1)), random.Random(1), settings=settings)
+
+
+def test_a_neighbour_that_names_newcomers_without_end_makes_us_ask_few_of_them() -> None:
+    own = HyParView(Contact(0, address_of(0)), random.Random(1))
+    liar = Contact(1, address_of(1))
+    own.receive(wire.CODEC.encode(wire.Join(1, liar.id)), liar.address, 0.0)
+    for number in range(2, 2 + 4 * MAX_ASKING):
+        newcomer = Contact(number, address_of(number))
+        own.receive(wire.CODEC.encode(wire.ForwardJoin(liar.id, newcomer, 0)), liar.address, 0.0)
+    assert len(own.requests) == MAX_ASKING

@@ -28,6 +28,18 @@ def test_joining_through_nobody_says_so() -> None:
     assert world.heard(address_of(0), GetDone)[0].queries == 0
 
 
+def test_whoever_gives_up_joining_and_joins_again_is_given_the_whole_time_again() -> None:
+    world = Crowd(random.Random(1))
+    lonely = peer(world, 0, random.Random(1))
+    for _ in range(2):
+        lonely.join([("192.0.2.1", 1)], world.now)
+        world.flush(address_of(0))
+        world.run(5.0)
+        assert not world.heard(address_of(0), JoinFailed)
+    world.run(5.0)
+    assert len(world.heard(address_of(0), JoinFailed)) == 1
+
+
 ANA, BEN = address_of(1), address_of(2)
 
 
@@ -45,29 +57,42 @@ def test_each_address_is_asked_once_for_the_peers_near_us() -> None:
     for message, _ in asked:
         assert isinstance(message, FindNode)
         assert (message.sender, message.target) == (5, 5)
-    assert outbox.awaited() == [Probe(ANA), Probe(BEN)]
+    assert outbox.awaited() == [Probe(ANA, 1), Probe(BEN, 1)]
     assert {request.tries_left for request in outbox.requests._awaited.values()} == {PROBE_TRIES - 1}
 
 
 def test_the_first_that_welcomes_us_lets_us_in_and_nobody_after_it() -> None:
     outbox, entered, bootstrap = started()
-    bootstrap.probed(ANA, False, 1.0)
+    bootstrap.probed(Probe(ANA, 1), False, 1.0)
     assert entered == []
-    bootstrap.probed(BEN, True, 2.0)
-    bootstrap.probed(ANA, True, 3.0)  # late
+    bootstrap.probed(Probe(BEN, 1), True, 2.0)
+    bootstrap.probed(Probe(ANA, 1), True, 3.0)  # late
     assert entered == [2.0]
     assert outbox.told == []
     bootstrap.start([ANA], 4.0)  # once more
-    bootstrap.probed(ANA, True, 5.0)
+    bootstrap.probed(Probe(ANA, 2), True, 5.0)
     assert entered == [2.0, 5.0]
 
 
 def test_when_all_have_refused_or_failed_joining_has_failed() -> None:
     outbox, entered, bootstrap = started()
-    bootstrap.probed(ANA, False, 1.0)
+    bootstrap.probed(Probe(ANA, 1), False, 1.0)
     assert outbox.told == []
-    bootstrap.probed(BEN, False, 2.0)
+    bootstrap.probed(Probe(BEN, 1), False, 2.0)
     assert outbox.told == [JoinFailed((ANA, BEN))]
     assert entered == []
     with pytest.raises(UsageError, match="at least one address"):
         bootstrap.start([], 3.0)
+
+
+def test_what_fails_of_a_join_before_does_not_end_the_new_one() -> None:
+    outbox, entered, bootstrap = started()
+    bootstrap.start([ANA], 5.0)  # whoever waited for the first has given up
+    bootstrap.probed(Probe(ANA, 1), False, 7.0)
+    assert outbox.told == []
+    bootstrap.probed(Probe(ANA, 2), False, 12.0)
+    assert outbox.told == [JoinFailed((ANA,))]
+    bootstrap.probed(Probe(ANA, 2), False, 13.0)  # a refusal that is late
+    assert outbox.told == [JoinFailed((ANA,))]
+    bootstrap.probed(Probe(ANA, 1), True, 14.0)
+    assert entered == [14.0]

@@ -178,3 +178,29 @@ def test_an_id_moves_when_its_first_owner_is_gone() -> None:
     entry = peers[1].table.find(ident)
     assert entry is not None
     assert entry.contact.address == address_of(600)
+
+
+def test_silence_at_an_address_that_a_liar_named_tells_nothing_of_the_peer_whose_id_it_used() -> None:
+    checking = Checking()
+    checking.checks.failed(Contact(0x80, address_of(0x82)), 2.0)
+    entry = checking.table.find(0x80)
+    assert entry is not None
+    assert entry.failures == 0
+    checking.checks.failed(contact(0x80), 2.0)
+    assert entry.failures == 1
+
+
+def test_requests_forged_under_the_id_of_a_doubtful_peer_do_not_finish_it_off() -> None:
+    peer = Kademlia(0, random.Random(1), settings=Settings(bits=8, k=2))
+    for ident in (0x80, 0x81):
+        peer.checks.answered(contact(ident), 0.0)
+    peer.checks.failed(contact(0x80), 0.0)
+    now = 0.0
+    for number in range(8):
+        peer.receive(wire.CODEC.encode(wire.Ping(number, 0x80)), address_of(0xA0 + number), now)
+        while (at := peer.timer()) is not None and at < now + 60:
+            peer.on_timer(at)
+        now += 60
+    entry = peer.table.find(0x80)
+    assert entry is not None
+    assert (entry.contact, entry.failures) == (contact(0x80), 1)

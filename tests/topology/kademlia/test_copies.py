@@ -85,3 +85,13 @@ def test_of_republishing_nobody_is_told_and_no_copy_is_kept_for_it() -> None:
         sending.copies.over(Copy(9, contact), True)
     assert sending.outbox.told == []
     assert sending.republished == []
+
+
+def test_a_copy_that_was_given_up_and_is_there_after_all_counts_and_does_not_end_the_put_for_others() -> None:
+    sending = Sending(8, SearchKind.PUT, TOKENS)
+    sending.copies.over(Copy(9, NEAR[0]), False)
+    sending.copies.over(Copy(9, NEAR[0]), True)  # late
+    sending.copies.over(Copy(9, NEAR[1]), True)
+    assert sending.outbox.told == []  # the third has not answered yet
+    sending.copies.over(Copy(9, NEAR[2]), True)
+    assert sending.outbox.told == [PutDone(9, KEY, 3, 3)]

@@ -222,3 +222,41 @@ def test_a_member_that_was_started_again_under_another_id() -> None:
     world.flush(address_of(3))
     world.run(60.0)
     assert whole([*members[:3], again, members[4]])
+
+
+def test_a_member_that_left_is_not_drawn_in_again_by_one_that_did_not_hear_its_goodbye() -> None:
+    world, members = meshed(4)
+    members[2].leave()
+    members[2].to_send()  # all of them are lost
+    world.run(60.0)
+    assert members[2].members == {}
+    assert all(members[2].own.id not in mesh.members for mesh in members)
+
+
+def test_an_address_that_answered_nonsense_can_be_greeted_again() -> None:
+    world = Crowd(random.Random(1))
+    own, other = member(world, 0), address_of(5)
+    for _ in range(2):
+        own.join([other], world.now)
+        ((hello, _),) = own.to_send()
+        own.receive(
+            wire.CODEC.encode(wire.Pong(wire.CODEC.decode(hello).transaction, 5, 0)), other, world.now
+        )
+    assert own.ignored["useless answer"] == 2
+
+
+def test_a_prober_that_is_late_says_no_only_once() -> None:
+    """Of three that were asked, one is given up and says no after that: the third has still to answer."""
+    own = Mesh(Contact(0, address_of(0)), random.Random(1))
+    for number in range(1, 5):
+        own.receive(wire.CODEC.encode(wire.Hello(number, number)), address_of(number), 0.0)
+    own.to_send()
+    own._suspect(own.members[1], 0.0)
+    probes = [(wire.CODEC.decode(data), address) for data, address in own.to_send()]
+    given_up = own.requests._awaited[probes[0][0].transaction]
+    own._not_answered(given_up.purpose, given_up.address, 9.0)  # type: ignore[arg-type]
+    for probe, address in probes:
+        assert 1 in own.members
+        no = wire.Probed(probe.transaction, 9, 0)
+        own.receive(wire.CODEC.encode(no), address, 9.1)
+    assert 1 not in own.members

@@ -179,3 +179,28 @@ def test_a_founded_ring_is_right_whatever_the_ids(idents: list[int], key: int) -
     (done,) = [e for e in world.heard(address_of(0), FindDone) if e.number == number]
     ordered = sorted(idents)
     assert done.owners[0].id == ordered[bisect.bisect_left(ordered, key) % len(ordered)]
+
+
+def test_a_peer_that_left_does_nothing_more_though_a_request_was_under_way() -> None:
+    """Its first successor is dead, and it has just asked it."""
+    world, peers = founded([10, 20, 30, 40])
+    world.run(60.0)
+    world.crash(address_of(1))
+    world.run(30.0, until=lambda: any(peers[0].requests._awaited))
+    peers[0].leave(world.now)
+    world.flush(address_of(0))
+    world.run(30.0)
+    assert peers[0].timer() is None
+    assert not world.heard(address_of(0), Lost)
+
+
+def test_a_peer_that_leaves_while_it_joins_does_not_enter() -> None:
+    world, peers = founded([10, 20, 30, 40])
+    peers.append(peer(world, 9, 25, Ring))
+    peers[4].join([address_of(0)], world.now)
+    peers[4].leave(world.now)
+    world.flush(address_of(9))
+    world.run(60.0)
+    assert not peers[4].member
+    assert world.heard(address_of(9), JoinFailed) == [JoinFailed()]
+    assert not world.heard(address_of(9), Joined)

@@ -8,6 +8,7 @@ from p2plib.machine.addresses import Contact
 from p2plib.population.machines import address_of
 from p2plib.topology.ring import messages as wire
 from p2plib.topology.ring.core import Core
+from p2plib.topology.ring.fingers import Fingers
 from p2plib.topology.ring.neighbours import Neighbourhood
 from p2plib.topology.ring.parts import (
     FindDone,
@@ -100,3 +101,25 @@ def test_what_a_step_is_answered_with() -> None:
     assert core.events() == [IdTaken(near.address)]
     searches.answered(number, near, wire.Owner(1, 20, (owner,)), 2.2)  # it is over
     assert len(ended) == 2
+
+
+def test_a_liar_that_calls_our_id_taken_does_not_end_a_search_for_a_key() -> None:
+    core, neighbours, searches, ended = own_searches()
+    near, next_one = Contact(20, address_of(20)), Contact(30, address_of(30))
+    neighbours.set_successors([near, next_one])
+    number = searches.start(SearchKind.FIND, 100, 0.0)
+    asked = next_one  # the nearest before the key
+    searches.answered(number, asked, wire.Refused(1, 30, wire.ID_TAKEN), 0.1)
+    assert core.events() == [IdTaken(asked.address)]
+    assert not ended
+    searches.answered(number, near, wire.Owner(1, 20, (next_one,)), 0.2)
+    assert [type(outcome) for outcome in ended] == [Found]
+
+
+def test_of_two_links_with_one_id_the_first_is_named_first_whatever_the_hash_seed() -> None:
+    """A set would put them in the order of their hashes, which differs from one run of Python to the next."""
+    core, neighbours, _, _ = own_searches()
+    twins = [Contact(50, (f"192.0.2.{i}", 4000)) for i in range(1, 9)]
+    neighbours.successors = twins
+    searches = Searches(core, neighbours, Fingers(core, neighbours), lambda outcome, now: None)
+    assert list(searches.preceding(100)) == twins

@@ -8,6 +8,8 @@ from itertools import pairwise
 import pytest
 
 from p2plib.population.machines import address_of
+from p2plib.topology.ring import messages as wire
+from p2plib.topology.ring.stabilisation import MAX_UNDER_WAY
 from tests.topology.ring.network import founded, grown, is_perfect, living, peer
 
 
@@ -44,3 +46,13 @@ def test_a_predecessor_that_died_is_replaced_by_who_is_farther() -> None:
     world.crash(address_of(2))
     world.run(90.0)
     assert peers[3].predecessor == peers[1].own
+
+
+def test_a_flood_of_strangers_gets_no_more_pings_than_there_is_room_for() -> None:
+    _, (own, *_) = founded([10, 50, 90])
+    own.to_send()
+    for number in range(2 * MAX_UNDER_WAY):
+        notify = wire.Notify(number + 1, 200)
+        own.receive(wire.CODEC.encode(notify), address_of(1000 + number), 1.0)
+    assert len(own.requests) == MAX_UNDER_WAY
+    assert own.ignored["too many requests under way"] > MAX_UNDER_WAY / 2
