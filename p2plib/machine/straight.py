@@ -1,17 +1,17 @@
-"""Straight: the code that a layout's table stands for, written out and compiled.
+"""Straight: straight-line code for a layout's table, written out and compiled.
 
-`p2plib.machine.datagram.Codec` can write and read any message by going through the table of its layout. That
-is how the format is meant, and most of the time it takes is the loop's own. So from each layout, when it is
-first used, two functions are made, the way `dataclasses` makes an ``__init__``: their source is put together
-as text, and Python compiles it. What a `FindNode` becomes, `Kademlia`'s codec says itself::
+`p2plib.machine.datagram.Codec` can write and read any message by going through the table of its layout. The
+loop is the specification, but most of its time goes on looping. So when a layout is first used, two functions
+are made from it, the way `dataclasses` makes an ``__init__``: their source is put together as text, and
+Python compiles it. `Kademlia`'s codec shows what a `FindNode` becomes::
 
     print(CODEC.source(FindNode))
 
 Rules
-    1. The table is the specification. A function of here does what the loop does or returns None; then the
-       loop does the work again, and says what is wrong. So nothing here knows of an error.
-    2. What is compiled is made of a layout and nothing else: names of a class and its fields, whole numbers,
-       and the functions of field types. No byte that came from a network gets near it (F034).
+    1. A function made here does exactly what the loop does, or returns None; then the loop does the work
+       again and says what is wrong. So no error is described here.
+    2. What is compiled is made from a layout and nothing else: names of a class and its fields, whole
+       numbers, and the functions of field types. No byte that came from a network gets near it (F034).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.fields import MAX_BYTES, Blob, FieldType, Many, Number
 from p2plib.wire import varint
 
-ONE_BYTE = 0x80  # lengths below it are one byte, and here all others are two
+ONE_BYTE = 0x80  # lengths below it take one byte; here all others take two
 LENGTHS = [varint.encode(size) for size in range(MAX_BYTES + 1)]
 OWN_NAMES = {"data", "message", "start", "end", "after", "size"}  # variables of the functions made here
 
@@ -41,13 +41,13 @@ class Straight:
     def __init__(self, head: bytes, message: type[Any], fields: tuple[tuple[str, FieldType], ...]) -> None:
         if clash := OWN_NAMES & {name for name, _ in fields}:
             raise UsageError(
-                f"{message.__name__} has a field named {clash.pop()}, which its code needs itself"
+                f"{message.__name__} has a field named {clash.pop()}, which generated code uses: rename it"
             )
         self.head, self.message, self.fields = head, message, fields
 
     @functools.cached_property
     def source(self) -> str:
-        """The text of both."""
+        """The source of both, as text."""
         return "\n".join([*self._writing(), "", "", *self._reading(), ""])
 
     @functools.cached_property
@@ -145,7 +145,7 @@ def _read(name: str, kind: FieldType) -> Iterator[str]:
             yield f"if start > end or len({name}) > {most}: return None"
             yield f"{name} = tuple({name})"
         case Many():
-            yield "return None"  # items with longer lengths: no overlay has any, and the loop can
+            yield "return None"  # no overlay has items so long; the loop can read them
         case _:
             yield f"{name} = unpack_{name}(data[start:end])"
 
