@@ -210,7 +210,7 @@ def test_strangers_and_forgers() -> None:
         assert wire.CODEC.decode(reply) == wire.Refused(1, own.own.id, wire.STRANGER)
     own.receive(wire.CODEC.encode(wire.Welcome(1, 5)), thief, world.now)
     own.receive(b"\x03\x02", thief, world.now)
-    assert own.ignored["unexpected answer"] == own.ignored["malformed"] == 1
+    assert own.ignored["unexpected response"] == own.ignored["malformed"] == 1
     assert whole(members)
 
 
