@@ -97,10 +97,10 @@ def test_a_role_is_entered_once() -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["identity", "Keys"], "is no name of a page"),
-        (["identity", "class"], "is no name of a page"),
-        (["identity", "keys"], "there already: book/src/identity/keys.md, p2plib/identity/keys.py"),
-        (["identity", "new", "--lab", "lab2_new"], "is no name of a lab"),
+        (["identity", "Keys"], "cannot be the name of a page"),
+        (["identity", "class"], "cannot be the name of a page"),
+        (["identity", "keys"], "these exist already: book/src/identity/keys.md, p2plib/identity/keys.py"),
+        (["identity", "new", "--lab", "lab2_new"], "cannot be the name of a lab"),
     ],
 )
 def test_a_mistake_is_named_and_nothing_is_written(

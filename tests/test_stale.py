@@ -516,7 +516,7 @@ def test_lines_of_no_notebook_are_told_and_a_whole_run_drops_them(settled: Path)
     assert told.stdout.splitlines() == [
         f"stale: {NOTEBOOK}: notebooks.lock has two lines for it",
         *(
-            f"left over: a line of notebooks.lock begins with {word!r}, which is none of the notebooks"
+            f"left over: a line of notebooks.lock begins with {word!r}, which is not the name of a notebook"
             for word in ("<<<<<<<", "=======", ">>>>>>>", "book/identity/two.ipynb")
         ),
         "run: python tools/notebooks.py",
@@ -539,7 +539,7 @@ def test_the_check_lists_what_is_stale_and_runs_nothing(settled: Path) -> None:
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
         "stale: book/identity/one.ipynb: changed: p2plib.errors",
-        "left over: book/identity/gone.ipynb: its text is gone; delete it",
+        "left over: book/identity/gone.ipynb: it has no text any more; delete it",
         "run: python tools/notebooks.py",
     ]
     assert (settled / "book" / "identity" / "one.ipynb").read_bytes() == before

@@ -1,13 +1,13 @@
-"""Begin a chapter: its stubs in every wing, and all the places that must know of it.
+"""Begin a chapter: write its stubs in every wing, and enter it wherever it must be listed.
 
     python tools/new_chapter.py discovery mdns                           a chapter, its module and their tests
     python tools/new_chapter.py discovery mdns --title "Who is near?"    with a title of its own
     python tools/new_chapter.py discovery mdns --lab lab02_neighbours    and the lab that follows it
 
-The role is a key or a folder of the table in p2plib/figures/role_table.py. A role that has no room yet gets
-one: its package, its tests, its part of the table of contents, its page of the reference, its line in the
-contracts. Nothing that exists is overwritten. Right after it `make check` is green; what is left to write
-says TO WRITE, and `make test` stays red until it is gone.
+The role is given by its key or its folder in the table of p2plib/figures/role_table.py. A role that has no
+room yet gets one: a package, tests, a part in the table of contents, a page in the reference and an entry in
+the import contracts. No file that exists is replaced. Right afterwards `make check` is green; what is left to
+write says TO WRITE, and `make test` stays red until all of that is gone.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ LAB = re.compile(r"lab(\d\d)_([a-z]+)")
 
 
 class NotBegun(Exception):
-    """Why nothing was written; one sentence."""
+    """Nothing was written; the message says why, in one sentence."""
 
 
 def role_of(word: str) -> Role:
     """The role that a word names, by its key or by its folder.
 
     Raises:
-        NotBegun: there is none, or its pages have no package of their own.
+        NotBegun: there is no such role, or its pages have no package of their own.
     """
     found = [role for role in TABLE.values() if word in (role.key, role.folder)]
     if not found:
-        raise NotBegun(f"there is no role {word!r}; there are {', '.join(TABLE)}")
+        raise NotBegun(f"there is no role {word!r}; choose one of {', '.join(TABLE)}")
     if found[0] is INTRODUCTION:
         raise NotBegun("pages of the introduction have no package of their own: write them by hand")
     return found[0]
@@ -73,7 +73,7 @@ def filled(stubs: dict[str, str], words: dict[str, str]) -> dict[str, str]:
 
 
 def files(role: Role, name: str, title: str, lab: str | None, before: str) -> dict[str, str]:
-    """The new files of a chapter, and of the lab after it; `before` is the page before the chapter."""
+    """The new files of a chapter, and of the lab that follows it; `before` is the page before the chapter."""
     words = {"role": role.key, "package": role.folder, "name": name, "module": name.replace("-", "_")}
     words |= {"title": title, "needs": before}
     made = filled(CHAPTER, words)
@@ -85,7 +85,7 @@ def files(role: Role, name: str, title: str, lab: str | None, before: str) -> di
 
 
 def room(root: Path, role: Role) -> dict[str, str]:
-    """The files that make a folder a room, where they are not there yet."""
+    """The files that make a folder a room, apart from those that exist."""
     package = f"p2plib.{role.folder}"
     question = " ".join(role.question)
     wanted = {
@@ -102,7 +102,7 @@ def automodule(module: str) -> str:
 
 
 def contents(toc: str, role: Role, pages: list[str]) -> str:
-    """The table of contents with some pages at the end of a role's part; it is made where it is missing."""
+    """The table of contents with some pages added at the end of a role's part, which is made if need be."""
     entries = "".join(f"      - file: {page}\n" for page in pages)
     reference = f"          - file: book/reference/api-{role.folder}\n"
     if reference not in toc:
@@ -120,7 +120,7 @@ def contents(toc: str, role: Role, pages: list[str]) -> str:
 
 
 def contracts(settings: str, role: Role) -> str:
-    """The project's settings with the role's package in the contracts on imports."""
+    """The project's settings with the role's package in the import contracts."""
     package = f'"p2plib.{role.folder}"'
     head, mark, tail = settings.partition("source_modules = [")
     if package in tail.partition("]")[0]:
@@ -129,7 +129,7 @@ def contracts(settings: str, role: Role) -> str:
 
 
 def listed(library: str, role: Role) -> str:
-    """The docstring of the library with a line for the role's package."""
+    """The library's docstring with a line for the role's package."""
     package = f"p2plib.{role.folder}"
     if package in library:
         return library
@@ -140,23 +140,23 @@ def listed(library: str, role: Role) -> str:
 
 
 def page_before(toc: str, role: Role) -> str:
-    """What comes before a new page of a role, as front matter names it; nothing at the very beginning."""
+    """The page before a new page of a role, as front matter names it; "" if the new one is the first."""
     before = contents(toc, role, ["HERE"]).partition("      - file: HERE\n")[0]
     pages = re.findall(r"^      - file: (\S+)$", before, re.M)
     return pages[-1].removeprefix("book/") if pages else ""
 
 
 def begin(root: Path, role: Role, name: str, title: str, lab: str | None) -> list[str]:
-    """Write everything; what was written, as paths in the checkout.
+    """Write everything, and return the paths that were written, relative to the checkout.
 
     Raises:
-        NotBegun: something is there already; nothing was written then.
+        NotBegun: a file exists already, so nothing was written.
     """
     toc = (root / "_toc.yml").read_text("utf8")
     new = files(role, name, title, lab, page_before(toc, role))
     there = [path for path in new if (root / path).exists()]
     if there:
-        raise NotBegun(f"there already: {', '.join(there)}")
+        raise NotBegun(f"nothing was written, because these exist already: {', '.join(there)}")
     new |= room(root, role)
     reference = f"book/reference/api-{role.folder}.md"
     module = name.replace("-", "_")
@@ -177,7 +177,7 @@ def begin(root: Path, role: Role, name: str, title: str, lab: str | None) -> lis
 
 
 def tidy(root: Path, modules: list[str]) -> None:
-    """Sort the imports of new modules and break their lines, which depends on how long the names are."""
+    """Sort the imports of new modules and wrap their lines, both of which depend on the names."""
     ruff = [sys.executable, "-m", "ruff"]
     subprocess.run([*ruff, "check", "--quiet", "--select", "I", "--fix", *modules], cwd=root, check=True)
     subprocess.run([*ruff, "format", "--quiet", *modules], cwd=root, check=True)
@@ -186,22 +186,22 @@ def tidy(root: Path, modules: list[str]) -> None:
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The command; see the head of this file."""
     parser = argparse.ArgumentParser(
-        description="Begin a chapter: its stubs, and all the places that know of it."
+        description="Begin a chapter: write its stubs, and enter it wherever it must be listed."
     )
     parser.add_argument("role", help=f"one of {', '.join(TABLE)}, or its folder")
-    parser.add_argument("name", help="of the page, in small letters with hyphens: content-addressing")
-    parser.add_argument("--title", help="by default the name with a capital")
-    parser.add_argument("--lab", help="begin a lab, too, such as lab02_neighbours")
+    parser.add_argument("name", help="its name in lower case with hyphens, such as content-addressing")
+    parser.add_argument("--title", help="its title; by default its name with a capital")
+    parser.add_argument("--lab", help="also begin a lab of this name, such as lab02_neighbours")
     parser.add_argument("--no-run", action="store_true", help="do not make the notebooks")
     given = parser.parse_args(arguments)
     title = given.title or given.name.replace("-", " ").capitalize()
     try:
         if not NAME.fullmatch(given.name) or keyword.iskeyword(given.name):
             raise NotBegun(
-                f"{given.name!r} is no name of a page: small letters, digits and hyphens, no word of Python's"
+                f"{given.name!r} cannot be the name of a page: use a to z, 0 to 9, hyphens, and no keyword"
             )
         if given.lab and not LAB.fullmatch(given.lab):
-            raise NotBegun(f"{given.lab!r} is no name of a lab: lab02_neighbours is one")
+            raise NotBegun(f"{given.lab!r} cannot be the name of a lab: choose one like lab02_neighbours")
         role = role_of(given.role)
         written = begin(root, role, given.name, title, given.lab)
     except NotBegun as error:
@@ -210,7 +210,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     documents = [f"{role.folder}/{given.name}", *([f"labs/{given.lab}"] if given.lab else [])]
     if not given.no_run and notebooks.main(documents, root):
         return 1
-    print("Next: git add -A; make check; then write what says TO WRITE, the module and its tests first.")
+    print("Next: git add -A; make check; then replace what says TO WRITE, first in the module and its tests.")
     return 0
 
 

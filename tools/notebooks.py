@@ -3,15 +3,15 @@
     python tools/notebooks.py                   rewrite what is stale
     python tools/notebooks.py --check           run nothing; list what is stale and why; exit 1 if anything is
     python tools/notebooks.py --force           rewrite everything
-    python tools/notebooks.py --jobs 1          one notebook at a time, where it would be one a core
+    python tools/notebooks.py --jobs 1          one notebook at a time, and not one for each core
     python tools/notebooks.py identity/keys     limit any of these to some documents (by name or path)
 
     book/src/**/*.md  ->  book/**/*.ipynb
     labs/src/*.md     ->  labs/*.ipynb (the learner's) and labs/solutions/*.ipynb (solved)
 
-What each was made from is written in notebooks.lock (tools/handbook/lock.py). The class's assignments are
-made by tools/classroom.py. How a text is written stands in CONTRIBUTING.md; how a lab's one text becomes its
-products, in tools/handbook/labs.py; what makes a notebook stale, in tools/handbook/library.py.
+notebooks.lock records what each was made from (tools/handbook/lock.py). The class's assignments are made by
+tools/classroom.py. CONTRIBUTING.md says how a text is written, tools/handbook/labs.py how the one text of a
+lab becomes its products, and tools/handbook/library.py what makes a notebook stale.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from handbook import TextError, build, lock, source, stale
 
 ROOT = Path(__file__).resolve().parents[1]
-JOBS = min(4, os.cpu_count() or 1)  # kernels at a time: one a core, as far as the memory of a laptop goes
+JOBS = min(4, os.cpu_count() or 1)  # kernels at a time: one for each core, and few enough for a laptop
 NEEDED = ("jupytext", "nbformat", "nbclient", "matplotlib", "tqdm", "yaml")
 
 
 def chosen(root: Path, names: list[str]) -> list[source.Product]:
-    """The notebooks that some names mean; all if there are no names.
+    """The notebooks that some names mean; all of them if there are no names.
 
     Raises:
-        TextError: a name means nothing.
+        TextError: a name means no notebook.
     """
     every = source.products(root)
     if not names:
@@ -60,7 +60,7 @@ def look(
 ) -> tuple[list[tuple[source.Product, list[str]]], list[str]]:
     """Which notebooks are stale, with the reasons, and which texts break a rule (one message a text)."""
     old, broken = [], []
-    gc.disable()  # syntax trees are a million small objects; to look for rings in them takes half the time
+    gc.disable()  # syntax trees are a million small objects; looking for cycles in them takes half the time
     for product in products:
         try:
             source.check_lines(product.root, product.text)
@@ -75,7 +75,7 @@ def look(
 
 
 def check(root: Path, products: list[source.Product], whole: bool) -> int:
-    """Print what is stale; the exit status."""
+    """Print what is stale, and return the exit status."""
     state = stale.State(root)
     old, broken = look(state, products)
     for message in broken:
@@ -84,17 +84,17 @@ def check(root: Path, products: list[source.Product], whole: bool) -> int:
         print(f"stale: {product.name}: {'; '.join(reasons)}")
     gone = stale.orphans(root) if whole else []
     for path in gone:
-        print(f"left over: {path.relative_to(root).as_posix()}: its text is gone; delete it")
+        print(f"left over: {path.relative_to(root).as_posix()}: it has no text any more; delete it")
     strange = state.lock.strangers([product.name for product in products]) if whole else []
     for word in strange:
-        print(f"left over: a line of {lock.FILE} begins with {word!r}, which is none of the notebooks")
+        print(f"left over: a line of {lock.FILE} begins with {word!r}, which is not the name of a notebook")
     if old or strange:
         print("run: python tools/notebooks.py")
     return 1 if old or broken or gone or strange else 0
 
 
 def rewrite(root: Path, products: list[source.Product], whole: bool, force: bool, jobs: int) -> int:
-    """Make what is stale (or everything); the exit status."""
+    """Make what is stale (or everything), and return the exit status."""
     state = stale.State(root)
     old, broken = look(state, products)
     drafts = []
@@ -118,7 +118,7 @@ def rewrite(root: Path, products: list[source.Product], whole: bool, force: bool
 
 
 def run(state: stale.State, drafts: list[build.Draft], jobs: int) -> tuple[list[str], list[str]]:
-    """Run drafts, some at a time.
+    """Run drafts, several at a time.
 
     Returns:
         The names of the notebooks that were made, and a message for each that was not, in the drafts' order.
@@ -154,7 +154,7 @@ def run(state: stale.State, drafts: list[build.Draft], jobs: int) -> tuple[list[
                     count(name, draft.code_cells - cells_run[name])
                 bar.set_description(name)
         except BaseException:
-            pool.shutdown(cancel_futures=True)  # what is running ends by itself
+            pool.shutdown(cancel_futures=True)  # those that are running end by themselves
             raise
         bar.set_description("done")
     names = [draft.product.name for draft in drafts]

@@ -3,13 +3,14 @@
 The imports are read from the syntax of `p2plib`, `tests` and `tools`; nothing is imported. Rules:
 
 * A name taken from a package's `__init__.py` (a facade), as in `from p2plib.sim import Link` or as
-  `figures.plot` after `from p2plib import figures`, counts as taken from the module that has it. Where that
-  cannot be told, it counts as taken from every module of the package.
-* To import `a.b.c` is not to use `a.b/__init__.py`: what a facade gathers for others reaches nobody else.
+  `figures.plot` after `from p2plib import figures`, counts as taken from the module that defines it. If that
+  module cannot be found, it counts as taken from every module of the package.
+* Importing `a.b.c` does not count as using `a.b/__init__.py`: a facade reaches only those that take names
+  from it.
 * A test file uses the `conftest.py` of its folder and of the folders above.
 * A room is a folder of tests. A change in a room, or in the library's folder of that name, reaches every test
-  file of the room; elsewhere a change reaches only the files that import it.
-* What is read and not imported (texts, notebooks, settings) is in the table `READ_BY`.
+  file of the room; elsewhere a changed file reaches only the files that import it.
+* Files that are read, not imported (texts, notebooks, settings), are in the table `READ_BY`.
 """
 
 from __future__ import annotations
@@ -48,17 +49,18 @@ class Imports:
         self.uses = {name: set(self._used(name)) for name in self.files}
 
     def name_of(self, path: Path) -> str | None:
-        """The dotted name of a Python file, which may be gone; None for what is no module here."""
+        """The dotted name of a Python file, which may be gone; None if it is not one of ours."""
         relative = path.relative_to(self.root)
         if relative.suffix != ".py" or relative.parts[0] not in TREES:
             return None
         return _dotted(relative)
 
     def reached(self, changed: Iterable[str]) -> dict[str, str]:
-        """Every module that uses a changed one, directly or not: the changed module that it was found from.
+        """Every module that uses a changed one, directly or not, with the changed module that it was found
+        from.
 
         Args:
-            changed: dotted names of modules; they are among the answers.
+            changed: dotted names of modules; they are part of the result, too.
         """
         users: dict[str, set[str]] = {}
         for name, used in self.uses.items():
@@ -78,7 +80,7 @@ class Imports:
         return name in self.files and self.files[name].name == "__init__.py"
 
     def _used(self, name: str) -> Iterator[str]:
-        """The modules that one module uses, as far as its syntax tells."""
+        """The modules that one module uses, as far as its syntax shows."""
         if name.startswith("tests."):
             parts = name.split(".")
             yield from (
@@ -115,7 +117,7 @@ class Imports:
         return ".".join([*here[: len(here) - node.level + 1], *filter(None, [node.module])])
 
     def _whole(self, name: str) -> Iterator[str]:
-        """A module; of a package, all its modules."""
+        """A module, or all modules of a package."""
         yield name
         if self._is_package(name):
             yield from (module for module in self.files if module.startswith(f"{name}."))
@@ -186,7 +188,7 @@ def reach(imports: Imports, paths: Iterable[str]) -> dict[str, str]:
 
 
 def _read_by(root: Path, path: str) -> Iterator[str]:
-    """The tests that one changed file reaches by its place, whoever imports it."""
+    """The tests that one changed file reaches because of where it is, whatever imports it."""
     for pattern, targets in READ_BY.items():
         if fnmatch(path, pattern):
             yield from targets

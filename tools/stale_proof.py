@@ -2,9 +2,9 @@
 
     python tools/stale_proof.py
 
-Comments, docstrings and layout may reach only pages that show the code in which they stand (`figures.show`).
-The exit status is 1 if they reach another. Beside them stands a change of what the modules do, to show that
-the count can be something else.
+Edits of comments, docstrings and layout may make stale only the pages that show the edited code
+(`figures.show`); if they reach any other page, the exit status is 1. A change in what the modules do is
+counted as well, to show that the count need not be zero.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def with_comments(text: str) -> str:
 
 
 def with_other_docstrings(text: str) -> str:
-    """Every docstring with a word before it."""
+    """Every docstring with a word put before it."""
     lines = text.encode("utf-8").split(b"\n")  # positions in a line are counted in bytes
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -62,7 +62,7 @@ def with_other_layout(text: str) -> str:
 
 
 def with_one_more_constant(text: str) -> str:
-    """A change of what the module does."""
+    """A change in what the module does."""
     return f"{text}\nEDITED = 1\n"
 
 
@@ -80,8 +80,8 @@ class Stale:
     Args:
         module: the module that was edited.
         notebook: the notebook's name.
-        shown: the names in that module whose source the notebook shows and which the edit changed.
-        is_shown: whether nothing else is behind it.
+        shown: the names in that module that the edit changed and whose source the notebook shows.
+        is_shown: whether those names are the only reason.
     """
 
     module: str
@@ -91,7 +91,7 @@ class Stale:
 
 
 def stale_after(root: Path, edits: Iterable[Callable[[str], str]]) -> Iterator[list[Stale]]:
-    """What each of some edits makes stale, done to one module of the library after the other."""
+    """What each of some edits makes stale when it is made to each module of the library in turn."""
     library = Library(root)
     pages = {}
     for product in source.products(root):
@@ -113,7 +113,7 @@ def stale_after(root: Path, edits: Iterable[Callable[[str], str]]) -> Iterator[l
 
 
 def main() -> int:
-    """Print what each edit reaches; the exit status."""
+    """Print what each edit reaches, and return the exit status."""
     gc.disable()  # see tools/notebooks.py
     modules = Library(ROOT).all_modules()
     print(f"{len(modules)} modules, edited in turn; {len(source.products(ROOT))} notebooks")

@@ -1,24 +1,25 @@
-"""A figure that the reader turns: sliders or switches over frames that were computed when the page was made.
+"""A figure that the reader controls: sliders or switches over frames computed when the page is made.
 
 Rules:
 
 * Every setting has its frame, and nothing is computed in the page: what a reader sees is exact, and its bytes
   are compared when the book is tested.
-* Every frame has words, which say what to see in it. They stand under the frame, are announced when it
-  changes, and are all listed below.
-* Without a script the start is shown; on paper, whatever was chosen.
+* Every frame has words that say what to see in it. They stand under the frame, are announced when it changes,
+  and are all listed below.
+* Without a script, the start is shown; on paper, the setting that was chosen.
 * A control has one or two sliders, or up to five switches; at most 64 frames, and 400,000 bytes. A reader
   does not look at more, and a page of several controls must still open on a phone.
-* A line of text that several frames have in common is stored once.
-* The figure keeps its height, whatever is chosen.
+* A line of text that several frames share is stored once.
+* The figure keeps its height, whichever setting is chosen.
 
 Vocabulary: a *knob* is a slider or a switch, with *positions* counted from 0; a *setting* is a position for
 each knob; a *frame* is the picture of a setting. Frames are counted in the order of their settings, and the
 last knob changes fastest.
 
 In the page each knob is an `input` with `data-name`, the JSON list `data-values`, and `data-stride`: the
-number of a frame is the sum of position times stride, and that of the start is `data-start` of the figure. So
-a page with Python behind it can compute anew what stands in `.hb-frame` and `.hb-step`, from the same values.
+number of a frame is the sum of position times stride over its knobs, and the figure's `data-start` is the
+number of the first one shown. So a page with Python behind it can recompute what is in `.hb-frame` and
+`.hb-step` from the same values.
 """
 
 from __future__ import annotations
@@ -80,15 +81,15 @@ _SLIDER_ROW = "display:flex;align-items:center;gap:10px"
 _SLIDER_LABEL = f"{_SLIDER_ROW};flex:1;min-width:0"
 _SWITCH_LABEL = "display:inline-flex;align-items:center;gap:8px;min-height:40px;cursor:pointer"
 _SWITCH = f"width:20px;height:20px;margin:0;accent-color:{BLUE}"
-_LABEL_PX = 14  # about what a page makes of them
-_WIDEST_LABEL_PX = 170  # the rest of a phone is the slider's
+_LABEL_PX = 14  # about the size of labels in a page
+_WIDEST_LABEL_PX = 170  # the rest of a phone's width is the slider's
 
 Frame = Figure | Table
 
 
 @dataclass(frozen=True, slots=True)
 class _Knob:
-    """A slider or a switch: its name, what stands beside it, its values as they are and as they are shown."""
+    """A slider or a switch: its name, its label, its values as they are and as they are shown."""
 
     name: str
     label: str
@@ -99,14 +100,14 @@ class _Knob:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What `control` and `switches` return: every frame of a figure that the reader turns.
+    """What `control` and `switches` return: every frame of a figure that the reader controls.
 
     Args:
-        title: what it shows.
+        title: what the control shows.
         knobs: its sliders or switches.
         legend: what the switches do; empty for sliders.
         settings: each setting in words, in the order of the frames.
-        frames: the picture of each.
+        frames: the picture of each setting.
     """
 
     title: str
@@ -136,7 +137,7 @@ class Control:
 
     @property
     def words(self) -> list[str]:
-        """What every frame shows, behind its setting."""
+        """What every frame shows, each after its setting."""
         return [f"{at} {_words(one)}" for at, one in zip(self.settings, self.frames, strict=True)]
 
     @property
@@ -160,7 +161,7 @@ class Control:
         )
 
     def _data(self) -> str:
-        """Lines, each once; the distinct frames, as runs of lines; which of them each setting shows."""
+        """The lines, each once; the distinct frames, as runs of lines; and which frame each setting shows."""
         lines: dict[str, int] = {}
         distinct: dict[str, int] = {}
         shows = [distinct.setdefault(_inside(one, self.title), len(distinct)) for one in self.frames]
@@ -173,7 +174,7 @@ class Control:
         return data.replace("<", "\\u003c").replace("&", "\\u0026")
 
     def _bar(self) -> str:
-        """The knobs, hidden until the script is there to serve them."""
+        """The knobs, hidden until the script runs."""
         if self.legend:
             style, inside = f"{BAR_STYLE};flex-wrap:wrap;gap:0 18px", [f"<span>{escape(self.legend)}:</span>"]
         else:
@@ -220,7 +221,7 @@ class Control:
         return element("label", switch + escape(knob.label), class_="hb-knob", style=_SWITCH_LABEL)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What Jupyter shows: the figure, and where only text can be shown, every setting in words."""
+        """What Jupyter shows: the figure or, where only text can be shown, every setting in words."""
         return {"text/html": self.html, "text/plain": "\n".join([f"{self.title}:", *self.words])}
 
 
@@ -233,20 +234,21 @@ def control(
     formats: Mapping[str, str] | None = None,
     **values: Sequence[Any],
 ) -> Control:
-    """One or two sliders over frames that are all computed now.
+    """One or two sliders over frames that are all computed at once.
 
     Args:
         frame: called with one value for each name; returns a `Figure` or a `Table` whose caption says what to
-            see. A figure without a caption is told by its alt text.
+            see. A figure without a caption is described by its alt text.
         title: what the control shows; required.
-        start: the value of each name at which it begins; by default the first.
-        labels: what stands beside a slider; by default its name.
+        start: the value at which each slider begins; by default the first.
+        labels: the text beside a slider; by default its name.
         formats: how a value is written, as "{:.0%}" or "{} kB"; by default as `str` has it.
-        values: for each name what its slider can be set to, in order; at least two.
+        values: for each name, what its slider can be set to, in order; at least two values.
 
     Raises:
         UsageError: no title; none or more than two names; values without an order; more than 64 frames or
-            400,000 bytes; a start that is not among the values; a frame that is no figure or has no words.
+            400,000 bytes; a start that is not among the values; a frame that is not a figure or a table, or
+            has no words.
 
     Example:
         >>> def frame(k, alpha):
@@ -258,10 +260,10 @@ def control(
     require_words("a title", title)
     start, labels, formats = start or {}, labels or {}, formats or {}
     if not 1 <= len(values) <= 2:
-        raise UsageError(f"a control has one or two sliders, and not {len(values)}: {', '.join(values)}")
+        raise UsageError(f"a control has one or two sliders, not {len(values)}: {', '.join(values)}")
     for name in (*start, *labels, *formats):
         if name not in values:
-            raise UsageError(f"{name!r} is none of the sliders: {', '.join(values)}")
+            raise UsageError(f"{name!r} is not one of the sliders: {', '.join(values)}")
     for name, choice in values.items():
         _require_order(name, choice)
     _require_few(math.prod(len(choice) for choice in values.values()))
@@ -285,19 +287,19 @@ def switches(
     title: str,
     start: Iterable[str] = (),
 ) -> Control:
-    """A set of switches over frames that are all computed now, one for each way to set them.
+    """A set of switches over frames that are all computed at once, one for each way to set them.
 
     Args:
         frame: called with the names that are on, in the order of `names`; returns a `Figure` or a `Table`
-            whose caption says what to see. A figure without a caption is told by its alt text.
+            whose caption says what to see. A figure without a caption is described by its alt text.
         names: one switch each; one to five of them.
         legend: what a switch that is on means, such as "Cut" or "Switched off"; required.
         title: what the control shows; required.
         start: the names that are on at the beginning.
 
     Raises:
-        UsageError: no title or legend; no switch, one twice, or more than five; more than 400,000 bytes; a
-            start that is no switch; a frame that is no figure or has no words.
+        UsageError: no title or legend; no switch, the same one twice, or more than five; more than 400,000
+            bytes; a start that is not a switch; a frame that is not a figure or a table, or has no words.
 
     Example:
         >>> figures.switches(frame, ["ana", "ben", "cy"], legend="Down", title="Who is served?", start=["cy"])
@@ -309,7 +311,7 @@ def switches(
     if not 1 <= len(names) <= MOST_SWITCHES or len(set(names)) < len(names):
         raise UsageError(f"a control has up to {MOST_SWITCHES} switches, each with its own name: {names!r}")
     if on - set(names):
-        raise UsageError(f"{sorted(on - set(names))!r} are none of the switches: {', '.join(names)}")
+        raise UsageError(f"{sorted(on - set(names))!r} are not among the switches: {', '.join(names)}")
     knobs = [_Knob(name, name, (False, True), ("off", "on"), int(name in on)) for name in names]
     settings, frames = [], []
     for positions in itertools.product((False, True), repeat=len(names)):
@@ -336,7 +338,7 @@ def _slider_knob(name: str, values: list[Any], start: Mapping[str, Any], label: 
         raise UsageError(f"the slider {name} needs at least two values, all different: {', '.join(shown)}")
     begin = start.get(name, values[0])
     if begin not in values:
-        raise UsageError(f"{name} cannot start at {begin!r}: it is none of {', '.join(shown)}")
+        raise UsageError(f"{name} cannot start at {begin!r}: choose one of {', '.join(shown)}")
     return _Knob(name, label, values, shown, values.index(begin))
 
 
@@ -350,19 +352,19 @@ def _require_few(frames: int) -> None:
 def _checked(frame: Frame, setting: str) -> Frame:
     """The frame, if it is one and has words."""
     if not isinstance(frame, Figure | Table):
-        raise UsageError(f"{setting} The frame is a {type(frame).__name__}, and not a Figure or a Table")
+        raise UsageError(f"{setting} The frame must be a Figure or a Table, not a {type(frame).__name__}")
     if not _words(frame):
         raise UsageError(f"{setting} The frame needs a caption that says what to see in it")
     return frame
 
 
 def _words(frame: Frame) -> str:
-    """What a frame says: its caption, or what it tells those who cannot see it."""
+    """What a frame says: its caption, or else its alt text."""
     return frame.caption.strip() or (frame.alt.strip() if isinstance(frame, Figure) else "")
 
 
 def _runs(numbers: Iterable[int]) -> list[list[int]]:
-    """Numbers as runs, each [first, how many]: what two frames have in common is mostly in one piece."""
+    """Numbers as runs, each [first, how many]: what two frames share is mostly in one piece."""
     runs: list[list[int]] = []
     for n in numbers:
         if runs and n == sum(runs[-1]):
@@ -373,7 +375,7 @@ def _runs(numbers: Iterable[int]) -> list[list[int]]:
 
 
 def _inside(frame: Frame, title: str) -> str:
-    """The picture of a frame, under the name of its control where it has none of its own."""
+    """The picture of a frame, under the title of its control if it has none of its own."""
     if isinstance(frame, Figure) and not frame.title:
         frame = replace(frame, title=title)
     return frame.inside

@@ -1,7 +1,7 @@
 """Meters: a few numbers as bars, each on a scale of its own that stays where it is.
 
-Made for the frames of a control: when a slider moves, the same bars grow and shrink, and the eye sees by how
-much.
+They are made for the frames of a control: when a slider moves, the same bars grow and shrink, and you see by
+how much.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from p2plib.figures.svg import Figure, element, number, write
 WIDTH = 480
 ROW_PX = 52
 BAR_PX = 14
-LETTERS_PX = 15  # 11 on a phone
+LETTERS_PX = 15  # 11 px on a phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Meter:
         value: from 0 to `most`.
         most: the value at which the bar is full; the same in all frames of a control.
         text: the value as it is written beside the name; by default with at most two decimals.
-        colour: of the bar.
+        colour: the bar's colour.
 
     Raises:
         UsageError: the value is not on the scale.
@@ -56,7 +56,7 @@ def meters(rows: Sequence[Meter], *, title: str = "", caption: str = "") -> Figu
 
     Args:
         rows: at least one.
-        title: a short name, may be empty.
+        title: a short name; it may be empty.
         caption: what to see.
 
     Returns:

@@ -1,7 +1,7 @@
 """The table of roles: what each is called, what it answers, its colour, and the folder of its rooms.
 
-Everything else reads it: the drawing of the roles, the cards of the chapters, the parts of the book, the road
-on the front page, and the tool that begins a new chapter.
+Everything else reads it: the drawing of the roles, the chapters' cards, the parts of the book, the road on
+the front page, and the tool that begins a chapter.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from p2plib.figures.palette import AMBER, BLUE, GREEN, PLUM, SKY, SLATE, VERMILI
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One role, or one of the two parts of the book that are none.
+    """One role, or one of the two parts of the book that are not roles.
 
     Args:
         key: its name in a chapter's front matter.
         name: its name in the drawing.
-        question: what it answers, in one or two lines of the drawing.
-        colour: of its card.
-        folder: of its chapters in `book/src`, its package in `p2plib` and its tests in `tests`.
-        leans_on: the roles whose help it takes.
+        question: the question that it answers, in one or two lines of the drawing.
+        colour: the colour of its card.
+        folder: that of its chapters in `book/src`, its package in `p2plib` and its tests in `tests`.
+        leans_on: the roles that it depends on.
     """
 
     key: str
@@ -33,7 +33,7 @@ class Role:
 
     @property
     def caption(self) -> str:
-        """What its part is called in the table of contents."""
+        """The name of its part in the table of contents."""
         return self.key.capitalize()
 
 

@@ -1,12 +1,12 @@
-"""Machine: what every protocol without a connection stands on.
+"""Machine: what every protocol without connections is built on.
 
-machine     the interface of all machines, and the half that they share
+machine     the interface of all machines, and the parts that they share
 addresses   where datagrams go, and which peer is there
-timers      instants with names
-requests    whose response is awaited, and for how long
+timers      named instants
+requests    which responses are awaited, and for how long
 fields      what messages are made of: numbers, ids, contacts, lists
-datagram    messages as bytes: layouts, and the codec made of them
-straight    the straight code that is made of a layout
+datagram    messages as bytes: layouts, and the codec made from them
+straight    the straight-line code that is made from a layout
 peer        the driver: any machine on a UDP socket
-awaited     who waits for which outcome of a machine: a part of drivers
+awaited     which call waits for which outcome of a machine; a part of drivers
 """

@@ -16,7 +16,7 @@ IPV6_NETWORK_BYTES = 6  # a /48 is what a provider hands to one customer
 
 
 class Contact(NamedTuple):
-    """A peer as others know it; a tuple, because every list of peers that arrives makes some.
+    """A peer as others know it; a tuple, because each list of peers that arrives makes several.
 
     Args:
         id: its place in the overlay, a whole number of at most 256 bits.
@@ -35,7 +35,7 @@ def packed_host(host: str) -> bytes:
     """The 4 or 16 bytes of an IP address; an IPv4 address inside IPv6 is the IPv4 address.
 
     Raises:
-        UsageError: the text is no IP address.
+        UsageError: the text is not an IP address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

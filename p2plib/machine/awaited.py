@@ -1,17 +1,17 @@
-"""Awaited: who waits for which outcome of a machine, by key. A part of drivers.
+"""Awaited: which call waits for which outcome of a machine, by key. A part of drivers.
 
-A machine returns a number when something begins, and later tells an event with that number. A driver turns
+A machine returns a number when something begins, and later reports an event with that number. A driver turns
 the two into one call that can be awaited::
 
     number = machine.find(key, now)
     done = await awaited.wait(number, peer.flush)       # in the call
-    awaited.resolve(done.number, done)                  # where the event is told
+    awaited.resolve(done.number, done)                  # where the event is reported
     awaited.close(Closed("this peer was closed"))       # when the driver ends
 
 Rules
-    1. An outcome goes to whoever waits for its key now; if nobody does any more, it is dropped.
+    1. An outcome goes to the call that is waiting for its key; if there is none any more, it is dropped.
     2. A call that is cancelled stops waiting; what it began goes on.
-    3. When the driver closes, everybody who still waits is told so.
+    3. When the driver closes, every call that is still waiting raises an error that says so.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class Awaited:
         return len(self._futures)
 
     def __contains__(self, key: Hashable) -> bool:
-        """Whether somebody waits for this key."""
+        """Whether a call is waiting for this key."""
         future = self._futures.get(key)
         return future is not None and not future.done()
 
     async def wait(self, key: Hashable, begin: Callable[[], object]) -> Any:
-        """Waits for what comes with a key.
+        """Waits for the outcome that belongs to a key.
 
         Args:
-            key: for which outcome; nobody else waits for it.
+            key: which outcome; no other call may be waiting for it.
             begin: called at once; the outcome may come while it runs.
 
         Returns:
@@ -58,21 +58,21 @@ class Awaited:
                 del self._futures[key]
 
     def resolve(self, key: Hashable, outcome: object) -> bool:
-        """Gives whoever waits for a key its outcome; returns whether somebody did."""
+        """Gives an outcome to the call that waits for a key; returns whether there was one."""
         if key not in self:
             return False
         self._futures[key].set_result(outcome)
         return True
 
     def fail(self, key: Hashable, error: Exception) -> bool:
-        """Raises an error where a key is waited for; returns whether somebody did."""
+        """Raises an error in the call that waits for a key; returns whether there was one."""
         if key not in self:
             return False
         self._futures[key].set_exception(error)
         return True
 
     def close(self, error: Exception) -> None:
-        """Raises an error wherever somebody waits."""
+        """Raises an error in every call that is waiting."""
         for future in self._futures.values():
             if not future.done():
                 future.set_exception(error)

@@ -16,8 +16,8 @@ Rules
     2. A length is checked against what is there, and against the field's own limit, before anything is cut.
     3. A datagram has at most `MAX_BYTES`, written or read.
     4. The loops over the table, `encode_by_table` and `decode_by_table`, are the specification. What usually
-       runs is the straight code that `p2plib.machine.straight` makes of the same table; whatever it does not
-       take, the loops take, or say what is wrong and where.
+       runs is the straight-line code that `p2plib.machine.straight` makes from the same table; whatever it
+       cannot handle is left to the loops, which handle it or say what is wrong and where.
 
 How to write the messages of an overlay: each is a slotted dataclass whose fields are annotated with their
 type on the wire, and the codec is the list of them. The first has kind 1, the next 2: new ones go last. ::
@@ -28,10 +28,11 @@ type on the wire, and the codec is the list of them. The first has kind 1, the n
 
     CODEC = Codec("Kademlia", 1, Ping, Pong, FindNode, Nodes)
 
-They are not frozen: many are made, and a frozen one takes four times as long to make. Nobody changes one.
+They are not frozen: very many are made, and making a frozen one takes four times as long. Treat them as if
+they were.
 
 Mainline's DHT says the same in bencode, libp2p's in protobuf; this format is the handbook's own, so that an
-overlay's rules can be read without somebody else's syntax.
+overlay's rules can be read without anybody else's syntax.
 """
 
 from __future__ import annotations
@@ -58,14 +59,14 @@ class Layout:
 
 
 def layout_of(kind: int, message: type[Any]) -> Layout:
-    """The layout that the annotations of a message's class say.
+    """The layout that the annotations of a message's class describe.
 
     Args:
         kind: the number of the message, 1 to 255.
         message: its class, a dataclass.
 
     Raises:
-        UsageError: a field that is not annotated with its type on the wire.
+        UsageError: a field is not annotated with its type on the wire.
     """
     hints = get_type_hints(message, include_extras=True)
     fields = []
@@ -102,7 +103,7 @@ class Codec:
         """The bytes of a message.
 
         Raises:
-            UsageError: it is no message of this overlay, or larger than a field or a datagram may be.
+            UsageError: it is not a message of this overlay, or is larger than a field or a datagram may be.
         """
         straight = self._writers.get(type(message))
         data = None if straight is None else straight.write(message)
@@ -122,10 +123,10 @@ class Codec:
         return self.decode_by_table(data)
 
     def encode_by_table(self, message: Any) -> bytes:
-        """What `encode` does, as the table says it."""
+        """Does what `encode` does, by the loop over the table."""
         layout = self.by_class.get(type(message))
         if layout is None:
-            raise UsageError(f"{type(message).__name__} is no message of {self.name}")
+            raise UsageError(f"{type(message).__name__} is not a message of {self.name}")
         parts = [bytes((self.overlay, layout.kind))]
         for name, kind in layout.fields:
             raw = kind.pack(getattr(message, name))
@@ -138,7 +139,7 @@ class Codec:
         return data
 
     def decode_by_table(self, data: bytes) -> Any:
-        """What `decode` does, as the table says it."""
+        """Does what `decode` does, by the loop over the table."""
         layout = self._layout(data)
         values, offset = [], HEADER_BYTES
         for name, kind in layout.fields:
@@ -164,16 +165,18 @@ class Codec:
         return tuple(parts)
 
     def source(self, message: type[Any]) -> str:
-        """The straight code that writes and reads one kind of message, as text."""
+        """The straight-line code that writes and reads one kind of message, as text."""
         return self._writers[message].source
 
     def _layout(self, data: bytes) -> Layout:
         if len(data) > MAX_BYTES:
             raise DecodeError(f"a datagram of {len(data)} bytes, where {MAX_BYTES} is the most")
         if len(data) < HEADER_BYTES:
-            raise DecodeError("a datagram has at least an overlay and a kind", len(data))
+            raise DecodeError(
+                "a datagram begins with an overlay and a kind, and this one is shorter", len(data)
+            )
         if data[0] != self.overlay:
-            raise DecodeError(f"overlay {data[0]}, where {self.name} is {self.overlay}", 0)
+            raise DecodeError(f"a datagram of overlay {data[0]}; that of {self.name} is {self.overlay}", 0)
         if data[1] not in self.by_kind:
             raise DecodeError(f"{self.name} has no message of kind {data[1]}", 1)
         return self.by_kind[data[1]]

@@ -1,8 +1,8 @@
-"""Fields: the types of the fields of a datagram, each with how it is written, read and shown. A codec.
+"""Fields: the types of a datagram's fields, and how each is written, read and shown. A codec.
 
-A message says the type of each of its fields once, beside the field's own type::
+A message names the wire type of each of its fields once, beside the field's Python type::
 
-    target: Annotated[int, ID]                              # or, for what all overlays have, just `Id`
+    target: Annotated[int, ID]                              # or just `Id`, which all overlays share
     token: Annotated[bytes, Blob(8)]
     contacts: Annotated[tuple[Contact, ...], Many(CONTACT, 20)]
 
@@ -12,7 +12,7 @@ Rules
     2. A length is checked against what is there, and against the field's own limit, before anything is cut.
     3. A list has at most as many items as its type says, each item with its length before it.
 
-Here a field is without its length, which `p2plib.machine.datagram` puts before each.
+In this module a field does not include its length; `p2plib.machine.datagram` puts that before it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from p2plib.wire import varint
 MAX_BYTES = 1232  # of a datagram: IPv6 promises that 1280 pass everywhere; the IP and UDP headers take 48
 MAX_ID_BYTES = 32
 IPV4_BYTES, IPV6_BYTES = 6, 18  # an address with its port
-CACHED = 65_536  # addresses and contacts that are kept packed or unpacked: the same ones come again and again
+CACHED = 65_536  # addresses and contacts that are cached, packed or unpacked: the same ones keep coming
 
 
 def with_length(raw: bytes) -> bytes:
@@ -43,7 +43,7 @@ def cut(raw: bytes, offset: int, max_bytes: int, name: str) -> tuple[bytes, int]
     """The field that begins at an offset, without its length, and where the next begins.
 
     Raises:
-        DecodeError: rule 2, or a length that is no minimal varint.
+        DecodeError: rule 2, or a length that is not a minimal varint.
     """
     if offset < len(raw) and raw[offset] < 0x80:
         size, start = raw[offset], offset + 1
@@ -71,12 +71,12 @@ class FieldType(ABC):
         """The bytes of a value.
 
         Raises:
-            UsageError: it has none.
+            UsageError: the value cannot be written as this kind of field.
         """
 
     @abstractmethod
     def unpack(self, raw: bytes) -> Any:
-        """The value in all of some bytes, of which there are at most `max_bytes`.
+        """The value that some bytes stand for, all of them; there are at most `max_bytes`.
 
         Raises:
             DecodeError: they are not what `pack` makes.
@@ -105,7 +105,7 @@ class Number(FieldType):
 
     @property
     def max_bytes(self) -> int:  # type: ignore[override]
-        """As many as the bits need."""
+        """As many bytes as the bits need."""
         return (self.max_bits + 7) >> 3
 
     def pack(self, value: int) -> bytes:
@@ -165,7 +165,7 @@ class Many(FieldType):
 
     @property
     def max_bytes(self) -> int:  # type: ignore[override]
-        """Of each item all, and two bytes for its length."""
+        """Every item at its longest, and two bytes for the length of each."""
         return self.max_items * (self.item.max_bytes + 2)
 
     def pack(self, value: tuple[Any, ...]) -> bytes:
@@ -208,7 +208,7 @@ def _unpacked_contact(raw: bytes) -> Contact:
     ident, offset = cut(raw, 0, MAX_ID_BYTES, "id")
     address, offset = cut(raw, offset, IPV6_BYTES, "address")
     if offset != len(raw):
-        raise DecodeError("something follows a contact")
+        raise DecodeError("bytes follow the address of a contact, which is its last field")
     return Contact(ID.unpack(ident), ADDRESS.unpack(address))
 
 
@@ -229,9 +229,9 @@ class AddressField(FieldType):
         family = socket.AF_INET if len(raw) == IPV4_BYTES else socket.AF_INET6
         address = socket.inet_ntop(family, raw[:-2]), int.from_bytes(raw[-2:], "big")
         if address[1] == 0:
-            raise DecodeError("an address has port 0")
+            raise DecodeError("an address has port 0, where nobody can receive")
         if _packed_address(address) != raw:
-            raise DecodeError(f"an IPv4 address is written in {IPV4_BYTES} bytes")
+            raise DecodeError(f"an IPv4 address is written in {IPV4_BYTES} bytes, and not as an IPv6 address")
         return address
 
     def show(self, value: Address) -> str:
@@ -257,7 +257,7 @@ class ContactField(FieldType):
     pack_item = staticmethod(_contact_item)
 
 
-TRANSACTION = Number(64)  # picked by the peer that asks, repeated by the one that answers
+TRANSACTION = Number(64)  # picked by the peer that asks, repeated in the response
 ID = Number(8 * MAX_ID_BYTES, "x")
 ADDRESS = AddressField()
 CONTACT = ContactField()
@@ -271,7 +271,7 @@ class Header:
     """What a request and a response begin with.
 
     Args:
-        transaction: picked by the peer that asks, repeated by the one that answers.
+        transaction: picked by the peer that asks, repeated in the response.
         sender: the id of the peer that sends.
     """
 

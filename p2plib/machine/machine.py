@@ -1,7 +1,7 @@
-"""Machine: what every protocol of this package looks like from outside, and three parts that all are made of.
+"""Machine: what every protocol of this package looks like from outside, and the parts that all of them share.
 
-A machine holds the rules of a protocol and does no input or output. Whoever drives it (a UDP socket, the
-simulated internet, a test, you in a cell) does always the same:
+A machine holds the rules of a protocol and does no input or output. Its driver (a UDP socket, the simulated
+internet, a test, you in a cell) always does the same three things:
 
     1. Give it what arrived: `receive(data, address, now)`.
     2. Wake it at the time that `timer()` names: `on_timer(now)`.
@@ -9,10 +9,11 @@ simulated internet, a test, you in a cell) does always the same:
        for `timer()` again.
 
 Time is a number of seconds on any clock that never goes back. Randomness is a `random.Random` that the
-machine was given: a seeded one in a simulation, `random.SystemRandom()` on a real network, where somebody who
-guesses transaction numbers can forge answers.
+machine was given: a seeded one in a simulation, `random.SystemRandom()` on a real network, where anybody who
+can guess transaction numbers can forge responses.
 
-Nothing that arrives makes a machine raise. What breaks a rule is dropped and counted in `ignored`, by reason.
+Nothing that arrives makes a machine raise. Whatever breaks a rule is dropped, and counted by reason in
+`ignored`.
 
 Vocabulary::
 
@@ -35,7 +36,7 @@ _E = TypeVar("_E")
 
 
 class Machine(Protocol[_E_co]):
-    """What a driver needs of a protocol; the type variable is that of its events."""
+    """What a driver needs of a protocol; the type variable is the type of its events."""
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
         """Takes a datagram that arrived from an address."""
@@ -47,14 +48,14 @@ class Machine(Protocol[_E_co]):
         """When to call `on_timer` next; None if there is nothing to wait for."""
 
     def on_timer(self, now: float) -> None:
-        """Does what is due."""
+        """Does whatever is due."""
 
     def events(self) -> Sequence[_E_co]:
         """What happened since the last call, in order."""
 
 
 class Base(Generic[_E, T]):
-    """The same half of every machine: what goes out, what happened, what was ignored, and timers.
+    """What all machines share: what goes out, what happened, what was ignored, and timers.
 
     Its type variables are the machine's events and the enum of its timers.
     """

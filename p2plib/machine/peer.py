@@ -5,19 +5,22 @@
         entered = await peer.wait(Entered, within_s=10)
 
 Rules
-    1. It does what the docstring of `p2plib.machine.machine` says that whoever drives a machine does, and
-       nothing else: what arrives is given to the machine, it is woken when it wants to be, and after either
-       what it has to send is sent and what happened is kept until somebody waits for it.
+    1. It does what `p2plib.machine.machine` asks of a driver, and nothing else: it gives the machine what
+       arrives and wakes it when it wants to be woken; after either it sends what the machine has to send, and
+       keeps its events until a call waits for them.
     2. An IPv4 address that an IPv6 socket shows as ``::ffff:192.0.2.1`` is the IPv4 address, in both
        directions, so that one host is one host.
-    3. What the operating system says of a datagram that was sent (no way there, too large) is counted in
-       `failures` under its own name, EHOSTUNREACH for example. It is never believed: anybody can forge it.
-    4. What a full socket does not take at once is dropped and counted as "full": a machine that is not
-       answered asks again.
-    5. What no socket of ours can send to is not tried, and counted: IPv6 addresses on an IPv4 socket as
-       EAFNOSUPPORT, names and impossible ports as "no address". Nothing is ever looked up. What comes from
-       there, from port 0 or an address that is valid on one link alone, is dropped and counted the same way.
-    6. The `MAX_UNREAD` newest events wait for somebody who asks for them; what goes is counted in `unread`.
+    3. An error that the operating system reports for a datagram that was sent (unreachable, too large) is
+       counted in `failures` under its name, EHOSTUNREACH for example. It is never believed: anybody can forge
+       it.
+    4. A datagram that a full socket does not take at once is dropped and counted as "full": a machine that
+       gets no response asks again.
+    5. A destination that our socket cannot send to is not tried, only counted: an IPv6 address on an IPv4
+       socket as EAFNOSUPPORT, a name or an impossible port as "no address". Nothing is ever looked up. What
+       comes from such a place, from port 0 or from an address that is valid on one link alone, is dropped and
+       counted in the same way.
+    6. The newest `MAX_UNREAD` events wait for a call that asks for them; those that are dropped are counted
+       in `unread`.
 """
 
 from __future__ import annotations
@@ -38,8 +41,8 @@ from p2plib.machine.fields import CACHED, MAX_BYTES
 from p2plib.machine.machine import Machine
 
 MAX_UNREAD = 1024
-# asyncio makes room for 256 KiB before it reads a datagram, which takes twice as long as reading it. What is
-# cut off at this is too long in any case, and no machine takes it.
+# asyncio makes room for 256 KiB before it reads a datagram, which takes twice as long as reading it. A
+# datagram that is cut off at this length is too long anyway, and no machine accepts it.
 ROOM_BYTES = MAX_BYTES + 1
 MAPPED = "::ffff:"
 WILDCARDS = ("0.0.0.0", "::")
@@ -49,7 +52,7 @@ E = TypeVar("E")
 
 
 def plain(source: tuple[Any, ...]) -> Address:
-    """The address in what a socket says of a sender (rule 2)."""
+    """The address in what a socket reports about a sender (rule 2)."""
     host, port = source[:2]
     if host.startswith(MAPPED) and "." in host:
         host = host[len(MAPPED) :]
@@ -58,15 +61,15 @@ def plain(source: tuple[Any, ...]) -> Address:
 
 @functools.lru_cache(maxsize=CACHED)
 def target(address: Address, is_ipv6: bool) -> Address:
-    """An address as our socket takes it (rule 2).
+    """An address in the form that our socket takes (rule 2).
 
     Args:
         address: where a machine wants to send to.
         is_ipv6: the family of the socket.
 
     Raises:
-        UsageError: it is no IP address and port (rule 5).
-        OSError: EAFNOSUPPORT, it is of the other family (rule 5).
+        UsageError: it is not an IP address and a port (rule 5).
+        OSError: EAFNOSUPPORT, the address is of the other family (rule 5).
     """
     host, port = address
     packed_host(host)
@@ -75,15 +78,15 @@ def target(address: Address, is_ipv6: bool) -> Address:
     if is_ipv6:
         return address if ":" in host else (MAPPED + host, port)
     if ":" in host:
-        raise OSError(errno.EAFNOSUPPORT, f"{host} is an IPv6 address, and this an IPv4 socket")
+        raise OSError(errno.EAFNOSUPPORT, f"{host} is an IPv6 address, and this socket is for IPv4")
     return address
 
 
 def own_handle(transport: asyncio.BaseTransport) -> socket.socket | None:
-    """A second handle on a transport's socket, or None where there is no operating system under it.
+    """A second handle on a transport's socket, or None where there is no operating system beneath it.
 
-    What is sent on it goes at once, as on the transport, without asyncio's work on each datagram. In the
-    simulated internet there is nothing but the transport.
+    What is sent on it goes at once, as it does on the transport, but without asyncio's work for each
+    datagram. The simulated internet has only the transport.
     """
     shown = transport.get_extra_info("socket")
     if shown is None or shown.fileno() < 0:
@@ -110,12 +113,12 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
     """A machine on a socket; `open` makes it.
 
     Attributes:
-        machine: the machine. Ask it what you like; what makes it act, do through `call`.
+        machine: the machine. Read from it what you like; use `call` for whatever makes it act.
         address: where others reach it, (host, port).
         failures: what was not sent, and why (rules 3 to 5).
         unread: how many events were dropped (rule 6).
         sent: how many datagrams the socket has taken.
-        received: how many have come.
+        received: how many datagrams have arrived.
     """
 
     def __init__(self, on_event: Callable[[Any], bool] | None = None) -> None:
@@ -150,16 +153,19 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
 
         Args:
             make: makes the machine, given the address that others reach it at, and the time in seconds.
-            host, port: where to listen, an IP address; port 0 lets the machine choose.
-            public: the address that others reach us at, where it is another than that of the socket.
-            on_event: told of each event first; True says that it is dealt with and need not be kept.
+            host, port: where to listen, an IP address; port 0 lets the operating system choose.
+            public: the address that others reach us at, if it differs from the socket's.
+            on_event: called with each event first; it returns True if the event is dealt with and need not be
+                kept.
 
         Raises:
-            CannotListen: this machine does not let us.
-            UsageError: a wildcard, and no `public`.
+            CannotListen: the operating system does not let us.
+            UsageError: the host is a wildcard, and `public` is missing.
         """
         if host in WILDCARDS and public is None:
-            raise UsageError(f"{host} is no address that others could send to: say which in `public`")
+            raise UsageError(
+                f"nobody can send to {host}: pass an address that others reach us at as `public`"
+            )
         peer = cls(on_event)
         try:
             await peer._loop.create_datagram_endpoint(lambda: peer, local_addr=(host, port))
@@ -191,7 +197,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             self.flush()
 
     def flush(self) -> None:
-        """Sends, tells and sets the timer; needed only after calling the machine without `call`."""
+        """Sends, reports events and sets the timer; needed only after calling the machine without `call`."""
         machine = self.machine
         for data, address in machine.to_send():
             self._send(data, address)
@@ -211,15 +217,15 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
     async def wait(
         self, *kinds: type[E], where: Callable[[E], bool] = lambda event: True, within_s: float = 60.0
     ) -> E:
-        """The first event of some classes that nobody has taken yet; waits for it if need be.
+        """The first event of some classes that no call has taken yet; waits for one if need be.
 
         Args:
             kinds: the classes.
-            where: which of them; by default any.
+            where: says which events will do; by default, any.
             within_s: how long to wait, in seconds.
 
         Raises:
-            PeerTimeout: there was none.
+            PeerTimeout: there was none in that time.
             Closed: the block is over.
         """
         for event in self._events:
@@ -248,10 +254,10 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
                 self._waiters.remove(waiter)
 
     async def until(self, condition: Callable[[], bool], within_s: float = 60.0) -> None:
-        """Waits until a condition on the machine holds; it is asked after each datagram and timer.
+        """Waits until a condition on the machine holds; it is checked after each datagram and timer.
 
         Raises:
-            PeerTimeout: it did not within so many seconds.
+            PeerTimeout: it did not hold within `within_s` seconds.
             Closed: the block is over.
         """
         if condition():
@@ -264,14 +270,14 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             async with asyncio.timeout(within_s):
                 await waiter[1]
         except TimeoutError:
-            raise PeerTimeout(f"what was waited for did not come about within {within_s:g} s") from None
+            raise PeerTimeout(f"the condition did not come to hold within {within_s:g} s") from None
         finally:
             self._conditions.remove(waiter)
 
     # What asyncio calls -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is there."""
+        """The socket is open."""
         self._transport = cast(asyncio.DatagramTransport, transport)
         self._handle = own_handle(transport)
         self._sendto = (self._handle or self._transport).sendto
@@ -279,7 +285,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             self._transport.max_size = ROOM_BYTES  # type: ignore[attr-defined]
 
     def datagram_received(self, data: bytes, source: Any) -> None:
-        """A datagram is there."""
+        """A datagram has arrived."""
         if self._transport is not None:
             self.received += 1
             address = plain(source) if self._is_ipv6 else source
@@ -320,7 +326,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             self._wake.cancel()
         if self._transport is not None:
             self._transport.close()
-        self.connection_lost(None)  # at once; a crashed host of a simulated internet would never say it
+        self.connection_lost(None)  # at once; a crashed host of a simulated internet would never call it
         await asyncio.sleep(0)  # after which the socket is closed
 
     def _send(self, data: bytes, address: Address) -> None:

@@ -1,22 +1,23 @@
-"""Requests: whose answer is awaited, for how long, and what to do when it does not come. Machine parts.
+"""Requests: which responses are awaited, for how long, and what to do when one does not come. Machine parts.
 
 `RoundTrip` is RFC 6298's estimator, the one of TCP: a smoothed round trip and its variation, and from both
-the time after which an answer is late. A fixed time-out is wrong twice: on one machine five seconds are fifty
-thousand round trips, and over a slow satellite one second is less than one.
+the time after which a response is late. A fixed time-out is wrong in both directions: within one machine five
+seconds are fifty thousand round trips, and over a slow satellite one second is less than one.
 
 Rules of `Requests`
-    1. An answer counts if its transaction is awaited *and* it comes from the address that was asked.
-    2. A request that is late is sent again, `tries` times in all, each time waiting twice as long (RFC 6298,
-       5.5), and is given up then.
-    3. An answer that comes after that still teaches the round trip: it is remembered for a while that it was
-       asked for. Otherwise a network that has become slow would look dead for ever. What was sent more than
-       once teaches nothing (Karn's rule: nobody knows which copy was answered), with this one exception.
-    4. For a peer that never answered, the estimate is that of all peers together.
+    1. A response counts if its transaction is awaited *and* it comes from the address that was asked.
+    2. A request whose response is late is sent again, up to `tries` times in all, waiting twice as long each
+       time (RFC 6298, 5.5). Then it is given up.
+    3. A response that comes even later still measures the round trip, for a request that was given up is
+       remembered for a while. Otherwise a network that has become slow would look dead forever. With this one
+       exception, a request that was sent more than once measures nothing (Karn's rule: nobody knows which
+       copy was answered).
+    4. For a peer that has never answered, the estimate from all peers together is used.
 
 Vocabulary::
 
-    transaction   a random number of 64 bits that an answer repeats; it is what a forger has to guess
-    purpose       whatever the machine wants to be given back with the answer
+    transaction   a random number of 64 bits that the response repeats; it is what a forger has to guess
+    purpose       whatever the machine wants to be given back with the response
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from p2plib.machine.addresses import Address
 from p2plib.machine.timers import T, Timers
 
 FIRST_TIMEOUT_S = 1.0  # RFC 6298, 2.1: before anything is measured
-# The least margin above the smoothed round trip. Where every round trip is the same the variation goes to
-# zero, and a datagram that is a little late would look lost. RFC 6298 makes the time-out of TCP 1 s at least;
+# The least margin above the smoothed round trip. Where every round trip is the same, the variation goes to
+# zero, and a datagram that is a little late would look lost. RFC 6298 makes TCP's time-out at least 1 s;
 # a lookup has other peers to ask and may guess sooner.
 MIN_MARGIN_S = 0.1
-MAX_TIMEOUT_S = 5.0  # what the PyPI package kademlia waits always
+MAX_TIMEOUT_S = 5.0  # what the PyPI package kademlia always waits
 GAIN, VARIATION_GAIN, VARIATIONS = 1 / 8, 1 / 4, 4.0  # RFC 6298, 2.3: alpha, beta and K
-MAX_LATE = 256  # requests given up that an answer may still come to
+MAX_LATE = 256  # requests given up whose responses may still come
 MAX_MEASURED = 1024  # peers whose round trip is remembered
 TRANSACTION_BITS = 64
 
@@ -61,7 +62,7 @@ class RoundTrip:
 
 @dataclass(slots=True)
 class Request:
-    """One question that is on its way."""
+    """A request that is on its way."""
 
     transaction: int
     data: bytes
@@ -74,12 +75,12 @@ class Request:
 
 
 class Requests(Generic[T]):
-    """What is awaited, each with a timer that is about its transaction.
+    """The requests whose responses are awaited, each with a timer about its transaction.
 
     Args:
         rng: where transactions come from.
         timers: those of the machine.
-        late: its timer for a response that is late. The machine calls `expired` when it comes due.
+        late: its timer for a response that is late. The machine calls `expired` when it fires.
     """
 
     def __init__(self, rng: random.Random, timers: Timers[T], late: T) -> None:
@@ -93,26 +94,26 @@ class Requests(Generic[T]):
         return len(self._awaited)
 
     def transaction(self) -> int:
-        """A transaction that is not in use."""
+        """A new transaction, which is not in use."""
         while True:
             number = self.rng.getrandbits(TRANSACTION_BITS)
             if number and number not in self._awaited and number not in self._late:
                 return number
 
     def timeout_s(self, address: Address) -> float:
-        """How long to wait for an answer from an address."""
+        """How long to wait for a response from an address."""
         return self._peers.get(address, self.all_peers).timeout_s
 
     def start(
         self, transaction: int, data: bytes, address: Address, purpose: object, now: float, tries: int = 1
     ) -> None:
-        """Notes that a question was sent; the caller sends it."""
+        """Notes that a request is sent; the caller sends it."""
         wait_s = self.timeout_s(address)
         self._awaited[transaction] = Request(transaction, data, address, purpose, tries - 1, now, wait_s)
         self._timers.set(self._timer, now + wait_s, transaction)
 
     def answered(self, transaction: int, address: Address, now: float) -> Request | None:
-        """The request that an answer belongs to, late ones included, or None: then drop the answer."""
+        """The request that a response belongs to, a late one included. If None, drop the response."""
         waiting = self._awaited
         request = waiting.get(transaction)
         if request is None:
@@ -128,7 +129,7 @@ class Requests(Generic[T]):
         return request
 
     def expired(self, transaction: int, now: float) -> tuple[Request, bool]:
-        """A request whose time is over, and whether to send its data again (or to give it up)."""
+        """A request whose time is up, and whether to send its data again (otherwise it is given up)."""
         request = self._awaited[transaction]
         if request.tries_left:
             request.tries_left -= 1
@@ -146,6 +147,6 @@ class Requests(Generic[T]):
         self.all_peers.measured(rtt_s)
         peer = self._peers.pop(address, None) or RoundTrip()
         peer.measured(rtt_s)
-        self._peers[address] = peer  # last, so that the first is the one not heard for longest
+        self._peers[address] = peer  # last, so that the first is the one not heard from for longest
         if len(self._peers) > MAX_MEASURED:
             del self._peers[next(iter(self._peers))]

@@ -1,17 +1,17 @@
-"""Straight: the code that a layout's table stands for, written out and compiled.
+"""Straight: straight-line code for a layout's table, written out and compiled.
 
-`p2plib.machine.datagram.Codec` can write and read any message by going through the table of its layout. That
-is how the format is meant, and most of the time it takes is the loop's own. So from each layout, when it is
-first used, two functions are made, the way `dataclasses` makes an ``__init__``: their source is put together
-as text, and Python compiles it. What a `FindNode` becomes, `Kademlia`'s codec says itself::
+`p2plib.machine.datagram.Codec` can write and read any message by going through the table of its layout. The
+loop is the specification, but most of its time goes on looping. So when a layout is first used, two functions
+are made from it, the way `dataclasses` makes an ``__init__``: their source is put together as text, and
+Python compiles it. `Kademlia`'s codec shows what a `FindNode` becomes::
 
     print(CODEC.source(FindNode))
 
 Rules
-    1. The table is the specification. A function of here does what the loop does or returns None; then the
-       loop does the work again, and says what is wrong. So nothing here knows of an error.
-    2. What is compiled is made of a layout and nothing else: names of a class and its fields, whole numbers,
-       and the functions of field types. No byte that came from a network gets near it (F034).
+    1. A function made here does exactly what the loop does, or returns None; then the loop does the work
+       again and says what is wrong. So no error is described here.
+    2. What is compiled is made from a layout and nothing else: names of a class and its fields, whole
+       numbers, and the functions of field types. No byte that came from a network gets near it (F034).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.fields import MAX_BYTES, Blob, FieldType, Many, Number
 from p2plib.wire import varint
 
-ONE_BYTE = 0x80  # lengths below it are one byte, and here all others are two
+ONE_BYTE = 0x80  # lengths below it take one byte; here all others take two
 LENGTHS = [varint.encode(size) for size in range(MAX_BYTES + 1)]
 # What the functions made here call things: their variables, themselves, and what they take from elsewhere.
 OWN_NAMES = {"data", "message", "start", "end", "after", "size", "write", "read"}
@@ -44,14 +44,14 @@ class Straight:
         own, names = message.__name__, [name for name, _ in fields]
         taken = OWN_NAMES | {f"{verb}_{name}" for name in names for verb in ("pack", "unpack")}
         if own in taken:
-            raise UsageError(f"a message is named {own}, which its code needs itself")
+            raise UsageError(f"a message is named {own}, which generated code uses: rename it")
         if clash := [name for name in names if name in taken or name == own]:
-            raise UsageError(f"{own} has a field named {clash[0]}, which its code needs itself")
+            raise UsageError(f"{own} has a field named {clash[0]}, which generated code uses: rename it")
         self.head, self.message, self.fields = head, message, fields
 
     @functools.cached_property
     def source(self) -> str:
-        """The text of both."""
+        """The source of both, as text."""
         return "\n".join([*self._writing(), "", "", *self._reading(), ""])
 
     @functools.cached_property
@@ -149,7 +149,7 @@ def _read(name: str, kind: FieldType) -> Iterator[str]:
             yield f"if start > end or len({name}) > {most}: return None"
             yield f"{name} = tuple({name})"
         case Many() if type(kind) is Many:
-            yield "return None"  # items with longer lengths: no overlay has any, and the loop can
+            yield "return None"  # no overlay has items so long; the loop can read them
         case _:
             yield f"{name} = unpack_{name}(data[start:end])"
 

@@ -1,9 +1,8 @@
-"""Timers: instants with names, of which the earliest is always known. A part of every machine.
+"""Timers: named instants, the earliest of which is always known. A part of every machine.
 
-A machine names its timers in an enum, so that a name that is not there is an error where it is set (for a
-type checker and when it runs), and a `match` that forgets one is an error where it fires
-(`typing.assert_never`). What a timer is about, where there may be many of a kind, is a number beside the
-name: a key, a transaction.
+A machine names its timers in an enum. So setting one that does not exist is an error, for a type checker and
+at run time, and a `match` that forgets one is an error where it fires (`typing.assert_never`). Where there
+may be many timers of a kind, a number beside the name says what each is about: a key, a transaction.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ class TimerName(Enum):
     """The base of the enum in which a machine names its timers.
 
     A timer is set and cancelled for nearly every datagram, and looked up for it several times; the hash that
-    `Enum` has is a Python function. The members are alone, so where they are in memory tells them apart.
+    `Enum` has is a Python function, and slow. Each member exists once, so its place in memory will do.
     """
 
     __hash__ = object.__hash__
@@ -26,7 +25,7 @@ class TimerName(Enum):
 
 T = TypeVar("T", bound=Enum)
 
-FEW = 64  # so many entries of the heap are never worth tidying
+FEW = 64  # a heap of so few entries is never worth tidying
 
 
 class Timers(Generic[T]):
@@ -46,8 +45,8 @@ class Timers(Generic[T]):
 
     def __init__(self) -> None:
         self._when: dict[tuple[T, int], float] = {}
-        # What was moved or cancelled stays in the heap until it is due. The count breaks ties in the order of
-        # setting, so that a seed gives one run.
+        # An entry that was moved or cancelled stays in the heap until it is due. The count breaks ties in the
+        # order in which timers were set, so that a seed gives one run.
         self._heap: list[tuple[float, int, tuple[T, int]]] = []
         self._count = 0
 
@@ -57,7 +56,7 @@ class Timers(Generic[T]):
         Args:
             timer: which timer.
             at: when, in seconds.
-            about: which of its kind.
+            about: which one of its kind: a key, a transaction.
         """
         key = timer, about
         self._when[key] = at
@@ -66,7 +65,7 @@ class Timers(Generic[T]):
         self._tidy()
 
     def cancel(self, timer: T, about: int = 0) -> None:
-        """Forgets an instant; one that is not set is no mistake."""
+        """Forgets an instant; cancelling one that is not set does nothing."""
         self._when.pop((timer, about), None)
         self._tidy()
 
@@ -84,7 +83,7 @@ class Timers(Generic[T]):
         return heap[0][0] if heap else None
 
     def due(self, now: float) -> Iterator[tuple[T, int]]:
-        """Takes out, one after the other, the timers whose instant has come, each with what it is about."""
+        """Takes out, one by one, the timers whose instant has come, each with what it is about."""
         while (at := self.first()) is not None and at <= now:
             key = heapq.heappop(self._heap)[2]
             del self._when[key]

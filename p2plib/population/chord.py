@@ -1,17 +1,17 @@
 """A population of Chord peers as arrays: path lengths, dead peers, and load, up to a million. With numpy.
 
-The ring is nothing but the sorted ids: a finger is the first id at or after a point, found by bisection, so
-no tables are kept and a million peers fit in eight megabytes. All lookups take a step together.
+The ring is nothing but the sorted ids: a finger is the first id at or after a point, found by bisection. So
+no tables are kept, and a million peers fit in eight megabytes. All lookups take each step together.
 
 The rules are those of `p2plib.topology.ring.chord`, and so is the counting: the *path length* is the number
-of peers that answered on the way to the owner, which is not asked itself; a *time-out* is a dead peer that
-was tried. Stoica et al. (ToN 2003), section V, count so too, as far as their numbers tell: with the owner
-counted, every path would be one longer than half of log2 n.
+of peers that answered on the way to the owner, which itself is not asked; a *time-out* is a dead peer that
+was tried. To judge by their numbers, Stoica et al. (ToN 2003), section V, count in the same way: with the
+owner counted, every path would be one longer than half of log2 n.
 
 Vocabulary::
 
-    n   peers          r   successors that each keeps
-    p   the part of all peers that died, before anybody noticed
+    n   peers          r   successors that each of them keeps
+    p   the fraction of peers that have died, before any peer has noticed
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BATCH = 50_000  # lookups that take their steps together
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """What many lookups took; arrays with one number for each lookup."""
+    """What many lookups took: arrays with one number for each lookup."""
 
     path: Array
     timeouts: Array
@@ -42,7 +42,7 @@ class Lookups:
 def ring(n: int, seed: int = 0) -> Array:
     """n different random ids of 64 bits, sorted."""
     if n < 1:
-        raise UsageError("a ring has at least one peer")
+        raise UsageError("a ring needs at least one peer")
     rng = np.random.default_rng(seed)
     ids = np.unique(rng.integers(0, 2**64, size=n, dtype=np.uint64))
     while len(ids) < n:
@@ -53,13 +53,13 @@ def ring(n: int, seed: int = 0) -> Array:
 def lookups(
     ids: Array, count: int, *, seed: int = 0, r: int = 1, progress: Progress | None = None
 ) -> Lookups:
-    """Random lookups in a ring where everybody lives and all fingers are right.
+    """Random lookups in a ring where all peers are alive and all fingers are right.
 
     Args:
         ids: from `ring`.
         count: how many lookups.
-        seed: of the askers and keys.
-        r: how many successors each peer routes by besides its fingers; 1 is fingers alone.
+        seed: for the askers and keys.
+        r: how many successors each peer routes by besides its fingers; 1 for fingers alone.
         progress: called with (lookups done, lookups).
     """
     dead = np.zeros(len(ids), dtype=bool)
@@ -69,24 +69,24 @@ def lookups(
 def lookups_with_dead(
     ids: Array, dead: Array, count: int, *, seed: int = 0, r: int = 20, progress: Progress | None = None
 ) -> Lookups:
-    """Random lookups by living peers right after some have died: no finger and no successor was mended yet.
+    """Random lookups by living peers right after some have died: no finger and no successor is repaired yet.
 
-    Each step goes to the nearest living finger or successor before the key; a dead one that was tried is
-    counted once in a lookup, because the asker walks itself and remembers. When nobody before the key lives,
-    the first living successor is the owner.
+    Each step goes to the nearest living finger or successor before the key; a dead one that is tried is
+    counted once in a lookup, because the asker does the walking and remembers. When no peer before the key is
+    alive, the first living successor is the owner.
 
     Args:
         ids: from `ring`, the dead included.
-        dead: for each peer whether it is dead.
+        dead: for each peer, whether it is dead.
         count: how many lookups.
-        seed: of the askers and keys.
+        seed: for the askers and keys.
         r: the length of the successor lists.
         progress: called with (lookups done, lookups).
     """
     rng = np.random.default_rng(seed)
     living = np.flatnonzero(~dead)
     if not len(living):
-        raise UsageError("nobody lives")
+        raise UsageError("all peers are dead: lookups need at least one that is alive")
     askers = rng.choice(living, size=count)
     keys = rng.integers(0, 2**64, size=count, dtype=np.uint64)
     parts = []
@@ -135,7 +135,7 @@ def _walk(ids: Array, dead: Array, at: Array, keys: Array, r: int) -> tuple[Arra
 
 
 def _best(ids: Array, here: Array, gap: Array, r: int) -> Array:
-    """Where everybody lives: the farthest finger, or else successor, before the owner, for each lookup."""
+    """Where all are alive: the farthest finger, or else successor, before the owner, for each lookup."""
     n = len(ids)
     before = (
         ids[(here + gap - 1) % n] - ids[here]
@@ -147,7 +147,7 @@ def _best(ids: Array, here: Array, gap: Array, r: int) -> Array:
 
 
 def _step(ids: Array, dead: Array, peer: int, gap: int, r: int, tried: set[int]) -> tuple[int, int, bool]:
-    """One step of one lookup among the dead: (to whom, new time-outs, whether that is the owner)."""
+    """One step of one lookup among the dead: (where to, new time-outs, whether that is the owner)."""
     n, late = len(ids), 0
     for places in _links(ids, peer, gap, r):
         to = (peer + places) % n
@@ -156,7 +156,7 @@ def _step(ids: Array, dead: Array, peer: int, gap: int, r: int, tried: set[int])
         if to not in tried:
             tried.add(to)
             late += 1
-    for places in range(gap, r + 1):  # nobody before the key lives: the list goes on behind it
+    for places in range(gap, r + 1):  # no peer before the key is alive: the list goes on after it
         to = (peer + places) % n
         if not dead[to]:
             return to, late, True
@@ -177,13 +177,13 @@ def _links(ids: Array, peer: int, gap: int, r: int) -> list[int]:
 
 
 def _first_living(dead: Array, owner: Array) -> Array:
-    """For each place the first living one at or after it."""
+    """For each place, the first one at or after it that is alive."""
     living = np.flatnonzero(~dead)
     return living[np.searchsorted(living, owner) % len(living)]
 
 
 def load(n: int, keys: int, *, seed: int = 0, virtual: int = 1) -> Array:
-    """How many keys each of n peers owns; with `virtual` places on the ring for each (section IV-B)."""
+    """How many keys each of n peers owns, with `virtual` places on the ring for each peer (section IV-B)."""
     ids = ring(n * virtual, seed)
     rng = np.random.default_rng([seed, 1])
     whose = rng.permutation(n * virtual) % n

@@ -1,13 +1,13 @@
-"""Churn: how long peers stay, who of a bucket is still there, and what that does to lookups. With numpy.
+"""Churn: how long peers stay, which of a bucket's are still there, and what that does to lookups. With numpy.
 
 Sessions have heavy tails: most peers leave soon, and a few stay for days. Then *the longer a peer has been
 here, the longer it will stay* (Maymounkov and Mazières 2002, figure 3, from measurements of Gnutella), and
 Kademlia's rule to keep the oldest contacts is a prediction. If sessions were exponential, age would say
-nothing, and the rule would gain nothing but the protection from floods.
+nothing, and all the rule would gain is protection from floods.
 
 Vocabulary::
 
-    session   from coming to leaving, in seconds; `median_s` is its median
+    session   the time from coming to leaving, in seconds; `median_s` is its median
     shape     of Pareto (Lomax) sessions: the smaller, the heavier the tail; None for exponential ones
 """
 
@@ -28,22 +28,23 @@ def sessions(count: int, median_s: float, shape: float | None, rng: Any) -> Arra
     """How long newcomers stay.
 
     Args:
-        count: how many.
-        median_s: the median.
+        count: how many newcomers.
+        median_s: the median of their sessions.
         shape: above 1; None for exponential sessions.
         rng: a numpy generator.
     """
     if shape is None:
         return rng.exponential(median_s / math.log(2), size=count)
     if shape <= 1:
-        raise UsageError("sessions with a shape of 1 or less have no mean")
+        raise UsageError("sessions with a shape of 1 or less have no mean: choose a larger one")
     return rng.pareto(shape, size=count) * (median_s / (2 ** (1 / shape) - 1))
 
 
 def here_now(count: int, median_s: float, shape: float | None, rng: Any) -> tuple[Array, Array]:
-    """(age, time left) of random peers that are here now: long sessions are met more often.
+    """(age, time left) of random peers that are here now: such peers have longer sessions than newcomers.
 
-    A session met at a random moment is drawn in proportion to its length, and the moment is anywhere in it.
+    At a random moment, a session is met with a chance in proportion to its length, and the moment can be
+    anywhere in it.
     """
     if shape is None:
         length = rng.gamma(2.0, median_s / math.log(2), size=count)
@@ -59,9 +60,9 @@ class Bucket:
     """What a policy makes of buckets.
 
     Args:
-        alive: the part of all entries that are alive.
-        stays: the part of the living that are alive an hour later.
-        age_s: the median age of the living.
+        alive: the fraction of entries that are alive.
+        stays: the fraction of those that are still alive an hour later.
+        age_s: the median age of the living entries.
     """
 
     alive: float
@@ -80,14 +81,14 @@ def uptime_rule(
     every_s: float = 120.0,
     seed: int = 0,
 ) -> Bucket:
-    """Many buckets of k, each hearing of a random peer every `every_s`, and what they hold in the end.
+    """What many buckets of k hold in the end, when each hears of a random peer every `every_s`.
 
     Args:
-        policy: "oldest" puts a newcomer in the place of a dead entry, if there is one, and else forgets it;
-            "newest" puts it in the place of who was put in longest ago; "random" in any place.
+        policy: "oldest" puts a newcomer in the place of a dead entry if there is one, and otherwise forgets
+            it; "newest" puts it in the place of the entry put in longest ago; "random" in any place.
         k, buckets, arrivals, every_s: sizes.
-        median_s, shape: of sessions.
-        seed: of everything random.
+        median_s, shape: those of the sessions.
+        seed: for everything random.
     """
     rng = np.random.default_rng(seed)
     born, ends = np.zeros((buckets, k)), np.zeros((buckets, k))
@@ -98,7 +99,7 @@ def uptime_rule(
         now += every_s
         age, left = here_now(buckets, median_s, shape, rng)
         if policy == "oldest":
-            place = ends.argmin(axis=1)  # a dead one, if any is
+            place = ends.argmin(axis=1)  # a dead one, if there is any
             changed = ends[rows, place] <= now
         elif policy == "newest":
             place, changed = np.full(buckets, turn % k), np.ones(buckets, dtype=bool)
@@ -114,14 +115,14 @@ def uptime_rule(
 def dead_fraction(
     median_s: float, heard_s: float, *, shape: float | None = None, samples: int = 200_000, seed: int = 0
 ) -> float:
-    """The part of all contacts in tables that are dead.
+    """The fraction of all contacts in tables that are dead.
 
     Args:
-        median_s, shape: of sessions.
-        heard_s: contacts were last heard at any time up to so long ago. With lookups all the time that is
-            much less than the hour of the refresh.
+        median_s, shape: those of the sessions.
+        heard_s: contacts were last heard from at any time up to so many seconds ago. With frequent lookups
+            that is much less than the hour between refreshes.
         samples: how many contacts to draw.
-        seed: of everything random.
+        seed: for everything random.
     """
     rng = np.random.default_rng(seed)
     _, left = here_now(samples, median_s, shape, rng)

@@ -1,14 +1,14 @@
 """A population of Kademlia peers as arrays, up to a million: how many hops to a target. With numpy.
 
-Peers have full and random buckets. `hops` follows one contact at a time: from a peer to the nearest to the
-target among the k in its bucket, until nobody is nearer. Cai and Devroye (2013) prove that this takes c ln n
-hops for a constant c. A rule of thumb for it: the nearest of k random points shrinks a distance by a factor
-whose logarithm is, in the mean, H_k = 1 + 1/2 + ... + 1/k. So it takes about ln n / H_k hops, and fewer for
-small k, because a hop gains the bit that its bucket is for even where the draw is bad.
+All buckets are full, and random. `hops` follows one contact at a time: from a peer to the one nearest to the
+target among the k in its bucket, until none is nearer. Cai and Devroye (2013) prove that this takes c ln n
+hops for a constant c. A rule of thumb for c: the nearest of k random points shrinks a distance by a factor
+whose logarithm is on average H_k = 1 + 1/2 + ... + 1/k. So it takes about ln n / H_k hops, and fewer for
+small k, because a hop gains the bit that its bucket is for even if the draw is bad.
 
-No tables are kept. A bucket is drawn when somebody looks into it: the peers that share so many bits with the
-target are neighbours in the sorted list of ids, so it is k random places between two bisections. A lookup
-looks into no bucket twice, so drawing late is the same as drawing early.
+No tables are kept. A bucket is drawn when a lookup looks into it: the peers that share so many bits with the
+target are neighbours in the sorted list of ids, so a bucket is k random places between two bounds found by
+bisection. A lookup looks into no bucket twice, so drawing late is the same as drawing early.
 
 Vocabulary::
 
@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 BATCH = 20_000
 MAX_ROUNDS = 200
-ROOMY = 16  # of k places out of 16 k, k / 32 meet another in the mean
+ROOMY = 16  # of k places out of 16 k, k / 32 coincide with another on average
 
 
 def population(n: int, seed: int = 0) -> Array:
@@ -52,7 +52,7 @@ def bit_length(x: Array) -> Array:
 
 
 def range_of(ids: Array, target: Array, bits: Array) -> tuple[Array, Array]:
-    """The places of the peers that differ from each target in the lowest `bits` bits at most."""
+    """The places of the peers that differ from each target only in the lowest `bits` bits."""
     wide = bits >= 64
     ones = np.where(
         wide, ~np.uint64(0), (np.uint64(1) << np.minimum(bits, 63).astype(np.uint64)) - np.uint64(1)
@@ -68,7 +68,7 @@ def hops(ids: Array, count: int, *, k: int = 20, seed: int = 0, progress: Progre
         ids: from `population`.
         count: how many lookups.
         k: contacts in a bucket.
-        seed: of everything random.
+        seed: for everything random.
         progress: called with (lookups done, lookups).
     """
     rng = np.random.default_rng(seed)
@@ -88,7 +88,7 @@ def _follow(ids: Array, at: Array, targets: Array, k: int, rng: Any) -> Array:
     for _ in range(MAX_ROUNDS):
         here, target = at[under_way], targets[under_way]
         low, high = _bucket(ids, here, target)
-        nearer = high > low  # else nobody is nearer
+        nearer = high > low  # else no peer is nearer
         under_way, target, low, high = (a[nearer] for a in (under_way, target, low, high))
         if not len(under_way):
             break
@@ -100,11 +100,11 @@ def _follow(ids: Array, at: Array, targets: Array, k: int, rng: Any) -> Array:
 
 
 def _bucket(ids: Array, here: Array, target: Array) -> tuple[Array, Array]:
-    """The places of the peers in the first bucket of each peer that is nearer to its target, and not empty.
+    """The places of the peers in the first bucket of each peer that is nearer to its target and is not empty.
 
-    That is the bucket of the highest bit in which they differ. If nobody is there, the nearest to the target
-    differ from it in that bit like us, so the next bit decides: the same question for a target with that bit
-    turned.
+    That is the bucket of the highest bit in which the two differ. If it is empty, the peers nearest to the
+    target differ from it in that bit just as we do, so the next bit decides: it is the same question for a
+    target with that bit flipped.
     """
     target = target.copy()
     low, high = np.zeros(len(here), dtype=np.int64), np.zeros(len(here), dtype=np.int64)
@@ -121,7 +121,7 @@ def _bucket(ids: Array, here: Array, target: Array) -> tuple[Array, Array]:
 
 
 def _lowest_bucket(ids: Array, here: Array) -> Array:
-    """The number of each peer's lowest bucket with anybody in it: a neighbour in the sorted list is."""
+    """The number of each peer's lowest bucket that is not empty: a neighbour in the sorted list is in it."""
     before, after = ids[np.maximum(here - 1, 0)], ids[np.minimum(here + 1, len(ids) - 1)]
     near = [np.where(one == ids[here], 64, bit_length(one ^ ids[here])) for one in (before, after)]
     return np.clip(np.minimum(*near) - 1, 0, 63).astype(np.uint64)
@@ -130,14 +130,14 @@ def _lowest_bucket(ids: Array, here: Array) -> Array:
 def draw(low: Array, high: Array, k: int, rng: Any) -> Array:
     """k random places between each pair of bounds, all different; where there are fewer, all, some twice.
 
-    Among more than `ROOMY` times k places they are drawn one by one, and the few that meet are let stand.
+    Among more than `ROOMY` times k places they are drawn one by one, and the few that coincide are left.
     """
     size = high - low
     places = (rng.random((len(low), k)) * size[:, None]).astype(np.int64)
     few = np.flatnonzero(size <= k)
     places[few] = np.arange(k) % np.maximum(size[few], 1)[:, None]
     bound = k
-    while bound < ROOMY * k:  # k of up to 2 k, then of up to 4 k, ...: the k with the lowest random marks
+    while bound < ROOMY * k:  # k of up to 2 k, then of up to 4 k, ...: those with the k lowest random marks
         rows = np.flatnonzero((size > bound) & (size <= 2 * bound))
         bound *= 2
         if len(rows):

@@ -1,20 +1,20 @@
 """A Kademlia network while peers come and go: which lookups are right, and which values are found.
 
-The peers are the machines of `p2plib.topology.kademlia.machine`, joined by datagrams that take 20 to 80 ms
-(`population_machines`). There are always as many: for each that leaves, without a word, a newcomer with a new
-id comes, and joins through a random peer. Sessions are exponential, with a median, as Rhea et al., "Handling
-Churn in a DHT" (USENIX 2004), let peers come and go; they are the hardest, for age says nothing of who stays.
+The peers are the machines of `p2plib.topology.kademlia.machine`, connected by datagrams that take 20 to 80 ms
+(`machines`). Their number stays the same: for each peer that leaves, without a word, a newcomer with a new id
+arrives, and joins through a random peer. Sessions are exponential, as in Rhea et al., "Handling Churn in a
+DHT" (USENIX 2004); those are the hardest, for age says nothing about which peers stay.
 
 What is measured
-    find    of a random id by a random peer that has joined: whether the nearest peer that it names is the
-            nearest peer of all that have joined and are still there.
-    get     of a value that a random peer published once, by a random peer that has joined. Who published it
-            may be gone; what keeps it is that its holders republish it (rule 3 of `maintenance`).
+    find    of a random id by a random peer that has joined: whether the nearest peer that it finds is the
+            nearest of all that have joined and are still there.
+    get     of a value that a random peer published once, by a random peer that has joined. Its publisher
+            may be gone; it survives because its holders republish it (rule 3 of `maintenance`).
 
 Vocabulary::
 
-    median_s   of sessions, in seconds
-    settled    has joined: it was told so by its machine
+    median_s   the median session, in seconds
+    settled    of a peer: its machine has reported that it has joined
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from p2plib.topology.kademlia.store import key_of
 # The paper refreshes and republishes every hour, for peers that stay for hours; here half of all may be new
 # after 84 seconds, and eight holders of a value must not all be gone before one of them republishes it.
 CHURN = Settings(k=8, refresh_s=60.0, republish_s=60.0, fresh_s=30.0)
-BETWEEN_JOINS_S = 0.05  # in the beginning
-SETTLE_S = 30.0  # for the last of them
-PATIENCE_S = 30.0  # what took longer counts as not found
+BETWEEN_JOINS_S = 0.05  # at the start
+SETTLE_S = 30.0  # for the last of them to join
+PATIENCE_S = 30.0  # a search that takes longer counts as not found
 
 Progress = Callable[[int, int], None]
 
@@ -49,12 +49,12 @@ class Results:
     """What became of the searches.
 
     Args:
-        finds, found: how many, and how many ended at the right peer.
-        gets, got: how many, and how many brought the value.
-        find_s: how long each that ended took.
-        timeouts: how many peers that did not answer each find asked.
-        arrivals: how many newcomers came; `stranded`: how many of them found nobody and tried again.
-        datagrams: sent by all peers, a second and peer.
+        finds, found: how many finds there were, and how many ended at the right peer.
+        gets, got: how many gets there were, and how many returned the value.
+        find_s: how long each find that ended took, in seconds.
+        timeouts: how many of the peers that each find asked did not answer.
+        arrivals: how many newcomers came; `stranded`: how many of them could not join and tried again.
+        datagrams: how many were sent, per second and peer.
     """
 
     finds: int = 0
@@ -73,10 +73,10 @@ class ChurningKademlia:
 
     Args:
         peers: how many there are at all times.
-        median_s: the median session; None: nobody leaves.
-        seed: of everything random.
-        settings: of every peer.
-        values: how many values are published before anybody leaves.
+        median_s: the median session, in seconds; None if no peer leaves.
+        seed: for everything random.
+        settings: those of every peer.
+        values: how many values are published before any peer leaves.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class ChurningKademlia:
         values: int = 50,
     ) -> None:
         if peers < 2 or (median_s is not None and median_s <= 0):
-            raise UsageError("two peers at least, and sessions that are longer than nothing")
+            raise UsageError("there must be at least two peers, and median_s must be more than 0")
         self.rng, self.settings, self.median_s = random.Random(f"{seed} churn"), settings, median_s
         self.crowd: Crowd[Kademlia] = Crowd(seed)
         self.settled: list[int] = []  # ids, sorted
@@ -111,10 +111,10 @@ class ChurningKademlia:
             self._ends = sorted((self._end(), ident) for ident in self.at)
 
     def run(self, seconds: float, *, every_s: float = 1.0, progress: Progress | None = None) -> Results:
-        """Lets peers come and go, and look for ids and values, one after the other, one of both each time.
+        """Lets peers come and go, and searches in turn, each time for one id and one value.
 
         Args:
-            seconds: how long.
+            seconds: for how long.
             every_s: how much time passes between two searches of a kind.
             progress: called with (seconds done, seconds) after each.
         """
@@ -132,7 +132,7 @@ class ChurningKademlia:
         return done
 
     def halve(self, within_s: float, part: float = 0.5) -> None:
-        """A part of all peers leave within so many seconds, and nobody comes in their place."""
+        """Lets a fraction of all peers leave within so many seconds, with nobody in their place."""
         gone = self.rng.sample(sorted(self.at), round(part * len(self.at)))
         for ident in gone:
             self.crowd.run(within_s / len(gone))
@@ -170,7 +170,7 @@ class ChurningKademlia:
             del self.settled[at]
 
     def _settle(self) -> None:
-        """A peer that was told that it is in counts from now on; one that found nobody tries elsewhere."""
+        """A peer that has joined counts from now on; one that could not join tries elsewhere."""
         for ident, address in list(self._joining.items()):
             for event in self.crowd.events(address):
                 if isinstance(event, Joined):
@@ -181,7 +181,7 @@ class ChurningKademlia:
                     self._join(ident)
 
     def wait(self, seconds: float) -> None:
-        """Lets time pass; who leaves and who comes does so in its time."""
+        """Lets time pass, in which peers leave and come when they are due."""
         until = self.crowd.now + seconds
         while self._ends and self._ends[0][0] <= until and len(self.settled) > 1:
             when, ident = self._ends.pop(0)

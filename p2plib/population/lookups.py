@@ -1,19 +1,19 @@
-"""Whole Kademlia lookups among a million peers, the dead and the hostile with them, as arrays. With numpy.
+"""Whole Kademlia lookups among a million peers, dead and hostile ones included, as arrays. With numpy.
 
-The lookup is that of `p2plib.topology.kademlia.lookup`: rounds of alpha questions over d disjoint paths, each
-answered with the k contacts nearest to the target that a peer has. Buckets are drawn as in
+The lookup is that of `p2plib.topology.kademlia.lookup`: rounds of alpha requests over d disjoint paths, each
+answered with the k contacts nearest to the target that the peer has. Buckets are drawn as in
 `p2plib.population.kademlia`.
 
-Two things make it fast. Within a lookup a peer is its distance from the target: one number, and
-``distance ^ target`` is its id again. So a shortlist is a row of numbers that numpy sorts as they are, with
-nothing to carry along. And all peers near the target give the same answer, the k nearest of all. It is
-computed once for each lookup, and a path that is given it has nothing to merge: nobody is nearer.
+Two things make it fast. Within a lookup, a peer is represented by its distance from the target, a single
+number; ``distance ^ target`` is its id again. So a shortlist is a row of numbers that numpy sorts as they
+are, with nothing to carry along. And all peers near the target give the same response, the k nearest of all.
+It is computed once for each lookup, and a path that gets it has nothing to merge: no peer is nearer.
 
 Vocabulary::
 
-    n    peers          k    contacts in a bucket, and in an answer
-    d    disjoint paths of one lookup; a peer is asked by one of them at most
-    a peer is *near* the target if fewer than k peers belong into its bucket for it, and else *far*
+    n    peers          k    contacts in a bucket, and in a response
+    d    disjoint paths of one lookup; a peer is asked by at most one of them
+    a peer is *near* the target if fewer than k peers belong in its bucket for it, and otherwise *far*
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ Array = Any
 Progress = Callable[[int, int], None]
 
 BATCH = 20_000  # lookups that take their rounds together
-NOBODY = 2**64 - 1  # in a row of distances: no peer; the last when they are sorted
+NOBODY = 2**64 - 1  # no peer, in a row of distances; sorts last
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of many lookups; arrays with one number for each.
+    """What became of many lookups: arrays with one number for each.
 
     Args:
-        found: whether the nearest honest living peer was asked and answered.
+        found: whether the nearest honest peer that is alive was asked and answered.
         rounds: how many rounds the longest path took.
         queries: how many peers were asked.
-        timeouts: how many of these were dead.
+        timeouts: how many of those were dead.
     """
 
     found: Array
@@ -52,15 +52,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What kind of peers and lookups.
+    """What the peers and lookups are like.
 
     Args:
-        k: contacts in a bucket and in an answer.
-        alpha: questions in a round of a path.
-        paths: disjoint paths.
-        dead: the part of all contacts that are dead.
-        hostile: the part of all peers that answer with hostile peers near the target, as many as they like.
-        max_rounds: after so many a path ends.
+        k: how many contacts a bucket and a response hold.
+        alpha: how many requests a path sends in a round.
+        paths: how many disjoint paths a lookup has.
+        dead: the fraction of contacts that are dead.
+        hostile: the fraction of peers that are hostile, which answer with any number of hostile peers near
+            the target.
+        max_rounds: after how many rounds a path ends.
     """
 
     k: int = 20
@@ -82,19 +83,17 @@ def lookups(
     Each path keeps its k nearest contacts, asks the alpha nearest not yet asked, and ends when the nearest
     that it knows has been asked. A hostile peer answers with hostile peers that sit around the target, nearer
     than anybody honest: a path that has asked one believes that it has arrived, and is lost. A dead peer that
-    has been asked is forgotten: a path to which it is named once more asks it again.
+    has been asked is forgotten: a path that hears of it again asks it again.
 
     Args:
         ids: from `population`.
         count: how many lookups.
-        model: see there.
-        seed: of everything random.
+        model: see `Model`.
+        seed: for everything random.
         progress: called with (lookups done, lookups).
     """
     if min(model.k, model.alpha, model.paths) < 1 or model.k < model.paths:
-        raise UsageError(
-            "k, alpha and the paths are at least 1, and each path begins with one contact at least"
-        )
+        raise UsageError("k, alpha and paths must be at least 1, and each path needs a contact to begin with")
     rng = np.random.default_rng(seed)
     state = rng.random(len(ids))
     dead, hostile = state < model.dead, state > 1 - model.hostile
@@ -113,7 +112,7 @@ def lookups(
 
 @dataclass(frozen=True, slots=True)
 class _Peers:
-    """All peers in the order of their ids, what each is, and the ids of the honest living."""
+    """All peers in order of their ids, what each is, and the ids of those that are honest and alive."""
 
     ids: Array
     dead: Array
@@ -123,12 +122,12 @@ class _Peers:
 
 @dataclass(slots=True)
 class _Paths:
-    """Of each lookup one path, as long as it is under way; arrays with one row for each.
+    """One path of each lookup, as long as it is under way; arrays with one row for each.
 
     Args:
         lookup: which lookup.
-        known: distances of the nearest k that it knows and that are not known to be dead, nearest first.
-        asked: which of these it has asked.
+        known: distances of the k nearest that it knows and that are not known to be dead, nearest first.
+        asked: which of those it has asked.
     """
 
     lookup: Array
@@ -136,21 +135,21 @@ class _Paths:
     asked: Array
 
     def keep(self, which: Array) -> None:
-        """Only these go on."""
+        """Keeps only these paths."""
         if not which.all():
             self.lookup, self.known, self.asked = self.lookup[which], self.known[which], self.asked[which]
 
 
 @dataclass(frozen=True, slots=True)
 class _Questions:
-    """What paths ask in one round; arrays with one number for each question.
+    """What paths ask in one round; arrays with one number for each request.
 
     Args:
-        row: of the path that asks.
-        number: how many the same path asks before it in this round.
-        distance: of the peer that is asked.
-        dead: whether that peer is.
-        hostile: whether that peer is.
+        row: the row of the path that asks.
+        number: how many requests the same path sends before it in this round.
+        distance: that of the peer that is asked.
+        dead: whether that peer is dead.
+        hostile: whether that peer is hostile.
     """
 
     row: Array
@@ -169,7 +168,7 @@ class _Batch:
         self.goal = _neighbourhoods(peers.honest, targets, 1)[0][:, 0]
         self.found = np.zeros(len(targets), dtype=bool)
         self.rounds, self.queries, self.timeouts = np.zeros((3, len(targets)), dtype=np.int64)
-        self.taken: list[Array] = []  # with disjoint paths: peers that were asked; an array has one a lookup
+        self.taken: list[Array] = []  # with disjoint paths, peers that were asked: arrays of one a lookup
 
     def run(self, askers: Array) -> tuple[Array, Array, Array, Array]:
         everyone = np.arange(len(askers))
@@ -190,12 +189,12 @@ class _Batch:
         return self.found, self.rounds, self.queries, self.timeouts
 
     def _round(self, paths: _Paths, number: int) -> None:
-        """One round of those paths that still have somebody to ask; only these are kept."""
+        """One round of those paths that still have a peer to ask; only those are kept."""
         known, asked = paths.known, paths.asked
         taken = _among(known, [one[paths.lookup] for one in self.taken])
-        candidate = asked | ((known != NOBODY) & ~taken)  # taken and not asked by this path: by another
+        candidate = asked | ((known != NOBODY) & ~taken)  # taken, but not asked by this path: so by another
         free = candidate & ~asked
-        going = free[np.arange(len(free)), candidate.argmax(axis=1)]  # else the nearest has been asked
+        going = free[np.arange(len(free)), candidate.argmax(axis=1)]  # otherwise the nearest has been asked
         paths.keep(going)
         self.rounds[paths.lookup] = number
         questions = self._ask(paths, free[going])
@@ -223,14 +222,14 @@ class _Batch:
 
     def _kinds(self, lookup: Array, distance: Array) -> tuple[Array, Array]:
         """Which of the peers at these distances are dead, and which are hostile."""
-        if not (self.model.dead or self.model.hostile):  # nobody is, so there is no need to look for them
+        if not (self.model.dead or self.model.hostile):  # there are none to look for
             nobody = np.zeros(len(distance), dtype=bool)
             return nobody, nobody
         place = np.searchsorted(self.peers.ids, distance ^ self.targets[lookup])
         return self.peers.dead[place], self.peers.hostile[place]
 
     def _learn(self, paths: _Paths, questions: _Questions) -> None:
-        """Takes the answers of the living in, and keeps the k nearest of all that a path knows."""
+        """Takes in the responses of living peers, and keeps the k nearest of all that a path knows."""
         row, dead, k = questions.row, questions.dead, self.model.k
         far, drawn = self._drawn(paths.lookup[row], questions.distance)
         heard = np.full((len(paths.lookup), 1 + self.model.alpha, k), NOBODY, dtype=np.uint64)
@@ -244,10 +243,10 @@ class _Batch:
         paths.known, paths.asked = known, _among(known, asked.T[paths.asked.any(axis=0)])
 
     def _drawn(self, lookup: Array, distance: Array) -> tuple[Array, Array]:
-        """Which of the peers at these distances are far, and the k contacts that each of these draws.
+        """Which of the peers at these distances are far, and the k contacts that each of those draws.
 
-        All others, which are near, answer with the k nearest of all: where fewer peers than k belong into a
-        bucket, a peer knows all of them, and beyond them its own neighbourhood, which is whole as well.
+        The others, which are near, answer with the k nearest of all: where fewer than k peers belong in a
+        bucket, a peer knows all of them, and beyond them its own neighbourhood, which it also knows whole.
         """
         bits = bit_length(distance) - 1
         far = bits >= self.near_bits[lookup]
@@ -257,7 +256,7 @@ class _Batch:
 
 
 def _among(known: Array, columns: Iterable[Array]) -> Array:
-    """Which distances of each row stand in the same row of one of the columns."""
+    """Which distances of each row are also in the same row of one of the columns."""
     found = np.zeros(known.shape, dtype=bool)
     for column in columns:
         found |= known == column[:, None]
@@ -274,7 +273,7 @@ def _nearest(distances: Array, k: int) -> Array:
 
 
 def _neighbourhoods(ids: Array, targets: Array, k: int) -> tuple[Array, Array]:
-    """The distances of the k peers nearest to each target, in order, and in how many low bits these differ.
+    """The distances of the k peers nearest to each target, in order, and in how many low bits those differ.
 
     Args:
         ids: sorted.
@@ -282,12 +281,12 @@ def _neighbourhoods(ids: Array, targets: Array, k: int) -> tuple[Array, Array]:
         k: how many. Where there are fewer peers, the rest is `NOBODY`.
 
     Returns:
-        The distances, one row for each target, and the least number of low bits within which k peers differ
-        from the target; 65 where there are fewer peers.
+        The distances, one row for each target; and the least number of low bits such that k peers differ from
+        the target only in those, 65 where there are fewer peers.
     """
     if len(ids) < k:
         bits = np.full(len(targets), 65)
-    else:  # k peers that follow one another have in common with a target what their first and last have
+    else:  # k consecutive peers share with a target whatever the first and the last of them share with it
         at = np.searchsorted(ids, targets)
         first = np.clip(at[:, None] + np.arange(-k, 1), 0, len(ids) - k)
         ends = np.maximum(ids[first] ^ targets[:, None], ids[first + k - 1] ^ targets[:, None])
@@ -295,7 +294,7 @@ def _neighbourhoods(ids: Array, targets: Array, k: int) -> tuple[Array, Array]:
     low, high = range_of(ids, targets, bits)
     near = np.full((len(targets), k), NOBODY, dtype=np.uint64)
     less, bound = 0, k
-    while less < (high - low).max():  # those with about as many peers in that range together
+    while less < (high - low).max():  # targets with about as many peers in that range, together
         rows = np.flatnonzero((high - low > less) & (high - low <= bound))
         places = low[rows, None] + np.arange(bound)
         distances = ids[np.minimum(places, len(ids) - 1)] ^ targets[rows, None]

@@ -1,8 +1,8 @@
-"""A crowd of machines on a heap of virtual time: the real protocols, hundreds to thousands of peers at once.
+"""A crowd of machines in virtual time: the real protocols, hundreds to thousands of peers at once.
 
-Between the arrays, which know no message, and the simulated internet, which runs the drivers: here each peer
-is the machine itself, its datagrams take a random time, and a peer that is gone is silent. It is what the
-arrays are checked against, and what the machines themselves are tested in: one can look inside each of them,
+It stands between the arrays, which know no messages, and the simulated internet, which runs the drivers: here
+each peer is the machine itself, its datagrams take a random time, and a peer that is gone is silent. The
+arrays are checked against it, and the machines themselves are tested in it: you can look inside each of them,
 and whatever one of them raises ends the run.
 
     >>> from p2plib.topology.kademlia.machine import Kademlia
@@ -26,7 +26,7 @@ from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address
 from p2plib.machine.machine import Machine
 
-MAX_STEPS = 50_000_000  # a run that is longer than this hangs
+MAX_STEPS = 50_000_000  # a run of more steps than this is stuck
 MAX_ADDRESSES = 1 << 22
 
 _M = TypeVar("_M", bound=Machine[Any])
@@ -34,13 +34,13 @@ _E = TypeVar("_E")
 
 
 def address_of(number: int) -> Address:
-    """An address in a /24 of its own for each number, so that no limit for one owner of addresses counts.
+    """An address in a /24 of its own for each number, so that no limit on the addresses of one owner applies.
 
     Raises:
         UsageError: the number is below 0 or 2**22 or more.
     """
     if not 0 <= number < MAX_ADDRESSES:
-        raise UsageError(f"a number is 0 to {MAX_ADDRESSES - 1}")
+        raise UsageError(f"the number of an address is 0 to {MAX_ADDRESSES - 1}")
     return f"{16 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.1", 4000
 
 
@@ -48,15 +48,15 @@ class Crowd(Generic[_M]):
     """Machines by address, and the datagrams between them.
 
     Args:
-        seed: of delays and losses; or where they are drawn from.
-        delay_s: the least and the greatest time that a datagram takes.
-        loss: the part that is lost.
+        seed: for delays and losses; or the generator to draw them from.
+        delay_s: the least and the greatest time that a datagram takes, in seconds.
+        loss: the fraction of datagrams that are lost.
 
     Attributes:
         now: the time, in seconds.
-        machines: those that are there, by address.
+        machines: those that are running, by address.
         sent: how many datagrams each address has sent.
-        cut: says whether nothing passes from one address to another; set it to what you like.
+        cut: a function that says whether nothing passes from one address to another; replace it as you like.
     """
 
     def __init__(
@@ -78,20 +78,20 @@ class Crowd(Generic[_M]):
 
     @property
     def datagrams(self) -> int:
-        """How many datagrams were sent, by all together."""
+        """How many datagrams were sent by all machines together."""
         return self.sent.total()
 
     def add(self, machine: _M, address: Address) -> Address:
         """Puts a machine at an address where none is; returns the address."""
         if address in self.machines:
-            raise UsageError(f"somebody is at {address[0]}:{address[1]}")
+            raise UsageError(f"there is a machine at {address[0]}:{address[1]} already")
         self.machines[address] = machine
         self._heard.setdefault(address, [])
         self.flush(address)
         return address
 
     def crash(self, address: Address) -> None:
-        """A peer vanishes without a word. What its machine told before can still be read."""
+        """Makes a peer vanish without a word. The events that its machine has reported can still be read."""
         for table in (self.machines, self._woken):
             table.pop(address, None)
 
@@ -102,16 +102,16 @@ class Crowd(Generic[_M]):
         return result
 
     def events(self, address: Address) -> list[Any]:
-        """What a machine told since the last call."""
+        """The events that a machine has reported since the last call."""
         told, self._heard[address] = self._heard[address], []
         return told
 
     def heard(self, address: Address, kind: type[_E]) -> list[_E]:
-        """What a machine told, of one kind; all of it stays there for `events`."""
+        """The events of one kind that a machine has reported; they stay there for `events`."""
         return [event for event in self._heard[address] if isinstance(event, kind)]
 
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
-        """Lets time pass: so many seconds, or until a condition holds, which is asked after each step."""
+        """Lets time pass: so many seconds, or until a condition holds, which is checked after each step."""
         end = self.now + seconds
         for _ in range(MAX_STEPS):
             if until and until():
@@ -130,7 +130,7 @@ class Crowd(Generic[_M]):
             else:
                 continue
             self.flush(target)
-        raise UsageError(f"more than {MAX_STEPS} steps")
+        raise UsageError(f"more than {MAX_STEPS} steps in one run: it is stuck")
 
     def flush(self, address: Address) -> None:
         """Sends what a machine has to send and sets its timer; needed after calling it without `call`."""

@@ -1,23 +1,23 @@
 """A Chord ring while peers come and go: path lengths, time-outs and wrong owners, event by event.
 
 Follows Stoica et al., "Chord" (IEEE/ACM ToN, 2003), section V, whose Table III this computes: a thousand
-peers, joins and departures as two Poisson processes, and lookups by random peers for random keys meanwhile.
+peers, joins and departures as two Poisson processes, and meanwhile lookups by random peers for random keys.
 
 The rules are those of `p2plib.topology.ring`, its modules `machine` and `chord`: a joiner is given a whole
-list of successors, a round of stabilisation steps back while somebody lives between, a predecessor is asked
-whether it lives, a peer that leaves says goodbye, and a finger that does not answer is dropped. Three things
-are left out, and that is what makes two hours of a thousand peers a matter of seconds: no time passes within
-a lookup or a round (a twentieth of a second and a few seconds, where the next peer comes or goes after two
-seconds at least), no datagram is lost, and nobody looks whether the whole ring is right (rule 5 of `ring`).
-`tests/population/test_ring_churn.py` runs the machines beside it.
+list of successors, a round of stabilisation steps back as long as there is a living peer between, a
+predecessor is asked whether it is alive, a peer that leaves says goodbye, and a finger that does not answer
+is dropped. Three things are left out, which makes two hours of a thousand peers a matter of seconds: no time
+passes within a lookup or a round (really a twentieth of a second and a few seconds, while the next peer comes
+or goes after at least two seconds), no datagram is lost, and no peer checks whether the whole ring is right
+(rule 5 of `ring`). `tests/population/test_ring_churn.py` compares it with the machines.
 
 Vocabulary::
 
     rate      of joins, and of departures, both per second
-    right     the first living peer of the answer is the first living peer at the key or after it
-    corrected a wrong answer whose peer, when asked for the key, would have said that it has a predecessor
+    right     of an answer: its first living peer is the first living peer at the key or after it
+    corrected of a wrong answer: its peer, when asked for the key, would have said that it has a predecessor
               at the key or after it: a newcomer that the rest of the ring does not know yet
-    goodbye   a peer that leaves tells its neighbours (rule 6 of `ring`); else they have to find out
+    goodbye   a peer that leaves tells its neighbours (rule 6 of `ring`); otherwise they have to find out
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Lookups:
-    """What many lookups took: for each, how many named a wrong owner, and how many of these it corrects."""
+    """What many lookups took; how many of them named a wrong owner, and how many of those are corrected."""
 
     path: list[int] = field(default_factory=list)
     timeouts: list[int] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Lookups:
 
 
 class _Peer:
-    """A place on the circle and what it knows; `links` are fingers and successors, sorted by distance."""
+    """A peer on the circle, and what it knows; `links` are fingers and successors, sorted by distance."""
 
     __slots__ = ("ahead", "alive", "due", "fingers", "id", "links", "predecessor", "successors")
 
@@ -74,7 +74,7 @@ class _Peer:
         self.successors: list[_Peer] = []
         self.fingers: dict[int, _Peer] = {}
         self.links: list[_Peer] = []
-        self.ahead: list[int] = []  # how far ahead each link is; empty: to be made again
+        self.ahead: list[int] = []  # how far ahead each link is; empty if it has to be made again
 
     def owners(self, key: int) -> list[_Peer]:
         """See `Neighbourhood.owners`."""
@@ -114,14 +114,14 @@ class _Peer:
 
 
 class ChurningRing:
-    """Peers of a ring that is whole in the beginning, with every finger right.
+    """Peers of a ring that is whole at the start, with every finger right.
 
     Args:
-        peers: how many there are in the beginning.
+        peers: how many there are at the start.
         rate: joins a second, and departures a second.
-        seed: of everything random.
-        settings: of every peer; `bits` is 64.
-        jitter: how much the time between two rounds varies, as a part of it.
+        seed: for everything random.
+        settings: those of every peer; `bits` must be 64.
+        jitter: how much the time between two rounds varies, as a fraction of it.
         goodbye: whether a peer that leaves says so.
     """
 
@@ -136,7 +136,7 @@ class ChurningRing:
         goodbye: bool = True,
     ) -> None:
         if peers < 2 or rate < 0 or settings.bits != BITS:
-            raise UsageError(f"two peers at least, a rate of 0 at least, and ids of {BITS} bits")
+            raise UsageError(f"there must be two peers or more, a rate of 0 or more, and ids of {BITS} bits")
         self.rng = random.Random(f"{seed} ring")
         self.rate, self.settings, self.jitter, self.goodbye = rate, settings, jitter, goodbye
         self.now, self.done = 0.0, Lookups()
@@ -158,8 +158,8 @@ class ChurningRing:
         """Lets peers come, go and look for keys.
 
         Args:
-            seconds: how long.
-            lookups_s: lookups a second, by random peers, as a Poisson process; 1 in the paper.
+            seconds: for how long.
+            lookups_s: how many lookups a second random peers make, as a Poisson process; 1 in the paper.
             progress: called with (seconds done, seconds), a hundred times.
         """
         begin, self.done, told = self.now, Lookups(), 0
@@ -203,7 +203,7 @@ class ChurningRing:
     # Coming, going, looking -------------------------------------------------------------------------------
 
     def _owner(self, key: int) -> _Peer:
-        """The right answer, for whoever sees everything."""
+        """The right answer, which only we can see."""
         return self.peers[self.ids[bisect.bisect_left(self.ids, key) % len(self.ids)]]
 
     def _anybody(self) -> _Peer:
@@ -214,7 +214,7 @@ class ChurningRing:
         owners, hops, timeouts = self._walk(asker, key)
         dead = next((i for i, other in enumerate(owners) if other.alive), len(owners))
         self.done.path.append(hops)
-        self.done.timeouts.append(timeouts + dead)  # a dead peer that was named owner was tried, too
+        self.done.timeouts.append(timeouts + dead)  # a dead peer that was named as an owner was tried, too
         if owners[dead : dead + 1] != [self._owner(key)]:
             self.done.wrong += 1
             before = owners[dead].predecessor if dead < len(owners) else None
@@ -236,7 +236,7 @@ class ChurningRing:
         self._push(self.now + self._varied(self.settings.fingers_s * FIRST_FINGERS, JITTER), "fingers", peer)
 
     def _leave(self) -> None:
-        """Rule 6. The last two stay, for a ring of one has nobody to ask."""
+        """Rule 6. The last two stay, for a ring of one has no other peer to ask."""
         if len(self.ids) <= 2:
             return
         peer = self._anybody()
@@ -260,7 +260,7 @@ class ChurningRing:
         return seconds * self.rng.uniform(1 - jitter, 1 + jitter)
 
     def _dead(self, peer: _Peer, gone: _Peer) -> None:
-        """A peer learns that somebody is dead."""
+        """A peer learns that another is dead."""
         peer.fingers = {i: other for i, other in peer.fingers.items() if other is not gone}
         peer.ahead = []
         if peer.predecessor is gone:
@@ -312,7 +312,7 @@ class ChurningRing:
         """What `p2plib.topology.ring.walk` does; (owners, peers that answered, peers that did not).
 
         A peer that is named lies nearer to the key than all that were named before, so the best of all is
-        always the best of the last answer, and a stack of answers is enough.
+        always the best of the last response, and a stack of responses is enough.
         """
         owners = asker.owners(key)
         hops = timeouts = 0

@@ -1,20 +1,20 @@
-"""Sweep: one simulation with many settings and seeds, here or on a cluster; and means with their doubt.
+"""Sweep: one simulation under many settings and seeds, here or on a cluster; and means with their error.
 
-Any `concurrent.futures.Executor` does the work: a `ProcessPoolExecutor` on this machine, on a cluster that of
-Dask (`Client(...).get_executor()`) or of mpi4py (`MPIPoolExecutor`). Without one it is done here, one after
-the other. The function must be one that a process can import, and what comes back is in the order of the
-settings, so the result does not depend on who was faster. Write a seed into every setting: what is equal may
-be computed once.
+Any `concurrent.futures.Executor` does the work: a `ProcessPoolExecutor` on this machine; on a cluster, Dask's
+(`Client(...).get_executor()`) or mpi4py's (`MPIPoolExecutor`). Without one, it is done here, one setting
+after another. The function must be one that another process can import. Results come back in the order of the
+settings, so they do not depend on which worker was faster. Write a seed into every setting: equal settings
+may be computed only once.
 
-On a cluster, p2plib and numpy are installed on every machine, and the program is the same but for one line::
+On a cluster, install p2plib and numpy on every machine; the program is the same except for one line::
 
     with LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1") as here, Client(here) as client:
         loads = sweep(load, settings, executor=client.get_executor(), progress=print)
 
-Tried so with dask and distributed 2026.8.0 and two worker processes of one machine: their executor is a
-`concurrent.futures.Executor`; twelve settings of `population_chord.load` came back equal to those computed
-here; both processes worked; progress was told for each; and for a setting that fails the same `UsageError` is
-raised here as without them, beside a line in Dask's log. mpi4py has not been tried.
+This was tried with dask and distributed 2026.8.0 and two worker processes on one machine: their executor is a
+`concurrent.futures.Executor`; the results for twelve settings of `p2plib.population.chord.load` equalled
+those computed here; both processes worked; progress was reported for each setting; and a setting that fails
+raises the same `UsageError` here as without them, with a line in Dask's log. mpi4py has not been tried.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def sweep(
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[_T]:
-    """What a function returns for each of some settings, in their order.
+    """The results of a function for several settings, in the order of the settings.
 
     Args:
         function: called with each setting as keyword arguments.
         settings: for example `[{"k": k, "seed": s} for k in (8, 20) for s in range(5)]`.
-        executor: who does it.
+        executor: what does the work; None to do it here.
         progress: called with (settings done, settings).
 
     Raises:
@@ -75,13 +75,13 @@ def sweep(
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean of independent runs, and how far the true mean may be from it, with 95 % confidence.
+    """The mean of independent runs, and how far the true mean may be from it, at 95 % confidence.
 
     Raises:
-        UsageError: one run says nothing about its doubt.
+        UsageError: there are fewer than two runs, and one says nothing about the error.
     """
     if len(values) < 2:
-        raise UsageError("an interval needs two runs at least")
+        raise UsageError("an interval needs at least two runs")
     freedom = len(values) - 1
     t = STUDENT[freedom - 1] if freedom <= len(STUDENT) else 1.96
     return statistics.fmean(values), t * statistics.stdev(values) / math.sqrt(len(values))

@@ -2,7 +2,7 @@
 
     from p2plib.topology.arrays import np
 
-behaves like `import numpy as np`, and where numpy is missing says how to get it.
+behaves like `import numpy as np`, and if numpy is missing, says how to get it.
 """
 
 from __future__ import annotations

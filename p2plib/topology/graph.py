@@ -1,11 +1,11 @@
 """Graph: measures of an overlay: how far, how clustered, and what is left when peers go. With numpy.
 
 A graph says which peer has a link to which. Peers are numbered from 0; a link may go one way (a finger) or
-both (an active view). Small graphs are measured exactly; of large ones a sample of peers is, and each result
-says how many it is made from.
+both (an active view). Small graphs are measured exactly, large ones from a sample of their peers; each result
+says how many peers it is made from.
 
-The distances come from a breadth-first search of 64 sources at once: one bit of a word for each source, so
-one pass over the links moves 64 searches a step.
+The distances come from a breadth-first search of 64 sources at once: each has one bit of a word, so one pass
+over the links moves 64 searches on by a step.
 
 Vocabulary::
 
@@ -33,16 +33,16 @@ Array = Any  # a numpy array; numpy is not imported for its type's sake
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """Hops from each source to everybody that it reaches.
+    """The hops from each source to every peer that it reaches.
 
     Args:
         mean: over all pairs of a source and another peer that it reaches; 0 if there are none.
-        longest: the diameter, if all peers were sources; at most the diameter otherwise.
-        mean_longest: the mean over the sources of the way to their farthest peer.
+        longest: the diameter, if all peers were sources; otherwise at most the diameter.
+        mean_longest: the hops from a source to its farthest peer, on average over the sources.
         reached: the part of all pairs that are connected, 0 to 1.
         histogram: how many pairs are 0, 1, 2, ... hops apart (0: each source and itself).
         sources: from how many peers it was measured.
-        exact: whether that were all.
+        exact: whether those were all peers.
     """
 
     mean: float
@@ -68,8 +68,8 @@ class Graph:
 
     Args:
         n: how many peers.
-        links: pairs (from, to) of numbers below n; repeated ones and those to oneself count once and not at
-            all.
+        links: pairs (from, to) of numbers below n; a repeated pair counts once, and a link from a peer to
+            itself not at all.
         both_ways: whether each link is meant in both directions.
 
     Raises:
@@ -80,7 +80,7 @@ class Graph:
         pairs = links if hasattr(links, "shape") else list(links)
         pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
         if len(pairs) and (pairs.min() < 0 or pairs.max() >= n):
-            raise UsageError(f"a peer's number is 0 to {n - 1}")
+            raise UsageError(f"peers are numbered from 0 to {n - 1}: a link names another")
         if both_ways:
             pairs = np.concatenate([pairs, pairs[:, ::-1]])
         pairs = pairs[pairs[:, 0] != pairs[:, 1]]
@@ -111,7 +111,7 @@ class Graph:
         return self.tails[self.starts[peer] : self.starts[peer + 1]]
 
     def without(self, gone: Sequence[int] | Array) -> Graph:
-        """What is left when some peers are gone; the others are numbered anew, in the same order."""
+        """What is left when some peers are gone; the others are renumbered in the same order."""
         left = np.ones(self.n, dtype=bool)
         left[np.asarray(gone, dtype=np.int64)] = False
         number = np.cumsum(left) - 1
@@ -131,8 +131,9 @@ def distances(
 
     Args:
         graph: links are followed in their direction.
-        sources: how many peers to start from; by default all up to `EXACT_UP_TO`, and `SAMPLED` above.
-        seed: of the sample.
+        sources: how many peers to start from; by default all of them up to `EXACT_UP_TO`, and `SAMPLED` above
+            that.
+        seed: for drawing the sample.
         progress: called with (sources done, sources).
     """
     count = min(graph.n, sources or (graph.n if graph.n <= EXACT_UP_TO else SAMPLED))
@@ -185,9 +186,9 @@ def clustering(graph: Graph, *, peers: int | None = None, seed: int = 0) -> Esti
     """The part of a peer's neighbours that are neighbours of each other, on average (Watts and Strogatz).
 
     Args:
-        graph: with links that go both ways; for others the measure has no agreed meaning.
-        peers: how many to look at; by default all up to `EXACT_UP_TO`, and as many above.
-        seed: of the sample.
+        graph: its links go both ways; for others the measure has no agreed meaning.
+        peers: how many to look at; by default all of them, up to `EXACT_UP_TO`.
+        seed: for drawing the sample.
     """
     count = min(graph.n, peers or EXACT_UP_TO)
     chosen = range(graph.n) if count == graph.n else random.Random(seed).sample(range(graph.n), count)
@@ -203,7 +204,7 @@ def clustering(graph: Graph, *, peers: int | None = None, seed: int = 0) -> Esti
 def components(graph: Graph) -> Array:
     """The sizes of the connected parts, the largest first; directions do not count."""
     label = np.arange(graph.n)
-    while True:  # everybody takes the least label around, and then the label of that one
+    while True:  # each peer takes the least label among its neighbours', and then that peer's label
         least = label.copy()
         np.minimum.at(least, graph.heads, label[graph.tails])
         np.minimum.at(least, graph.tails, label[graph.heads])
@@ -219,10 +220,10 @@ def resilience(
     """What stays together when peers go: (part that goes, part of the rest in the largest component).
 
     Args:
-        graph: before anybody goes.
+        graph: the graph before any peer goes.
         fractions: which parts of all peers go, 0 to 1.
-        attack: those with most links go first, instead of random ones.
-        seed: of the random order.
+        attack: whether those with most links go first, instead of random ones.
+        seed: for the random order.
     """
     order = list(range(graph.n))
     random.Random(seed).shuffle(order)

@@ -1,18 +1,18 @@
 """Random walk: a peer picked evenly from a graph that nobody sees whole. A codec and a machine.
 
 A walk that steps to a random neighbour, again and again, ends at a peer with a chance in proportion to how
-many neighbours it has: the popular are found too often. Metropolis and Hastings (1953, 1970) mend that: a
-step from a peer with d neighbours to one with e is made with probability min(1, d / e), and otherwise the
-walk stays where it is for that step. After enough steps every peer is as likely as every other.
+many neighbours that peer has: popular peers are found too often. Metropolis and Hastings (1953, 1970) fix
+that: a step from a peer with d neighbours to one with e is made with probability min(1, d / e), and otherwise
+the walk stays where it is for that step. After enough steps every peer is as likely as every other.
 
-The peer that is stepped to decides, since it knows both numbers: d is in the message. If it declines, it
-sends the walk back, which counts as a step of staying.
+The peer that is asked to take the walk decides, since it knows both numbers: d is in the message. If it
+declines, it sends the walk back, which counts as a step of staying.
 
 Rules
-    1. A walk has at most `MAX_STEPS` steps, so nobody can send one round for ever.
-    2. Where it ends, the peer tells the origin directly.
-    3. An answer that no walk of ours is under way for is dropped. After `patience_s` a walk counts as lost: a
-       peer on its way has died with it.
+    1. A walk has at most `MAX_STEPS` steps, so nobody can send one round forever.
+    2. The peer where it ends tells the origin directly.
+    3. An `Ended` that belongs to no walk of ours is dropped. After `patience_s` a walk counts as lost: a peer
+       that had it has died.
     4. A walk is taken from neighbours, and from origins, only as fast as we are asked for; it costs us one
        datagram a step, and nothing is kept.
 """
@@ -40,7 +40,7 @@ Left: TypeAlias = Annotated[int, Number(MAX_STEPS.bit_length())]
 
 @dataclass(slots=True)
 class Step(Header):
-    """Come to you? `degree` is how many neighbours the sender has, `left` how many steps are left."""
+    """Will you take it? `degree` is how many neighbours the sender has, `left` how many steps are left."""
 
     origin: Origin
     left: Left
@@ -49,7 +49,7 @@ class Step(Header):
 
 @dataclass(slots=True)
 class Back(Header):
-    """No: it stays with you."""
+    """No: the walk stays with you."""
 
     origin: Origin
     left: Left
@@ -57,7 +57,7 @@ class Back(Header):
 
 @dataclass(slots=True)
 class Ended(Header):
-    """It ended with me."""
+    """The walk ended with me."""
 
 
 CODEC = Codec("random walk", 5, Step, Back, Ended)
@@ -65,14 +65,14 @@ CODEC = Codec("random walk", 5, Step, Back, Ended)
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """A peer, picked evenly."""
+    """A walk has come to an end: a peer, picked evenly."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class WalkLost:
-    """A walk did not come to an end."""
+    """A walk has not come to an end in time."""
 
     transaction: int
 
@@ -81,7 +81,7 @@ Event = Sampled | WalkLost
 
 
 class Timer(TimerName):
-    """What a peer wakes for."""
+    """What a peer sets timers for."""
 
     LOST = "a walk has not come back; about its transaction"
 
@@ -92,10 +92,10 @@ class RandomWalk(Base[Event, Timer]):
     Args:
         own: its id and the address that others reach it at.
         rng: see `p2plib.machine.machine`.
-        neighbours: says who our neighbours are now; an overlay's active view, for example.
-        steps: how long our walks are, 1 to 255. A few times log n for a graph that is well mixed.
+        neighbours: returns our neighbours as they are now; for example, an overlay's active view.
+        steps: how long our walks are, 1 to 255. A few times log n will do if the graph is well mixed.
         patience_s: rule 3.
-        even: False leaves Metropolis and Hastings out, to see what they do.
+        even: False leaves Metropolis and Hastings out, to show what they do.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class RandomWalk(Base[Event, Timer]):
         """Starts a walk; `Sampled` or `WalkLost` follows.
 
         Returns:
-            The walk's transaction.
+            The walk's transaction, which `WalkLost` repeats.
         """
         transaction = self.rng.getrandbits(64)
         self._under_way.add(transaction)
@@ -152,7 +152,7 @@ class RandomWalk(Base[Event, Timer]):
         return None
 
     def on_timer(self, now: float) -> None:
-        """Does what is due."""
+        """Does whatever is due."""
         for timer, transaction in self.timers.due(now):
             match timer:
                 case Timer.LOST:
@@ -162,7 +162,7 @@ class RandomWalk(Base[Event, Timer]):
                     assert_never(timer)
 
     def _walk(self, transaction: int, origin: Address, left: int) -> None:
-        """The walk is here, with so many steps left."""
+        """Moves a walk that is here on, with so many steps left."""
         neighbours = self.neighbours()
         if left > 0 and neighbours:
             step = Step(transaction, self.own.id, origin, left, len(neighbours))

@@ -176,16 +176,16 @@ def test_bounds() -> None:
 @pytest.mark.parametrize(
     ("how", "rule"),
     [
-        ({"title": "t"}, "one or two sliders, and not 0"),
-        ({"title": "t", "a": [1, 2], "b": [1, 2], "c": [1, 2]}, "one or two sliders, and not 3: a, b, c"),
+        ({"title": "t"}, "one or two sliders, not 0"),
+        ({"title": "t", "a": [1, 2], "b": [1, 2], "c": [1, 2]}, "one or two sliders, not 3: a, b, c"),
         ({"title": " ", "a": [1, 2]}, "a title"),
         ({"title": "t", "a": [1]}, "at least two values, all different: 1"),
         ({"title": "t", "a": [0.1, 0.11], "formats": {"a": "{:.1f}"}}, "all different: 0.1, 0.1"),
-        ({"title": "t", "a": [1, 2], "start": {"a": 3}}, "a cannot start at 3: it is none of 1, 2"),
+        ({"title": "t", "a": [1, 2], "start": {"a": 3}}, "a cannot start at 3: choose one of 1, 2"),
         ({"title": "t", "a": {"x", "y"}}, "a has no order"),
-        ({"title": "t", "a": [1, 2], "start": {"b": 1}}, "'b' is none of the sliders: a"),
-        ({"title": "t", "a": [1, 2], "labels": {"b": "B"}}, "'b' is none of the sliders: a"),
-        ({"title": "t", "a": [1, 2], "formats": {"b": "B"}}, "'b' is none of the sliders: a"),
+        ({"title": "t", "a": [1, 2], "start": {"b": 1}}, "'b' is not one of the sliders: a"),
+        ({"title": "t", "a": [1, 2], "labels": {"b": "B"}}, "'b' is not one of the sliders: a"),
+        ({"title": "t", "a": [1, 2], "formats": {"b": "B"}}, "'b' is not one of the sliders: a"),
     ],
 )
 def test_what_sliders_refuse(how: dict[str, Any], rule: str) -> None:
@@ -203,7 +203,7 @@ def test_what_sliders_refuse(how: dict[str, Any], rule: str) -> None:
         ({"title": "t", "legend": "On", "names": "aa"}, "each with its own name"),
         (
             {"title": "t", "legend": "On", "names": "ab", "start": "xb"},
-            "['x'] are none of the switches: a, b",
+            "['x'] are not among the switches: a, b",
         ),
     ],
 )
@@ -213,7 +213,7 @@ def test_what_switches_refuse(how: dict[str, Any], rule: str) -> None:
 
 
 def test_a_frame_is_a_figure_with_words() -> None:
-    with pytest.raises(UsageError, match=r"n = 1: The frame is a str, and not a Figure or a Table"):
+    with pytest.raises(UsageError, match=r"n = 1: The frame must be a Figure or a Table, not a str"):
         figures.control(lambda n: "<svg/>", n=[1, 2], title="t")  # type: ignore[arg-type, return-value]
     with pytest.raises(UsageError, match=r"On: a\. The frame needs a caption"):
         figures.switches(

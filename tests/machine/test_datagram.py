@@ -130,9 +130,9 @@ def test_rubbish_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "rule"),
     [
-        ("", "at least an overlay and a kind"),
-        ("01", "at least an overlay and a kind"),
-        ("02 01 00 00", "overlay 2, where Kademlia is 1"),
+        ("", "begins with an overlay and a kind"),
+        ("01", "begins with an overlay and a kind"),
+        ("02 01 00 00", "overlay 2; that of Kademlia is 1"),
         ("01 63 00 00", "no message of kind 99"),
         ("01 01 00", "ends inside a varint"),
         ("01 01 00 00 00", "1 bytes follow the last field"),
@@ -144,7 +144,7 @@ def test_rubbish_is_refused(raw: bytes) -> None:
         ("01 01 00 21" + "11" * 33, "sender of 33 bytes, where 32 is the most"),
         ("01 04 00 00 00 05 04 00 02 c000", "2 bytes, not"),
         ("01 04 00 00 00 09 08 00 06 c0000201 0000", "port 0"),
-        ("01 04 00 00 00 0a 09 00 06 c0000201 0fa1 00", "something follows a contact"),
+        ("01 04 00 00 00 0a 09 00 06 c0000201 0fa1 00", "bytes follow the address of a contact"),
         ("01 04 00 00 00 15 14 00 12" + "00" * 10 + "ffff c0000201 0fa1", "is written in 6 bytes"),
         ("01 07 00 00 00 00 03 03ffff 00", "18 bits, where 17 is the most"),
     ],
@@ -176,7 +176,7 @@ def test_too_long_and_too_many() -> None:
         ring.CODEC.encode(ring.Nearer(0, 0, (Contact(1, ("localhost", 1)),), ()))
     with pytest.raises(UsageError, match="a port is 1 to 65535, not 0"):
         ring.CODEC.encode(ring.Nearer(0, 0, (Contact(1, ("192.0.2.1", 0)),), ()))
-    with pytest.raises(UsageError, match="Ping is no message of Kademlia"):
+    with pytest.raises(UsageError, match="Ping is not a message of Kademlia"):
         kad.CODEC.encode(ring.Ping(0, 0))
 
 

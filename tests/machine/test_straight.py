@@ -162,7 +162,9 @@ def test_a_field_cannot_have_the_name_of_a_variable_of_its_code() -> None:
     class Clash(Header):
         size: Annotated[int, Number(8)]
 
-    with pytest.raises(UsageError, match="Clash has a field named size, which its code needs itself"):
+    with pytest.raises(
+        UsageError, match="Clash has a field named size, which generated code uses: rename it"
+    ):
         Codec("clash", 9, Clash)
 
 

@@ -99,7 +99,7 @@ def test_a_crowd_carries_datagrams_and_loses_what_it_is_told_to() -> None:
     assert crowd.call(ana, "find", 7) == 1
     crowd.run(60.0)
     assert [type(event) for event in crowd.events(ana) if isinstance(event, FindDone)] == [FindDone]
-    with pytest.raises(UsageError, match=r"somebody is at 16\.0\.1\.1"):
+    with pytest.raises(UsageError, match=r"there is a machine at 16\.0\.1\.1"):
         crowd.add(Kademlia(3, random.Random(3)), ana)
 
 

@@ -123,9 +123,9 @@ def test_one_seed_one_run_and_whoever_has_a_source_of_chance_may_give_it() -> No
 
 def test_what_is_refused() -> None:
     crowd = two()
-    with pytest.raises(UsageError, match=r"somebody is at 16\.0\.1\.1"):
+    with pytest.raises(UsageError, match=r"there is a machine at 16\.0\.1\.1"):
         crowd.add(Teller(), ANA)
     for number in (-1, MAX_ADDRESSES):
-        with pytest.raises(UsageError, match="a number is 0 to"):
+        with pytest.raises(UsageError, match="the number of an address is 0 to"):
             address_of(number)
     assert len({address_of(number)[0].rsplit(".", 1)[0] for number in range(70_000)}) == 70_000

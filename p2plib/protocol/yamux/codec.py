@@ -6,13 +6,13 @@ HashiCorp's specification of yamux, as libp2p uses it. Everything is big-endian:
     type    1   0 data, 1 window update, 2 ping, 3 go away
     flags   2   1 SYN, 2 ACK, 4 FIN, 8 RST
     stream  4   the id of the stream; 0 is the session itself
-    length  4   bytes of data that follow; for a window update how many more may be sent; for a ping a value
-                that comes back; for a go away the reason
+    length  4   bytes of data that follow; for a window update, how many more may be sent; for a ping, a value
+                that comes back; for a go away, the reason
 
 Rules
     1. The version is 0, the type is one of the four, and no other flag is set.
     2. Data and window updates belong to a stream, pings and go aways to stream 0.
-    3. A ping has SYN or ACK and nothing else; a go away has no flags.
+    3. A ping has one flag, SYN or ACK; a go away has none.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HEADER = struct.Struct(">BBHII")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands in front of every frame.
+    """The header of a frame.
 
     Args:
         kind: `DATA`, `WINDOW_UPDATE`, `PING` or `GO_AWAY`.
@@ -63,10 +63,10 @@ class Header:
 
 
 def decode(raw: bytes | bytearray, offset: int = 0) -> Header:
-    """The header that begins at an offset, where twelve bytes are.
+    """The header that begins at an offset, from which there are at least twelve bytes.
 
     Raises:
-        DecodeError: it breaks a rule of the module's head.
+        DecodeError: it breaks a rule of this module.
     """
     version, kind, flags, stream_id, length = _HEADER.unpack_from(raw, offset)
     if version or kind > GO_AWAY or flags > 15:
@@ -76,9 +76,9 @@ def decode(raw: bytes | bytearray, offset: int = 0) -> Header:
             raise DecodeError(f"yamux has no frames of type {kind}", offset + 1)
         raise DecodeError(f"yamux has no flags {flags & ~15:#06x}", offset + 2)
     if (stream_id == 0) != (kind >= PING):
-        raise DecodeError(f"a {TYPE_NAMES[kind]} on stream {stream_id}", offset + 4)
+        raise DecodeError(f"a {TYPE_NAMES[kind]} cannot be on stream {stream_id}", offset + 4)
     if kind == PING and flags not in (SYN, ACK):
-        raise DecodeError("a ping has SYN or ACK and nothing else", offset + 2)
+        raise DecodeError("a ping has one flag, SYN or ACK", offset + 2)
     if kind == GO_AWAY and flags:
         raise DecodeError("a go away has no flags", offset + 2)
     return Header(kind, flags, stream_id, length)
@@ -88,20 +88,22 @@ def dissect(raw: bytes) -> tuple[Field, ...]:
     """The parts of one frame.
 
     Raises:
-        DecodeError: it is not exactly one.
+        DecodeError: the bytes are not exactly one frame.
     """
     if len(raw) < HEADER_BYTES:
         raise DecodeError(f"a frame of yamux has at least {HEADER_BYTES} bytes", len(raw))
     header = decode(raw)
     data_bytes = header.length if header.kind == DATA else 0
     if len(raw) != HEADER_BYTES + data_bytes:
-        raise DecodeError(f"{data_bytes} bytes of data, not {len(raw) - HEADER_BYTES}", HEADER_BYTES)
+        raise DecodeError(
+            f"{len(raw) - HEADER_BYTES} bytes of data, where the header says {data_bytes}", HEADER_BYTES
+        )
     flags = " ".join(name for flag, name in FLAG_NAMES.items() if header.flags & flag)
     meaning = {
         DATA: f"{header.length} bytes follow",
         WINDOW_UPDATE: f"{header.length} more bytes may be sent",
         PING: "comes back",
-        GO_AWAY: REASONS[header.length] if header.length < len(REASONS) else "a reason that nobody defined",
+        GO_AWAY: REASONS[header.length] if header.length < len(REASONS) else "a reason that is not defined",
     }
     parts = (
         Field("version", raw[:1]),

@@ -8,10 +8,10 @@ The rules are `p2plib.protocol.yamux.session`'s. Two tasks do the work: one read
 
 Rules
     1. When the block is left, streams that are still open are reset, the other side is told (go away), and
-       the stream below is closed; never later than after `close_timeout_s`.
-    2. When the other side goes, or breaks a rule, every stream of ours raises `StreamReset`, and whatever
-       waits for a stream gets `Closed`. Nothing is left waiting.
-    3. A reader that is slow stops its own stream only: the others have windows of their own.
+       the stream below is closed, all of it within `close_timeout_s`.
+    2. When the other side goes, or breaks a rule, every stream of ours raises `StreamReset`, and every call
+       that waits for a stream raises `Closed`. Nothing is left waiting.
+    3. A slow reader stops only its own stream: the others have windows of their own.
 """
 
 from __future__ import annotations
@@ -100,12 +100,12 @@ class YamuxStream(Stream):
 
 
 class YamuxConnection:
-    """Many streams over one; used with `async with`.
+    """Many streams over one; use it with `async with`.
 
     Args:
-        below: carries everything; it is closed with the connection.
+        below: the stream that carries everything; it is closed with the connection.
         is_client: whether we dialled.
-        limits: what the other side may cost us.
+        limits: what the other side may make us spend.
     """
 
     close_timeout_s: float = CLOSE_TIMEOUT_S
@@ -117,11 +117,11 @@ class YamuxConnection:
         self._problem: P2PError | None = None
         self._we_closed = False
         self._tasks: list[asyncio.Task[None]] = []
-        # For the tasks that wait: all of these are rung when it is over.
+        # For the tasks that wait: all of these are rung when the connection is over.
         self._work = Bell()  # there is something to send
         self._sent = Bell()  # something was sent
         self._opened = Bell()  # the other side opened a stream
-        self._acknowledged = Bell()  # it took one of ours
+        self._acknowledged = Bell()  # the other side acknowledged one of ours
         self._ended = Bell()
         self._pings: dict[int, asyncio.Future[None]] = {}
         self._next_ping = 0
@@ -131,7 +131,7 @@ class YamuxConnection:
 
     @property
     def remote(self) -> str:
-        """What is at the other side, in words."""
+        """What is on the other side, in words."""
         return self._below.remote
 
     @property
@@ -142,7 +142,7 @@ class YamuxConnection:
     # What callers use.
 
     async def open_stream(self) -> YamuxStream:
-        """A new stream. Waits while the other side has too many to acknowledge.
+        """A new stream. Waits while too many of ours are not acknowledged yet.
 
         Raises:
             Closed: the connection is over, or one of the sides is going away.
@@ -167,10 +167,10 @@ class YamuxConnection:
             await self._opened.wait()
 
     async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
-        """Seconds for a request to the other side's yamux and back.
+        """The seconds that a ping to the other side's yamux and back takes.
 
         Raises:
-            PeerTimeout: no answer in time.
+            PeerTimeout: no pong came in time.
             Closed: the connection is over.
         """
         self._check()
@@ -212,7 +212,7 @@ class YamuxConnection:
             await asyncio.wait(self._tasks)
 
     def start(self) -> None:
-        """Begins to read and write; `async with` does it too. Whoever calls it must `close` in the end."""
+        """Begins to read and write, as `async with` does. Whatever calls it must call `close` later."""
         if not self._tasks:
             loop = asyncio.get_running_loop()
             self._tasks = [loop.create_task(self._receive()), loop.create_task(self._send())]
@@ -232,11 +232,11 @@ class YamuxConnection:
             self._work.ring()
 
     def forget(self, stream: YamuxStream) -> None:
-        """A stream is closed, and wants no more news."""
+        """A stream is closed, and need not be told of anything more."""
         self._streams.pop(stream.stream_id, None)
 
     def check_for_streams(self) -> None:
-        """Raises for a stream what became of the connection, if it is over."""
+        """Raises for a stream the error that ended the connection, if it is over."""
         if self._problem is not None:
             kind = Closed if self._we_closed else StreamReset
             raise kind(str(self._problem))
@@ -253,7 +253,7 @@ class YamuxConnection:
             raise Closed(str(self._problem))
 
     def _over(self, problem: P2PError) -> None:
-        """Nothing more is received; whatever waits is told why. The writer says what is left, and closes."""
+        """Receives no more, and tells the calls that wait why. The writer sends what is left, and closes."""
         if self._problem is not None:
             return
         self._problem = problem
@@ -303,7 +303,7 @@ class YamuxConnection:
                 assert_never(event)
 
     def _ring(self, stream_id: int) -> None:
-        """Wakes whatever waits for news of a stream."""
+        """Wakes the calls that wait for news of a stream."""
         stream = self._streams.get(stream_id)
         if stream is not None:
             stream.changed.ring()

@@ -1,4 +1,4 @@
-"""What a yamux session tells of the other side: a dataclass for each event; `Event` is any of them."""
+"""What a yamux session reports about the other side: a dataclass for each event; `Event` is any of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """So many bytes more may be read."""
+    """So many more bytes can be read."""
 
     stream_id: int
     size_bytes: int
@@ -22,7 +22,7 @@ class Readable:
 
 @dataclass(frozen=True, slots=True)
 class Writable:
-    """So many bytes more may be sent: the window has grown."""
+    """So many more bytes may be sent: the window has grown."""
 
     stream_id: int
     size_bytes: int
@@ -44,7 +44,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """The other side has answered the ping with this value."""
+    """The other side has returned the ping with this value."""
 
     value: int
 

@@ -1,22 +1,22 @@
-"""What a peer may cost a yamux session; `p2plib.protocol.yamux.session` keeps to it."""
+"""What a peer may make a yamux session spend; `p2plib.protocol.yamux.session` enforces it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-INITIAL_WINDOW_BYTES = 256 * 1024  # each side's on every stream, before any window update
+INITIAL_WINDOW_BYTES = 256 * 1024  # on every stream, in each direction, before any window update
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a peer may cost us.
+    """What a peer may make us spend.
 
     Args:
         window_bytes: how much it may send on one stream before we have read it, at least 256 KiB.
         max_streams: how many of its streams may be alive.
         accept_backlog: how many of them may wait to be accepted.
         ack_backlog: how many of ours may wait for its acknowledgement; libp2p says 256.
-        control_frames: how many answers may wait to be sent.
+        control_frames: how many replies (pongs, resets) may wait to be sent.
         half_closed: how many streams that we have closed may wait for its FIN.
     """
 

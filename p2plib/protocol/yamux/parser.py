@@ -1,7 +1,7 @@
-"""yamux's frames out of bytes that come in any pieces. A machine; the headers are `codec`'s.
+"""yamux's frames, found in bytes that come in any pieces. A machine; the headers are `codec`'s.
 
-Data is handed on as it comes and never gathered: a frame may say that it has 4 GiB. So nothing is kept here
-but the first bytes of a header that was cut.
+Data is handed on as it comes and never gathered, for a frame may claim to have 4 GiB. So nothing is kept here
+but the beginning of an incomplete header.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from p2plib.protocol.yamux.codec import DATA, HEADER_BYTES, Header
 
 @dataclass(slots=True)  # not frozen: many are made, and each is looked at once
 class Piece:
-    """Some of the data behind a header of kind `DATA`.
+    """Some of the data that follows a header of kind `DATA`.
 
     Args:
-        header: the frame's.
+        header: the frame's header.
         data: empty only if the frame has no data at all.
-        is_last: whether the frame ends with it.
+        is_last: whether it is the end of the frame.
     """
 
     header: Header
@@ -37,12 +37,12 @@ class FrameParser:
         self._missing_bytes = 0  # of it
 
     def receive(self, data: bytes) -> Iterator[Header | Piece]:
-        """Takes bytes as they came; gives each header, and behind one of data its pieces.
+        """Takes bytes as they came; gives each header, and after one of data its pieces.
 
-        Deal with each before the next is taken: a header may have to be refused before its data is here.
+        Deal with each before you take the next: a header may have to be refused before its data arrives.
 
         Raises:
-            DecodeError: what comes next is no header; nothing is to be received after it.
+            DecodeError: what comes next is not a header; nothing more may be received.
         """
         offset = 0
         while offset < len(data):

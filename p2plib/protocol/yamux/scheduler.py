@@ -1,7 +1,7 @@
 """Which frame of a yamux session goes next: rule 6 of `p2plib.protocol.yamux.session`.
 
-Answers go first, each a header without data. Then the streams that have something to send take turns, one
-frame each; whichever has sent one goes to the end of the queue.
+Replies (pongs, resets) go first, each a header without data. Then the streams that have something to send
+take turns, one frame each; a stream that has sent one goes to the end of the queue.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SendScheduler:
     """
 
     def __init__(self, on_sent: Callable[[Substream], None]) -> None:
-        self.progress: list[int] = []  # the ids of the streams of which the last batch had something
+        self.progress: list[int] = []  # the ids of the streams that had something in the last batch
         self._on_sent = on_sent
         self._answers: deque[Header] = deque()
         self._ready: OrderedDict[int, Substream] = OrderedDict()
@@ -34,7 +34,7 @@ class SendScheduler:
 
     @property
     def waiting_answers(self) -> int:
-        """How many answers wait to be sent."""
+        """How many replies wait to be sent."""
         return len(self._answers)
 
     def answer(self, header: Header) -> None:
@@ -48,7 +48,7 @@ class SendScheduler:
             self._ready[stream.stream_id] = stream
 
     def stop(self, last: Header) -> None:
-        """Forgets whatever waits; one more frame is sent, and nothing after it."""
+        """Forgets everything that waits; one last frame is sent, and nothing after it."""
         self._ready.clear()
         self._answers.clear()
         self._answers.append(last)

@@ -1,24 +1,26 @@
 """yamux's rules: many streams inside one. A machine.
 
-HashiCorp's specification of yamux with libp2p's additions, put together of parts: the frames are `codec`'s,
+HashiCorp's specification of yamux with libp2p's additions, put together from parts: the frames are `codec`'s,
 `parser` finds them in what comes, `table` knows the streams, `substream` is one of them, `states` says what
-may follow what on it, and `scheduler` says what is sent next. `driver` runs all of it over a stream.
+may follow what on a stream, and `scheduler` says what is sent next. `driver` runs all of it over a stream.
 
-Give `receive` what came, in any pieces, and act on its events; send what `to_send` gives until it gives no
-bytes, after every call of anything here.
+Give `receive` what came, in any pieces, and act on its events. After every call of anything here, send what
+`to_send` gives until it gives no bytes.
 
 Rules
-    1. Each side may have sent at most its window more on a stream than the other has read: 256 KiB, then what
-       window updates add. More is `DecodeError`, known from the frame's header, before a byte of it is kept.
+    1. On a stream, each side may be ahead of what the other has read by at most its window: 256 KiB, and then
+       what window updates add. More is `DecodeError`, raised at the frame's header, before a byte of it is
+       kept.
     2. The side that dialled opens streams with odd ids, the other even ones; none is used twice.
     3. A stream is opened by SYN and acknowledged by ACK when it is accepted. At most `ack_backlog` of ours
-       are not acknowledged; of theirs at most `accept_backlog` wait and `max_streams` live: more are reset.
-    4. FIN says that nothing follows, RST that the stream is given up. Data behind a FIN resets the stream.
+       are not acknowledged; of theirs at most `accept_backlog` wait and `max_streams` are alive: any more are
+       reset.
+    4. FIN says that nothing follows, RST that the stream is given up. Data after a FIN resets the stream.
        Frames for a stream that is over are dropped; for one that never was they are `DecodeError`.
-    5. After `DecodeError` the session is over; what is left to send is a go away with its reason.
-    6. Answers come first (pings, resets), then streams in turn, one frame each: none of them starves.
-    7. While more than `control_frames` answers wait to be sent, nothing more should be received: a peer that
-       floods us and does not read waits for itself. See `is_congested`.
+    5. After `DecodeError` the session is over; all that is still sent is a go away with the reason.
+    6. Replies (pongs, resets) go first, then the streams in turn, one frame each: none of them starves.
+    7. While more than `control_frames` replies wait to be sent, nothing more should be received: a peer that
+       floods us without reading holds up only itself. See `is_congested`.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ from p2plib.protocol.yamux.states import ReceiveState
 from p2plib.protocol.yamux.substream import Substream
 from p2plib.protocol.yamux.table import StreamTable
 
-BATCH_BYTES = 65_518  # fits one Noise frame, and that one fits what the stream below takes at once
-MAX_PINGS = 16  # of ours without an answer
+BATCH_BYTES = 65_518  # fits one Noise frame, which in turn fits what the stream below takes at once
+MAX_PINGS = 16  # of ours that wait for a pong
 
 
 class Session:
@@ -45,14 +47,14 @@ class Session:
 
     Args:
         is_client: whether we dialled; it decides who uses odd ids.
-        limits: what the other side may cost us.
+        limits: what the other side may make us spend.
     """
 
     def __init__(self, *, is_client: bool, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         if not INITIAL_WINDOW_BYTES <= self.limits.window_bytes <= MAX_UINT32:
-            raise UsageError("a window has 256 KiB to 4 GiB - 1")
-        self.remote_reason: int | None = None  # once they went away
+            raise UsageError("a window is 256 KiB to 4 GiB - 1 byte")
+        self.remote_reason: int | None = None  # once they have gone away
         self.our_reason: int | None = None
         self._parser = FrameParser()
         self._table = StreamTable(is_client=is_client, limits=self.limits)
@@ -71,7 +73,7 @@ class Session:
 
     @property
     def refused(self) -> int:
-        """How many streams of theirs were reset because there were too many."""
+        """How many of their streams were reset because there were too many."""
         return self._table.refused
 
     # What the other side sends.
@@ -140,7 +142,8 @@ class Session:
     def _take_window(self, stream: Substream, header: Header, events: list[Event]) -> None:
         stream.may_send += header.length
         if stream.may_send > MAX_UINT32:
-            raise DecodeError(f"a window of {stream.may_send} bytes on stream {stream.stream_id}")
+            what = f"a window of {stream.may_send} bytes on stream {stream.stream_id}"
+            raise DecodeError(f"{what}, where 2^32 - 1 is the most")
         if header.length:
             self._scheduler.enqueue(stream)
             events.append(Writable(stream.stream_id, header.length))
@@ -149,7 +152,7 @@ class Session:
 
     def _begin_data(self, stream: Substream, header: Header, events: list[Event]) -> None:
         if header.length > stream.may_receive:
-            raise DecodeError(f"a {header}, where {stream.may_receive} may come")
+            raise DecodeError(f"a {header}, where the window has room for {stream.may_receive}")
         stream.may_receive -= header.length
         if stream.fin_received and (header.length or header.flags & FIN):
             self.reset(stream)
@@ -183,11 +186,11 @@ class Session:
         """Opens a stream.
 
         Raises:
-            Closed: one of the sides went away, or all ids are used.
+            Closed: one of the sides has gone away, or all ids are used.
             UsageError: `can_open` is False.
         """
         if self.our_reason is not None or self.remote_reason is not None:
-            raise Closed("one of the sides has gone away, and no more streams are opened")
+            raise Closed("one side has gone away: no more streams can be opened")
         stream = self._table.open()
         self._scheduler.enqueue(stream)
         return stream
@@ -203,16 +206,16 @@ class Session:
         return None
 
     def write(self, stream: Substream, data: bytes) -> None:
-        """Puts bytes into a stream's queue; how much waits there is its caller's business.
+        """Puts bytes into a stream's queue; how much waits there is the caller's business.
 
         Raises:
-            UsageError: its writing is closed, or it is reset.
+            UsageError: it is closed for writing, or reset.
         """
         stream.write(data)
         self._scheduler.enqueue(stream)
 
     def read(self, stream: Substream, max_bytes: int) -> bytes:
-        """Takes the next bytes that came; b"" if there are none. What is read may be sent again."""
+        """Takes the next bytes that came; b"" if there are none. What is read makes room in the window."""
         data = stream.incoming.take(max_bytes)
         if data and not stream.fin_received:
             stream.window_credit += len(data)
@@ -252,25 +255,25 @@ class Session:
             self.reset(stream)
 
     def reset(self, stream: Substream) -> None:
-        """Gives a stream up; the other side is told, unless the stream is over or was never heard of."""
+        """Gives a stream up; the other side is told, unless the stream is over or never reached it."""
         if stream.stream_id in self.streams and not stream.is_unheard:
             self._scheduler.answer(_rst(stream.stream_id))
         stream.reset()
         self._table.forget_if_over(stream)
 
     def ping(self, value: int) -> None:
-        """Asks for an answer; the event `Pong` brings the value back.
+        """Sends a ping; the event `Pong` brings the value back.
 
         Raises:
-            UsageError: `MAX_PINGS` are without an answer, or one with this value is.
+            UsageError: `MAX_PINGS` still wait for a pong, or one with this value does.
         """
         if len(self._pings) >= MAX_PINGS or value in self._pings:
-            raise UsageError("too many pings without an answer, or this one again")
+            raise UsageError("too many pings wait for a pong, or one with this value does")
         self._pings.add(value)
         self._scheduler.answer(Header(codec.PING, SYN, 0, value))
 
     def go_away(self, reason: int = codec.NORMAL) -> None:
-        """Says that we take and open no more streams; those that are there go on."""
+        """Says that we accept and open no more streams; those that exist go on."""
         if self.our_reason is None or reason:
             self.our_reason = reason
             self._scheduler.answer(Header(codec.GO_AWAY, 0, 0, reason))
@@ -279,12 +282,12 @@ class Session:
 
     @property
     def progress(self) -> list[int]:
-        """The ids of the streams of which the last `to_send` has sent something."""
+        """The ids of the streams that had something in the last `to_send`."""
         return self._scheduler.progress
 
     @property
     def is_congested(self) -> bool:
-        """Whether so many answers wait to be sent that nothing more should be received for now."""
+        """Whether so many replies wait to be sent that nothing more should be received for now."""
         return self._scheduler.waiting_answers > self.limits.control_frames
 
     @property

@@ -1,18 +1,18 @@
 """The states of a yamux stream, as tables. No bytes here, and no windows: only what may follow what.
 
-A stream has three states at a time. It is *opened* once, by one side. Then each direction goes its own way:
+A stream has three states at once. It is *opened* once, by one side. Then each direction goes its own way:
 our *sending* half and our *receiving* half, which is the other side's sending half as we see it. A reset ends
 both halves at once.
 
-Each table says which state an action leads to. An action that a state's row does not name cannot happen
-there: `next_state` raises. Nothing but these tables changes a state; the bytes and the windows are added by
-`p2plib.protocol.yamux.substream`.
+Each table says which state an action leads to. An action that is not in a state's row cannot happen there:
+`next_state` raises. Only these tables change a state; `p2plib.protocol.yamux.substream` adds the bytes and
+the windows.
 
 Vocabulary::
 
     read-closed    we shall not read any more, and they have not sent their FIN yet
     half-closed    the same stream, as the session counts it: one side has closed it, the other has not
-    reset queued   they wrote what nobody reads: the stream is reset once all of ours, and our FIN, is sent
+    reset queued   they sent what nobody reads: the stream is reset once all our data and our FIN are sent
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Action(Enum):
 
 
 class OpenState(Enum):
-    """How far the opening of a stream has come. The first two are of ours, the next two of theirs."""
+    """How far the opening of a stream has come. The first two are states of ours, the next two of theirs."""
 
     SYN_QUEUED = "SYN queued"
     SYN_SENT = "SYN sent"
@@ -77,7 +77,7 @@ Transitions = Mapping[S, Mapping[Action, S]]
 OPENING: Transitions[OpenState] = {
     OpenState.SYN_QUEUED: {
         Action.SEND_SYN: OpenState.SYN_SENT,
-        Action.RECEIVE_ACK: OpenState.SYN_QUEUED,  # nothing was asked yet, so nothing is answered
+        Action.RECEIVE_ACK: OpenState.SYN_QUEUED,  # our SYN is not sent yet, so this acknowledges nothing
     },
     OpenState.SYN_SENT: {
         Action.RECEIVE_ACK: OpenState.ESTABLISHED,
@@ -91,7 +91,7 @@ OPENING: Transitions[OpenState] = {
         Action.RECEIVE_ACK: OpenState.ACK_QUEUED,
     },
     OpenState.ESTABLISHED: {
-        Action.RECEIVE_ACK: OpenState.ESTABLISHED,  # twice is once
+        Action.RECEIVE_ACK: OpenState.ESTABLISHED,  # a second ACK changes nothing
     },
 }
 
@@ -114,7 +114,7 @@ SENDING: Transitions[SendState] = {
         Action.CLOSE_WRITING: SendState.RESET_SENT,
         Action.RESET: SendState.RESET_SENT,
     },
-    SendState.RESET_RECEIVED: {  # whoever closes or resets a stream cannot know that this was first
+    SendState.RESET_RECEIVED: {  # our program may close or reset before it hears of this
         Action.CLOSE_WRITING: SendState.RESET_RECEIVED,
         Action.RESET: SendState.RESET_RECEIVED,
     },
@@ -164,7 +164,7 @@ def next_state(table: Transitions[S], state: S, action: Action) -> S:
 
     Args:
         table: `OPENING`, `SENDING` or `RECEIVING`.
-        state: where the stream is now.
+        state: the state that the stream is in.
         action: what happens to it.
 
     Raises:
@@ -173,4 +173,4 @@ def next_state(table: Transitions[S], state: S, action: Action) -> S:
     try:
         return table[state][action]
     except KeyError:
-        raise UsageError(f"no {action.value} on a stream that is {state.value}") from None
+        raise UsageError(f"a stream in the state {state.value!r} does not allow {action.value!r}") from None

@@ -1,12 +1,12 @@
 """One stream of a yamux session: its states, the bytes that wait, and its windows.
 
-The states change by the tables of `p2plib.protocol.yamux.states` alone. Read a stream; change it through the
-session, which knows what the other side has to be told.
+Its states change only by the tables of `p2plib.protocol.yamux.states`. You may read a stream; change it
+through the session, which knows what the other side has to be told.
 
 Vocabulary::
 
     window          how many bytes may still come before the reader gives more, for example 262144
-    window credit   what was read and not given back yet: once it is half a window, a window update gives it
+    window credit   what was read and is not given back yet: at half a window, a window update gives it
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Substream:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will come or go on it any more."""
+        """Whether nothing more will come or go on it."""
         return self.send_state in SEND_IS_OVER and self.receive_state in RECEIVE_IS_OVER
 
     @property
@@ -81,12 +81,12 @@ class Substream:
 
     @property
     def is_reset(self) -> bool:
-        """Whether one of the sides gave it up."""
+        """Whether one of the sides has given it up."""
         return self.send_state in (SendState.RESET_SENT, SendState.RESET_RECEIVED)
 
     @property
     def fin_sent(self) -> bool:
-        """Whether our FIN, and so all that we had to say, is sent."""
+        """Whether our FIN is sent, and so everything that we had to say."""
         return self.send_state is SendState.FIN_SENT
 
     @property
@@ -110,10 +110,10 @@ class Substream:
         """Queues bytes.
 
         Raises:
-            UsageError: its writing is closed, or it is reset.
+            UsageError: it is closed for writing, or reset.
         """
         if self.send_state is not SendState.OPEN:
-            raise UsageError(f"nothing is written to a stream that is {self.send_state.value}")
+            raise UsageError(f"a stream in the state {self.send_state.value!r} does not allow writing")
         self.outgoing.append(data)
 
     def close_write(self) -> None:
@@ -155,7 +155,7 @@ class Substream:
 
     @property
     def sendable(self) -> int:
-        """How many bytes of data may go in the next frame: not so many that others wait long."""
+        """How many bytes of data may go in the next frame: few enough that other streams do not wait long."""
         return min(PIECE_BYTES, self.may_send, len(self.outgoing))
 
     @property
@@ -171,7 +171,7 @@ class Substream:
 
     @property
     def gives_window(self) -> bool:
-        """Whether so much was read that the other side is told, by a window update."""
+        """Whether so much was read that a window update should tell the other side."""
         return self.window_credit * 2 >= self.window_bytes and self.receive_state is ReceiveState.OPEN
 
     def next_frame(self, max_data_bytes: int) -> tuple[Header | None, list[bytes]]:
@@ -179,7 +179,7 @@ class Substream:
         if not self.has_work:
             return None, []
         flags = self._opening_flag()
-        # A window that is larger from the beginning is told at once.
+        # A window that is larger from the beginning is announced at once.
         gives_window = self.gives_window or (flags > 0 and self.window_bytes > INITIAL_WINDOW_BYTES)
         if self.outgoing and self.may_send and not gives_window:
             return self._data_frame(flags, min(max_data_bytes, self.sendable))

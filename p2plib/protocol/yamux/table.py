@@ -1,6 +1,7 @@
-"""The streams of a yamux session, and which ids were used. Part of `p2plib.protocol.yamux.session`.
+"""The streams of a yamux session, and which ids have been used. Part of `p2plib.protocol.yamux.session`.
 
-Its rules 2 and 3 are kept here: which ids are whose, that none is used twice, and how many streams there are.
+The session's rules 2 and 3 are kept here: which side uses which ids, that no id is used twice, and how many
+streams there may be.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.states import OpenState
 from p2plib.protocol.yamux.substream import Substream
 
-MAX_SKIPPED = 128  # ids that were left out and may still come: peers open streams from many threads
+MAX_SKIPPED = 128  # ids that were skipped and may still come: peers open streams from many threads
 
 
 class UsedIds:
-    """Which ids the other side has used for its streams. Few are remembered, however it counts.
+    """Which ids the other side has used for its streams. However it picks them, little is remembered.
 
     Args:
         first: its first id, 1 or 2; it goes on in steps of two.
@@ -30,18 +31,18 @@ class UsedIds:
 
     @property
     def skipped(self) -> int:
-        """How many were left out and may still come."""
+        """How many ids were skipped and may still come."""
         return len(self._skipped)
 
     def was_used(self, stream_id: int) -> bool:
-        """Whether a stream had this id, or may have had."""
+        """Whether a stream has had this id, or may have."""
         return stream_id <= self._highest and stream_id not in self._skipped
 
     def use(self, stream_id: int) -> None:
         """A stream has this id now.
 
         Raises:
-            DecodeError: one had it before.
+            DecodeError: an earlier stream had it.
         """
         if self.was_used(stream_id):
             raise DecodeError(f"stream {stream_id} was opened before")
@@ -61,13 +62,13 @@ class StreamTable:
 
     Args:
         is_client: whether we dialled; it decides whose ids are odd.
-        limits: what the other side may cost us.
+        limits: what the other side may make us spend.
     """
 
     def __init__(self, *, is_client: bool, limits: Limits) -> None:
         self.streams: dict[int, Substream] = {}
         self.waiting: deque[Substream] = deque()  # opened by them, not accepted yet
-        self.half_closed: dict[int, Substream] = {}  # closed by us, not ended by them; the oldest first
+        self.half_closed: dict[int, Substream] = {}  # closed by us and not yet by them; the oldest first
         self.refused = 0  # streams of theirs that were too many
         self.unacknowledged = 0  # streams of ours
         self._limits = limits
@@ -77,7 +78,7 @@ class StreamTable:
         self._their_streams = 0
 
     def find(self, header: Header) -> Substream | None:
-        """The stream that a frame without SYN is for; None if that is over.
+        """The stream that a frame without SYN is for; None if that stream is over.
 
         Raises:
             DecodeError: nobody has opened it.
@@ -95,7 +96,7 @@ class StreamTable:
             Closed: all ids are used.
         """
         if not self.can_open:
-            raise UsageError(f"{self.unacknowledged} streams are not acknowledged yet")
+            raise UsageError(f"{self.unacknowledged} of our streams are not acknowledged yet: wait for one")
         if self._next_id > MAX_UINT32:
             raise Closed("this session has used all its stream ids")
         stream = self._made(self._next_id, is_ours=True)
@@ -105,15 +106,15 @@ class StreamTable:
 
     @property
     def can_open(self) -> bool:
-        """Whether another stream of ours may wait for its acknowledgement."""
+        """Whether one more stream of ours may wait for its acknowledgement."""
         return self.unacknowledged < self._limits.ack_backlog
 
     def receive_syn(self, stream_id: int, *, takes_more: bool) -> Substream | None:
         """A new stream of theirs, which waits to be accepted; None if it is refused.
 
         Args:
-            stream_id: what they call it.
-            takes_more: False to refuse any.
+            stream_id: its id, picked by them.
+            takes_more: False to refuse every stream.
 
         Raises:
             DecodeError: the id is ours, or was used before.

@@ -1,4 +1,4 @@
-"""HyParView: no structure at all, and connected nevertheless."""
+"""HyParView: no structure at all, and yet connected."""
 
 from p2plib.topology.hyparview.machine import (
     HyParView,

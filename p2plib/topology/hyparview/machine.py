@@ -1,26 +1,28 @@
-"""HyParView: no structure at all, and connected nevertheless. A machine.
+"""HyParView: no structure at all, and yet connected. A machine.
 
 Follows Leitão, Pereira and Rodrigues, "HyParView: a membership protocol for reliable gossip-based broadcast"
 (DSN 2007). Each peer has two views. The *active* view is small, and symmetric: a few neighbours, to which
-messages are sent. The *passive* view is larger, and costs nothing: names to fall back on when neighbours die.
+messages are sent. The *passive* view is larger and costs nothing: it holds names to fall back on when
+neighbours die.
 
 Rules (the names are the paper's)
     1. Join: the peer asked takes the newcomer as a neighbour, dropping one at random if it has to, and sends
        a *forward join* to its other neighbours. That walks at random; after `active_walk` steps, or at a peer
-       with a single neighbour, it ends, and that peer becomes a neighbour too. On the way, with
-       `passive_walk` steps left, the newcomer gets into a passive view.
+       with a single neighbour, it ends, and that peer becomes a neighbour too. On the way, when
+       `passive_walk` steps are left, the newcomer is noted in a passive view.
     2. When a neighbour is lost, a name from the passive view is asked to take its place. If it does not
-       answer it is struck out, and the next is asked. It may refuse if it has enough neighbours, but not a
-       peer that has none. A peer that refused is not asked again until the next shuffle: where all others
-       have enough neighbours, one free place would otherwise cost a request every round trip, for ever.
+       answer, it is struck out, and the next is asked. It may refuse if it has enough neighbours, unless we
+       have none. A peer that has refused is not asked again until the next shuffle: where all others have
+       enough neighbours, one free place would otherwise cost a request every round trip, forever.
     3. Shuffle, every `shuffle_s`: some names from both views walk at random to another peer, which takes them
-       into its passive view and sends as many back. So passive views forget the dead and stay random.
-    4. A neighbour that is dropped is told, goes into the passive view, and drops us too.
+       into its passive view and sends as many back. This is how passive views forget the dead and stay
+       random.
+    4. A neighbour that we drop is told, goes into our passive view, and drops us too.
     5. Walks are taken from neighbours only: a stranger cannot send one round.
 
-The paper finds the dead because TCP connections break. Datagrams do not break, so neighbours are asked every
-`ping_s`; a driver that knows better calls `broken`. The response says whether they are neighbours, which
-repairs views that a lost datagram left one-sided.
+In the paper a broken TCP connection shows that a peer is dead. Datagrams do not break, so neighbours are
+pinged every `ping_s`; a driver that knows sooner calls `broken`. The response says whether the two are still
+neighbours, which repairs views that a lost datagram left one-sided.
 """
 
 from __future__ import annotations
@@ -60,12 +62,12 @@ class ViewSettings:
     """Sizes and times; the numbers are the paper's for ten thousand peers.
 
     Args:
-        active: neighbours at most.
-        passive: names at most.
+        active: how many neighbours at most.
+        passive: how many names at most.
         active_walk: ARWL, the steps of a forward join.
-        passive_walk: PRWL, at how many left the newcomer is noted.
-        shuffle_active: k_a, neighbours in a shuffle.
-        shuffle_passive: k_p, names in a shuffle.
+        passive_walk: PRWL, how many steps are left when the newcomer is noted.
+        shuffle_active: k_a, how many neighbours a shuffle names.
+        shuffle_passive: k_p, how many names from the passive view it adds.
         shuffle_s: seconds between shuffles.
         ping_s: seconds between two pings to a neighbour.
     """
@@ -81,35 +83,35 @@ class ViewSettings:
 
 
 class Timer(TimerName):
-    """What a peer wakes for."""
+    """What a peer sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
-    SHUFFLE = "exchange some of the passive view with a peer far away"
-    PING = "ask the active view whether it is there"
+    SHUFFLE = "exchange part of the passive view with a peer far away"
+    PING = "ask each neighbour whether it is there"
 
 
 @dataclass(frozen=True, slots=True)
 class NeighbourUp:
-    """A new neighbour."""
+    """We have a new neighbour."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class NeighbourDown:
-    """No neighbour any more."""
+    """This peer is not our neighbour any more."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class Isolated:
-    """No neighbour, and no name left to ask: join again."""
+    """We have no neighbour, and no name left to ask: join again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Purpose of a request: a join, at a bootstrap address, where we do not know whose it is."""
+    """Purpose of a request: a join at a bootstrap address, where we do not know which peer is there."""
 
     address: Address
 
@@ -133,7 +135,7 @@ class HyParView(Base[Event, Timer]):
         own: its id and the address that others reach it at.
         rng: see `p2plib.machine.machine`.
         now: the time.
-        settings: see there.
+        settings: see `ViewSettings`.
     """
 
     def __init__(
@@ -141,24 +143,24 @@ class HyParView(Base[Event, Timer]):
     ) -> None:
         super().__init__()
         if settings.active < 1 or 1 + settings.shuffle_active + settings.shuffle_passive > MAX_SAMPLE:
-            raise UsageError(f"at least one neighbour, and at most {MAX_SAMPLE} names in a shuffle")
+            raise UsageError(f"active is at least 1, and a shuffle has at most {MAX_SAMPLE} names")
         if not 0 <= settings.passive_walk <= settings.active_walk <= MAX_TTL:
-            raise UsageError(f"a walk has at most {MAX_TTL} steps")
+            raise UsageError(f"walks have 0 <= passive_walk <= active_walk <= {MAX_TTL} steps")
         self.own, self.rng, self.settings = own, rng, settings
         self.active: dict[int, Contact] = {}
         self.passive: dict[int, Contact] = {}
         self.requests = Requests(rng, self.timers, Timer.REQUEST)
         self.left = False
-        self._asking: set[int] = set()  # peers asked to be a neighbour that have not answered
+        self._asking: set[int] = set()  # peers that were asked to be neighbours and have not answered
         self._refused: set[int] = set()  # since the last shuffle, or since we lost our last neighbour
-        self._shuffled: tuple[Contact, ...] = ()  # what we sent last: the first to be forgotten
+        self._shuffled: tuple[Contact, ...] = ()  # what we sent last: the first names to be forgotten
         self.timers.set(Timer.SHUFFLE, now + settings.shuffle_s * rng.random())
         self.timers.set(Timer.PING, now + settings.ping_s * rng.random())
 
     # What the owner calls ---------------------------------------------------------------------------------
 
     def join(self, addresses: Iterable[Address], now: float) -> None:
-        """Asks at some addresses; `NeighbourUp` follows if a peer is there, else `Isolated`."""
+        """Asks at some bootstrap addresses; `NeighbourUp` follows if a peer is there, else `Isolated`."""
         for address in addresses:
             self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
 
@@ -169,7 +171,7 @@ class HyParView(Base[Event, Timer]):
             self._fill(now)
 
     def leave(self) -> None:
-        """Says goodbye to the neighbours and does nothing more."""
+        """Says goodbye to the neighbours, and does nothing after that."""
         for contact in self.active.values():
             self._send(CODEC.encode(Disconnect(self.own.id)), contact.address)
         self.active, self.left = {}, True
@@ -218,7 +220,7 @@ class HyParView(Base[Event, Timer]):
         return None
 
     def on_timer(self, now: float) -> None:
-        """Does what is due."""
+        """Does whatever is due."""
         for timer, transaction in self.timers.due(now):
             match timer:
                 case Timer.SHUFFLE:
@@ -244,7 +246,7 @@ class HyParView(Base[Event, Timer]):
     # Views ------------------------------------------------------------------------------------------------
 
     def _take(self, contact: Contact) -> bool:
-        """Makes a peer a neighbour, if need be at the cost of another; False if its id is taken."""
+        """Makes a peer a neighbour, dropping another if need be; returns False if its id is taken."""
         known = self.active.get(contact.id)
         if known is not None:
             return known == contact
@@ -261,11 +263,11 @@ class HyParView(Base[Event, Timer]):
     def _drop(self, contact: Contact) -> None:
         del self.active[contact.id]
         if not self.active:
-            self._refused.clear()  # now nobody may refuse us
+            self._refused.clear()  # now no peer may refuse us
         self._tell(NeighbourDown(contact))
 
     def _name(self, contact: Contact) -> None:
-        """Puts a name into the passive view; a name that we sent just now makes room, or a random one."""
+        """Puts a name into the passive view; one that we have just sent makes room, or a random one."""
         if contact.id in self.active or contact.id in self.passive or contact.id == self.own.id:
             return
         if len(self.passive) >= self.settings.passive:
@@ -281,7 +283,7 @@ class HyParView(Base[Event, Timer]):
         return self.rng.sample(list(view.values()), min(count, len(view)))
 
     def _other(self, *but: int) -> Contact | None:
-        """A random neighbour that is none of these."""
+        """A random neighbour other than these."""
         others = [neighbour for neighbour in self.active.values() if neighbour.id not in but]
         return self.rng.choice(others) if others else None
 
@@ -317,7 +319,7 @@ class HyParView(Base[Event, Timer]):
             self._ask(message, contact.address, Ask(contact), now)
 
     def _fill(self, now: float) -> None:
-        """Asks one more name for each place that is empty, if names are left."""
+        """Asks one more name for each empty place, as long as there are names."""
         free = self.settings.active - len(self.active) - len(self._asking)
         if free > 0:
             tried = self._asking | self._refused
@@ -367,7 +369,7 @@ class HyParView(Base[Event, Timer]):
         return None
 
     def _lost(self, contact: Contact, now: float) -> None:
-        """A contact does not answer: no neighbour any more, and no name."""
+        """A contact does not answer: it is not a neighbour any more, and not a name."""
         if self.active.get(contact.id) == contact:
             self._drop(contact)
         if self.passive.get(contact.id) == contact:

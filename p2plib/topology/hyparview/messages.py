@@ -1,6 +1,7 @@
 """The messages of `p2plib.topology.hyparview.machine`. A codec.
 
-Those with a `transaction` are answered; the others are not. `sender` is the id of who sends.
+Those with a `transaction` are requests and responses; the others get no response. `sender` is the id of the
+peer that sends.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ class Join(Header):
 
 @dataclass(slots=True)
 class Neighbour(Header):
-    """Shall we be neighbours? `high` is 1 from who has none, and is not refused."""
+    """Shall we be neighbours? `high` is 1 if the sender has none, and then it is not refused."""
 
     high: OneBit
 
 
 @dataclass(slots=True)
 class Agreed(Header):
-    """The answer to both: 1 if we are neighbours now."""
+    """The response to both: 1 if we are neighbours now."""
 
     accepted: OneBit
 
@@ -46,14 +47,14 @@ class Ping(Header):
 
 @dataclass(slots=True)
 class Pong(Header):
-    """I am; 1 if we are."""
+    """I am here; 1 if we are neighbours."""
 
     neighbours: OneBit
 
 
 @dataclass(slots=True)
 class ForwardJoin:
-    """Somebody is new; pass it on as long as `ttl` is not 0."""
+    """There is a newcomer; pass this on as long as `ttl` is not 0."""
 
     sender: Id
     newcomer: Annotated[Contact, CONTACT]
@@ -69,7 +70,7 @@ class Disconnect:
 
 @dataclass(slots=True)
 class Shuffle:
-    """Some whom `origin` knows; pass it on as long as `ttl` is not 0, then send as many back."""
+    """Some peers that `origin` knows; pass this on as long as `ttl` is not 0, then send as many back."""
 
     sender: Id
     origin: Annotated[Contact, CONTACT]
@@ -79,7 +80,7 @@ class Shuffle:
 
 @dataclass(slots=True)
 class Shuffled:
-    """Some whom I know."""
+    """Some peers that I know, in return."""
 
     sender: Id
     sample: Sample

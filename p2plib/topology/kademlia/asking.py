@@ -1,7 +1,7 @@
-"""Asking: requests of a Kademlia peer that are on their way, each with its purpose. A machine part.
+"""Asking: the requests that a Kademlia peer has under way, each with its purpose. A machine part.
 
 A request goes out because some part of the peer wants to know something, and its response goes back to that
-part. What it is for is its *purpose*, a value with what the part needs to go on::
+part. What a request is for is its *purpose*, a value that holds what the part needs to go on::
 
     Probe   is anybody at this bootstrap address?             p2plib.topology.kademlia.bootstrap
     Check   is this contact there?                            p2plib.topology.kademlia.checks
@@ -62,7 +62,7 @@ Purpose = Probe | Check | Step | Copy
 
 
 class Asker:
-    """Sends requests, and says what a response or a silence was about.
+    """Sends requests, and says what a response, or the lack of one, was about.
 
     Args:
         own_id: the id that requests carry.
@@ -83,23 +83,23 @@ class Asker:
         """Sends a request.
 
         Args:
-            request: with a transaction of ours.
+            request: a request with a transaction from `transaction`.
             address: where it goes.
             purpose: what it is for.
             now: the time, in seconds.
-            tries: how often it is sent before it is given up.
+            tries: how many times it is sent before it is given up.
         """
         data = CODEC.encode(request)
         self._requests.start(request.transaction, data, address, purpose, now, tries)
         self._send(data, address)
 
     def answered(self, transaction: int, address: Address, now: float) -> Purpose | None:
-        """The purpose that a response from an address belongs to; None if nobody waits for it."""
+        """The purpose that a response from an address belongs to; None if no request waits for it."""
         request = self._requests.answered(transaction, address, now)
         return None if request is None else cast(Purpose, request.purpose)  # `ask` gives each request one
 
     def late(self, transaction: int, now: float) -> Purpose | None:
-        """A response is late: sends the request again, or returns the purpose of the one that is given up."""
+        """A response is late: sends the request again, or gives it up and returns its purpose."""
         request, again = self._requests.expired(transaction, now)
         if again:
             self._send(request.data, request.address)

@@ -1,12 +1,12 @@
-"""Bootstrap: getting into a Kademlia network through addresses that somebody gave us. A machine part.
+"""Bootstrap: entering a Kademlia network through addresses that we were given. A machine part.
 
 Rules
-    1. All of the addresses are asked at once for the peers nearest to our own id. Whoever answers is taken
-       into the table as any peer that answers.
-    2. The first response that is no refusal lets us in: then we look for our own place (a search of kind
-       JOIN). When all have failed, joining has failed.
-    3. Whoever gives up waiting may join again. Then a probe of the join before can still let us in, but that
-       it has failed says nothing of the new one, which has just asked.
+    1. All of the addresses are asked at once for the peers nearest to our own id. A peer that responds goes
+       into the table, like any other that responds.
+    2. The first response that is not a refusal lets us in: then we look for our own place (a search of kind
+       JOIN). If all of the addresses fail, joining has failed.
+    3. A caller that gives up waiting may join again. A probe of the earlier join can still let us in then,
+       but its failure says nothing about the new join, which has only just asked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Bootstrap:
     Args:
         asker: sends the probes.
         enter: looks for our own place; its argument is the time.
-        tell: takes `JoinFailed`.
+        tell: reports `JoinFailed`.
     """
 
     def __init__(self, asker: Asker, enter: Callable[[float], object], tell: Callable[[Event], None]) -> None:
@@ -42,11 +42,11 @@ class Bootstrap:
         """Probes the addresses.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there is no address.
         """
         given = tuple(dict.fromkeys(addresses))
         if not given:
-            raise UsageError("to join, at least one address is needed")
+            raise UsageError("joining needs at least one bootstrap address")
         self._addresses, self._awaited, self._has_entered = given, set(given), False
         self._join += 1
         own_id = self._asker.own_id
@@ -59,7 +59,7 @@ class Bootstrap:
 
         Args:
             probe: which.
-            is_welcome: whether it responded, and not with a refusal.
+            is_welcome: whether it responded, with something other than a refusal.
             now: the time, in seconds.
         """
         is_awaited = probe.join == self._join and probe.address in self._awaited

@@ -1,16 +1,16 @@
-"""Checks: is somebody there? Asked before a peer is admitted to the table. A machine part.
+"""Checks: asking whether a peer is there, before it is admitted to the table. A machine part.
 
 Rules
-    1. A peer that asks us is not known yet, for its datagram may be forged. If the table has room for it, it
-       is asked whether it is there, and put in when it answers.
-    2. If its bucket is full it waits among the spares, and the oldest of the bucket is asked, unless it was
-       heard within `fresh_s`. If somebody else has its id, the holder of the id is asked, on the same terms.
-    3. Nobody is asked twice at a time, and at most `MAX_CHECKS` are asked at once: a flood of strangers gets
-       no more answers than that.
-    4. A contact that does not answer is doubtful, and the spare that waits for its place is asked. What is
-       silent at another address than that of the table says nothing: anybody can name an id.
+    1. A request does not make its sender known, for the datagram may be forged. If the table has room for the
+       sender, it is asked whether it is there, and put in when it answers.
+    2. If its bucket is full, it waits among the spares, and the bucket's oldest contact is asked, unless that
+       was heard from within `fresh_s`. If another peer has its id, that peer is asked, on the same terms.
+    3. No peer is asked again while its check is under way, and at most `MAX_CHECKS` are asked at once: a
+       flood of strangers gets no more out of us than that.
+    4. A contact that does not answer is doubtful, and a spare that waits for its place is asked. Silence at
+       another address than the one in the table says nothing: anybody can name an id.
 
-What the table admits is said in `p2plib.topology.kademlia.table`.
+`p2plib.topology.kademlia.table` says whom the table admits.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ CHECK_TRIES = 2
 
 
 class Checks:
-    """Who is being asked whether it is there.
+    """The contacts that are being asked whether they are there.
 
     Args:
-        table: whom the peer knows.
+        table: the peers that we know.
         asker: sends the pings.
-        fresh_s: whoever was heard within so many seconds is not asked.
-        tell: takes `IdTaken`.
+        fresh_s: a contact heard from within so many seconds is not asked.
+        tell: reports `IdTaken`.
         ignore: counts a contact that is turned away, by reason.
     """
 
@@ -63,7 +63,7 @@ class Checks:
         self._asker.ask(request, contact.address, Check(contact), now, CHECK_TRIES)
 
     def over(self, check: Check) -> None:
-        """A check has its answer, or will have none: its contact may be asked again."""
+        """A check has its response, or will not get one: its contact may be asked again."""
         self._asked.discard(check.contact.address)
 
     def met(self, contact: Contact, verdict: Verdict, now: float) -> None:
@@ -102,7 +102,7 @@ class Checks:
             self.met(contact, verdict, now)
 
     def failed(self, contact: Contact, now: float) -> None:
-        """A contact did not answer, or somebody else did in its place. Rule 4."""
+        """A contact did not answer, or another peer did in its place. Rule 4."""
         entry = self._table.find(contact.id)
         spare = self._table.failed(contact.id) if entry and entry.contact == contact else None
         if spare:

@@ -3,11 +3,11 @@
 A search has found the peers nearest to a key; now each of them is asked to keep a copy of the value.
 
 Rules
-    1. Only a peer whose token we have is asked, for it would refuse anybody else.
-    2. A peer that publishes keeps a copy as well, unless the last of those found is nearer to the key than it
-       is, and they are as many as were wanted.
-    3. When every copy is there or has failed, a put is done: `PutDone` says how many peers keep the value.
-       Of a value that is only republished nobody is told.
+    1. Only a peer whose token we have is asked, for any other would refuse.
+    2. A peer that publishes keeps a copy as well, unless as many peers as were wanted are found, and all of
+       them are nearer to the key.
+    3. When every copy is stored or has failed, the put is done: `PutDone` says how many peers keep the value.
+       When a value is only republished, no event is reported.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Copies:
     """The puts of one peer whose copies are on their way.
 
     Args:
-        values: what the peer keeps itself.
+        values: those that this peer keeps itself.
         asker: sends the copies.
-        republish_later: is called when the peer keeps a copy itself; its arguments are the key and the time.
-        tell: takes `PutDone`.
+        republish_later: called when the peer keeps a copy itself; its arguments are the key and the time.
+        tell: reports `PutDone`.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class Copies:
             self._done(put)
 
     def _is_beyond(self, search: Search, nearest: list[Contact]) -> bool:
-        """Rule 2: whether as many as were wanted are all nearer to the key than we are."""
+        """Rule 2: whether there are as many as were wanted, all nearer to the key than we are."""
         key = search.lookup.target
         return len(nearest) >= search.lookup.k and nearest[-1].id ^ key < self._asker.own_id ^ key
 
     def over(self, copy: Copy, is_kept: bool) -> None:
-        """One copy is there, or will not be; it may be there after it was given up."""
+        """One copy is stored, or will not be; it may turn out to be stored after it was given up."""
         put = self._puts.get(copy.put)
         if put is not None:
             put.copies += is_kept

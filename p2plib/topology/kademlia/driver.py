@@ -6,9 +6,9 @@
         print(await peer.get(key))
 
 Rules
-    1. What a search ends with is returned, and whatever is no result is an error that says why: nobody
-       answered (`PeerTimeout`), nobody has it (`NotFound`), they did not let us in (`JoinRefused`).
-    2. A call that is cancelled stops waiting; what it began goes on, for others learn from it.
+    1. A call returns what its search found. If there is no result, it raises an error that says why: nobody
+       answered (`PeerTimeout`), nobody has the value (`NotFound`), we were not let in (`JoinRefused`).
+    2. A call that is cancelled stops waiting; the search goes on, for other peers learn from it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class KademliaPeer:
         settings: Settings = DEFAULTS,
         public: Address | None = None,
     ) -> AsyncIterator[KademliaPeer]:
-        """Opens a socket and is a peer for as long as the block runs.
+        """Opens a socket, and runs a peer on it for as long as the block runs.
 
         Args:
             own_id: its id.
@@ -96,15 +96,15 @@ class KademliaPeer:
         return self.peer.address
 
     async def join(self, addresses: Iterable[Address]) -> Joined:
-        """Enters the network through any of these addresses.
+        """Enters the network through any of these bootstrap addresses.
 
         Raises:
             PeerTimeout: nobody answered there.
             JoinRefused: our id is taken.
-            UsageError: no address, or a second `join` before the first has ended.
+            UsageError: there is no address, or an earlier `join` has not ended.
         """
         if JOIN in self._awaited:
-            raise UsageError("this peer is joining already")
+            raise UsageError("this peer is joining already: wait for that `join` to end")
         self._taken_at, bootstrap = None, list(addresses)
         joined: Joined = await self._awaited.wait(JOIN, lambda: self.peer.call(self.machine.join, bootstrap))
         return joined
@@ -114,42 +114,43 @@ class KademliaPeer:
 
         Raises:
             PeerTimeout: nobody answered.
-            UsageError: it is no id.
+            UsageError: it is not an id of this network.
         """
         done: FindDone = await self._search(self.machine.find, target)
         if not done.closest:
-            raise PeerTimeout(f"nobody answered of {done.queries} peers asked")
+            raise PeerTimeout(f"no peer answered, of {done.queries} asked")
         return done
 
     async def get(self, key: int) -> bytes:
         """The value that is stored under a key.
 
         Raises:
-            NotFound: peers answered, and none has it.
+            NotFound: peers answered, and none of them has it.
             PeerTimeout: nobody answered.
-            UsageError: it is no key.
+            UsageError: it is not a key of this network.
         """
         done: GetDone = await self._search(self.machine.get, key)
         if done.value is not None:
             return done.value
         if done.queries == done.failures:
-            raise PeerTimeout(f"nobody answered of {done.queries} peers asked")
-        raise NotFound(f"none of {done.queries - done.failures} peers has a value under {key:x}")
+            raise PeerTimeout(f"no peer answered, of {done.queries} asked")
+        answered = done.queries - done.failures
+        raise NotFound(f"none of the {answered} peers that answered has a value under {key:x}")
 
     async def put(self, key: int, value: bytes) -> PutDone:
-        """Publishes a value and renews it until `machine.forget`.
+        """Publishes a value, and publishes it again in time until `machine.forget`.
 
         Raises:
             PeerTimeout: nobody keeps it.
-            UsageError: it is too large, or this network's rule forbids it.
+            UsageError: it is too large, or the validator of this network forbids it.
         """
         done: PutDone = await self._search(self.machine.put, key, value)
         if not done.copies:
-            raise PeerTimeout(f"nobody keeps the value, of {done.asked} peers asked to")
+            raise PeerTimeout(f"no peer keeps the value, of {done.asked} asked")
         return done
 
     async def _search(self, begin: Callable[..., int], *args: Any) -> Any:
-        number = begin(*args, self.peer.now())  # the event may be there already: `flush` tells us
+        number = begin(*args, self.peer.now())  # the event may be there already: `flush` reports it
         return await self._awaited.wait(number, self.peer.flush)
 
     def _happened(self, event: object) -> bool:
@@ -168,5 +169,5 @@ class KademliaPeer:
     def _why(self, asked: tuple[Address, ...]) -> Exception:
         if self._taken_at is not None:
             host, port = self._taken_at
-            return JoinRefused(f"the peer at {host}, port {port}, says that somebody else has our id")
+            return JoinRefused(f"the peer at {host}, port {port}, says that another peer has our id")
         return PeerTimeout("nobody answered at " + ", ".join(f"{host}:{port}" for host, port in asked))

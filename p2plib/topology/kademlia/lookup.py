@@ -6,14 +6,14 @@ Mies, "S/Kademlia" (2007), section 4.4.
 Rules
     1. Ask alpha of the nearest contacts not yet asked; take in the contacts that they name; go on until the k
        nearest that are not known to be dead have all been asked.
-    2. *Strict*: a round is over when all alpha have answered or failed. A round that brought nobody nearer is
-       followed by one that asks all that are left of the k nearest. *Loose*: alpha requests are under way at
-       all times, so one slow peer holds up nobody.
+    2. *Strict*: a round is over when all alpha have answered or failed. After a round that brings no nearer
+       peer, all of the k nearest not yet asked are asked at once. *Loose*: alpha requests are under way at
+       all times, so a slow peer does not hold up the others.
     3. With d paths, the contacts at the start are dealt out to d lookups, and no peer is asked by two of
        them. One liar on a path spoils that path only.
-    4. A response names at most k contacts; what is more is left out. On a path each address counts once until
+    4. A response names at most k contacts; any more are ignored. On a path each address counts once until
        it fails: a liar with one address is one peer, whatever ids it invents. A path asks `max_queries` peers
-       at most, so that a chain of invented nearer and nearer peers ends.
+       at most, so that a chain of invented peers, each nearer than the last, comes to an end.
 
 Vocabulary::
 
@@ -36,7 +36,7 @@ from p2plib.topology.kademlia.table import K, closest_first
 
 ALPHA = 3  # section 2.3
 QUERIES_PER_K = 4  # an honest lookup asks k peers and a few on the way; four times k is plenty
-CANDIDATES_PER_K = 3  # how many a path remembers: k that live, and others in case they do not
+CANDIDATES_PER_K = 3  # how many a path remembers: k that are alive, and others in case they are not
 
 
 class State(Enum):
@@ -49,10 +49,10 @@ class State(Enum):
 
 @dataclass(slots=True)
 class Path:
-    """One of the d lookups."""
+    """One of the d paths of a lookup."""
 
     candidates: list[Contact] = field(default_factory=list)  # nearest first
-    distances: list[int] = field(default_factory=list)  # those of the candidates from the target
+    distances: list[int] = field(default_factory=list)  # the distance of each candidate from the target
     addresses: set[Address] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)
     asked: int = 0
@@ -62,17 +62,17 @@ class Path:
 
 
 class Lookup:
-    """One search.
+    """One lookup.
 
     Args:
         target: the id to look for.
         seeds: the nearest contacts that we know already.
-        own_id: ours; nobody needs to tell us about ourselves.
+        own_id: our own id, which is left out of what others name.
         k: how many of the nearest to find.
         alpha: how many to ask at once, on each path.
         paths: d.
         strict: rule 2.
-        max_queries: of a path; by default four times k.
+        max_queries: how many peers one path asks at most; by default four times k.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class Lookup:
         max_queries: int | None = None,
     ) -> None:
         if min(k, alpha, paths) < 1:
-            raise UsageError("k, alpha and the number of paths are at least one")
+            raise UsageError("k, alpha and the number of paths must each be at least one")
         self.target, self.own_id, self.k, self.alpha, self.strict = target, own_id, k, alpha, strict
         self.max_queries = max_queries or QUERIES_PER_K * k
         self.state: dict[int, State] = {}
         self.failures = 0
-        self._contacts: dict[int, Contact] = {}  # everybody who answered
+        self._contacts: dict[int, Contact] = {}  # every peer that answered
         self._path_of: dict[int, Path] = {}
         self.paths = [Path() for _ in range(paths)]
         self._open_paths = paths
@@ -113,17 +113,17 @@ class Lookup:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to ask or to wait for. True only after `next` had its say."""
+        """Whether nothing is left to ask or to wait for; up to date only after `next`."""
         return self._open_paths == 0
 
     @property
     def closest(self) -> list[Contact]:
-        """The k nearest of all who answered, nearest first."""
+        """The k nearest of all peers that answered, nearest first."""
         nearest = sorted(self._contacts, key=self.target.__xor__)[: self.k]
         return [self._contacts[ident] for ident in nearest]
 
     def next(self) -> list[Contact]:
-        """Whom to ask now. Call it at the start and after every `answered` and `failed`."""
+        """The contacts to ask now. Call it at the start, and after every `answered` and `failed`."""
         chosen: list[Contact] = []
         for path in self.paths:
             if not path.ended:
@@ -135,7 +135,7 @@ class Lookup:
             return []
         free = min(self.alpha - len(path.waiting), self.max_queries - path.asked)
         if self.strict and path.round and path.distances[0] >= path.nearest:
-            free = self.max_queries - path.asked  # rule 2: nobody nearer, so all that are left at once
+            free = self.max_queries - path.asked  # rule 2: no nearer peer, so all that are left, at once
         chosen = self._unasked(path, free)
         if chosen:
             path.round += 1
@@ -151,7 +151,7 @@ class Lookup:
         return chosen
 
     def _unasked(self, path: Path, count: int) -> list[Contact]:
-        """The first of the path's k nearest living candidates that nobody has asked, so many at most."""
+        """The nearest of the path's k living candidates that were not asked yet, at most `count` of them."""
         unasked: list[Contact] = []
         if count <= 0:
             return unasked
@@ -192,7 +192,7 @@ class Lookup:
         return True
 
     def failed(self, ident: int) -> None:
-        """Takes note that a peer did not answer in time."""
+        """Notes that a peer did not answer in time."""
         path = self._path_of.get(ident)
         if path is not None and self.state[ident] is State.ASKED:
             self.state[ident] = State.FAILED
@@ -200,7 +200,7 @@ class Lookup:
             self.failures += 1
             at = bisect_left(path.distances, ident ^ self.target)
             if at < len(path.candidates) and path.candidates[at].id == ident:
-                path.addresses.discard(path.candidates[at].address)  # perhaps another id lives there
+                path.addresses.discard(path.candidates[at].address)  # another id may live there
 
     def _learn(self, path: Path, contact: Contact) -> None:
         if contact.id == self.own_id:

@@ -1,28 +1,28 @@
 """Kademlia: a peer of a distributed hash table. A machine.
 
 Follows Maymounkov and Mazières, "Kademlia" (2002), sections 2 and 4.1. A peer is put together from parts,
-each in a module of this package with rules of its own; this one takes what arrives to the part concerned::
+each in a module of this package with rules of its own; this one passes what arrives to the part concerned::
 
-    table        whom the peer knows
-    checks       is somebody there? asked before it is admitted to the table
-    bootstrap    getting in
+    table        the peers that this one knows
+    checks       asking whether a peer is there, before it is admitted to the table
+    bootstrap    entering the network
     searches     the lookups that are under way (and `lookup`, one of them without its messages)
     copies       the second half of a put: a copy to each of the peers that a search found
-    values       what the peer keeps for others (`store`), and the tokens of those who may store
-    maintenance  what it does by the clock: refresh, republish, publish
+    values       what the peer keeps for others (`store`), and tokens for peers that want to store
+    maintenance  what it does at set times: refresh, republish, publish
     density      are there more peers round a key than chance allows?
-    asker        the requests that are on their way (`asking`)
+    asker        the requests that are under way (`asking`)
 
 Rules
-    1. Every request is answered, unless its sender has our own id or one that somebody else has: then it is
+    1. Every request is answered, unless its sender has our own id or the id of another peer: then it is
        refused (F099).
-    2. A response that nobody waits for is dropped. One that comes under another id than expected is the
-       response of somebody else: the peer that we asked is gone.
+    2. A response that no request waits for is dropped. One from another id than expected comes from a
+       different peer: the one that we asked is gone.
 
 Left out: caching of values along the path of a lookup, which mutable values would make stale.
 
-How to use it: `join` once, then `find`, `get` and `put`. Each of the three returns a number at once; the
-event with that number says later how it went.
+How to use it: `join` once, then `find`, `get` and `put`. Each of those three returns a number at once; later
+an event with that number says how it went.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Kademlia(Base[Event, Timer]):
         settings: see `p2plib.topology.kademlia.parts.Settings`.
 
     Raises:
-        UsageError: k is larger than what a response has room for, or the id than the settings say.
+        UsageError: k is larger than a response has room for, or the id longer than the settings say.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Kademlia(Base[Event, Timer]):
     ) -> None:
         super().__init__()
         if not 1 <= settings.k <= MAX_CONTACTS:
-            raise UsageError(f"k is 1 to {MAX_CONTACTS}, for a response has no room for more")
+            raise UsageError(f"k is 1 to {MAX_CONTACTS}: a response has no room for more contacts")
         self.settings, self.own_id, self.rng = settings, own_id, rng
         self.table = table = RoutingTable(
             own_id, bits=settings.bits, k=settings.k, limits=settings.limits, now=now
@@ -115,7 +115,7 @@ class Kademlia(Base[Event, Timer]):
     # What the owner calls ---------------------------------------------------------------------------------
 
     def join(self, addresses: Iterable[Address], now: float) -> None:
-        """Enters the network through any of these addresses. `Joined` or `JoinFailed` follows.
+        """Enters the network through any of these bootstrap addresses. `Joined` or `JoinFailed` follows.
 
         Raises:
             UsageError: there is no address.
@@ -123,13 +123,15 @@ class Kademlia(Base[Event, Timer]):
         self.bootstrap.start(addresses, now)
 
     def find(self, target: int, now: float) -> int:
-        """Looks for the k peers nearest to an id. `FindDone` with the number returned follows."""
+        """Looks for the k peers nearest to an id. `FindDone` with the number that is returned follows."""
         return self.searches.start(SearchKind.FIND, target, now)
 
     def get(self, key: int, now: float) -> int:
-        """Looks for a value. `GetDone` with the number returned follows, at once if it is kept here.
+        """Looks for a value. `GetDone` with the number that is returned follows, at once if the value is kept
+        here.
 
-        Where values can change, all of the k nearest are asked, and the best of what they have counts.
+        Where values can change, all of the k nearest are asked, and the best value that any of them has is
+        the result.
         """
         kept = self.values.get(key, now)
         if kept is not None and self.settings.validator.better is None:
@@ -139,7 +141,8 @@ class Kademlia(Base[Event, Timer]):
         return self.searches.start(SearchKind.GET, key, now, kept.data if kept else None)
 
     def put(self, key: int, value: bytes, now: float) -> int:
-        """Publishes a value, and renews it until `forget`. `PutDone` with the number returned follows.
+        """Publishes a value, again and again until `forget`. `PutDone` with the number that is returned
+        follows.
 
         Raises:
             UsageError: it is too large, or the validator of this network forbids it under this key.
@@ -151,7 +154,7 @@ class Kademlia(Base[Event, Timer]):
         return self.maintenance.publish(key, value, now)
 
     def forget(self, key: int) -> None:
-        """Stops renewing a value; the others drop it within a day."""
+        """Stops publishing a value; the peers that keep it drop it within a day."""
         self.maintenance.forget(key)
 
     # What the driver calls --------------------------------------------------------------------------------
@@ -172,7 +175,7 @@ class Kademlia(Base[Event, Timer]):
             self._responded(message, sender, now)
 
     def on_timer(self, now: float) -> None:
-        """Does what is due."""
+        """Does whatever is due."""
         for timer, about in self.timers.due(now):
             match timer:
                 case Timer.REQUEST:
@@ -201,7 +204,7 @@ class Kademlia(Base[Event, Timer]):
             self.checks.met(sender, verdict, now)
 
     def respond(self, request: KademliaRequest, sender: Contact, now: float) -> KademliaResponse:
-        """What we say to a request."""
+        """Our response to a request."""
         transaction = request.transaction
         match request:
             case FindNode():
@@ -262,7 +265,7 @@ class Kademlia(Base[Event, Timer]):
                 assert_never(purpose)
 
     def _failed(self, purpose: Purpose, now: float) -> None:
-        """No response has come, or somebody else's."""
+        """No response has come, or one from another peer."""
         match purpose:
             case Probe():
                 self.bootstrap.probed(purpose, False, now)
@@ -284,7 +287,7 @@ class Kademlia(Base[Event, Timer]):
         self.searches.start(SearchKind.JOIN, self.own_id, now)
 
     def _ended(self, search: Search, now: float) -> None:
-        """A search has ended: what it was for is done."""
+        """A search has ended: does what it was for."""
         lookup = search.lookup
         counts = lookup.queries, lookup.failures
         match search.kind:

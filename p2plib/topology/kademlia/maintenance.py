@@ -1,12 +1,12 @@
-"""Maintenance: what a Kademlia peer does unasked, by the clock. A machine part.
+"""Maintenance: what a Kademlia peer does unasked, at set times. A machine part.
 
 Rules
-    1. A bucket that no lookup touched for `refresh_s` is refreshed by looking up a random id in it. After
-       joining, all buckets farther than the nearest peer are.
-    2. With the refresh, some forgotten peers are asked whether they are back.
+    1. A bucket that no lookup has touched for `refresh_s` is refreshed by looking up a random id in it. After
+       joining, this is done for all buckets farther than the nearest peer.
+    2. At each refresh, some forgotten peers are asked whether they are back.
     3. A value that is kept for others is republished every `republish_s`, with the lifetime that is left,
-       unless somebody stored it again within that time. A jitter sees to it that of k holders one is first,
-       and the others see its copy and stay quiet.
+       unless another peer has stored it again in that time. A jitter makes one of the k holders the first;
+       the others see its copy and stay quiet.
     4. A value of our own is published again before it expires, until it is forgotten.
 """
 
@@ -21,9 +21,9 @@ from p2plib.topology.kademlia.searches import Searches, SearchKind
 from p2plib.topology.kademlia.store import EXPIRE_S, Values
 from p2plib.topology.kademlia.table import RoutingTable
 
-PUBLISH_AGAIN_S = EXPIRE_S - 3600.0  # section 2.5 says 24 hours, which is when it has just expired
+PUBLISH_AGAIN_S = EXPIRE_S - 3600.0  # section 2.5 says 24 hours, when it has just expired
 REPUBLISH_JITTER = 0.1
-CALL_BACK = 3  # forgotten peers asked at each refresh
+CALL_BACK = 3  # forgotten peers that are asked at each refresh
 
 
 class Maintenance:
@@ -35,12 +35,12 @@ class Maintenance:
         timers: those of the machine.
         table: whose buckets are refreshed.
         values: what is kept for others.
-        searches: does what is due.
-        checks: asks the forgotten.
+        searches: start the lookups that are due.
+        checks: ask the forgotten peers.
         now: the time, in seconds.
 
     Attributes:
-        published: the values of our own, by key.
+        published: our own values, by key.
     """
 
     def __init__(
@@ -86,19 +86,19 @@ class Maintenance:
         self._searches.start(SearchKind.REFRESH, target, now)
 
     def republish_later(self, key: int, now: float) -> None:
-        """Somebody has stored a value: it has time until it must be republished. Rule 3."""
+        """A peer has stored a value here: sets the time to republish it. Rule 3."""
         jitter = self._rng.uniform(-REPUBLISH_JITTER, REPUBLISH_JITTER)
         self._timers.set(Timer.REPUBLISH, now + self._settings.republish_s * (1 + jitter), key)
 
     def republish(self, key: int, now: float) -> None:
-        """Nobody has stored this value again, so we do. Rule 3."""
+        """No other peer has stored this value again, so we do. Rule 3."""
         kept = self._values.get(key, now)
         if kept is not None and kept.expires - now >= 1:
             self._searches.start(SearchKind.REPUBLISH, key, now, kept.data, kept.expires - now)
             self.republish_later(key, now)
 
     def publish(self, key: int, value: bytes, now: float) -> int:
-        """Stores a value of our own, now and again. Rule 4.
+        """Stores a value of our own, now and before it expires. Rule 4.
 
         Returns:
             The number of the search.
@@ -112,6 +112,6 @@ class Maintenance:
         self.publish(key, self.published[key], now)
 
     def forget(self, key: int) -> None:
-        """Does not publish a value again."""
+        """Stops publishing a value."""
         self.published.pop(key, None)
         self._timers.cancel(Timer.PUBLISH, key)

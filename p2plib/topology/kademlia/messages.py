@@ -1,8 +1,9 @@
 """The messages of `p2plib.topology.kademlia.machine`. A codec.
 
-The four questions of Kademlia (2002), section 2.3, and their answers. In each, `transaction` is picked by who
-asks and repeated by who answers, and `sender` is the id of who sends. Two things the paper has not: the
-`token` that shows that who stores has asked before (BEP 5), and a refusal that says why.
+The four requests of Kademlia (2002), section 2.3, and their responses. In each, `transaction` is picked by
+the peer that asks and repeated in the response, and `sender` is the id of the peer that sends it. Two things
+are not in the paper: the `token`, which shows that a peer that stores has asked us before (BEP 5), and a
+refusal that says why.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from p2plib.machine.datagram import Codec
 from p2plib.machine.fields import CONTACT, Blob, Header, Id, Many, Number
 from p2plib.topology.kademlia.store import EXPIRE_S, MAX_VALUE_BYTES, TOKEN_BYTES
 
-MAX_CONTACTS = 20  # twenty with IPv6 addresses and ids of 256 bits fill a datagram
+MAX_CONTACTS = 20  # twenty of them, with IPv6 addresses and ids of 256 bits, fill a datagram
 
 Token: TypeAlias = Annotated[bytes, Blob(TOKEN_BYTES)]
 Value: TypeAlias = Annotated[bytes, Blob(MAX_VALUE_BYTES)]
@@ -36,14 +37,14 @@ class Pong(Header):
 
 @dataclass(slots=True)
 class FindNode(Header):
-    """Whom do you know near this id?"""
+    """Which peers do you know near this id?"""
 
     target: Id
 
 
 @dataclass(slots=True)
 class Nodes(Header):
-    """The nearest that I know; with the token you may store."""
+    """The nearest peers that I know; with the token you may store."""
 
     token: Token
     contacts: Annotated[tuple[Contact, ...], Many(CONTACT, MAX_CONTACTS)]
@@ -51,14 +52,14 @@ class Nodes(Header):
 
 @dataclass(slots=True)
 class FindValue(Header):
-    """What do you have under this key? If nothing, whom do you know near it?"""
+    """What do you have under this key? If nothing, which peers do you know near it?"""
 
     key: Id
 
 
 @dataclass(slots=True)
 class Found(Header):
-    """This is under the key."""
+    """This is what I have under the key."""
 
     value: Value
 

@@ -1,6 +1,6 @@
-"""What a Kademlia peer is told and tells: settings, timers, events. Values without rules.
+"""What a Kademlia peer is told and what it reports: settings, timers, events. Values without rules.
 
-The rules are in `p2plib.topology.kademlia.machine` and the parts that it is put together from.
+The rules are in `p2plib.topology.kademlia.machine` and the parts it is made from.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from p2plib.topology.kademlia.table import BITS, STRICT, Limits
 
 REFRESH_S = 3600.0  # section 2.3 of the paper
 REPUBLISH_S = 3600.0  # section 2.5
-FRESH_S = 900.0  # a contact heard so lately is not asked whether it is there; BEP 5 has the same 15 minutes
+FRESH_S = 900.0  # a contact heard from so recently is not checked; BEP 5 has the same 15 minutes
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the peers of one network agree on, and how hard this one tries.
+    """What the peers of a network agree on, and how hard this one tries.
 
     Args:
         bits: how long ids and keys are, 1 to 256.
         k: how many contacts a bucket holds, and how many peers a value is stored at, 1 to 20.
-        alpha: how many are asked at once on one path.
-        paths: over how many disjoint paths `get` and `put` look; more cost more and resist liars better.
+        alpha: how many peers are asked at once on one path.
+        paths: how many disjoint paths `get` and `put` use; more paths cost more, and resist liars better.
         strict: whether lookups go in rounds.
         refresh_s, republish_s, fresh_s: see the rules.
-        limits: how many places of the table one owner of addresses may take.
+        limits: how many places in the table one owner of addresses may take.
         validator: which values may be stored.
-        max_values: how many are kept for others.
+        max_values: how many values are kept for others.
     """
 
     bits: int = BITS
@@ -49,10 +49,10 @@ class Settings:
 
 
 class Timer(TimerName):
-    """What a peer wakes for."""
+    """What a peer sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
-    REFRESH = "look up an id in each bucket of which nothing was heard"
+    REFRESH = "look up an id in each bucket that no lookup has touched"
     REPUBLISH = "store a value that is kept for others again; about its key"
     PUBLISH = "put a value of our own again; about its key"
 
@@ -66,7 +66,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class JoinFailed:
-    """None of these addresses answered."""
+    """None of these bootstrap addresses let us in."""
 
     asked: tuple[Address, ...]
 
@@ -84,7 +84,7 @@ class FindDone:
 
 @dataclass(frozen=True, slots=True)
 class GetDone:
-    """A value, or None if it was looked for and not found; 0 `queries`: nobody could be asked."""
+    """A value, or None if it was not found; if `queries` is 0, there was nobody to ask."""
 
     number: int
     key: int
@@ -95,7 +95,7 @@ class GetDone:
 
 @dataclass(frozen=True, slots=True)
 class PutDone:
-    """How many peers said that they keep the value, of how many that were asked to."""
+    """How many peers said that they keep the value, and how many were asked to."""
 
     number: int
     key: int
@@ -105,7 +105,7 @@ class PutDone:
 
 @dataclass(frozen=True, slots=True)
 class Crowded:
-    """Round this key there are more peers than chance explains; `surprise` is the probability."""
+    """There are more peers round this key than chance explains; `surprise` is the probability."""
 
     key: int
     surprise: float
@@ -113,7 +113,7 @@ class Crowded:
 
 @dataclass(frozen=True, slots=True)
 class IdTaken:
-    """Somebody at this address has our id, or says that somebody else has."""
+    """The peer at this address has our id, or says that another peer has."""
 
     address: Address
 

@@ -1,22 +1,22 @@
 """Searches: the lookups that a Kademlia peer has under way. A machine part.
 
-A search is a lookup with messages. Each step asks one peer; what comes back is taken into the lookup, which
-says whom to ask next; when nobody is left to ask, whoever made the searches is told that this one has ended.
-What happens then depends on its kind::
+A search is a lookup with messages. Each step asks one peer; the response goes into the lookup, which says
+whom to ask next. When nobody is left to ask, `ended` is called with the search. What happens then depends on
+its kind::
 
     JOIN        of our own id: then every bucket farther than the nearest peer is refreshed
-    REFRESH     of a random id of a bucket: nothing
-    FIND        of an id that somebody asked for: the peers found are told
-    GET         of a key: the value is told
+    REFRESH     of a random id in a bucket: nothing
+    FIND        of an id that the owner asked for: the peers found are reported
+    GET         of a key: the value is reported
     PUT         of a key: then a copy goes to each of the peers found
-    REPUBLISH   the same, for a value that somebody else published
+    REPUBLISH   the same, for a value that another peer published
 
 Rules
-    1. A get ends with the first valid value. Where values can change all peers are asked, and the best value
-       that any of them has counts.
-    2. Only lookups for keys go over disjoint paths, for only there is something to win by leading us astray.
-    3. Where peers round a key are denser than chance allows (see `density`), a search that stores, or that
-       has found no value, begins again with a wider lookup.
+    1. A get ends with the first valid value. Where values can change, all of the peers are asked, and the
+       best value that any of them has counts.
+    2. Only lookups for keys go over disjoint paths, for only there can an attacker gain by leading us astray.
+    3. Where the peers round a key are denser than chance allows (see `density`), a search that stores, or
+       that has found no value, starts again with a wider lookup.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class Search:
     """A lookup, and what it is for.
 
     Args:
-        number: names it in events.
+        number: identifies it in events.
         kind: what it is for.
-        lookup: how far it is.
+        lookup: how far it has come.
         value: what is to be stored, or the best value found so far.
-        lifetime_s: in how many seconds what is stored expires.
-        tokens: by id, those of the peers that answered.
+        lifetime_s: after how many seconds what is stored expires.
+        tokens: those of the peers that answered, by id.
     """
 
     number: int
@@ -79,7 +79,7 @@ class Searches:
         table: where lookups begin.
         density: says where a lookup must be wider.
         asker: sends what they ask.
-        ended: is called with each search that has ended, and the time.
+        ended: called with each search that has ended, and the time.
         ignore: counts responses that are of no use, by reason.
     """
 
@@ -114,7 +114,7 @@ class Searches:
         value: bytes | None = None,
         lifetime_s: float = EXPIRE_S,
     ) -> int:
-        """Starts a search, which ends at once if nobody can be asked; see `Search`.
+        """Starts a search, which ends at once if there is nobody to ask; see `Search`.
 
         Returns:
             Its number.
@@ -123,7 +123,7 @@ class Searches:
             UsageError: the target has too many bits.
         """
         if not 0 <= target <= self._greatest_id:
-            raise UsageError(f"a target is 0 to 2**{self._settings.bits} - 1")
+            raise UsageError(f"a target is an id, from 0 to 2**{self._settings.bits} - 1")
         lookup = self._lookup(kind, target, self._settings.k)
         search = Search(self.number(), kind, lookup, value, lifetime_s)
         self._searches[search.number] = search
@@ -154,7 +154,7 @@ class Searches:
         self._advance(search, now)
 
     def failed(self, step: Step, now: float) -> None:
-        """A peer that a search asked did not answer, or somebody else did in its place."""
+        """A peer that a search asked did not answer, or another peer did in its place."""
         search = self._searches.get(step.search)
         if search is not None:
             search.lookup.failed(step.contact.id)

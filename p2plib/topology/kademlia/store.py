@@ -1,19 +1,21 @@
-"""Store: the values that a Kademlia peer keeps for others, and what it asks before it does. Machine parts.
+"""Store: the values that a Kademlia peer keeps for others, and what it demands before it does. Machine parts.
 
 Rules
     1. A value is kept if the `Validator` of the network allows it. By default its key must be its own SHA-256
-       (cut to the length of an id), so nobody can put something else there, not even whoever comes first.
-    2. A value has a time at which it expires, at most `EXPIRE_S` from now, whoever sends it. Storing it again
-       moves that time; handing it from peer to peer does not, for the time that is left travels with it.
-    3. At most `max_values` are kept. When there is no room, the one whose key is farthest from our id goes:
-       others are nearer to that one and will have it.
+       (cut to the length of an id), so nobody can put anything else there, not even the first to come.
+    2. A value expires at a set time, at most `EXPIRE_S` from now, whichever peer sends it. Publishing it
+       again moves that time; republishing it from peer to peer does not, for the lifetime that is left
+       travels with it.
+    3. At most `max_values` are kept. When there is no room, the value whose key is farthest from our id goes:
+       other peers are nearer to that key and will have it.
     4. A peer that wants to store must have asked us shortly before, from the same address: it shows the
-       *token* that our response contained. Otherwise one forged datagram each would fill a stranger's store.
+       *token* that our response contained. Otherwise a forged datagram for each value would fill a stranger's
+       store.
 
 Vocabulary::
 
-    token   8 bytes that only we can make, for one address and some minutes
-    epoch   the number of such a span of minutes
+    token   8 bytes that only we can make, for one address and a few minutes
+    epoch   the number of such a span of time
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ from p2plib.machine.addresses import Address
 MAX_VALUE_BYTES = 1000  # as BEP 44; it fits a datagram with everything around it
 EXPIRE_S = 86_400.0  # Kademlia (2002), section 2.5
 TOKEN_BYTES = 8
-TOKEN_S = 300.0  # BEP 5: tokens of the last ten minutes are accepted, made anew every five
-MAX_TOKENS = 1024  # remembered, so that a peer that asks again costs no second hash; anything else would do
+TOKEN_S = 300.0  # BEP 5: a new token every five minutes; those of the last ten are accepted
+MAX_TOKENS = 1024  # remembered, so that a peer that asks again costs no second hash; the number is arbitrary
 
 
 def key_of(value: bytes, bits: int = 160) -> int:
@@ -43,12 +45,13 @@ def _names_itself(key: int, value: bytes, bits: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """What a network stores.
+    """Which values a network stores.
 
     Args:
-        valid: whether a value may stand under a key; its arguments are the key, the value, and how many bits
-            an id has.
-        better: whether a value should replace another under the same key; None where there is only one.
+        valid: whether a value may be stored under a key; its arguments are the key, the value, and how many
+            bits an id has.
+        better: whether a value should replace another under the same key; None where a key has only one
+            value.
     """
 
     valid: Callable[[int, bytes, int], bool] = _names_itself
@@ -89,12 +92,12 @@ class Values:
         return key in self._kept
 
     def put(self, key: int, data: bytes, lifetime_s: float, now: float) -> bool:
-        """Keeps a value if the rules allow it, and says whether they do.
+        """Keeps a value if the rules allow it, and returns whether they do.
 
         Args:
-            key: where it belongs.
-            data: up to `MAX_VALUE_BYTES`.
-            lifetime_s: in how many seconds it expires.
+            key: the key under which to keep it.
+            data: the value, of at most `MAX_VALUE_BYTES`.
+            lifetime_s: after how many seconds it expires.
             now: the time.
         """
         if len(data) > MAX_VALUE_BYTES or lifetime_s <= 0 or not self.validator.valid(key, data, self.bits):

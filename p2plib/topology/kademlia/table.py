@@ -1,29 +1,32 @@
-"""Routing table: whom a Kademlia peer knows. A data structure, with the rules for getting in.
+"""Routing table: the peers that a Kademlia peer knows. A data structure, with the rules for getting in.
 
-Follows Maymounkov and Mazières, "Kademlia" (2002), sections 2.1, 2.2 and 4.1. The distance of two ids is
-their XOR, read as a number. Bucket i holds peers at a distance of 2**i up to 2**(i + 1), so peers whose ids
-first differ from ours in bit i: half of all peers belong into the highest bucket, a quarter into the next.
-Each keeps at most k. So a table knows its own neighbourhood whole, and of the rest a handful of each part.
+Follows Maymounkov and Mazières, "Kademlia" (2002), sections 2.1, 2.2 and 4.1. The distance between two ids is
+their XOR, read as a number. Bucket i holds peers at a distance from 2**i up to 2**(i + 1), which means peers
+whose ids first differ from ours in bit i: half of all peers belong in the highest bucket, a quarter in the
+next. Each bucket keeps at most k. So a table knows its own neighbourhood completely, and a handful of peers
+in each part of the rest.
 
 Rules
-    1. Only a peer that has *answered* us is put in: the sender of a request may not be where it says it is.
+    1. Only a peer that has *answered* us is put in: the sender of a request need not be where it says it is.
     2. A full bucket does not throw out a living peer for a new one. The new one waits in the spares, and the
-       machine asks the peer that was silent for longest. If it answers it becomes the freshest, and stays.
-       (Old peers are the likelier to be there tomorrow; and a flood of new ids cannot wash a table out.)
-    3. A peer that does not answer is *doubtful*: it is not told to others, and gives its place to the next
-       who answers. Nobody else takes it away before `MAX_FAILURES`, and never the last one that is left:
-       when our own link is down, all peers look dead. A peer that was taken away for this is *forgotten*
-       slowly: it is asked again now and then, for half of the network may have been cut off and come back.
-    4. One id has one address, and the first has it. One address has one id, and the last to answer has it: a
-       peer that was started again.
+       machine asks the peer that has been silent for longest. If that peer answers, it becomes the freshest,
+       and stays. (Old peers are more likely to be there tomorrow, and a flood of new ids cannot wash out a
+       table.)
+    3. A peer that does not answer is *doubtful*: it is not named to others, and gives up its place to the
+       next peer that answers. Otherwise it is removed only after `MAX_FAILURES`, and never if it is the last
+       one left: when our own link is down, all peers look dead. A peer that was removed for this is
+       *forgotten* slowly: it is asked again now and then, for half of the network may have been cut off and
+       come back.
+    4. An id has one address, and the first to claim it keeps it. An address has one id, the last that
+       answered from it: the peer was restarted.
     5. At most `per_host` peers of one IP address, `per_network_and_bucket` of one /24 in a bucket and
-       `per_network` in the table. Ids are free; addresses are what an attacker has to pay for.
+       `per_network` in the table. Ids are free; an attacker has to pay for addresses.
 
 Vocabulary::
 
-    bucket    contacts by id, the one heard from longest ago first
+    bucket    contacts by id, beginning with the one heard from longest ago
     spare     a newcomer that waits for a place
-    doubtful  has `failures` of one or more since it last answered
+    doubtful  has one or more `failures` since it last answered
 """
 
 from __future__ import annotations
@@ -37,14 +40,14 @@ from typing import Any
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, Contact, network_of
 
-K = 20  # so many peers that all of them leaving within an hour is very unlikely (section 2.2)
+K = 20  # so many that all of them are very unlikely to leave within an hour (section 2.2)
 BITS = 160
 MAX_FAILURES = 5  # section 4.1
 MAX_FORGOTTEN = 64
 
 
 class Verdict(Enum):
-    """What became of a contact that wanted in."""
+    """What became of a contact that wanted to get in."""
 
     ADDED = "added"
     KNOWN = "heard again"
@@ -95,7 +98,7 @@ class Bucket:
 
 
 def closest_first(target: int, contacts: list[Contact]) -> list[Contact]:
-    """Contacts in the order of their distance from a target."""
+    """Contacts in order of their distance from a target."""
     return sorted(contacts, key=lambda contact: contact.id ^ target)
 
 
@@ -106,14 +109,14 @@ def _one_less(counter: Counter[Any], key: object) -> None:
 
 
 class RoutingTable:
-    """Whom a peer knows, by distance.
+    """The peers that a peer knows, by distance.
 
     Args:
         own_id: the peer's own id, of at most `bits` bits.
         bits: how long ids are, 1 to 256.
         k: how many contacts a bucket holds.
         limits: rule 5.
-        now: when it was made.
+        now: the time, in seconds.
     """
 
     def __init__(
@@ -131,7 +134,7 @@ class RoutingTable:
         self._hosts: Counter[str] = Counter()
         self._networks: Counter[bytes] = Counter()
         self._sound = 0  # how many are not doubtful
-        self._filled = 0  # bit i says that bucket i holds somebody
+        self._filled = 0  # bit i is set if bucket i holds a contact
 
     def __len__(self) -> int:
         return len(self._by_address)
@@ -141,12 +144,12 @@ class RoutingTable:
             yield from bucket.entries.values()
 
     def bucket_of(self, ident: int) -> Bucket:
-        """The bucket that an id belongs into; it must not be our own."""
+        """The bucket that an id belongs in; the id must not be our own."""
         return self.buckets[(ident ^ self.own_id).bit_length() - 1]
 
     @property
     def nearest_bucket(self) -> int | None:
-        """The number of the lowest bucket that holds somebody, which is the one of our nearest contact."""
+        """The number of the lowest bucket that holds a contact, which is the nearest; None if none does."""
         return (self._filled & -self._filled).bit_length() - 1 if self._filled else None
 
     def find(self, ident: int) -> Entry | None:
@@ -154,7 +157,7 @@ class RoutingTable:
         return None if ident == self.own_id else self.bucket_of(ident).entries.get(ident)
 
     def may_enter(self, contact: Contact) -> Verdict:
-        """What `answered` would say, were this contact to answer now; nothing is changed."""
+        """What `answered` would return if this contact answered now; changes nothing."""
         if contact.id == self.own_id:
             return Verdict.OWN_ID
         if contact.id >> self.bits:
@@ -178,7 +181,7 @@ class RoutingTable:
 
     def _within_limits(self, contact: Contact, bucket: Bucket) -> Verdict:
         limits, host = self.limits, contact.address[0]
-        gone = self._by_address.get(contact.address)  # rule 4: whoever has this address would make room
+        gone = self._by_address.get(contact.address)  # rule 4: the contact with this address would make room
         replaced = 0 if gone is None else 1
         if limits.per_host is not None and self._hosts[host] - replaced >= limits.per_host:
             return Verdict.HOST_FULL
@@ -196,7 +199,7 @@ class RoutingTable:
         """Takes a contact that has just answered us from its address.
 
         Returns:
-            ADDED or KNOWN if it is in the table now. FULL if it waits in the spares: then ask `oldest`.
+            ADDED or KNOWN if it is in the table now; FULL if it waits in the spares: then ask `oldest`.
         """
         verdict = self.may_enter(contact)
         if verdict is Verdict.KNOWN:
@@ -230,7 +233,7 @@ class RoutingTable:
         self._sound += 1
 
     def wait(self, contact: Contact) -> None:
-        """Puts a contact last among the spares of its bucket; the first falls out if they are more than k."""
+        """Puts a contact last among the spares of its bucket; beyond k, the first drops out."""
         spares = self.bucket_of(contact.id).spares
         spares.pop(contact.id, None)
         spares[contact.id] = contact
@@ -238,14 +241,14 @@ class RoutingTable:
             del spares[next(iter(spares))]
 
     def oldest(self, ident: int) -> Entry | None:
-        """The entry that was silent for longest in the bucket of an id."""
+        """The entry that has been silent for longest in the bucket of an id."""
         return next(iter(self.bucket_of(ident).entries.values()), None)
 
     def failed(self, ident: int) -> Contact | None:
-        """Takes note that a contact did not answer.
+        """Notes that a contact did not answer.
 
         Returns:
-            The spare to ask now whether it is there, taken out of the spares, if anybody waits.
+            A spare, taken out of the spares, that is to be asked now whether it is there; None if none waits.
         """
         entry = self.find(ident)
         if entry is None:
@@ -292,10 +295,11 @@ class RoutingTable:
         return found[:count]
 
     def _from(self, target: int) -> Iterator[Bucket]:
-        """The buckets in the order of their distance from a target.
+        """The buckets in order of their distance from a target.
 
-        A contact in bucket i has distance d ^ x, where d is ours from the target and x has its highest bit at
-        i. If d has that bit too it falls away, the more the higher; if not it is added, the less the lower.
+        A contact in bucket i has distance d ^ x, where d is our own distance from the target and the highest
+        bit of x is bit i. If d has that bit too, it cancels out, and the higher it is the nearer the contact;
+        if not, it is added, and the lower it is the nearer the contact.
         """
         d = target ^ self.own_id
         nearer, farther = d & self._filled, ~d & self._filled

@@ -1,23 +1,24 @@
 """Mesh: everybody keeps a link to everybody, up to a cap. A machine.
 
-The simplest swarm, and for a dozen peers the best: every message takes one hop, and nobody depends on anybody
-in the middle. It ends where n (n - 1) / 2 links do: ten peers have 45, a thousand half a million.
+The simplest swarm, and the best for a dozen peers: every message takes one hop, and no peer depends on
+another in the middle. Its limit is the n (n - 1) / 2 links: ten peers have 45, a thousand half a million.
 
 Rules
-    1. A member that has room welcomes a peer that says hello, and both have a link. The newcomer asks the one
-       that it joined through for the others and says hello to each. A peer that others name is no member
-       before it answers.
-    2. Every `ping_s` each member is asked whether it is there, and answers with a digest of the ids it knows.
-       If the digests differ, the lists are compared: so two meshes become one as soon as they have one link.
-    3. At most `cap` members, oneself with them. The next is refused, and told why (F106).
+    1. A member that has room welcomes a peer that says hello, and the two have a link. The newcomer asks the
+       member that it joined through for the others, and says hello to each. A peer that others name is not a
+       member until it answers.
+    2. Every `ping_s` each member is asked whether it is there, and responds with a digest of the ids it
+       knows. If the digests differ, the lists are compared: so two meshes become one as soon as there is one
+       link between them.
+    3. There are at most `cap` members, including ourselves. Any further peer is refused, and told why (F106).
     4. A member that does not answer is *suspected*: some others are asked whether it answers them. If it
-       does, only the link is dead, which is told once and once more when it is back (F096). If not, it is
-       gone. (Suspicion and indirect probes are SWIM's: Das et al., 2002.)
-    5. An id has one address, and the first has it (F099).
+       does, only the link is dead, which is reported once, and again when the link is back (F096). If not,
+       the member is gone. (Suspicion and indirect probes are SWIM's: Das et al., 2002.)
+    5. An id has one address, and the first to claim it keeps it (F099).
 
 Vocabulary::
 
-    link      two members that ask each other whether they are there
+    link      two members that ask each other now and then whether they are there
     suspect   a member that did not answer, and about whom others were asked
     digest    64 bits of a hash of the sorted ids; equal digests mean the same members
 """
@@ -56,14 +57,14 @@ from p2plib.topology.mesh.messages import (
     Who,
 )
 
-CAP = 50  # about what a browser holds in WebRTC connections; 1,225 links
+CAP = 50  # about as many WebRTC connections as a browser can hold; 1,225 links
 PING_S = 10.0
 PROBERS = 3  # SWIM's k
 TRIES = 3
 
 
 class Timer(TimerName):
-    """What a member wakes for."""
+    """What a member sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
     PING = "ask every member whether it is there"
@@ -78,21 +79,21 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A member is gone: it said so, or nobody reaches it."""
+    """A member is gone: it said so, or none of those asked reaches it."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class LinkLost:
-    """Others reach this member and we do not."""
+    """Others reach this member, and we do not."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class LinkBack:
-    """It answers us again."""
+    """This member answers us again."""
 
     contact: Contact
 
@@ -107,7 +108,7 @@ class JoinRejected:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Nobody answered at a bootstrap address."""
+    """No peer answered at a bootstrap address."""
 
     address: Address
 
@@ -116,7 +117,7 @@ Event = Entered | Gone | LinkLost | LinkBack | JoinRejected | NoAnswer
 
 
 class LinkState(Enum):
-    """How a link is."""
+    """The state of a link."""
 
     UP = "up"
     SUSPECT = "suspect"
@@ -129,12 +130,12 @@ class Member:
 
     contact: Contact
     link: LinkState = LinkState.UP
-    asked: set[int] = field(default_factory=set)  # the others that have still to say whether they reach it
+    asked: set[int] = field(default_factory=set)  # the others that have yet to say whether they reach it
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a request is for: the member that is asked, the request, and for whom we ask, if not for us."""
+    """What a request is for: the member asked, the request, and the member for which we ask, if any."""
 
     contact: Contact | None
     request: MeshRequest
@@ -174,12 +175,12 @@ class Mesh(Base[Event, Timer]):
     # What the owner calls ---------------------------------------------------------------------------------
 
     def join(self, addresses: Iterable[Address], now: float) -> None:
-        """Says hello at some addresses; `Entered` follows for each member, `JoinRejected` or `NoAnswer`."""
+        """Says hello at some addresses; `Entered` for each member, `JoinRejected` or `NoAnswer` follows."""
         for address in addresses:
             self._greet(address, now)
 
     def leave(self) -> None:
-        """Says goodbye to everybody, and does nothing more."""
+        """Says goodbye to all members, and does nothing after that."""
         for member in self.members.values():
             goodbye = Goodbye(self.requests.transaction(), self.own.id)
             self._send(CODEC.encode(goodbye), member.contact.address)
@@ -210,7 +211,7 @@ class Mesh(Base[Event, Timer]):
             return self._send(CODEC.encode(response), address) if response else None
         request = self.requests.answered(message.transaction, address, now)
         if request is None or not isinstance(request.purpose, Purpose):
-            return self._ignore("unexpected answer")
+            return self._ignore("unexpected response")
         purpose = request.purpose
         if isinstance(purpose.request, Ping | Who) and purpose.contact != sender:
             self._ignore("another id than expected")
@@ -218,7 +219,7 @@ class Mesh(Base[Event, Timer]):
         return self._answered(purpose, message, sender, now)
 
     def on_timer(self, now: float) -> None:
-        """Does what is due."""
+        """Does whatever is due."""
         for timer, transaction in self.timers.due(now):
             match timer:
                 case Timer.PING:
@@ -286,7 +287,7 @@ class Mesh(Base[Event, Timer]):
         return None
 
     def _ask_for(self, probe: Probe, sender: Contact, now: float) -> MeshResponse | None:
-        """A member wants to know whether another answers us; what we heard of it so far may be old."""
+        """A member wants to know whether another answers us; what we last heard from it may be old."""
         member = self.members.get(probe.about)
         if member is None:
             return Probed(probe.transaction, self.own.id, 0)
@@ -336,7 +337,7 @@ class Mesh(Base[Event, Timer]):
                 if digest != self.digest:
                     self._compare(sender, 0, now)
             case Ping(), Refused(reason=reason) if reason == STRANGER:
-                self._greet(sender.address, now)  # it took us for gone
+                self._greet(sender.address, now)  # it thought that we were gone
             case Who(skip=skip), Members(total=total, members=members):
                 for contact in members:
                     if contact != self.own and not self._why_not(contact) and contact.id not in self.members:
@@ -346,7 +347,7 @@ class Mesh(Base[Event, Timer]):
             case Probe(about=ident), Probed(alive=alive):
                 self._probed(ident, purpose.contact, bool(alive))
             case _:
-                self._ignore("useless answer")
+                self._ignore("useless response")
         return None
 
     def _not_answered(self, purpose: Purpose, address: Address, now: float) -> None:
@@ -355,7 +356,7 @@ class Mesh(Base[Event, Timer]):
                 self._greeted.discard(address)
                 self._tell(NoAnswer(address))
             case Ping() if purpose.asker:
-                pass  # the member that asked us asks again, and so do we; that one ping was lost says little
+                pass  # the member that asked us asks again, and so do we; one lost ping says little
             case Ping() if purpose.contact and (member := self.members.get(purpose.contact.id)):
                 self._suspect(member, now)
             case Probe(about=ident):

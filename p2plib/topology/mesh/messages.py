@@ -1,6 +1,7 @@
 """The messages of `p2plib.topology.mesh.machine`. A codec.
 
-In each, `transaction` is picked by who asks and repeated by who answers; `sender` is the id of who sends.
+In each, `transaction` is picked by the peer that asks and repeated in the response; `sender` is the id of the
+peer that sends.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from p2plib.machine.addresses import Contact
 from p2plib.machine.datagram import Codec
 from p2plib.machine.fields import CONTACT, Header, Id, Many, Number
 
-MAX_NAMED = 20  # contacts in one answer; who wants more asks for the next page
+MAX_NAMED = 20  # contacts in one response; a peer that wants more asks for the next page
 
 FULL, ID_TAKEN, STRANGER = 1, 2, 3
 REASONS = {FULL: "the mesh is full", ID_TAKEN: "another peer has this id", STRANGER: "say hello first"}
@@ -37,7 +38,7 @@ class Refused(Header):
 
 @dataclass(slots=True)
 class Who(Header):
-    """Who are you, after skipping so many?"""
+    """Who are the members, after skipping so many?"""
 
     skip: Annotated[int, Number(16)]
 
@@ -57,21 +58,21 @@ class Ping(Header):
 
 @dataclass(slots=True)
 class Pong(Header):
-    """I am here; `digest` is of the ids that I know, mine with them."""
+    """I am here; `digest` is of the ids that I know, including my own."""
 
     digest: Annotated[int, Number(64)]
 
 
 @dataclass(slots=True)
 class Probe(Header):
-    """Somebody does not answer me. Does it answer you?"""
+    """This member does not answer me. Does it answer you?"""
 
     about: Id
 
 
 @dataclass(slots=True)
 class Probed(Header):
-    """1: it does. 0: it does not, or I have no link to it."""
+    """1 if it does; 0 if it does not, or if I have no link to it."""
 
     alive: Annotated[int, Number(1)]
 

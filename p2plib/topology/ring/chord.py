@@ -1,15 +1,17 @@
-"""Chord: a ring with fingers, and so half of log2 N steps to any key. A machine.
+"""Chord: a ring with fingers, which take a lookup to any key in half of log2 N steps. A machine.
 
 Follows Stoica et al., "Chord: A Scalable Peer-to-Peer Lookup Protocol for Internet Applications" (IEEE/ACM
-ToN, 2003), section IV. `machine` has the successor lists and what keeps them right; here come the fingers.
-They make lookups fast and never make them right: with no finger at all a lookup walks along the successors.
+ToN, 2003), section IV. `machine` has the successor lists and what keeps them right; this module adds the
+fingers. They make lookups fast, but it is not they that make them right: with no finger at all, a lookup
+walks along the successors.
 
 Rules
     1. Finger i is the owner of the id 2**i after ours. Those that would be our first successor anyway are not
        looked up: of m fingers only about log2 N are different.
-    2. Every `fingers_s` all of them are looked up again, starting with the farthest, through those known.
-    3. A lookup goes to the best of fingers and successors before the key. A finger that does not answer is
-       dropped at once, and the next best is asked.
+    2. Every `fingers_s` all of them are looked up again, starting with the farthest, by way of those already
+       known.
+    3. A lookup goes to the finger or successor that is nearest before the key. A finger that does not answer
+       is dropped at once, and the next best is asked.
 
 The fingers themselves are `p2plib.topology.ring.fingers`.
 

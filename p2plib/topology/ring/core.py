@@ -1,8 +1,8 @@
-"""Core: what all parts of one peer of a ring share. The lower half of a machine.
+"""Core: what all parts of a ring's peer share. The lower half of a machine.
 
 It says which peer we are, keeps the requests under way, and remembers whom we have met. The parts
-(`neighbours`, `fingers`, `searches`, `stabilisation`, `split_check`) ask, tell and set timers through it, and
-`p2plib.topology.ring.machine.Ring` puts them together.
+(`neighbours`, `fingers`, `searches`, `stabilisation`, `split_check`) use it to ask, report events and set
+timers, and `p2plib.topology.ring.machine.Ring` puts them together.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from p2plib.machine.requests import Requests
 from p2plib.topology.ring.messages import CODEC, MAX_SUCCESSORS, RingRequest, RingResponse
 from p2plib.topology.ring.parts import Event, Purpose, RingSettings, Timer
 
-TRIES = 3  # two datagrams may be lost without any peer being called dead
+TRIES = 3  # two datagrams may be lost before a peer is taken for dead
 MAX_KNOWN = 64  # peers remembered for rule 5
-JITTER = 0.1  # peers that began together should not go on together
+JITTER = 0.1  # peers that started together should not stay in step
 
 
 class Core(Base[Event, Timer]):
@@ -29,14 +29,14 @@ class Core(Base[Event, Timer]):
     Args:
         own: our id and the address that others reach us at.
         rng: see `p2plib.machine.machine`.
-        settings: see there.
+        settings: see `RingSettings`.
 
     Attributes:
         size: how many ids there are, 2**bits.
         known: addresses of members met, the latest last; a set that remembers the order.
 
     Raises:
-        UsageError: the id is out of range, or r is.
+        UsageError: the id or r is out of range.
     """
 
     def __init__(self, own: Contact, rng: random.Random, settings: RingSettings) -> None:
@@ -59,12 +59,12 @@ class Core(Base[Event, Timer]):
         self._send(data, address)
 
     def answered(self, message: RingResponse, address: Address, now: float) -> Purpose | None:
-        """What a response is for; None if nobody waits for it."""
+        """What a response is for; None if no request waits for it."""
         request = self.requests.answered(message.transaction, address, now)
         return cast(Purpose, request.purpose) if request else None
 
     def late(self, transaction: int, now: float) -> Purpose | None:
-        """Sends a request that is late once more, or gives it up: then this is what it was for."""
+        """A response is late: sends the request again, or gives it up and returns what it was for."""
         request, again = self.requests.expired(transaction, now)
         if again:
             self._send(request.data, request.address)
@@ -72,19 +72,19 @@ class Core(Base[Event, Timer]):
         return cast(Purpose, request.purpose)
 
     def tell(self, event: Event) -> None:
-        """Something happened that the owner wants to know."""
+        """Reports an event to the owner."""
         self._tell(event)
 
     def ignore(self, reason: str) -> None:
-        """Counts something that arrived and broke a rule."""
+        """Counts something that arrived and breaks a rule."""
         self._ignore(reason)
 
     def set_again(self, timer: Timer, seconds: float, now: float) -> None:
-        """Sets a timer that comes again and again, a little earlier or later each time."""
+        """Sets a timer that recurs, a little earlier or later each time."""
         self.timers.set(timer, now + seconds * self.rng.uniform(1 - JITTER, 1 + JITTER))
 
     def remember(self, addresses: Iterable[Address]) -> None:
-        """Notes that members are at these addresses, and forgets those not heard of for longest."""
+        """Notes that members are at these addresses, and forgets those not heard from for longest."""
         for address in addresses:
             self.known.pop(address, None)
             self.known[address] = None

@@ -5,7 +5,7 @@
         done = await peer.find(key)
         await peer.leave()
 
-What is no result is an error that says why, as in `p2plib.topology.kademlia.driver`.
+If a call has no result, it raises an error that says why, as in `p2plib.topology.kademlia.driver`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from p2plib.machine.peer import Peer
 from p2plib.topology.ring.machine import DEFAULTS, Ring
 from p2plib.topology.ring.parts import FindDone, FindFailed, IdTaken, Joined, JoinFailed, RingSettings
 
-GOODBYE_S = 2.0  # how long `leave` waits for both neighbours to say that they know
+GOODBYE_S = 2.0  # how long `leave` waits for the responses of both neighbours
 JOIN = "join"  # what `join` waits under; searches have numbers
 
 
@@ -49,7 +49,7 @@ class RingPeer:
         settings: RingSettings = DEFAULTS,
         public: Address | None = None,
     ) -> AsyncIterator[RingPeer]:
-        """Opens a socket and is a peer, of no ring yet, for as long as the block runs.
+        """Opens a socket, and runs a peer on it, in no ring yet, for as long as the block runs.
 
         Args:
             own_id: its id.
@@ -86,7 +86,7 @@ class RingPeer:
         return self.peer.address
 
     def create(self, others: Iterable[Contact] = ()) -> None:
-        """Begins a ring, alone, or with others that do the same with the same list."""
+        """Creates a ring, alone, or with others that do the same with the same list."""
         self.machine.create(self.peer.now(), others)
         self.peer.flush()
 
@@ -96,10 +96,10 @@ class RingPeer:
         Raises:
             PeerTimeout: none of them led to a member.
             JoinRefused: our id is taken.
-            UsageError: no address, or a second `join` before the first has ended.
+            UsageError: there is no address, or an earlier `join` has not ended.
         """
         if JOIN in self._awaited:
-            raise UsageError("this peer is joining already")
+            raise UsageError("this peer is joining already: wait for that `join` to end")
         bootstrap = list(addresses)
         joined: Joined = await self._awaited.wait(JOIN, lambda: self.peer.call(self.machine.join, bootstrap))
         return joined
@@ -109,14 +109,14 @@ class RingPeer:
 
         Raises:
             PeerTimeout: none of the peers that were named answered.
-            UsageError: it is no key, or we are in no ring.
+            UsageError: it is not a key of this ring, or we are in no ring.
         """
-        number = self.machine.find(key, self.peer.now())  # the event may be there already: `flush` tells us
+        number = self.machine.find(key, self.peer.now())  # the event may be there already: `flush` reports it
         done: FindDone = await self._awaited.wait(number, self.peer.flush)
         return done
 
     async def leave(self) -> None:
-        """Says goodbye to both neighbours, and waits for their responses, `GOODBYE_S` at most."""
+        """Says goodbye to both neighbours, and waits for their responses, at most `GOODBYE_S`."""
         self.peer.call(self.machine.leave)
         with contextlib.suppress(PeerTimeout):
             await self.peer.until(lambda: not len(self.machine.requests), GOODBYE_S)
@@ -135,6 +135,6 @@ class RingPeer:
                 reason = "none of these addresses led to a member of the ring"
                 return self._awaited.fail(JOIN, PeerTimeout(reason))
             case IdTaken(address=(host, port)):
-                reason = f"another peer has our id, says the one at {host}, port {port}"
+                reason = f"the peer at {host}, port {port}, says that another peer has our id"
                 return self._awaited.fail(JOIN, JoinRefused(reason))
         return False

@@ -1,4 +1,5 @@
-"""Fingers: contacts far round the circle, which make lookups fast. A part that Chord has and a ring has not.
+"""Fingers: contacts far round the circle, which make lookups fast. A part that Chord has and a plain ring
+does not.
 
 The rules are in `p2plib.topology.ring.chord`.
 """
@@ -16,7 +17,7 @@ class Fingers:
     """The fingers of one peer.
 
     Attributes:
-        table: finger i, which owns the id 2**i after ours, under i.
+        table: by i, finger i, which owns the id 2**i after ours.
     """
 
     def __init__(self, core: Core, neighbours: Neighbourhood) -> None:
@@ -26,7 +27,7 @@ class Fingers:
     def to_look_up(self) -> Iterator[tuple[int, int]]:
         """Which fingers to look up and the key of each, the farthest first (rules 1 and 2).
 
-        It is a generator because the later searches go through the fingers that the earlier ones found.
+        It is a generator, so that later searches can use the fingers that earlier ones found.
         """
         first = self._neighbours.first
         if first is None:

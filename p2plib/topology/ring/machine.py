@@ -1,32 +1,35 @@
-"""Ring: each peer keeps a link to the next, and to some after the next in case it dies. A machine.
+"""Ring: each peer keeps a link to the next, and to some after that in case it dies. A machine.
 
 The idea of webrtc-ring and the lower half of Chord: Stoica et al., "Chord" (IEEE/ACM ToN, 2003), section IV,
 with the corrections of Zave, "Using Lightweight Modeling to Understand Chord" (2012) and "Reasoning about
 Identifier Spaces: How to Make Chord Correct" (2017), who showed that the published operations can lose peers
-for ever.
+forever.
 
 Rules
-    1. Join: a peer looks up its own id. The member before that id answers with its list of successors, which
+    1. Join: a peer looks up its own id. The member before that id responds with its list of successors, which
        becomes ours, whole, before we are a member. (As published, a joiner knew one successor, and if that
-       died it was lost.) If the first of the list has our own id, the id is taken, and we stay out (F099).
+       died, the joiner was lost.) If the first on the list has our own id, the id is taken, and we stay out
+       (F099).
     2. Stabilise, every `stabilise_s`: ask the first successor for its neighbours. If it is dead, drop it and
-       ask the next at once. Our list becomes it, and its list without the last. If its predecessor lies
-       between us, ask that one too, and if it lives it is our first successor; and so on,
-       back to where nobody lies between. (As published, one step back in each round: many that joined at once
-       took many rounds.)
-    3. Then notify the first successor. It takes us for its predecessor if we lie between, or if the one that
-       it has is dead, which it finds out by asking it. (As published, it trusted a timer for that.)
-    4. A peer that says that it is somebody's predecessor must answer a ping before it is believed.
+       ask the next at once. Our list is then that peer, followed by its list without the last. If its
+       predecessor lies between us, ask that one too, and if it is alive, it becomes our first successor; and
+       so on, back to where no peer lies between. (As published, a round takes one step back: when many joined
+       at once, it took many rounds.)
+    3. Then notify the first successor. It takes us for its predecessor if we lie between, or if the
+       predecessor that it has is dead, which it finds out by asking. (As published, it trusted a timer for
+       that.)
+    4. A peer that says that it is another's predecessor must answer a ping before it is believed.
     5. Check, every `check_s`: ask a peer that is *not* next to us who owns our own id. It should be us. If
-       not, the ring is split, loopy, or does not know us: that is reported, and what was found is used to
-       stabilise with (F098). Stabilising alone can never repair a loopy or a split ring, for in those every
+       not, the ring is split or loopy, or does not know us: that is reported, and we stabilise with the peer
+       that was found (F098). Stabilising alone can never repair a loopy or split ring, for in those every
        peer agrees with its neighbours.
     6. Leave: tell both neighbours who their new neighbours are. It is a courtesy; they would find out.
 
-What cannot be promised: if all peers of somebody's list die between two stabilisations, it has lost the ring.
-It says so (`Lost`), and comes back through the members that it remembers.
+What cannot be promised: if all peers on a peer's list die between two stabilisations, it has lost the ring.
+It reports this (`Lost`), and comes back through the members that it remembers.
 
-The machine is put together from parts, a module each, and has joining, leaving and the dispatch itself::
+The machine is put together from parts, each in a module of its own; it does joining, leaving and dispatch
+itself::
 
     core            who we are, requests under way, addresses of members met
     neighbours      successors and predecessor, and which keys lie next to us
@@ -92,7 +95,7 @@ from p2plib.topology.ring.split_check import SplitCheck
 from p2plib.topology.ring.stabilisation import Stabilisation
 
 DEFAULTS = RingSettings()
-FIRST_FINGERS = 10  # times sooner come the first fingers, after joining
+FIRST_FINGERS = 10  # how many times sooner the first fingers are looked up, after joining
 
 
 class Ring(Core):
@@ -101,7 +104,7 @@ class Ring(Core):
     Args:
         own: its id and the address that others reach it at.
         rng: see `p2plib.machine.machine`.
-        settings: see there.
+        settings: see `RingSettings`.
         has_fingers: whether it routes by fingers as well; `p2plib.topology.ring.chord.Chord` does.
 
     Attributes:
@@ -140,10 +143,10 @@ class Ring(Core):
     # What the owner calls ---------------------------------------------------------------------------------
 
     def create(self, now: float, others: Iterable[Contact] = ()) -> None:
-        """Begins a ring, alone, or with others that do the same with the same list.
+        """Creates a ring, alone, or with others that do the same with the same list.
 
-        Zave's proof needs r + 1 founders that know each other; a ring that grows from one is right as long as
-        nobody dies before there are that many.
+        Zave's proof needs r + 1 founders that know each other; a ring that grows from one peer is right as
+        long as none dies before there are that many.
         """
         ring = sorted(
             dict.fromkeys([*others, self.own]), key=lambda peer: (peer.id - self.own.id) % self.size
@@ -161,12 +164,12 @@ class Ring(Core):
         """
         bootstrap = list(dict.fromkeys(addresses))
         if not bootstrap:
-            raise UsageError("to join, at least one address is needed")
+            raise UsageError("joining needs at least one bootstrap address")
         self.remember(bootstrap)
         self.searches.start_at(bootstrap, SearchKind.JOIN, self.own.id, now)
 
     def leave(self, now: float) -> None:
-        """Says goodbye to both neighbours (rule 6) and does nothing more; a join under way fails."""
+        """Says goodbye to both neighbours (rule 6), and does nothing after that; a join under way fails."""
         before = as_list(self.predecessor)
         for neighbour in dict.fromkeys([*before, *self.successors[:1]]):
             message = Leaving(*self.header(), before, tuple(self.successors))
@@ -178,13 +181,13 @@ class Ring(Core):
         self.searches.give_up(SearchKind.JOIN, now)
 
     def find(self, key: int, now: float) -> int:
-        """Looks for the owner of a key. `FindDone` or `FindFailed` with the number returned follows.
+        """Looks for the owner of a key. `FindDone` or `FindFailed` with the number that is returned follows.
 
         Raises:
-            UsageError: the key is no id, or we are not in the ring.
+            UsageError: the key is not an id, or we are not in the ring.
         """
         if not 0 <= key < self.size or not self.member:
-            raise UsageError("a key is an id, and only a member can look for it")
+            raise UsageError("a key must be an id, and only a member can look for it: join first")
         return self.searches.start(SearchKind.FIND, key, now)
 
     # What the driver calls --------------------------------------------------------------------------------
@@ -203,7 +206,7 @@ class Ring(Core):
         return self._answered(message, sender, now)
 
     def on_timer(self, now: float) -> None:
-        """Does what is due."""
+        """Does whatever is due."""
         for timer, transaction in self.timers.due(now):
             match timer:
                 case Timer.REQUEST:
@@ -248,7 +251,7 @@ class Ring(Core):
                 assert_never(message)
 
     def _left(self, sender: Contact, message: Leaving, now: float) -> None:
-        """Rule 6. Believed only from a neighbour; the peer that it names is asked before it counts."""
+        """Rule 6. Only a neighbour is believed; the peer that it names is asked before it counts."""
         neighbours = self.neighbours
         if sender == neighbours.predecessor:
             neighbours.predecessor = None
@@ -267,7 +270,7 @@ class Ring(Core):
     def _answered(self, message: RingResponse, sender: Contact, now: float) -> None:
         purpose = self.answered(message, sender.address, now)
         if purpose is None:
-            return self.ignore("unexpected answer")
+            return self.ignore("unexpected response")
         if self._is_over(purpose):
             return None
         if not isinstance(purpose, Probe) and purpose.contact != sender:
@@ -314,7 +317,7 @@ class Ring(Core):
                 assert_never(purpose)
 
     def _drop(self, contact: Contact, now: float) -> None:
-        """A contact is not there any more."""
+        """A contact has gone."""
         if self.fingers is not None:
             self.fingers.drop(contact)
         self.neighbours.drop(contact, now)
@@ -350,7 +353,7 @@ class Ring(Core):
         """Rule 1."""
         owners = outcome.owners if isinstance(outcome, Found) else ()
         if owners and owners[0] == self.own:
-            owners = owners[1:]  # we were here before, and nobody noticed that we died
+            owners = owners[1:]  # we were here before, and no peer has noticed that we died
         if isinstance(outcome, GaveUp) or not owners:
             self.tell(JoinFailed())
         elif owners[0].id == self.own.id:

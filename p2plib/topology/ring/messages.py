@@ -1,7 +1,8 @@
 """The messages of `p2plib.topology.ring.machine` and `p2plib.topology.ring.chord`. A codec.
 
-In each, `transaction` is picked by who asks and repeated by who answers; `sender` is the id of who sends. A
-Chord peer sends nothing that a peer of a plain ring does not understand: fingers are nobody else's business.
+In each, `transaction` is picked by the peer that asks and repeated in the response; `sender` is the id of the
+peer that sends. A Chord peer sends nothing that a peer of a plain ring does not understand: its fingers are
+its own affair.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from p2plib.machine.datagram import Codec
 from p2plib.machine.fields import CONTACT, Blob, Header, Id, Many
 
 MAX_SUCCESSORS = 20  # Chord's own evaluation uses 20 for a thousand peers: twice log2 N
-MAX_OWNERS = 12  # with the next, twenty contacts, for which a datagram has room
-MAX_NEARER = 8  # the best, and more in case it is dead: with half of all gone, none of 8 lives 1 time in 256
+MAX_OWNERS = 12  # with the next constant, twenty contacts, which fit a datagram
+MAX_NEARER = 8  # the best, and more in case it is dead: with half of all gone, all 8 are 1 time in 256
 
 Successors: TypeAlias = Annotated[tuple[Contact, ...], Many(CONTACT, MAX_SUCCESSORS)]
 
@@ -32,21 +33,21 @@ class Pong(Header):
 
 @dataclass(slots=True)
 class Step(Header):
-    """Who owns this key, or whom do you know that is nearer before it?"""
+    """Who owns this key, or which peers do you know that are nearer before it?"""
 
     key: Id
 
 
 @dataclass(slots=True)
 class Owner(Header):
-    """The key lies between me and the first of these, so that one owns it; the others follow it."""
+    """The key lies between me and the first of these, which therefore owns it; the others follow it."""
 
     owners: Successors
 
 
 @dataclass(slots=True)
 class Nearer(Header):
-    """Peers before the key, the nearest first; and my successors past it, in case all those are dead."""
+    """Peers before the key, the nearest first; and my successors past it, in case all of those are dead."""
 
     contacts: Annotated[tuple[Contact, ...], Many(CONTACT, MAX_NEARER)]
     owners: Annotated[tuple[Contact, ...], Many(CONTACT, MAX_OWNERS)]
@@ -72,7 +73,7 @@ class Notify(Header):
 
 @dataclass(slots=True)
 class Leaving(Header):
-    """I go; these were my neighbours."""
+    """I am leaving; these were my neighbours."""
 
     predecessor: Annotated[tuple[Contact, ...], Many(CONTACT, 1)]
     successors: Successors

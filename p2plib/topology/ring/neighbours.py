@@ -40,7 +40,7 @@ class Neighbourhood:
         return self.successors[0] if self.successors else None
 
     def set_successors(self, contacts: Iterable[Contact]) -> None:
-        """Keeps the first r that are in order; what comes round to us again, or goes back, ends the list."""
+        """Keeps the first r that are in order; one that passes us again, or goes back, ends the list."""
         core = self._core
         ordered: list[Contact] = []
         reached = 0
@@ -54,7 +54,7 @@ class Neighbourhood:
         core.remember(contact.address for contact in ordered)
 
     def drop(self, contact: Contact, now: float) -> None:
-        """A contact did not answer. It stays in `known`, for it may be the link that is dead."""
+        """A contact did not answer. It stays in `known`, for perhaps only the link is dead."""
         if contact == self.predecessor:
             self.predecessor = None
         if contact in self.successors:

@@ -1,4 +1,4 @@
-"""What a peer of a ring is told, tells, and remembers of its requests. Values without rules.
+"""What a peer of a ring is told, what it reports, and what its requests are for. Values without rules.
 
 The rules are in `p2plib.topology.ring.machine` and `p2plib.topology.ring.chord`.
 """
@@ -13,15 +13,15 @@ from p2plib.machine.timers import TimerName
 
 @dataclass(frozen=True, slots=True)
 class RingSettings:
-    """What the peers of one ring agree on, and how often they look after it.
+    """What the peers of a ring agree on, and how often they look after it.
 
     Args:
         bits: how long ids are, 1 to 256.
-        r: how many successors each keeps, 1 to 20. All of them dying at once is what a ring cannot survive:
-            with half of all peers gone that has a probability of 2**-r for each.
+        r: how many successors each keeps, 1 to 20. A ring cannot survive all of them dying at once: with half
+            of all peers gone, that has a probability of 2**-r for each peer.
         stabilise_s: seconds between two stabilisations. Chord's evaluation has 30.
-        check_s: seconds between two looks at the whole ring.
-        max_steps: how many peers one search asks. A plain ring of n peers needs up to n / r.
+        check_s: seconds between two checks of the whole ring.
+        max_steps: how many peers one search asks at most. A plain ring of n peers needs up to n / r.
         fingers_s: seconds between two rounds of fingers; a plain ring has none.
     """
 
@@ -34,11 +34,11 @@ class RingSettings:
 
 
 class Timer(TimerName):
-    """What a peer wakes for."""
+    """What a peer sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
-    STABILISE = "look whether the neighbours are still the neighbours"
-    CHECK = "look whether the ring has fallen into two"
+    STABILISE = "see whether the neighbours are still the neighbours"
+    CHECK = "see whether the ring has fallen apart"
     FINGERS = "look up the fingers again; in Chord alone"
 
 
@@ -66,7 +66,7 @@ class IdTaken:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """We said goodbye."""
+    """We have left: both neighbours were told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ Event = Joined | JoinFailed | IdTaken | Left | Lost | RingInconsistent | FindDon
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The first step of a search, at an address where we do not know whose it is."""
+    """The first step of a search, at an address where we do not know which peer is there."""
 
     search: int
 
@@ -126,7 +126,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Stabilise:
-    """Who are your neighbours? For our first successor; or, if that is `head`, for a peer before it."""
+    """Who are your neighbours? Asked of our first successor; or, if that is `head`, of a peer before it."""
 
     contact: Contact
     head: Contact | None = None
@@ -143,7 +143,7 @@ class Rectify:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something we only tell; the response says no more than whether our id is taken."""
+    """A notification; its response says only whether our id is taken."""
 
     contact: Contact
 

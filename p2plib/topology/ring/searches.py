@@ -1,9 +1,8 @@
-"""Searches: the walks of one peer that are under way, what each is for, and how it ends. A part of a ring's
-machine.
+"""Searches: the walks that a peer has under way, what each is for, and how it ends. A part of a ring.
 
-A search begins with what we know ourselves (`start`), or at somebody else's address (`start_at`): when we are
-no member yet, or want to hear what the rest of the ring says. It ends once, with an outcome that is given to
-whoever put the parts together::
+A search begins with what we know ourselves (`start`), or at another peer's address (`start_at`): when we are
+not a member yet, or want to hear what the rest of the ring says. It ends once, with an outcome that `ended`
+is called with::
 
     Found      the owner of the key, the peers after it, and the peer that said so
     GaveUp     none of the peers that were named answered
@@ -29,7 +28,7 @@ class SearchKind(Enum):
     """What a search is for."""
 
     JOIN = "our own id, to enter the ring before its owner"
-    FIND = "a key somebody asked for"
+    FIND = "a key that the owner asked for"
     CHECK = "our own id, to hear whether the ring is right"
     FINGER = "the key of a finger"
 
@@ -39,10 +38,10 @@ class Search:
     """A walk, and what it is for.
 
     Args:
-        number: which search.
+        number: identifies it in events.
         kind: what it is for.
         walk: how far it has come.
-        bootstrap: addresses where it can still begin.
+        bootstrap: addresses at which it can still begin.
         finger: which finger it is for, if it is for one.
     """
 
@@ -76,10 +75,10 @@ class Searches:
     """The searches under way.
 
     Args:
-        core: of the peer.
-        neighbours: its neighbours; by these it knows which keys lie next to it, and routes.
-        fingers: by these it routes besides; None in a plain ring.
-        ended: told how each search ended, and the time.
+        core: the peer's core.
+        neighbours: its neighbours, which say which keys lie next to it, and by which it routes.
+        fingers: by which it also routes; None in a plain ring.
+        ended: called with the outcome of each search, and the time.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Searches:
         self._last_number = 0
 
     def links(self) -> Iterable[Contact]:
-        """The contacts that we route by."""
+        """The contacts by which we route."""
         if self._fingers is None:
             return self._neighbours.successors
         return [*self._neighbours.successors, *self._fingers.table.values()]
@@ -147,7 +146,7 @@ class Searches:
                         search, now
                     )  # anybody can say so, and whoever waits for the key waits for its end
             case _:
-                self._core.ignore("useless answer")
+                self._core.ignore("useless response")
                 self._go_on(search, now)
 
     def not_answered(self, purpose: Probe | Visit, now: float) -> None:

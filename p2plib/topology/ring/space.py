@@ -5,16 +5,16 @@ Ids are whole numbers, and after the largest comes 0 again. "Between" goes clock
     >>> between(5, 7, 9), between(9, 1, 5), between(5, 5, 9)
     (True, True, False)
 
-A ring is right when following successors from anybody visits everybody, once, in the order of ids. It can be
-wrong in four ways, and `shape` says which (names as in Zave, "Reasoning about Identifier Spaces", 2017, and
-Liben-Nowell et al., "Observations on the Dynamic Evolution of Peer-to-Peer Networks", 2002)::
+A ring is right when following successors from any peer visits every peer, once, in the order of ids. It can
+be wrong in four ways, and `shape` says which (names as in Zave, "Reasoning about Identifier Spaces", 2017,
+and Liben-Nowell et al., "Observations on the Dynamic Evolution of Peer-to-Peer Networks", 2002)::
 
     RIGHT       one cycle, in order
-    APPENDAGES  one cycle in order, and peers that lead into it but that nobody leads to: joining does that
-    LOOPY       one cycle that goes round the circle more than once: everybody's neighbours agree, and lookups
-                are wrong
+    APPENDAGES  one cycle in order, and peers that lead into it but to which no peer leads: joining does that
+    LOOPY       one cycle that goes round the circle more than once: all neighbours agree, and
+                lookups are wrong
     SPLIT       more than one cycle
-    BROKEN      no cycle, or somebody's successor is not there
+    BROKEN      no cycle, or a successor that is not there
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from enum import Enum
 
 
 class Shape(Enum):
-    """What following successors gives."""
+    """The shape that following successors gives."""
 
     RIGHT = "right"
     APPENDAGES = "appendages"
@@ -34,7 +34,7 @@ class Shape(Enum):
 
 
 def between(a: int, x: int, b: int) -> bool:
-    """Whether one comes past x on the way from a to b, ends not counted; from a to a is the whole circle."""
+    """Whether x lies on the way from a to b, not counting the ends; from a to a is the whole circle."""
     if a < b:
         return a < x < b
     return x > a or x < b
@@ -52,7 +52,7 @@ def shape(successor: Mapping[int, int]) -> Shape:
     if len(cycles) != 1:
         return Shape.SPLIT if cycles else Shape.BROKEN
     cycle = cycles[0]
-    rounds = sum(successor[ident] <= ident for ident in cycle)  # how often it comes past 0
+    rounds = sum(successor[ident] <= ident for ident in cycle)  # how many times it passes 0
     if rounds != 1:
         return Shape.LOOPY
     return Shape.RIGHT if len(cycle) == len(successor) else Shape.APPENDAGES

@@ -13,11 +13,11 @@ from p2plib.topology.ring.searches import Searches, SearchKind
 from p2plib.topology.ring.space import between
 from p2plib.topology.ring.stabilisation import Stabilisation
 
-MAX_ASKED = 3  # peers far away at which one check can begin
+MAX_ASKED = 3  # how many distant peers a check may try to begin at
 
 
 class SplitCheck:
-    """Looks now and then whether the ring is one, and in order."""
+    """Checks now and then whether the ring is in one piece, and in order."""
 
     def __init__(
         self, core: Core, neighbours: Neighbourhood, searches: Searches, stabilisation: Stabilisation

@@ -17,7 +17,7 @@ MAX_UNDER_WAY = 512  # requests of one peer: a flood of strangers that notify ge
 
 
 class Stabilisation:
-    """What one peer does so that its neighbours are the right ones."""
+    """What a peer does so that its neighbours are the right ones."""
 
     def __init__(self, core: Core, neighbours: Neighbourhood) -> None:
         self._core, self._neighbours = core, neighbours
@@ -25,7 +25,7 @@ class Stabilisation:
     # Rule 2: our successors -------------------------------------------------------------------------------
 
     def stabilise(self, now: float) -> None:
-        """Begins a round. A ring of one that a peer joined has a predecessor, which is its successor too."""
+        """Begins a round. In a ring of one that a peer has joined, the predecessor is the successor too."""
         self._core.set_again(Timer.STABILISE, self._core.settings.stabilise_s, now)
         head = self._neighbours.first or self._neighbours.predecessor
         if head is not None:
@@ -69,7 +69,7 @@ class Stabilisation:
         return Done(*header)
 
     def ping(self, contact: Contact, candidate: Contact, now: float) -> None:
-        """Asks `contact` whether it is alive; then or then not, `candidate` may be our predecessor."""
+        """Asks `contact` whether it is alive; depending on that, `candidate` may be our predecessor."""
         if len(self._core.requests) >= MAX_UNDER_WAY:
             return self._core.ignore("too many requests under way")
         self._core.ask(Ping(*self._core.header()), contact.address, Rectify(contact, candidate), now)

@@ -1,15 +1,15 @@
-"""Ring walk: finding the owner of a key, step by step. A machine without messages, as `lookup` is one.
+"""Ring walk: finding the owner of a key, step by step. A machine without messages, like Kademlia's `lookup`.
 
 Follows Stoica et al., "Chord" (IEEE/ACM ToN, 2003), section IV: ask the peer that is nearest before the key
 for peers that are nearer, until one says that its successor is beyond. The asker does the walking
-(iteratively), so that it notices itself which peers are dead.
+(iteratively), so that it notices for itself which peers are dead.
 
 Rules
     1. A step counts only if it comes nearer: a peer that is named must lie between the peer that named it and
-       the key. So a walk ends whatever anybody says, and a ring that is loopy is walked once.
-    2. When a peer does not answer, the next best of all that were named is asked. When nobody lives between
-       the nearest that answered and the key, the owners are the successors that this one has beyond the key:
-       it has not noticed yet that those before the key are dead.
+       the key. So a walk ends, whatever anybody says, and a loopy ring is walked round once.
+    2. When a peer does not answer, the next best of all that were named is asked. When no peer is alive
+       between the nearest that answered and the key, the owners are that peer's successors past the key: it
+       has not noticed yet that those before the key are dead.
     3. At most `max_steps` peers are asked.
 """
 
@@ -23,7 +23,7 @@ from p2plib.machine.addresses import Address, Contact
 
 @dataclass(slots=True)
 class Walk:
-    """One search.
+    """The walk of one search.
 
     Args:
         key: what is looked for.
@@ -53,7 +53,7 @@ class Walk:
         Args:
             contacts: the contacts.
             owners: its own successors that lie at the key or beyond.
-            by: the id of the peer that named them; None for a start from nowhere.
+            by: the id of the peer that named them; None at the start of a walk.
         """
         limit = self.size if by is None else self.gap(by)
         if owners and (self._nearest is None or limit <= self._nearest):
@@ -63,7 +63,7 @@ class Walk:
                 self._named.setdefault(contact.address, contact)
 
     def next(self) -> Contact | None:
-        """The contact to ask next, or None: then it ends with `owners`; if there are none, it has failed."""
+        """The contact to ask next. If None, the walk has ended with `owners`; if empty, it failed."""
         limit = self.size if self._nearest is None else self._nearest
         left = [
             named

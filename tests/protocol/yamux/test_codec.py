@@ -26,12 +26,12 @@ def test_known_bytes() -> None:
         ("000400000000000100000000", r"no frames of type 4 \(at offset 1\)"),
         ("000000100000000100000000", r"no flags 0x0010 \(at offset 2\)"),
         ("000080010000000100000000", r"no flags 0x8000"),
-        ("000000000000000000000000", r"a data on stream 0 \(at offset 4\)"),
-        ("000100000000000000000000", "a window update on stream 0"),
-        ("000200010000000100000000", "a ping on stream 1"),
-        ("000300000000000100000000", "a go away on stream 1"),
-        ("000200000000000000000000", "a ping has SYN or ACK"),
-        ("000200030000000000000000", "a ping has SYN or ACK"),
+        ("000000000000000000000000", r"a data cannot be on stream 0 \(at offset 4\)"),
+        ("000100000000000000000000", "a window update cannot be on stream 0"),
+        ("000200010000000100000000", "a ping cannot be on stream 1"),
+        ("000300000000000100000000", "a go away cannot be on stream 1"),
+        ("000200000000000000000000", "a ping has one flag"),
+        ("000200030000000000000000", "a ping has one flag"),
         ("000300010000000000000000", "a go away has no flags"),
     ],
 )
@@ -51,7 +51,7 @@ def test_dissect() -> None:
     fields = yamux_codec.dissect(raw)
     assert b"".join(field.raw for field in fields) == raw
     assert [field.name for field in fields] == ["version", "type", "flags", "stream", "length", "data"]
-    assert yamux_codec.dissect(frame(GO_AWAY, 0, 0, 9))[4].note == "a reason that nobody defined"
+    assert yamux_codec.dissect(frame(GO_AWAY, 0, 0, 9))[4].note == "a reason that is not defined"
     for wrong in (raw[:11], raw[:-1], raw + b"x", frame(PING, SYN, 0, 1) + b"x"):
         with pytest.raises(DecodeError):
             yamux_codec.dissect(wrong)

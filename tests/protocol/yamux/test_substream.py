@@ -42,7 +42,7 @@ def test_a_stream_of_theirs_is_acknowledged_once() -> None:
     assert (sent(stream), stream.acknowledge()) == ([], False)
     stream.accept()
     assert sent(stream) == ["window update 0 ACK on stream 2"]
-    with pytest.raises(UsageError, match="no accept on a stream that is established"):
+    with pytest.raises(UsageError, match="'established' does not allow 'accept'"):
         stream.accept()
 
 
@@ -56,11 +56,11 @@ def test_an_acknowledgement_of_what_was_not_sent_is_none() -> None:
 @pytest.mark.parametrize(
     ("first", "then", "rule"),
     [
-        (Substream.close_write, Substream.close_write, "no close writing on a stream that is FIN queued"),
-        (Substream.close_write, lambda stream: stream.write(b"x"), "to a stream that is FIN queued"),
-        (Substream.reset, lambda stream: stream.write(b"x"), "to a stream that is reset sent"),
-        (Substream.receive_rst, lambda stream: stream.write(b"x"), "to a stream that is reset received"),
-        (Substream.close_read, Substream.close_read, "no close reading on a stream that is read-closed"),
+        (Substream.close_write, Substream.close_write, "'FIN queued' does not allow 'close writing'"),
+        (Substream.close_write, lambda stream: stream.write(b"x"), "'FIN queued' does not allow writing"),
+        (Substream.reset, lambda stream: stream.write(b"x"), "'reset sent' does not allow writing"),
+        (Substream.receive_rst, lambda stream: stream.write(b"x"), "'reset received' does not allow writing"),
+        (Substream.close_read, Substream.close_read, "'read-closed' does not allow 'close reading'"),
     ],
 )
 def test_what_a_program_may_not_do(

@@ -101,7 +101,7 @@ def test_our_own_streams_wait_for_acknowledgement() -> None:
     pair = Pair(Limits(ack_backlog=2, accept_backlog=10))
     first, second = pair.client.open(), pair.client.open()
     assert not pair.client.can_open
-    with pytest.raises(UsageError, match="2 streams are not acknowledged"):
+    with pytest.raises(UsageError, match="2 of our streams are not acknowledged"):
         pair.client.open()
     pair.exchange()
     assert pair.server.accept() is not None

@@ -22,7 +22,7 @@ def test_joining_through_nobody_says_so() -> None:
     world.flush(address_of(0))
     world.run(30.0)
     assert world.heard(address_of(0), JoinFailed) == [JoinFailed((("192.0.2.1", 1), ("192.0.2.2", 1)))]
-    with pytest.raises(UsageError, match="at least one address"):
+    with pytest.raises(UsageError, match="at least one bootstrap address"):
         lonely.join([], 0.0)
     call(world, [lonely], 0, "get", 5)
     assert world.heard(address_of(0), GetDone)[0].queries == 0
@@ -81,7 +81,7 @@ def test_when_all_have_refused_or_failed_joining_has_failed() -> None:
     bootstrap.probed(Probe(BEN, 1), False, 2.0)
     assert outbox.told == [JoinFailed((ANA, BEN))]
     assert entered == []
-    with pytest.raises(UsageError, match="at least one address"):
+    with pytest.raises(UsageError, match="at least one bootstrap address"):
         bootstrap.start([], 3.0)
 
 

@@ -210,7 +210,7 @@ def test_strangers_and_forgers() -> None:
         assert wire.CODEC.decode(reply) == wire.Refused(1, own.own.id, wire.STRANGER)
     own.receive(wire.CODEC.encode(wire.Welcome(1, 5)), thief, world.now)
     own.receive(b"\x03\x02", thief, world.now)
-    assert own.ignored["unexpected answer"] == own.ignored["malformed"] == 1
+    assert own.ignored["unexpected response"] == own.ignored["malformed"] == 1
     assert whole(members)
 
 
@@ -242,7 +242,7 @@ def test_an_address_that_answered_nonsense_can_be_greeted_again() -> None:
         own.receive(
             wire.CODEC.encode(wire.Pong(wire.CODEC.decode(hello).transaction, 5, 0)), other, world.now
         )
-    assert own.ignored["useless answer"] == 2
+    assert own.ignored["useless response"] == 2
 
 
 def test_a_prober_that_is_late_says_no_only_once() -> None:

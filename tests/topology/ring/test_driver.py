@@ -114,7 +114,7 @@ def test_nobody_there_is_an_error_and_so_is_a_search_of_no_member() -> None:
                     await peer.join([(nobody.address, 9)])
                 with pytest.raises(UsageError, match="member"):
                     await peer.find(3)
-                with pytest.raises(UsageError, match="at least one address"):
+                with pytest.raises(UsageError, match="at least one bootstrap address"):
                     await peer.join([])
                 joining = asyncio.ensure_future(peer.join([(nobody.address, 9)]))
                 await asyncio.sleep(0)

@@ -146,7 +146,7 @@ def test_bootstrap_addresses_that_lead_nowhere() -> None:
     assert world.heard(address_of(0), JoinFailed) == [JoinFailed()]
     with pytest.raises(UsageError, match="only a member"):
         alone.find(5, 0.0)
-    with pytest.raises(UsageError, match="at least one address"):
+    with pytest.raises(UsageError, match="at least one bootstrap address"):
         alone.join([], 0.0)
     with pytest.raises(UsageError, match="an id is"):
         Ring(Contact(1 << 32, address_of(1)), random.Random(1), settings=SMALL)
@@ -159,7 +159,7 @@ def test_forgers_and_liars() -> None:
     for message in (wire.Owner(1, 5, ()), wire.Pong(1, 5), wire.NeighboursAre(1, 5, (), ())):
         own.receive(wire.CODEC.encode(message), thief, world.now)
     own.receive(b"\x02\x01", thief, world.now)
-    assert own.ignored == {"unexpected answer": 3, "malformed": 1}
+    assert own.ignored == {"unexpected response": 3, "malformed": 1}
     own.to_send()
     before = own.predecessor
     own.receive(wire.CODEC.encode(wire.Notify(9, own.own.id - 1)), thief, world.now)

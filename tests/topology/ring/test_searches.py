@@ -94,7 +94,7 @@ def test_what_a_step_is_answered_with() -> None:
     assert (found.owners, found.by, found.search.walk.hops) == ((owner,), far, 2)
     number = searches.start(SearchKind.FIND, 100, 1.0)
     searches.answered(number, near, wire.Refused(1, 20, b"not a member"), 1.1)  # and nobody else is known
-    assert core.ignored == {"useless answer": 1}
+    assert core.ignored == {"useless response": 1}
     assert [type(outcome) for outcome in ended] == [Found, GaveUp]
     number = searches.start(SearchKind.JOIN, 100, 2.0)
     searches.answered(number, near, wire.Refused(1, 20, wire.ID_TAKEN), 2.1)
