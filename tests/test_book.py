@@ -196,6 +196,7 @@ def test_nothing_is_left_to_write() -> None:
         *(ROOT / "book/src").rglob("*.md"),
         *(ROOT / "labs/src").glob("*.md"),
         *(ROOT / "p2plib").rglob("*.py"),
+        *(path for path in (ROOT / "tests").rglob("*.py") if path.parent != ROOT / "tests"),
     ]
     unfinished = [
         path.relative_to(ROOT).as_posix() for path in sources if "TO WRITE" in path.read_text("utf8")

@@ -79,7 +79,8 @@ def files(role: Role, name: str, title: str, lab: str | None, before: str) -> di
     made = filled(CHAPTER, words)
     if lab:
         number, room = LAB.fullmatch(lab).groups()  # type: ignore[union-attr]
-        words |= {"lab": lab, "number": str(int(number)), "room": room, "needs": f"{role.folder}/{name}"}
+        words |= {"lab": lab, "number": str(int(number)), "room": room, "title": room.capitalize()}
+        words |= {"needs": f"{role.folder}/{name}"}
         made |= {f"tests/labs/{lab}/__init__.py": "", **filled(LAB_FILES, words)}
     return made
 
@@ -106,8 +107,8 @@ def contents(toc: str, role: Role, pages: list[str]) -> str:
     entries = "".join(f"      - file: {page}\n" for page in pages)
     reference = f"          - file: book/reference/api-{role.folder}\n"
     if reference not in toc:
-        last = list(re.finditer(r"^          - file: book/reference/api-\S+\n", toc, re.M))[-1]
-        toc = toc[: last.end()] + reference + toc[last.end() :]
+        head, figures, tail = toc.partition("          - file: book/reference/api-figures\n")
+        toc = head + reference + figures + tail
     parts = list(re.finditer(r"^  - caption: (.+)\n", toc, re.M))
     captions = [part[1] for part in parts]
     if role.caption in captions:
@@ -207,8 +208,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except NotBegun as error:
         parser.error(str(error))
     print("\n".join(f"wrote {path}" for path in written))
-    documents = [f"{role.folder}/{given.name}", *([f"labs/{given.lab}"] if given.lab else [])]
-    if not given.no_run and notebooks.main(documents, root):
+    if not given.no_run and notebooks.main([], root):  # also a page that reads the whole library
         return 1
     print("Next: git add -A; make check; then replace what says TO WRITE, first in the module and its tests.")
     return 0

@@ -10,7 +10,7 @@ The imports are read from the syntax of `p2plib`, `tests` and `tools`; nothing i
 * A test file uses the `conftest.py` of its folder and of the folders above.
 * A room is a folder of tests. A change in a room, or in the library's folder of that name, reaches every test
   file of the room; elsewhere a changed file reaches only the files that import it.
-* Files that are read, not imported (texts, notebooks, settings), are in the table `READ_BY`.
+* Files that are read (texts, notebooks, settings) or found by their folder (labs) are in the table `READ_BY`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ READ_BY = {  # a pattern of paths (* matches slashes, too): the test files that 
     "labs/*.ipynb": ("tests/test_book.py",),
     "_toc.yml": ("tests/test_book.py",),
     "tools/*": ("tests/test_notebook_tool.py",),
+    "p2plib/labs/*": ("tests/labs/test_every_lab.py",),  # which finds the labs by their folders
+    "tests/labs/*": ("tests/labs/test_every_lab.py",),
 }
 
 

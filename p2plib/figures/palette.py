@@ -36,7 +36,7 @@ COLOURS = tuple(PALETTE.values())
 # What a colour means where it means something: never the only sign, always beside a word, a dash or a shape.
 GOOD = GREEN
 BAD = VERMILION
-INK = "currentColor"
+INK = "currentColor"  # for drawings; a plot has its own (see `p2plib.figures.plot`)
 
 # One stroke pattern per colour, in SVG's stroke-dasharray; the first is solid.
 DASHES = ("", "7 4", "2 4", "10 4 2 4", "12 5", "4 4", "10 3 2 3 2 3", "1.5 3")
