@@ -23,18 +23,16 @@ RUN: Lane = {  # tests and notebooks
     # A notebook is one kernel, so its cells stay with one worker.
     "outputs": [pytest(*workers(), "--dist", "loadfile", "--nbval", "book", "labs")],
 }
-BUILD: Lane = {
+BUILD: Lane = {  # the book, and what a browser shows of it: one process, mostly, beside the tests
     "book": [  # from nothing: pages of an earlier build would hide what is missing in this one
         [sys.executable, "-c", "import shutil; shutil.rmtree('_build/html', ignore_errors=True)"],
         [str(BIN / "jupyter-book"), "build", ".", "--all", "--quiet", "-W", "-n", "--keep-going"],
     ],
+    "site": [pytest("-rs", "tests/site")],
 }
-SITE: Lane = {
-    "site": [pytest(*workers(), "--dist", "worksteal", "-rs", "tests/site")]
-}  # looks at the built book
 
-STAGES: list[list[Lane]] = [[RUN, {**LOOK, **BUILD}], [SITE]]  # lanes of one stage run side by side
-STEPS = [name for stage in STAGES for lane in stage for name in lane]
+LANES: list[Lane] = [RUN, {**LOOK, **BUILD}]  # they run side by side
+STEPS = [name for lane in LANES for name in lane]
 
 
 def main(names: list[str]) -> int:
@@ -43,10 +41,10 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"There is no step {', '.join(unknown)}. The steps are {', '.join(STEPS)}.")
         return 2
-    start, results = time.perf_counter(), []
-    for stage in STAGES:
-        wanted = [{name: lane[name] for name in lane if not names or name in names} for lane in stage]
-        results += steps.run(*wanted)
+    start = time.perf_counter()
+    results = steps.run(
+        *({name: lane[name] for name in lane if not names or name in names} for lane in LANES)
+    )
     return steps.report(results, time.perf_counter() - start)
 
 

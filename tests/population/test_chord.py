@@ -79,7 +79,7 @@ def test_chord_with_short_lists_loses_keys() -> None:
     dead[np.random.default_rng(1).choice(1000, size=500, replace=False)] = True
     found = chord.lookups_with_dead(chord.ring(1000), dead, 400, r=2)
     assert 0.3 < found.right.mean() < 0.95
-    with pytest.raises(UsageError, match="nobody lives"):
+    with pytest.raises(UsageError, match="all peers are dead"):
         chord.lookups_with_dead(chord.ring(3), np.ones(3, dtype=bool), 1)
 
 
