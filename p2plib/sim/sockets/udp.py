@@ -15,14 +15,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import errno
-from heapq import heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from p2plib.sim.capture.trace import BATCH, Record, Route, shown
+from p2plib.sim.capture.trace import Record, shown
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
 from p2plib.sim.sockets.sockets import SimSocket
+
+if TYPE_CHECKING:
+    from p2plib.sim.path import Path
 
 LARGEST_BYTES = 65_507  # 65,535 less the headers of IPv4 and UDP
 
@@ -38,9 +40,8 @@ class SimDatagramTransport(asyncio.DatagramTransport):
     """
 
     __slots__ = (  # a crowd of ten thousand has to fit into a processor's cache
-        "_buffer", "_closing", "_fabric", "_heap", "_incarnation", "_loop", "_next_order", "_protocol",
-        "_random", "_routes", "_socket", "_trace", "context", "host", "local", "place", "port", "received",
-        "remote",
+        "_closing", "_fabric", "_incarnation", "_loop", "_paths", "_protocol", "_socket", "context", "host",
+        "local", "place", "port", "received", "remote",
     )  # fmt: skip
 
     def __init__(
@@ -55,10 +56,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         self._incarnation, self.host = incarnation, incarnation.host
         self._fabric, self._loop = net.fabric, net.loop
         self.local, self.remote, self.port = local, remote, local[1]
-        self._heap, self._next_order = net.loop._heap, net.loop._next_order
-        self._buffer, self._trace = net.trace.buffer, net.trace
-        self._random = incarnation.host.draws.random
-        self._routes: dict[Any, Route] = {}
+        self._paths: dict[Any, Path] = {}
         self._closing = False
         self._socket = SimSocket(self, local, remote, udp=True)
         self.context = contextvars.copy_context()
@@ -67,30 +65,22 @@ class SimDatagramTransport(asyncio.DatagramTransport):
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send a datagram to *addr*, or to the peer that the socket is connected to."""
-        route = self._routes.get(addr)
-        if route is None:
-            route = self._first_time(data, addr)
-            if route is None:
+        path = self._paths.get(addr)
+        if path is None:
+            path = self._first_time(data, addr)
+            if path is None:
                 return
         if type(data) is not bytes or len(data) > LARGEST_BYTES:
+            if not isinstance(data, bytes | bytearray | memoryview):
+                raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
             data = bytes(data)
             if len(data) > LARGEST_BYTES:
                 self._too_long()
                 return
-        loop = self._loop
-        now = loop.now
-        when = now + route.least_s
-        if route.jitter_s:
-            when += route.jitter_s * self._random()
-        record = Record(route, data, now, when, "")
-        heappush(self._heap, (when, self._next_order(), deliver, record))
-        buffer = self._buffer
-        buffer.append(record)
-        if len(buffer) >= BATCH:
-            self._trace.take()
+        path.send(data)
 
-    def _first_time(self, data: Any, addr: Any) -> Route | None:
-        """Find the way to an address. Where it is a plain one, remember it; if not, send by the long way."""
+    def _first_time(self, data: Any, addr: Any) -> Path | None:
+        """Find the way to an address and remember it; send to a group at once, which has many ways."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
         if self._closing:
@@ -101,23 +91,20 @@ class SimDatagramTransport(asyncio.DatagramTransport):
             raise ValueError("this socket is not connected, so a datagram needs an address")
         destination = self.host.net.names.numeric(self.remote or addr)
         source = self.host.source_for(self.local, destination[0])
-        route = self._fabric.plain_route(self.host, source, destination)
-        if route is not None:
-            self._routes[addr] = route
-        elif len(data) > LARGEST_BYTES:
+        if not self._fabric.is_group(self.host, destination[0]):
+            path: Path = self._fabric.path(self.host, "udp", source, destination)
+            self._paths[addr] = path
+            return path
+        if len(data) > LARGEST_BYTES:
             self._too_long()
         else:
             self._fabric.send(self.host, "udp", source, destination, bytes(data), self)
-        return route
+        return None
 
     @property
     def key(self) -> Address:
         """The address under which its host knows it, or the first of them."""
         return (self.host.address if self.local[0] in ("0.0.0.0", "::") else self.local[0]), self.port
-
-    def forget_routes(self) -> None:
-        """Find the ways anew: something about the network has changed."""
-        self._routes.clear()
 
     def _error(self, error: OSError) -> None:
         self._loop.call_soon(self._protocol.error_received, error, context=self.context)
@@ -168,7 +155,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
     def vanish(self) -> None:
         """Be gone without a word: the machine has crashed."""
         self._closing = True
-        self._routes.clear()
+        self._paths.clear()
         self.host.unbind(self)
         self._fabric.leave_groups(self)
 
