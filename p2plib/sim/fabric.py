@@ -15,7 +15,6 @@ Rules:
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.arrival import DOWN
@@ -116,19 +115,12 @@ class Fabric:
             pipes.append(pipe)
         return tuple(pipes)
 
-    def launch(
-        self, route: Route, data: Any, now: float, when: float, arrive: Callable[[Record], object]
-    ) -> None:
-        """Put a packet on its way; it arrives at *when*."""
-        record = Record(route, data, now, when, "")
-        self.loop.schedule(when, arrive, record)
-        self._note(record)
-
     def drop(self, route: Route, data: Any, fate: str) -> None:
         """Note that a packet is dropped as it is sent."""
-        self._note(Record(route, data, self.loop.now, None, fate))
+        self.note(Record(route, data, self.loop.now, None, fate))
 
-    def _note(self, record: Record) -> None:
+    def note(self, record: Record) -> None:
+        """Enter a packet in the trace."""
         self.buffer.append(record)
         if len(self.buffer) >= BATCH:
             self.take()

@@ -53,7 +53,7 @@ class Path:
 
     __slots__ = (
         "_arrive", "_at", "_climb_s", "_end", "_epoch", "_fabric", "_fate", "_given", "_jitter_s",
-        "_latency_s", "_link", "_nats", "_pipes", "_plain", "_realm", "_route", "_seen", "_turn",
+        "_last_s", "_latency_s", "_link", "_nats", "_pipes", "_plain", "_realm", "_route", "_seen", "_turn",
         "destination", "kind", "sender", "source",
     )  # fmt: skip
 
@@ -72,6 +72,7 @@ class Path:
         self._given = None if receiver is None else (receiver, at or destination)
         self._route: Any = None
         self._link: Any = None
+        self._last_s = 0.0  # when the last segment arrives that was not held back
         self._epoch = -1  # stale, so that the first packet finds the way
 
     def send(self, data: bytes | Segment) -> None:
@@ -190,7 +191,9 @@ class Path:
         if self._fate:
             return fabric.drop(route, data, self._fate)
         size = HEADER_BYTES[self.kind] + (len(data) if type(data) is bytes else len(data.data))
-        fortune = draw(link, size, sender.draws) if faults is None else faults.fortune(sender, link, size)
+        fortune = (
+            draw(link, size, sender.draws.random) if faults is None else faults.fortune(sender, link, size)
+        )
         if fortune.fate:
             return fabric.drop(route, data, fortune.fate)
         out = now
@@ -199,13 +202,20 @@ class Path:
             if through is None:
                 return fabric.drop(route, data, QUEUE_FULL)
             out = through
+        in_order = self.kind == "tcp" and not fortune.overtaken
         if fortune.corrupted:
             if type(data) is not bytes:
                 return fabric.drop(route, data, BAD_CHECKSUM)
             data = flip_one_bit(data, fortune.corrupted)
         delay = self._climb_s + (out - now + self._latency_s)
         for late in fortune.late_s:
-            fabric.launch(route, data, now, now + (delay + late), self._arrive)
+            when = now + (delay + late)
+            if in_order:
+                when = self._last_s = max(when, self._last_s)
+                in_order = False  # a second copy comes when it comes
+            record = Record(route, data, now, when, "")
+            heappush(fabric.heap, (when, fabric.next_order(), self._arrive, record))
+            fabric.note(record)
         return None
 
 

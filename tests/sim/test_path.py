@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
-from p2plib.sim import Host, Internet, Link
+import pytest
+
+from p2plib.sim import Chaos, Host, Internet, Link
 from p2plib.sim.path import flip_one_bit
 from tests.sim.small import Mailbox, mailbox, pair, run
 
@@ -142,6 +145,65 @@ def test_one_flow_has_one_route() -> None:
         return len({id(record.route) for record in net.trace._kept})
 
     assert run(main, link=Link(latency=0.01, loss=0.1)) == 1
+
+
+async def upload(net: Internet, count: int = 300_000) -> float:
+    """Send bytes over TCP from ana to ben; the virtual seconds that it took."""
+    arrived: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set_result(len(await reader.read(-1)))
+        writer.close()
+
+    async def give() -> None:
+        _, writer = await asyncio.open_connection("ben", 80)
+        writer.write(bytes(count))
+        await writer.drain()
+        writer.close()
+
+    async def serve() -> None:
+        async with await asyncio.start_server(take, "0.0.0.0", 80) as server:
+            await server.serve_forever()
+
+    net.host("ben").start(serve)
+    await net.host("ana").run(give())
+    assert await arrived == count
+    took = net.time
+    await asyncio.sleep(60)
+    return took
+
+
+def overtakings(net: Internet) -> int:
+    """Return how many packets of ana arrived before one that she sent earlier."""
+    arrivals = [packet.arrives_s for packet in net.trace if packet.sender == "ana" and not packet.fate]
+    return sum(one > other for one, other in pairwise(arrivals))
+
+
+def test_jitter_leaves_the_segments_of_a_connection_in_order_and_costs_little_time() -> None:
+    took = []
+    for jitter_s in (0.0, 0.000_5, 0.01):
+        net = Internet(seed=3, link=Link(latency=0.02, jitter_s=jitter_s))
+        took.append(net.run(upload))
+        assert overtakings(net) == 0
+    assert took[0] < took[1] < 1.1 * took[0]
+    assert took[2] < 2 * took[0]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"link": Link(latency=0.02, jitter_s=0.001, reorder=0.1)},
+        {"link": Link(latency=0.02, jitter_s=0.001), "faults": Chaos(delay=0.1, delay_s=0.05)},
+    ],
+)
+def test_what_is_held_back_is_overtaken_and_told_faults_repeat_it(named: Any) -> None:
+    drawn = Internet(seed=3, **{"faults": Chaos(), **named})
+    drawn.run(upload)
+    assert overtakings(drawn) > 5
+    again = Internet(seed=3, **{**named, "faults": drawn.happened})
+    again.run(upload)
+    assert again.trace.digest() == drawn.trace.digest()
+    assert again.happened == drawn.happened
 
 
 def test_flipping_a_bit_changes_one_and_flipping_it_again_takes_that_back() -> None:
