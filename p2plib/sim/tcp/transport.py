@@ -80,6 +80,7 @@ class SimStreamTransport(asyncio.Transport):
         super().__init__()
         self._incarnation, self._host, self._loop = incarnation, incarnation.host, incarnation.host.net.loop
         self.local, self.remote, self.connection = local, remote, connection
+        self._path = incarnation.host.net.fabric.path(incarnation.host, "tcp", local, remote)
         self._server = server
         self._protocol: Any = None
         self._socket = SimSocket(self, local, remote, udp=False)
@@ -124,7 +125,7 @@ class SimStreamTransport(asyncio.Transport):
                 if self._is_gone():
                     return
                 for segment in self.connection.segments_to_send(self._loop.time()):
-                    self._host.send_segment(self.local, self.remote, segment)
+                    self._path.send(segment)
                 if not self._after_sending():
                     break
         finally:
