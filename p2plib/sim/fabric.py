@@ -24,7 +24,7 @@ from p2plib.sim.nat.machine import Nat, Refused
 from p2plib.sim.packet import Address, Flag, Kind, Segment
 from p2plib.sim.sockets.names import PUBLIC_NETWORK, PUBLIC_NETWORK_6
 from p2plib.sim.sockets.udp import SimDatagramTransport, deliver
-from p2plib.sim.tcp.streams import receive_segment
+from p2plib.sim.tcp.stack import receive_segment
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host
