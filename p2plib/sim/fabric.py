@@ -24,7 +24,7 @@ from p2plib.sim.nat.machine import Nat, Refused
 from p2plib.sim.packet import NOT_LISTENING, Address, Flag, Kind, Segment
 from p2plib.sim.sockets.datagrams import deliver
 from p2plib.sim.sockets.names import PUBLIC_NETWORK, PUBLIC_NETWORK_6, is_loopback
-from p2plib.sim.tcp.streams import receive_segment
+from p2plib.sim.tcp.stack import receive_segment
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host

@@ -9,7 +9,8 @@ Rules
     1. Feed it: `receive(segment, now_s)`, `on_timer(now_s)` when `timer()` has come, and what the application
        does. After each of these ask for `events()`, then for `segments_to_send(now_s)`, then for `timer()`.
     2. Each direction ends for itself: `write_eof` ends ours, `EofReceived` theirs.
-    3. While the application does not read (`set_reading(False)`), neither bytes nor the end reach it.
+    3. While the application does not read (`set_reading(False)`), neither bytes nor the end reach it as
+       events. It may take bytes by itself meanwhile, with `read`.
     4. `close` means that nobody will read any more. Bytes that came and were not read, or that come later,
        are answered with a RST, for the other side must know that they are lost (RFC 9293, 3.6).
     5. `ConnectionClosed` is the last event, and comes once. Nothing moves afterwards.
@@ -48,6 +49,7 @@ from p2plib.sim.tcp.states import (
 )
 
 _MAY_SEND = (State.ESTABLISHED, State.CLOSE_WAIT)  # our FIN has not been sent
+_MAY_RECEIVE = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2)  # their FIN has not come
 _OUR_FIN_IS_OUT = (State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK)
 _ALL_HAS_COME = (State.CLOSING, State.LAST_ACK, State.TIME_WAIT)  # both FINs: a RST takes nothing away
 _SYN, _RST, _ACK, _FIN = (int(flag) for flag in (Flag.SYN, Flag.RST, Flag.ACK, Flag.FIN))
@@ -137,6 +139,13 @@ class Connection:
         elif self.state is State.FIN_WAIT_2:
             self._linger_s = now_s + FIN_WAIT_2_S
 
+    def set_buffers(self, to_send: int | None, to_read: int | None) -> None:
+        """Fixes the sizes of the two buffers, in bytes; None leaves one as it is."""
+        if to_send is not None:
+            self._sender.buffer_size = to_send
+        if to_read is not None:
+            self._receiver.capacity = to_read
+
     def discard_unsent(self) -> None:
         """Forgets what was written and never sent; after `close` the other side sees an early end."""
         self._sender.discard_unsent()
@@ -152,15 +161,37 @@ class Connection:
         if not self._closed:
             self._receiver.reading = reading
             self._tell()
-            self._acknowledge |= self._receiver.window_may_grow and self.state in (
-                State.ESTABLISHED,
-                State.FIN_WAIT_1,
-                State.FIN_WAIT_2,
-            )
+            self._acknowledge |= self._receiver.window_may_grow and self.state in _MAY_RECEIVE
+
+    def read(self, size: int, now_s: float) -> bytes:
+        """Takes bytes that have arrived, *size* at most, while `set_reading` is off."""
+        data = self._receiver.take(size)
+        self._acknowledge |= self._receiver.window_doubles and self.state in _MAY_RECEIVE
+        return data
+
+    @property
+    def send_room(self) -> int:
+        """How many bytes may be written before the send buffer is full; below 0 where it is overfull."""
+        return self._sender.room
+
+    @property
+    def received(self) -> int:
+        """The position behind what has come in order, the FIN included: it moves when there is news."""
+        return self._receiver.nxt
+
+    @property
+    def all_has_come(self) -> bool:
+        """Whether the other side's FIN has come, and all before it, read or not."""
+        return self._receiver.finished
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has begun and ended."""
+        return self._used and self.state is State.CLOSED
 
     @property
     def unsent_bytes(self) -> int:
-        """Bytes that were written and have not been sent: what a transport calls its write buffer."""
+        """Bytes that were written and have not been sent."""
         return self._sender.unsent_bytes
 
     @property

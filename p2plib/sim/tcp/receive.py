@@ -15,6 +15,7 @@ Vocabulary: positions as in `p2plib.sim.tcp.send`; `nxt` is the next position th
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 
 
 class Receiver:
@@ -30,9 +31,9 @@ class Receiver:
         self.edge = 1 + capacity
         self.reading = True
         self.finished = False  # everything has come, the FIN too
-        self._capacity = capacity
+        self.capacity = capacity
         self._step = min(mss, max(1, capacity // 2))
-        self._held: list[bytes] = []  # in order, for the application
+        self._held: deque[bytes] = deque()  # in order, for the application
         self.held_bytes = 0
         self._later: list[tuple[int, bytes]] = []  # behind a gap, sorted, without overlaps
         self._fin: int | None = None
@@ -78,6 +79,19 @@ class Receiver:
         self.drop()
         return data
 
+    def take(self, size: int) -> bytes:
+        """The next bytes that are held, *size* at most."""
+        taken, left, held = [], size, self._held
+        while held and left >= len(held[0]):
+            taken.append(held.popleft())
+            left -= len(taken[-1])
+        if held and left > 0:
+            taken.append(held[0][:left])
+            held[0] = held[0][left:]
+        data = taken[0] if len(taken) == 1 else b"".join(taken)
+        self.held_bytes -= len(data)
+        return data
+
     def drop(self) -> None:
         """Lets go of what is held."""
         self._held.clear()
@@ -93,8 +107,13 @@ class Receiver:
         """Whether there is news for the sender about the room."""
         return not self.finished and self._edge_possible() - self.edge >= self._step
 
+    @property
+    def window_doubles(self) -> bool:
+        """Whether the room has doubled since the sender was told: worth a segment of its own, as in Linux."""
+        return self.window_may_grow and self._edge_possible() - self.nxt >= 2 * (self.edge - self.nxt)
+
     def _edge_possible(self) -> int:
-        return self.nxt + self._capacity - self.held_bytes
+        return self.nxt + self.capacity - self.held_bytes
 
     def _hold(self, data: bytes) -> None:
         self._held.append(data)

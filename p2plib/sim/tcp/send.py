@@ -16,6 +16,8 @@ Rules
        again, at once.
     6. A small segment waits only if the window cut it short (RFC 9293, 3.8.6.2.1). There is no Nagle
        algorithm, as asyncio turns it off on real sockets (TCP_NODELAY).
+    7. The buffer is twice the congestion window, as Linux sizes it by itself, and at least `SEND_BUFFER`. So
+       one window can be under way while the application writes the next.
 
 Vocabulary::
 
@@ -40,6 +42,8 @@ MAX_RTO_S = 120.0  # as Linux; RFC 6298, 2.5 asks for 60 s or more
 MAX_RINGS = 30  # doubled so often, any time-out exceeds MAX_RTO_S; probes ring forever
 DUPLICATES = 3  # RFC 5681, 3.2
 INITIAL_SEGMENTS = 10  # RFC 6928, for a segment of the usual size
+SEND_BUFFER = 87_040  # what Linux gives a connection when it opens
+MAX_SEND_BUFFER = 4_194_304  # Linux's tcp_wmem
 
 
 class Piece(NamedTuple):
@@ -64,6 +68,7 @@ class Sender:
         self.una = self.nxt = self.sent = 0
         self.end = 1
         self.eof = False
+        self.buffer_size: int | None = None  # most bytes to keep; None for rule 7
         self.tries = 0  # rings of the timer since there was news
         self.timer_s: float | None = None
         self._buffer = bytearray()  # the bytes from max(una, 1) to end
@@ -89,6 +94,14 @@ class Sender:
         """Appends bytes to the buffer."""
         self._buffer += data
         self.end += len(data)
+
+    @property
+    def room(self) -> int:
+        """How many bytes the buffer has room for (rule 7); below 0 where it is overfull."""
+        size = self.buffer_size
+        if size is None:
+            size = min(max(SEND_BUFFER, 2 * self._congestion_window), MAX_SEND_BUFFER)
+        return size - len(self._buffer)
 
     @property
     def unsent_bytes(self) -> int:
