@@ -40,6 +40,7 @@ from p2plib.sim.nat.behaviour import PRESETS, NatBehaviour
 from p2plib.sim.nat.machine import Nat
 from p2plib.sim.shutdown import abandon, finish, leak_error
 from p2plib.sim.sockets.calls import NetworkLoop
+from p2plib.sim.sockets.module import simulated_sockets
 from p2plib.sim.sockets.names import CARRIER_NETWORK, Names
 
 BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
@@ -303,7 +304,7 @@ class Internet:
         loop = self.loop
         self.leaks = []
         loop.begin(time_limit_s)
-        with virtual_time_and_chance(loop), collector_off():
+        with virtual_time_and_chance(loop), simulated_sockets(), collector_off():
             try:
                 result = loop.run_until_complete(main(self))
             except BaseException:

@@ -118,6 +118,10 @@ class Opened:
         """What `setsockopt` has set, by level and option."""
         return self.end.options  # type: ignore[no-any-return]
 
+    def set_option(self, key: tuple[int, int], value: int | bytes) -> None:
+        """Keep an option."""
+        self.options[key] = value
+
     @property
     def readable(self) -> bool:
         """Whether reading from it would not have to wait."""

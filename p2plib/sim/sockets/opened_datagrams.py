@@ -58,6 +58,10 @@ class OpenDatagrams(Opened):
         """Take a local address."""
         self.end.bind(address)
 
+    def set_option(self, key: tuple[int, int], value: int | bytes) -> None:
+        """Set an option; the endpoint may find another way because of it."""
+        self.end.set_option(*key, value)
+
     def listen(self, backlog: int) -> None:
         """Refuse: datagrams have no connections."""
         raise fail(errno.EOPNOTSUPP)
@@ -123,10 +127,10 @@ class OpenDatagrams(Opened):
 
     def shutdown(self, how: int) -> None:
         """End sending; that nothing more is read has no effect on UDP in Linux."""
+        if how in (socket.SHUT_WR, socket.SHUT_RDWR):
+            self._may_write = False  # in Linux also where it is an error
         if self.end.remote is None:
             raise fail(errno.ENOTCONN)
-        if how in (socket.SHUT_WR, socket.SHUT_RDWR):
-            self._may_write = False
 
 
 def _address_in(ancillary: Iterable[Any]) -> str | None:

@@ -21,19 +21,26 @@ from p2plib.sim.current import Incarnation
 from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
 
 ROOM_BYTES = 212_992  # of Linux: net.core.wmem_default
+FAMILY = getattr(socket, "AF_UNIX", socket.AF_INET)
 
 
 class PairEnd:
-    """One end of a pair, as a kernel keeps it.
+    """One end of a pair, as a kernel keeps it; an asyncio transport may hold it as it does a TCP endpoint.
+
+    Args:
+        incarnation: the life of the host that it belongs to.
+        keeps_messages: whether it is one of datagrams.
+        place: who made it, in words.
 
     Attributes:
         other: the other end.
-        on_ready: called when there may be something to read or room to write.
+        on_ready: called when there may be something to read or room to write, after what is being done.
     """
 
     local = remote = None
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, incarnation: Incarnation, keeps_messages: bool, place: str) -> None:
+        self.incarnation, self.host, self.family = incarnation, incarnation.host, FAMILY
         self.other = self
         self.options: dict[tuple[int, int], Any] = {}
         self.on_ready: Callable[[], None] | None = None
@@ -41,6 +48,7 @@ class PairEnd:
         self.is_open, self.eof, self.shut = True, False, False
         self.waiting: deque[bytes] = deque()
         self.held_bytes = 0
+        self._keeps_messages, self._ready_is_due = keeps_messages, False
 
     @property
     def readable(self) -> bool:
@@ -52,16 +60,10 @@ class PairEnd:
         """Whether the other end has room, or is gone."""
         return not self.other.is_open or self.other.held_bytes < ROOM_BYTES
 
-    def put(self, data: bytes) -> None:
-        """Take what the other end has written."""
-        self.waiting.append(data)
-        self.held_bytes += len(data)
-        self.ready()
-
-    def ready(self) -> None:
-        """Tell who holds it."""
-        if self.on_ready is not None:
-            self.on_ready()
+    @property
+    def at_eof(self) -> bool:
+        """Whether everything that will ever come was read; the end of messages is never told."""
+        return self.eof and not self.waiting and not self._keeps_messages
 
     def take_error(self) -> OSError | None:
         """Return None: nothing goes wrong with a pair."""
@@ -70,6 +72,61 @@ class PairEnd:
     def what_it_is(self) -> str:
         """Return words for what it is and who made it."""
         return f"a pair of sockets, made by {self.place}"
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Hand bytes, or one message, to the other end; return how many it took, 0 while it has no room.
+
+        Raises:
+            OSError: EPIPE, ECONNREFUSED, EMSGSIZE.
+        """
+        other = self.other
+        if self.shut or (not other.is_open and not self._keeps_messages):
+            raise fail(errno.EPIPE)
+        if not other.is_open:
+            self.waiting.clear()  # Linux forgets what the other end had sent
+            raise fail(errno.ECONNREFUSED)
+        room = ROOM_BYTES - other.held_bytes
+        if self._keeps_messages:
+            if len(data) > ROOM_BYTES:
+                raise fail(errno.EMSGSIZE)
+            room = room if len(data) <= room else 0
+        content = bytes(data[: max(room, 0)])
+        if content or (self._keeps_messages and not data):
+            other.waiting.append(content)
+            other.held_bytes += len(content)
+            other.ready()
+        return len(content)
+
+    def read(self, size: int, *, peek: bool = False) -> bytes:
+        """Return bytes, or one message cut to *size*; b"" if there are none, now or ever."""
+        if not self.waiting:
+            return b""
+        if self._keeps_messages:
+            whole = self.waiting[0]
+            data, rest = whole[:size], []
+            if not peek:
+                self.waiting.popleft()
+        else:
+            whole = b"".join(self.waiting)
+            data, rest = whole[:size], [whole[size:]] if len(whole) > size else []
+            if not peek:
+                self.waiting = deque(rest)
+        if not peek:
+            self.held_bytes -= len(whole) - sum(map(len, rest))
+            self.other.ready()
+        return data
+
+    def ready(self) -> None:
+        """Tell the holder, after what is being done now."""
+        if self.on_ready is not None and not self._ready_is_due:
+            self._ready_is_due = True
+            loop = self.host.net.loop
+            loop.schedule(loop.now, self._call_on_ready, None)
+
+    def _call_on_ready(self, _: None) -> None:
+        self._ready_is_due = False
+        if self.on_ready is not None and self.incarnation.alive:
+            self.on_ready()
 
     def shutdown_write(self) -> None:
         """Let the other end read the end of what was written."""
@@ -80,8 +137,9 @@ class PairEnd:
         """Let go."""
         if self.is_open:
             self.is_open, self.on_ready = False, None
-            self.waiting.clear()
             self.shutdown_write()
+
+    abort = close
 
 
 class OpenPair(Opened):
@@ -128,44 +186,17 @@ class OpenPair(Opened):
 
     def give(self, data: bytes, address: Any = None, ancillary: Any = ()) -> int:
         """Hand bytes, or one message, to the other end."""
-        other = self.end.other
-        if self.end.shut or (not other.is_open and self.type == socket.SOCK_STREAM):
-            raise fail(errno.EPIPE)
-        if not other.is_open:
-            raise fail(errno.ECONNREFUSED)
-        room = ROOM_BYTES - other.held_bytes
-        if self.type == socket.SOCK_DGRAM:
-            if len(data) > ROOM_BYTES:
-                raise fail(errno.EMSGSIZE)
-            room = room if len(data) <= room else 0
-        if room <= 0:
+        taken = self.end.write(data)
+        if not taken and data:
             raise would_wait()
-        data = data[:room]
-        if data or self.type == socket.SOCK_DGRAM:
-            other.put(data)
-        return len(data)
+        return taken
 
     def take(self, size: int, flags: int) -> Taken:
         """Return bytes, or one message cut to *size*."""
-        end, peek = self.end, bool(flags & socket.MSG_PEEK)
-        if not end.waiting:
-            if end.eof and self.type == socket.SOCK_STREAM:  # the end of messages is never told
-                return b"", None, [], 0
+        end = self.end
+        if not end.waiting and not end.at_eof:
             raise would_wait()
-        if self.type == socket.SOCK_DGRAM:
-            whole = end.waiting[0] if peek else end.waiting.popleft()
-            data = whole[:size]
-            taken = 0 if peek else len(whole)
-        else:
-            joined = b"".join(end.waiting)
-            data, rest = joined[:size], joined[size:]
-            taken = 0 if peek else len(data)
-            if not peek:
-                end.waiting = deque([rest] if rest else [])
-        end.held_bytes -= taken
-        if taken:
-            end.other.ready()
-        return data, None, [], 0
+        return end.read(size, peek=bool(flags & socket.MSG_PEEK)), None, [], 0
 
     def shutdown(self, how: int) -> None:
         """End a direction, or both."""
@@ -178,7 +209,7 @@ class OpenPair(Opened):
 
 def pair(incarnation: Incarnation, family: int, type: int) -> tuple[OpenPair, OpenPair]:
     """Return the two ends of a new pair."""
-    place = caller()
-    one, other = PairEnd(place), PairEnd(place)
+    place, keeps_messages = caller(), type == socket.SOCK_DGRAM
+    one, other = (PairEnd(incarnation, keeps_messages, place) for _ in range(2))
     one.other, other.other = other, one
     return OpenPair(incarnation, family, type, one), OpenPair(incarnation, family, type, other)

@@ -77,17 +77,21 @@ class OpenStream(Opened):
 
     def listen(self, backlog: int) -> None:
         """Take connections from now on."""
+        self.listener().listen(backlog)
+
+    def listener(self) -> TcpListener:
+        """Return its listener, which takes the place of an endpoint that was never connected."""
         if isinstance(self.end, TcpListener):
-            self.end.listen(backlog)
-            return
+            return self.end
         if self.end.remote is not None:
             raise fail(errno.EINVAL)
         if self.end.local is None:
             self.bind((self._everywhere(), 0))
         old, local = self.end, self.end.local
         assert local is not None
-        self._replace(TcpListener(self.incarnation, local, old.options, old.place))
-        self.end.listen(backlog)
+        found = TcpListener(self.incarnation, local, old.options, old.place)
+        self._replace(found)
+        return found
 
     def _replace(self, end: TcpEndpoint | TcpListener) -> None:
         old, self.end = self.end, end

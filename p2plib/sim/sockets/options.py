@@ -19,6 +19,7 @@ import socket
 import struct
 from typing import Any
 
+from p2plib.sim.sockets.interfaces import interfaces_of
 from p2plib.sim.sockets.opened import Opened, fail
 
 
@@ -36,9 +37,12 @@ _READ_ONLY = (_TYPE, _LISTENS, _DOMAIN, _PROTOCOL, ERROR, (SOL, _number("SO_SNDL
 _LARGEST_BUFFER = 425_984  # twice net.core.rmem_max and wmem_max, as Linux comes
 _SMALLEST_BUFFER = {RCVBUF: 2304, SNDBUF: 4608}
 
-JOINS = ((IP, socket.IP_ADD_MEMBERSHIP), (IP6, socket.IPV6_JOIN_GROUP))
-LEAVES = ((IP, socket.IP_DROP_MEMBERSHIP), (IP6, socket.IPV6_LEAVE_GROUP))
-MULTICAST_IF = (IP, socket.IP_MULTICAST_IF)
+MEMBERSHIPS = (
+    (IP, socket.IP_ADD_MEMBERSHIP), (IP, socket.IP_DROP_MEMBERSHIP),
+    (IP6, socket.IPV6_JOIN_GROUP), (IP6, socket.IPV6_LEAVE_GROUP),
+)  # fmt: skip
+_MULTICAST_IF = (IP, socket.IP_MULTICAST_IF)
+_INTERFACES = (_MULTICAST_IF, (IP6, socket.IPV6_MULTICAST_IF))
 
 # Options that are yes or no: whatever is not 0 is 1.
 _YES_OR_NO = {
@@ -80,18 +84,16 @@ def set_option(opened: Opened, level: int, option: int, value: Any, optlen: int 
         raise fail(errno.EFAULT)
     if not isinstance(value, int):
         value = bytes(memoryview(value))
-    if key in (*JOINS, *LEAVES):
-        _membership(opened, key, value)
+    if key in MEMBERSHIPS or key in _INTERFACES:
+        _multicast(opened, key, value)
     elif key in _READ_ONLY:
         raise fail(errno.ENOPROTOOPT)
     elif key == LINGER:
         if isinstance(value, int) or len(value) < 8:
             raise fail(errno.EINVAL)
-        opened.options[key] = value[:8]
-    elif key == MULTICAST_IF:
-        opened.options[key] = _interface(value)
+        opened.set_option(key, value[:8])
     else:
-        opened.options[key] = _plain(key, value)
+        opened.set_option(key, _plain(key, value))
 
 
 def _plain(key: tuple[int, int], value: int | bytes) -> int | bytes:
@@ -118,33 +120,10 @@ def _plain(key: tuple[int, int], value: int | bytes) -> int | bytes:
     return int(bool(value)) if key in _YES_OR_NO else value
 
 
-def _membership(opened: Opened, key: tuple[int, int], request: int | bytes) -> None:
-    """Join or leave a group: the request is an `ip_mreq` or `ip_mreqn`, or an `ipv6_mreq` (RFC 3678)."""
+def _multicast(opened: Opened, key: tuple[int, int], value: int | bytes) -> None:
     if opened.type == socket.SOCK_STREAM:
-        raise fail(errno.EPROTO)
-    if isinstance(request, int) or len(request) < (8 if key[0] == IP else 20):
-        raise fail(errno.EINVAL)
-    interface: str | int
-    if key[0] == IP:
-        group = socket.inet_ntoa(request[:4])
-        interface = struct.unpack("i", request[8:12])[0] if len(request) >= 12 else 0
-        interface = interface or socket.inet_ntoa(request[4:8])
-    else:
-        group = socket.inet_ntop(socket.AF_INET6, request[:16])
-        interface = struct.unpack("i", request[16:20])[0]
-    (opened.end.join if key in JOINS else opened.end.leave)(group, interface)
-
-
-def _interface(value: int | bytes) -> int | str:
-    """Return the interface that IP_MULTICAST_IF names: an address, or with an `ip_mreqn` a number."""
-    if isinstance(value, int):
-        value = struct.pack("i", value)
-    if len(value) < 4:
-        raise fail(errno.EINVAL)
-    if len(value) >= 12:
-        number: int = struct.unpack("i", value[8:12])[0]
-        return number or socket.inet_ntoa(value[4:8])
-    return socket.inet_ntoa(value[:4])
+        raise fail(errno.EPROTO if key in MEMBERSHIPS else errno.EINVAL)
+    opened.end.set_option(*key, value)
 
 
 def get_option(opened: Opened, level: int, option: int, buflen: int = 0) -> int | bytes:
@@ -158,14 +137,12 @@ def get_option(opened: Opened, level: int, option: int, buflen: int = 0) -> int 
         raise OSError("getsockopt buflen out of range")
     _check_kind(opened, key, setting=False)
     found = _found(opened, key)
-    if isinstance(found, str):
-        found = socket.inet_aton(found)
     if buflen:
         return (struct.pack("i", found) if isinstance(found, int) else found)[:buflen]
     return found if isinstance(found, int) else int(struct.unpack("i", found[:4])[0])
 
 
-def _found(opened: Opened, key: tuple[int, int]) -> int | bytes | str:
+def _found(opened: Opened, key: tuple[int, int]) -> int | bytes:
     if key == ERROR:
         error = opened.take_error()
         return 0 if error is None else error.errno or errno.EIO
@@ -174,11 +151,20 @@ def _found(opened: Opened, key: tuple[int, int]) -> int | bytes | str:
     special = {_TYPE: opened.type, _DOMAIN: opened.family, _LISTENS: int(opened.listening)}
     if key in special:
         return int(special[key])
+    if key == _MULTICAST_IF:
+        return _address_of_interface(opened, opened.options.get(key, 0))
     if key in opened.options:
         return opened.options[key]  # type: ignore[no-any-return]
     if key == LINGER:
         return bytes(8)
     return _BUFFERS_AT_FIRST.get((socket.SocketKind(opened.type), key), _AT_FIRST.get(key, 0))
+
+
+def _address_of_interface(opened: Opened, index: int) -> bytes:
+    """Return the IPv4 address of an interface, by which Linux tells IP_MULTICAST_IF."""
+    found = interfaces_of(opened.incarnation.host)
+    addresses = [ip for card in found if card.index == index for ip, _ in card.addresses if ":" not in ip]
+    return socket.inet_aton(addresses[0] if addresses else "0.0.0.0")
 
 
 def _check_kind(opened: Opened, key: tuple[int, int], *, setting: bool) -> None:

@@ -36,9 +36,11 @@ from p2plib.sim.sockets.opened import (
     fail,
     would_wait,
 )
+from p2plib.sim.sockets.datagrams import UdpEndpoint
 from p2plib.sim.sockets.opened_datagrams import OpenDatagrams
 from p2plib.sim.sockets.opened_streams import OpenStream
 from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.tcp.listener import TcpListener
 
 T = TypeVar("T")
 
@@ -353,6 +355,43 @@ class SimSocket(socket.socket):
     def sendfile(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: there are no files."""
         refuse("socket.sendfile", "there are no files in here; read it and use sendall")
+
+
+def socket_of(transport: Any, endpoint: Any) -> SimSocket:
+    """Return the socket that an asyncio transport shows, where the program gave it none."""
+    opened: Opened
+    if isinstance(endpoint, UdpEndpoint):
+        opened = OpenDatagrams(endpoint.incarnation, endpoint.family, socket.IPPROTO_UDP, endpoint)
+    else:
+        opened = OpenStream(endpoint.incarnation, endpoint.family, socket.IPPROTO_TCP, endpoint)
+    opened.transport = transport
+    return SimSocket.of(opened, 0.0)
+
+
+def own_socket(call: str, sock: Any, kind: int) -> SimSocket:
+    """Return the socket that a program gave to one of asyncio's calls, if it may.
+
+    Raises:
+        Unsupported: it is a real one.
+        ValueError: it is of another kind.
+    """
+    if not isinstance(sock, SimSocket):
+        refuse(f"{call} with a socket that was made outside of it", "make the socket on a host, within the run")
+    if sock.type != kind:
+        wanted = "datagram" if kind == socket.SOCK_DGRAM else "stream"
+        raise ValueError(f"A {wanted} socket was expected, got {sock!r}")
+    if sock.opened.transport is not None:
+        raise RuntimeError(f"{sock!r} is used by transport {sock.opened.transport!r}")
+    sock.setblocking(False)
+    return sock
+
+
+def listener_of(sock: SimSocket) -> TcpListener:
+    """Return the listener of a program's TCP socket, which listens or is about to."""
+    opened = sock.opened
+    if not isinstance(opened, OpenStream):
+        raise fail(errno.EINVAL)
+    return opened.listener()
 
 
 def _refuse_kind(family: int, kind: int) -> NoReturn:

@@ -17,10 +17,13 @@ from functools import partial
 from typing import Any
 
 from p2plib.sim.capture.trace import shown
+from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
-from p2plib.sim.sockets.refused import SOCKETS, refuse
+from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.sockets.sockets import SimSocket, listener_of, own_socket
 from p2plib.sim.tcp.endpoint import TcpEndpoint
+from p2plib.sim.tcp.listener import TcpListener
 from p2plib.sim.tcp.server import SimServer
 from p2plib.sim.tcp.transport import SimStreamTransport
 
@@ -56,7 +59,11 @@ async def connect(
         OSError: refused, timed out, unreachable, address in use, no such name.
         Unsupported: TLS, or a socket of one's own.
     """
-    _no_tls_no_sockets(ssl, sock, "create_connection")
+    _no_tls(ssl, "create_connection")
+    if sock is not None:
+        if host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        return over_socket(own_socket("create_connection", sock, socket.SOCK_STREAM), protocol_factory)
     if host is None and port is None:
         raise ValueError("host and port was not specified and no sock specified")
     found = await loop.getaddrinfo(
@@ -154,7 +161,17 @@ async def listen(
         OSError: the port is in use, or the address is not this host's.
         Unsupported: TLS, or a socket of one's own.
     """
-    _no_tls_no_sockets(ssl, sock, "create_server")
+    _no_tls(ssl, "create_server")
+    if sock is not None:
+        if host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        own = own_socket("create_server", sock, socket.SOCK_STREAM)
+        server = SimServer(incarnation, protocol_factory, [listener_of(own)], backlog, own)
+        if start_serving:
+            server.serve()
+        return server
+    if host is None and port is None:
+        raise ValueError("Neither host/port nor sock were specified")
     names = [host] if host is None or isinstance(host, str) else list(host)
     ips: dict[str, None] = {}
     for name in names:
@@ -164,19 +181,39 @@ async def listen(
     for ip in ips:
         chosen = addresses[0][1] if addresses else int(port or 0)
         addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
-    server = SimServer(incarnation, protocol_factory, addresses, backlog)
+    server = SimServer(incarnation, protocol_factory, _listeners(incarnation, addresses), backlog)
     if start_serving:
         server.serve()
     return server
 
 
-def _no_tls_no_sockets(ssl: Any, sock: Any, call: str) -> None:
+def over_socket(sock: SimSocket, protocol_factory: Factory) -> tuple[SimStreamTransport, Any]:
+    """Gives a connected socket of a program its transport and its protocol."""
+    protocol = protocol_factory()
+    transport = SimStreamTransport(sock.opened.end, protocol, sock=sock)
+    transport.begin()
+    return transport, protocol
+
+
+def _listeners(incarnation: Incarnation, addresses: list[Address]) -> list[TcpListener]:
+    """Who listens at each address, or at none of them."""
+    made: list[TcpListener] = []
+    place = caller()
+    try:
+        for address in addresses:
+            made.append(TcpListener(incarnation, address, place=place))
+    except OSError:
+        for listener in made:
+            listener.close()
+        raise
+    return made
+
+
+def _no_tls(ssl: Any, call: str) -> None:
     if ssl:
         refuse(
             f"{call} with ssl", "TLS is not simulated; secure the stream with a protocol that runs above it"
         )
-    if sock is not None:
-        refuse(f"{call} with sock", SOCKETS)
 
 
 def _interleaved(remotes: list[Address], first: int) -> list[Address]:

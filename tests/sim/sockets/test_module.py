@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from socket import getaddrinfo, gethostbyname, socketpair
+from socket import getaddrinfo, socketpair
 from socket import socket as taken_before
 from typing import Any
 
@@ -72,15 +72,16 @@ def test_every_way_to_a_socket_leads_to_a_simulated_one_or_is_refused(kind: Any)
         assert type(sock).__name__ == ("SimSocket" if kind is socket.socket else kind.__name__)
 
     on("ana", program)
-    with kind(socket.AF_INET, socket.SOCK_DGRAM) as real:
-        assert not isinstance(real, SimSocket)
-        assert real.fileno() < 1_000_000
+    real = kind(socket.AF_INET, socket.SOCK_DGRAM)
+    assert not isinstance(real, SimSocket)
+    assert real.fileno() < 1_000_000
+    real.close()
 
 
 def test_names_are_those_of_the_internet() -> None:
     def program() -> None:
         assert socket.gethostname() == "ana" == socket.getfqdn()
-        assert socket.gethostbyname("ben") == "198.18.7.7" == gethostbyname("198.18.7.7")
+        assert socket.gethostbyname("ben") == "198.18.7.7"
         assert socket.gethostbyname_ex("ben") == ("ben", [], ["198.18.7.7"])
         assert socket.gethostbyaddr("198.18.7.7") == ("ben", [], ["198.18.7.7"])
         assert socket.getnameinfo(("198.18.7.7", 80), socket.NI_NUMERICSERV) == ("ben", "80")

@@ -51,7 +51,7 @@ def test_a_datagram_is_read_into_buffers(world: World) -> None:
             assert one.recvmsg_into(parts)[0] == 4
             assert parts[0] == b"m"
             assert parts[1][:3] == b"nop"
-            with pytest.raises(ValueError, match="nbytes is greater"):
+            with pytest.raises(ValueError, match="greater than the length|buffer too small"):
                 one.recv_into(buffer, 9)
 
     world(program)
@@ -62,7 +62,6 @@ def test_a_connected_datagram_socket_has_one_peer(world: World) -> None:
         with udp() as one, udp() as other, udp() as third:
             assert raised(lambda: one.send(b"x")) == (OSError, errno.EDESTADDRREQ)
             assert raised(one.getpeername) == (OSError, errno.ENOTCONN)
-            assert raised(lambda: one.shutdown(socket.SHUT_WR)) == (OSError, errno.ENOTCONN)
             one.connect(other.getsockname())
             assert one.getpeername() == other.getsockname()
             third.sendto(b"from a third", one.getsockname())
@@ -72,6 +71,11 @@ def test_a_connected_datagram_socket_has_one_peer(world: World) -> None:
             assert one.recv(100) == b"from its peer"
             assert raised(lambda: one.recv(1)) == WAIT
             assert other.recvfrom(100) == (b"to its peer", one.getsockname())
+            assert raised(lambda: third.shutdown(socket.SHUT_WR)) == (OSError, errno.ENOTCONN)
+            one.shutdown(socket.SHUT_WR)
+            for sock in (one, third):
+                with pytest.raises(BrokenPipeError):
+                    sock.sendto(b"x", other.getsockname())
 
     world(program)
 
