@@ -15,6 +15,8 @@ Address = tuple[str, int]
 
 Kind = Literal["udp", "tcp"]
 
+NO_ROUTE, NOT_LISTENING = "no route", "nobody listens"  # fates
+
 
 class Flag(IntFlag):
     """The control bits of a TCP segment, at their places in the header (RFC 9293, 3.1)."""
