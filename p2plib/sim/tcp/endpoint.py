@@ -12,8 +12,9 @@ Rules
        taken, and lost segments are sent again. But if bytes were left unread, or come later, the other side
        gets a RST, and what was still to be sent is lost (RFC 9293, 3.6; Linux does the same). With SO_LINGER
        set to a time of 0 it is a RST in any case.
-    4. `on_ready` is called once for all that arrives at one instant, after the last of it: a process wakes
-       up when the kernel has emptied the network card.
+    4. What a segment brings about is done once for all that arrive at one instant, after the last of them:
+       `on_ready` is called, and what is to be sent then leaves, an acknowledgement together with the bytes
+       of an answer. So a process wakes up when the kernel has emptied the network card.
 
 Vocabulary: *local* and *remote* are the two addresses as this host sees them; *gone* means that the host's
 machine has crashed and nothing may happen any more; the *holder* is who has the endpoint open.
@@ -78,7 +79,7 @@ class TcpEndpoint:
         self._connection: Connection | None = None
         self._listener: TcpListener | None = None
         self._error: OSError | None = None
-        self._shut = self._gone = self._ready_is_due = self._wants_room = False
+        self._shut = self._gone = self._work_is_due = self._wants_room = self._has_news = False
         self._told = 1  # the position behind the last byte that the holder was told of
         self._rings_at_s: float | None = None
 
@@ -157,44 +158,73 @@ class TcpEndpoint:
     def receive(self, segment: Segment) -> None:
         """Takes a segment that arrived for this connection."""
         self.machine.receive(segment, self._loop.now)
-        self._turn()
+        if not self._work_is_due:
+            loop, heap = self._loop, self._loop._heap
+            if (
+                heap and heap[0][0] <= loop.now
+            ):  # rule 4: an event for this moment comes after those before it
+                self._work_is_due = True
+                loop.schedule(loop.now, self._work, None)
+            else:
+                self._work(None)
 
-    def _turn(self) -> None:
-        """Hands on what the machine has to say; call it after everything that was done to it."""
-        connection, now_s = self.machine, self._loop.now
+    def _work(self, _: None) -> None:
+        """Hands on what came at this instant, and sends what it brings about."""
+        self._work_is_due = False
+        if self._gone:
+            return
+        self._look()
+        has_news, self._has_news = self._has_news, False
+        if has_news and self.on_ready is not None:
+            self.on_ready()
+        self._flush()
+
+    def _look(self) -> None:
+        """Finds out what the machine has to say."""
+        connection = self.machine
         for event in connection.events():
             self._handle(event)
+        has_room = self._wants_room and self.writable
+        if has_room or connection.received != self._told:
+            self._wants_room &= not has_room
+            self._told = connection.received
+            self._has_news = True
+
+    def _flush(self) -> None:
+        """Sends what the machine has to send, and sets its timer."""
         if self._gone:
             return  # a program has let its own host crash
-        for segment in connection.segments_to_send(now_s):
+        connection = self.machine
+        for segment in connection.segments_to_send(self._loop.now):
             self._send(segment)
         when = connection.timer()
         if when is not None and (self._rings_at_s is None or when < self._rings_at_s):
             self._rings_at_s = when
             self._loop.schedule(when, self._ring, when)
-        has_room = self._wants_room and self.writable
-        if has_room or connection.received != self._told:
-            self._wants_room &= not has_room
-            self._told = connection.received
-            self._notify()
+
+    def _turn(self) -> None:
+        """What the holder did may end the connection, and sends something."""
+        for event in self.machine.events():
+            self._handle(event)
+        self._flush()
 
     def _ring(self, when: float) -> None:
         if when == self._rings_at_s and not self._gone:
             self._rings_at_s = None
             self.machine.on_timer(self._loop.now)
-            self._turn()
+            self._work(None)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Connected):
             self.is_connected = True
+            self._has_news = True
             if self._listener is not None:
                 self._listener.established(self)
-            self._notify()
         elif isinstance(event, ConnectionClosed):
             self._forget()
         elif isinstance(event, Reset | TimedOut):
             self._error = self._error_of(event)
-            self._notify()
+            self._has_news = True
 
     def _error_of(self, event: Reset | TimedOut) -> OSError:
         if isinstance(event, TimedOut):
@@ -204,17 +234,6 @@ class TcpEndpoint:
         if self.machine.all_has_come:
             return BrokenPipeError(errno.EPIPE, "Broken pipe")
         return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
-
-    def _notify(self) -> None:
-        """Rule 4: an event for this very moment comes after all that was on the heap for it."""
-        if not self._ready_is_due and self.on_ready is not None:
-            self._ready_is_due = True
-            self._loop.schedule(self._loop.now, self._call_on_ready, None)
-
-    def _call_on_ready(self, _: None) -> None:
-        self._ready_is_due = False
-        if self.on_ready is not None and not self._gone:
-            self.on_ready()
 
     def _forget(self) -> None:
         """The machine is closed: the two addresses are free again."""
