@@ -15,7 +15,7 @@ from p2plib.sim.capture.trace import Record, Route
 from p2plib.sim.nat.machine import NO_FLAGS, Refused
 from p2plib.sim.realms import LAN, Gateway
 from p2plib.sim.sockets.datagrams import deliver
-from p2plib.sim.tcp.streams import receive_segment
+from p2plib.sim.tcp.stack import receive_segment
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host
