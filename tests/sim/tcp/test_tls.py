@@ -26,11 +26,6 @@ LIMIT_S = 10
 FAR = Link(latency=0.05)
 
 
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates(tmp_path_factory.mktemp("papers"), "ben", "localhost")
-
-
 @pytest.fixture(autouse=True)
 def _nothing_unclosed() -> Iterator[None]:
     """A TLS transport that nobody closed warns when it is collected."""
