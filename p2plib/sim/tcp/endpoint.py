@@ -57,6 +57,8 @@ class TcpEndpoint:
         local: its own address; None before `bind` and `connect`.
         remote: the other end's; None before `connect`.
         on_ready: called when there may be something to read, room to write, or an error.
+        on_vanish: called when the machine has crashed, for the holder to forget it.
+        kind: what leak reports call it.
         is_open: whether a holder still has it; a connection lives on for a while without one.
         is_connected: whether the handshake was ever over.
     """
@@ -74,6 +76,8 @@ class TcpEndpoint:
         self.local: Address | None = None
         self.remote: Address | None = None
         self.on_ready: Callable[[], None] | None = None
+        self.on_vanish: Callable[[], None] | None = None
+        self.kind = "TCP"
         self.is_open, self.is_connected = True, False
         self._loop = incarnation.host.net.loop
         self._connection: Connection | None = None
@@ -88,7 +92,7 @@ class TcpEndpoint:
         if self.local is None or self.remote is None:
             return f"a TCP socket, made by {self.place}"
         local, remote = (f"{ip}:{port}" for ip, port in (self.local, self.remote))
-        return f"a TCP connection from {local} to {remote}, made by {self.place}"
+        return f"a {self.kind} connection from {local} to {remote}, made by {self.place}"
 
     # Beginning
 
@@ -371,6 +375,8 @@ class TcpEndpoint:
     def vanish(self) -> None:
         """Be gone without a word: the machine has crashed."""
         self._gone, self.is_open, self.on_ready = True, False, None
+        if self.on_vanish is not None:
+            self.on_vanish()
         self._forget()
 
 
