@@ -15,9 +15,10 @@ from typing import Any
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
+from p2plib.sim.sockets.kernel import family_of
 from p2plib.sim.sockets.sockets import SimSocket
 from p2plib.sim.tcp.endpoint import TcpEndpoint
-from p2plib.sim.tcp.listener import TcpListener
+from p2plib.sim.tcp.listener import TcpListener, server_options
 from p2plib.sim.tcp.transport import SimStreamTransport
 
 
@@ -53,7 +54,8 @@ class SimServer(asyncio.AbstractServer):
         place = caller()
         try:
             for address in addresses:
-                self._listeners.append(TcpListener(incarnation, address, place=place))
+                options = server_options(family_of(address[0]))
+                self._listeners.append(TcpListener(incarnation, address, options, place))
         except OSError:
             self._close_listeners()
             raise

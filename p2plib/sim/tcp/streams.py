@@ -93,7 +93,7 @@ async def _attempt(
     endpoint = TcpEndpoint(incarnation, socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
     try:
         if local_addr is not None:
-            endpoint.bind(local_addr[:2])
+            endpoint.bind(local_addr[:2], shared=True)  # rule 2
         await _connected(endpoint, remote)
     except OSError as error:
         endpoint.close()
