@@ -264,8 +264,7 @@ class Internet:
     def forget_routes(self) -> None:
         """Find every way through the network anew: something has changed."""
         for host in self.hosts.values():
-            for endpoint in host.udp.values():
-                endpoint.forget_routes()
+            host.ports.forget_routes()
 
     def fortune(self, sender: Host, link: Link, size_bytes: int) -> Fortune:
         """Say what becomes of one packet on its way."""

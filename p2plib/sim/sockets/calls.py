@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,8 @@ from p2plib.errors import HostDown
 from p2plib.sim.clock.chance import Chance, state_of
 from p2plib.sim.clock.loop import SimLoop
 from p2plib.sim.current import CURRENT, Incarnation, current_host
+from p2plib.sim.sockets import udp
 from p2plib.sim.sockets.refused import SOCKETS, refuse
-from p2plib.sim.sockets.udp import SimDatagramTransport
 from p2plib.sim.tcp import streams
 
 if TYPE_CHECKING:
@@ -56,30 +55,22 @@ class NetworkLoop(SimLoop):
         reuse_port: bool | None = None,
         allow_broadcast: bool | None = None,
         sock: Any = None,
-    ) -> tuple[SimDatagramTransport, Any]:
+    ) -> tuple[udp.SimDatagramTransport, Any]:
         """Open a UDP socket on the current host."""
         if sock is not None:
             refuse("create_datagram_endpoint(sock=...)", SOCKETS)
-        incarnation = self._incarnation()
-        host = incarnation.host
-        remote = None
-        if remote_addr is not None:
-            found = await self.getaddrinfo(*remote_addr[:2], family=family, type=socket.SOCK_DGRAM)
-            like = local_addr[0] if local_addr and local_addr[0] else ""
-            same = [answer for answer in found if not like or (":" in answer[4][0]) == (":" in like)]
-            remote = (same or found)[0][4][:2]
-        elsewhere = remote[0] if remote else "::" if family == socket.AF_INET6 else ""
-        local = host.local(local_addr, host.udp, like=elsewhere)
-        if remote is not None:
-            local = host.source_for(local, remote[0])
-        protocol = protocol_factory()
-        transport = SimDatagramTransport(incarnation, local, remote, protocol)
-        host.bind(transport, shared=bool(reuse_port))
-        self.call_soon(protocol.connection_made, transport, context=transport.context)
-        opened = self.create_future()
-        self.call_soon(_wake, opened)
-        await opened
-        return transport, protocol
+        return await udp.open_endpoint(
+            self,
+            self._incarnation(),
+            protocol_factory,
+            local_addr,
+            remote_addr,
+            family=family,
+            proto=proto,
+            flags=flags,
+            reuse_port=reuse_port,
+            allow_broadcast=allow_broadcast,
+        )
 
     async def create_connection(
         self,
@@ -112,8 +103,3 @@ class NetworkLoop(SimLoop):
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
         """Look an address up in the internet's own DNS."""
         return await self.net.names.getnameinfo(sockaddr, flags)
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

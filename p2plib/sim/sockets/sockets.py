@@ -9,15 +9,6 @@ from p2plib.sim.capture.trace import shown
 from p2plib.sim.packet import Address
 from p2plib.sim.sockets.refused import SOCKETS, refuse
 
-_JOINS = {
-    (socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP),
-    (socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP),
-}
-_LEAVES = {
-    (socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP),
-    (socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP),
-}
-
 
 class SimSocket:
     """The socket behind a simulated transport, as `get_extra_info("socket")` gives it.
@@ -51,16 +42,16 @@ class SimSocket:
         return -1
 
     def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None) -> None:
-        """Join or leave a multicast group; other options are remembered and have no effect."""
-        if (level, option) in _JOINS:
-            self._transport._fabric.join_group(self._transport, _group(value))
-        elif (level, option) in _LEAVES:
-            self._transport._fabric.leave_group(self._transport, _group(value))
+        """Set an option of a UDP socket; those of TCP are remembered."""
+        if self.type == socket.SOCK_DGRAM:
+            self._transport.endpoint.set_option(level, option, value)
         else:
             self._options[level, option] = value
 
     def getsockopt(self, level: int, option: int, buflen: int = 0) -> Any:
-        """Return what `setsockopt` set; 0 where nothing was."""
+        """Return what `setsockopt` set, or the default."""
+        if self.type == socket.SOCK_DGRAM:
+            return self._transport.endpoint.get_option(level, option)
         return self._options.get((level, option), 0)
 
     def setblocking(self, flag: bool) -> None:
@@ -85,10 +76,3 @@ class SimSocket:
         ):
             refuse(f"socket.{name}", SOCKETS)
         raise AttributeError(name)
-
-
-def _group(request: bytes) -> str:
-    """Return the multicast address of a request to join, RFC 3678's `ip_mreq` or `ipv6_mreq`."""
-    if len(request) == 20:
-        return socket.inet_ntop(socket.AF_INET6, request[:16])
-    return socket.inet_ntop(socket.AF_INET, request[:4])

@@ -23,7 +23,7 @@ def test_it_knows_its_addresses_and_remembers_options() -> None:
             open_to_all.getpeername()
         assert caught.value.errno == errno.ENOTCONN
         assert connected.getpeername() == (ana.address, 1000)
-        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 0
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 212_992
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 4096
         assert (connected.fileno(), connected.gettimeout()) == (-1, 0.0)
