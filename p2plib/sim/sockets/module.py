@@ -38,7 +38,9 @@ from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
 WAITING = "waiting for it would stop every host; use loop.add_reader, or await loop.sock_recv and the like"
-ESCAPES = "it would reach the real network; make the socket with socket.socket on a host, or use asyncio's calls"
+ESCAPES = (
+    "it would reach the real network; make the socket with socket.socket on a host, or use asyncio's calls"
+)
 
 _real_new: Any = _socket.socket.__new__
 _real_init: Any = socket.socket.__init__
@@ -237,7 +239,7 @@ def _install() -> None:
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)
-    socket.socket.__new__ = _new  # type: ignore[method-assign, assignment]
+    socket.socket.__new__ = _new  # type: ignore[method-assign]
     socket.socket.__init__ = _init  # type: ignore[method-assign]
 
 
@@ -251,7 +253,7 @@ def _take_out() -> None:
 
 @contextmanager
 def simulated_sockets() -> Iterator[None]:
-    """Answer code that runs in a simulated loop from the simulated internet, for as long as the block lasts."""
+    """Answer code in a simulated loop from the simulated internet, for as long as the block lasts."""
     global _active
     with _lock:
         _guard_once()

@@ -26,6 +26,7 @@ from typing import Any, NoReturn, TypeVar
 from p2plib.errors import HostDown
 from p2plib.sim.sockets import options
 from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
+from p2plib.sim.sockets.datagrams import UdpEndpoint
 from p2plib.sim.sockets.opened import (
     MSG_DONTWAIT,
     MSG_ERRQUEUE,
@@ -36,7 +37,6 @@ from p2plib.sim.sockets.opened import (
     fail,
     would_wait,
 )
-from p2plib.sim.sockets.datagrams import UdpEndpoint
 from p2plib.sim.sockets.opened_datagrams import OpenDatagrams
 from p2plib.sim.sockets.opened_streams import OpenStream
 from p2plib.sim.sockets.refused import refuse
@@ -121,7 +121,7 @@ class SimSocket(socket.socket):
         except BlockingIOError:
             if self._timeout == 0.0:
                 raise
-        refuse(f"a call of socket.{call} that has to wait", BLOCKS)
+        return refuse(f"a call of socket.{call} that has to wait", BLOCKS)
 
     # What it is
 
@@ -157,11 +157,11 @@ class SimSocket(socket.socket):
         """Return its peer's address."""
         return self.opened.peer()
 
-    def getsockopt(self, level: int, optname: int, buflen: int = 0) -> Any:  # type: ignore[override]
+    def getsockopt(self, level: int, optname: int, buflen: int = 0) -> Any:
         """Return an option, as Linux has it (`p2plib.sim.sockets.options`)."""
         return options.get_option(self.opened, level, optname, buflen)
 
-    def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:  # type: ignore[override]
+    def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:
         """Set an option."""
         options.set_option(self.opened, level, optname, value, optlen)
 
@@ -348,7 +348,7 @@ class SimSocket(socket.socket):
 
     # What is not in here
 
-    def makefile(self, *args: Any, **named: Any) -> NoReturn:  # type: ignore[override]
+    def makefile(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: a file waits."""
         refuse("socket.makefile", "a file waits within a line; use asyncio's streams")
 
@@ -376,7 +376,9 @@ def own_socket(call: str, sock: Any, kind: int) -> SimSocket:
         ValueError: it is of another kind.
     """
     if not isinstance(sock, SimSocket):
-        refuse(f"{call} with a socket that was made outside of it", "make the socket on a host, within the run")
+        refuse(
+            f"{call} with a socket that was made outside of it", "make the socket on a host, within the run"
+        )
     if sock.type != kind:
         wanted = "datagram" if kind == socket.SOCK_DGRAM else "stream"
         raise ValueError(f"A {wanted} socket was expected, got {sock!r}")
