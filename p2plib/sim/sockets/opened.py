@@ -204,6 +204,7 @@ def is_simulated(number: int) -> bool:
     return number >= FIRST_DESCRIPTOR
 
 
+MSG_CTRUNC = getattr(socket, "MSG_CTRUNC", 0x8)  # there was no room for ancillary data
 MSG_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0x40)
 MSG_TRUNC = getattr(socket, "MSG_TRUNC", 0x20)
 MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)  # what an ICMP packet said of one that was sent

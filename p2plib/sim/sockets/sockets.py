@@ -28,6 +28,7 @@ from p2plib.sim.sockets import options
 from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
 from p2plib.sim.sockets.datagrams import UdpEndpoint
 from p2plib.sim.sockets.opened import (
+    MSG_CTRUNC,
     MSG_DONTWAIT,
     MSG_ERRQUEUE,
     Opened,
@@ -49,6 +50,7 @@ BLOCKS = (
     "loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
 )
 _NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0x800)
+_HEADER_BYTES = 16  # of one piece of ancillary data
 _CLOEXEC = getattr(socket, "SOCK_CLOEXEC", 0x80000)
 
 
@@ -332,7 +334,8 @@ class SimSocket(socket.socket):
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, Any, int, Any]:
         """Return data, ancillary data, flags and who sent it."""
         data, sender, ancillary, told = self._take("recvmsg", bufsize, flags)
-        return data, ancillary if ancbufsize else [], told, sender
+        fits = [item for item in ancillary if _HEADER_BYTES + len(item[2]) <= ancbufsize]
+        return data, fits, told | (0 if len(fits) == len(ancillary) else MSG_CTRUNC), sender
 
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0
@@ -380,8 +383,8 @@ def own_socket(call: str, sock: Any, kind: int) -> SimSocket:
             f"{call} with a socket that was made outside of it", "make the socket on a host, within the run"
         )
     if sock.type != kind:
-        wanted = "datagram" if kind == socket.SOCK_DGRAM else "stream"
-        raise ValueError(f"A {wanted} socket was expected, got {sock!r}")
+        wanted = "UDP" if kind == socket.SOCK_DGRAM else "Stream"
+        raise ValueError(f"A {wanted} Socket was expected, got {sock!r}")
     if sock.opened.transport is not None:
         raise RuntimeError(f"{sock!r} is used by transport {sock.opened.transport!r}")
     sock.setblocking(False)
