@@ -288,9 +288,12 @@ def _guard_once() -> None:
         sys.addaudithook(_guard)
 
 
-def _guard(event: str, args: tuple[Any, ...]) -> None:
-    """Refuse a call of the real network that comes out of a simulated loop."""
-    if event in _EVENTS and in_a_run():
+def _guard(event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop) -> None:
+    """Refuse a call of the real network that comes out of a simulated loop.
+
+    What it asks first is an argument, for it is still called when the interpreter has cleared this module.
+    """
+    if event in watched and running() is not None and in_a_run():
         incarnation = CURRENT.get()
         where = "the main program" if incarnation is None else incarnation.host.name
         call = "_socket.socket" if event == "socket.__new__" else event
