@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import inspect
 import pkgutil
@@ -49,7 +50,11 @@ async def observed(case: Case, here: machines.Machine, there: machines.Machine) 
 def run_real_cases(only: str = "") -> dict[str, Any]:
     """Run the cases on two real network stacks; to be called in a network namespace of its own."""
     here, there = machines.real()
-    return {name: asyncio.run(observed(case, here, there)) for name, case in all_cases(only).items()}
+    found = {}
+    for name, case in all_cases(only).items():
+        found[name] = asyncio.run(observed(case, here, there))
+        gc.collect()  # what a case left open is closed with it
+    return found
 
 
 def on_linux(only: str = "") -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The two machines on which cases run: of a real Linux, and of the simulated internet, with the same addresses.
+"""The two machines on which cases run, real ones and simulated ones with the same addresses.
 
 The real ones are two network namespaces, joined by a virtual Ethernet cable, in which one process lives: a
-socket belongs to the namespace in which it was opened, so `with there:` opens the sockets of the other machine
+socket belongs to the namespace in which it was opened, so `with there:` opens sockets of the other machine
 without a second process.
 """
 
