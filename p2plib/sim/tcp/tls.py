@@ -16,7 +16,7 @@ Rules
     5. The module `ssl` is imported by asyncio, where there is one. In Pyodide, which comes without it, the
        rest of the simulated internet works, and asking for TLS raises RuntimeError.
 
-An end of a TLS connection costs 280 kB of memory, most of it a buffer of asyncio's, as on a real socket.
+An end of a TLS connection takes 300 kB of memory, most of it a buffer of asyncio's, as on a real socket.
 """
 
 from __future__ import annotations
