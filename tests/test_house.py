@@ -163,7 +163,7 @@ TOLD_ELSEWHERE = {
         for name in ("shutdown", "capture.headers", "clock.places", "nat.ports", "nat.table")
     ),
     *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
-    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "streams", "transport")),
+    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
 }
 
 

@@ -21,10 +21,10 @@ from p2plib.errors import UsageError
 from p2plib.sim.capture.trace import BATCH, Record, Route
 from p2plib.sim.link import Bottleneck, Link
 from p2plib.sim.nat.machine import Nat, Refused
-from p2plib.sim.packet import Address, Flag, Kind, Segment
-from p2plib.sim.sockets.names import PUBLIC_NETWORK, PUBLIC_NETWORK_6
-from p2plib.sim.sockets.udp import SimDatagramTransport, deliver
-from p2plib.sim.tcp.streams import receive_segment
+from p2plib.sim.packet import NOT_LISTENING, Address, Flag, Kind, Segment
+from p2plib.sim.sockets.datagrams import deliver
+from p2plib.sim.sockets.names import PUBLIC_NETWORK, PUBLIC_NETWORK_6, is_loopback
+from p2plib.sim.tcp.stack import receive_segment
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host
@@ -34,8 +34,7 @@ LOOPBACK_S = 0.000_02  # a host that speaks to itself
 LAN = Link(latency=0.000_5)
 HEADER_BYTES = {"udp": 28, "tcp": 40}  # IPv4 and the transport's, without options
 LOST, CUT_OFF, DOWN, NO_HOST = "lost", "cut off", "host down", "no such host"
-NO_ROUTE, NOT_LISTENING, QUEUE_FULL, BAD_CHECKSUM = "no route", "nobody listens", "queue full", "bad checksum"
-BROADCAST = "255.255.255.255"
+QUEUE_FULL, BAD_CHECKSUM = "queue full", "bad checksum"
 
 
 class Gateway:
@@ -65,11 +64,17 @@ class Realm:
     """
 
     def __init__(self, name: str, *networks: str, link: Link | None = None) -> None:
-        self.name, self.link = name, link
+        self.name, self.link, self.networks = name, link, networks
         self._free = [map(str, ipaddress.ip_network(network).hosts()) for network in networks]
         self.members: dict[str, Host | Gateway] = {}
         self.gateway: Gateway | None = None
-        self.groups: dict[str, dict[SimDatagramTransport, None]] = {}
+        self.groups: dict[str, dict[Host, int]] = {}  # how many sockets of which hosts have joined
+        self.broadcast = str(ipaddress.ip_network(networks[0]).broadcast_address) if link is not None else ""
+
+    def hosts(self) -> list[Host]:
+        """Return its hosts, without gateways, in the order in which they were added."""
+        members = dict.fromkeys(self.members.values())
+        return [member for member in members if not isinstance(member, Gateway)]
 
     def next_address(self, *, ipv6: bool = False) -> str:
         """Return an address that nobody has yet.
@@ -111,23 +116,30 @@ class Fabric:
         return Route(sender, receiver, source, destination, "udp", source, destination, least, link.jitter_s)
 
     def send(
-        self,
-        sender: Host,
-        kind: Kind,
-        source: Address,
-        destination: Address,
-        data: bytes | Segment,
-        endpoint: SimDatagramTransport | None = None,
+        self, sender: Host, kind: Kind, source: Address, destination: Address, data: bytes | Segment
     ) -> None:
-        """Send a packet, whatever may happen to it."""
-        group = sender.realm.groups.get(destination[0])
-        if kind == "udp" and (group is not None or is_group(destination[0])):
-            self._multicast(sender, source, destination, data, list(group or ()), endpoint)
-        elif destination[0] in sender.own or is_loopback(destination[0]):
+        """Send a packet to one machine, whatever may happen to it."""
+        if destination[0] in sender.own or is_loopback(destination[0]):
             route = Route(sender, sender, source, destination, kind, source, destination)
             self._launch(route, data, LOOPBACK_S)
         else:
             self._out(sender, kind, source, destination, data)
+
+    def send_copy(
+        self, sender: Host, receiver: Host, source: Address, destination: Address, data: bytes
+    ) -> None:
+        """Send a datagram for many to one machine on the sender's LAN, or to the sender itself."""
+        route = Route(sender, receiver, source, destination, "udp", source, destination)
+        if receiver is sender:
+            self._launch(route, data, LOOPBACK_S)
+        else:
+            self._cross(route, sender.realm, sender, receiver, data, 0.0)
+
+    def send_nowhere(
+        self, sender: Host, source: Address, destination: Address, data: bytes, fate: str
+    ) -> None:
+        """Note a datagram that no machine gets."""
+        self._drop(Route(sender, None, source, destination, "udp", source, destination), data, fate)
 
     def _out(
         self, sender: Host, kind: Kind, source: Address, destination: Address, data: bytes | Segment
@@ -273,72 +285,10 @@ class Fabric:
         route, net = record.route, self.net
         up = route.receiver.is_up
         net.trace.change_fate(record, NOT_LISTENING if up else DOWN, net.loop.now)
-        endpoint = route.sender.udp.get(route.source)
-        if (
-            up
-            and endpoint is not None
-            and endpoint.remote is not None
-            and not net.is_cut(route.receiver, route.sender)
-        ):
+        endpoint = route.sender.ports.connected(route.source, route.destination)
+        if up and endpoint is not None and not net.is_cut(route.receiver, route.sender):
             back = net.loop.now + (net.loop.now - record.sent_s)
             net.loop.schedule(back, lambda _: endpoint.refused(), None)
-
-    # Multicast
-
-    def _multicast(
-        self,
-        sender: Host,
-        source: Address,
-        destination: Address,
-        data: Any,
-        group: list[SimDatagramTransport],
-        endpoint: SimDatagramTransport | None,
-    ) -> None:
-        """Send a datagram to every member of a group on the LAN; the public internet carries none."""
-        realm = sender.realm
-        if realm.link is None:
-            lost = Route(sender, None, source, destination, "udp", source, destination)
-            return self._drop(lost, data, NO_ROUTE)
-        if destination[0] == BROADCAST:
-            hosts = dict.fromkeys(
-                member for member in realm.members.values() if not isinstance(member, Gateway)
-            )
-            group = [
-                found for host in hosts for found in [host.udp_at_port(destination[1])] if found is not None
-            ]
-        for member in group:
-            receiver = member.host
-            if member.port != destination[1]:
-                continue
-            route = Route(sender, receiver, source, destination, "udp", source, member.key)
-            if receiver is sender:
-                self._launch(route, data, LOOPBACK_S)
-            else:
-                self._cross(route, realm, sender, receiver, data, 0.0)
-        return None
-
-    def join_group(self, endpoint: SimDatagramTransport, group: str) -> None:
-        """Have a socket hear a multicast group of its LAN."""
-        endpoint.host.realm.groups.setdefault(group, {})[endpoint] = None
-
-    def leave_group(self, endpoint: SimDatagramTransport, group: str) -> None:
-        """Have a socket hear a multicast group no more."""
-        endpoint.host.realm.groups.get(group, {}).pop(endpoint, None)
-
-    def leave_groups(self, endpoint: SimDatagramTransport) -> None:
-        """Have a socket hear no group any more: it was closed."""
-        for group in endpoint.host.realm.groups.values():
-            group.pop(endpoint, None)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address is the host itself: 127.0.0.0/8 or ::1."""
-    return address.startswith("127.") or address == "::1"
-
-
-def is_group(address: str) -> bool:
-    """Whether an address is a multicast group or the broadcast address."""
-    return address == BROADCAST or ipaddress.ip_address(address).is_multicast
 
 
 def flip_one_bit(data: bytes, bit: int) -> bytes:

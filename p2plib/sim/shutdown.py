@@ -71,7 +71,7 @@ def _left(net: Internet) -> list[tuple[str, Any]]:
             left.append((f"{_who(incarnation)} left a task at {waiting_at(task)}", task))
     for host in net.hosts.values():
         connections = [connection for connection in host.tcp.values() if connection.is_open]
-        things = [*host.udp.values(), *host.listening.values(), *connections]
+        things = [*host.ports.endpoints, *host.listening.values(), *connections]
         left.extend((f"{host.name} left {thing.what_it_is()}", thing) for thing in dict.fromkeys(things))
     for timer in net.loop.timers():
         incarnation = timer._context.get(CURRENT)

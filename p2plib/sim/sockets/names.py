@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import UsageError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 PUBLIC_NETWORK, PUBLIC_NETWORK_6 = "198.18.0.0/15", "2001:db8::/32"
 CARRIER_NETWORK = "100.64.0.0/10"
+BROADCAST = "255.255.255.255"
+MAPPED = "::ffff:"  # how IPv6 writes an IPv4 address (RFC 4291, 2.5.5.2)
+REMEMBERED = 65_536  # addresses as text that are parsed once: those of a large internet
 
 
 class Names:
@@ -55,6 +59,38 @@ class Names:
             return self.lookup(ip)[0], port
         raise TypeError("an address is a string and a port")
 
+    def resolve(self, address: Any, family: int, call: str = "sendto()") -> Address:
+        """Return an address that a program wrote, as the kernel has it: a v4-mapped one as IPv4.
+
+        Args:
+            address: (ip or name, port), with more behind them in IPv6; a name is looked up at once.
+            family: that of the socket, AF_INET or AF_INET6.
+            call: what the program called, for its error.
+
+        Raises:
+            socket.gaierror: no such name, or an address of the other family.
+            OverflowError: the port is not one.
+        """
+        ip, port = address[0], address[1]
+        if not isinstance(ip, str) or not isinstance(port, int):
+            raise TypeError("an address is a string and a port")
+        if not 0 <= port <= 65_535:
+            raise OverflowError(f"{call}: port must be 0-65535.")
+        six = family == socket.AF_INET6
+        if ip == "":
+            return ("::" if six else "0.0.0.0"), port
+        if ip == "<broadcast>" and not six:
+            return BROADCAST, port
+        known = parsed(ip)
+        if known is None:
+            same = [found for found in self.lookup(ip) if (":" in found) == six]
+            if not same:
+                raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {ip!r} in that family")
+            known = same[0]
+        elif (":" in known) != six:
+            raise socket.gaierror(socket.EAI_ADDRFAMILY, "Address family for hostname not supported")
+        return known.removeprefix(MAPPED) if "." in known else known, port
+
     def lookup(self, name: str) -> tuple[str, ...]:
         """Return the addresses of a name, or of what is an address already.
 
@@ -65,10 +101,10 @@ class Names:
             return self.zone[name]
         if name == "localhost":
             return ("127.0.0.1", "::1")
-        try:
-            return (str(ipaddress.ip_address(name)),)
-        except ValueError:
-            raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {name!r}") from None
+        address = parsed(name)
+        if address is None:
+            raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {name!r}")
+        return (address,)
 
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -79,7 +115,7 @@ class Names:
         if host in (None, ""):
             found: tuple[str, ...] = ("0.0.0.0", "::") if flags & socket.AI_PASSIVE else ("127.0.0.1", "::1")
         else:
-            if host != "localhost" and not _is_address(host):
+            if host != "localhost" and parsed(host) is None:
                 await self._ask(host)
             found = self.lookup(host)
         kinds = [
@@ -114,9 +150,24 @@ class Names:
         return sockaddr[0], str(sockaddr[1])
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(REMEMBERED)
+def parsed(text: str) -> str | None:
+    """Return an IP address as it is usually written, without a scope; None if the text is none."""
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return f"{MAPPED}{address.ipv4_mapped}"
+    return str(address)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is the host itself: 127.0.0.0/8 or ::1."""
+    return address.startswith("127.") or address == "::1"
+
+
+@lru_cache(REMEMBERED)
+def is_group(address: str) -> bool:
+    """Whether an address is a multicast group: 224.0.0.0/4 or ff00::/8."""
+    return ipaddress.ip_address(address).is_multicast

@@ -9,11 +9,13 @@ Rules
     1. Feed it: `receive(segment, now_s)`, `on_timer(now_s)` when `timer()` has come, and what the application
        does. After each of these ask for `events()`, then for `segments_to_send(now_s)`, then for `timer()`.
     2. Each direction ends for itself: `write_eof` ends ours, `EofReceived` theirs.
-    3. While the application does not read (`set_reading(False)`), neither bytes nor the end reach it.
+    3. While the application does not read (`set_reading(False)`), neither bytes nor the end reach it as
+       events. It may take bytes by itself meanwhile, with `read`.
     4. `close` means that nobody will read any more. Bytes that came and were not read, or that come later,
        are answered with a RST, for the other side must know that they are lost (RFC 9293, 3.6).
     5. `ConnectionClosed` is the last event, and comes once. Nothing moves afterwards.
-    6. Every segment is acknowledged at once. RFC 9293, 3.8.6.3 would let the second one be waited for.
+    6. When segments in order are acknowledged says `p2plib.sim.tcp.acknowledge`. One that is out of order,
+       or fills a gap, is answered by itself.
 
 What is not here: a window scale, for `Segment.window` is a number of bytes that may exceed 65,535; selective
 acknowledgements; keep-alive, so that an idle connection never notices that its other end is gone; LISTEN,
@@ -28,6 +30,7 @@ from __future__ import annotations
 from p2plib import errors
 from p2plib.errors import UsageError
 from p2plib.sim.packet import Flag, Segment
+from p2plib.sim.tcp.acknowledge import Acknowledger
 from p2plib.sim.tcp.receive import Receiver
 from p2plib.sim.tcp.send import Piece, Sender
 from p2plib.sim.tcp.states import (
@@ -48,9 +51,12 @@ from p2plib.sim.tcp.states import (
 )
 
 _MAY_SEND = (State.ESTABLISHED, State.CLOSE_WAIT)  # our FIN has not been sent
+_MAY_RECEIVE = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2)  # their FIN has not come
 _OUR_FIN_IS_OUT = (State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK)
 _ALL_HAS_COME = (State.CLOSING, State.LAST_ACK, State.TIME_WAIT)  # both FINs: a RST takes nothing away
 _SYN, _RST, _ACK, _FIN = (int(flag) for flag in (Flag.SYN, Flag.RST, Flag.ACK, Flag.FIN))
+_JUST_ACK, _PSH_AND_ACK = Flag.ACK, Flag.PSH | Flag.ACK
+_EXPECTED = (_JUST_ACK, _PSH_AND_ACK)
 
 
 class Connection:
@@ -80,9 +86,10 @@ class Connection:
         self._used = False
         self._closed = False  # the application has called `close`
         self._window_from = (0, 0)  # position and acknowledgement of the segment that set it (SND.WL1, WL2)
-        self._acknowledge = False  # an ACK is to be sent
+        self._acks = Acknowledger(self.settings.mss)
+        self._acknowledge = False  # an ACK is to be sent now
         self._eof_told = False
-        self._resets: list[Segment] = []
+        self._answers: list[Segment] = []  # to segments that came
         self._events: list[Event] = []
         self._linger_s: float | None = None  # the end of TIME_WAIT, or of FIN_WAIT_2 for a closed one
 
@@ -137,6 +144,13 @@ class Connection:
         elif self.state is State.FIN_WAIT_2:
             self._linger_s = now_s + FIN_WAIT_2_S
 
+    def set_buffers(self, to_send: int | None, to_read: int | None) -> None:
+        """Fixes the sizes of the two buffers, in bytes; None leaves one as it is."""
+        if to_send is not None:
+            self._sender.buffer_size = to_send
+        if to_read is not None:
+            self._receiver.capacity, self._receiver.grows = to_read, False
+
     def discard_unsent(self) -> None:
         """Forgets what was written and never sent; after `close` the other side sees an early end."""
         self._sender.discard_unsent()
@@ -144,7 +158,7 @@ class Connection:
     def abort(self) -> None:
         """Cuts the connection: what was not sent is lost, and the other side gets a RST (3.10.5)."""
         if self.state not in (State.CLOSED, State.SYN_SENT, *_ALL_HAS_COME):
-            self._resets.append(self._segment(Flag.RST, self._sender.sent))
+            self._answers.append(self._segment(Flag.RST, self._sender.sent))
         self._end()
 
     def set_reading(self, reading: bool) -> None:
@@ -152,15 +166,37 @@ class Connection:
         if not self._closed:
             self._receiver.reading = reading
             self._tell()
-            self._acknowledge |= self._receiver.window_may_grow and self.state in (
-                State.ESTABLISHED,
-                State.FIN_WAIT_1,
-                State.FIN_WAIT_2,
-            )
+            self._acknowledge |= self._receiver.window_may_grow and self.state in _MAY_RECEIVE
+
+    def read(self, size: int, now_s: float) -> bytes:
+        """Takes bytes that have arrived, *size* at most, while `set_reading` is off."""
+        data = self._receiver.take(size, now_s, self._sender.round_trip_s)
+        self._acknowledge |= self._receiver.window_doubles and self.state in _MAY_RECEIVE
+        return data
+
+    @property
+    def send_room(self) -> int:
+        """How many bytes may be written before the send buffer is full; below 0 where it is overfull."""
+        return self._sender.room
+
+    @property
+    def received(self) -> int:
+        """The position behind what has come in order, the FIN included: it moves when there is news."""
+        return self._receiver.nxt
+
+    @property
+    def all_has_come(self) -> bool:
+        """Whether the other side's FIN has come, and all before it, read or not."""
+        return self._receiver.finished
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has begun and ended."""
+        return self._used and self.state is State.CLOSED
 
     @property
     def unsent_bytes(self) -> int:
-        """Bytes that were written and have not been sent: what a transport calls its write buffer."""
+        """Bytes that were written and have not been sent."""
         return self._sender.unsent_bytes
 
     @property
@@ -192,22 +228,26 @@ class Connection:
 
     def segments_to_send(self, now_s: float) -> list[Segment]:
         """The segments that are to leave now."""
-        out, self._resets = self._resets, []
-        if self.state is not State.CLOSED:
+        out, self._answers = self._answers, []
+        if self.state is not State.CLOSED and self._sender.has_work:
+            position = self._sender.nxt
+            for data in self._sender.whole_segments(now_s):
+                out.append(self._segment(_JUST_ACK, position, data))
+                position += len(data)
             while (piece := self._sender.next_piece(now_s)) is not None:
                 out.append(self._segment_of(piece))
-                self._acknowledge = False
-            if self._acknowledge:
-                out.append(self._segment(Flag.ACK, self._sender.sent))
-        self._acknowledge = False
+        due_s = self._acks.due_s
+        if self._acknowledge or (due_s is not None and due_s <= now_s):
+            out.append(self._segment(_JUST_ACK, self._sender.sent))
         return out
 
     def timer(self) -> float | None:
         """When to call `on_timer`, on the clock of `now_s`; None for never."""
-        ours, linger_s = self._sender.timer_s, self._linger_s
-        if ours is None or linger_s is None:
-            return linger_s if ours is None else ours
-        return min(ours, linger_s)
+        soonest_s = self._sender.timer_s
+        for other_s in (self._acks.due_s, self._linger_s):
+            if other_s is not None and (soonest_s is None or other_s < soonest_s):
+                soonest_s = other_s
+        return soonest_s
 
     def on_timer(self, now_s: float) -> None:
         """The time that `timer` gave has come. Too early a call does nothing."""
@@ -231,13 +271,16 @@ class Connection:
             if self.state in _MAY_SEND:
                 self._move(Happening.FIN_SENT)
             return self._segment(Flag.FIN | Flag.ACK, piece.position, piece.data)
-        flags = Flag.PSH | Flag.ACK if piece.last else Flag.ACK  # RFC 9293, 3.9.1.2
+        flags = _PSH_AND_ACK if piece.last else _JUST_ACK  # RFC 9293, 3.9.1.2
         return self._segment(flags, piece.position, piece.data)
 
     def _segment(self, flags: Flag, position: int, data: bytes = b"") -> Segment:
+        """A segment of ours; it acknowledges what has come, and so nothing is owed any more."""
         seq = (self._iss + position) % MODULUS
         if flags is Flag.RST:
             return Segment(flags, seq, 0, 0)
+        self._acknowledge = False
+        self._acks.sent()
         ack = (self._irs + self._receiver.nxt) % MODULUS if self._knows_irs else 0
         return Segment(flags, seq, ack, self._receiver.window(), data)
 
@@ -245,10 +288,37 @@ class Connection:
 
     def receive(self, segment: Segment, now_s: float) -> None:
         """Takes a segment from the other side. A CLOSED connection takes none: see `refusal`."""
+        if self.state is State.ESTABLISHED and self._receive_expected(segment, now_s):
+            return
         if self.state is State.SYN_SENT:
             self._receive_in_syn_sent(segment, now_s)
         elif self.state is not State.CLOSED:
             self._receive_synchronized(segment, now_s)
+
+    def _receive_expected(self, segment: Segment, now_s: float) -> bool:
+        """Takes one of the two segments that come nearly always: the very next bytes, or news of our own.
+
+        Van Jacobson's header prediction: of all the checks they pass, these few are left.
+
+        Returns:
+            Whether it was one of them; if not, nothing was done.
+        """
+        sender, receiver, data = self._sender, self._receiver, segment.data
+        if segment.flags not in _EXPECTED or segment.seq != (self._irs + receiver.nxt) % MODULUS:
+            return False
+        acked = (segment.ack - self._iss - sender.una) % MODULUS
+        if data:
+            if acked or self._closed or receiver.reading or not receiver.take_next(data):
+                return False
+            if self._acks.arrived(len(data), now_s, sender.rto_s):
+                self._answers.append(self._segment(_JUST_ACK, sender.sent))
+        elif 0 < acked <= sender.sent - sender.una:
+            sender.acknowledge(sender.una + acked, now_s)
+        else:
+            return False
+        self._window_from = (receiver.nxt - len(data), sender.una)
+        sender.set_window(sender.una, segment.window)
+        return True
 
     def _receive_in_syn_sent(self, segment: Segment, now_s: float) -> None:
         """3.10.7.3."""
@@ -256,7 +326,7 @@ class Connection:
         if flags & _ACK and segment.ack != (self._iss + 1) % MODULUS:
             self.ignored += 1
             if answer := refusal(segment):
-                self._resets.append(answer)
+                self._answers.append(answer)
         elif flags & _RST:
             if flags & _ACK:
                 self._events.append(Reset(refused=True))
@@ -328,7 +398,7 @@ class Connection:
         if is_opening:
             if not 1 <= acked <= sender.sent:
                 self.ignored += 1
-                self._resets.append(Segment(Flag.RST, segment.ack, 0, 0))
+                self._answers.append(Segment(Flag.RST, segment.ack, 0, 0))
                 return False
         elif not sender.may_acknowledge(acked):
             self._challenge()
@@ -353,9 +423,10 @@ class Connection:
     def _receive_text(self, position: int, data: bytes, fin: bool, now_s: float) -> None:
         """The seventh and eighth."""
         receiver = self._receiver
-        self._acknowledge = True
         if receiver.finished:
+            self._acknowledge = True
             return
+        before, had_gap = receiver.nxt, receiver.has_gap
         is_the_end = receiver.receive(position, data, fin)
         if self._closed and receiver.held_bytes:  # rule 4
             self.abort()
@@ -363,6 +434,14 @@ class Connection:
         if is_the_end:
             self._move(Happening.FIN_RECEIVED, now_s)
         self._tell()
+        self._acknowledge_text(had_gap or receiver.nxt == before, is_the_end, len(data), now_s)
+
+    def _acknowledge_text(self, by_itself: bool, is_the_end: bool, size: int, now_s: float) -> None:
+        """Rule 6."""
+        if by_itself or self._acks.arrived(size, now_s, self._sender.rto_s):
+            self._answers.append(self._segment(_JUST_ACK, self._sender.sent))
+        elif is_the_end:
+            self._acknowledge = True
 
     def _tell(self) -> None:
         """Gives the application what it may have."""
@@ -403,6 +482,7 @@ class Connection:
         self._sender.stop()
         self._linger_s = None
         self._acknowledge = False
+        self._acks.sent()
 
 
 def _near(offset: int, near: int) -> int:

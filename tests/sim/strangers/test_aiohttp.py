@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from p2plib.sim import Internet
 from tests.sim.certificates import Certificates
-from tests.sim.strangers.world import HOME, play_everywhere
+from tests.sim.strangers.world import play_everywhere
 
 aiohttp = pytest.importorskip("aiohttp")
 web = pytest.importorskip("aiohttp.web")
