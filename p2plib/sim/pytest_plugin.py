@@ -10,6 +10,7 @@ And at the command line::
     pytest                                  with seed 0
     pytest --sim-seed 17                    with seed 17
     pytest --sim-seeds 100                  each such test a hundred times, with seeds 0 to 99
+    pytest --sim-pcap FOLDER                the packets of each such test that fails, for Wireshark
 
 A test that needs more than a plain internet takes the fixture `sim_seed`, a number, and makes its own:
 `Internet(sim_seed, link=..., faults=...)`. It is repeated too.
@@ -25,8 +26,11 @@ Rules:
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
+from p2plib.sim.capture.pcap import pcap
 from p2plib.sim.internet import Internet
 
 SECTION = "simulated internet"
@@ -38,6 +42,12 @@ def pytest_addoption(parser: Any) -> None:
     group = parser.getgroup("p2plib", "tests in a simulated internet")
     group.addoption("--sim-seed", type=int, default=0, help="the (first) seed of simulated internets")
     group.addoption("--sim-seeds", type=int, default=1, help="repeat each of their tests under so many seeds")
+    group.addoption(
+        "--sim-pcap",
+        type=Path,
+        metavar="FOLDER",
+        help="write a capture of each test with `internet` that fails",
+    )
 
 
 def pytest_configure(config: Any) -> None:
@@ -76,7 +86,11 @@ def _plugin(pytest: Any) -> Any:
             report = yield
             made = getattr(item, "funcargs", {})
             if report.failed and "sim_seed" in made:
-                report.sections.append((SECTION, _how(item.nodeid, made["sim_seed"], made.get("internet"))))
+                seed, net = made["sim_seed"], made.get("internet")
+                told, folder = _how(item.nodeid, seed, net), item.config.getoption("--sim-pcap")
+                if folder is not None and isinstance(net, Internet):
+                    told += f"\nits packets: {_capture(folder, item.name, seed, net)}"
+                report.sections.append((SECTION, told))
             return report
 
     return SimulatedInternet()
@@ -84,6 +98,15 @@ def _plugin(pytest: Any) -> Any:
 
 def _id(seed: int) -> str:
     return f"seed{seed}"
+
+
+def _capture(folder: Path, test: str, seed: int, net: Internet) -> Path:
+    """Write the packets of a failed test to a file named after it, and return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "-", test).strip("-")
+    file = folder / f"{name if _id(seed) in name else f'{name}-{_id(seed)}'}.pcapng"
+    file.write_bytes(pcap(net.trace))
+    return file
 
 
 def _how(test: str, seed: int, net: Any) -> str:
