@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import io
 import os
 import re
@@ -27,7 +28,6 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,12 @@ FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMAND = "python -m p2plib.sim"
 DAY_S = 86_400.0  # a run that is not over by then will hardly ever be
 SHOWN_PACKETS = 20
-LEFT_OUT = (os.path.dirname(__file__), os.path.dirname(asyncio.__file__), "<frozen ")  # of tracebacks
+LEFT_OUT = (  # of tracebacks
+    os.path.dirname(__file__),
+    os.path.dirname(asyncio.__file__),
+    contextlib.__file__,
+    "<frozen ",
+)
 
 DESCRIPTION = """\
 Run a script in a simulated internet: in virtual time, with the loss and delay you ask for, and the same for
@@ -259,7 +264,7 @@ def _run_once(net: Internet, options: argparse.Namespace, argv: Sequence[str]) -
 
 def _search(make: Callable[..., Internet], options: argparse.Namespace, argv: Sequence[str]) -> int:
     seeds = range(options.seed, options.seed + options.seeds)
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         failure = search(
             _the_script,
             seeds,

@@ -12,8 +12,12 @@ And at the command line::
     pytest --sim-seeds 100                  each such test a hundred times, with seeds 0 to 99
     pytest --sim-pcap FOLDER                the packets of each such test that fails, for Wireshark
 
-A test that needs more than a plain internet takes the fixture `sim_seed`, a number, and makes its own:
-`Internet(sim_seed, link=..., faults=...)`. It is repeated too.
+A test that needs more than a plain internet says so in a mark, which takes what `Internet` takes::
+
+    @pytest.mark.internet(link=Link(loss=0.02), faults=Chaos(crashes=1))
+    def test_nothing_is_lost(internet): ...
+
+One that makes its internets itself takes the fixture `sim_seed`, a number, and is repeated too.
 
 Rules:
 
@@ -56,6 +60,7 @@ def pytest_configure(config: Any) -> None:
 
     if config.getoption("--sim-seeds") < 1:
         raise pytest.UsageError("--sim-seeds is how many seeds to try, 1 or more")
+    config.addinivalue_line("markers", "internet(...): what `Internet` takes, for the fixture `internet`")
     config.pluginmanager.register(_plugin(pytest), "p2plib-simulated-internet")
 
 
@@ -76,9 +81,10 @@ def _plugin(pytest: Any) -> Any:
             return int(getattr(request, "param", request.config.getoption("--sim-seed")))
 
         @pytest.fixture  # type: ignore[untyped-decorator]
-        def internet(self, sim_seed: int) -> Internet:
-            """A `p2plib.sim.Internet` of this seed, in which a leak is an error."""
-            return Internet(sim_seed)
+        def internet(self, sim_seed: int, request: Any) -> Internet:
+            """A `p2plib.sim.Internet` of this seed, as the test's mark `internet` says if it has one."""
+            mark = request.node.get_closest_marker("internet")
+            return Internet(sim_seed, **({} if mark is None else mark.kwargs))
 
         @pytest.hookimpl(wrapper=True)  # type: ignore[untyped-decorator]
         def pytest_runtest_makereport(self, item: Any) -> Any:

@@ -200,6 +200,17 @@ class TestSeeds:
         before = int(again[-1]) - 1
         assert before < 1 or main([*given, "--seed", str(before)]) == FINE
 
+    def test_an_error_of_the_scripts_own_class_is_shrunk(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Each run makes the class anew."""
+        text = Path("watched.py").read_text().replace("assert took < 0.3, f", "if took > 0.3: raise Slow(f")
+        text = text.replace('{took:.2f} s"', '{took:.2f} s")') + "\nclass Slow(Exception): ...\n"
+        name = script(text)
+        assert main([name, "--loss", "0.05", "--latency", "40ms", "--seeds", "50"]) == FAILED
+        told = capsys.readouterr().err
+        assert "Slow: it took" in told
+        assert "it takes 1 of the" in told
+        assert "not deterministic" not in told
+
     def test_none_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["watched.py", "--latency", "40ms", "--seeds", "5", "--seed", "2"]) == FINE
         assert capsys.readouterr().err == "5 seeds, 2 to 6: none failed\n"

@@ -161,6 +161,26 @@ def test_the_name_without_the_seed(test: str, plain: str) -> None:
     assert _how(test, 3, None).splitlines() == ["seed 3", f'to run it again: pytest "{plain}" --sim-seed 3']
 
 
+MARKED = """
+import pytest
+from p2plib.sim import Chaos, Link
+
+@pytest.mark.internet(link=Link(latency=0.5), faults=Chaos(crashes=2), strict=False)
+def test_it(internet, sim_seed):
+    assert internet.link.between(sim_seed, "a", "b") == 0.5
+    assert internet.faults is not None and not internet.strict and internet.seed == sim_seed
+
+def test_of_a_plain_one(internet):
+    assert internet.link == Link() and internet.faults is None and internet.strict
+"""
+
+
+def test_a_mark_says_what_the_internet_is_like(tmp_path: Path) -> None:
+    code, said = run(tmp_path, MARKED, "--strict-markers", "--sim-seeds", "2")
+    assert code == 0, said
+    assert "4 passed" in said
+
+
 def test_a_failing_test_leaves_a_capture_where_one_was_asked_for(tmp_path: Path) -> None:
     bad = seeds_that_draw_three(range(12))
     captures = ["--sim-pcap", "captures/today", "-k", "drawn"]
