@@ -6,13 +6,13 @@
     asyncio.run(serve("0.0.0.0", 4000))  # on the server
 
 The protocol is lines of text over TCP. Whoever connects stands in a queue, and asks "mine?" once a second.
-The server answers "yours" to the first of the queue and "wait" to all others. A client that it has not heard of
-for LEASE_S is out of the queue, and so is one that closes its connection.
+The server answers "yours" to the first of the queue and "wait" to all others. A client that it has not heard
+of for LEASE_S is out of the queue, and so is one that closes its connection.
 
 Two clocks run here, and they need not agree. The server's time for a client begins when it *hears* the
-question, and no question is heard before it is asked. So a holder may speak until LEASE_S after it *asked* the
-last question that was answered. It stops a little before that (MARGIN_S), as one clock may run faster than the
-other.
+question, and no question is heard before it is asked. So a holder may speak until LEASE_S after it *asked*
+the last question that was answered. It stops a little before that (MARGIN_S), as one clock may run faster
+than the other.
 """
 
 from __future__ import annotations
