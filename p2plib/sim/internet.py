@@ -21,11 +21,11 @@ Rules:
 from __future__ import annotations
 
 import gc
+import signal
 import threading
-from asyncio import _get_running_loop
+from asyncio import _get_running_loop, _set_running_loop
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import copy_context
 from random import Random
 from typing import Any
 
@@ -282,8 +282,8 @@ class Internet:
     def run(self, main: Callable[[Internet], Awaitable[Any]], *, time_limit_s: float = float("inf")) -> Any:
         """Run `main(net)`, an async function of this internet, to its end, and return its result.
 
-        It works in a script, in a test and in a notebook's cell (where an event loop runs already, so that
-        this one gets a thread of its own).
+        It works in a script, in a test and in a notebook's cell: an event loop that runs here already is set
+        aside until this run is over. It needs no thread, so that it works in a browser too.
 
         Args:
             main: the program that watches over the whole; it runs on no host.
@@ -297,31 +297,8 @@ class Internet:
         """
         if not callable(main):
             raise UsageError("run takes an async function of one argument, the internet: async def main(net)")
-        if _get_running_loop() is None:
+        with running_loop_aside():
             return self._run(main, time_limit_s)
-        outcome: list[Any] = []
-
-        def work() -> None:
-            try:
-                outcome.append((self._run(main, time_limit_s), None))
-            except BaseException as error:
-                outcome.append((None, error))
-
-        thread = threading.Thread(
-            target=copy_context().run, args=(work,), name="simulated internet", daemon=True
-        )
-        thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(0.1)  # a join without limit would not hear Ctrl-C
-        except KeyboardInterrupt:
-            self.loop.interrupt()
-            thread.join()
-            raise
-        result, error = outcome[0]
-        if error is not None:
-            raise error
-        return result
 
     def _run(self, main: Callable[[Internet], Awaitable[Any]], time_limit_s: float) -> Any:
         loop = self.loop
@@ -337,6 +314,28 @@ class Internet:
         if self.leaks and self.strict:
             raise leak_error(self)
         return result
+
+
+@contextmanager
+def running_loop_aside() -> Iterator[None]:
+    """Set an event loop that runs in this thread aside for as long as the block lasts, as a notebook's does.
+
+    (Which task runs is kept by asyncio for each loop, so there is nothing more to set aside.) Ctrl-C ends the
+    block, also where `asyncio.run` would only have noted it for a loop that does not turn meanwhile.
+    """
+    outer = _get_running_loop()
+    if outer is None:
+        yield
+        return
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler) if in_main_thread else None
+    _set_running_loop(None)
+    try:
+        yield
+    finally:
+        _set_running_loop(outer)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import HostDown
+from p2plib.sim.clock.chance import Chance, state_of
 from p2plib.sim.clock.loop import SimLoop
 from p2plib.sim.current import CURRENT, Incarnation, current_host
 from p2plib.sim.sockets.refused import SOCKETS, refuse
@@ -32,7 +33,8 @@ class NetworkLoop(SimLoop):
         super().__init__(max_events)
         self.net, self.began_s = net, began_s
         self.random = Random(f"{net.seed}/programs")
-        self.random_state = Random(f"{net.seed}/random").getstate()
+        self.chance = Chance(f"{net.seed}/random")  # of the main program
+        self.imported_by_name = state_of(f"{net.seed}/random imported by name")
 
     def _incarnation(self) -> Incarnation:
         """Return the life of the current host, which must be up."""
