@@ -101,6 +101,10 @@ class NetworkLoop(SimLoop):
         """Listen for TCP connections on the current host."""
         return await streams.listen(self, self._incarnation(), protocol_factory, host, port, **named)
 
+    async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **named: Any) -> Any:
+        """Begin TLS on a connection that is open: asyncio's own does it with this loop and our transports."""
+        return await asyncio.BaseEventLoop.start_tls(self, transport, protocol, sslcontext, **named)  # type: ignore[arg-type]
+
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> Any:

@@ -112,7 +112,3 @@ class RefusedCalls:
     async def connect_accepted_socket(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: no raw sockets."""
         refuse("connect_accepted_socket", SOCKETS)
-
-    async def start_tls(self, *args: Any, **named: Any) -> NoReturn:
-        """Refuse: no TLS."""
-        refuse("start_tls", "TLS is not simulated; secure the stream with a protocol that runs above it")

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Flag, Segment
 from p2plib.sim.sockets.refused import SOCKETS, refuse
+from p2plib.sim.tcp import tls
 from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.server import SimServer
 from p2plib.sim.tcp.states import MODULUS, refusal
@@ -77,9 +78,9 @@ async def connect(
     flags: int = 0,
     sock: Any = None,
     local_addr: Any = None,
-    server_hostname: Any = None,
-    ssl_handshake_timeout: Any = None,
-    ssl_shutdown_timeout: Any = None,
+    server_hostname: str | None = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
     happy_eyeballs_delay: float | None = None,
     interleave: int | None = None,
     all_errors: bool = False,
@@ -90,10 +91,12 @@ async def connect(
         The transport and the protocol.
 
     Raises:
-        OSError: refused, timed out, unreachable, address in use, no such name.
-        Unsupported: TLS, or a socket of one's own.
+        OSError: refused, timed out, unreachable, address in use, no such name; a TLS handshake that failed.
+        Unsupported: a socket of one's own.
+        ValueError: arguments that do not go together.
     """
-    _no_tls_no_sockets(ssl, sock, "create_connection")
+    secure = tls.for_client(ssl, host, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+    _no_sockets(sock, "create_connection")
     if host is None and port is None:
         raise ValueError("host and port was not specified and no sock specified")
     found = await loop.getaddrinfo(
@@ -118,6 +121,8 @@ async def connect(
     except BaseException:
         transport.reset()
         raise
+    if secure is not None:
+        return await secure.begin(loop, transport, protocol), protocol
     transport.begin(protocol)
     return transport, protocol
 
@@ -181,8 +186,8 @@ async def listen(
     reuse_address: Any = None,
     reuse_port: Any = None,
     keep_alive: Any = None,
-    ssl_handshake_timeout: Any = None,
-    ssl_shutdown_timeout: Any = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
     start_serving: bool = True,
 ) -> SimServer:
     """Listens on a host, as `loop.create_server` does.
@@ -194,9 +199,12 @@ async def listen(
 
     Raises:
         OSError: the port is in use, or the address is not this host's.
-        Unsupported: TLS, or a socket of one's own.
+        TypeError: `ssl` is no context.
+        Unsupported: a socket of one's own.
+        ValueError: arguments that do not go together.
     """
-    _no_tls_no_sockets(ssl, sock, "create_server")
+    secure = tls.for_server(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+    _no_sockets(sock, "create_server")
     names = [host] if host is None or isinstance(host, str) else list(host)
     ips: dict[str, None] = {}
     for name in names:
@@ -206,17 +214,15 @@ async def listen(
     for ip in ips:
         chosen = addresses[0][1] if addresses else int(port or 0)
         addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
+    if secure is not None:
+        protocol_factory = secure.factory(loop, protocol_factory)
     server = SimServer(incarnation, protocol_factory, addresses)
     if start_serving:
         server.serve()
     return server
 
 
-def _no_tls_no_sockets(ssl: Any, sock: Any, call: str) -> None:
-    if ssl:
-        refuse(
-            f"{call} with ssl", "TLS is not simulated; secure the stream with a protocol that runs above it"
-        )
+def _no_sockets(sock: Any, call: str) -> None:
     if sock is not None:
         refuse(f"{call} with sock", SOCKETS)
 

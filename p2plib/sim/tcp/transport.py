@@ -35,6 +35,7 @@ from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
 from p2plib.sim.sockets.sockets import SimSocket
+from p2plib.sim.tcp import tls
 from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.states import (
     Connected,
@@ -69,6 +70,8 @@ class SimStreamTransport(asyncio.Transport):
         connected: done when the handshake is, or failed with what an operating system says; for clients.
     """
 
+    _start_tls_compatible = True  # asyncio's `start_tls` asks
+
     def __init__(
         self,
         incarnation: Incarnation,
@@ -102,7 +105,8 @@ class SimStreamTransport(asyncio.Transport):
     def what_it_is(self) -> str:
         """Return words for what it is and who made it."""
         local, remote = (f"{ip}:{port}" for ip, port in (self.local, self.remote))
-        return f"a TCP connection from {local} to {remote}, made by {self.place}"
+        kind = "TLS" if tls.is_tls(self._protocol) else "TCP"
+        return f"a {kind} connection from {local} to {remote}, made by {self.place}"
 
     # Between the machine and the world
 
@@ -287,6 +291,7 @@ class SimStreamTransport(asyncio.Transport):
     def vanish(self) -> None:
         """Be gone without a word: the machine has crashed."""
         self._gone = self._closing = self._lost = True
+        tls.forget(self._protocol)
         self._forget()
 
     # asyncio.Transport
@@ -332,9 +337,13 @@ class SimStreamTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Closes at once; what is in the buffer is lost (rule 3)."""
+        self._force_close(None)
+
+    def _force_close(self, error: Exception | None) -> None:
+        """The same, and *error* is why: asyncio's TLS calls it."""
         if not self._lost:
             self.connection.discard_unsent()
-            self._let_go(None)
+            self._let_go(error)
             self.pump()
 
     def reset(self) -> None:

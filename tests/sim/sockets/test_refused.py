@@ -24,9 +24,7 @@ from tests.sim.clock.runs import run
         lambda loop: _now(loop.add_reader, 0, print),
         lambda loop: loop.sock_connect(socket.socket(), ("127.0.0.1", 1)),
         lambda loop: loop.create_unix_connection(asyncio.Protocol, "path"),
-        lambda loop: loop.start_tls(None, None, None),
         lambda loop: loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=socket.socket()),
-        lambda loop: loop.create_connection(asyncio.Protocol, "127.0.0.1", 1, ssl=True),
         lambda loop: _now(time.sleep, 1),
     ],
 )
