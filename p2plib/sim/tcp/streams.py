@@ -17,11 +17,14 @@ from functools import partial
 from typing import Any
 
 from p2plib.sim.capture.trace import shown
+from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
-from p2plib.sim.sockets.refused import SOCKETS, refuse
+from p2plib.sim.sockets.kernel import family_of
+from p2plib.sim.sockets.sockets import SimSocket, listener_of, own_socket
 from p2plib.sim.tcp import tls
 from p2plib.sim.tcp.endpoint import TcpEndpoint
+from p2plib.sim.tcp.listener import TcpListener, server_options
 from p2plib.sim.tcp.server import SimServer
 from p2plib.sim.tcp.transport import SimStreamTransport
 
@@ -55,11 +58,14 @@ async def connect(
 
     Raises:
         OSError: refused, timed out, unreachable, address in use, no such name; a TLS handshake that failed.
-        Unsupported: a socket of one's own.
         ValueError: arguments that do not go together.
     """
     secure = tls.for_client(ssl, host, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
-    _no_sockets(sock, "create_connection")
+    if sock is not None:
+        if host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        own = own_socket("create_connection", sock, socket.SOCK_STREAM)
+        return await opened(loop, own.opened.end, protocol_factory, secure, own)
     if host is None and port is None:
         raise ValueError("host and port was not specified and no sock specified")
     found = await loop.getaddrinfo(
@@ -83,17 +89,30 @@ async def connect(
 
 
 async def opened(
-    loop: asyncio.AbstractEventLoop, endpoint: TcpEndpoint, protocol_factory: Factory, secure: tls.Tls | None
+    loop: asyncio.AbstractEventLoop,
+    endpoint: TcpEndpoint,
+    protocol_factory: Factory,
+    secure: tls.Tls | None,
+    sock: SimSocket | None = None,
 ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-    """Return the transport and the protocol of a connection that is there; with TLS, after its handshake."""
+    """Gives a connection that is there its transport and its protocol; with TLS, waits for its handshake.
+
+    Args:
+        loop: the loop.
+        endpoint: the kernel's half.
+        protocol_factory: makes the protocol.
+        secure: what is said about TLS; None for none.
+        sock: the program's own socket, whose endpoint it is; None if the program has none.
+    """
     waiter: asyncio.Future[None] = loop.create_future()
     try:
         protocol = protocol_factory()
         below = protocol if secure is None else secure.over(loop, protocol, waiter)
     except BaseException:
-        endpoint.abort()
+        if sock is None:
+            endpoint.abort()
         raise
-    transport = SimStreamTransport(endpoint, below)
+    transport = SimStreamTransport(endpoint, below, sock=sock)
     secured = None if secure is None else tls.transport_of(below)
     transport.begin()
     if secured is None:
@@ -113,7 +132,7 @@ async def _attempt(
     endpoint = TcpEndpoint(incarnation, socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
     try:
         if local_addr is not None:
-            endpoint.bind(local_addr[:2])
+            endpoint.bind(local_addr[:2], shared=True)  # rule 2
         await _connected(endpoint, remote)
     except OSError as error:
         endpoint.close()
@@ -173,11 +192,21 @@ async def listen(
     Raises:
         OSError: the port is in use, or the address is not this host's.
         TypeError: `ssl` is no context.
-        Unsupported: a socket of one's own.
         ValueError: arguments that do not go together.
     """
     secure = tls.for_server(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
-    _no_sockets(sock, "create_server")
+    if secure is not None:
+        protocol_factory = secure.factory(loop, protocol_factory)
+    if sock is not None:
+        if host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        own = own_socket("create_server", sock, socket.SOCK_STREAM)
+        server = SimServer(incarnation, protocol_factory, [listener_of(own)], backlog, own)
+        if start_serving:
+            server.serve()
+        return server
+    if host is None and port is None:
+        raise ValueError("Neither host/port nor sock were specified")
     names = [host] if host is None or isinstance(host, str) else list(host)
     ips: dict[str, None] = {}
     for name in names:
@@ -187,17 +216,24 @@ async def listen(
     for ip in ips:
         chosen = addresses[0][1] if addresses else int(port or 0)
         addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
-    if secure is not None:
-        protocol_factory = secure.factory(loop, protocol_factory)
-    server = SimServer(incarnation, protocol_factory, addresses, backlog)
+    server = SimServer(incarnation, protocol_factory, _listeners(incarnation, addresses), backlog)
     if start_serving:
         server.serve()
     return server
 
 
-def _no_sockets(sock: Any, call: str) -> None:
-    if sock is not None:
-        refuse(f"{call} with sock", SOCKETS)
+def _listeners(incarnation: Incarnation, addresses: list[Address]) -> list[TcpListener]:
+    """Who listens at each address, or at none of them."""
+    made: list[TcpListener] = []
+    place = caller()
+    try:
+        for address in addresses:
+            made.append(TcpListener(incarnation, address, server_options(family_of(address[0])), place))
+    except OSError:
+        for listener in made:
+            listener.close()
+        raise
+    return made
 
 
 def _interleaved(remotes: list[Address], first: int) -> list[Address]:
