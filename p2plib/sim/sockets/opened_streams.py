@@ -89,7 +89,7 @@ class OpenStream(Opened):
             self.bind((self._everywhere(), 0))
         old, local = self.end, self.end.local
         assert local is not None
-        found = TcpListener(self.incarnation, local, old.options, old.place)
+        found = TcpListener(self.incarnation, local, old.options, old.place, instead_of=old)
         self._replace(found)
         return found
 

@@ -59,7 +59,3 @@ class RefusedCalls:
     async def create_unix_server(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: no Unix sockets."""
         refuse("create_unix_server", "hosts speak over the network alone; use create_server")
-
-    async def start_tls(self, *args: Any, **named: Any) -> NoReturn:
-        """Refuse: no TLS."""
-        refuse("start_tls", "TLS is not simulated; secure the stream with a protocol that runs above it")

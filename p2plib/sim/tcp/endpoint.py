@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
+from p2plib.sim.sockets.ports import FIRST_PORT, LAST_PORT
 from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.states import MODULUS, Connected, ConnectionClosed, Event, Reset, TimedOut
 
@@ -57,6 +58,8 @@ class TcpEndpoint:
         local: its own address; None before `bind` and `connect`.
         remote: the other end's; None before `connect`.
         on_ready: called when there may be something to read, room to write, or an error.
+        on_vanish: called when the machine has crashed, for the holder to forget it.
+        kind: what leak reports call it.
         is_open: whether a holder still has it; a connection lives on for a while without one.
         is_connected: whether the handshake was ever over.
     """
@@ -74,7 +77,11 @@ class TcpEndpoint:
         self.local: Address | None = None
         self.remote: Address | None = None
         self.on_ready: Callable[[], None] | None = None
+        self.on_vanish: Callable[[], None] | None = None
+        self.kind = "TCP"
         self.is_open, self.is_connected = True, False
+        self._ports = incarnation.host.ports
+        self._ports.endpoints[self] = None
         self._loop = incarnation.host.net.loop
         self._connection: Connection | None = None
         self._listener: TcpListener | None = None
@@ -88,22 +95,25 @@ class TcpEndpoint:
         if self.local is None or self.remote is None:
             return f"a TCP socket, made by {self.place}"
         local, remote = (f"{ip}:{port}" for ip, port in (self.local, self.remote))
-        return f"a TCP connection from {local} to {remote}, made by {self.place}"
+        return f"a {self.kind} connection from {local} to {remote}, made by {self.place}"
 
     # Beginning
 
-    def bind(self, address: Address) -> None:
+    def bind(self, address: Address, *, shared: bool = False) -> None:
         """Takes a local address; port 0 stands for a free one.
 
-        Several endpoints may have the same, as if SO_REUSEPORT were set: that is what TCP hole punching
-        needs. The two addresses of a connection together are taken only once.
+        Args:
+            address: an IP address of this host, "0.0.0.0" or "::", and a port.
+            shared: whether anybody else may have it too.
 
         Raises:
-            OSError: EINVAL if it has one; EADDRNOTAVAIL.
+            OSError: EINVAL if it has one; EADDRNOTAVAIL; EADDRINUSE.
         """
-        if self.local is not None:
-            raise OSError(errno.EINVAL, "Invalid argument: the socket has an address")
-        self.local = self.host.local(address, self.host.listening, address[0])
+        if shared and self.local is None:
+            self.local = self.host.local(address, self.host.listening, address[0])
+            self._ports.enter(self, "tcp")
+        else:
+            self._ports.bind(self, "tcp", address)
 
     def connect(self, remote: Address) -> None:
         """Begins a connection. When the endpoint is writable, it is there, or `take_error` says why not.
@@ -114,33 +124,52 @@ class TcpEndpoint:
         if self._connection is not None:
             number = errno.EISCONN if self.is_connected else errno.EALREADY
             raise OSError(number, "the socket is connected, or about to be")
-        local = self._local_address(remote)
-        self._begin(local, remote, Connection(initial_sequence_number(self.host, local, remote)))
+        own = self.local or ("::" if ":" in remote[0] else "0.0.0.0", 0)
+        remote = self._ports.itself(own[0], remote[0]), remote[1]
+        local = self._ports.source_for(own, remote[0])
+        if not local[1]:
+            local = local[0], self._free_port(local[0], remote)
+        elif (local, remote) in self._ports.tcp:
+            raise OSError(errno.EADDRINUSE, f"Address already in use: {local} is connected to {remote}")
+        self._begin(local, remote)
         self.machine.open()
         self._turn()
 
-    def _local_address(self, remote: Address) -> Address:
-        host, own = self.host, self.local
-        wanted = host.source_for(own or host.local(None, host.listening, remote[0]), remote[0])
-        for _ in range(1 if own is not None else 65_536):
-            if (wanted, remote) not in host.tcp:
-                return wanted
-            wanted = host.source_for(host.local((wanted[0], 0), host.listening, remote[0]), remote[0])
-        raise OSError(errno.EADDRINUSE, f"Address already in use: {wanted} is connected to {remote}")
+    def _free_port(self, ip: str, remote: Address) -> int:
+        """A port that nothing uses, or if there is none, one that nothing uses to reach *remote*."""
+        try:
+            return self._ports.free_port("tcp")
+        except OSError:
+            for port in range(FIRST_PORT, LAST_PORT + 1):
+                if ((ip, port), remote) not in self._ports.tcp:
+                    return port
+            raise
 
     def accept(self, listener: TcpListener, local: Address, remote: Address, syn: Segment) -> None:
-        """Begins a connection with a SYN that came in at a listener, which hears how it goes on."""
-        self._listener = listener
-        self._begin(local, remote, Connection(initial_sequence_number(self.host, local, remote)))
+        """Begins a connection with a SYN that came in at a listener, which hears how it goes on.
+
+        The program holds it from `is_accepted` on.
+        """
+        self._listener, self.is_open = listener, False
+        self._ports.endpoints.pop(self, None)
+        self._begin(local, remote)
         self.machine.accept(syn)
         self._turn()
 
-    def _begin(self, local: Address, remote: Address, connection: Connection) -> None:
-        self.local, self.remote, self._connection = local, remote, connection
-        connection.set_reading(False)  # bytes wait for `read`
-        connection.set_buffers(*self._buffers())
+    def is_accepted(self) -> None:
+        """A program has it now."""
+        self.is_open = True
+        self._ports.endpoints[self] = None
+
+    def _begin(self, local: Address, remote: Address) -> None:
+        self._ports.release(self, "tcp")
+        self.local, self.remote = local, remote
+        self._connection = Connection(initial_sequence_number(self.host, local, remote))
+        self._connection.set_reading(False)  # bytes wait for `read`
+        self._connection.set_buffers(*self._buffers())
         self._send = partial(self.host.send_segment, local, remote)
-        self.host.tcp[local, remote] = self
+        self._ports.enter(self, "tcp")
+        self._ports.tcp[local, remote] = self
 
     @property
     def machine(self) -> Connection:
@@ -237,8 +266,9 @@ class TcpEndpoint:
 
     def _forget(self) -> None:
         """The machine is closed: the two addresses are free again."""
-        if self.host.tcp.get((self.local, self.remote)) is self:
-            del self.host.tcp[self.local, self.remote]
+        if self._ports.tcp.get((self.local, self.remote)) is self:
+            del self._ports.tcp[self.local, self.remote]
+        self._ports.release(self, "tcp")
         if self._listener is not None and not self.is_connected:
             self._listener.failed(self)
 
@@ -354,23 +384,33 @@ class TcpEndpoint:
     def close(self) -> None:
         """Lets go (rule 3); the connection ends by itself."""
         if self.is_open:
-            self.is_open, self.on_ready = False, None
-            if self._connection is not None:
-                if self.options.get((socket.SOL_SOCKET, socket.SO_LINGER)) == RESET_ON_CLOSE:
-                    self._connection.abort()
-                else:
-                    self._connection.close(self._loop.now)
-                self._turn()
+            self._end(is_cut=self.options.get((socket.SOL_SOCKET, socket.SO_LINGER)) == RESET_ON_CLOSE)
 
     def abort(self) -> None:
         """Lets go and cuts the connection with a RST."""
-        if self.is_open and self._connection is not None:
+        self._end(is_cut=True)
+
+    def _end(self, *, is_cut: bool) -> None:
+        self._let_go()
+        if self._connection is None:
+            self._ports.release(self, "tcp")
+            return
+        if is_cut:
             self._connection.abort()
-        self.close()
+        else:
+            self._connection.close(self._loop.now)
+        self._turn()
+
+    def _let_go(self) -> None:
+        self.is_open, self.on_ready = False, None
+        self._ports.endpoints.pop(self, None)
 
     def vanish(self) -> None:
         """Be gone without a word: the machine has crashed."""
-        self._gone, self.is_open, self.on_ready = True, False, None
+        self._gone = True
+        self._let_go()
+        if self.on_vanish is not None:
+            self.on_vanish()
         self._forget()
 
 
