@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from p2plib.errors import HostDown, UsageError
 from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.disk import Disk
-from p2plib.sim.fabric import Realm
 from p2plib.sim.link import Bottleneck
 from p2plib.sim.packet import Address
+from p2plib.sim.realms import Realm
 from p2plib.sim.sockets.ports import EVERYWHERE, Ports
 
 if TYPE_CHECKING:
