@@ -56,6 +56,7 @@ class SimServer(asyncio.AbstractServer):
             for address in addresses:
                 options = server_options(family_of(address[0]))
                 self._listeners.append(TcpListener(incarnation, address, options, place))
+                self._sockets[len(self._listeners) - 1]._options = self._listeners[-1].options
         except OSError:
             self._close_listeners()
             raise
