@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 
 _OURS = os.path.dirname(os.path.dirname(__file__))  # p2plib/sim, with all its rooms
 _ASYNCIO = os.path.dirname(asyncio.__file__)
-<<<<<<< HEAD
 _PASSED_OVER = (_OURS, _ASYNCIO, contextlib.__file__)  # a program's own line is further out
-=======
 SPINNING_AT_MOST = 1000  # callbacks looked at
->>>>>>> w-sockets
 TOLD_AT_MOST = 8  # tasks named in one error; more are counted
 
 
