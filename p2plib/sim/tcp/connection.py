@@ -149,7 +149,7 @@ class Connection:
         if to_send is not None:
             self._sender.buffer_size = to_send
         if to_read is not None:
-            self._receiver.capacity, self._receiver.grows = to_read, False
+            self._receiver.set_capacity(to_read, is_known=self._used)
 
     def discard_unsent(self) -> None:
         """Forgets what was written and never sent; after `close` the other side sees an early end."""

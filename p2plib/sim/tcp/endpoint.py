@@ -27,7 +27,6 @@ import hashlib
 import socket
 import struct
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.clock.places import caller
@@ -87,6 +86,7 @@ class TcpEndpoint:
         self._listener: TcpListener | None = None
         self._error: OSError | None = None
         self._shut = self._gone = self._work_is_due = self._wants_room = self._has_news = False
+        self._is_working = False
         self._told = 1  # the position behind the last byte that the holder was told of
         self._rings_at_s: float | None = None
 
@@ -167,7 +167,7 @@ class TcpEndpoint:
         self._connection = Connection(initial_sequence_number(self.host, local, remote))
         self._connection.set_reading(False)  # bytes wait for `read`
         self._connection.set_buffers(*self._buffers())
-        self._send = partial(self.host.send_segment, local, remote)
+        self._send = self.host.net.fabric.path(self.host, "tcp", local, remote).send
         self._ports.enter(self, "tcp")
         self._ports.tcp[local, remote] = self
 
@@ -205,8 +205,12 @@ class TcpEndpoint:
         self._look()
         has_news, self._has_news = self._has_news, False
         if has_news and self.on_ready is not None:
-            self.on_ready()
-        self._flush()
+            self._is_working = True
+            try:
+                self.on_ready()
+            finally:
+                self._is_working = False
+        self._turn()
 
     def _look(self) -> None:
         """Finds out what the machine has to say."""
@@ -232,7 +236,9 @@ class TcpEndpoint:
             self._loop.schedule(when, self._ring, when)
 
     def _turn(self) -> None:
-        """What the holder did may end the connection, and sends something."""
+        """What the holder did may end the connection, and sends something: now, or at the end of `_work`."""
+        if self._is_working:
+            return
         for event in self.machine.events():
             self._handle(event)
         self._flush()
