@@ -27,7 +27,6 @@ import hashlib
 import socket
 import struct
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.clock.places import caller
@@ -167,7 +166,7 @@ class TcpEndpoint:
         self._connection = Connection(initial_sequence_number(self.host, local, remote))
         self._connection.set_reading(False)  # bytes wait for `read`
         self._connection.set_buffers(*self._buffers())
-        self._send = partial(self.host.send_segment, local, remote)
+        self._send = self.host.net.fabric.path(self.host, "tcp", local, remote).send
         self._ports.enter(self, "tcp")
         self._ports.tcp[local, remote] = self
 
