@@ -9,7 +9,8 @@ Rules:
   disk as it is.
 * `stop` is a shutdown: programs are cancelled and may clean up.
 * A host has its own sources of randomness, from the internet's seed and its name: `random` for its programs,
-  `draws` for what links do to its packets, `luck` for what a chaos does to them.
+  `chance` for those that draw from Python's own module `random`, `draws` for what links do to its packets,
+  `luck` for what a chaos does to them.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import asyncio
 import contextvars
 import errno
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from p2plib.errors import HostDown, UsageError
+from p2plib.sim.clock.chance import Chance, node_of
 from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.disk import Disk
 from p2plib.sim.link import Bottleneck
@@ -71,9 +74,6 @@ class Host:
         self.tcp, self.listening = self.ports.tcp, self.ports.listening
         self.upload = Bottleneck(upload_bytes_per_s) if upload_bytes_per_s else None
         self.download = Bottleneck(download_bytes_per_s) if download_bytes_per_s else None
-        self.random = Random(f"{net.seed}/programs/{name}")
-        self.draws = Random(f"{net.seed}/network/{name}")
-        self.luck = Random(f"{net.seed}/luck/{name}")
         self.disk = Disk()
         self.clock_ahead_s = 0.0  # how wrong its wall clock is
         self.incarnation = Incarnation(self)
@@ -82,6 +82,28 @@ class Host:
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}{'' if self.is_up else ' down'}>"
+
+    # Each of its sources of randomness is made when it is first used: a generator weighs 2.5 KB.
+
+    @cached_property
+    def random(self) -> Random:
+        """For its programs; `os.urandom` and `secrets` draw from it too."""
+        return Random(f"{self.net.seed}/programs/{self.name}")
+
+    @cached_property
+    def draws(self) -> Random:
+        """For what links do to its packets."""
+        return Random(f"{self.net.seed}/network/{self.name}")
+
+    @cached_property
+    def luck(self) -> Random:
+        """For what a chaos does to its packets."""
+        return Random(f"{self.net.seed}/luck/{self.name}")
+
+    @cached_property
+    def chance(self) -> Chance:
+        """For its programs that draw from Python's module `random`."""
+        return Chance(f"{self.net.seed}/random/{self.name}", node_of(self.address))
 
     @property
     def address(self) -> str:

@@ -21,11 +21,11 @@ Rules:
 from __future__ import annotations
 
 import gc
+import signal
 import threading
-from asyncio import _get_running_loop
+from asyncio import _get_running_loop, _set_running_loop
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import copy_context
 from random import Random
 from typing import Any
 
@@ -41,6 +41,7 @@ from p2plib.sim.nat.machine import Nat
 from p2plib.sim.realms import LAN, Gateway, Realm
 from p2plib.sim.shutdown import abandon, finish, leak_error
 from p2plib.sim.sockets.calls import NetworkLoop
+from p2plib.sim.sockets.module import simulated_sockets
 from p2plib.sim.sockets.names import CARRIER_NETWORK, Names
 
 BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
@@ -77,8 +78,8 @@ class Internet:
         seed: the same seed, the same run, to the byte.
         link: what joins hosts where `set_link` says nothing else; by default latencies as between strangers
             on the real internet (median 40 ms one way), and nothing is lost.
-        strict: whether a leak or a handler that raised is an error (`Leak`) at the end of a run; if not, they
-            are in `leaks` all the same.
+        strict: whether a leak, or an error that nobody saw, is an error (`Leak`) at the end of a run; if not,
+            they are in `leaks` all the same.
         faults: a `Chaos` to draw faults from, or a list of the very faults that are to happen.
         keep_packets: how many packets the trace remembers.
         max_events: how many events one run may take, against endless ones; None for no limit.
@@ -279,8 +280,8 @@ class Internet:
     def run(self, main: Callable[[Internet], Awaitable[Any]], *, time_limit_s: float = float("inf")) -> Any:
         """Run `main(net)`, an async function of this internet, to its end, and return its result.
 
-        It works in a script, in a test and in a notebook's cell (where an event loop runs already, so that
-        this one gets a thread of its own).
+        It works in a script, in a test and in a notebook's cell: an event loop that runs here already is set
+        aside until this run is over. It needs no thread, so that it works in a browser too.
 
         Args:
             main: the program that watches over the whole; it runs on no host.
@@ -289,51 +290,51 @@ class Internet:
         Raises:
             Deadlock: everybody waits, and nothing is under way.
             TimeLimit: it took longer than `time_limit_s`, or more than `max_events`.
-            Leak: something was left at the end, or a handler raised; only if `strict`, and `main` did not
-                raise.
+            Livelock: a million events were done at one instant.
+            Leak: something was left at the end, or a handler or background task raised; only if `strict`, and
+                `main` did not raise. What `main` raises has notes on what had gone wrong before.
         """
         if not callable(main):
             raise UsageError("run takes an async function of one argument, the internet: async def main(net)")
-        if _get_running_loop() is None:
+        with running_loop_aside():
             return self._run(main, time_limit_s)
-        outcome: list[Any] = []
-
-        def work() -> None:
-            try:
-                outcome.append((self._run(main, time_limit_s), None))
-            except BaseException as error:
-                outcome.append((None, error))
-
-        thread = threading.Thread(
-            target=copy_context().run, args=(work,), name="simulated internet", daemon=True
-        )
-        thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(0.1)  # a join without limit would not hear Ctrl-C
-        except KeyboardInterrupt:
-            self.loop.interrupt()
-            thread.join()
-            raise
-        result, error = outcome[0]
-        if error is not None:
-            raise error
-        return result
 
     def _run(self, main: Callable[[Internet], Awaitable[Any]], time_limit_s: float) -> Any:
         loop = self.loop
         self.leaks = []
         loop.begin(time_limit_s)
-        with virtual_time_and_chance(loop), collector_off():
+        with virtual_time_and_chance(loop), simulated_sockets(), collector_off():
             try:
                 result = loop.run_until_complete(main(self))
-            except BaseException:
-                abandon(self)
+            except BaseException as error:
+                self.leaks = abandon(self, error)
                 raise
             self.leaks = finish(self)
         if self.leaks and self.strict:
             raise leak_error(self)
         return result
+
+
+@contextmanager
+def running_loop_aside() -> Iterator[None]:
+    """Set an event loop that runs in this thread aside for as long as the block lasts, as a notebook's does.
+
+    (Which task runs is kept by asyncio for each loop, so there is nothing more to set aside.) Ctrl-C ends the
+    block, also where `asyncio.run` would only have noted it for a loop that does not turn meanwhile.
+    """
+    outer = _get_running_loop()
+    if outer is None:
+        yield
+        return
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler) if in_main_thread else None
+    _set_running_loop(None)
+    try:
+        yield
+    finally:
+        _set_running_loop(outer)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Realm:
     """
 
     def __init__(self, name: str, *networks: str, link: Link | None = None) -> None:
-        self.name, self.link = name, link
+        self.name, self.link, self.networks = name, link, networks
         self._free = [map(str, ipaddress.ip_network(network).hosts()) for network in networks]
         self.members: dict[str, Host | Gateway] = {}
         self.gateway: Gateway | None = None

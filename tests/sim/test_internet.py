@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
+import time
 
 import pytest
 
@@ -97,3 +101,62 @@ def test_a_link_set_both_ways_is_one_and_what_is_sent_is_counted() -> None:
     assert net.run(main) == [0.2, 0.2]
     counted = {who: (sums.packets, sums.size_bytes) for who, sums in net.trace.sent().items()}
     assert counted == {("ana", "udp"): (1, 5), ("ben", "udp"): (1, 4)}
+
+
+def test_it_runs_in_a_loop_that_runs_already_and_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_threads(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")  # what a browser's Python says
+
+    async def inner(net: Internet) -> tuple[float, bool]:
+        await asyncio.sleep(100)
+        return net.time, asyncio.get_running_loop() is net.loop
+
+    async def outer() -> list[object]:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        result = Internet().run(inner)
+        same = asyncio.get_running_loop() is loop and asyncio.current_task() is task
+        await asyncio.sleep(0)
+        return [*result, same]
+
+    monkeypatch.setattr(threading.Thread, "start", no_threads)
+    assert asyncio.run(outer()) == [100.0, True, True]
+
+
+def test_an_internet_runs_inside_another_and_the_outer_one_goes_on() -> None:
+    async def inner(net: Internet) -> float:
+        await asyncio.sleep(5)
+        return time.monotonic()
+
+    async def main(net: Internet) -> list[float]:
+        await asyncio.sleep(1)
+        seen = [time.monotonic(), Internet().run(inner), time.monotonic()]
+        await asyncio.sleep(1)
+        return [*seen, net.time]
+
+    assert run(main) == [1.0, 5.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("loop_runs_already", [True, False])
+def test_ctrl_c_ends_a_run_at_once_and_programs_clean_up(loop_runs_already: bool) -> None:
+    seen: list[str] = []
+
+    async def program() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cleaned up")
+
+    async def main(net: Internet) -> None:
+        net.host("ana").start(program)
+        await asyncio.sleep(3)
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(1e9)
+
+    async def outer(net: Internet) -> None:
+        net.run(main)
+
+    net, handler = Internet(), signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(outer(net)) if loop_runs_already else net.run(main)
+    assert (net.time, seen) == (3.0, ["cleaned up"])
+    assert signal.getsignal(signal.SIGINT) is handler

@@ -1,24 +1,32 @@
-"""Time and chance inside a run: what `time`, `random` and `os.urandom` tell code in the internet.
+"""Time and chance inside a run: what Python's own modules tell code in the internet.
 
 Code that was not written for a simulation asks the machine for the time and for random bytes. While an
-internet runs, it is answered from the virtual clock and from the seed; other threads, a notebook's own among
-them, are answered by the machine as ever.
+internet runs, it is answered from the virtual clock and from the seed, each host from its own; other threads,
+a notebook's own among them, are answered by the machine as ever.
 
 Rules:
 
-* `time.time` is the wall clock of the current host, `time.monotonic` and `time.perf_counter` are the virtual
-  clock, which no host can set. `time.sleep` is refused: it would stop every host at once.
-* `os.urandom`, and with it `secrets` and `uuid4`, draws from the current host's `random`. The module `random`
-  is seeded for the run, and put back afterwards.
-* What was taken out of its module before (`from time import monotonic`), and code in C (`datetime.now`,
-  libsodium's random bytes), is beyond this. The handbook's own library takes time and randomness as
-  arguments.
+* `time.time` is the wall clock of the current host, and so are `localtime`, `gmtime`, `ctime`, `asctime` and
+  `strftime` without a time. `monotonic` and `perf_counter` are the virtual clock, which no host can set.
+* `time.sleep` is refused: it would stop every host at once.
+* Chance is `p2plib.sim.clock.chance`: the module `random`, `Random()`, `SystemRandom`, `os.urandom`,
+  `secrets`, `uuid1`, `uuid4` and the names of `tempfile`.
+
+* The following stay as the machine has them. `REAL` says why, or what to do instead.
+    - datetime.now, datetime.utcnow (but not `datetime.today` and `date.today`, which ask `time.time`);
+    - what was imported by name from time or os before the run;
+    - random, getrandbits, seed, getstate, setstate, imported by name from random before the run;
+    - time.process_time, time.thread_time, time.get_clock_info;
+    - the time zone;
+    - os.getpid, threading.get_ident, id, hash;
+    - ssl.RAND_bytes, numpy.random without a seed, libsodium;
+    - files, environment variables, logging's relativeCreated.
+
+The handbook's own library takes time and randomness as arguments.
 """
 
 from __future__ import annotations
 
-import os
-import random
 import threading
 import time
 from asyncio import _get_running_loop
@@ -26,22 +34,56 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from p2plib.sim.clock import chance
 from p2plib.sim.current import CURRENT
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.refused import refuse
 
-_real = {
-    name: getattr(time, name)
-    for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep")
+REAL = {
+    "datetime.now, datetime.utcnow": "they ask the machine in C, and a class put in their place would break "
+    "isinstance and pickling; datetime.fromtimestamp(time.time()) is virtual",
+    "what was imported by name from time or os before the run": "`from time import monotonic` holds the real "
+    "function; write `time.monotonic()`",
+    "random, getrandbits, seed, getstate, setstate, imported by name from random before the run": "they are "
+    "seeded, but one for the whole run and not one for each host; write `random.random()`",
+    "time.process_time, time.thread_time, time.get_clock_info": "the processor's time is no part of a run",
+    "the time zone": "`time.localtime` tells it the machine's way; TZ=UTC repeats everywhere",
+    "os.getpid, threading.get_ident, id, hash": "they belong to the process; PYTHONHASHSEED=0 repeats the "
+    "order of sets",
+    "ssl.RAND_bytes, numpy.random without a seed, libsodium": "they draw in C; give them a seed or a key",
+    "files, environment variables, logging's relativeCreated": "they are the machine's; `host.disk` is a "
+    "host's own",
 }
-_real_urandom = os.urandom
+"""What code in the internet is told by the machine all the same, and for each why, or what to do instead."""
+
+_NAMES = (
+    "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "clock_gettime",
+    "clock_gettime_ns", "localtime", "gmtime", "ctime", "asctime", "strftime", "sleep",
+)  # fmt: skip
+_real: dict[str, Any] = {name: getattr(time, name) for name in _NAMES if hasattr(time, name)}
+_WALL = getattr(time, "CLOCK_REALTIME", None)
+_STEADY = tuple(
+    getattr(time, f"CLOCK_{name}")
+    for name in ("MONOTONIC", "MONOTONIC_RAW", "BOOTTIME", "UPTIME_RAW")
+    if hasattr(time, f"CLOCK_{name}")
+)
 _lock = threading.Lock()
 _active = 0
+
+
+def _here() -> NetworkLoop | None:
+    loop = _get_running_loop()
+    return loop if isinstance(loop, NetworkLoop) else None
 
 
 def _wall_s(loop: NetworkLoop) -> float:
     incarnation = CURRENT.get()
     return loop.began_s + loop.now + (incarnation.host.clock_ahead_s if incarnation is not None else 0.0)
+
+
+def _wall_ns() -> int:
+    loop = _here()
+    return _real["time_ns"]() if loop is None else round(_wall_s(loop) * 1e9)
 
 
 def _clock(name: str, virtual: Callable[[NetworkLoop], Any]) -> Callable[[], Any]:
@@ -55,36 +97,66 @@ def _clock(name: str, virtual: Callable[[NetworkLoop], Any]) -> Callable[[], Any
     return clock
 
 
-def _sleep(seconds: float) -> None:
-    if isinstance(_get_running_loop(), NetworkLoop):
+def _of_now(name: str) -> Callable[..., Any]:
+    """Return a function that tells a number of seconds in another form; without a number, the time now."""
+    real = _real[name]
+
+    def told(seconds: float | None = None, /) -> Any:
+        loop = _here() if seconds is None else None
+        return real(seconds) if loop is None else real(_wall_s(loop))
+
+    told.__name__ = name
+    return told
+
+
+def _asctime(*moment: Any) -> Any:
+    return _real["asctime"](*(moment or (_virtual["localtime"](),)))
+
+
+def _strftime(form: str, /, *moment: Any) -> Any:
+    return _real["strftime"](form, *(moment or (_virtual["localtime"](),)))
+
+
+def _clock_gettime(which: int, /) -> Any:
+    loop = _here()
+    if loop is None or (which != _WALL and which not in _STEADY):
+        return _real["clock_gettime"](which)
+    return _wall_s(loop) if which == _WALL else loop.now
+
+
+def _clock_gettime_ns(which: int, /) -> Any:
+    if _here() is None or (which != _WALL and which not in _STEADY):
+        return _real["clock_gettime_ns"](which)
+    return round(_clock_gettime(which) * 1e9)
+
+
+def _sleep(seconds: float, /) -> None:
+    if _here() is not None:
         refuse("time.sleep", "it would stop every host at once; use `await asyncio.sleep`")
     _real["sleep"](seconds)
 
 
-def _urandom(size: int) -> bytes:
-    loop = _get_running_loop()
-    if not isinstance(loop, NetworkLoop):
-        return _real_urandom(size)
-    incarnation = CURRENT.get()
-    return (loop.random if incarnation is None else incarnation.host.random).randbytes(size)
-
-
 _virtual: dict[str, Any] = {
     "time": _clock("time", _wall_s),
-    "time_ns": _clock("time_ns", lambda loop: round(_wall_s(loop) * 1e9)),
+    "time_ns": _wall_ns,
     "monotonic": _clock("monotonic", lambda loop: loop.now),
     "monotonic_ns": _clock("monotonic_ns", lambda loop: round(loop.now * 1e9)),
     "perf_counter": _clock("perf_counter", lambda loop: loop.now),
     "perf_counter_ns": _clock("perf_counter_ns", lambda loop: round(loop.now * 1e9)),
+    "clock_gettime": _clock_gettime,
+    "clock_gettime_ns": _clock_gettime_ns,
+    "localtime": _of_now("localtime"),
+    "gmtime": _of_now("gmtime"),
+    "ctime": _of_now("ctime"),
+    "asctime": _asctime,
+    "strftime": _strftime,
     "sleep": _sleep,
 }
 
 
-def _install(functions: dict[str, Any], urandom: Any) -> None:
-    for name, function in functions.items():
-        setattr(time, name, function)
-    os.urandom = urandom
-    random._urandom = urandom  # type: ignore[attr-defined]
+def _install(functions: dict[str, Any]) -> None:
+    for name in _real:
+        setattr(time, name, functions[name])
 
 
 @contextmanager
@@ -94,15 +166,15 @@ def virtual_time_and_chance(loop: NetworkLoop) -> Iterator[None]:
     with _lock:
         _active += 1
         if _active == 1:
-            _install(_virtual, _urandom)
-    state = random.getstate()
-    random.setstate(loop.random_state)
+            _install(_virtual)
+            chance.one_for_each_host(_wall_ns)
+    before = chance.swap(loop.imported_by_name)
     try:
         yield
     finally:
-        loop.random_state = random.getstate()
-        random.setstate(state)
+        loop.imported_by_name = chance.swap(before)
         with _lock:
             _active -= 1
             if _active == 0:
-                _install(_real, _real_urandom)
+                _install(_real)
+                chance.put_back()

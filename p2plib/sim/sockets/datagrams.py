@@ -54,13 +54,14 @@ class UdpEndpoint:
         context: in which `received` runs.
         groups: the multicast groups that it has joined, with the number of the interface; None before any.
         is_closed: whether it is gone.
+        arrived_at: the IP address that the datagram which was received last was sent to.
         paths: the ways to addresses, kept by a holder that sends much; emptied when options change.
     """
 
     __slots__ = (
-        "_address_is_chosen", "_error", "_port_is_chosen", "_queue", "_queued_bytes", "context", "family",
-        "groups", "host", "incarnation", "is_closed", "local", "on_ready", "options", "paths", "place",
-        "received", "remote",
+        "_address_is_chosen", "_error", "_port_is_chosen", "_queue", "_queued_bytes", "arrived_at", "context",
+        "family", "groups", "host", "incarnation", "is_closed", "local", "on_ready", "options", "paths",
+        "place", "received", "remote",
     )  # fmt: skip
 
     def __init__(self, incarnation: Incarnation, family: int = socket.AF_INET) -> None:
@@ -74,7 +75,8 @@ class UdpEndpoint:
         self.groups: dict[tuple[str, int], None] | None = None
         self.paths: dict[Any, Path] = {}
         self.is_closed = self._address_is_chosen = self._port_is_chosen = False
-        self._queue: deque[tuple[bytes, Any, int]] | None = None
+        self._queue: deque[tuple[bytes, Any, int, str]] | None = None
+        self.arrived_at = ""
         self._queued_bytes = 0
         self._error: OSError | None = None
         self.place = caller()
@@ -201,6 +203,11 @@ class UdpEndpoint:
         if self.local is not None:
             self.host.ports.refresh(self.local[1])
 
+    def hand_over_what_waits(self) -> None:
+        """Hand what came before `hand_to` to the holder."""
+        while self.received is not None and (got := self.receive()) is not None:
+            hand_over(self, *got)
+
     def take_in(self, record: Record) -> bool:
         """Take a datagram that arrived; return whether there was room for it."""
         shown = shown_to(self.family, record.route.seen_source)
@@ -213,7 +220,7 @@ class UdpEndpoint:
             return False
         if self._queue is None:
             self._queue = deque()
-        self._queue.append((record.data, shown, weight))
+        self._queue.append((record.data, shown, weight, record.route.at[0]))
         self._queued_bytes += weight
         self._tell()
         return True
@@ -222,13 +229,16 @@ class UdpEndpoint:
         """Return the next datagram and its sender as a program sees it; None where none waits."""
         if not self._queue:
             return None
-        data, shown, weight = self._queue.popleft()
+        data, shown, weight, self.arrived_at = self._queue.popleft()
         self._queued_bytes -= weight
         return data, shown
 
     def peek(self) -> tuple[bytes, Any] | None:
         """Return what `receive` would, and leave it there."""
-        return self._queue[0][:2] if self._queue else None
+        if not self._queue:
+            return None
+        data, shown, _, self.arrived_at = self._queue[0]
+        return data, shown
 
     @property
     def readable(self) -> bool:

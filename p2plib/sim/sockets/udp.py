@@ -18,13 +18,15 @@ where asyncio closes the transport.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.current import Incarnation
 from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
-from p2plib.sim.sockets.sockets import SimSocket
+from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.sockets.sockets import SimSocket, socket_of
 
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
@@ -40,7 +42,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         endpoint: the socket in the kernel, bound.
         protocol: what is told of datagrams.
         peer: the address that datagrams go to where `sendto` is given none; None for the endpoint's peer.
-        shown: the `socket` that `get_extra_info` gives.
+        sock: the program's own socket, whose endpoint it is; None if the program has none.
     """
 
     __slots__ = (  # a crowd of ten thousand has to fit into a processor's cache
@@ -49,7 +51,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
     )  # fmt: skip
 
     def __init__(
-        self, endpoint: UdpEndpoint, protocol: asyncio.DatagramProtocol, peer: Any = None, shown: Any = None
+        self, endpoint: UdpEndpoint, protocol: asyncio.DatagramProtocol, peer: Any = None, sock: Any = None
     ) -> None:
         super().__init__()
         self.endpoint, self.host, self.context = endpoint, endpoint.host, endpoint.context
@@ -57,7 +59,9 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         self._paths: dict[Any, Path] = endpoint.paths
         self._closing, self._limits = False, (HIGH_WATER // 4, HIGH_WATER)
         self._peer = peer or endpoint.shown(endpoint.remote)
-        self._socket = shown or SimSocket(self, endpoint.local or ("", 0), endpoint.remote, udp=True)
+        self._socket = sock
+        if sock is not None:
+            sock.opened.transport = self
         endpoint.on_ready = self._look_for_error
         self.set_protocol(protocol)
 
@@ -126,12 +130,15 @@ class SimDatagramTransport(asyncio.DatagramTransport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return "sockname", "peername" or "socket"."""
         endpoint = self.endpoint
-        found = {
-            "sockname": endpoint.sockname(),
-            "peername": endpoint.shown(endpoint.remote),
-            "socket": self._socket,
-        }
-        return found.get(name, default)
+        if name == "sockname":
+            return endpoint.sockname()
+        if name == "peername":
+            return endpoint.shown(endpoint.remote)
+        if name == "socket":
+            if self._socket is None:
+                self._socket = socket_of(self, endpoint)
+            return self._socket
+        return default
 
     def is_closing(self) -> bool:
         """Whether the socket is closed."""
@@ -142,9 +149,16 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         if not self.is_closing():
             self._closing = True
             self.endpoint.close()
-            self._loop.call_soon(self._protocol.connection_lost, None, context=self.context)
+            self._loop.call_soon(self._call_connection_lost, context=self.context)
 
     abort = close
+
+    def _call_connection_lost(self) -> None:
+        try:
+            self._protocol.connection_lost(None)
+        finally:
+            if self._socket is not None:
+                self._socket.close()
 
     def get_write_buffer_size(self) -> int:
         """Return 0: datagrams leave at once."""
@@ -209,7 +223,7 @@ async def open_endpoint(
 
 
 async def begin(
-    loop: SimLoop, endpoint: UdpEndpoint, protocol_factory: Callable[[], Any], peer: Any, shown: Any = None
+    loop: SimLoop, endpoint: UdpEndpoint, protocol_factory: Callable[[], Any], peer: Any, sock: Any = None
 ) -> tuple[SimDatagramTransport, Any]:
     """Give a socket in the kernel its transport and its protocol."""
     try:
@@ -217,12 +231,25 @@ async def begin(
     except BaseException:
         endpoint.close()
         raise
-    transport = SimDatagramTransport(endpoint, protocol, peer, shown)
+    transport = SimDatagramTransport(endpoint, protocol, peer, sock)
     loop.call_soon(protocol.connection_made, transport, context=transport.context)
     opened = loop.create_future()
     loop.call_soon(_wake, opened)
     await opened
     return transport, protocol
+
+
+async def over_socket(
+    loop: SimLoop, sock: SimSocket, protocol_factory: Callable[[], Any]
+) -> tuple[SimDatagramTransport, Any]:
+    """Give a program's own socket its transport and its protocol."""
+    endpoint = sock.opened.end
+    if not isinstance(endpoint, UdpEndpoint):
+        refuse("create_datagram_endpoint with one end of a pair", "use loop.sock_recv and loop.sock_sendall")
+    endpoint.context = contextvars.copy_context()
+    opened = await begin(loop, endpoint, protocol_factory, None, sock)
+    endpoint.hand_over_what_waits()
+    return opened
 
 
 async def _addresses(

@@ -190,6 +190,11 @@ class Connection:
         return self._receiver.finished
 
     @property
+    def our_end_is_known(self) -> bool:
+        """Whether our FIN was acknowledged, or the connection is over."""
+        return self.state in (State.CLOSED, State.FIN_WAIT_2, State.TIME_WAIT)
+
+    @property
     def is_over(self) -> bool:
         """Whether it has begun and ended."""
         return self._used and self.state is State.CLOSED

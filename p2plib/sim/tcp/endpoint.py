@@ -57,6 +57,8 @@ class TcpEndpoint:
         local: its own address; None before `bind` and `connect`.
         remote: the other end's; None before `connect`.
         on_ready: called when there may be something to read, room to write, or an error.
+        on_vanish: called when the machine has crashed, for the holder to forget it.
+        kind: what leak reports call it.
         is_open: whether a holder still has it; a connection lives on for a while without one.
         is_connected: whether the handshake was ever over.
     """
@@ -74,6 +76,8 @@ class TcpEndpoint:
         self.local: Address | None = None
         self.remote: Address | None = None
         self.on_ready: Callable[[], None] | None = None
+        self.on_vanish: Callable[[], None] | None = None
+        self.kind = "TCP"
         self.is_open, self.is_connected = True, False
         self._ports = incarnation.host.ports
         self._ports.endpoints[self] = None
@@ -91,7 +95,7 @@ class TcpEndpoint:
         if self.local is None or self.remote is None:
             return f"a TCP socket, made by {self.place}"
         local, remote = (f"{ip}:{port}" for ip, port in (self.local, self.remote))
-        return f"a TCP connection from {local} to {remote}, made by {self.place}"
+        return f"a {self.kind} connection from {local} to {remote}, made by {self.place}"
 
     # Beginning
 
@@ -303,6 +307,11 @@ class TcpEndpoint:
         return over and self._error is None and not self.unread
 
     @property
+    def is_known_to_end(self) -> bool:
+        """Whether the other side knows that this one has ended: nothing is left to send, our FIN included."""
+        return self._connection is None or self._connection.our_end_is_known
+
+    @property
     def unread(self) -> int:
         """How many bytes wait for `read`."""
         return 0 if self._connection is None else self._connection.unread_bytes
@@ -411,6 +420,8 @@ class TcpEndpoint:
         """Be gone without a word: the machine has crashed."""
         self._gone = True
         self._let_go()
+        if self.on_vanish is not None:
+            self.on_vanish()
         self._forget()
 
 

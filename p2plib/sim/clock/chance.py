@@ -1,0 +1,216 @@
+"""Chance inside a run: one source of it for each host, also for code that asks Python's own modules.
+
+Code that was not written for a simulation draws from the module `random`, from `os.urandom`, or has `uuid`
+and `tempfile` draw for it. Inside a run each host is answered from sources of its own, and so is the main
+program: a host that draws changes nobody else's draws. Outside (in other threads) everybody draws from the
+real thing, also while a run goes on.
+
+Rules:
+
+* `random._inst`, on which all functions of the module work, gets a class that asks whose draw it is, for as
+  long as any internet runs. So `from random import choice` is caught too, whenever it was written. Python
+  binds five of them in C, though: `random`, `getrandbits`, `seed`, `getstate` and `setstate` that were
+  imported by name before the run work on one generator for the whole run: seeded, but not one for each host.
+* A generator without a seed (`Random()`, `random.seed()`) is seeded from the current host's `os.urandom`, and
+  that draws from the host's `random`, as `secrets`, `SystemRandom` and `uuid4` do.
+* `uuid1` is made of the host's wall clock and of a hardware address that belongs to its IP address.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import uuid
+from asyncio import _get_running_loop
+from functools import wraps
+from ipaddress import ip_address
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol
+
+from p2plib.sim.clock.loop import SimLoop
+from p2plib.sim.current import CURRENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Raw: Any = Random.__base__  # the generator in C under Python's `Random`
+_shared: Any = random._inst  # what the functions of the module work on
+_outside = Random()  # stands in for it where no internet runs, in other threads
+
+GREGORIAN_100NS = 0x01B21DD213814000  # RFC 4122, 4.1.4: from 15 October 1582 to the Unix epoch
+LOCAL_NODE = 0x02_00_00_00_00_00  # a hardware address that no maker gives: its "locally administered" bit
+
+
+class Chance:
+    """What one host, or the main program, draws from without saying so.
+
+    Args:
+        seed: the seed of the module `random` for it.
+        node: its hardware address, as `uuid.getnode` tells it.
+    """
+
+    def __init__(self, seed: str, node: int = LOCAL_NODE) -> None:
+        self.random, self.node = Random(seed), node
+        self.last_uuid1 = 0  # the time in the last of them, in 100 ns: no two may have the same
+
+
+class HasChance(Protocol):
+    """A host, or the loop for the main program."""
+
+    @property
+    def random(self) -> Random:
+        """What `os.urandom` draws from."""
+
+    @property
+    def chance(self) -> Chance:
+        """The rest."""
+
+
+def node_of(address: str) -> int:
+    """Return the hardware address of a host that has this IP address: "198.18.0.1" has 02:00:c6:12:00:01."""
+    return LOCAL_NODE | int(ip_address(address)) & 0xFFFF_FFFF
+
+
+def _here() -> HasChance | None:
+    """Return whose draw it is; None outside of every run."""
+    loop: Any = _get_running_loop()
+    if not isinstance(loop, SimLoop):
+        return None
+    incarnation = CURRENT.get()
+    return loop if incarnation is None else incarnation.host  # type: ignore[return-value]
+
+
+def _source() -> Random:
+    here = _here()
+    return _outside if here is None else here.chance.random
+
+
+class _EachHostsOwn(Random):
+    """The class of the module's generator while an internet runs."""
+
+    __slots__ = ()
+
+    def random(self) -> float:
+        return _source().random()
+
+    def getrandbits(self, k: int, /) -> int:
+        return _source().getrandbits(k)
+
+    def seed(self, a: Any = None, version: int = 2) -> None:
+        _source().seed(a, version)
+
+    def getstate(self) -> tuple[Any, ...]:
+        return _source().getstate()
+
+    def setstate(self, state: tuple[Any, ...]) -> None:
+        _source().setstate(state)
+
+    @property
+    def gauss_next(self) -> float | None:  # the second of a pair, which `gauss` keeps for the next call
+        return _source().gauss_next  # type: ignore[attr-defined,no-any-return]
+
+    @gauss_next.setter
+    def gauss_next(self, value: float | None) -> None:
+        _source().gauss_next = value  # type: ignore[attr-defined]
+
+
+_BOUND_IN_C = ("random", "getrandbits", "seed", "getstate", "setstate")
+_real_seed = Random.seed
+_real_urandom, _real_getrandom = os.urandom, getattr(os, "getrandom", None)
+_real_uuid1, _real_getnode = uuid.uuid1, uuid.getnode
+_real_uuid1_in_c: Any = uuid._generate_time_safe  # type: ignore[attr-defined]  # None on some systems
+_real_names_rng: Any = tempfile._RandomNameSequence.rng  # type: ignore[attr-defined]
+
+
+@wraps(_real_seed)
+def _seed(self: Random, a: Any = None, version: int = 2) -> None:
+    if a is None and _here() is not None:
+        a = int.from_bytes(_urandom(32))
+    _real_seed(self, a, version)
+
+
+def _urandom(size: int, /) -> bytes:
+    here = _here()
+    return _real_urandom(size) if here is None else here.random.randbytes(size)
+
+
+def _getrandom(size: int, flags: int = 0) -> bytes:
+    assert _real_getrandom is not None
+    here = _here()
+    return _real_getrandom(size, flags) if here is None else here.random.randbytes(size)
+
+
+def _getnode() -> int:
+    here = _here()
+    return _real_getnode() if here is None else here.chance.node
+
+
+def _uuid1_of(wall_ns: Callable[[], int]) -> Callable[..., uuid.UUID]:
+    @wraps(_real_uuid1)
+    def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
+        here = _here()
+        if here is None:
+            return _real_uuid1(node, clock_seq)
+        chance = here.chance
+        when = chance.last_uuid1 = max(wall_ns() // 100 + GREGORIAN_100NS, chance.last_uuid1 + 1)
+        sequence = chance.random.getrandbits(14) if clock_seq is None else clock_seq & 0x3FFF
+        parts = (when & 0xFFFF_FFFF, when >> 32 & 0xFFFF, when >> 48 & 0x0FFF, sequence >> 8, sequence & 0xFF)
+        return uuid.UUID(fields=(*parts, chance.node if node is None else node), version=1)
+
+    return uuid1
+
+
+def _in_c(uuid1: Callable[[], uuid.UUID]) -> Callable[[], tuple[bytes, int | None]]:
+    return lambda: _real_uuid1_in_c() if _here() is None else (uuid1().bytes, None)
+
+
+def _names_rng(self: Any) -> Random:
+    return _real_names_rng.fget(self) if _here() is None else _source()
+
+
+def one_for_each_host(wall_ns: Callable[[], int]) -> None:
+    """Have Python's own modules answer each host from its own sources.
+
+    Args:
+        wall_ns: tells the time on the wall clock of the current host, in nanoseconds of the Unix epoch.
+    """
+    _outside.setstate(_shared.getstate())
+    _shared.__class__ = _EachHostsOwn
+    for name in _BOUND_IN_C:
+        setattr(random, name, getattr(_shared, name))
+    Random.seed = _seed  # type: ignore[method-assign]
+    os.urandom = random._urandom = _urandom  # type: ignore[attr-defined]
+    if _real_getrandom is not None:
+        os.getrandom = _getrandom
+    uuid.getnode, uuid.uuid1 = _getnode, _uuid1_of(wall_ns)
+    if _real_uuid1_in_c is not None:  # what `uuid1` calls that was imported by name before
+        uuid._generate_time_safe = _in_c(uuid.uuid1)  # type: ignore[attr-defined]
+    tempfile._RandomNameSequence.rng = property(_names_rng)  # type: ignore[attr-defined]
+
+
+def put_back() -> None:
+    """Undo `one_for_each_host`; what was drawn outside meanwhile stays drawn."""
+    _shared.__class__ = Random
+    _shared.setstate(_outside.getstate())
+    for name in _BOUND_IN_C:
+        setattr(random, name, getattr(_shared, name))
+    Random.seed = _real_seed  # type: ignore[method-assign]
+    os.urandom = random._urandom = _real_urandom  # type: ignore[attr-defined]
+    if _real_getrandom is not None:
+        os.getrandom = _real_getrandom
+    uuid.getnode, uuid.uuid1 = _real_getnode, _real_uuid1
+    uuid._generate_time_safe = _real_uuid1_in_c  # type: ignore[attr-defined]
+    tempfile._RandomNameSequence.rng = _real_names_rng  # type: ignore[attr-defined]
+
+
+def state_of(seed: str) -> Any:
+    """Return a state for `swap`: that of a fresh generator."""
+    return _Raw.getstate(Random(seed))
+
+
+def swap(state: Any) -> Any:
+    """Set the state of what was imported by name before the run (see the rules), and return that before."""
+    before = _Raw.getstate(_shared)
+    _Raw.setstate(_shared, state)
+    return before
