@@ -310,6 +310,8 @@ class SimSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Return data, *bufsize* bytes at most."""
+        if bufsize == 0:
+            return b""  # Python does not ask
         return self._take("recv", bufsize, flags)[0]
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
