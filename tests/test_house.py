@@ -160,7 +160,16 @@ TOLD_ELSEWHERE = {
     *(f"p2plib.identity.{name}" for name in ("keyfile_format", "private_files", "lookalikes", "name_ledger")),
     *(
         f"p2plib.sim.{name}"
-        for name in ("shutdown", "capture.headers", "clock.places", "nat.ports", "nat.table")
+        for name in (
+            "shutdown",
+            "failures",
+            "capture.headers",
+            "clock.handles",
+            "clock.places",
+            "clock.threads",
+            "nat.ports",
+            "nat.table",
+        )
     ),
     *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
     *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),

@@ -20,7 +20,6 @@ from tests.sim.clock.runs import run
     [
         lambda loop: loop.subprocess_exec(asyncio.SubprocessProtocol, "ls"),
         lambda loop: loop.subprocess_shell(asyncio.SubprocessProtocol, "ls"),
-        lambda loop: _now(loop.add_signal_handler, 2, print),
         lambda loop: _now(loop.add_reader, 0, print),
         lambda loop: loop.sock_connect(socket.socket(), ("127.0.0.1", 1)),
         lambda loop: loop.create_unix_connection(asyncio.Protocol, "path"),
