@@ -254,7 +254,7 @@ class Host:
             await self._until_peers_know()
             if self.incarnation is killed:
                 self.crash()
-        if not self.is_up:
+        if not self.incarnation.alive:
             self._programs = programs
 
     def signal(self, number: int) -> None:
