@@ -163,7 +163,10 @@ TOLD_ELSEWHERE = {
         for name in (
             "shutdown",
             "capture.headers",
+            "clock.handles",
             "clock.places",
+            "clock.threads",
+            "failures",
             "nat.ports",
             "nat.table",
             "arrival",

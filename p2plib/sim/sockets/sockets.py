@@ -27,6 +27,7 @@ from p2plib.errors import HostDown
 from p2plib.sim.sockets import options
 from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
 from p2plib.sim.sockets.datagrams import UdpEndpoint
+from p2plib.sim.sockets.kernel import shown_to
 from p2plib.sim.sockets.opened import (
     MSG_CTRUNC,
     MSG_DONTWAIT,
@@ -242,7 +243,7 @@ class SimSocket(socket.socket):
         """Return the connection that has waited longest, and its address."""
         accepted = self._do("accept", self.opened.accept)
         found = SimSocket.of(accepted, socket.getdefaulttimeout())
-        return found, accepted.peer()
+        return found, shown_to(accepted.family, accepted.end.remote)
 
     def connect(self, address: Any) -> None:
         """Connect to *address*: UDP at once, TCP by and by."""
