@@ -27,9 +27,9 @@ from p2plib.errors import HostDown, UsageError
 from p2plib.sim.clock.chance import Chance, node_of
 from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.disk import Disk
-from p2plib.sim.fabric import Realm
 from p2plib.sim.link import Bottleneck
 from p2plib.sim.packet import Address
+from p2plib.sim.realms import Realm
 from p2plib.sim.sockets.ports import EVERYWHERE, Ports
 
 if TYPE_CHECKING:

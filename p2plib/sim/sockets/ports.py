@@ -219,7 +219,7 @@ class Ports:
         """
         ip, port = local
         if ip not in EVERYWHERE and not is_group(ip) and not self._is_broadcast(ip):
-            if is_loopback(ip) and not self.is_own(destination) and not is_group(destination):
+            if ip.startswith("127.") and not self.is_own(destination):
                 raise OSError(
                     errno.EINVAL, f"Invalid argument: a socket bound to {ip} reaches its own host alone"
                 )
@@ -234,13 +234,6 @@ class Ports:
         raise OSError(
             errno.ENETUNREACH, f"Network is unreachable: {self.host.name} has no address like {destination}"
         )
-
-    def forget_routes(self) -> None:
-        """Find every way from here anew: something about the network has changed."""
-        for endpoint in self.endpoints:
-            routes = getattr(endpoint, "routes", None)
-            if routes:
-                routes.clear()
 
     def itself(self, local: str, destination: str) -> str:
         """Rule 5: return where a packet to *destination* goes, from a socket bound to *local*."""

@@ -4,8 +4,8 @@ Rules:
 
 * A datagram that arrives runs `datagram_received` in the context of its socket, so that what the handler
   starts belongs to the socket's host.
-* Where nothing goes wrong on the way, a datagram is one event: `sendto` reckons its arrival and puts it on
-  the heap. Whatever else there is (loss, NATs, bandwidth, faults) is the business of `p2plib.sim.fabric`.
+* What can be known ahead of the way to an address is found with the first datagram and kept, a
+  `p2plib.sim.path`.
 * Errors come as with asyncio on Linux: what `socket.sendto` would raise as an OSError goes to
   `error_received`, before `sendto` returns; that nobody listens at the port of a connected peer comes there
   later.
@@ -21,17 +21,17 @@ import asyncio
 import contextvars
 import socket
 from collections.abc import Callable
-from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from p2plib.sim.capture.trace import BATCH, Record, Route
 from p2plib.sim.current import Incarnation
-from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint, deliver
+from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
 from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket, socket_of
 
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
+    from p2plib.sim.path import Path
+    from p2plib.sim.sockets.names import Names
 
 HIGH_WATER = 65_536  # asyncio's own
 
@@ -47,21 +47,17 @@ class SimDatagramTransport(asyncio.DatagramTransport):
     """
 
     __slots__ = (  # a crowd of ten thousand has to fit into a processor's cache
-        "_buffer", "_closing", "_fabric", "_heap", "_limits", "_loop", "_next_order", "_peer", "_protocol",
-        "_random", "_routes", "_socket", "_trace", "context", "endpoint", "host",
+        "_closing", "_limits", "_loop", "_paths", "_peer", "_protocol", "_socket", "context", "endpoint",
+        "host",
     )  # fmt: skip
 
     def __init__(
         self, endpoint: UdpEndpoint, protocol: asyncio.DatagramProtocol, peer: Any = None, sock: Any = None
     ) -> None:
         super().__init__()
-        net = endpoint.host.net
         self.endpoint, self.host, self.context = endpoint, endpoint.host, endpoint.context
-        self._fabric, self._loop = net.fabric, net.loop
-        self._heap, self._next_order = net.loop._heap, net.loop._next_order
-        self._buffer, self._trace = net.trace.buffer, net.trace
-        self._random = endpoint.host.draws.random
-        self._routes: dict[Any, Route] = endpoint.routes
+        self._loop = endpoint.host.net.loop
+        self._paths: dict[Any, Path] = endpoint.paths
         self._closing, self._limits = False, (HIGH_WATER // 4, HIGH_WATER)
         self._peer = peer or endpoint.shown(endpoint.remote)
         self._socket = sock
@@ -72,52 +68,41 @@ class SimDatagramTransport(asyncio.DatagramTransport):
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send a datagram to *addr*, or to the peer that the socket is connected to."""
-        route = self._routes.get(addr)
-        if route is None:
-            route = self._first_time(data, addr)
-            if route is None:
+        path = self._paths.get(addr)
+        if path is None:
+            path = self._first_time(data, addr)
+            if path is None:
                 return
         if type(data) is not bytes or len(data) > LARGEST_BYTES:
-            data = bytes(data)
-            if len(data) > LARGEST_BYTES:
-                self._send_by_the_endpoint(data, addr)
-                return
-        loop = self._loop
-        now = loop.now
-        when = now + route.least_s
-        if route.jitter_s:
-            when += route.jitter_s * self._random()
-        record = Record(route, data, now, when, "")
-        heappush(self._heap, (when, self._next_order(), deliver, record))
-        buffer = self._buffer
-        buffer.append(record)
-        if len(buffer) >= BATCH:
-            self._trace.take()
+            self._send_by_the_endpoint(data, addr)
+            return
+        path.send(data)
 
-    def _first_time(self, data: Any, addr: Any) -> Route | None:
-        """Find the way to an address. Where it is a plain one, remember it; if not, send by the long way."""
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
-        if self.is_closing():
-            return None
+    def _first_time(self, data: Any, addr: Any) -> Path | None:
+        """Find the way to an address; None where there is none, or where many have to be found each time."""
         if self._peer is not None and addr is not None and addr[:2] != self._peer[:2]:
             raise ValueError(f"Invalid address: must be None or {self._peer}")
         if self._peer is None and addr is None:
             raise ValueError("this socket is not connected, so a datagram needs an address")
-        endpoint = self.endpoint
-        try:
-            source, destination = endpoint.way_to(self._peer or addr)
-            route = self._fabric.plain_route(self.host, source, destination)
-            if route is None:
-                endpoint.send_from(source, destination, bytes(data))
-        except OSError as error:
-            self._protocol.error_received(error)
-            return None
-        if route is not None:
-            self._routes[addr] = route
-        return route
+        path = None
+        if not self.is_closing():
+            try:
+                path = self.endpoint.path_to(self._peer or addr)
+            except OSError as error:
+                self._check_type(data)
+                self._protocol.error_received(error)
+                return None
+        if path is None:
+            self._send_by_the_endpoint(data, addr)
+        else:
+            self._paths[addr] = path
+        return path
 
-    def _send_by_the_endpoint(self, data: bytes, addr: Any) -> None:
+    def _send_by_the_endpoint(self, data: Any, addr: Any) -> None:
+        """Send what the short way does not take: bytes of another type, a datagram too long, one for many."""
+        self._check_type(data)
+        if self.is_closing():
+            return
         try:
             self.endpoint.send(data, self._peer or addr)
         except OSError as error:
@@ -133,6 +118,11 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         self._protocol: Any = protocol
         whole: Any = protocol
         self.endpoint.hand_to(whole.datagram_received)
+
+    @staticmethod
+    def _check_type(data: Any) -> None:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """Return the protocol that is told of datagrams."""
@@ -212,7 +202,9 @@ async def open_endpoint(
         OSError: as `bind` and `connect` of a socket; of several addresses, the first one's.
     """
     errors: list[OSError] = []
-    for kin, local, remote in await _addresses(loop, local_addr, remote_addr, family, proto, flags):
+    for kin, local, remote in await _addresses(
+        incarnation.host.net.names, local_addr, remote_addr, family, proto, flags
+    ):
         endpoint = UdpEndpoint(incarnation, kin)
         try:
             if reuse_port:
@@ -264,7 +256,7 @@ async def over_socket(
 
 
 async def _addresses(
-    loop: SimLoop, local_addr: Any, remote_addr: Any, family: int, proto: int, flags: int
+    names: Names, local_addr: Any, remote_addr: Any, family: int, proto: int, flags: int
 ) -> list[tuple[int, Any, Any]]:
     """Return what to try: (family, local address, remote address)."""
     if not local_addr and not remote_addr:
@@ -272,13 +264,13 @@ async def _addresses(
             raise ValueError("unexpected address family")
         return [(family, None, None)]
     found: dict[int, list[Any]] = {}
-    for place, address in enumerate((local_addr, remote_addr)):
+    for place, (address, call) in enumerate(((local_addr, "bind()"), (remote_addr, "connect()"))):
         if address is None:
             continue
         if not isinstance(address, tuple) or len(address) != 2:
             raise TypeError("2-tuple is expected")
-        for answer in await loop.getaddrinfo(
-            *address, family=family, type=socket.SOCK_DGRAM, proto=proto, flags=flags
+        for answer in await names.ensure_resolved(
+            address, family=family, type=socket.SOCK_DGRAM, proto=proto, flags=flags, call=call
         ):
             found.setdefault(answer[0], [None, None])
             if found[answer[0]][place] is None:

@@ -20,10 +20,11 @@ from p2plib.sim.capture.trace import shown
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
+from p2plib.sim.sockets.kernel import family_of
 from p2plib.sim.sockets.sockets import SimSocket, listener_of, own_socket
 from p2plib.sim.tcp import tls
 from p2plib.sim.tcp.endpoint import TcpEndpoint
-from p2plib.sim.tcp.listener import TcpListener
+from p2plib.sim.tcp.listener import TcpListener, server_options
 from p2plib.sim.tcp.server import SimServer
 from p2plib.sim.tcp.transport import SimStreamTransport
 
@@ -131,7 +132,7 @@ async def _attempt(
     endpoint = TcpEndpoint(incarnation, socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
     try:
         if local_addr is not None:
-            endpoint.bind(local_addr[:2])
+            endpoint.bind(local_addr[:2], shared=True)  # rule 2
         await _connected(endpoint, remote)
     except OSError as error:
         endpoint.close()
@@ -215,19 +216,23 @@ async def listen(
     for ip in ips:
         chosen = addresses[0][1] if addresses else int(port or 0)
         addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
-    server = SimServer(incarnation, protocol_factory, _listeners(incarnation, addresses), backlog)
+    made = _listeners(incarnation, addresses, reuse_address, reuse_port)
+    server = SimServer(incarnation, protocol_factory, made, backlog)
     if start_serving:
         server.serve()
     return server
 
 
-def _listeners(incarnation: Incarnation, addresses: list[Address]) -> list[TcpListener]:
+def _listeners(
+    incarnation: Incarnation, addresses: list[Address], reuse_address: Any, reuse_port: Any
+) -> list[TcpListener]:
     """Who listens at each address, or at none of them."""
     made: list[TcpListener] = []
     place = caller()
     try:
         for address in addresses:
-            made.append(TcpListener(incarnation, address, place=place))
+            options = server_options(family_of(address[0]), reuse_address, reuse_port)
+            made.append(TcpListener(incarnation, address, options, place))
     except OSError:
         for listener in made:
             listener.close()
