@@ -171,7 +171,19 @@ TOLD_ELSEWHERE = {
         )
     ),
     "p2plib.sim.__main__",  # the command of p2plib.sim.command
-    *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
+    *(
+        f"p2plib.sim.sockets.{name}"
+        for name in (
+            "arguments",
+            "names",
+            "opened",
+            "opened_datagrams",
+            "opened_pairs",
+            "opened_streams",
+            "options",
+            "refused",
+        )
+    ),
     *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
 }
 
@@ -378,7 +390,6 @@ TESTED_ELSEWHERE = {
     "p2plib.sim.__main__": "tests/sim/test_command.py",  # it calls the command
     "p2plib.sim.arrival": "tests/sim/test_fabric.py",  # packets that reach NATs and hosts
     "p2plib.sim.packet": "tests/sim/capture/test_trace.py",  # values alone
-    "p2plib.sim.sockets.calls": "tests/sim/sockets/test_udp.py",  # every socket is opened by it
     "p2plib.topology.arrays": "tests/topology/test_graph.py",  # it fetches numpy, and no more
 }
 

@@ -38,7 +38,9 @@ from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
 WAITING = "waiting for it would stop every host; use loop.add_reader, or await loop.sock_recv and the like"
-ESCAPES = "it would reach the real network; make the socket with socket.socket on a host, or use asyncio's calls"
+ESCAPES = (
+    "it would reach the real network; make the socket with socket.socket on a host, or use asyncio's calls"
+)
 
 _real_new: Any = _socket.socket.__new__
 _real_init: Any = socket.socket.__init__
@@ -237,7 +239,7 @@ def _install() -> None:
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)
-    socket.socket.__new__ = _new  # type: ignore[method-assign, assignment]
+    socket.socket.__new__ = _new  # type: ignore[method-assign]
     socket.socket.__init__ = _init  # type: ignore[method-assign]
 
 
@@ -251,7 +253,7 @@ def _take_out() -> None:
 
 @contextmanager
 def simulated_sockets() -> Iterator[None]:
-    """Answer code that runs in a simulated loop from the simulated internet, for as long as the block lasts."""
+    """Answer code in a simulated loop from the simulated internet, for as long as the block lasts."""
     global _active
     with _lock:
         _guard_once()
@@ -286,9 +288,12 @@ def _guard_once() -> None:
         sys.addaudithook(_guard)
 
 
-def _guard(event: str, args: tuple[Any, ...]) -> None:
-    """Refuse a call of the real network that comes out of a simulated loop."""
-    if event in _EVENTS and in_a_run():
+def _guard(event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop) -> None:
+    """Refuse a call of the real network that comes out of a simulated loop.
+
+    What it asks first is an argument, for it is still called when the interpreter has cleared this module.
+    """
+    if event in watched and running() is not None and in_a_run():
         incarnation = CURRENT.get()
         where = "the main program" if incarnation is None else incarnation.host.name
         call = "_socket.socket" if event == "socket.__new__" else event

@@ -205,6 +205,7 @@ class OpenStream(Opened):
 
     def _stop_listening(self, end: TcpListener) -> None:
         """Linux: shutting a listener down makes it an unconnected socket again, at the same address."""
-        fresh = TcpEndpoint(self.incarnation, self.family, end.options, end.place)
+        fresh, local = TcpEndpoint(self.incarnation, self.family, end.options, end.place), end.local
         self._replace(fresh)
-        fresh.bind(end.local)
+        if local is not None:
+            fresh.bind(local)

@@ -147,7 +147,9 @@ def _found(opened: Opened, key: tuple[int, int]) -> int | bytes:
         error = opened.take_error()
         return 0 if error is None else error.errno or errno.EIO
     if key == _PROTOCOL:
-        return {socket.SOCK_STREAM: TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}[socket.SocketKind(opened.type)]
+        return {socket.SOCK_STREAM: TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}[
+            socket.SocketKind(opened.type)
+        ]
     special = {_TYPE: opened.type, _DOMAIN: opened.family, _LISTENS: int(opened.listening)}
     if key in special:
         return int(special[key])
@@ -163,7 +165,7 @@ def _found(opened: Opened, key: tuple[int, int]) -> int | bytes:
 def _address_of_interface(opened: Opened, index: int) -> bytes:
     """Return the IPv4 address of an interface, by which Linux tells IP_MULTICAST_IF."""
     found = interfaces_of(opened.incarnation.host)
-    addresses = [ip for card in found if card.index == index for ip, _ in card.addresses if ":" not in ip]
+    addresses = [ip for card in found if card.number == index for ip, _ in card.addresses if ":" not in ip]
     return socket.inet_aton(addresses[0] if addresses else "0.0.0.0")
 
 

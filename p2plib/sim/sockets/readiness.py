@@ -17,7 +17,8 @@ import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from p2plib.sim.clock.loop import SimHandle, SimLoop
+from p2plib.sim.clock.handles import SimHandle
+from p2plib.sim.clock.loop import SimLoop
 from p2plib.sim.sockets.opened import Opened, descriptor, is_simulated
 from p2plib.sim.sockets.refused import FILES, refuse
 from p2plib.sim.sockets.sockets import SimSocket
@@ -186,9 +187,7 @@ class ReadinessCalls(SimLoop):
         """Connect a socket to an address."""
         own = _checked("sock_connect", sock)
         if own.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
-            found = await self.getaddrinfo(
-                *address[:2], family=own.family, type=own.type, proto=own.proto
-            )
+            found = await self.getaddrinfo(*address[:2], family=own.family, type=own.type, proto=own.proto)
             address = found[0][4]
         try:
             own.connect(address)

@@ -227,8 +227,9 @@ def _listeners(incarnation: Incarnation, addresses: list[Address]) -> list[TcpLi
     made: list[TcpListener] = []
     place = caller()
     try:
-        for address in addresses:
-            made.append(TcpListener(incarnation, address, server_options(family_of(address[0])), place))
+        for ip, port in addresses:
+            listener = TcpListener(incarnation, (ip, port), server_options(family_of(ip)), place)
+            made.append(listener)
     except OSError:
         for listener in made:
             listener.close()
