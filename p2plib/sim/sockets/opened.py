@@ -158,8 +158,8 @@ class Opened:
         return self.end.options  # type: ignore[no-any-return]
 
     def set_option(self, key: tuple[int, int], value: int | bytes) -> None:
-        """Keep an option."""
-        self.options[key] = value
+        """Set an option."""
+        self.end.set_option(*key, value)
 
     @property
     def readable(self) -> bool:

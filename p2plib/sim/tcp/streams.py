@@ -216,20 +216,23 @@ async def listen(
     for ip in ips:
         chosen = addresses[0][1] if addresses else int(port or 0)
         addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
-    server = SimServer(incarnation, protocol_factory, _listeners(incarnation, addresses), backlog)
+    made = _listeners(incarnation, addresses, reuse_address, reuse_port)
+    server = SimServer(incarnation, protocol_factory, made, backlog)
     if start_serving:
         server.serve()
     return server
 
 
-def _listeners(incarnation: Incarnation, addresses: list[Address]) -> list[TcpListener]:
+def _listeners(
+    incarnation: Incarnation, addresses: list[Address], reuse_address: Any, reuse_port: Any
+) -> list[TcpListener]:
     """Who listens at each address, or at none of them."""
     made: list[TcpListener] = []
     place = caller()
     try:
-        for ip, port in addresses:
-            listener = TcpListener(incarnation, (ip, port), server_options(family_of(ip)), place)
-            made.append(listener)
+        for address in addresses:
+            options = server_options(family_of(address[0]), reuse_address, reuse_port)
+            made.append(TcpListener(incarnation, address, options, place))
     except OSError:
         for listener in made:
             listener.close()
