@@ -159,6 +159,10 @@ def _select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) ->
     return _real_select(rlist, wlist, xlist, timeout)
 
 
+def _poll() -> NoReturn:
+    refuse("select.poll", WAITING)
+
+
 def _fileobj_to_fd(fileobj: Any) -> int:
     fd: int = _real_fileobj_to_fd(fileobj)
     if in_a_run() and is_simulated(fd):
@@ -196,6 +200,8 @@ def _install() -> None:
             _put_in("_socket", name, function)
     _put_in("socket", "socketpair", _instead("socketpair", socket.socketpair, _socketpair))
     _put_in("select", "select", _select)
+    if hasattr(select, "poll"):
+        _put_in("select", "poll", _instead("poll", select.poll, _poll))
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)

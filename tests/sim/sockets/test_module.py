@@ -212,6 +212,8 @@ def test_waiting_for_simulated_sockets_is_refused() -> None:
         with socket.socket(type=socket.SOCK_DGRAM) as sock:
             with pytest.raises(Unsupported, match=r"select.select is not part .* loop.add_reader"):
                 select.select([sock], [], [], 0)
+            with pytest.raises(Unsupported, match=r"select.poll is not part"):
+                select.poll()
             with selectors.DefaultSelector() as selector, pytest.raises(Unsupported, match="a selector"):
                 selector.register(sock, selectors.EVENT_READ)
         with socket.socket() as sock, pytest.raises(Unsupported, match="ssl= of asyncio"):
