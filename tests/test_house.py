@@ -185,6 +185,7 @@ TOLD_ELSEWHERE = {
             "opened_pairs",
             "opened_streams",
             "options",
+            "polling",
             "refused",
         )
     ),
