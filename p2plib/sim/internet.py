@@ -78,8 +78,8 @@ class Internet:
         seed: the same seed, the same run, to the byte.
         link: what joins hosts where `set_link` says nothing else; by default latencies as between strangers
             on the real internet (median 40 ms one way), and nothing is lost.
-        strict: whether a leak or a handler that raised is an error (`Leak`) at the end of a run; if not, they
-            are in `leaks` all the same.
+        strict: whether a leak, or an error that nobody saw, is an error (`Leak`) at the end of a run; if not,
+            they are in `leaks` all the same.
         faults: a `Chaos` to draw faults from, or a list of the very faults that are to happen.
         keep_packets: how many packets the trace remembers.
         max_events: how many events one run may take, against endless ones; None for no limit.
@@ -290,8 +290,9 @@ class Internet:
         Raises:
             Deadlock: everybody waits, and nothing is under way.
             TimeLimit: it took longer than `time_limit_s`, or more than `max_events`.
-            Leak: something was left at the end, or a handler raised; only if `strict`, and `main` did not
-                raise.
+            Livelock: a million events were done at one instant.
+            Leak: something was left at the end, or a handler or background task raised; only if `strict`, and
+                `main` did not raise. What `main` raises has notes on what had gone wrong before.
         """
         if not callable(main):
             raise UsageError("run takes an async function of one argument, the internet: async def main(net)")
@@ -305,8 +306,8 @@ class Internet:
         with virtual_time_and_chance(loop), simulated_sockets(), collector_off():
             try:
                 result = loop.run_until_complete(main(self))
-            except BaseException:
-                abandon(self)
+            except BaseException as error:
+                self.leaks = abandon(self, error)
                 raise
             self.leaks = finish(self)
         if self.leaks and self.strict:

@@ -4,8 +4,8 @@ Rules, all of them Linux's:
     1. A socket joins a group at one interface, its host's card or the loopback. What is sent to a group by an
        interface reaches the hosts that have a member of the group there.
     2. A host that takes a datagram for many gives it to every socket that is bound to its port and either to
-       its address or to all: to members, and to sockets that joined nothing there as well, unless
-       IP_MULTICAST_ALL is off. All hosts are members of 224.0.0.1 and ff02::1.
+       its address or to all: to members, and to sockets that did not join as well, unless IP_MULTICAST_ALL is
+       off, as it is in an IPv6 socket for groups of IPv4. All hosts are members of 224.0.0.1 and ff02::1.
     3. A sender's own host hears a multicast if it is a member, unless IP_MULTICAST_LOOP is off at the sender;
        it hears a broadcast always. With IP_MULTICAST_TTL 0 nobody else does.
     4. The interface is that of the address that the sender is bound to, else IP_MULTICAST_IF, else the card.
@@ -15,7 +15,8 @@ Rules, all of them Linux's:
        listens"; each copy that a host gets is a packet of its own in the trace.
 
 What differs: no router carries multicast from LAN to LAN, whatever its TTL; a member is known at once,
-without IGMP; membership for single sources (RFC 4607) is not there; 127.255.255.255 is no broadcast.
+without IGMP; membership for single sources (RFC 4607) is not there; 127.255.255.255 is no broadcast; a socket
+bound to the card's address sends by the card even if IP_MULTICAST_IF says loopback.
 """
 
 from __future__ import annotations
@@ -74,7 +75,11 @@ def join(endpoint: UdpEndpoint, group: str, interface: int = 0) -> None:
         OSError: EINVAL, it is no group; ENODEV, no such interface; EADDRINUSE, joined already; ENOBUFS, too
             many.
     """
-    key = _membership(group, interface)
+    if not is_group(group):
+        raise OSError(errno.EINVAL, f"Invalid argument: {group} is no multicast group")
+    if interface not in (0, LOOPBACK_INDEX, CARD_INDEX):
+        raise OSError(errno.ENODEV, f"No such device: there is no interface {interface}")
+    key = group, interface or CARD_INDEX
     if endpoint.groups is None:
         endpoint.groups = {}
     if key in endpoint.groups:
@@ -93,9 +98,9 @@ def leave(endpoint: UdpEndpoint, group: str, interface: int = 0) -> None:
     """Have a socket hear a group no more.
 
     Raises:
-        OSError: EADDRNOTAVAIL, it has not joined it; EINVAL and ENODEV as `join`.
+        OSError: EADDRNOTAVAIL, it has not joined it.
     """
-    key = _membership(group, interface)
+    key = group, interface or CARD_INDEX
     if endpoint.groups is None or key not in endpoint.groups:
         raise OSError(
             errno.EADDRNOTAVAIL, f"Cannot assign requested address: this socket has not joined {group}"
@@ -114,14 +119,6 @@ def leave_all(endpoint: UdpEndpoint) -> None:
         leave(endpoint, group, interface)
 
 
-def _membership(group: str, interface: int) -> tuple[str, int]:
-    if not is_group(group):
-        raise OSError(errno.EINVAL, f"Invalid argument: {group} is no multicast group")
-    if interface not in (0, LOOPBACK_INDEX, CARD_INDEX):
-        raise OSError(errno.ENODEV, f"No such device: there is no interface {interface}")
-    return group, interface or CARD_INDEX
-
-
 # Options
 
 
@@ -137,7 +134,7 @@ def set_option(endpoint: UdpEndpoint, level: int, option: int, value: Any) -> bo
     if (level, option) in _JOINS:
         join(endpoint, *request(endpoint.host, level, value))
     elif (level, option) in _LEAVES:
-        leave(endpoint, *request(endpoint.host, level, value))
+        leave(endpoint, *request(endpoint.host, level, value, errno.EADDRNOTAVAIL))
     elif level in _INTERFACE and option == _INTERFACE[level]:
         endpoint.options[level, option] = _interface_of(endpoint.host, level, value)
     else:
@@ -145,11 +142,11 @@ def set_option(endpoint: UdpEndpoint, level: int, option: int, value: Any) -> bo
     return True
 
 
-def request(host: Host, level: int, value: Any) -> tuple[str, int]:
+def request(host: Host, level: int, value: Any, wrong: int = errno.ENODEV) -> tuple[str, int]:
     """Return the group and the interface of a request to join: `ip_mreq`, `ip_mreqn` or `ipv6_mreq`.
 
     Raises:
-        OSError: EINVAL, it is too short; ENODEV, no interface has that address.
+        OSError: EINVAL, it is too short; *wrong*, no interface has that address.
     """
     value = b"" if isinstance(value, int) else bytes(value)
     if len(value) < (20 if level == _V6 else 8):
@@ -158,7 +155,7 @@ def request(host: Host, level: int, value: Any) -> tuple[str, int]:
         return socket.inet_ntop(socket.AF_INET6, value[:16]), struct.unpack("@I", value[16:20])[0]
     group, address = socket.inet_ntoa(value[:4]), socket.inet_ntoa(value[4:8])
     index = number(value[8:12]) if len(value) >= 12 else 0
-    return group, index or _index_of(host, address, errno.ENODEV)
+    return group, index or _index_of(host, address, wrong)
 
 
 def _index_of(host: Host, address: str, wrong: int) -> int:
@@ -195,8 +192,15 @@ def source_for(endpoint: UdpEndpoint, local: Address, group: str, address: Any) 
     if level == _V6 and len(address) > 3 and address[3]:
         index = address[3]
     ports = endpoint.host.ports
-    if index == LOOPBACK_INDEX and not is_broadcast(endpoint.host, group):
-        return ports.source_for(local, "::1" if level == _V6 else "127.0.0.1")
+    if is_broadcast(endpoint.host, group) and group != BROADCAST:
+        return ports.source_for(local, group)
+    from_loopback = is_loopback(local[0])
+    if index == CARD_INDEX and from_loopback:
+        raise OSError(errno.EINVAL, "Invalid argument: the card does not send from the loopback's address")
+    if index == LOOPBACK_INDEX or from_loopback:
+        if level == _V6:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable: the loopback has no groups of IPv6")
+        return ports.source_for(local, "127.0.0.1")
     return ports.source_for(local, group)
 
 
@@ -236,12 +240,14 @@ def hearers(host: Host, at: Address, source: Address) -> list[UdpEndpoint]:
     key = at[0], (LOOPBACK_INDEX if is_loopback(source[0]) else CARD_INDEX)
     if not _takes(host, *key):
         return []
-    level = _V6 if ":" in at[0] else _V4
-    return [
-        endpoint
-        for endpoint in found
-        if key in (endpoint.groups or ()) or number(endpoint.options.get((level, _ALL[level]), 1))
-    ]
+    return [endpoint for endpoint in found if key in (endpoint.groups or ()) or _hears_all(endpoint, at[0])]
+
+
+def _hears_all(endpoint: UdpEndpoint, group: str) -> bool:
+    """Whether a socket hears groups that it has not joined; of IPv4, an IPv6 socket does so only if asked."""
+    level = _V6 if ":" in group else _V4
+    by_default = endpoint.family == socket.AF_INET or level == _V6
+    return number(endpoint.options.get((level, _ALL[level]), by_default)) != 0
 
 
 def _takes(host: Host, group: str, interface: int) -> bool:

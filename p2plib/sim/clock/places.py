@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
+from p2plib.sim.current import CURRENT
+
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
 
 _OURS = os.path.dirname(os.path.dirname(__file__))  # p2plib/sim, with all its rooms
 _ASYNCIO = os.path.dirname(asyncio.__file__)
+_PASSED_OVER = (_OURS, _ASYNCIO, contextlib.__file__)  # a program's own line is further out
+SPINNING_AT_MOST = 1000  # callbacks looked at
 TOLD_AT_MOST = 8  # tasks named in one error; more are counted
 
 
@@ -30,7 +35,7 @@ def caller() -> str:
     """Return the place of the nearest caller that is neither asyncio nor this package."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith((_OURS, _ASYNCIO)):
+        if not frame.f_code.co_filename.startswith(_PASSED_OVER):
             return line_of(frame.f_code, frame.f_lineno)
         frame = frame.f_back
     return "an unknown place"
@@ -42,6 +47,19 @@ def callback_place(callback: Callable[..., Any]) -> str:
     inner = getattr(inner, "func", inner)  # functools.partial
     code = getattr(inner, "__code__", None)
     return line_of(code) if code is not None else getattr(inner, "__qualname__", type(inner).__name__)
+
+
+def raised_at(error: BaseException) -> str:
+    """Return " in " and the program's line at which an error was raised, or "" where nothing raised it."""
+    here = error.__traceback__
+    place, is_programs = "", False
+    while here is not None:
+        code = here.tb_frame.f_code
+        programs = not code.co_filename.startswith((_OURS, _ASYNCIO))
+        if programs or not is_programs:
+            place, is_programs = f" in {line_of(code, here.tb_lineno)}", programs
+        here = here.tb_next
+    return place
 
 
 def is_asyncios(callback: Callable[..., Any]) -> bool:
@@ -57,10 +75,22 @@ def waiting_at(task: asyncio.Task[Any]) -> str:
     place = getattr(coroutine, "__qualname__", "a task")
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
-        if frame is not None and not frame.f_code.co_filename.startswith((_OURS, _ASYNCIO)):
+        if frame is not None and not frame.f_code.co_filename.startswith(_PASSED_OVER):
             place = line_of(frame.f_code, frame.f_lineno)
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
     return str(place)
+
+
+def describe_spinning(loop: SimLoop) -> str:
+    """Return words for who is about to run, by host: asked while the clock stands still for long."""
+    spinning: dict[str, None] = {}
+    for handle in list(loop.ready())[:SPINNING_AT_MOST]:
+        task = getattr(handle._callback, "__self__", None)
+        incarnation = handle._context.get(CURRENT)
+        who = "the main program" if incarnation is None else incarnation.host.name
+        at = waiting_at(task) if isinstance(task, asyncio.Task) else callback_place(handle._callback)
+        spinning[f"{who} runs again and again at {at}"] = None
+    return "; ".join(list(spinning)[:TOLD_AT_MOST]) or "packets go to and fro, and take no time"
 
 
 def describe_waiting(loop: SimLoop, main: asyncio.Task[Any] | None = None) -> str:

@@ -14,7 +14,7 @@ from p2plib.sim.sockets import udp
 from p2plib.sim.sockets.opened import FIRST_DESCRIPTOR, current_incarnation
 from p2plib.sim.sockets.readiness import ReadinessCalls
 from p2plib.sim.sockets.sockets import own_socket
-from p2plib.sim.tcp import streams
+from p2plib.sim.tcp import streams, tls
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet
@@ -91,11 +91,22 @@ class NetworkLoop(ReadinessCalls):
         return await streams.listen(self, current_incarnation(), protocol_factory, host, port, **named)
 
     async def connect_accepted_socket(
-        self, protocol_factory: Callable[[], asyncio.BaseProtocol], sock: Any, **named: Any
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: Any,
+        *,
+        ssl: Any = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
     ) -> Any:
         """Give a connection that a program has accepted its transport and its protocol."""
+        secure = tls.for_accepted(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         own = own_socket("connect_accepted_socket", sock, socket.SOCK_STREAM)
-        return streams.over_socket(own, protocol_factory)
+        return await streams.opened(self, own.opened.end, protocol_factory, secure, own)
+
+    async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **named: Any) -> Any:
+        """Begin TLS on a connection that is open: asyncio's own does it with this loop and our transports."""
+        return await asyncio.BaseEventLoop.start_tls(self, transport, protocol, sslcontext, **named)  # type: ignore[arg-type]
 
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0

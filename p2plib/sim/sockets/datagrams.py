@@ -4,9 +4,9 @@ Rules
     1. Errors are Linux's and come where Linux has them: `send` raises at once what the host itself knows (no
        such address, a broadcast without SO_BROADCAST, too long); that nobody listens at the other end comes
        later, to connected sockets alone, as an error to be taken or raised by the next call.
-    2. What arrives waits in a queue of SO_RCVBUF bytes, in which every datagram weighs its size and
-       `OVERHEAD_BYTES`; what finds it full is dropped, and the trace says so. A holder that never lets it
-       wait asks for it with `hand_to`: the queue is then passed by.
+    2. What arrives waits in a queue of SO_RCVBUF bytes, in which every datagram weighs what Linux allocates
+       for it (`weight_bytes`); what finds it full is dropped, and the trace says so. A holder that never lets
+       it wait asks for it with `hand_to`: the queue is then passed by.
     3. `send` binds a socket that has no address yet, as `connect` does.
 
 What differs from Linux: nothing is fragmented, and a socket never has to wait before it sends.
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 65_507  # 65,535 less the headers of IPv4 and UDP
 LARGEST_6_BYTES = 65_527  # 65,535 less the header of UDP: IPv6 does not count its own
 RECEIVE_BUFFER_BYTES = 212_992  # Linux's net.core.rmem_default
-OVERHEAD_BYTES = 768  # what Linux counts for a datagram of few bytes
+HEADER_BYTES = 256  # of each datagram in Linux's memory; its bytes lie in a block of their own
+SMALLEST_BLOCK_BYTES, LARGEST_BLOCK_BYTES = 576, 16_384
+BLOCK_OVERHEAD_BYTES = 384  # of a block, what stands before and behind the datagram's own bytes
 BUFFER_FULL = "receive buffer full"
 
 Received = Callable[[bytes, Any], object]
@@ -130,8 +132,13 @@ class UdpEndpoint:
 
     # Sending
 
-    def send(self, data: Any, address: Any = None) -> None:
+    def send(self, data: Any, address: Any = None, own: str | None = None) -> None:
         """Send a datagram to an address, or to the peer that it is connected to.
+
+        Args:
+            data: what it carries.
+            address: where it goes; None for the peer.
+            own: the IP address of this host that it comes from; None for the one that is bound or usual.
 
         Raises:
             OSError: EACCES, EDESTADDRREQ, EINVAL, EMSGSIZE, ENETUNREACH, as Linux; or the pending error.
@@ -140,12 +147,24 @@ class UdpEndpoint:
         if error is not None:
             raise error
         source, destination = self.way_to(address)
+        if own is not None and own not in EVERYWHERE and (":" in own) == (":" in destination[0]):
+            if not self.host.ports.is_own(own):
+                raise OSError(errno.EINVAL, f"Invalid argument: {own} is not {self.host.name}'s")
+            source = own, source[1]
+        self.send_from(source, destination, bytes(data))
+
+    def send_from(self, source: Address, destination: Address, data: bytes) -> None:
+        """Send a datagram by a way that `way_to` has found.
+
+        Raises:
+            OSError: EMSGSIZE, it is too long.
+        """
         if len(data) > (LARGEST_6_BYTES if ":" in destination[0] else LARGEST_BYTES):
             raise OSError(errno.EMSGSIZE, "Message too long")
         if multicast.is_for_many(self.host, destination[0]):
-            multicast.send(self, source, destination, bytes(data))
+            multicast.send(self, source, destination, data)
         else:
-            self.host.net.fabric.send(self.host, "udp", source, destination, bytes(data))
+            self.host.net.fabric.send(self.host, "udp", source, destination, data)
 
     def path_to(self, address: Any) -> Path | None:
         """Return the way to an address, for a holder that keeps it; None where it leads to many.
@@ -215,8 +234,8 @@ class UdpEndpoint:
             hand_over(self, record.data, shown)
             return True
         limit = number(self.options.get((socket.SOL_SOCKET, socket.SO_RCVBUF), RECEIVE_BUFFER_BYTES))
-        weight = len(record.data) + OVERHEAD_BYTES
-        if self._queued_bytes + weight > limit and self._queue:
+        weight = weight_bytes(len(record.data))
+        if self._queued_bytes + weight > limit:
             return False
         if self._queue is None:
             self._queue = deque()
@@ -317,6 +336,17 @@ class UdpEndpoint:
         """Return words for what it is and where it was made."""
         ip, port = self.local or (self._everywhere(), 0)
         return f"a UDP socket at {ip}:{port}, made by {self.place}"
+
+
+def weight_bytes(size_bytes: int) -> int:
+    """Return what a datagram weighs in a receive queue: a block of memory, of a power of two, and its header.
+
+    As measured on Linux, where 212,992 bytes hold 256 datagrams of 100 bytes, 92 of 1,200 or 3 of 65,507.
+    """
+    needed = size_bytes + BLOCK_OVERHEAD_BYTES
+    if needed <= LARGEST_BLOCK_BYTES:
+        needed = max(SMALLEST_BLOCK_BYTES, 1 << (needed - 1).bit_length())
+    return HEADER_BYTES + needed
 
 
 DEFAULTS = {

@@ -219,7 +219,7 @@ class Ports:
         """
         ip, port = local
         if ip not in EVERYWHERE and not is_group(ip) and not self._is_broadcast(ip):
-            if is_loopback(ip) and not self.is_own(destination) and not is_group(destination):
+            if ip.startswith("127.") and not self.is_own(destination):
                 raise OSError(
                     errno.EINVAL, f"Invalid argument: a socket bound to {ip} reaches its own host alone"
                 )

@@ -31,6 +31,7 @@ from p2plib.sim.sockets.sockets import SimSocket, socket_of
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
     from p2plib.sim.path import Path
+    from p2plib.sim.sockets.names import Names
 
 HIGH_WATER = 65_536  # asyncio's own
 
@@ -201,7 +202,9 @@ async def open_endpoint(
         OSError: as `bind` and `connect` of a socket; of several addresses, the first one's.
     """
     errors: list[OSError] = []
-    for kin, local, remote in await _addresses(loop, local_addr, remote_addr, family, proto, flags):
+    for kin, local, remote in await _addresses(
+        incarnation.host.net.names, local_addr, remote_addr, family, proto, flags
+    ):
         endpoint = UdpEndpoint(incarnation, kin)
         try:
             if reuse_port:
@@ -253,7 +256,7 @@ async def over_socket(
 
 
 async def _addresses(
-    loop: SimLoop, local_addr: Any, remote_addr: Any, family: int, proto: int, flags: int
+    names: Names, local_addr: Any, remote_addr: Any, family: int, proto: int, flags: int
 ) -> list[tuple[int, Any, Any]]:
     """Return what to try: (family, local address, remote address)."""
     if not local_addr and not remote_addr:
@@ -261,13 +264,13 @@ async def _addresses(
             raise ValueError("unexpected address family")
         return [(family, None, None)]
     found: dict[int, list[Any]] = {}
-    for place, address in enumerate((local_addr, remote_addr)):
+    for place, (address, call) in enumerate(((local_addr, "bind()"), (remote_addr, "connect()"))):
         if address is None:
             continue
         if not isinstance(address, tuple) or len(address) != 2:
             raise TypeError("2-tuple is expected")
-        for answer in await loop.getaddrinfo(
-            *address, family=family, type=socket.SOCK_DGRAM, proto=proto, flags=flags
+        for answer in await names.ensure_resolved(
+            address, family=family, type=socket.SOCK_DGRAM, proto=proto, flags=flags, call=call
         ):
             found.setdefault(answer[0], [None, None])
             if found[answer[0]][place] is None:

@@ -1,7 +1,7 @@
 """TcpListener: a TCP socket that listens, as an operating system's kernel keeps it. A driver.
 
 Rules
-    1. An address belongs to one listener at a time, and one that listens at all addresses has each of them.
+    1. Who may have which address, and which listener gets a SYN, says `p2plib.sim.sockets.ports`.
     2. Connections are established by the kernel. The program takes them afterwards, with `accept`; until
        then they wait, at most *backlog* and one, and their bytes with them. Further ones get no answer, so
        that the other side tries again (Linux: `tcp_abort_on_overflow` is 0).
@@ -12,7 +12,6 @@ Rules
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +21,6 @@ from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
 from p2plib.sim.tcp.endpoint import TcpEndpoint
-from p2plib.sim.tcp.states import refusal
 
 MAX_OPENING = 4096  # handshakes under way at one port: Linux's tcp_max_syn_backlog on a large machine
 MAX_BACKLOG = 4096  # Linux's SOMAXCONN
@@ -36,17 +34,16 @@ class TcpListener:
         local: where it listens; "0.0.0.0" and "::" stand for all of the host's addresses.
         options: what `setsockopt` has set, by (level, option); accepted connections inherit it.
         place: who made it, in words; by default, the caller.
+        instead_of: an endpoint that is bound there and gives its address up.
 
     Attributes:
         on_ready: called at once when a connection waits for `accept`.
         is_open: whether a holder still has it.
+        is_listening: whether `listen` was called.
 
     Raises:
         OSError: EADDRINUSE.
     """
-
-    remote = None
-    writable = False
 
     def __init__(
         self,
@@ -54,32 +51,33 @@ class TcpListener:
         local: Address,
         options: dict[tuple[int, int], Any] | None = None,
         place: str | None = None,
+        instead_of: TcpEndpoint | None = None,
     ) -> None:
-        self.incarnation, self.host, self.local = incarnation, incarnation.host, local
-        self.family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
+        self.incarnation, self.host = incarnation, incarnation.host
+        self.family: int = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
         self.options = dict(options or {})
         self.place = caller() if place is None else place
         self.on_ready: Callable[[], None] | None = None
         self.is_open = True
-        self._backlog: int | None = None
+        self.is_listening, self._backlog = False, 0
         self._opening: dict[TcpEndpoint, None] = {}
         self._waiting: deque[TcpEndpoint] = deque()
-        self._check_free()
-        self.host.listening[local] = self
-
-    def _check_free(self) -> None:
-        """Rule 1."""
-        ip, port = self.local
-        for other, other_port in self.host.listening:
-            same_family = (":" in ip) == (":" in other)
-            if port == other_port and (ip == other or (same_family and {ip, other} & {"0.0.0.0", "::"})):
-                raise OSError(
-                    errno.EADDRINUSE, f"Address already in use: {self.host.name} listens at {other}:{port}"
-                )
+        self._ports = incarnation.host.ports
+        self.local: Address | None = None
+        self.remote: Address | None = None
+        if instead_of is not None:
+            self._ports.release(instead_of, "tcp")
+        self._ports.bind(self, "tcp", local)
+        self._ports.endpoints[self] = None
 
     def what_it_is(self) -> str:
         """Return words for what it is and who made it."""
-        return f"a TCP server at port {self.local[1]}, made by {self.place}"
+        port = None if self.local is None else self.local[1]
+        return f"a TCP server at port {port}, made by {self.place}"
+
+    def set_option(self, level: int, option: int, value: Any) -> None:
+        """Sets what `setsockopt` sets, for the connections to come."""
+        self.options[level, option] = value
 
     def take_error(self) -> OSError | None:
         """Return None: nothing goes wrong with a listener."""
@@ -88,10 +86,8 @@ class TcpListener:
     # What arrives
 
     def receive_syn(self, local: Address, remote: Address, segment: Segment) -> None:
-        """Begins a connection, or refuses it before `listen`."""
-        if self._backlog is None:
-            self.host.send_segment(local, remote, refusal(segment))
-        elif len(self._opening) < MAX_OPENING and len(self._waiting) <= self._backlog:
+        """Begins a connection, if there is room."""
+        if len(self._opening) < MAX_OPENING and len(self._waiting) <= self._backlog:
             endpoint = TcpEndpoint(self.incarnation, self.family, self.options, self.place)
             self._opening[endpoint] = None
             endpoint.accept(self, local, remote, segment)
@@ -110,22 +106,31 @@ class TcpListener:
     # What the holder does
 
     def listen(self, backlog: int = MAX_BACKLOG) -> None:
-        """Answers whoever dials, from now on."""
-        self._backlog = max(0, min(backlog, MAX_BACKLOG))
+        """Answers whoever dials, from now on.
 
-    @property
-    def is_listening(self) -> bool:
-        """Whether `listen` was called."""
-        return self._backlog is not None
+        Raises:
+            OSError: EADDRINUSE, another one listens there.
+        """
+        self._ports.listen(self)
+        self.is_listening, self._backlog = True, max(0, min(backlog, MAX_BACKLOG))
 
     @property
     def readable(self) -> bool:
         """Whether a connection waits for `accept`."""
         return bool(self._waiting)
 
+    @property
+    def writable(self) -> bool:
+        """Return False: nothing is written to a listener."""
+        return False
+
     def accept(self) -> TcpEndpoint | None:
         """Return the connection that has waited longest; None if there is none."""
-        return self._waiting.popleft() if self._waiting else None
+        if not self._waiting:
+            return None
+        endpoint = self._waiting.popleft()
+        endpoint.is_accepted()
+        return endpoint
 
     def close(self) -> None:
         """Listens no more (rule 4). Connections that were accepted stay open."""
@@ -139,8 +144,20 @@ class TcpListener:
 
     def vanish(self) -> None:
         """Be gone without a word: the machine has crashed."""
-        self.is_open, self.on_ready, self._backlog = False, None, None
+        self.is_open, self.on_ready, self.is_listening = False, None, False
         self._waiting.clear()
         self._opening.clear()
-        if self.host.listening.get(self.local) is self:
-            del self.host.listening[self.local]
+        self._ports.endpoints.pop(self, None)
+        self._ports.release(self, "tcp")
+
+
+def server_options(
+    family: int, reuse_address: bool | None = None, reuse_port: bool | None = None
+) -> dict[tuple[int, int], Any]:
+    """Return what asyncio sets on a server's socket: SO_REUSEADDR unless told otherwise, and IPV6_V6ONLY."""
+    options = {(socket.SOL_SOCKET, socket.SO_REUSEADDR): int(reuse_address is None or reuse_address)}
+    if reuse_port:
+        options[socket.SOL_SOCKET, socket.SO_REUSEPORT] = 1
+    if family == socket.AF_INET6:
+        options[socket.IPPROTO_IPV6, socket.IPV6_V6ONLY] = 1
+    return options

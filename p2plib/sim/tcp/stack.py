@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from p2plib.sim.packet import Address, Flag, Segment
-from p2plib.sim.tcp.states import refusal
+from p2plib.sim.tcp.endpoint import TcpEndpoint
+from p2plib.sim.tcp.listener import TcpListener
+from p2plib.sim.tcp.states import State, refusal
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host
+
+ENDED = (State.FIN_WAIT_2, State.TIME_WAIT, State.CLOSED)
 
 
 def receive_segment(host: Host, source: Address, destination: Address, segment: Segment) -> None:
@@ -18,13 +22,12 @@ def receive_segment(host: Host, source: Address, destination: Address, segment: 
         source: where it comes from, as this host sees it.
         destination: the address of this host that it arrived at.
     """
-    endpoint = host.tcp.get((destination, source))
+    endpoint = host.ports.tcp.get((destination, source))
     if endpoint is not None:
         endpoint.receive(segment)
         return
-    everywhere = ("::" if ":" in destination[0] else "0.0.0.0"), destination[1]
-    listener = host.listening.get(destination) or host.listening.get(everywhere)
-    if listener is not None and segment.flags == Flag.SYN:
+    listener = host.ports.listener(destination, source) if segment.flags == Flag.SYN else None
+    if listener is not None:
         listener.receive_syn(destination, source, segment)
     elif answer := refusal(segment):  # RFC 9293, 3.10.7.1
         host.send_segment(destination, source, answer)
@@ -36,9 +39,14 @@ def close_everything(host: Host) -> None:
     Listeners are gone at once. Connections end with a FIN behind what the kernel has taken, or with a RST
     if bytes were left unread; the host answers for them until the other sides have acknowledged.
     """
-    for thing in (*dict.fromkeys(host.listening.values()), *dict.fromkeys(host.tcp.values())):
-        if thing.is_open:
-            holder = thing.on_ready
-            thing.close()
-            if holder is not None:
-                holder()
+    for endpoint in list(host.ports.endpoints):
+        if isinstance(endpoint, TcpEndpoint | TcpListener):
+            tell = endpoint.on_ready
+            endpoint.close()
+            if tell is not None:
+                tell()
+
+
+def all_ends_are_known(host: Host) -> bool:
+    """Whether the other sides know that the connections of a host are over: each has acknowledged our FIN."""
+    return all(endpoint.machine.state in ENDED for endpoint in host.ports.tcp.values())

@@ -20,13 +20,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import socket
 from asyncio import protocols
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.sockets.kernel import shown_to
 from p2plib.sim.sockets.sockets import SimSocket, socket_of
+from p2plib.sim.tcp import tls
 from p2plib.sim.tcp.endpoint import TcpEndpoint
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ class SimStreamTransport(asyncio.Transport):
         sock: the program's own socket, whose endpoint it is; None if the program has none.
     """
 
+    _start_tls_compatible = True  # asyncio's `start_tls` asks
+
     def __init__(
         self,
         endpoint: TcpEndpoint,
@@ -54,10 +59,13 @@ class SimStreamTransport(asyncio.Transport):
         sock: SimSocket | None = None,
     ) -> None:
         super().__init__()
-        self.endpoint, self._protocol = endpoint, protocol
+        self.endpoint = endpoint
+        self.set_protocol(protocol)
         self._loop, self._server = endpoint.host.net.loop, server
         self._local, self._remote = endpoint.local, endpoint.remote
         self._socket = sock
+        if endpoint.family in (socket.AF_INET, socket.AF_INET6) and (sock is None or sock.proto):
+            endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio does that
         if sock is not None:
             sock.opened.transport = self
         self.context = contextvars.copy_context()
@@ -234,8 +242,12 @@ class SimStreamTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Closes at once; what is in the buffer is lost (rule 3)."""
+        self._force_close(None)
+
+    def _force_close(self, error: Exception | None) -> None:
+        """The same, and *error* is why: asyncio's TLS calls it."""
         if not self._lost:
-            self._let_go(None)
+            self._let_go(error)
 
     def is_closing(self) -> bool:
         """Whether it is closed, or about to be."""
@@ -277,6 +289,8 @@ class SimStreamTransport(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Have another protocol told of what happens from now on."""
         self._protocol = protocol
+        if tls.is_tls(protocol):
+            self.endpoint.kind, self.endpoint.on_vanish = "TLS", partial(tls.forget, protocol)
 
     def get_protocol(self) -> Any:
         """Return the protocol that is told of what happens."""

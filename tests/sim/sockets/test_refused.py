@@ -19,14 +19,11 @@ from tests.sim.clock.runs import run
     [
         lambda loop: loop.subprocess_exec(asyncio.SubprocessProtocol, "ls"),
         lambda loop: loop.subprocess_shell(asyncio.SubprocessProtocol, "ls"),
-        lambda loop: _now(loop.add_signal_handler, 2, print),
         lambda loop: _now(loop.add_reader, 0, print),
         lambda loop: _now(loop.add_writer, 2, print),
         lambda loop: loop.create_unix_connection(asyncio.Protocol, "path"),
-        lambda loop: loop.start_tls(None, None, None),
         lambda loop: loop.connect_read_pipe(asyncio.Protocol, None),
         lambda loop: loop.sock_sendfile(None, None),
-        lambda loop: loop.create_connection(asyncio.Protocol, "127.0.0.1", 1, ssl=True),
         lambda loop: _now(time.sleep, 1),
     ],
 )

@@ -29,6 +29,7 @@ def test_before_listen_it_refuses() -> None:
         with pytest.raises(OSError, match="Address already in use") as failure:
             TcpListener(ben.incarnation, (ben.address, 80))
         assert failure.value.errno == errno.EADDRINUSE
+        end.close()
         listener.close()
         TcpListener(ben.incarnation, (ben.address, 80)).close()
 
@@ -93,7 +94,7 @@ def test_close_resets_whom_nobody_has_accepted() -> None:
         assert type(waiting.take_error()) is ConnectionResetError
         assert type(opening.take_error()) is ConnectionResetError
         assert opening.is_connected
-        assert (ana.tcp, ben.tcp, ben.listening) == ({}, {}, {})
+        assert (ana.tcp, ben.tcp, ben.ports.bound("tcp", 80)) == ({}, {}, [])
         for end in (waiting, opening):
             end.close()
 
