@@ -169,6 +169,8 @@ TOLD_ELSEWHERE = {
             "clock.threads",
             "nat.ports",
             "nat.table",
+            "arrival",
+            "exact",
         )
     ),
     *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
@@ -375,6 +377,7 @@ TESTED_ELSEWHERE = {
     "p2plib.machine.fields": "tests/machine/test_datagram.py",  # a field is seen in the messages made of it
     "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone
     "p2plib.protocol.yamux.limits": "tests/protocol/yamux/test_session.py",  # numbers alone
+    "p2plib.sim.arrival": "tests/sim/test_fabric.py",  # packets that reach NATs and hosts
     "p2plib.sim.packet": "tests/sim/capture/test_trace.py",  # values alone
     "p2plib.sim.sockets.calls": "tests/sim/sockets/test_udp.py",  # every socket is opened by it
     "p2plib.topology.arrays": "tests/topology/test_graph.py",  # it fetches numpy, and no more

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from p2plib.sim.clock.handles import SimHandle
     from p2plib.sim.host import Host
+    from p2plib.sim.sockets.opened import Opened
 
 
 class Incarnation:
@@ -26,18 +27,20 @@ class Incarnation:
 
     Attributes:
         alive: whether its code runs.
+        descriptors: its open sockets, by number.
         ended: futures of those that wait for its end.
         signals: what is called for each signal, by number.
         has_programs: whether its programs were begun; not in what is left of a machine whose programs were
             killed, and that is up all the same.
     """
 
-    __slots__ = ("alive", "ended", "has_programs", "host", "signals")
+    __slots__ = ("alive", "descriptors", "ended", "has_programs", "host", "signals")
 
     def __init__(self, host: Host, *, has_programs: bool = True) -> None:
         self.host, self.alive, self.has_programs = host, True, has_programs
         self.ended: dict[asyncio.Future[None], None] = {}
         self.signals: dict[int, SimHandle] = {}
+        self.descriptors: dict[int, Opened] = {}
 
 
 CURRENT: ContextVar[Incarnation | None] = ContextVar("p2plib.sim.incarnation", default=None)

@@ -25,6 +25,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
+from p2plib.sim.capture.trace import Route
 from p2plib.sim.packet import NO_ROUTE, NOT_LISTENING, Address
 from p2plib.sim.sockets.kernel import CARD_INDEX, LOOPBACK_INDEX, number
 from p2plib.sim.sockets.names import BROADCAST, is_group, is_loopback
@@ -213,12 +214,11 @@ def send(endpoint: UdpEndpoint, source: Address, destination: Address, data: byt
     for receiver in _members(host, ip) if on_lan else [host]:
         mine = receiver is host
         if (with_loop if mine else on_lan) and hearers(receiver, destination, source):
-            fabric.send_copy(host, receiver, source, destination, data)
+            fabric.path(host, "udp", source, destination, receiver).send(data)
             reached = True
-    if realm.link is None and not alone:
-        fabric.send_nowhere(host, source, destination, data, NO_ROUTE)
-    elif not reached:
-        fabric.send_nowhere(host, source, destination, data, NOT_LISTENING)
+    if (realm.link is None and not alone) or not reached:
+        nowhere = Route(host, None, source, destination, "udp", source, destination)
+        fabric.drop(nowhere, data, NOT_LISTENING if realm.link is not None or alone else NO_ROUTE)
 
 
 def _members(host: Host, ip: str) -> list[Host]:

@@ -19,15 +19,18 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from p2plib.sim import multicast
-from p2plib.sim.capture.trace import Record, Route
+from p2plib.sim.capture.trace import Record
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
 from p2plib.sim.sockets.kernel import Options, is_on, number, shown_to
 from p2plib.sim.sockets.ports import EVERYWHERE
+
+if TYPE_CHECKING:
+    from p2plib.sim.path import Path
 
 LARGEST_BYTES = 65_507  # 65,535 less the headers of IPv4 and UDP
 LARGEST_6_BYTES = 65_527  # 65,535 less the header of UDP: IPv6 does not count its own
@@ -51,13 +54,14 @@ class UdpEndpoint:
         context: in which `received` runs.
         groups: the multicast groups that it has joined, with the number of the interface; None before any.
         is_closed: whether it is gone.
-        routes: plain routes to addresses, kept by the holder; emptied when something changes.
+        arrived_at: the IP address that the datagram which was received last was sent to.
+        paths: the ways to addresses, kept by a holder that sends much; emptied when options change.
     """
 
     __slots__ = (
-        "_address_is_chosen", "_error", "_port_is_chosen", "_queue", "_queued_bytes", "context", "family",
-        "groups", "host", "incarnation", "is_closed", "local", "on_ready", "options", "place", "received",
-        "remote", "routes",
+        "_address_is_chosen", "_error", "_port_is_chosen", "_queue", "_queued_bytes", "arrived_at", "context",
+        "family", "groups", "host", "incarnation", "is_closed", "local", "on_ready", "options", "paths",
+        "place", "received", "remote",
     )  # fmt: skip
 
     def __init__(self, incarnation: Incarnation, family: int = socket.AF_INET) -> None:
@@ -69,9 +73,10 @@ class UdpEndpoint:
         self.received: Received | None = None
         self.context = contextvars.copy_context()
         self.groups: dict[tuple[str, int], None] | None = None
-        self.routes: dict[Any, Route] = {}
+        self.paths: dict[Any, Path] = {}
         self.is_closed = self._address_is_chosen = self._port_is_chosen = False
-        self._queue: deque[tuple[bytes, Any, int]] | None = None
+        self._queue: deque[tuple[bytes, Any, int, str]] | None = None
+        self.arrived_at = ""
         self._queued_bytes = 0
         self._error: OSError | None = None
         self.place = caller()
@@ -96,7 +101,7 @@ class UdpEndpoint:
             OSError: as `send`.
         """
         ports = self.host.ports
-        self.routes.clear()
+        self.paths.clear()
         if address is not None:
             source, destination = self.way_to(address, "connect()")
             assert self.local is not None
@@ -135,7 +140,23 @@ class UdpEndpoint:
         if error is not None:
             raise error
         source, destination = self.way_to(address)
-        self.send_from(source, destination, bytes(data))
+        if len(data) > (LARGEST_6_BYTES if ":" in destination[0] else LARGEST_BYTES):
+            raise OSError(errno.EMSGSIZE, "Message too long")
+        if multicast.is_for_many(self.host, destination[0]):
+            multicast.send(self, source, destination, bytes(data))
+        else:
+            self.host.net.fabric.send(self.host, "udp", source, destination, bytes(data))
+
+    def path_to(self, address: Any) -> Path | None:
+        """Return the way to an address, for a holder that keeps it; None where it leads to many.
+
+        Raises:
+            OSError: as `send`.
+        """
+        source, destination = self.way_to(address)
+        if multicast.is_for_many(self.host, destination[0]):
+            return None
+        return self.host.net.fabric.path(self.host, "udp", source, destination)
 
     def way_to(self, address: Any, call: str = "sendto()") -> tuple[Address, Address]:
         """Return the source and the destination of datagrams to an address, for a socket that is then bound.
@@ -174,19 +195,6 @@ class UdpEndpoint:
         if ":" in ip and ":" not in bound:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
 
-    def send_from(self, source: Address, destination: Address, data: bytes) -> None:
-        """Send a datagram by a way that `way_to` has found.
-
-        Raises:
-            OSError: EMSGSIZE, it is too long.
-        """
-        if len(data) > (LARGEST_6_BYTES if ":" in destination[0] else LARGEST_BYTES):
-            raise OSError(errno.EMSGSIZE, "Message too long")
-        if multicast.is_for_many(self.host, destination[0]):
-            multicast.send(self, source, destination, data)
-        else:
-            self.host.net.fabric.send(self.host, "udp", source, destination, data)
-
     # Receiving
 
     def hand_to(self, received: Received | None) -> None:
@@ -194,6 +202,11 @@ class UdpEndpoint:
         self.received = received
         if self.local is not None:
             self.host.ports.refresh(self.local[1])
+
+    def hand_over_what_waits(self) -> None:
+        """Hand what came before `hand_to` to the holder."""
+        while self.received is not None and (got := self.receive()) is not None:
+            hand_over(self, *got)
 
     def take_in(self, record: Record) -> bool:
         """Take a datagram that arrived; return whether there was room for it."""
@@ -207,7 +220,7 @@ class UdpEndpoint:
             return False
         if self._queue is None:
             self._queue = deque()
-        self._queue.append((record.data, shown, weight))
+        self._queue.append((record.data, shown, weight, record.route.at[0]))
         self._queued_bytes += weight
         self._tell()
         return True
@@ -216,13 +229,16 @@ class UdpEndpoint:
         """Return the next datagram and its sender as a program sees it; None where none waits."""
         if not self._queue:
             return None
-        data, shown, weight = self._queue.popleft()
+        data, shown, weight, self.arrived_at = self._queue.popleft()
         self._queued_bytes -= weight
         return data, shown
 
     def peek(self) -> tuple[bytes, Any] | None:
         """Return what `receive` would, and leave it there."""
-        return self._queue[0][:2] if self._queue else None
+        if not self._queue:
+            return None
+        data, shown, _, self.arrived_at = self._queue[0]
+        return data, shown
 
     @property
     def readable(self) -> bool:
@@ -271,7 +287,7 @@ class UdpEndpoint:
         """
         if not multicast.set_option(self, level, option, value):
             self.options[level, option] = value
-        self.routes.clear()
+        self.paths.clear()
 
     def get_option(self, level: int, option: int) -> int | bytes:
         """Return an option as `getsockopt` does: what was set, or Linux's default."""
@@ -291,7 +307,7 @@ class UdpEndpoint:
     def vanish(self) -> None:
         """Be gone without a word: the machine has crashed."""
         self.is_closed = True
-        self.routes.clear()
+        self.paths.clear()
         multicast.leave_all(self)
         self.host.ports.release(self, "udp")
         self.host.ports.endpoints.pop(self, None)

@@ -235,13 +235,6 @@ class Ports:
             errno.ENETUNREACH, f"Network is unreachable: {self.host.name} has no address like {destination}"
         )
 
-    def forget_routes(self) -> None:
-        """Find every way from here anew: something about the network has changed."""
-        for endpoint in self.endpoints:
-            routes = getattr(endpoint, "routes", None)
-            if routes:
-                routes.clear()
-
     def itself(self, local: str, destination: str) -> str:
         """Rule 5: return where a packet to *destination* goes, from a socket bound to *local*."""
         if destination not in EVERYWHERE:

@@ -4,8 +4,8 @@ Rules:
 
 * A datagram that arrives runs `datagram_received` in the context of its socket, so that what the handler
   starts belongs to the socket's host.
-* Where nothing goes wrong on the way, a datagram is one event: `sendto` reckons its arrival and puts it on
-  the heap. Whatever else there is (loss, NATs, bandwidth, faults) is the business of `p2plib.sim.fabric`.
+* What can be known ahead of the way to an address is found with the first datagram and kept, a
+  `p2plib.sim.path`.
 * Errors come as with asyncio on Linux: what `socket.sendto` would raise as an OSError goes to
   `error_received`, before `sendto` returns; that nobody listens at the port of a connected peer comes there
   later.
@@ -18,18 +18,19 @@ where asyncio closes the transport.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import socket
 from collections.abc import Callable
-from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from p2plib.sim.capture.trace import BATCH, Record, Route
 from p2plib.sim.current import Incarnation
-from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint, deliver
-from p2plib.sim.sockets.sockets import SimSocket
+from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
+from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.sockets.sockets import SimSocket, socket_of
 
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
+    from p2plib.sim.path import Path
 
 HIGH_WATER = 65_536  # asyncio's own
 
@@ -41,79 +42,66 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         endpoint: the socket in the kernel, bound.
         protocol: what is told of datagrams.
         peer: the address that datagrams go to where `sendto` is given none; None for the endpoint's peer.
-        shown: the `socket` that `get_extra_info` gives.
+        sock: the program's own socket, whose endpoint it is; None if the program has none.
     """
 
     __slots__ = (  # a crowd of ten thousand has to fit into a processor's cache
-        "_buffer", "_closing", "_fabric", "_heap", "_limits", "_loop", "_next_order", "_peer", "_protocol",
-        "_random", "_routes", "_socket", "_trace", "context", "endpoint", "host",
+        "_closing", "_limits", "_loop", "_paths", "_peer", "_protocol", "_socket", "context", "endpoint",
+        "host",
     )  # fmt: skip
 
     def __init__(
-        self, endpoint: UdpEndpoint, protocol: asyncio.DatagramProtocol, peer: Any = None, shown: Any = None
+        self, endpoint: UdpEndpoint, protocol: asyncio.DatagramProtocol, peer: Any = None, sock: Any = None
     ) -> None:
         super().__init__()
-        net = endpoint.host.net
         self.endpoint, self.host, self.context = endpoint, endpoint.host, endpoint.context
-        self._fabric, self._loop = net.fabric, net.loop
-        self._heap, self._next_order = net.loop._heap, net.loop._next_order
-        self._buffer, self._trace = net.trace.buffer, net.trace
-        self._random = endpoint.host.draws.random
-        self._routes: dict[Any, Route] = endpoint.routes
+        self._loop = endpoint.host.net.loop
+        self._paths: dict[Any, Path] = endpoint.paths
         self._closing, self._limits = False, (HIGH_WATER // 4, HIGH_WATER)
         self._peer = peer or endpoint.shown(endpoint.remote)
-        self._socket = shown or SimSocket(self, endpoint.local or ("", 0), endpoint.remote, udp=True)
+        self._socket = sock
+        if sock is not None:
+            sock.opened.transport = self
         endpoint.on_ready = self._look_for_error
         self.set_protocol(protocol)
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send a datagram to *addr*, or to the peer that the socket is connected to."""
-        route = self._routes.get(addr)
-        if route is None:
-            route = self._first_time(data, addr)
-            if route is None:
+        path = self._paths.get(addr)
+        if path is None:
+            path = self._first_time(data, addr)
+            if path is None:
                 return
         if type(data) is not bytes or len(data) > LARGEST_BYTES:
-            data = bytes(data)
-            if len(data) > LARGEST_BYTES:
-                self._send_by_the_endpoint(data, addr)
-                return
-        loop = self._loop
-        now = loop.now
-        when = now + route.least_s
-        if route.jitter_s:
-            when += route.jitter_s * self._random()
-        record = Record(route, data, now, when, "")
-        heappush(self._heap, (when, self._next_order(), deliver, record))
-        buffer = self._buffer
-        buffer.append(record)
-        if len(buffer) >= BATCH:
-            self._trace.take()
+            self._send_by_the_endpoint(data, addr)
+            return
+        path.send(data)
 
-    def _first_time(self, data: Any, addr: Any) -> Route | None:
-        """Find the way to an address. Where it is a plain one, remember it; if not, send by the long way."""
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
-        if self.is_closing():
-            return None
+    def _first_time(self, data: Any, addr: Any) -> Path | None:
+        """Find the way to an address; None where there is none, or where many have to be found each time."""
         if self._peer is not None and addr is not None and addr[:2] != self._peer[:2]:
             raise ValueError(f"Invalid address: must be None or {self._peer}")
         if self._peer is None and addr is None:
             raise ValueError("this socket is not connected, so a datagram needs an address")
-        endpoint = self.endpoint
-        try:
-            source, destination = endpoint.way_to(self._peer or addr)
-            route = self._fabric.plain_route(self.host, source, destination)
-            if route is None:
-                endpoint.send_from(source, destination, bytes(data))
-        except OSError as error:
-            self._protocol.error_received(error)
-            return None
-        if route is not None:
-            self._routes[addr] = route
-        return route
+        path = None
+        if not self.is_closing():
+            try:
+                path = self.endpoint.path_to(self._peer or addr)
+            except OSError as error:
+                self._check_type(data)
+                self._protocol.error_received(error)
+                return None
+        if path is None:
+            self._send_by_the_endpoint(data, addr)
+        else:
+            self._paths[addr] = path
+        return path
 
-    def _send_by_the_endpoint(self, data: bytes, addr: Any) -> None:
+    def _send_by_the_endpoint(self, data: Any, addr: Any) -> None:
+        """Send what the short way does not take: bytes of another type, a datagram too long, one for many."""
+        self._check_type(data)
+        if self.is_closing():
+            return
         try:
             self.endpoint.send(data, self._peer or addr)
         except OSError as error:
@@ -130,6 +118,11 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         whole: Any = protocol
         self.endpoint.hand_to(whole.datagram_received)
 
+    @staticmethod
+    def _check_type(data: Any) -> None:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+
     def get_protocol(self) -> asyncio.BaseProtocol:
         """Return the protocol that is told of datagrams."""
         return self._protocol  # type: ignore[no-any-return]
@@ -137,12 +130,15 @@ class SimDatagramTransport(asyncio.DatagramTransport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return "sockname", "peername" or "socket"."""
         endpoint = self.endpoint
-        found = {
-            "sockname": endpoint.sockname(),
-            "peername": endpoint.shown(endpoint.remote),
-            "socket": self._socket,
-        }
-        return found.get(name, default)
+        if name == "sockname":
+            return endpoint.sockname()
+        if name == "peername":
+            return endpoint.shown(endpoint.remote)
+        if name == "socket":
+            if self._socket is None:
+                self._socket = socket_of(self, endpoint)
+            return self._socket
+        return default
 
     def is_closing(self) -> bool:
         """Whether the socket is closed."""
@@ -153,9 +149,16 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         if not self.is_closing():
             self._closing = True
             self.endpoint.close()
-            self._loop.call_soon(self._protocol.connection_lost, None, context=self.context)
+            self._loop.call_soon(self._call_connection_lost, context=self.context)
 
     abort = close
+
+    def _call_connection_lost(self) -> None:
+        try:
+            self._protocol.connection_lost(None)
+        finally:
+            if self._socket is not None:
+                self._socket.close()
 
     def get_write_buffer_size(self) -> int:
         """Return 0: datagrams leave at once."""
@@ -220,7 +223,7 @@ async def open_endpoint(
 
 
 async def begin(
-    loop: SimLoop, endpoint: UdpEndpoint, protocol_factory: Callable[[], Any], peer: Any, shown: Any = None
+    loop: SimLoop, endpoint: UdpEndpoint, protocol_factory: Callable[[], Any], peer: Any, sock: Any = None
 ) -> tuple[SimDatagramTransport, Any]:
     """Give a socket in the kernel its transport and its protocol."""
     try:
@@ -228,12 +231,25 @@ async def begin(
     except BaseException:
         endpoint.close()
         raise
-    transport = SimDatagramTransport(endpoint, protocol, peer, shown)
+    transport = SimDatagramTransport(endpoint, protocol, peer, sock)
     loop.call_soon(protocol.connection_made, transport, context=transport.context)
     opened = loop.create_future()
     loop.call_soon(_wake, opened)
     await opened
     return transport, protocol
+
+
+async def over_socket(
+    loop: SimLoop, sock: SimSocket, protocol_factory: Callable[[], Any]
+) -> tuple[SimDatagramTransport, Any]:
+    """Give a program's own socket its transport and its protocol."""
+    endpoint = sock.opened.end
+    if not isinstance(endpoint, UdpEndpoint):
+        refuse("create_datagram_endpoint with one end of a pair", "use loop.sock_recv and loop.sock_sendall")
+    endpoint.context = contextvars.copy_context()
+    opened = await begin(loop, endpoint, protocol_factory, None, sock)
+    endpoint.hand_over_what_waits()
+    return opened
 
 
 async def _addresses(

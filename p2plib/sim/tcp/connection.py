@@ -70,6 +70,8 @@ class Connection:
     Attributes:
         state: where it stands.
         ignored: how many segments were not acceptable.
+        sender: its sending half, to look at, and to size its buffer.
+        receiver: its receiving half, likewise.
     """
 
     def __init__(self, iss: int, settings: Settings | None = None) -> None:
@@ -79,8 +81,8 @@ class Connection:
         self.state = State.CLOSED
         self.ignored = 0
         self._iss, self._irs = iss, 0
-        self._sender = Sender(self.settings.mss)
-        self._receiver = Receiver(self.settings.receive_buffer, self.settings.mss)
+        self.sender = Sender(self.settings.mss)
+        self.receiver = Receiver(self.settings.receive_buffer, self.settings.mss)
         self._knows_irs = False
         self._passive = False  # it began with the other side's SYN alone
         self._used = False
@@ -122,21 +124,21 @@ class Connection:
             Closed: the connection is closed, or was never begun.
             UsageError: `write_eof` was called.
         """
-        if self._sender.eof:
+        if self.sender.eof:
             raise UsageError("nothing can be written after write_eof")
         if self.state is State.CLOSED:
             raise errors.Closed("the connection is closed")
-        self._sender.write(data)
+        self.sender.write(data)
 
     def write_eof(self) -> None:
         """Ends our direction: a FIN goes out behind what was written."""
-        self._sender.eof = True
+        self.sender.eof = True
 
     def close(self, now_s: float) -> None:
         """Ends our direction, and says that nobody reads the other one any more (rule 4)."""
         self._closed = True
         self.write_eof()
-        unread, self._receiver.reading = self._receiver.held_bytes, False
+        unread, self.receiver.reading = self.receiver.held_bytes, False
         if unread:
             self.abort()
         elif self.state is State.SYN_SENT:
@@ -144,80 +146,49 @@ class Connection:
         elif self.state is State.FIN_WAIT_2:
             self._linger_s = now_s + FIN_WAIT_2_S
 
-    def set_buffers(self, to_send: int | None, to_read: int | None) -> None:
-        """Fixes the sizes of the two buffers, in bytes; None leaves one as it is."""
-        if to_send is not None:
-            self._sender.buffer_size = to_send
-        if to_read is not None:
-            self._receiver.capacity, self._receiver.grows = to_read, False
-
-    def discard_unsent(self) -> None:
-        """Forgets what was written and never sent; after `close` the other side sees an early end."""
-        self._sender.discard_unsent()
-
     def abort(self) -> None:
         """Cuts the connection: what was not sent is lost, and the other side gets a RST (3.10.5)."""
         if self.state not in (State.CLOSED, State.SYN_SENT, *_ALL_HAS_COME):
-            self._answers.append(self._segment(Flag.RST, self._sender.sent))
+            self._answers.append(self._segment(Flag.RST, self.sender.sent))
         self._end()
 
     def set_reading(self, reading: bool) -> None:
         """Whether the application takes what arrives; at first it does."""
         if not self._closed:
-            self._receiver.reading = reading
+            self.receiver.reading = reading
             self._tell()
-            self._acknowledge |= self._receiver.window_may_grow and self.state in _MAY_RECEIVE
+            self._acknowledge |= self.receiver.window_may_grow and self.state in _MAY_RECEIVE
 
     def read(self, size: int, now_s: float) -> bytes:
         """Takes bytes that have arrived, *size* at most, while `set_reading` is off."""
-        data = self._receiver.take(size, now_s, self._sender.round_trip_s)
-        self._acknowledge |= self._receiver.window_doubles and self.state in _MAY_RECEIVE
+        data = self.receiver.take(size, now_s, self.sender.round_trip_s)
+        self._acknowledge |= self.receiver.window_doubles and self.state in _MAY_RECEIVE
         return data
-
-    @property
-    def send_room(self) -> int:
-        """How many bytes may be written before the send buffer is full; below 0 where it is overfull."""
-        return self._sender.room
-
-    @property
-    def received(self) -> int:
-        """The position behind what has come in order, the FIN included: it moves when there is news."""
-        return self._receiver.nxt
-
-    @property
-    def all_has_come(self) -> bool:
-        """Whether the other side's FIN has come, and all before it, read or not."""
-        return self._receiver.finished
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has begun and ended."""
-        return self._used and self.state is State.CLOSED
 
     @property
     def unsent_bytes(self) -> int:
         """Bytes that were written and have not been sent."""
-        return self._sender.unsent_bytes
+        return self.sender.unsent_bytes
 
     @property
     def unacknowledged_bytes(self) -> int:
         """Bytes that were written, sent or not, and are not known to have arrived."""
-        return self._sender.unacknowledged_bytes
+        return self.sender.unacknowledged_bytes
 
     @property
     def unread_bytes(self) -> int:
         """Bytes that have arrived in order and that nobody has read."""
-        return self._receiver.held_bytes
+        return self.receiver.held_bytes
 
     @property
     def out_of_order_bytes(self) -> int:
         """Bytes that have arrived and wait for others before them."""
-        return self._receiver.out_of_order_bytes
+        return self.receiver.out_of_order_bytes
 
     @property
     def rto_s(self) -> float:
         """The retransmission time-out at this moment, in seconds."""
-        return self._sender.rto_s
+        return self.sender.rto_s
 
     # What goes out
 
@@ -229,21 +200,21 @@ class Connection:
     def segments_to_send(self, now_s: float) -> list[Segment]:
         """The segments that are to leave now."""
         out, self._answers = self._answers, []
-        if self.state is not State.CLOSED and self._sender.has_work:
-            position = self._sender.nxt
-            for data in self._sender.whole_segments(now_s):
+        if self.state is not State.CLOSED and self.sender.has_work:
+            position = self.sender.nxt
+            for data in self.sender.whole_segments(now_s):
                 out.append(self._segment(_JUST_ACK, position, data))
                 position += len(data)
-            while (piece := self._sender.next_piece(now_s)) is not None:
+            while (piece := self.sender.next_piece(now_s)) is not None:
                 out.append(self._segment_of(piece))
         due_s = self._acks.due_s
         if self._acknowledge or (due_s is not None and due_s <= now_s):
-            out.append(self._segment(_JUST_ACK, self._sender.sent))
+            out.append(self._segment(_JUST_ACK, self.sender.sent))
         return out
 
     def timer(self) -> float | None:
         """When to call `on_timer`, on the clock of `now_s`; None for never."""
-        soonest_s = self._sender.timer_s
+        soonest_s = self.sender.timer_s
         for other_s in (self._acks.due_s, self._linger_s):
             if other_s is not None and (soonest_s is None or other_s < soonest_s):
                 soonest_s = other_s
@@ -253,16 +224,16 @@ class Connection:
         """The time that `timer` gave has come. Too early a call does nothing."""
         if self._linger_s is not None and now_s >= self._linger_s:
             self._end()
-        elif self._sender.timer_s is not None and now_s >= self._sender.timer_s:
+        elif self.sender.timer_s is not None and now_s >= self.sender.timer_s:
             limits = {
                 State.SYN_SENT: self.settings.syn_retries,
                 State.SYN_RECEIVED: self.settings.syn_ack_retries,
             }
-            if self._sender.tries >= limits.get(self.state, self.settings.retries):
+            if self.sender.tries >= limits.get(self.state, self.settings.retries):
                 self._events.append(TimedOut(self.state))
                 self._end()
             else:
-                self._sender.on_timer(now_s)
+                self.sender.on_timer(now_s)
 
     def _segment_of(self, piece: Piece) -> Segment:
         if piece.position == 0:
@@ -281,8 +252,8 @@ class Connection:
             return Segment(flags, seq, 0, 0)
         self._acknowledge = False
         self._acks.sent()
-        ack = (self._irs + self._receiver.nxt) % MODULUS if self._knows_irs else 0
-        return Segment(flags, seq, ack, self._receiver.window(), data)
+        ack = (self._irs + self.receiver.nxt) % MODULUS if self._knows_irs else 0
+        return Segment(flags, seq, ack, self.receiver.window(), data)
 
     # What comes in (RFC 9293, 3.10.7)
 
@@ -303,7 +274,7 @@ class Connection:
         Returns:
             Whether it was one of them; if not, nothing was done.
         """
-        sender, receiver, data = self._sender, self._receiver, segment.data
+        sender, receiver, data = self.sender, self.receiver, segment.data
         if segment.flags not in _EXPECTED or segment.seq != (self._irs + receiver.nxt) % MODULUS:
             return False
         acked = (segment.ack - self._iss - sender.una) % MODULUS
@@ -337,30 +308,30 @@ class Connection:
             self.ignored += 1
         elif flags & _ACK:
             self._learn_irs(segment)
-            self._sender.acknowledge(1, now_s)
-            self._sender.set_window(1, segment.window)
+            self.sender.acknowledge(1, now_s)
+            self.sender.set_window(1, segment.window)
             self._acknowledge = True
             self._move(Happening.SYN_ACK)
             self._events.append(Connected())
         else:
             self._learn_irs(segment)
-            self._sender.repeat_syn()
+            self.sender.repeat_syn()
             self._move(Happening.SYN)
 
     def _receive_synchronized(self, segment: Segment, now_s: float) -> None:
         """3.10.7.4, whose seven checks come in this order."""
         flags, data = int(segment.flags), segment.data
-        position = _near(segment.seq - self._irs, self._receiver.nxt)
+        position = _near(segment.seq - self._irs, self.receiver.nxt)
         if self.state is State.SYN_RECEIVED and flags & _SYN and position == 0 and not flags & _RST:
             if not flags & _ACK:  # the answer to it was lost
-                self._sender.repeat_syn()
+                self.sender.repeat_syn()
                 return
             flags, position = flags & ~_SYN, 1  # both opened at once: what counts is behind the SYN
         if flags & _RST:
             self._receive_reset(position)
             return
         length = len(data) + (1 if flags & _FIN else 0) + (1 if flags & _SYN else 0)
-        if not self._receiver.accepts(position, length) or flags & _SYN:
+        if not self.receiver.accepts(position, length) or flags & _SYN:
             self._challenge()
             if self.state is State.TIME_WAIT:
                 self._linger_s = now_s + self.settings.time_wait_s
@@ -372,8 +343,8 @@ class Connection:
 
     def _receive_reset(self, position: int) -> None:
         """RFC 9293, 3.10.7.4, second, with the rule of RFC 5961, 3: only the very next position convinces."""
-        if position != self._receiver.nxt:
-            if self._receiver.nxt < position < self._receiver.edge:
+        if position != self.receiver.nxt:
+            if self.receiver.nxt < position < self.receiver.edge:
                 self._challenge()
             else:
                 self.ignored += 1
@@ -392,7 +363,7 @@ class Connection:
 
     def _receive_ack(self, segment: Segment, position: int, now_s: float) -> bool:
         """The fifth check. Whether the rest of the segment counts."""
-        sender = self._sender
+        sender = self.sender
         acked = _near(segment.ack - self._iss, sender.una)
         is_opening = self.state is State.SYN_RECEIVED
         if is_opening:
@@ -422,7 +393,7 @@ class Connection:
 
     def _receive_text(self, position: int, data: bytes, fin: bool, now_s: float) -> None:
         """The seventh and eighth."""
-        receiver = self._receiver
+        receiver = self.receiver
         if receiver.finished:
             self._acknowledge = True
             return
@@ -438,16 +409,16 @@ class Connection:
 
     def _acknowledge_text(self, by_itself: bool, is_the_end: bool, size: int, now_s: float) -> None:
         """Rule 6."""
-        if by_itself or self._acks.arrived(size, now_s, self._sender.rto_s):
-            self._answers.append(self._segment(_JUST_ACK, self._sender.sent))
+        if by_itself or self._acks.arrived(size, now_s, self.sender.rto_s):
+            self._answers.append(self._segment(_JUST_ACK, self.sender.sent))
         elif is_the_end:
             self._acknowledge = True
 
     def _tell(self) -> None:
         """Gives the application what it may have."""
-        if data := self._receiver.read():
+        if data := self.receiver.read():
             self._events.append(DataReceived(data))
-        receiver = self._receiver
+        receiver = self.receiver
         if receiver.finished and receiver.reading and not self._eof_told:
             self._eof_told = True
             self._events.append(EofReceived())
@@ -479,7 +450,7 @@ class Connection:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
             self._events.append(ConnectionClosed())
-        self._sender.stop()
+        self.sender.stop()
         self._linger_s = None
         self._acknowledge = False
         self._acks.sent()

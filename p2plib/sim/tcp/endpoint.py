@@ -27,7 +27,6 @@ import hashlib
 import socket
 import struct
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.clock.places import caller
@@ -35,14 +34,14 @@ from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
 from p2plib.sim.sockets.ports import FIRST_PORT, LAST_PORT
 from p2plib.sim.tcp.connection import Connection
-from p2plib.sim.tcp.states import MODULUS, Connected, ConnectionClosed, Event, Reset, TimedOut
+from p2plib.sim.tcp.states import MODULUS, Connected, ConnectionClosed, Event, Reset, State, TimedOut
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host
     from p2plib.sim.tcp.listener import TcpListener
 
 ISS_TICKS_PER_S = 250_000  # RFC 9293, 3.4.1: one every 4 microseconds
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
+_END_IS_KNOWN = (State.CLOSED, State.FIN_WAIT_2, State.TIME_WAIT)  # our FIN was acknowledged, or none is due
 
 
 class TcpEndpoint:
@@ -58,6 +57,8 @@ class TcpEndpoint:
         local: its own address; None before `bind` and `connect`.
         remote: the other end's; None before `connect`.
         on_ready: called when there may be something to read, room to write, or an error.
+        on_vanish: called when the machine has crashed, for the holder to forget it.
+        kind: what leak reports call it.
         is_open: whether a holder still has it; a connection lives on for a while without one.
         is_connected: whether the handshake was ever over.
     """
@@ -75,6 +76,8 @@ class TcpEndpoint:
         self.local: Address | None = None
         self.remote: Address | None = None
         self.on_ready: Callable[[], None] | None = None
+        self.on_vanish: Callable[[], None] | None = None
+        self.kind = "TCP"
         self.is_open, self.is_connected = True, False
         self._ports = incarnation.host.ports
         self._ports.endpoints[self] = None
@@ -83,6 +86,7 @@ class TcpEndpoint:
         self._listener: TcpListener | None = None
         self._error: OSError | None = None
         self._shut = self._gone = self._work_is_due = self._wants_room = self._has_news = False
+        self._is_working = False
         self._told = 1  # the position behind the last byte that the holder was told of
         self._rings_at_s: float | None = None
 
@@ -91,7 +95,7 @@ class TcpEndpoint:
         if self.local is None or self.remote is None:
             return f"a TCP socket, made by {self.place}"
         local, remote = (f"{ip}:{port}" for ip, port in (self.local, self.remote))
-        return f"a TCP connection from {local} to {remote}, made by {self.place}"
+        return f"a {self.kind} connection from {local} to {remote}, made by {self.place}"
 
     # Beginning
 
@@ -162,8 +166,8 @@ class TcpEndpoint:
         self.local, self.remote = local, remote
         self._connection = Connection(initial_sequence_number(self.host, local, remote))
         self._connection.set_reading(False)  # bytes wait for `read`
-        self._connection.set_buffers(*self._buffers())
-        self._send = partial(self.host.send_segment, local, remote)
+        self._size_buffers(self._connection, is_known=False)
+        self._send = self.host.net.fabric.path(self.host, "tcp", local, remote).send
         self._ports.enter(self, "tcp")
         self._ports.tcp[local, remote] = self
 
@@ -201,8 +205,12 @@ class TcpEndpoint:
         self._look()
         has_news, self._has_news = self._has_news, False
         if has_news and self.on_ready is not None:
-            self.on_ready()
-        self._flush()
+            self._is_working = True
+            try:
+                self.on_ready()
+            finally:
+                self._is_working = False
+        self._turn()
 
     def _look(self) -> None:
         """Finds out what the machine has to say."""
@@ -210,9 +218,9 @@ class TcpEndpoint:
         for event in connection.events():
             self._handle(event)
         has_room = self._wants_room and self.writable
-        if has_room or connection.received != self._told:
+        if has_room or connection.receiver.nxt != self._told:
             self._wants_room &= not has_room
-            self._told = connection.received
+            self._told = connection.receiver.nxt
             self._has_news = True
 
     def _flush(self) -> None:
@@ -228,7 +236,9 @@ class TcpEndpoint:
             self._loop.schedule(when, self._ring, when)
 
     def _turn(self) -> None:
-        """What the holder did may end the connection, and sends something."""
+        """What the holder did may end the connection, and sends something: now, or at the end of `_work`."""
+        if self._is_working:
+            return
         for event in self.machine.events():
             self._handle(event)
         self._flush()
@@ -256,7 +266,7 @@ class TcpEndpoint:
             return TimeoutError(errno.ETIMEDOUT, "Connection timed out")
         if event.refused:
             return ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-        if self.machine.all_has_come:
+        if self.machine.receiver.finished:
             return BrokenPipeError(errno.EPIPE, "Broken pipe")
         return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
@@ -277,24 +287,29 @@ class TcpEndpoint:
         return connection is not None and bool(
             connection.unread_bytes
             or self._error is not None
-            or connection.all_has_come
-            or connection.is_over
+            or connection.receiver.finished
+            or connection.state is State.CLOSED
         )
 
     @property
     def writable(self) -> bool:
         """Whether there is room worth the call (a third of the send buffer, as in Linux), or an error."""
         connection = self._connection
-        if connection is None or self._error is not None or connection.is_over:
+        if connection is None or self._error is not None or connection.state is State.CLOSED:
             return True
-        return self.is_connected and 2 * connection.send_room >= connection.unacknowledged_bytes
+        return self.is_connected and 2 * connection.sender.room >= connection.unacknowledged_bytes
 
     @property
     def at_eof(self) -> bool:
         """Whether everything that will ever come was read."""
         connection = self._connection
-        over = connection is not None and (connection.all_has_come or connection.is_over)
+        over = connection is not None and (connection.receiver.finished or connection.state is State.CLOSED)
         return over and self._error is None and not self.unread
+
+    @property
+    def is_known_to_end(self) -> bool:
+        """Whether the other side knows that this one has ended: nothing is left to send, our FIN included."""
+        return self._connection is None or self._connection.state in _END_IS_KNOWN
 
     @property
     def unread(self) -> int:
@@ -307,14 +322,30 @@ class TcpEndpoint:
         return 0 if self._connection is None else self._connection.unacknowledged_bytes
 
     def set_option(self, level: int, option: int, value: Any) -> None:
-        """Sets what `setsockopt` sets; SO_SNDBUF and SO_RCVBUF fix the sizes that grow by themselves else."""
+        """Sets what `setsockopt` sets; SO_SNDBUF and SO_RCVBUF fix sizes that else grow by themselves.
+
+        Args:
+            level: SOL_SOCKET and the like.
+            option: its number.
+            value: as the kernel keeps it: buffers have twice the size that a program asks for.
+        """
         self.options[level, option] = value
         if self._connection is not None:
-            self._connection.set_buffers(*self._buffers())
+            self._size_buffers(self._connection, is_known=True)
 
-    def _buffers(self) -> tuple[int | None, int | None]:
-        get = self.options.get
-        return get((socket.SOL_SOCKET, socket.SO_SNDBUF)), get((socket.SOL_SOCKET, socket.SO_RCVBUF))
+    def _size_buffers(self, connection: Connection, *, is_known: bool) -> None:
+        """Applies SO_SNDBUF and SO_RCVBUF: half of what Linux keeps there is for bytes.
+
+        Args:
+            connection: whose buffers they are.
+            is_known: whether the other side was told of a window.
+        """
+        to_send = self.options.get((socket.SOL_SOCKET, socket.SO_SNDBUF))
+        to_read = self.options.get((socket.SOL_SOCKET, socket.SO_RCVBUF))
+        if to_send is not None:
+            connection.sender.buffer_size = to_send // 2
+        if to_read is not None:
+            connection.receiver.set_capacity(to_read // 2, is_known=is_known)
 
     def take_error(self) -> OSError | None:
         """Return what has gone wrong since the last call, or None (SO_ERROR)."""
@@ -333,9 +364,9 @@ class TcpEndpoint:
         connection = self._connection
         if self._error is not None:
             raise self._taken()
-        if self._shut or connection is None or connection.is_over:
+        if self._shut or connection is None or connection.state is State.CLOSED:
             raise BrokenPipeError(errno.EPIPE, "Broken pipe")
-        room = connection.send_room if self.is_connected else 0
+        room = connection.sender.room if self.is_connected else 0
         if room <= 0:
             self._wants_room = True
             return 0
@@ -371,7 +402,7 @@ class TcpEndpoint:
             OSError: ENOTCONN.
         """
         connection = self.machine
-        if not self.is_connected or connection.is_over:
+        if not self.is_connected or connection.state is State.CLOSED:
             raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
         self._shut = True
         connection.write_eof()
@@ -380,7 +411,10 @@ class TcpEndpoint:
     def close(self) -> None:
         """Lets go (rule 3); the connection ends by itself."""
         if self.is_open:
-            self._end(is_cut=self.options.get((socket.SOL_SOCKET, socket.SO_LINGER)) == RESET_ON_CLOSE)
+            is_on, time_s = struct.unpack(
+                "ii", self.options.get((socket.SOL_SOCKET, socket.SO_LINGER), bytes(8))
+            )
+            self._end(is_cut=bool(is_on) and not time_s)
 
     def abort(self) -> None:
         """Lets go and cuts the connection with a RST."""
@@ -405,6 +439,8 @@ class TcpEndpoint:
         """Be gone without a word: the machine has crashed."""
         self._gone = True
         self._let_go()
+        if self.on_vanish is not None:
+            self.on_vanish()
         self._forget()
 
 

@@ -116,6 +116,13 @@ class Receiver:
         self._hold(data)
         return True
 
+    def set_capacity(self, capacity: int, *, is_known: bool) -> None:
+        """Fixes the capacity; *is_known* says whether the sender was told of another."""
+        self.capacity, self.grows = capacity, False
+        self._step = min(self._step, max(1, capacity // 2))
+        if not is_known:
+            self.edge = self.nxt + capacity
+
     def drop(self) -> None:
         """Lets go of what is held."""
         self._held.clear()

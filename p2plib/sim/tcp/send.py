@@ -290,12 +290,6 @@ class Sender:
         self._set_rto(min(self._rings + 1, MAX_RINGS))  # RFC 6298, 5.5
         self.timer_s = now_s + self.rto_s
 
-    def discard_unsent(self) -> None:
-        """Forgets the bytes that were never sent; the stream ends before them."""
-        if self.unsent_bytes:
-            del self._buffer[len(self._buffer) - self.unsent_bytes :]
-            self.end = max(self.sent, 1)
-
     def stop(self) -> None:
         """Nothing more will be sent, and the buffer is let go."""
         self.timer_s = None

@@ -12,13 +12,10 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
-from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
-from p2plib.sim.packet import Address
-from p2plib.sim.sockets.kernel import family_of
-from p2plib.sim.sockets.sockets import SimSocket
+from p2plib.sim.sockets.sockets import SimSocket, socket_of
 from p2plib.sim.tcp.endpoint import TcpEndpoint
-from p2plib.sim.tcp.listener import TcpListener, server_options
+from p2plib.sim.tcp.listener import TcpListener
 from p2plib.sim.tcp.transport import SimStreamTransport
 
 
@@ -28,37 +25,31 @@ class SimServer(asyncio.AbstractServer):
     Args:
         incarnation: the life of the host that it belongs to.
         protocol_factory: makes the protocol of each connection.
-        addresses: where it listens, all at one port; "0.0.0.0" and "::" stand for all of the host's.
+        listeners: where it listens.
         backlog: how many connections may wait to be accepted.
-
-    Raises:
-        OSError: EADDRINUSE.
+        sock: the program's own socket, whose listener it is; None if the program has none.
     """
 
     def __init__(
         self,
         incarnation: Incarnation,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
-        addresses: list[Address],
+        listeners: list[TcpListener],
         backlog: int = 100,
+        sock: SimSocket | None = None,
     ) -> None:
         self._loop = incarnation.host.net.loop
         self._factory, self._backlog = protocol_factory, backlog
-        self._listeners: list[TcpListener] = []
-        self._sockets = tuple(SimSocket(self, address, None, udp=False) for address in addresses)
+        self._listeners = listeners
+        self._shown: list[SimSocket] = []
+        if sock is not None:
+            sock.opened.transport = self
+            self._shown.append(sock)
         self._connections: dict[SimStreamTransport, None] = {}
         self._serving = self._closed = False
         self._waiters: list[asyncio.Future[None]] = []
         self._forever: asyncio.Future[None] | None = None
         self.context = contextvars.copy_context()
-        place = caller()
-        try:
-            for address in addresses:
-                options = server_options(family_of(address[0]))
-                self._listeners.append(TcpListener(incarnation, address, options, place))
-        except OSError:
-            self._close_listeners()
-            raise
 
     # What arrives
 
@@ -98,13 +89,21 @@ class SimServer(asyncio.AbstractServer):
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        for sock in self._shown:
+            sock.close()
 
     # asyncio.Server
 
     @property
     def sockets(self) -> tuple[Any, ...]:
         """Its listening sockets; none when it is closed."""
-        return () if self._closed else self._sockets
+        if not self._closed and not self._shown:
+            self._shown += [socket_of(self, listener) for listener in self._listeners]
+        return () if self._closed else tuple(self._shown)
+
+    def is_closing(self) -> bool:
+        """Whether it listens no more."""
+        return self._closed
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Return its event loop."""
@@ -127,6 +126,8 @@ class SimServer(asyncio.AbstractServer):
         for listener in self._listeners:
             listener.on_ready = self._on_ready
             listener.listen(self._backlog)
+            if listener.readable:
+                self._loop.call_soon(self._on_ready, context=self.context.copy())
 
     async def serve_forever(self) -> None:
         """Accepts connections until it is cancelled or closed."""

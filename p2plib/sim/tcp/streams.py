@@ -17,10 +17,14 @@ from functools import partial
 from typing import Any
 
 from p2plib.sim.capture.trace import shown
+from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
-from p2plib.sim.sockets.refused import SOCKETS, refuse
+from p2plib.sim.sockets.kernel import family_of
+from p2plib.sim.sockets.sockets import SimSocket, listener_of, own_socket
+from p2plib.sim.tcp import tls
 from p2plib.sim.tcp.endpoint import TcpEndpoint
+from p2plib.sim.tcp.listener import TcpListener, server_options
 from p2plib.sim.tcp.server import SimServer
 from p2plib.sim.tcp.transport import SimStreamTransport
 
@@ -40,9 +44,9 @@ async def connect(
     flags: int = 0,
     sock: Any = None,
     local_addr: Any = None,
-    server_hostname: Any = None,
-    ssl_handshake_timeout: Any = None,
-    ssl_shutdown_timeout: Any = None,
+    server_hostname: str | None = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
     happy_eyeballs_delay: float | None = None,
     interleave: int | None = None,
     all_errors: bool = False,
@@ -53,10 +57,15 @@ async def connect(
         The transport and the protocol.
 
     Raises:
-        OSError: refused, timed out, unreachable, address in use, no such name.
-        Unsupported: TLS, or a socket of one's own.
+        OSError: refused, timed out, unreachable, address in use, no such name; a TLS handshake that failed.
+        ValueError: arguments that do not go together.
     """
-    _no_tls_no_sockets(ssl, sock, "create_connection")
+    secure = tls.for_client(ssl, host, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+    if sock is not None:
+        if host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        own = own_socket("create_connection", sock, socket.SOCK_STREAM)
+        return await opened(loop, own.opened.end, protocol_factory, secure, own)
     if host is None and port is None:
         raise ValueError("host and port was not specified and no sock specified")
     found = await loop.getaddrinfo(
@@ -76,14 +85,44 @@ async def connect(
         endpoint, _, _ = await staggered.staggered_race(attempts, happy_eyeballs_delay)
     if endpoint is None:
         raise _one_error(errors, all_errors)
+    return await opened(loop, endpoint, protocol_factory, secure)
+
+
+async def opened(
+    loop: asyncio.AbstractEventLoop,
+    endpoint: TcpEndpoint,
+    protocol_factory: Factory,
+    secure: tls.Tls | None,
+    sock: SimSocket | None = None,
+) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+    """Gives a connection that is there its transport and its protocol; with TLS, waits for its handshake.
+
+    Args:
+        loop: the loop.
+        endpoint: the kernel's half.
+        protocol_factory: makes the protocol.
+        secure: what is said about TLS; None for none.
+        sock: the program's own socket, whose endpoint it is; None if the program has none.
+    """
+    waiter: asyncio.Future[None] = loop.create_future()
     try:
         protocol = protocol_factory()
+        below = protocol if secure is None else secure.over(loop, protocol, waiter)
     except BaseException:
-        endpoint.abort()
+        if sock is None:
+            endpoint.abort()
         raise
-    transport = SimStreamTransport(endpoint, protocol)
+    transport = SimStreamTransport(endpoint, below, sock=sock)
+    secured = None if secure is None else tls.transport_of(below)
     transport.begin()
-    return transport, protocol
+    if secured is None:
+        return transport, protocol
+    try:
+        await waiter
+    except BaseException:
+        secured.close()
+        raise
+    return secured, protocol
 
 
 async def _attempt(
@@ -139,8 +178,8 @@ async def listen(
     reuse_address: Any = None,
     reuse_port: Any = None,
     keep_alive: Any = None,
-    ssl_handshake_timeout: Any = None,
-    ssl_shutdown_timeout: Any = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
     start_serving: bool = True,
 ) -> SimServer:
     """Listens on a host, as `loop.create_server` does.
@@ -152,9 +191,22 @@ async def listen(
 
     Raises:
         OSError: the port is in use, or the address is not this host's.
-        Unsupported: TLS, or a socket of one's own.
+        TypeError: `ssl` is no context.
+        ValueError: arguments that do not go together.
     """
-    _no_tls_no_sockets(ssl, sock, "create_server")
+    secure = tls.for_server(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+    if secure is not None:
+        protocol_factory = secure.factory(loop, protocol_factory)
+    if sock is not None:
+        if host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        own = own_socket("create_server", sock, socket.SOCK_STREAM)
+        server = SimServer(incarnation, protocol_factory, [listener_of(own)], backlog, own)
+        if start_serving:
+            server.serve()
+        return server
+    if host is None and port is None:
+        raise ValueError("Neither host/port nor sock were specified")
     names = [host] if host is None or isinstance(host, str) else list(host)
     ips: dict[str, None] = {}
     for name in names:
@@ -164,19 +216,28 @@ async def listen(
     for ip in ips:
         chosen = addresses[0][1] if addresses else int(port or 0)
         addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
-    server = SimServer(incarnation, protocol_factory, addresses, backlog)
+    made = _listeners(incarnation, addresses, reuse_address, reuse_port)
+    server = SimServer(incarnation, protocol_factory, made, backlog)
     if start_serving:
         server.serve()
     return server
 
 
-def _no_tls_no_sockets(ssl: Any, sock: Any, call: str) -> None:
-    if ssl:
-        refuse(
-            f"{call} with ssl", "TLS is not simulated; secure the stream with a protocol that runs above it"
-        )
-    if sock is not None:
-        refuse(f"{call} with sock", SOCKETS)
+def _listeners(
+    incarnation: Incarnation, addresses: list[Address], reuse_address: Any, reuse_port: Any
+) -> list[TcpListener]:
+    """Who listens at each address, or at none of them."""
+    made: list[TcpListener] = []
+    place = caller()
+    try:
+        for address in addresses:
+            options = server_options(family_of(address[0]), reuse_address, reuse_port)
+            made.append(TcpListener(incarnation, address, options, place))
+    except OSError:
+        for listener in made:
+            listener.close()
+        raise
+    return made
 
 
 def _interleaved(remotes: list[Address], first: int) -> list[Address]:

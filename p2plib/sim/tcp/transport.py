@@ -23,10 +23,12 @@ import contextvars
 from asyncio import protocols
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from p2plib.sim.capture.trace import shown
-from p2plib.sim.sockets.sockets import SimSocket
+from p2plib.sim.sockets.kernel import shown_to
+from p2plib.sim.sockets.sockets import SimSocket, socket_of
+from p2plib.sim.tcp import tls
 from p2plib.sim.tcp.endpoint import TcpEndpoint
 
 if TYPE_CHECKING:
@@ -43,18 +45,26 @@ class SimStreamTransport(asyncio.Transport):
         endpoint: the kernel's half, connected.
         protocol: what is told of it.
         server: the server that it came in at; None for a connection that this host opened.
+        sock: the program's own socket, whose endpoint it is; None if the program has none.
     """
 
+    _start_tls_compatible = True  # asyncio's `start_tls` asks
+
     def __init__(
-        self, endpoint: TcpEndpoint, protocol: asyncio.BaseProtocol, server: SimServer | None = None
+        self,
+        endpoint: TcpEndpoint,
+        protocol: asyncio.BaseProtocol,
+        server: SimServer | None = None,
+        sock: SimSocket | None = None,
     ) -> None:
         super().__init__()
-        assert endpoint.local is not None
-        self.endpoint, self._protocol = endpoint, protocol
+        self.endpoint = endpoint
+        self.set_protocol(protocol)
         self._loop, self._server = endpoint.host.net.loop, server
         self._local, self._remote = endpoint.local, endpoint.remote
-        self._socket = SimSocket(self, endpoint.local, endpoint.remote, udp=False)
-        self._socket._options = endpoint.options
+        self._socket = sock
+        if sock is not None:
+            sock.opened.transport = self
         self.context = contextvars.copy_context()
         self._buffer: deque[bytes | memoryview] = deque()  # what the kernel has not taken
         self._buffered = 0
@@ -176,6 +186,8 @@ class SimStreamTransport(asyncio.Transport):
             message = {"message": "protocol.connection_lost() raised", "exception": raised, "transport": self}
             self._run(self._loop.call_exception_handler, message)
         finally:
+            if self._socket is not None:
+                self._socket.close()
             if self._server is not None:
                 self._server.detach(self)
 
@@ -227,8 +239,12 @@ class SimStreamTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Closes at once; what is in the buffer is lost (rule 3)."""
+        self._force_close(None)
+
+    def _force_close(self, error: Exception | None) -> None:
+        """The same, and *error* is why: asyncio's TLS calls it."""
         if not self._lost:
-            self._let_go(None)
+            self._let_go(error)
 
     def is_closing(self) -> bool:
         """Whether it is closed, or about to be."""
@@ -270,6 +286,8 @@ class SimStreamTransport(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Have another protocol told of what happens from now on."""
         self._protocol = protocol
+        if tls.is_tls(protocol):
+            self.endpoint.kind, self.endpoint.on_vanish = "TLS", partial(tls.forget, protocol)
 
     def get_protocol(self) -> Any:
         """Return the protocol that is told of what happens."""
@@ -278,9 +296,11 @@ class SimStreamTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return "sockname", "peername" or "socket"."""
         if name == "socket":
+            if self._socket is None:
+                self._socket = socket_of(self, self.endpoint)
             return self._socket
         if name == "sockname":
-            return shown(self._local)
-        if name == "peername" and self._remote is not None:
-            return shown(self._remote)
+            return "" if self._local is None else shown_to(self.endpoint.family, self._local)
+        if name == "peername":
+            return "" if self._remote is None else shown_to(self.endpoint.family, self._remote)
         return default

@@ -111,7 +111,7 @@ def test_the_send_buffer_takes_what_it_has_room_for() -> None:
 
 def test_a_send_buffer_of_a_size() -> None:
     async def story(ours: TcpEndpoint, theirs: TcpEndpoint) -> None:
-        ours.set_option(socket.SOL_SOCKET, socket.SO_SNDBUF, 10_000)
+        ours.set_option(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
         for _ in range(3):
             assert ours.write(DATA) == 10_000
             await asyncio.sleep(1)

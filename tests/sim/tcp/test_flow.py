@@ -372,20 +372,6 @@ def test_what_is_kept_to_send_is_what_was_not_acknowledged() -> None:
     assert pair.got(1) == b"a" * 1500 + b"b" * 500
 
 
-def test_what_was_never_sent_can_be_discarded() -> None:
-    pair = Pair(settings=(Settings(mss=100), Settings(mss=100)))
-    pair.connect()
-    end = pair.ends[0]
-    end.write(DATA)
-    pair.flush(0)
-    end.discard_unsent()
-    assert (end.unsent_bytes, end.unacknowledged_bytes) == (0, 1000)
-    end.close(pair.now_s)
-    pair.run(pair.now_s + 10)
-    assert pair.got(1) == DATA[:1000]
-    assert pair.names(1) == ["Connected", "EofReceived"]
-
-
 def test_a_long_transfer_is_not_quadratic() -> None:
     """20 MB, a segment at a time: copying what remains for each of them would move 137 GB."""
     pair = Pair()

@@ -111,11 +111,10 @@ def test_a_protocol_that_crashes_its_own_host_is_told_nothing_more() -> None:
         theirs.data_received = lambda data: ben.crash()  # type: ignore[method-assign]
         ours.transport.write(b"x")
         ours.transport.write_eof()
-        arrives_s = net.time + 0.05
+        began_s = net.time
         await asyncio.sleep(5)
         assert theirs.told == ["made"]
-        sent = [(packet.sender, packet.sent_s) for packet in net.trace.between(arrives_s, net.time)]
-        assert max(sent_s for sender, sent_s in sent if sender == "ben") == arrives_s  # by its kernel
+        assert {packet.sender for packet in net.trace.between(began_s, net.time)} == {"ana"}
         ours.transport.abort()
         await asyncio.sleep(2000)
 

@@ -1,0 +1,13 @@
+"""What tests of the simulated internet share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.certificates import Certificates, certificates
+
+
+@pytest.fixture(scope="session")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A certificate for the hosts "server", "ben" and "localhost"."""
+    return certificates(tmp_path_factory.mktemp("papers"), "server", "ben", "localhost")

@@ -1,0 +1,59 @@
+"""Third-party programs in the simulated internet: which library, what of it, and how it went.
+
+One table, in the order in which it is read: the book's page and the README show it, and `test_table.py` holds
+it against what is installed and what is tested. A library that works has a test file beside this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(Enum):
+    """How a library fares."""
+
+    UNCHANGED = "works"
+    WITH_A_CHANGE = "works with a change"
+    NOT = "does not work"
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A library.
+
+    Attributes:
+        package: its name in the package index.
+        version: the one that is tested.
+        uses: what of it a test runs.
+        outcome: how it went.
+        why: what has to be changed, or what stands in the way; "" where nothing does.
+        test: the module in this folder that shows it; "" for one that does not work.
+        repeats: whether the same seed gives the same bytes; where not, `why` says what differs.
+    """
+
+    package: str
+    version: str
+    uses: str
+    outcome: Outcome
+    why: str = ""
+    test: str = ""
+    repeats: bool = True
+
+
+STRANGERS: tuple[Stranger, ...] = (
+    Stranger(
+        "kademlia",
+        "2.2.3",
+        "200 nodes that set and get",
+        Outcome.UNCHANGED,
+        test="test_kademlia",
+    ),
+    Stranger(
+        "websockets",
+        "17.4",
+        "server, client, wss",
+        Outcome.UNCHANGED,
+        test="test_websockets",
+    ),
+)

@@ -1,0 +1,632 @@
+"""TLS over simulated connections: the same small programs tell the same story as on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import gc
+import ssl
+import subprocess
+import sys
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p2plib.errors import Leak
+from p2plib.sim import Host, Internet, Link
+from tests.conftest import ROOT
+from tests.sim.certificates import Certificates, certificates
+
+LIMIT_S = 10
+FAR = Link(latency=0.05)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_unclosed() -> Iterator[None]:
+    """A TLS transport that nobody closed warns when it is collected."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", ResourceWarning)
+        yield
+        gc.collect()
+    unclosed = [str(warning.message) for warning in seen if "SSLProtocolTransport" in str(warning.message)]
+    assert not unclosed
+
+
+class Told(asyncio.Protocol):
+    """Notes what it is told, and can be waited for."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.told: list[str] = []
+        self.data = bytearray()
+        self.transport: Any = None
+        self.made, self.ended, self.lost = (loop.create_future() for _ in range(3))
+
+    def connection_made(self, transport: Any) -> None:
+        self.told.append("made")
+        self.transport = transport
+        self.made.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+
+    def eof_received(self) -> None:
+        self.told.append("eof")
+        self.ended.set_result(None)
+
+    def pause_writing(self) -> None:
+        self.told.append("pause")
+
+    def resume_writing(self) -> None:
+        self.told.append("resume")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.told.append(f"lost {type(error).__name__}")
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    async def has(self, size: int) -> None:
+        while len(self.data) < size:
+            await asyncio.sleep(0.01)
+
+
+Story = Callable[[Told, Told], Awaitable[None]]
+
+
+async def closes(ours: Told, theirs: Told) -> None:
+    ours.transport.write(b"bye")
+    ours.transport.close()
+    ours.transport.write(b"too late")
+
+
+async def the_server_closes(ours: Told, theirs: Told) -> None:
+    theirs.transport.write(b"that is all")
+    theirs.transport.close()
+
+
+async def both_close(ours: Told, theirs: Told) -> None:
+    for end in (ours, theirs):
+        end.transport.write(b"bye")
+        end.transport.close()
+
+
+async def aborts(ours: Told, theirs: Told) -> None:
+    ours.transport.write(b"bye")
+    await theirs.has(3)
+    ours.transport.abort()
+
+
+async def sends_a_lot_both_ways(ours: Told, theirs: Told) -> None:
+    size = 1_000_000
+    for end in (ours, theirs):
+        end.transport.writelines([b"x" * (size // 4)] * 4)
+    await asyncio.gather(ours.has(size), theirs.has(size))
+    ours.transport.close()
+    await ours.lost
+    for end in (ours, theirs):  # how often a full buffer paused it is the kernel's business
+        end.told[:] = [word for word in end.told if word not in ("pause", "resume")]
+
+
+async def does_not_read_for_a_while(ours: Told, theirs: Told) -> None:
+    theirs.transport.pause_reading()
+    ours.transport.write(b"patience")
+    await asyncio.sleep(0.05)
+    assert not theirs.data
+    theirs.transport.resume_reading()
+    await theirs.has(8)
+    ours.transport.close()
+
+
+async def cannot_end_one_direction(ours: Told, theirs: Told) -> None:
+    assert not ours.transport.can_write_eof()
+    with pytest.raises(NotImplementedError):
+        ours.transport.write_eof()
+    ours.transport.close()
+
+
+async def says_who_it_is(ours: Told, theirs: Told) -> None:
+    cipher = ours.transport.get_extra_info("cipher")
+    assert cipher == theirs.transport.get_extra_info("cipher")
+    ours.told += [cipher[0], cipher[1], ours.transport.get_extra_info("ssl_object").version()]
+    ours.told.append(str(ours.transport.get_extra_info("peercert")["subjectAltName"]))
+    assert theirs.transport.get_extra_info("peercert") is None
+    assert ours.transport.get_extra_info("sslcontext").check_hostname
+    assert ours.transport.get_extra_info("peername")[1] == theirs.transport.get_extra_info("sockname")[1]
+    ours.transport.close()
+
+
+STORIES = [
+    closes,
+    the_server_closes,
+    both_close,
+    aborts,
+    sends_a_lot_both_ways,
+    does_not_read_for_a_while,
+    cannot_end_one_direction,
+    says_who_it_is,
+]
+
+
+async def tell(story: Story, papers: Certificates) -> list[tuple[list[str], bytes]]:
+    """Plays a story between two ends on 127.0.0.1; what each was told."""
+    loop = asyncio.get_running_loop()
+    ends: list[Told] = []
+
+    def factory() -> Told:
+        ends.append(Told())
+        return ends[0]
+
+    server = await loop.create_server(factory, "127.0.0.1", 0, ssl=papers.server())
+    port = server.sockets[0].getsockname()[1]
+    _, ours = await loop.create_connection(
+        Told, "127.0.0.1", port, ssl=papers.client(), server_hostname="localhost"
+    )
+    await asyncio.wait_for(ends[0].made, LIMIT_S)
+    await asyncio.wait_for(story(ours, ends[0]), LIMIT_S)
+    await asyncio.wait_for(asyncio.gather(ours.lost, ends[0].lost), LIMIT_S)
+    server.close()
+    await server.wait_closed()
+    return [(end.told, bytes(end.data)) for end in (ours, ends[0])]
+
+
+def in_a_simulation(program: Awaitable[Any], **named: Any) -> Any:
+    async def main(net: Internet) -> Any:
+        return await net.host("ana").run(program)  # type: ignore[arg-type]
+
+    return Internet(seed=1, link=Link(latency=0.01), **named).run(main)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_the_same_story(story: Story, papers: Certificates) -> None:
+    assert in_a_simulation(tell(story, papers)) == asyncio.run(tell(story, papers))
+
+
+async def closes_while_the_other_end_talks(ours: Told, theirs: Told) -> None:
+    async def talk() -> None:
+        while not theirs.transport.is_closing():
+            theirs.transport.write(b"and another thing, ")
+            await asyncio.sleep(0.002)
+
+    talking = asyncio.ensure_future(talk())
+    await ours.has(30)
+    ours.transport.close()
+    await talking
+    await ours.lost
+    ours.data.clear()  # how much of it came in time is chance
+
+
+def test_closing_while_the_other_end_talks(papers: Certificates) -> None:
+    """What was under way when ours said goodbye is an error: TLS would lose bytes that were sent.
+
+    On a real socket it is chance whether some are: both of these outcomes are seen there.
+    """
+    lost = [["made", "lost SSLError"], ["made", "eof", "lost NoneType"]]
+    nothing_lost = [["made", "eof", "lost NoneType"]] * 2
+    simulated = in_a_simulation(tell(closes_while_the_other_end_talks, papers))
+    assert [told for told, _ in simulated] == lost
+    real = asyncio.run(tell(closes_while_the_other_end_talks, papers))
+    assert [told for told, _ in real] in (lost, nothing_lost)
+
+
+# What goes wrong
+
+
+async def refusals(papers: Certificates, expired: Certificates, plain_port: int = 0) -> list[str]:
+    """What a client is told, certificate by certificate; and the server's protocols hear of nothing."""
+    loop = asyncio.get_running_loop()
+    met: list[Told] = []
+
+    def factory() -> Told:
+        met.append(Told())
+        return met[-1]
+
+    async def dial(server_papers: Certificates, context: ssl.SSLContext | bool, name: str) -> str:
+        server = await loop.create_server(factory, "127.0.0.1", 0, ssl=server_papers.server())
+        port = server.sockets[0].getsockname()[1]
+        try:
+            await loop.create_connection(Told, "127.0.0.1", port, ssl=context, server_hostname=name)
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"
+        finally:
+            server.close()
+            await server.wait_closed()
+        return "nothing wrong"
+
+    found = [
+        await dial(papers, papers.client(), "elsewhere"),  # another name
+        await dial(papers, True, "localhost"),  # an authority that nobody knows
+        await dial(expired, expired.client(), "localhost"),
+    ]
+    assert [end.told for end in met] == [[]] * 3
+    return found
+
+
+def test_a_certificate_is_refused_as_on_a_real_socket(papers: Certificates, tmp_path: Path) -> None:
+    # It was valid on the day that the simulated clocks show; OpenSSL asks the real one (rule 2).
+    began = datetime.datetime(2023, 11, 1, tzinfo=datetime.UTC)
+    expired = certificates(tmp_path, "localhost", began=began, valid=datetime.timedelta(days=30))
+    real = asyncio.run(refusals(papers, expired))
+    assert in_a_simulation(refusals(papers, expired)) == real
+    for words, told in zip(
+        ("Hostname mismatch", "unable to get local issuer", "certificate has expired"), real, strict=True
+    ):
+        assert told.startswith("SSLCertVerificationError")
+        assert words in told
+
+
+async def wrong_arguments(papers: Certificates) -> list[str]:
+    loop, client, server = asyncio.get_running_loop(), papers.client(), papers.server()
+    listener = await loop.create_server(Told, "127.0.0.1", 0, ssl=server)
+    port = listener.sockets[0].getsockname()[1]
+    plain, _ = await loop.create_connection(Told, "127.0.0.1", port)
+    told = []
+    for call in (
+        loop.create_connection(Told, "127.0.0.1", port, server_hostname="ben"),
+        loop.create_connection(Told, "127.0.0.1", port, ssl_handshake_timeout=1),
+        loop.create_connection(Told, "127.0.0.1", port, ssl_shutdown_timeout=1),
+        loop.create_connection(Told, "127.0.0.1", port, ssl=client, ssl_handshake_timeout=0),
+        loop.create_connection(Told, "127.0.0.1", port, ssl=client, ssl_shutdown_timeout=-1),
+        loop.create_connection(Told, "127.0.0.1", port, ssl=client, server_hostname="no..name"),
+        loop.create_connection(Told, None, port, ssl=client),
+        loop.create_server(Told, "127.0.0.1", 0, ssl=True),
+        loop.create_server(Told, "127.0.0.1", 0, ssl_handshake_timeout=1),
+        loop.create_server(Told, "127.0.0.1", 0, ssl_shutdown_timeout=1),
+        loop.start_tls(plain, Told(), None),  # type: ignore[arg-type]
+        loop.start_tls(asyncio.Transport(), Told(), client),
+    ):
+        with pytest.raises((ValueError, TypeError)) as failure:
+            await call
+        told.append(f"{type(failure.value).__name__}: {str(failure.value).partition('<')[0]}")
+    plain.abort()
+    listener.close()
+    await listener.wait_closed()
+    return told
+
+
+def test_arguments_that_do_not_go_together_are_refused_as_by_asyncio(papers: Certificates) -> None:
+    assert in_a_simulation(wrong_arguments(papers)) == asyncio.run(wrong_arguments(papers))
+
+
+def two(main: Callable[[Host, Host], Awaitable[Any]], link: Link = FAR, **named: Any) -> Any:
+    """Runs *main*(ana, ben), hosts 50 ms apart; nothing may be left at its end."""
+
+    async def run(net: Internet) -> Any:
+        return await main(net.host("ana"), net.host("ben"))
+
+    net = Internet(seed=1, link=link, **named)
+    return net.run(run)
+
+
+async def listen(host: Host, **named: Any) -> tuple[asyncio.Server, list[Told]]:
+    met: list[Told] = []
+
+    def factory() -> Told:
+        met.append(Told())
+        return met[-1]
+
+    with host:
+        return await asyncio.get_running_loop().create_server(factory, port=443, **named), met
+
+
+async def dial(host: Host, **named: Any) -> tuple[Any, Told]:
+    with host:
+        return await asyncio.get_running_loop().create_connection(Told, "ben", 443, **named)  # type: ignore[return-value]
+
+
+def test_who_does_not_answer_the_handshake_is_given_up_in_virtual_time(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        server, met = await listen(ben)  # it takes connections and says nothing
+        for timeouts, seconds in (({}, 60), ({"ssl_handshake_timeout": 3}, 3)):
+            began = loop.time()
+            with pytest.raises(ConnectionAbortedError, match=f"longer than {seconds}(.0)? seconds"):
+                await dial(ana, ssl=papers.client(), **timeouts)
+            assert loop.time() - began == pytest.approx(seconds + 0.12)  # a look-up, and SYN there and back
+        await asyncio.sleep(1)
+        assert [end.told for end in met] == [["made", "eof", "lost NoneType"]] * 2
+        server.close()
+
+    two(main)
+
+
+def test_a_client_that_never_speaks_is_dropped_in_virtual_time(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        server, met = await listen(ben, ssl=papers.server(), ssl_handshake_timeout=5)
+        _, ours = await dial(ana)
+        await asyncio.sleep(4.9)
+        assert ours.told == ["made"]
+        await asyncio.sleep(0.5)
+        assert ours.told == ["made", "eof", "lost NoneType"]
+        assert met[0].told == []
+        server.close()
+
+    two(main)
+
+
+def test_a_client_without_tls_is_dropped_and_the_next_one_served(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        server, met = await listen(ben, ssl=papers.server())
+        plain, ours = await dial(ana)
+        plain.write(b"GET / HTTP/1.1\r\n\r\n")
+        await asyncio.sleep(1)
+        assert ours.told[-1].startswith("lost")
+        secured, _ = await dial(ana, ssl=papers.client())
+        await met[1].made
+        secured.close()
+        await asyncio.sleep(1)
+        assert [end.told for end in met] == [[], ["made", "eof", "lost NoneType"]]
+        server.close()
+
+    two(main)
+
+
+def test_a_server_without_tls_is_no_partner(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"220 ben\r\n")
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+
+        with ben:
+            server = await asyncio.start_server(greet, port=443)
+        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"):
+            await dial(ana, ssl=papers.client())
+        await asyncio.sleep(1)
+        server.close()
+
+    two(main)
+
+
+def test_a_connection_that_ends_in_the_handshake_is_told(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(10_000)
+            writer.close()
+            await writer.wait_closed()
+
+        with ben:
+            server = await asyncio.start_server(hang_up, port=443)
+        with pytest.raises(ConnectionResetError):
+            await dial(ana, ssl=papers.client())
+        server.close()
+
+    two(main)
+
+
+def test_cancelling_in_the_handshake_leaves_nothing(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        server, met = await listen(ben, ssl=papers.server())
+        for timeout_s in (0.05, 0.13, 0.19):  # before the connection is open, and twice in the handshake
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(dial(ana, ssl=papers.client()), timeout_s)
+        await asyncio.sleep(1)
+        assert [end.told for end in met] == [[]] * 2
+        server.close()
+
+    two(main)
+
+
+IN_THE_HANDSHAKE_S = 0.15  # a look-up takes 20 ms, TCP's own handshake 100; the first flight arrives at 170
+
+
+def test_a_server_that_crashes_is_missed_when_the_time_is_over(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        await listen(ben, ssl=papers.server())
+        dialling = asyncio.ensure_future(dial(ana, ssl=papers.client()))
+        await asyncio.sleep(IN_THE_HANDSHAKE_S)
+        ben.crash()
+        with pytest.raises(ConnectionAbortedError, match="longer than 60"):
+            await dialling
+        assert loop.time() == pytest.approx(60.12)
+        ben.restart()
+        await listen(ben, ssl=papers.server())
+        transport, ours = await dial(ana, ssl=papers.client(), ssl_shutdown_timeout=5)
+        ben.crash()
+        transport.write(b"are you there?")
+        began = loop.time()
+        transport.close()
+        await ours.lost
+        assert loop.time() - began == pytest.approx(5)
+        assert ours.told == ["made", "lost TimeoutError"]
+
+    two(main)
+
+
+def test_a_client_that_crashes_in_the_handshake_is_dropped(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        server, met = await listen(ben, ssl=papers.server())
+        ana.start(partial(dial, ana, ssl=papers.client()))
+        await asyncio.sleep(IN_THE_HANDSHAKE_S)
+        ana.crash()
+        await asyncio.sleep(61)
+        assert [end.told for end in met] == [[]]
+        server.close()
+        await server.wait_closed()
+
+    two(main)
+
+
+def test_who_forgets_a_connection_is_told_where_it_was_made(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        server, met = await listen(ben, ssl=papers.server())
+        with ana:
+            _, writer = await asyncio.open_connection("ben", 443, ssl=papers.client())
+        met.append(writer)  # type: ignore[arg-type]  # not even collected
+        server.close()
+
+    with pytest.raises(Leak, match=r"ana left a TLS connection from .*443, made by .*test_tls\.py:\d+"):
+        two(main)
+
+
+# What is said over it
+
+
+async def serve_https(papers: Certificates, size: int) -> asyncio.Server:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await reader.readline():
+            while await reader.readline() != b"\r\n":
+                pass
+            body = request.split()[1] + b"x" * size
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    return await asyncio.start_server(answer, "0.0.0.0", 443, ssl=papers.server())
+
+
+async def get(papers: Certificates, *paths: str) -> list[tuple[bytes, int]]:
+    """The beginnings and lengths of pages, all over one connection."""
+    reader, writer = await asyncio.open_connection("ben", 443, ssl=papers.client())
+    found = []
+    for path in paths:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: ben\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readexactly(int(head.split()[-1]))
+        found.append((body.rstrip(b"x"), len(body)))
+    writer.close()
+    await writer.wait_closed()
+    return found
+
+
+def browse(papers: Certificates, link: Link, size: int = 100_000) -> tuple[Any, Internet]:
+    async def main(net: Internet) -> Any:
+        ana, ben = net.host("ana"), net.host("ben")
+        with ben:
+            server = await serve_https(papers, size)
+        found = await ana.run(get(papers, "/one", "/two"))
+        server.close()
+        return found
+
+    net = Internet(seed=2, link=link)
+    return net.run(main), net
+
+
+def test_https_by_hand(papers: Certificates) -> None:
+    found, net = browse(papers, FAR)
+    assert found == [(b"/one", 100_004), (b"/two", 100_004)]
+    assert b"/one" not in b"".join(packet.data for packet in net.trace)  # nobody on the way can read it
+
+
+LOSSY = Link(latency=0.02, jitter_s=0.005, loss=0.03, bytes_per_s=500_000)
+
+
+def test_times_and_sizes_repeat_and_bytes_do_not(papers: Certificates) -> None:
+    runs = [browse(papers, LOSSY) for _ in range(2)]
+    assert runs[0][0] == runs[1][0] == [(b"/one", 100_004), (b"/two", 100_004)]
+    assert runs[0][1].trace.dropped()["lost"] > 3
+    packets = [
+        [(packet.sent_s, packet.arrives_s, packet.sender, len(packet.data)) for packet in net.trace]
+        for _, net in runs
+    ]
+    assert packets[0] == packets[1]
+    assert runs[0][1].time == runs[1][1].time
+    assert runs[0][1].trace.digest() != runs[1][1].trace.digest()
+
+
+async def post_office(papers: Certificates, reader: Any, writer: Any, letters: list[bytes]) -> None:
+    """A mail server: in the clear until STARTTLS (RFC 3207)."""
+    writer.write(b"220 ben\r\n")
+    while command := await reader.readline():
+        if command == b"STARTTLS\r\n":
+            writer.write(b"220 go ahead\r\n")
+            await writer.start_tls(papers.server())
+        elif command == b"QUIT\r\n":
+            break
+        else:
+            letters.append(command)
+            writer.write(b"250 ok\r\n")
+    writer.write(b"221 bye\r\n")
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def send_letters(papers: Certificates, reader: Any, writer: Any, count: int) -> list[bytes]:
+    heard = [await reader.readline()]
+    writer.write(b"STARTTLS\r\n")
+    heard.append(await reader.readline())
+    await writer.start_tls(papers.client(), server_hostname="localhost")
+    assert writer.get_extra_info("ssl_object").version() == "TLSv1.3"
+    for number in range(count):
+        writer.write(b"letter %d\r\n" % number)
+        heard.append(await reader.readline())
+    writer.write(b"QUIT\r\n")
+    heard.append(await reader.readline())
+    writer.close()
+    await writer.wait_closed()
+    return heard
+
+
+async def mail(papers: Certificates) -> tuple[list[bytes], list[bytes]]:
+    letters: list[bytes] = []
+    server = await asyncio.start_server(
+        lambda reader, writer: post_office(papers, reader, writer, letters), "127.0.0.1", 0
+    )
+    port = server.sockets[0].getsockname()[1]
+    heard = await send_letters(papers, *await asyncio.open_connection("127.0.0.1", port), 3)
+    server.close()
+    await server.wait_closed()
+    return heard, letters
+
+
+def test_a_connection_turns_to_tls_in_the_middle(papers: Certificates) -> None:
+    letters = [b"letter 0\r\n", b"letter 1\r\n", b"letter 2\r\n"]
+    heard = [b"220 ben\r\n", b"220 go ahead\r\n", *[b"250 ok\r\n"] * 3, b"221 bye\r\n"]
+    assert in_a_simulation(mail(papers)) == asyncio.run(mail(papers)) == (heard, letters)
+
+
+def test_start_tls_that_fails_closes_the_connection(papers: Certificates) -> None:
+    async def main(ana: Host, ben: Host) -> None:
+        server, met = await listen(ben)
+        transport, ours = await dial(ana)
+        with ana, pytest.raises(ConnectionAbortedError, match="longer than 2"):
+            await asyncio.get_running_loop().start_tls(
+                transport, ours, papers.client(), server_hostname="ben", ssl_handshake_timeout=2
+            )
+        await asyncio.sleep(1)
+        assert met[0].told == ["made", "eof", "lost NoneType"]
+        server.close()
+
+    two(main)
+
+
+def test_a_big_transfer_keeps_to_the_links_speed(papers: Certificates) -> None:
+    """A megabyte at 500 kB/s takes two seconds, with the records' few per cent on top."""
+    found, net = browse(papers, Link(latency=0.01, bytes_per_s=500_000), size=500_000)
+    assert [size for _, size in found] == [500_004] * 2
+    assert 2.0 < net.time < 2.6
+
+
+def test_without_the_module_ssl_all_but_tls_works() -> None:
+    program = """
+import sys
+sys.modules["ssl"] = None  # as in Pyodide
+import asyncio
+from p2plib.sim import Internet
+
+async def main(net):
+    with net.host("ana"):
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), port=80)
+        await (await asyncio.open_connection("ana", 80))[0].read()
+        try:
+            await asyncio.open_connection("ana", 80, ssl=True)
+        except RuntimeError as error:
+            print(error)
+        server.close()
+    await asyncio.sleep(1)
+
+Internet(seed=1, strict=False).run(main)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ssl module not available" in done.stdout
