@@ -170,7 +170,7 @@ TOLD_ELSEWHERE = {
             "exact",
         )
     ),
-    *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
+    *(f"p2plib.sim.sockets.{name}" for name in ("kernel", "names", "refused", "services", "sockets")),
     *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
 }
 
