@@ -163,14 +163,32 @@ TOLD_ELSEWHERE = {
         for name in (
             "shutdown",
             "capture.headers",
+            "clock.handles",
             "clock.places",
+            "clock.threads",
+            "failures",
             "nat.ports",
             "nat.table",
             "arrival",
             "exact",
         )
     ),
-    *(f"p2plib.sim.sockets.{name}" for name in ("kernel", "names", "refused", "services", "sockets")),
+    "p2plib.sim.__main__",  # the command of p2plib.sim.command
+    *(
+        f"p2plib.sim.sockets.{name}"
+        for name in (
+            "arguments",
+            "kernel",
+            "names",
+            "opened",
+            "opened_datagrams",
+            "opened_pairs",
+            "opened_streams",
+            "options",
+            "refused",
+            "services",
+        )
+    ),
     *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
 }
 
@@ -374,9 +392,9 @@ TESTED_ELSEWHERE = {
     "p2plib.machine.fields": "tests/machine/test_datagram.py",  # a field is seen in the messages made of it
     "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone
     "p2plib.protocol.yamux.limits": "tests/protocol/yamux/test_session.py",  # numbers alone
+    "p2plib.sim.__main__": "tests/sim/test_command.py",  # it calls the command
     "p2plib.sim.arrival": "tests/sim/test_fabric.py",  # packets that reach NATs and hosts
     "p2plib.sim.packet": "tests/sim/capture/test_trace.py",  # values alone
-    "p2plib.sim.sockets.calls": "tests/sim/sockets/test_udp.py",  # every socket is opened by it
     "p2plib.topology.arrays": "tests/topology/test_graph.py",  # it fetches numpy, and no more
 }
 

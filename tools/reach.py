@@ -29,6 +29,7 @@ READ_BY = {  # a pattern of paths (* matches slashes, too): the test files that 
     "labs/*.md": ("tests/test_book.py",),
     "labs/*.ipynb": ("tests/test_book.py",),
     "_toc.yml": ("tests/test_book.py",),
+    "examples/*": ("tests/test_examples.py",),
     "tools/*": ("tests/test_notebook_tool.py",),
     "p2plib/labs/*": ("tests/labs/test_every_lab.py",),  # which finds the labs by their folders
     "tests/labs/*": ("tests/labs/test_every_lab.py",),

@@ -10,9 +10,14 @@ And at the command line::
     pytest                                  with seed 0
     pytest --sim-seed 17                    with seed 17
     pytest --sim-seeds 100                  each such test a hundred times, with seeds 0 to 99
+    pytest --sim-pcap FOLDER                the packets of each such test that fails, for Wireshark
 
-A test that needs more than a plain internet takes the fixture `sim_seed`, a number, and makes its own:
-`Internet(sim_seed, link=..., faults=...)`. It is repeated too.
+A test that needs more than a plain internet says so in a mark, which takes what `Internet` takes::
+
+    @pytest.mark.internet(link=Link(loss=0.02), faults=Chaos(crashes=1))
+    def test_nothing_is_lost(internet): ...
+
+One that makes its internets itself takes the fixture `sim_seed`, a number, and is repeated too.
 
 Rules:
 
@@ -25,8 +30,11 @@ Rules:
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
+from p2plib.sim.capture.pcap import pcap
 from p2plib.sim.internet import Internet
 
 SECTION = "simulated internet"
@@ -38,6 +46,12 @@ def pytest_addoption(parser: Any) -> None:
     group = parser.getgroup("p2plib", "tests in a simulated internet")
     group.addoption("--sim-seed", type=int, default=0, help="the (first) seed of simulated internets")
     group.addoption("--sim-seeds", type=int, default=1, help="repeat each of their tests under so many seeds")
+    group.addoption(
+        "--sim-pcap",
+        type=Path,
+        metavar="FOLDER",
+        help="write a capture of each test with `internet` that fails",
+    )
 
 
 def pytest_configure(config: Any) -> None:
@@ -46,6 +60,7 @@ def pytest_configure(config: Any) -> None:
 
     if config.getoption("--sim-seeds") < 1:
         raise pytest.UsageError("--sim-seeds is how many seeds to try, 1 or more")
+    config.addinivalue_line("markers", "internet(...): what `Internet` takes, for the fixture `internet`")
     config.pluginmanager.register(_plugin(pytest), "p2plib-simulated-internet")
 
 
@@ -66,9 +81,10 @@ def _plugin(pytest: Any) -> Any:
             return int(getattr(request, "param", request.config.getoption("--sim-seed")))
 
         @pytest.fixture  # type: ignore[untyped-decorator]
-        def internet(self, sim_seed: int) -> Internet:
-            """A `p2plib.sim.Internet` of this seed, in which a leak is an error."""
-            return Internet(sim_seed)
+        def internet(self, sim_seed: int, request: Any) -> Internet:
+            """A `p2plib.sim.Internet` of this seed, as the test's mark `internet` says if it has one."""
+            mark = request.node.get_closest_marker("internet")
+            return Internet(sim_seed, **({} if mark is None else mark.kwargs))
 
         @pytest.hookimpl(wrapper=True)  # type: ignore[untyped-decorator]
         def pytest_runtest_makereport(self, item: Any) -> Any:
@@ -76,7 +92,11 @@ def _plugin(pytest: Any) -> Any:
             report = yield
             made = getattr(item, "funcargs", {})
             if report.failed and "sim_seed" in made:
-                report.sections.append((SECTION, _how(item.nodeid, made["sim_seed"], made.get("internet"))))
+                seed, net = made["sim_seed"], made.get("internet")
+                told, folder = _how(item.nodeid, seed, net), item.config.getoption("--sim-pcap")
+                if folder is not None and isinstance(net, Internet):
+                    told += f"\nits packets: {_capture(folder, item.name, seed, net)}"
+                report.sections.append((SECTION, told))
             return report
 
     return SimulatedInternet()
@@ -84,6 +104,15 @@ def _plugin(pytest: Any) -> Any:
 
 def _id(seed: int) -> str:
     return f"seed{seed}"
+
+
+def _capture(folder: Path, test: str, seed: int, net: Internet) -> Path:
+    """Write the packets of a failed test to a file named after it, and return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "-", test).strip("-")
+    file = folder / f"{name if _id(seed) in name else f'{name}-{_id(seed)}'}.pcapng"
+    file.write_bytes(pcap(net.trace))
+    return file
 
 
 def _how(test: str, seed: int, net: Any) -> str:

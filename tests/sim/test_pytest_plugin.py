@@ -12,6 +12,7 @@ import pytest
 
 from p2plib.sim import Internet
 from p2plib.sim.pytest_plugin import _how
+from tests.sim.capture.test_pcap import frames
 
 PASSES = """
 import asyncio
@@ -158,3 +159,40 @@ def test_no_seeds_are_refused(tmp_path: Path) -> None:
 )
 def test_the_name_without_the_seed(test: str, plain: str) -> None:
     assert _how(test, 3, None).splitlines() == ["seed 3", f'to run it again: pytest "{plain}" --sim-seed 3']
+
+
+MARKED = """
+import pytest
+from p2plib.sim import Chaos, Link
+
+@pytest.mark.internet(link=Link(latency=0.5), faults=Chaos(crashes=2), strict=False)
+def test_it(internet, sim_seed):
+    assert internet.link.between(sim_seed, "a", "b") == 0.5
+    assert internet.faults is not None and not internet.strict and internet.seed == sim_seed
+
+def test_of_a_plain_one(internet):
+    assert internet.link == Link() and internet.faults is None and internet.strict
+"""
+
+
+def test_a_mark_says_what_the_internet_is_like(tmp_path: Path) -> None:
+    code, said = run(tmp_path, MARKED, "--strict-markers", "--sim-seeds", "2")
+    assert code == 0, said
+    assert "4 passed" in said
+
+
+def test_a_failing_test_leaves_a_capture_where_one_was_asked_for(tmp_path: Path) -> None:
+    bad = seeds_that_draw_three(range(12))
+    captures = ["--sim-pcap", "captures/today", "-k", "drawn"]
+    code, said = run(tmp_path, FAILS, "--sim-seeds", "12", *captures)
+    assert code == 1
+    made = sorted(path.name for path in (tmp_path / "captures/today").iterdir())
+    assert made == sorted(f"test_drawn-seed{seed}.pcapng" for seed in bad), (
+        "of its own internets nothing is known"
+    )
+    assert f"its packets: captures/today/{made[0]}" in said
+    assert len(frames((tmp_path / "captures/today" / made[0]).read_bytes())) == 1
+
+    code, said = run(tmp_path, FAILS, "--sim-seed", str(bad[0]), "--sim-pcap", "one", "-k", "drawn")
+    assert code == 1
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [f"test_drawn-seed{bad[0]}.pcapng"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _OURS = os.path.dirname(os.path.dirname(__file__))  # p2plib/sim, with all its rooms
 _ASYNCIO = os.path.dirname(asyncio.__file__)
+_PASSED_OVER = (_OURS, _ASYNCIO, contextlib.__file__)  # a program's own line is further out
 SPINNING_AT_MOST = 1000  # callbacks looked at
 TOLD_AT_MOST = 8  # tasks named in one error; more are counted
 
@@ -33,7 +35,7 @@ def caller() -> str:
     """Return the place of the nearest caller that is neither asyncio nor this package."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith((_OURS, _ASYNCIO)):
+        if not frame.f_code.co_filename.startswith(_PASSED_OVER):
             return line_of(frame.f_code, frame.f_lineno)
         frame = frame.f_back
     return "an unknown place"
@@ -73,7 +75,7 @@ def waiting_at(task: asyncio.Task[Any]) -> str:
     place = getattr(coroutine, "__qualname__", "a task")
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
-        if frame is not None and not frame.f_code.co_filename.startswith((_OURS, _ASYNCIO)):
+        if frame is not None and not frame.f_code.co_filename.startswith(_PASSED_OVER):
             place = line_of(frame.f_code, frame.f_lineno)
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
     return str(place)

@@ -1,4 +1,4 @@
-"""The arguments of a socket's calls: addresses as a program writes them, and the errors for those that are none.
+"""The arguments of a socket's calls: addresses as a program writes them, and what is no address or no data.
 
 The words of the errors are those of Python's own socket module.
 """
@@ -61,7 +61,7 @@ def kind_of(family: int, type: int, proto: int) -> int:
     Raises:
         OSError: the three do not go together.
     """
-    numbers = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}
+    numbers: dict[int, int] = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}
     if type not in (*numbers, socket.SOCK_RAW, socket.SOCK_SEQPACKET, socket.SOCK_RDM):
         raise OSError(errno.EINVAL, "Invalid argument")
     if proto not in (0, numbers.get(type)):

@@ -132,8 +132,13 @@ class UdpEndpoint:
 
     # Sending
 
-    def send(self, data: Any, address: Any = None) -> None:
+    def send(self, data: Any, address: Any = None, own: str | None = None) -> None:
         """Send a datagram to an address, or to the peer that it is connected to.
+
+        Args:
+            data: what it carries.
+            address: where it goes; None for the peer.
+            own: the IP address of this host that it comes from; None for the one that is bound or usual.
 
         Raises:
             OSError: EACCES, EDESTADDRREQ, EINVAL, EMSGSIZE, ENETUNREACH, as Linux; or the pending error.
@@ -142,6 +147,10 @@ class UdpEndpoint:
         if error is not None:
             raise error
         source, destination = self.way_to(address)
+        if own is not None and own not in EVERYWHERE and (":" in own) == (":" in destination[0]):
+            if not self.host.ports.is_own(own):
+                raise OSError(errno.EINVAL, f"Invalid argument: {own} is not {self.host.name}'s")
+            source = own, source[1]
         self.send_from(source, destination, bytes(data))
 
     def send_from(self, source: Address, destination: Address, data: bytes) -> None:

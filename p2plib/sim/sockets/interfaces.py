@@ -1,4 +1,4 @@
-"""The network interfaces of a host, and those who ask for them: `socket.if_nameindex`, and the package `ifaddr`.
+"""The network interfaces of a host, for those that ask: `socket.if_nameindex`, and the package `ifaddr`.
 
 A host has two: "lo", number 1, with 127.0.0.1 and ::1, and "eth0", number 2, with the addresses that it has
 in its LAN or in the public internet.
@@ -24,12 +24,12 @@ class Interface(NamedTuple):
     """One network interface.
 
     Attributes:
-        index: its number.
+        number: its number, which Linux calls its index.
         name: its name.
         addresses: its IP addresses, with the number of bits that all of its network have in common.
     """
 
-    index: int
+    number: int
     name: str
     addresses: tuple[tuple[str, int], ...]
 
@@ -51,21 +51,21 @@ def _prefix_bits(host: Host, ip: str) -> int:
 
 def name_index(host: Host) -> list[tuple[int, str]]:
     """Return the numbers and names of the interfaces, as `socket.if_nameindex` does."""
-    return [(interface.index, interface.name) for interface in interfaces_of(host)]
+    return [(interface.number, interface.name) for interface in interfaces_of(host)]
 
 
 def index_of(host: Host, name: Any) -> int:
     """Return the number of an interface, as `socket.if_nametoindex` does."""
-    for index, known in name_index(host):
+    for number, known in name_index(host):
         if known == os.fsdecode(name):
-            return index
+            return number
     raise OSError("no interface with this name")
 
 
-def name_of(host: Host, index: int) -> str:
+def name_of(host: Host, number: int) -> str:
     """Return the name of an interface, as `socket.if_indextoname` does."""
     for known, name in name_index(host):
-        if known == index:
+        if known == number:
             return name
     raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
 
@@ -74,12 +74,10 @@ def adapters(host: Host, *, include_unconfigured: bool = False) -> list[Any]:
     """Return the interfaces as `ifaddr.get_adapters` does, with the classes of that package."""
     package: Any = sys.modules["ifaddr"]
     found = []
-    for index, name, addresses in interfaces_of(host):
-        ips = [
-            package.IP((ip, 0, 0) if ":" in ip else ip, bits, name) for ip, bits in addresses
-        ]
+    for number, name, addresses in interfaces_of(host):
+        ips = [package.IP((ip, 0, 0) if ":" in ip else ip, bits, name) for ip, bits in addresses]
         if ips or include_unconfigured:
-            found.append(package.Adapter(name, name, ips, index))
+            found.append(package.Adapter(name, name, ips, number))
     return found
 
 

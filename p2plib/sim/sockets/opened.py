@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import HostDown
@@ -111,6 +112,44 @@ class Opened:
         for watch in list(self.watches.values()):
             watch.look()
 
+    # What a program calls, each as its kind of socket has it
+
+    def bind(self, address: Any) -> None:
+        """Take a local address."""
+        raise NotImplementedError
+
+    def listen(self, backlog: int) -> None:
+        """Take connections from now on."""
+        raise NotImplementedError
+
+    def accept(self) -> Opened:
+        """Return the connection that has waited longest."""
+        raise NotImplementedError
+
+    def connect(self, address: Any) -> None:
+        """Connect to a peer, or begin to."""
+        raise NotImplementedError
+
+    def name(self) -> Any:
+        """Return its own address, as `getsockname` does."""
+        raise NotImplementedError
+
+    def peer(self) -> Any:
+        """Return its peer's address, as `getpeername` does."""
+        raise NotImplementedError
+
+    def give(self, data: bytes, address: Any = None, ancillary: Iterable[Any] = ()) -> int:
+        """Hand data to the kernel, and return how many bytes it took."""
+        raise NotImplementedError
+
+    def take(self, size: int, flags: int) -> Taken:
+        """Return data that has arrived, *size* bytes at most."""
+        raise NotImplementedError
+
+    def shutdown(self, how: int) -> None:
+        """End a direction, or both."""
+        raise NotImplementedError
+
     # What it is
 
     @property
@@ -165,6 +204,7 @@ def is_simulated(number: int) -> bool:
     return number >= FIRST_DESCRIPTOR
 
 
+MSG_CTRUNC = getattr(socket, "MSG_CTRUNC", 0x8)  # there was no room for ancillary data
 MSG_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0x40)
 MSG_TRUNC = getattr(socket, "MSG_TRUNC", 0x20)
 MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)  # what an ICMP packet said of one that was sent

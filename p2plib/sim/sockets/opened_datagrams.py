@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from p2plib.sim.current import Incarnation
-from p2plib.sim.packet import Address
 from p2plib.sim.sockets.datagrams import UdpEndpoint
 from p2plib.sim.sockets.kernel import CARD_INDEX, LOOPBACK_INDEX, is_on
 from p2plib.sim.sockets.names import MAPPED, is_loopback
@@ -88,22 +87,8 @@ class OpenDatagrams(Opened):
         """Send a datagram, and return its length."""
         if not self._may_write:
             raise fail(errno.EPIPE)
-        own = _address_in(ancillary)
-        if own is None:
-            self.end.send(data, address)
-        else:
-            self._raise_error()
-            source, destination = self.end.way_to(address)
-            self.end.send_from(self._source(own, source, destination), destination, data)
+        self.end.send(data, address, _address_in(ancillary))
         return len(data)
-
-    def _source(self, own: str, source: Address, destination: Address) -> Address:
-        """Return where a datagram is to come from; "0.0.0.0" and "::" leave it to the host."""
-        if own in ("0.0.0.0", "::") or (":" in own) != (":" in destination[0]):
-            return source
-        if not self.end.host.ports.is_own(own):
-            raise fail(errno.EINVAL)
-        return own, source[1]
 
     def take(self, size: int, flags: int) -> Taken:
         """Return the next datagram, cut to *size*, and who sent it."""

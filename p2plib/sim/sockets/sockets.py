@@ -26,7 +26,10 @@ from typing import Any, NoReturn, TypeVar
 from p2plib.errors import HostDown
 from p2plib.sim.sockets import options
 from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
+from p2plib.sim.sockets.datagrams import UdpEndpoint
+from p2plib.sim.sockets.kernel import shown_to
 from p2plib.sim.sockets.opened import (
+    MSG_CTRUNC,
     MSG_DONTWAIT,
     MSG_ERRQUEUE,
     Opened,
@@ -36,7 +39,6 @@ from p2plib.sim.sockets.opened import (
     fail,
     would_wait,
 )
-from p2plib.sim.sockets.datagrams import UdpEndpoint
 from p2plib.sim.sockets.opened_datagrams import OpenDatagrams
 from p2plib.sim.sockets.opened_streams import OpenStream
 from p2plib.sim.sockets.refused import refuse
@@ -49,6 +51,7 @@ BLOCKS = (
     "loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
 )
 _NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0x800)
+_HEADER_BYTES = 16  # of one piece of ancillary data
 _CLOEXEC = getattr(socket, "SOCK_CLOEXEC", 0x80000)
 
 
@@ -121,7 +124,7 @@ class SimSocket(socket.socket):
         except BlockingIOError:
             if self._timeout == 0.0:
                 raise
-        refuse(f"a call of socket.{call} that has to wait", BLOCKS)
+        return refuse(f"a call of socket.{call} that has to wait", BLOCKS)
 
     # What it is
 
@@ -157,11 +160,11 @@ class SimSocket(socket.socket):
         """Return its peer's address."""
         return self.opened.peer()
 
-    def getsockopt(self, level: int, optname: int, buflen: int = 0) -> Any:  # type: ignore[override]
+    def getsockopt(self, level: int, optname: int, buflen: int = 0) -> Any:
         """Return an option, as Linux has it (`p2plib.sim.sockets.options`)."""
         return options.get_option(self.opened, level, optname, buflen)
 
-    def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:  # type: ignore[override]
+    def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:
         """Set an option."""
         options.set_option(self.opened, level, optname, value, optlen)
 
@@ -240,7 +243,7 @@ class SimSocket(socket.socket):
         """Return the connection that has waited longest, and its address."""
         accepted = self._do("accept", self.opened.accept)
         found = SimSocket.of(accepted, socket.getdefaulttimeout())
-        return found, accepted.peer()
+        return found, shown_to(accepted.family, accepted.end.remote)
 
     def connect(self, address: Any) -> None:
         """Connect to *address*: UDP at once, TCP by and by."""
@@ -308,6 +311,8 @@ class SimSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Return data, *bufsize* bytes at most."""
+        if bufsize == 0:
+            return b""  # Python does not ask
         return self._take("recv", bufsize, flags)[0]
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
@@ -332,7 +337,8 @@ class SimSocket(socket.socket):
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, Any, int, Any]:
         """Return data, ancillary data, flags and who sent it."""
         data, sender, ancillary, told = self._take("recvmsg", bufsize, flags)
-        return data, ancillary if ancbufsize else [], told, sender
+        fits = [item for item in ancillary if _HEADER_BYTES + len(item[2]) <= ancbufsize]
+        return data, fits, told | (0 if len(fits) == len(ancillary) else MSG_CTRUNC), sender
 
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0
@@ -348,7 +354,7 @@ class SimSocket(socket.socket):
 
     # What is not in here
 
-    def makefile(self, *args: Any, **named: Any) -> NoReturn:  # type: ignore[override]
+    def makefile(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: a file waits."""
         refuse("socket.makefile", "a file waits within a line; use asyncio's streams")
 
@@ -376,10 +382,12 @@ def own_socket(call: str, sock: Any, kind: int) -> SimSocket:
         ValueError: it is of another kind.
     """
     if not isinstance(sock, SimSocket):
-        refuse(f"{call} with a socket that was made outside of it", "make the socket on a host, within the run")
+        refuse(
+            f"{call} with a socket that was made outside of it", "make the socket on a host, within the run"
+        )
     if sock.type != kind:
-        wanted = "datagram" if kind == socket.SOCK_DGRAM else "stream"
-        raise ValueError(f"A {wanted} socket was expected, got {sock!r}")
+        wanted = "UDP" if kind == socket.SOCK_DGRAM else "Stream"
+        raise ValueError(f"A {wanted} Socket was expected, got {sock!r}")
     if sock.opened.transport is not None:
         raise RuntimeError(f"{sock!r} is used by transport {sock.opened.transport!r}")
     sock.setblocking(False)

@@ -312,6 +312,11 @@ class TcpEndpoint:
         return self._connection is None or self._connection.state in _END_IS_KNOWN
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing more goes either way, and the kernel at most waits out TIME_WAIT."""
+        return self._connection is not None and self._connection.state in (State.CLOSED, State.TIME_WAIT)
+
+    @property
     def unread(self) -> int:
         """How many bytes wait for `read`."""
         return 0 if self._connection is None else self._connection.unread_bytes
@@ -402,7 +407,7 @@ class TcpEndpoint:
             OSError: ENOTCONN.
         """
         connection = self.machine
-        if not self.is_connected or connection.state is State.CLOSED:
+        if not self.is_connected or self.is_over:
             raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
         self._shut = True
         connection.write_eof()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -17,6 +19,23 @@ def test_a_deadlock_is_told_by_host_and_line() -> None:
 
     async def main(net: Internet) -> None:
         await net.host("ana").run(stuck(asyncio.Event()))
+
+    with pytest.raises(Deadlock, match=r"ana waits at .*stuck \(test_places.py:\d+\)"):
+        run(main)
+
+
+def test_a_task_in_a_context_manager_waits_at_a_line_of_the_program() -> None:
+    @contextlib.asynccontextmanager
+    async def forever() -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
+
+    async def stuck() -> None:
+        async with forever():
+            pass
+
+    async def main(net: Internet) -> None:
+        await net.host("ana").run(stuck())
 
     with pytest.raises(Deadlock, match=r"ana waits at .*stuck \(test_places.py:\d+\)"):
         run(main)

@@ -1,4 +1,4 @@
-"""The two worlds in which one program about sockets has to do the same: real loopback, and a simulated host."""
+"""The two worlds in which a program about sockets does the same: real loopback, and a simulated host."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def on(host: str, call: Callable[[], Any]) -> Any:
 def test_every_way_to_a_socket_leads_to_a_simulated_one_or_is_refused(kind: Any) -> None:
     def program() -> None:
         if kind is socket.SocketType:
-            with pytest.raises(Unsupported, match="a real _socket.socket, called on ana, is not part"):
+            with pytest.raises(Unsupported, match=r"a real _socket\.socket, called on ana, is not part"):
                 kind(socket.AF_INET, socket.SOCK_DGRAM)
             return
         with kind(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -176,7 +176,9 @@ def test_everything_is_taken_out_after_the_run() -> None:
     assert all(getattr(module, name) is function for module, name, function in before)
 
 
-REAL = {name: getattr(_socket, name) for name in ("getaddrinfo", "gethostbyname", "gethostname", "getnameinfo")}
+REAL = {
+    name: getattr(_socket, name) for name in ("getaddrinfo", "gethostbyname", "gethostname", "getnameinfo")
+}
 
 
 @pytest.mark.parametrize(

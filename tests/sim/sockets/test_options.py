@@ -33,7 +33,12 @@ def test_what_every_socket_says_of_itself(world: World, family: int, kind: int) 
             for option, value in said.items():
                 assert sock.getsockopt(SOL, option) == value
                 assert raised(lambda option=option: sock.setsockopt(SOL, option, 1)) == NOT_AVAILABLE
-            for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT, socket.SO_BROADCAST, socket.SO_KEEPALIVE):
+            for option in (
+                socket.SO_REUSEADDR,
+                socket.SO_REUSEPORT,
+                socket.SO_BROADCAST,
+                socket.SO_KEEPALIVE,
+            ):
                 assert sock.getsockopt(SOL, option) == 0
                 sock.setsockopt(SOL, option, 7)
                 assert sock.getsockopt(SOL, option) == 1
@@ -75,7 +80,10 @@ def test_options_of_tcp(world: World) -> None:
                 assert raised(lambda option=option: other.setsockopt(TCP, option, 1)) == NOT_AVAILABLE
             sock.setsockopt(TCP, socket.TCP_NODELAY, 5)
             sock.setsockopt(TCP, socket.TCP_KEEPIDLE, 60)
-            assert (sock.getsockopt(TCP, socket.TCP_NODELAY), sock.getsockopt(TCP, socket.TCP_KEEPIDLE)) == (1, 60)
+            assert (sock.getsockopt(TCP, socket.TCP_NODELAY), sock.getsockopt(TCP, socket.TCP_KEEPIDLE)) == (
+                1,
+                60,
+            )
             assert raised(lambda: other.getsockopt(TCP, socket.TCP_NODELAY)) == (OSError, errno.EOPNOTSUPP)
             assert raised(lambda: sock.setsockopt(SOL, socket.SO_LINGER, 1)) == INVALID
             assert sock.getsockopt(SOL, socket.SO_LINGER, 8) == bytes(8)

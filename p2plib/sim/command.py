@@ -1,0 +1,386 @@
+"""The command `python -m p2plib.sim`: run a script in a simulated internet, once or under many seeds::
+
+    python -m p2plib.sim script.py --seed 7 --loss 0.02 --pcap out.pcapng
+    python -m p2plib.sim shop.py --host server=serve --host ana,ben=buy --seeds 100
+    python -m p2plib.sim --host server=server.py --host client="client.py --to server"
+
+What may be in a script, and what runs on which host: `p2plib.sim.scripts`.
+
+Rules:
+
+* What the script prints goes to standard output, and so does what `--trace` and `--digest` ask for. What the
+  command has to say itself goes to standard error.
+* It ends with 0 if all was well, with 1 if the program failed or left something behind, and with 2 if the
+  command line made no sense.
+* A failure is told by the program's own lines: those of the simulator and of asyncio are left out.
+* Under `--seeds` what the runs print is kept back; the failing seed alone prints it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import os
+import re
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from p2plib.errors import Leak, UsageError
+from p2plib.sim.capture.pcap import pcap
+from p2plib.sim.faults import Chaos
+from p2plib.sim.internet import Internet
+from p2plib.sim.link import Link
+from p2plib.sim.packet import Packet
+from p2plib.sim.scripts import (
+    is_for_an_internet,
+    parse_program,
+    run_for_internet,
+    run_ordinary,
+    run_programs,
+)
+from p2plib.sim.search.seeds import Failure, Main, search
+
+FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+COMMAND = "python -m p2plib.sim"
+DAY_S = 86_400.0  # a run that is not over by then will hardly ever be
+SHOWN_PACKETS = 20
+LEFT_OUT = (  # of tracebacks
+    os.path.dirname(__file__),
+    os.path.dirname(asyncio.__file__),
+    contextlib.__file__,
+    "<frozen ",
+)
+
+DESCRIPTION = """\
+Run a script in a simulated internet: in virtual time, with the loss and delay you ask for, and the same for
+the same seed.
+
+The script may be one of three things:
+  - It has `async def main(net)`. That is run, and makes hosts with net.host("name").
+  - It has functions for hosts to run: say which with --host. The run is over when the programs of the last
+    --host have ended; the other hosts are then stopped.
+  - It ends in asyncio.run(...), as scripts do. It runs on a host of its name. Several such scripts make a
+    network: --host server=server.py --host client="client.py --to server".
+"""
+EPILOG = """\
+What comes after -- is for the script. Hosts find each other by name: open_connection("server", 80).
+Exit codes: 0 all was well; 1 the program failed, or left sockets, timers or tasks behind; 2 wrong usage.
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what a command line says.
+
+    Args:
+        argv: the words after the command's name.
+
+    Returns:
+        The exit code: 0, 1 or 2, and 130 after Ctrl-C.
+    """
+    words, arguments = _split(argv)
+    try:
+        options = _parser().parse_args(words)
+    except SystemExit as end:  # argparse has said why
+        return end.code if isinstance(end.code, int) else USAGE
+    try:
+        make = _maker(options, arguments)
+        if options.seeds is None:
+            return _run_once(make(options.seed), options, argv)
+        return _search(make, options, argv)
+    except UsageError as error:
+        print(f"{COMMAND}: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the command's own words, and those after `--`, which are the script's."""
+    words = list(argv)
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
+# Options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=COMMAND, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add = parser.add_argument
+    # fmt: off
+    add("script", nargs="?", type=Path,
+        help="the file to run; not needed where every --host names one")
+    add("--host", action="append", default=[], metavar="NAME[,NAME]=WHAT",
+        help="a host, or several, and what runs there: a function of the script, FILE.py or FILE.py:FUNCTION,"
+        " with its arguments in the same word")
+    add("--seed", type=int, default=0, metavar="N",
+        help="what everything random is drawn from (default: 0)")
+    add("--seeds", type=_count, metavar="N",
+        help="try N seeds, from --seed on, and stop at the first that fails")
+    add("--time-limit", type=_seconds, default=DAY_S, metavar="TIME",
+        help="how much virtual time a run may take (default: a day)")
+    add("--allow-leaks", action="store_true",
+        help="do not fail for sockets, timers or tasks left at the end")
+
+    add = parser.add_argument_group("the network between hosts").add_argument
+    add("--latency", type=_seconds, metavar="TIME",
+        help="one way, such as 0.04 or 40ms (default: drawn for each pair, half of them below 40ms)")
+    add("--jitter", type=_seconds, default=0.0, metavar="TIME",
+        help="up to this much more for each packet")
+    add("--loss", type=float, default=0.0, metavar="P",
+        help="probability that a packet is lost, such as 0.02")
+    add("--duplicate", type=float, default=0.0, metavar="P",
+        help="probability that a packet arrives twice")
+    add("--bandwidth", type=_bytes_per_s, metavar="RATE",
+        help="bytes a second each way between two hosts, such as 125000, 125k or 1Mbit")
+
+    add = parser.add_argument_group("what goes wrong").add_argument
+    add("--crashes", type=_count, default=0, metavar="N",
+        help="so many times a host loses its power")
+    add("--cuts", type=_count, default=0, metavar="N",
+        help="so many times the network is cut in two")
+    add("--within", type=_seconds, default=30.0, metavar="TIME",
+        help="crashes and cuts begin within so much virtual time (default: 30s)")
+    add("--spare", default="", metavar="NAME[,NAME]",
+        help="hosts that never lose their power")
+
+    add = parser.add_argument_group("what to look at afterwards").add_argument
+    add("--pcap", type=Path, metavar="FILE",
+        help="write all packets to a file for Wireshark or tshark")
+    add("--trace", nargs="?", type=_count, const=SHOWN_PACKETS, metavar="N",
+        help=f"print the last N packets (default: {SHOWN_PACKETS})")
+    add("--digest", action="store_true",
+        help="print a digest of every packet: the same run, the same digest")
+    # fmt: on
+    return parser
+
+
+def _count(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError("1 or more, please")
+    return number
+
+
+def _seconds(word: str) -> float:
+    found = re.fullmatch(r"([\d.]+|inf)(ms|us|s|min|h)?", word)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a time: write 0.04, 40ms, 30s, 5min or 2h")
+    return float(found[1]) * {"us": 1e-6, "ms": 1e-3, "min": 60, "h": 3600}.get(found[2], 1)
+
+
+def _bytes_per_s(word: str) -> float:
+    found = re.fullmatch(r"([\d.]+)([kMG]?)(bit|B)?(/s)?", word)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a rate: write 125000, 125k, 1M or 10Mbit")
+    rate = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]]
+    return rate / 8 if found[3] == "bit" else rate
+
+
+def _maker(options: argparse.Namespace, arguments: Sequence[str]) -> Callable[..., Internet]:
+    """Return what makes the internet of one run from its seed; its `run` runs the script, whatever its kind.
+
+    Raises:
+        UsageError: there is nothing to run, or an option is out of its range.
+    """
+    if options.script is not None and not options.script.is_file():
+        raise UsageError(f"there is no script {options.script}")
+    programs = [parse_program(told, options.script) for told in options.host]
+    if options.script is None and not programs:
+        raise UsageError("name a script, or hosts that run one (--host server=server.py); --help says more")
+    names = [name for program in programs for name in program.hosts]
+    if len(names) > len(set(names)):
+        raise UsageError("two hosts have the same name")
+    if programs and arguments:
+        raise UsageError('arguments of a host\'s program belong into its --host "NAME=FILE.py ARGUMENT"')
+    link = Link(
+        loss=options.loss, duplicate=options.duplicate,
+        jitter_s=options.jitter, bytes_per_s=options.bandwidth,
+        **({} if options.latency is None else {"latency": options.latency}),
+    )  # fmt: skip
+    for_internet = not programs and is_for_an_internet(options.script)
+
+    class Scripted(Internet):
+        def run(self, main: Main, *, time_limit_s: float = float("inf")) -> Any:
+            if main is not _the_script:
+                return super().run(main, time_limit_s=time_limit_s)
+            if programs:
+                return run_programs(self, programs, time_limit_s)
+            run = run_for_internet if for_internet else run_ordinary
+            return run(self, options.script, arguments, time_limit_s)
+
+    def make(seed: int, **more: Any) -> Internet:
+        return Scripted(
+            seed, **{"link": link, "strict": not options.allow_leaks, "faults": _chaos(options), **more}
+        )
+
+    return make
+
+
+async def _the_script(net: Internet) -> None:
+    """Stand for the script where a search asks what to run."""
+
+
+def _chaos(options: argparse.Namespace) -> Chaos:
+    spare = tuple(filter(None, options.spare.split(",")))
+    return Chaos(crashes=options.crashes, cuts=options.cuts, within_s=options.within, spare=spare)
+
+
+# Runs
+
+
+def _run_once(net: Internet, options: argparse.Namespace, argv: Sequence[str]) -> int:
+    error: BaseException | None = None
+    try:
+        net.run(_the_script, time_limit_s=options.time_limit)
+    except UsageError as wrong:
+        if wrong.__traceback__ is None or _is_the_scripts(wrong):
+            error = wrong
+        else:
+            raise
+    except (Exception, asyncio.CancelledError) as raised:
+        error = raised
+    _say_all(net, error)
+    _show(net, options)
+    if error is None:
+        if len(net.hosts) == 1 and (options.loss or options.latency or options.jitter or options.duplicate):
+            _say(
+                "everything stayed on one host, and what you ask of the network is for packets between hosts"
+            )
+        return FINE
+    _say(f"to run it again: {_again(argv, net.seed)}")
+    return FAILED
+
+
+def _search(make: Callable[..., Internet], options: argparse.Namespace, argv: Sequence[str]) -> int:
+    seeds = range(options.seed, options.seed + options.seeds)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        failure = search(
+            _the_script,
+            seeds,
+            make=make,
+            chaos=_chaos(options),
+            time_limit_s=options.time_limit,
+            max_events=None,
+        )
+    if failure is None:
+        _say(f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}: none failed")
+        return FINE
+    if isinstance(failure.error, UsageError) and not _is_the_scripts(failure.error):
+        raise failure.error
+    _say_failure(failure)
+    _show(failure.net, options)
+    _say(f"to run it again: {_again(argv, failure.seed)}")
+    return FAILED
+
+
+def _is_the_scripts(error: BaseException) -> bool:
+    """Whether an error was raised by a line of the script, and not by the command before one ran."""
+    return any(not _left_out(frame) for frame in traceback.extract_tb(error.__traceback__)[1:])
+
+
+# What is said
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.flush()
+    print(*lines, sep="\n", file=sys.stderr)
+
+
+def _say_all(net: Internet, error: BaseException | None) -> None:
+    """Say how a run went: the failure, what was left, and how far it came."""
+    if error is not None:
+        _say(trimmed(error))
+    if net.leaks and (error is None or isinstance(error, Leak)):
+        _say("left at the end:", *(f"    {leak}" for leak in net.leaks))
+    dropped = "".join(f", {count} {fate}" for fate, count in net.trace.dropped().items())
+    end = "" if error is None else " failed after"
+    _say(f"seed {net.seed}{end or ':'} {net.time:.6g} virtual seconds, {len(net.trace)} packets{dropped}")
+
+
+def _say_failure(failure: Failure) -> None:
+    """Say what a search has found: which faults it takes, and what was raised."""
+    lines = str(failure).splitlines()
+    told = next(i for i, line in enumerate(lines) if line.startswith("found in"))
+    _say(trimmed(failure.error), *lines[:told], lines[told].partition(";")[0])
+
+
+def _again(argv: Sequence[str], seed: int) -> str:
+    """Return the command line that runs one seed of this one."""
+    words, arguments = _split(argv)
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip or word in ("--seed", "--seeds"):
+            skip = not skip
+        elif not word.startswith(("--seed=", "--seeds=")):
+            kept.append(word)
+    return shlex.join(
+        [*COMMAND.split(), *kept, "--seed", str(seed), *(["--", *arguments] if arguments else [])]
+    )
+
+
+def _left_out(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith(LEFT_OUT)
+
+
+def trimmed(error: BaseException) -> str:
+    """Return an error as Python tells it, without the lines of the simulator and of asyncio."""
+    told = traceback.TracebackException.from_exception(error)
+    _trim(told)
+    return "".join(told.format()).rstrip()
+
+
+def _trim(told: traceback.TracebackException) -> None:
+    kept = [frame for frame in told.stack if not _left_out(frame)]
+    told.stack = traceback.StackSummary.from_list(kept) if kept else None  # type: ignore[assignment]
+    for inner in (told.__cause__, told.__context__, *(told.exceptions or ())):
+        if inner is not None:
+            _trim(inner)
+
+
+def _show(net: Internet, options: argparse.Namespace) -> None:
+    """Write and print what was asked for."""
+    if options.trace is not None:
+        print(trace_table(list(net.trace)[-options.trace :]))
+    if options.digest:
+        print(f"digest {net.trace.digest()}")
+    if options.pcap is not None:
+        packets = list(net.trace)
+        options.pcap.write_bytes(pcap(packets))
+        _say(f"{len(packets)} packets written to {options.pcap}")
+
+
+def trace_table(packets: Iterable[Packet]) -> str:
+    """Return packets as a table of text, one a line."""
+    rows = [("sent", "arrives", "from", "to", "what", "bytes", "")]
+    rows += [_row(packet) for packet in packets]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = (True, True, False, False, False, True, False)
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, width, is_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    )  # fmt: skip
+
+
+def _row(packet: Packet) -> tuple[str, str, str, str, str, str, str]:
+    what = (
+        packet.kind if packet.segment is None else f"tcp {packet.segment.flags.name or ''}".replace("|", " ")
+    )
+    arrives = "" if packet.arrives_s is None else f"{packet.arrives_s:.6f}"
+    source = f"{packet.sender}:{packet.source[1]}"
+    destination = f"{packet.receiver or packet.destination[0]}:{packet.destination[1]}"
+    return f"{packet.sent_s:.6f}", arrives, source, destination, what, str(len(packet.data)), packet.fate
