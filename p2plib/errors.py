@@ -14,6 +14,7 @@
     │   └── SimulationError        a program in the simulated internet did what it must not
     │       ├── Deadlock           everybody waits and nothing is under way
     │       ├── TimeLimit          the run went on past the time or the number of events it was given
+    │       │   └── Livelock       it went on and on at one instant
     │       ├── Leak               tasks, timers or sockets were left, or a handler raised
     │       └── Unsupported        the simulated internet cannot do this (also a NotImplementedError)
     ├── RemoteError                the other peer sent something wrong
@@ -98,6 +99,10 @@ class Deadlock(SimulationError):
 
 class TimeLimit(SimulationError):
     """A run went on past the virtual time, or the number of events, that it was given."""
+
+
+class Livelock(TimeLimit):
+    """A run did a million events without a step of the clock: somebody asks again and again."""
 
 
 class Leak(SimulationError):

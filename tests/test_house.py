@@ -160,11 +160,31 @@ TOLD_ELSEWHERE = {
     *(f"p2plib.identity.{name}" for name in ("keyfile_format", "private_files", "lookalikes", "name_ledger")),
     *(
         f"p2plib.sim.{name}"
-        for name in ("shutdown", "capture.headers", "clock.places", "nat.ports", "nat.table")
+        for name in (
+            "shutdown",
+            "capture.headers",
+            "clock.places",
+            "nat.ports",
+            "nat.table",
+            "arrival",
+            "exact",
+        )
     ),
     "p2plib.sim.__main__",  # the command of p2plib.sim.command
-    *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
-    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "streams", "transport")),
+    *(
+        f"p2plib.sim.sockets.{name}"
+        for name in (
+            "arguments",
+            "names",
+            "opened",
+            "opened_datagrams",
+            "opened_pairs",
+            "opened_streams",
+            "options",
+            "refused",
+        )
+    ),
+    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
 }
 
 
@@ -368,8 +388,8 @@ TESTED_ELSEWHERE = {
     "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone
     "p2plib.protocol.yamux.limits": "tests/protocol/yamux/test_session.py",  # numbers alone
     "p2plib.sim.__main__": "tests/sim/test_command.py",  # it calls the command
+    "p2plib.sim.arrival": "tests/sim/test_fabric.py",  # packets that reach NATs and hosts
     "p2plib.sim.packet": "tests/sim/capture/test_trace.py",  # values alone
-    "p2plib.sim.sockets.calls": "tests/sim/sockets/test_udp.py",  # every socket is opened by it
     "p2plib.topology.arrays": "tests/topology/test_graph.py",  # it fetches numpy, and no more
 }
 

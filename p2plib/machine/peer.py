@@ -28,6 +28,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import functools
 import math
 import socket
@@ -89,11 +90,20 @@ def own_handle(transport: asyncio.BaseTransport) -> socket.socket | None:
     datagram. The simulated internet has only the transport.
     """
     shown = transport.get_extra_info("socket")
-    if shown is None or shown.fileno() < 0:
+    if shown is None or not _is_open(shown.fileno()):
         return None
     handle = socket.fromfd(shown.fileno(), shown.family, shown.type)
     handle.setblocking(False)
     return handle
+
+
+def _is_open(descriptor: int) -> bool:
+    """Whether the operating system knows a descriptor: a simulated socket's number means nothing to it."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def _has_result(future: asyncio.Future[Any]) -> bool:

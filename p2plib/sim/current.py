@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from p2plib.sim.host import Host
+    from p2plib.sim.sockets.opened import Opened
 
 
 class Incarnation:
@@ -24,11 +25,12 @@ class Incarnation:
         host: the host that lives it.
     """
 
-    __slots__ = ("alive", "ended", "host")
+    __slots__ = ("alive", "descriptors", "ended", "host")
 
     def __init__(self, host: Host) -> None:
         self.host, self.alive = host, True
         self.ended: list[asyncio.Future[None]] = []  # those who wait for its end
+        self.descriptors: dict[int, Opened] = {}  # its open sockets, by number
 
 
 CURRENT: ContextVar[Incarnation | None] = ContextVar("p2plib.sim.incarnation", default=None)

@@ -14,12 +14,13 @@ Vocabulary: a packet is named by its sender and its number among that sender's p
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from p2plib.errors import UsageError
+from p2plib.sim.exact import power
 from p2plib.sim.link import REORDERED_BY_S, Link
 
 if TYPE_CHECKING:
@@ -46,11 +47,15 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """A packet is held back for so many seconds."""
+    """A packet is held back for so many seconds.
+
+    TCP segments that follow overtake it, unless it is `in_order`: then they wait for it, as with jitter.
+    """
 
     host: str
     nth: int
     seconds: float
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +123,23 @@ class Chaos:
                 raise UsageError(f"loss, duplicate and delay are probabilities from 0 to 1, not {chance}")
 
 
-@dataclass(frozen=True, slots=True)
-class Fortune:
+class Fortune(NamedTuple):
     """What becomes of one packet.
 
     Args:
         fate: why it is dropped; "" if it is not.
         corrupted: which bit is flipped, from 1; 0 for none.
         late_s: how much later than it should each copy of it arrives.
+        overtaken: whether TCP segments that follow overtake it, where it is late.
     """
 
     fate: str = ""
     corrupted: int = 0
     late_s: tuple[float, ...] = (0.0,)
+    overtaken: bool = False
+
+
+NOTHING = Fortune()
 
 
 class Faults:
@@ -205,7 +214,7 @@ class Faults:
         """Say what becomes of a packet: by its link and the chaos, or by what was told."""
         nth = self._counts.get(sender.name, 0)
         self._counts[sender.name] = nth + 1
-        by_link = draw(link, size_bytes, sender.draws)
+        by_link = draw(link, size_bytes, sender.draws.random)
         if self._chaos is None:
             told = self._told.get((sender.name, nth), ())
             self.net.happened.extend(told)
@@ -215,23 +224,31 @@ class Faults:
         return fortune
 
 
-def draw(link: Link, size_bytes: int, draws: Random) -> Fortune:
+def draw(link: Link, size_bytes: int, random: Callable[[], float]) -> Fortune:
     """Draw what a link does to one packet: always seven draws, so that the next has its own."""
-    jitter, lost, twice, held, how_long, flipped, bit = (draws.random() for _ in range(7))
-    fragments = max(1, math.ceil((size_bytes - 20) / (link.mtu - 20)))  # each has an IP header of its own
-    late = jitter * link.jitter_s + (how_long * REORDERED_BY_S if held < link.reorder else 0.0)
-    return Fortune(
-        fate="lost" if lost >= (1 - link.loss) ** fragments else "",
-        corrupted=1 + int(bit * 2**20) if flipped < link.corrupt else 0,
-        late_s=(late, late + how_long * REORDERED_BY_S) if twice < link.duplicate else (late,),
-    )
+    jitter, lost, twice, held = random(), random(), random(), random()
+    how_long, flipped, bit = random(), random(), random()
+    arrives = 1 - link.loss
+    if size_bytes > link.mtu:  # fragments, of which each has an IP header of its own
+        arrives = power(arrives, math.ceil((size_bytes - 20) / (link.mtu - 20)))
+    if lost >= arrives:
+        return Fortune("lost")
+    overtaken = held < link.reorder
+    is_twice, corrupted = twice < link.duplicate, flipped < link.corrupt
+    if not (link.jitter_s or overtaken or is_twice or corrupted):
+        return NOTHING
+    late = jitter * link.jitter_s + (how_long * REORDERED_BY_S if overtaken else 0.0)
+    copies = (late, late + how_long * REORDERED_BY_S) if is_twice else (late,)
+    return Fortune("", 1 + int(bit * 2**20) if corrupted else 0, copies, overtaken)
 
 
 def _worse(fortune: Fortune, chaos: Chaos, luck: Random) -> Fortune:
-    lost, twice, held, how_long = (luck.random() for _ in range(4))
-    late = fortune.late_s[0] + (how_long * chaos.delay_s if held < chaos.delay else 0.0)
+    lost, twice, held, how_long = luck.random(), luck.random(), luck.random(), luck.random()
+    is_held = held < chaos.delay
+    late = fortune.late_s[0] + (how_long * chaos.delay_s if is_held else 0.0)
     copies = fortune.late_s[1:] or ((late + how_long * chaos.delay_s,) if twice < chaos.duplicate else ())
-    return Fortune("lost" if lost < chaos.loss else fortune.fate, fortune.corrupted, (late, *copies))
+    fate = "lost" if lost < chaos.loss else fortune.fate
+    return Fortune(fate, fortune.corrupted, (late, *copies), fortune.overtaken or is_held)
 
 
 def _told_as_faults(fortune: Fortune, host: str, nth: int) -> list[Fault]:
@@ -239,20 +256,20 @@ def _told_as_faults(fortune: Fortune, host: str, nth: int) -> list[Fault]:
     if fortune.fate:
         return [Lose(host, nth)]
     first, *copies = fortune.late_s
-    faults: list[Fault] = [Delay(host, nth, first)] if first else []
+    faults: list[Fault] = [Delay(host, nth, first, not fortune.overtaken)] if first else []
     faults += [Duplicate(host, nth, copy - first) for copy in copies]
     return faults + ([Corrupt(host, nth, fortune.corrupted)] if fortune.corrupted else [])
 
 
 def _as_told(told: Sequence[Fault]) -> Fortune:
-    late, copies, bit = 0.0, [], 0
+    late, copies, bit, overtaken = 0.0, [], 0, False
     for fault in told:
         if isinstance(fault, Lose):
             return Fortune("lost")
         if isinstance(fault, Delay):
-            late += fault.seconds
+            late, overtaken = late + fault.seconds, overtaken or not fault.in_order
         elif isinstance(fault, Duplicate):
             copies.append(fault.seconds)
         elif isinstance(fault, Corrupt):
             bit = fault.bit
-    return Fortune("", bit, (late, *(late + copy for copy in copies)))
+    return Fortune("", bit, (late, *(late + copy for copy in copies)), overtaken)

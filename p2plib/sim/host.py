@@ -27,19 +27,16 @@ from p2plib.errors import HostDown, UsageError
 from p2plib.sim.clock.chance import Chance, node_of
 from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.disk import Disk
-from p2plib.sim.fabric import Realm, is_group, is_loopback
 from p2plib.sim.link import Bottleneck
 from p2plib.sim.packet import Address
-from p2plib.sim.sockets.udp import SimDatagramTransport
+from p2plib.sim.realms import Realm
+from p2plib.sim.sockets.ports import EVERYWHERE, Ports
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet
 
 T = TypeVar("T")
 Program = Callable[..., Coroutine[Any, Any, Any]]
-
-FIRST_PORT, LAST_PORT = 49_152, 65_535  # the ephemeral ports of RFC 6335
-ANY = ("0.0.0.0", "::", "", None)
 
 # The host that was current before each `with host:` that is open. A context variable, as `with` blocks of
 # several tasks may overlap.
@@ -72,18 +69,16 @@ class Host:
         download_bytes_per_s: float | None = None,
     ) -> None:
         self.net, self.name, self.addresses, self.realm, self.region = net, name, addresses, realm, region
-        self.own = frozenset((*addresses, "127.0.0.1", "::1"))
+        self.ports = Ports(self, addresses)
+        self.own, self.udp = self.ports.own, self.ports.udp
+        self.tcp, self.listening = self.ports.tcp, self.ports.listening
         self.upload = Bottleneck(upload_bytes_per_s) if upload_bytes_per_s else None
         self.download = Bottleneck(download_bytes_per_s) if download_bytes_per_s else None
         self.disk = Disk()
         self.clock_ahead_s = 0.0  # how wrong its wall clock is
         self.incarnation = Incarnation(self)
-        self.udp: dict[Address, SimDatagramTransport] = {}
-        self.tcp: dict[Any, Any] = {}
-        self.listening: dict[Any, Any] = {}
         self._programs: list[tuple[Program, tuple[Any, ...]]] = []
         self._running: dict[asyncio.Task[Any], None] = {}
-        self._next_port = FIRST_PORT
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}{'' if self.is_up else ' down'}>"
@@ -199,7 +194,7 @@ class Host:
         if not self.is_up:
             return
         incarnation, self.incarnation.alive = self.incarnation, False
-        for endpoint in dict.fromkeys(self.udp.values()):
+        for endpoint in list(self.ports.endpoints):
             endpoint.vanish()
         for thing in (*dict.fromkeys(self.tcp.values()), *dict.fromkeys(self.listening.values())):
             thing.vanish()
@@ -242,69 +237,20 @@ class Host:
 
     # Ports and addresses
 
-    def free_port(self, table: dict[Any, Any]) -> int:
-        """Return an ephemeral port that nothing in *table* uses; its keys are local addresses."""
-        used = {key[1] for key in table}
-        for _ in range(LAST_PORT - FIRST_PORT + 1):
-            port, self._next_port = self._next_port, self._next_port + 1
-            if self._next_port > LAST_PORT:
-                self._next_port = FIRST_PORT
-            if port not in used:
-                return port
-        raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address: every port is in use")
-
     def local(self, address: tuple[str | None, int] | None, table: dict[Any, Any], like: str = "") -> Address:
         """Return the address that a socket gets: this host's, and with a port if it asked for any."""
         ip, port = (None, 0) if address is None else address[:2]
-        if ip in ANY:
+        if ip in (*EVERYWHERE, "", None):
             ip = "::" if ip == "::" or ":" in like else "0.0.0.0"
         elif ip == "localhost":
             ip = "127.0.0.1"
-        if ip not in (*self.own, "0.0.0.0", "::") and not is_loopback(str(ip)):
+        if ip not in EVERYWHERE and not self.ports.is_own(str(ip)):
             raise OSError(errno.EADDRNOTAVAIL, f"Cannot assign requested address: {ip} is not {self.name}'s")
-        return str(ip), port or self.free_port(table)
+        return str(ip), port or self.ports.free_port("tcp")
 
     def source_for(self, local: Address, destination: str) -> Address:
         """Return the source address of a packet from a socket bound to *local*."""
-        if local[0] not in ANY:
-            return local
-        if is_loopback(destination):
-            return ("::1" if ":" in destination else "127.0.0.1"), local[1]
-        for address in self.addresses:
-            if (":" in address) == (":" in destination):
-                return address, local[1]
-        raise OSError(
-            errno.ENETUNREACH, f"Network is unreachable: {self.name} has no address like {destination}"
-        )
-
-    def bind(self, endpoint: SimDatagramTransport, *, shared: bool = False) -> None:
-        """Enter a UDP socket under each address that it hears."""
-        keys = self._keys(endpoint.local)
-        if not shared and any(key in self.udp for key in keys):
-            raise OSError(
-                errno.EADDRINUSE, f"Address already in use: {self.name} has a socket at {endpoint.local}"
-            )
-        for key in keys:
-            self.udp.setdefault(key, endpoint)
-
-    def unbind(self, endpoint: SimDatagramTransport) -> None:
-        """Take a UDP socket out."""
-        for key in self._keys(endpoint.local):
-            if self.udp.get(key) is endpoint:
-                del self.udp[key]
-
-    def _keys(self, local: Address) -> list[Address]:
-        if local[0] == "0.0.0.0":
-            return [(ip, local[1]) for ip in (*self.addresses, "127.0.0.1") if ":" not in ip]
-        if local[0] == "::":
-            return [(ip, local[1]) for ip in (*self.addresses, "127.0.0.1", "::1")]
-        if is_group(local[0]):
-            return [local]
-        return [local]
-
-    def udp_at_port(self, port: int) -> SimDatagramTransport | None:
-        """Return the UDP socket at a port of its first address."""
-        return self.udp.get((self.address, port))
+        return self.ports.source_for(local, destination)
 
     def send_segment(self, source: Address, destination: Address, segment: Any) -> None:
         """Send a TCP segment."""

@@ -32,14 +32,16 @@ from typing import Any
 from p2plib.errors import UsageError
 from p2plib.sim.capture.trace import Trace
 from p2plib.sim.clock.virtual import virtual_time_and_chance
-from p2plib.sim.fabric import LAN, Fabric, Gateway, Realm
-from p2plib.sim.faults import Chaos, Fault, Faults, Fortune, draw
+from p2plib.sim.fabric import Fabric
+from p2plib.sim.faults import Chaos, Fault, Faults
 from p2plib.sim.host import Host
 from p2plib.sim.link import Link
 from p2plib.sim.nat.behaviour import PRESETS, NatBehaviour
 from p2plib.sim.nat.machine import Nat
+from p2plib.sim.realms import LAN, Gateway, Realm
 from p2plib.sim.shutdown import abandon, finish, leak_error
 from p2plib.sim.sockets.calls import NetworkLoop
+from p2plib.sim.sockets.module import simulated_sockets
 from p2plib.sim.sockets.names import CARRIER_NETWORK, Names
 
 BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
@@ -76,8 +78,8 @@ class Internet:
         seed: the same seed, the same run, to the byte.
         link: what joins hosts where `set_link` says nothing else; by default latencies as between strangers
             on the real internet (median 40 ms one way), and nothing is lost.
-        strict: whether a leak or a handler that raised is an error (`Leak`) at the end of a run; if not, they
-            are in `leaks` all the same.
+        strict: whether a leak, or an error that nobody saw, is an error (`Leak`) at the end of a run; if not,
+            they are in `leaks` all the same.
         faults: a `Chaos` to draw faults from, or a list of the very faults that are to happen.
         keep_packets: how many packets the trace remembers.
         max_events: how many events one run may take, against endless ones; None for no limit.
@@ -156,6 +158,8 @@ class Internet:
         host = Host(self, name, tuple(addresses), realm, region, upload_bytes_per_s, download_bytes_per_s)
         self.hosts[name] = host
         realm.members.update(dict.fromkeys(addresses, host))
+        if not realm.sought.isdisjoint(addresses):
+            self.forget_routes()
         return host
 
     def lan(
@@ -189,6 +193,8 @@ class Internet:
             if not isinstance(nat, Nat):
                 nat = Nat([outer.next_address()], _behaviour(nat), rng=Random(f"{self.seed}/nat/{name}"))
             realm.gateway = Gateway(name, nat, realm, outer, region)
+            if not outer.sought.isdisjoint(nat.external):
+                self.forget_routes()
         return realm
 
     def name(self, name: str, *hosts: Host) -> None:
@@ -262,16 +268,8 @@ class Internet:
         )
 
     def forget_routes(self) -> None:
-        """Find every way through the network anew: something has changed."""
-        for host in self.hosts.values():
-            for endpoint in host.udp.values():
-                endpoint.forget_routes()
-
-    def fortune(self, sender: Host, link: Link, size_bytes: int) -> Fortune:
-        """Say what becomes of one packet on its way."""
-        if self.faults is None:
-            return draw(link, size_bytes, sender.draws)
-        return self.faults.fortune(sender, link, size_bytes)
+        """Have every path through the network found anew: something has changed."""
+        self.fabric.epoch += 1
 
     # Running
 
@@ -292,8 +290,9 @@ class Internet:
         Raises:
             Deadlock: everybody waits, and nothing is under way.
             TimeLimit: it took longer than `time_limit_s`, or more than `max_events`.
-            Leak: something was left at the end, or a handler raised; only if `strict`, and `main` did not
-                raise.
+            Livelock: a million events were done at one instant.
+            Leak: something was left at the end, or a handler or background task raised; only if `strict`, and
+                `main` did not raise. What `main` raises has notes on what had gone wrong before.
         """
         if not callable(main):
             raise UsageError("run takes an async function of one argument, the internet: async def main(net)")
@@ -304,11 +303,11 @@ class Internet:
         loop = self.loop
         self.leaks = []
         loop.begin(time_limit_s)
-        with virtual_time_and_chance(loop), collector_off():
+        with virtual_time_and_chance(loop), simulated_sockets(), collector_off():
             try:
                 result = loop.run_until_complete(main(self))
-            except BaseException:
-                abandon(self)
+            except BaseException as error:
+                self.leaks = abandon(self, error)
                 raise
             self.leaks = finish(self)
         if self.leaks and self.strict:

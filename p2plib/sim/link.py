@@ -4,9 +4,11 @@ Rules:
 
 * The *latency* between two hosts is a property of the two. It is drawn once from the link's distribution, the
   same in both directions, and depends on the seed and their names alone: a host more changes nothing for the
-  others. *Jitter* is drawn anew for every packet, which is how packets overtake one another.
+  others. *Jitter* is drawn anew for every packet.
 * The draws of a packet come from its sender's own source of randomness, a fixed number of them for every
   packet. So whether one packet is lost does not change what happens to the next.
+* Jitter lets datagrams overtake one another, and the segments of a TCP connection wait for one another, as on
+  most real paths: what a network does to one flow, it does in turn. `reorder` lets either overtake.
 * A datagram larger than the MTU travels in fragments, and is lost when one of them is.
 * A corrupted datagram arrives with one bit flipped, as if the checksum had missed it. A corrupted TCP segment
   is dropped, as a checksum would have it.
@@ -17,18 +19,19 @@ packet; *mtu* the largest IP packet in bytes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from random import Random
-from statistics import NormalDist
 from typing import Protocol
 
 from p2plib.errors import UsageError
+from p2plib.sim import exact
 
 MTU_BYTES = 1500  # Ethernet's, and what most paths of the internet carry
 QUEUE_BYTES = 256 * 1024  # a home router's buffer: a fifth of a second at 10 Mbit/s
+NORMAL_P95 = 1.6448536269514715  # below it lie 95 % of a normal distribution of mean 0 and deviation 1
 REORDERED_BY_S = 0.05  # how much later a held-back packet arrives, at most
 
 
@@ -95,9 +98,13 @@ class LogNormal:
 
     def draw(self, random: Random) -> float:
         """Return a latency; its logarithm is normally distributed."""
-        sigma = math.log(self.p95 / self.median) / NormalDist().inv_cdf(0.95)
-        drawn = self.median * math.exp(sigma * random.gauss(0.0, 1.0))
-        return round(drawn, 9)  # machines differ in the last bits of a logarithm, and not in nanoseconds
+        return round(self.median * exact.exp(_sigma(self) * exact.normal(random)), 9)  # whole nanoseconds
+
+
+@lru_cache
+def _sigma(latency: LogNormal) -> float:
+    """The deviation of the logarithm."""
+    return exact.log(latency.p95 / latency.median) / NORMAL_P95
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ class Link:
         jitter_s: up to this much is added to every packet, evenly distributed, in seconds.
         loss: probability that a packet is lost (each fragment of a large datagram by itself).
         duplicate: probability that it arrives twice.
-        reorder: probability that it is held back and others overtake it.
+        reorder: probability that it is held back and others overtake it, TCP segments too.
         corrupt: probability that one of its bits is flipped.
         bytes_per_s: what each direction of each pair carries; None for no limit.
         queue_bytes: what waits at most when that is exceeded; more is dropped ("queue full").

@@ -15,6 +15,8 @@ Address = tuple[str, int]
 
 Kind = Literal["udp", "tcp"]
 
+NO_ROUTE, NOT_LISTENING = "no route", "nobody listens"  # fates
+
 
 class Flag(IntFlag):
     """The control bits of a TCP segment, at their places in the header (RFC 9293, 3.1)."""
@@ -26,9 +28,9 @@ class Flag(IntFlag):
     ACK = 0x10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Segment:
-    """A TCP segment without its ports (RFC 9293, 3.1).
+    """A TCP segment without its ports (RFC 9293, 3.1). Nobody changes one; it is not frozen, for speed.
 
     Args:
         flags: its control bits.

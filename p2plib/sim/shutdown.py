@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from p2plib.errors import Leak
-from p2plib.sim.clock.places import TOLD_AT_MOST, callback_place, is_asyncios, line_of, waiting_at
-from p2plib.sim.current import CURRENT, Incarnation
+from p2plib.errors import Leak, TimeLimit, Unsupported
+from p2plib.sim.clock.places import TOLD_AT_MOST, callback_place, is_asyncios, waiting_at
+from p2plib.sim.current import CURRENT
+from p2plib.sim.failures import note_unasked_tasks, sentence, tell_causes, who
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet
@@ -32,9 +33,9 @@ def finish(net: Internet) -> list[str]:
         if not _left(net):
             break
         loop.run_while(_always, until=began_s + look * LOOK_EVERY_S)
-    raised = [_raised(incarnation, context) for incarnation, context in loop.raised]
+    note_unasked_tasks(loop)
     left = _left(net)
-    leaks = [*raised, *(sentence for sentence, _ in left)]
+    leaks = [*map(sentence, loop.raised), *(words for words, _ in left)]
     _clear(net, left)
     return leaks
 
@@ -43,24 +44,9 @@ def leak_error(net: Internet) -> Leak:
     """Return the error that tells of the leaks of a run, caused by the first thing that a handler raised."""
     more = f"; and {len(net.leaks) - TOLD_AT_MOST} more" if len(net.leaks) > TOLD_AT_MOST else ""
     error = Leak("; ".join(net.leaks[:TOLD_AT_MOST]) + more)
-    causes = [context.get("exception") for _, context in net.loop.raised]
+    causes = [raised.context.get("exception") for raised in net.loop.raised]
     error.__cause__ = next((cause for cause in causes if cause is not None), None)
     return error
-
-
-def _who(incarnation: Incarnation | None) -> str:
-    return "the main program" if incarnation is None else incarnation.host.name
-
-
-def _raised(incarnation: Incarnation | None, context: dict[str, Any]) -> str:
-    error = context.get("exception")
-    place = ""
-    if error is not None and error.__traceback__ is not None:
-        last = error.__traceback__
-        while last.tb_next is not None:
-            last = last.tb_next
-        place = f" in {line_of(last.tb_frame.f_code, last.tb_lineno)}"
-    return f"{_who(incarnation)}: {context.get('message', 'something went wrong')}: {error!r}{place}"
 
 
 def _left(net: Internet) -> list[tuple[str, Any]]:
@@ -68,22 +54,31 @@ def _left(net: Internet) -> list[tuple[str, Any]]:
     left: list[tuple[str, Any]] = []
     for task, incarnation in list(net.loop.tasks.items()):
         if not task.done() and (incarnation is None or incarnation.alive):
-            left.append((f"{_who(incarnation)} left a task at {waiting_at(task)}", task))
+            left.append((f"{who(incarnation)} left a task at {waiting_at(task)}", task))
     for host in net.hosts.values():
         connections = [connection for connection in host.tcp.values() if connection.is_open]
-        things = [*host.udp.values(), *host.listening.values(), *connections]
+        things = [*host.ports.endpoints, *host.listening.values(), *connections]
         left.extend((f"{host.name} left {thing.what_it_is()}", thing) for thing in dict.fromkeys(things))
     for timer in net.loop.timers():
         incarnation = timer._context.get(CURRENT)
         if (incarnation is None or incarnation.alive) and not is_asyncios(timer._callback):
-            left.append((f"{_who(incarnation)} left a timer for {callback_place(timer._callback)}", timer))
+            left.append((f"{who(incarnation)} left a timer for {callback_place(timer._callback)}", timer))
     return left
 
 
-def abandon(net: Internet) -> None:
-    """End a run that has failed, at once."""
-    net.loop.lift_limits()
+def abandon(net: Internet, error: BaseException) -> list[str]:
+    """End a run that has failed, at once, and add to its error what had gone wrong before.
+
+    Returns:
+        What handlers, programs and background tasks had raised, one sentence each.
+    """
+    loop = net.loop
+    note_unasked_tasks(loop)
+    tell_causes(loop, error)
+    raised = [sentence(one) for one in loop.raised]
+    loop.lift_limits()
     _clear(net, _left(net))
+    return raised
 
 
 def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
@@ -95,7 +90,8 @@ def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
             thing.cancel()
         else:
             thing.vanish()
-    loop.run_while(lambda: any(not task.done() for task in tasks), until=loop.time())
+    with contextlib.suppress(TimeLimit, Unsupported):  # who spins now, or calls from a thread, is gone below
+        loop.run_while(_always, until=loop.time())
     for task in [*loop.frozen, *(task for task in tasks if not task.done())]:
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # it never runs again, and we know
         loop.tasks.pop(task, None)

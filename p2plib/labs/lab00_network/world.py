@@ -109,7 +109,7 @@ def world(main: Main, *, seed: int = 1, link: Link | None = None) -> tuple[Any, 
         return net.run(main, time_limit_s=LIMIT_S), net
     except Exception as error:
         # What a handler raised comes first: what the program then missed is its consequence.
-        in_handlers = [context.get("exception") for _, context in net.loop.raised]
+        in_handlers = [raised.context.get("exception") for raised in net.loop.raised]
         raise _in_words(error, next(filter(None, in_handlers), None)) from None
 
 

@@ -33,22 +33,29 @@ class Traffic:
 
 
 class Route:
-    """What packets from one address of one host to another have in common.
+    """What packets from one address of one host to another have in common, as long as no NAT maps them anew.
 
     Args:
         sender: the host that sends.
-        receiver: the host that has the destination; None where nobody has.
+        receiver: the host that has the destination; None where nobody has, and at the NAT that hides it.
         source: the sender's address, as its own socket knows it.
         destination: where it sends to.
         kind: "udp" or "tcp".
         seen_source: the sender's address as the receiver sees it, after NATs.
         at: the receiver's own address that it arrives at, after NATs.
-        least_s: latency in seconds.
-        jitter_s: up to so much more for each packet.
+        gateway: the NAT that it reaches; None where it reaches a host.
+
+    Attributes:
+        arrive: what becomes of a packet that has arrived.
+        inner: the route behind the gateway, once a packet was let in.
+        least_s: latency of the last LAN in seconds, of such an inner route.
+        shown: the sender's address as the receiver's socket shows it.
+        sums: where the packets of the sender are counted.
+        tag: what the digest covers of all this; an inner route keeps the one with which packets were sent.
     """
 
     __slots__ = (
-        "at", "destination", "jitter_s", "kind", "least_s", "receiver", "seen_source",
+        "arrive", "at", "destination", "gateway", "inner", "kind", "least_s", "receiver", "seen_source",
         "sender", "shown", "source", "sums", "tag",
     )  # fmt: skip
 
@@ -61,15 +68,31 @@ class Route:
         kind: Kind,
         seen_source: Address,
         at: Address,
-        least_s: float = 0.0,
-        jitter_s: float = 0.0,
+        gateway: Any = None,
     ) -> None:
         self.sender, self.receiver, self.source, self.destination = sender, receiver, source, destination
-        self.kind, self.seen_source, self.at = kind, seen_source, at
-        self.least_s, self.jitter_s = least_s, jitter_s
+        self.kind, self.seen_source, self.at, self.gateway = kind, seen_source, at, gateway
+        self.arrive: Any = None
+        self.inner: Route | None = None
+        self.least_s = 0.0
         self.shown = shown(seen_source)
         self.sums = sender.net.trace.sums(sender.name, kind)
         self.tag = f"{kind} {sender.name} {source} {destination} {seen_source} {at};".encode()
+
+    def further_in(self, at: Address, receiver: Any, gateway: Any, least_s: float) -> Route:
+        """Return this route's end behind its gateway, and remember it.
+
+        Args:
+            at: the address to which the NAT has changed the destination.
+            receiver: the host that has it; None where it is another NAT.
+            gateway: that other NAT.
+            least_s: the latency from gateway to receiver in seconds.
+        """
+        inner = Route(
+            self.sender, receiver, self.source, self.destination, self.kind, self.seen_source, at, gateway
+        )
+        inner.tag, inner.least_s, self.inner = self.tag, least_s, inner
+        return inner
 
 
 @dataclass(slots=True, eq=False)

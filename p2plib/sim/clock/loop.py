@@ -10,7 +10,10 @@ Rules:
   meanwhile, the callback is dropped: after a power cut nothing runs, not even a `finally`.
 * Python's garbage collector runs at fixed numbers of events and at no other time: what it takes apart, and
   what that sets off, is the same in every run. (It also costs less: every packet is an object.)
-* Blocking work given to an executor is done at once, and takes no virtual time.
+* Blocking work given to an executor is done at once, and takes no virtual time. Other threads do not repeat:
+  one that calls the loop ends the run.
+* A million events without a step of the clock are an endless loop at one instant. They are counted where the
+  collector runs, so that it costs nothing.
 * What a simulated internet cannot have raises `Unsupported`, with a sentence on what to do instead.
 
 Vocabulary: an *event* is (time, order, function, argument); a *handle* is what `call_soon` and `call_later`
@@ -29,10 +32,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from p2plib.errors import Deadlock, TimeLimit, UsageError
-from p2plib.sim.clock.places import describe_waiting
+from p2plib.errors import Deadlock, Livelock, TimeLimit, UsageError
+from p2plib.sim.clock.handles import SimHandle, SimTimer
+from p2plib.sim.clock.places import describe_spinning, describe_waiting
+from p2plib.sim.clock.threads import Threads
 from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.sockets import refused
 
@@ -45,43 +50,18 @@ CANCELLED_SHARE = 0.5  # sweep the heap once half of it is timers that nobody wa
 SWEEP_FROM = 1000  # and only when that is worth the walk
 
 
-class SimHandle(asyncio.Handle):
-    """A callback for now. (asyncio's own, without what its debug mode needs.)"""
+class Raised(NamedTuple):
+    """Something that went wrong in a callback or a program, as `call_exception_handler` was told of it.
 
-    __slots__ = ()
+    Attributes:
+        incarnation: the life of the host that it happened on; None for the main program.
+        context: what was said of it, as asyncio does: "message", "exception" and so on.
+        at_s: when, in virtual seconds.
+    """
 
-    def __init__(
-        self,
-        callback: Callable[..., object],
-        args: Any,
-        loop: SimLoop,
-        context: contextvars.Context | None,
-    ) -> None:
-        self._callback = callback
-        self._args = args
-        self._loop = loop
-        self._cancelled = False
-        self._context = contextvars.copy_context() if context is None else context
-        self._source_traceback = None
-        self._repr = None
-
-
-class SimTimer(SimHandle, asyncio.TimerHandle):
-    """A callback for later."""
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        when: float,
-        callback: Callable[..., object],
-        args: Any,
-        loop: SimLoop,
-        context: contextvars.Context | None,
-    ) -> None:
-        SimHandle.__init__(self, callback, args, loop, context)
-        self._when = when
-        self._scheduled = True
+    incarnation: Incarnation | None
+    context: Context
+    at_s: float
 
 
 class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[misc]  # it refuses
@@ -109,7 +89,9 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         self._last_event: float = float("inf")  # number of the event after which a run is stopped
         self.time_limit: float = float("inf")  # virtual second at which a run is stopped
         self.frozen: list[asyncio.Task[Any]] = []  # of machines that have crashed
-        self.raised: list[tuple[Incarnation | None, Context]] = []  # what handlers raised, with their hosts
+        self.raised: list[Raised] = []  # what handlers and programs raised in this run, in order
+        self.threads = Threads()
+        self._stood_at = -1.0  # where the clock stood when the collector last ran
 
     # Time
 
@@ -127,7 +109,18 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         self._ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is one thread in here
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> SimHandle:
+        """Call back soon. Only from the thread of the run: another one ends the run.
+
+        Raises:
+            Unsupported: another thread calls.
+        """
+        if self.threads.is_foreign():
+            self._interrupted = True
+            self.threads.refuse("call_soon_threadsafe")
+        return self.call_soon(callback, *args, context=context)
 
     def call_later(  # type: ignore[override]
         self,
@@ -177,6 +170,11 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
     def freeze(self, incarnation: Incarnation) -> None:
         """Keep the tasks of a machine that has lost its power as they are: Python would run their ends."""
         self.frozen += [task for task, its in self.tasks.items() if its is incarnation and not task.done()]
+
+    def ready(self) -> list[SimHandle]:
+        """Return the callbacks that are to be done next, at this instant: those for now, or due timers."""
+        due = [timer for timer in self.timers() if timer._when <= self.now] if not self._ready else []
+        return [*self._ready, *due]
 
     def timers(self) -> list[SimTimer]:
         """Return the timers that are still to fire, in the order in which they will."""
@@ -245,7 +243,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         main = asyncio.ensure_future(future, loop=self)
         self.run_while(lambda: not main.done())
         if not main.done():
-            raise Deadlock(describe_waiting(self, main))
+            raise Deadlock(describe_waiting(self, main) + self.threads.may_be_waited_for())
         return main.result()
 
     def run_forever(self) -> None:
@@ -258,7 +256,9 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         self.time_limit = self.now + time_limit_s
         self._last_event = float("inf") if self.max_events is None else self.events + self.max_events
         self._interrupted = False
+        self._stood_at = -1.0
         self.raised.clear()
+        self.threads.begin()
 
     def lift_limits(self) -> None:
         """Let the end of a run take what it takes; it has bounds of its own."""
@@ -274,6 +274,8 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
 
         Raises:
             TimeLimit: the run went past `time_limit` or `max_events`.
+            Livelock: a million events were done at one instant.
+            Unsupported: another thread called.
         """
         if self._running or self._closed:
             raise RuntimeError("this loop is closed" if self._closed else "this loop is running already")
@@ -299,6 +301,12 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
                 if done >= pause or self._interrupted:
                     if done >= self._last_event or self._interrupted:
                         break
+                    if self.now == self._stood_at:
+                        raise Livelock(
+                            f"{COLLECT_EVERY} events were done, and the clock still stands at "
+                            f"{self.now:.6g} s: {describe_spinning(self)}"
+                        )
+                    self._stood_at = self.now
                     gc.collect()
                     self._next_collection = done + COLLECT_EVERY
                     pause = min(self._last_event, self._next_collection)
@@ -308,6 +316,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
             events._set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
         if self._interrupted:
+            self.threads.tell()
             raise KeyboardInterrupt
         if done >= self._last_event:
             raise TimeLimit(
@@ -370,7 +379,7 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
         task = context.get("task") or context.get("future")
         if incarnation is None and isinstance(task, asyncio.Task):
             incarnation = self.tasks.get(task)
-        self.raised.append((incarnation, context))
+        self.raised.append(Raised(incarnation, context, self.now))
 
     def set_exception_handler(self, handler: Any) -> None:
         """Call `handler(loop, context)` when a callback raises; None goes back to noting it."""

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
+from p2plib.sim.current import CURRENT
+
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
 
 _OURS = os.path.dirname(os.path.dirname(__file__))  # p2plib/sim, with all its rooms
 _ASYNCIO = os.path.dirname(asyncio.__file__)
 _PASSED_OVER = (_OURS, _ASYNCIO, contextlib.__file__)  # a program's own line is further out
+SPINNING_AT_MOST = 1000  # callbacks looked at
 TOLD_AT_MOST = 8  # tasks named in one error; more are counted
 
 
@@ -46,6 +49,19 @@ def callback_place(callback: Callable[..., Any]) -> str:
     return line_of(code) if code is not None else getattr(inner, "__qualname__", type(inner).__name__)
 
 
+def raised_at(error: BaseException) -> str:
+    """Return " in " and the program's line at which an error was raised, or "" where nothing raised it."""
+    here = error.__traceback__
+    place, is_programs = "", False
+    while here is not None:
+        code = here.tb_frame.f_code
+        programs = not code.co_filename.startswith((_OURS, _ASYNCIO))
+        if programs or not is_programs:
+            place, is_programs = f" in {line_of(code, here.tb_lineno)}", programs
+        here = here.tb_next
+    return place
+
+
 def is_asyncios(callback: Callable[..., Any]) -> bool:
     """Whether a callback is asyncio's own, such as the end of a sleep: a task waits for it."""
     inner = getattr(callback, "__func__", callback)
@@ -63,6 +79,18 @@ def waiting_at(task: asyncio.Task[Any]) -> str:
             place = line_of(frame.f_code, frame.f_lineno)
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
     return str(place)
+
+
+def describe_spinning(loop: SimLoop) -> str:
+    """Return words for who is about to run, by host: asked while the clock stands still for long."""
+    spinning: dict[str, None] = {}
+    for handle in list(loop.ready())[:SPINNING_AT_MOST]:
+        task = getattr(handle._callback, "__self__", None)
+        incarnation = handle._context.get(CURRENT)
+        who = "the main program" if incarnation is None else incarnation.host.name
+        at = waiting_at(task) if isinstance(task, asyncio.Task) else callback_place(handle._callback)
+        spinning[f"{who} runs again and again at {at}"] = None
+    return "; ".join(list(spinning)[:TOLD_AT_MOST]) or "packets go to and fro, and take no time"
 
 
 def describe_waiting(loop: SimLoop, main: asyncio.Task[Any] | None = None) -> str:

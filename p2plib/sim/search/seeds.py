@@ -48,8 +48,8 @@ def in_words(fault: Fault) -> str:
             return f"packet {nth} of {host} is lost"
         case Duplicate(host, nth, seconds):
             return f"packet {nth} of {host} arrives a second time, {seconds:.3g} s after the first"
-        case Delay(host, nth, seconds):
-            return f"packet {nth} of {host} is held back for {seconds:.3g} s"
+        case Delay(host, nth, seconds, in_order):
+            return f"packet {nth} of {host} is {'late by' if in_order else 'held back for'} {seconds:.3g} s"
         case Corrupt(host, nth, bit):
             return f"one bit of packet {nth} of {host} is flipped ({bit} modulo its length)"
         case Crash(host, at_s, down_s, lose_disk):

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from p2plib.errors import HostDown
 from p2plib.sim.clock.chance import Chance, state_of
-from p2plib.sim.clock.loop import SimLoop
-from p2plib.sim.current import CURRENT, Incarnation, current_host
-from p2plib.sim.sockets.refused import SOCKETS, refuse
-from p2plib.sim.sockets.udp import SimDatagramTransport
-from p2plib.sim.tcp import streams
+from p2plib.sim.sockets import udp
+from p2plib.sim.sockets.opened import FIRST_DESCRIPTOR, current_incarnation
+from p2plib.sim.sockets.readiness import ReadinessCalls
+from p2plib.sim.sockets.sockets import own_socket
+from p2plib.sim.tcp import streams, tls
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet
 
 
-class NetworkLoop(SimLoop):
+class NetworkLoop(ReadinessCalls):
     """A loop over virtual time with a simulated network.
 
     Args:
@@ -32,17 +32,10 @@ class NetworkLoop(SimLoop):
     def __init__(self, net: Internet, max_events: int | None, began_s: float) -> None:
         super().__init__(max_events)
         self.net, self.began_s = net, began_s
+        self.next_descriptor = count(FIRST_DESCRIPTOR).__next__
         self.random = Random(f"{net.seed}/programs")
         self.chance = Chance(f"{net.seed}/random")  # of the main program
         self.imported_by_name = state_of(f"{net.seed}/random imported by name")
-
-    def _incarnation(self) -> Incarnation:
-        """Return the life of the current host, which must be up."""
-        host = current_host()
-        incarnation = CURRENT.get()
-        if incarnation is None or not incarnation.alive:
-            raise HostDown(f"{host.name} is down")
-        return incarnation
 
     async def create_datagram_endpoint(  # type: ignore[override]
         self,
@@ -56,30 +49,26 @@ class NetworkLoop(SimLoop):
         reuse_port: bool | None = None,
         allow_broadcast: bool | None = None,
         sock: Any = None,
-    ) -> tuple[SimDatagramTransport, Any]:
+    ) -> tuple[udp.SimDatagramTransport, Any]:
         """Open a UDP socket on the current host."""
         if sock is not None:
-            refuse("create_datagram_endpoint(sock=...)", SOCKETS)
-        incarnation = self._incarnation()
-        host = incarnation.host
-        remote = None
-        if remote_addr is not None:
-            found = await self.getaddrinfo(*remote_addr[:2], family=family, type=socket.SOCK_DGRAM)
-            like = local_addr[0] if local_addr and local_addr[0] else ""
-            same = [answer for answer in found if not like or (":" in answer[4][0]) == (":" in like)]
-            remote = (same or found)[0][4][:2]
-        elsewhere = remote[0] if remote else "::" if family == socket.AF_INET6 else ""
-        local = host.local(local_addr, host.udp, like=elsewhere)
-        if remote is not None:
-            local = host.source_for(local, remote[0])
-        protocol = protocol_factory()
-        transport = SimDatagramTransport(incarnation, local, remote, protocol)
-        host.bind(transport, shared=bool(reuse_port))
-        self.call_soon(protocol.connection_made, transport, context=transport.context)
-        opened = self.create_future()
-        self.call_soon(_wake, opened)
-        await opened
-        return transport, protocol
+            given = (local_addr, remote_addr, family, proto, flags, reuse_port, allow_broadcast)
+            if any(given):
+                raise ValueError("socket modifier keyword arguments can not be used when sock is specified")
+            own = own_socket("create_datagram_endpoint", sock, socket.SOCK_DGRAM)
+            return await udp.over_socket(self, own, protocol_factory)
+        return await udp.open_endpoint(
+            self,
+            current_incarnation(),
+            protocol_factory,
+            local_addr,
+            remote_addr,
+            family=family,
+            proto=proto,
+            flags=flags,
+            reuse_port=reuse_port,
+            allow_broadcast=allow_broadcast,
+        )
 
     async def create_connection(
         self,
@@ -89,7 +78,7 @@ class NetworkLoop(SimLoop):
         **named: Any,
     ) -> Any:
         """Open a TCP connection from the current host."""
-        return await streams.connect(self, self._incarnation(), protocol_factory, host, port, **named)
+        return await streams.connect(self, current_incarnation(), protocol_factory, host, port, **named)
 
     async def create_server(
         self,
@@ -99,7 +88,21 @@ class NetworkLoop(SimLoop):
         **named: Any,
     ) -> Any:
         """Listen for TCP connections on the current host."""
-        return await streams.listen(self, self._incarnation(), protocol_factory, host, port, **named)
+        return await streams.listen(self, current_incarnation(), protocol_factory, host, port, **named)
+
+    async def connect_accepted_socket(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: Any,
+        *,
+        ssl: Any = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> Any:
+        """Give a connection that a program has accepted its transport and its protocol."""
+        secure = tls.for_accepted(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+        own = own_socket("connect_accepted_socket", sock, socket.SOCK_STREAM)
+        return await streams.opened(self, own.opened.end, protocol_factory, secure, own)
 
     async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **named: Any) -> Any:
         """Begin TLS on a connection that is open: asyncio's own does it with this loop and our transports."""
@@ -116,8 +119,3 @@ class NetworkLoop(SimLoop):
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
         """Look an address up in the internet's own DNS."""
         return await self.net.names.getnameinfo(sockaddr, flags)
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

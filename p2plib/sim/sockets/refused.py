@@ -14,7 +14,6 @@ def refuse(call: str, instead: str) -> NoReturn:
 
 PROCESSES = "a host is not a computer with programs of its own; start a coroutine with host.start"
 SIGNALS = "nobody can send a signal in here; use host.crash, host.stop or an asyncio.Event"
-SOCKETS = "use create_datagram_endpoint, open_connection or start_server: the simulated network is under them"
 FILES = "there are no file descriptors in here; use streams, or host.disk for what is to be kept"
 
 
@@ -36,54 +35,6 @@ class RefusedCalls:
     def remove_signal_handler(self, *args: Any) -> NoReturn:
         """Refuse: no signals."""
         refuse("remove_signal_handler", SIGNALS)
-
-    def add_reader(self, *args: Any) -> NoReturn:
-        """Refuse: no file descriptors."""
-        refuse("add_reader", SOCKETS)
-
-    def remove_reader(self, *args: Any) -> NoReturn:
-        """Refuse: no file descriptors."""
-        refuse("remove_reader", SOCKETS)
-
-    def add_writer(self, *args: Any) -> NoReturn:
-        """Refuse: no file descriptors."""
-        refuse("add_writer", SOCKETS)
-
-    def remove_writer(self, *args: Any) -> NoReturn:
-        """Refuse: no file descriptors."""
-        refuse("remove_writer", SOCKETS)
-
-    async def sock_recv(self, *args: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("sock_recv", SOCKETS)
-
-    async def sock_recv_into(self, *args: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("sock_recv_into", SOCKETS)
-
-    async def sock_recvfrom(self, *args: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("sock_recvfrom", SOCKETS)
-
-    async def sock_recvfrom_into(self, *args: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("sock_recvfrom_into", SOCKETS)
-
-    async def sock_sendall(self, *args: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("sock_sendall", SOCKETS)
-
-    async def sock_sendto(self, *args: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("sock_sendto", SOCKETS)
-
-    async def sock_connect(self, *args: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("sock_connect", SOCKETS)
-
-    async def sock_accept(self, *args: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("sock_accept", SOCKETS)
 
     async def sock_sendfile(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: no files."""
@@ -108,7 +59,3 @@ class RefusedCalls:
     async def create_unix_server(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: no Unix sockets."""
         refuse("create_unix_server", "hosts speak over the network alone; use create_server")
-
-    async def connect_accepted_socket(self, *args: Any, **named: Any) -> NoReturn:
-        """Refuse: no raw sockets."""
-        refuse("connect_accepted_socket", SOCKETS)

@@ -1,94 +1,416 @@
-"""What a transport shows of its socket: its addresses, and the options that make sense in here."""
+"""The simulated `socket.socket`: the interface of Python's own, on the network of the host that makes it.
+
+It is a subclass of `socket.socket`, so that a library that asks for one is content, but no real socket is
+behind it: only the parts of the real class that need none are inherited.
+
+Rules:
+
+* Every call does what it does on Linux, with the same errors. Names are looked up at once, without taking
+  time.
+* A call that has to wait raises `BlockingIOError` on a socket that does not block. On one that does, it is
+  refused: a program that stood still in the middle of a line would stop every host. So `sendto`, `bind` or a
+  `recv` for which data is there work on any socket; the others want `setblocking(False)`, and asyncio's
+  `loop.sock_recv`, `loop.sock_connect` and so on.
+* A socket that nobody holds any more closes, with a ResourceWarning, as Python's does.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TypeVar
 
-from p2plib.sim.capture.trace import shown
-from p2plib.sim.packet import Address
-from p2plib.sim.sockets.refused import SOCKETS, refuse
+from p2plib.errors import HostDown
+from p2plib.sim.sockets import options
+from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
+from p2plib.sim.sockets.datagrams import UdpEndpoint
+from p2plib.sim.sockets.opened import (
+    MSG_CTRUNC,
+    MSG_DONTWAIT,
+    MSG_ERRQUEUE,
+    Opened,
+    Taken,
+    current_incarnation,
+    descriptor,
+    fail,
+    would_wait,
+)
+from p2plib.sim.sockets.opened_datagrams import OpenDatagrams
+from p2plib.sim.sockets.opened_streams import OpenStream
+from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.tcp.listener import TcpListener
 
-_JOINS = {
-    (socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP),
-    (socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP),
-}
-_LEAVES = {
-    (socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP),
-    (socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP),
-}
+T = TypeVar("T")
+
+BLOCKS = (
+    "a program that waits within a line stops every host; call setblocking(False), and await asyncio's "
+    "loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
+)
+_NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0x800)
+_HEADER_BYTES = 16  # of one piece of ancillary data
+_CLOEXEC = getattr(socket, "SOCK_CLOEXEC", 0x80000)
 
 
-class SimSocket:
-    """The socket behind a simulated transport, as `get_extra_info("socket")` gives it.
+class SimSocket(socket.socket):
+    """A socket of the host on which the calling code runs. The arguments are those of `socket.socket`.
 
     Args:
-        transport: whose socket it is.
-        local: its own address.
-        remote: its peer's; None if it has none.
-        udp: whether it sends datagrams.
+        family: AF_INET, the default, or AF_INET6.
+        type: SOCK_STREAM, the default, or SOCK_DGRAM; SOCK_NONBLOCK may be added.
+        proto: 0, or the protocol's number.
+        fileno: a descriptor that `detach` gave, instead of a new socket.
+
+    Raises:
+        UsageError: the calling code runs on no host.
+        Unsupported: a kind of socket that a simulated host has not.
     """
 
-    def __init__(self, transport: Any, local: Address, remote: Address | None, *, udp: bool) -> None:
-        self._transport, self._local, self._remote = transport, local, remote
-        self.family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
-        self.type = socket.SOCK_DGRAM if udp else socket.SOCK_STREAM
-        self.proto = socket.IPPROTO_UDP if udp else socket.IPPROTO_TCP
-        self._options: dict[tuple[int, int], Any] = {}
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+        self._io_refs, self._closed = 0, True
+        self._number = -1
+        self._timeout = socket.getdefaulttimeout()
+        if fileno is not None:
+            self._opened = descriptor(fileno)
+            self._number, self._closed = fileno, False
+            return
+        family = socket.AF_INET if family == -1 else int(family)
+        type = socket.SOCK_STREAM if type == -1 else int(type)
+        if type & _NONBLOCK:
+            self._timeout = 0.0
+        kind = kind_of(family, type & ~(_NONBLOCK | _CLOEXEC), max(proto, 0))
+        if family not in (socket.AF_INET, socket.AF_INET6) or kind not in (
+            socket.SOCK_STREAM,
+            socket.SOCK_DGRAM,
+        ):
+            _refuse_kind(family, kind)
+        incarnation, proto = current_incarnation(), max(int(proto), 0)
+        make = OpenDatagrams if kind == socket.SOCK_DGRAM else OpenStream
+        self._hold(make(incarnation, family, proto))
+
+    def _hold(self, opened: Opened) -> None:
+        self._opened = opened
+        self._number, self._closed = opened.new_descriptor(), False
+
+    @classmethod
+    def of(cls, opened: Opened, timeout: float | None = None) -> SimSocket:
+        """Return a socket object for what is open already."""
+        found = cls.__new__(cls)
+        found._io_refs, found._timeout = 0, timeout
+        found._hold(opened)
+        return found
+
+    @property
+    def opened(self) -> Opened:
+        """What it stands for.
+
+        Raises:
+            OSError: EBADF, if it is closed.
+            HostDown: its host has crashed or was stopped.
+        """
+        if self._number < 0:
+            raise fail(errno.EBADF)
+        if not self._opened.incarnation.alive:
+            raise HostDown(f"{self._opened.incarnation.host.name} is down")
+        return self._opened
+
+    def _do(self, call: str, action: Callable[[], T]) -> T:
+        """Do what a program has called, and refuse it if it would have to wait on a socket that blocks."""
+        try:
+            return action()
+        except BlockingIOError:
+            if self._timeout == 0.0:
+                raise
+        return refuse(f"a call of socket.{call} that has to wait", BLOCKS)
+
+    # What it is
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """Its address family."""
+        return socket.AddressFamily(self._opened.family)
+
+    @property
+    def type(self) -> socket.SocketKind:
+        """Its kind, without SOCK_NONBLOCK."""
+        return socket.SocketKind(self._opened.type)
+
+    @property
+    def proto(self) -> int:
+        """The number of its protocol, as the program gave it."""
+        return self._opened.proto
+
+    @property
+    def timeout(self) -> float | None:
+        """The time after which its calls give up, in seconds; None if they wait."""
+        return self._timeout
+
+    def fileno(self) -> int:
+        """Return its descriptor's number; -1 when it is closed."""
+        return self._number
 
     def getsockname(self) -> Any:
         """Return its own address."""
-        return shown(self._local)
+        return self.opened.name()
 
     def getpeername(self) -> Any:
         """Return its peer's address."""
-        if self._remote is None:
-            raise OSError(107, "Transport endpoint is not connected")
-        return shown(self._remote)
+        return self.opened.peer()
 
-    def fileno(self) -> int:
-        """Return -1: there is no file descriptor."""
-        return -1
+    def getsockopt(self, level: int, optname: int, buflen: int = 0) -> Any:
+        """Return an option, as Linux has it (`p2plib.sim.sockets.options`)."""
+        return options.get_option(self.opened, level, optname, buflen)
 
-    def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None) -> None:
-        """Join or leave a multicast group; other options are remembered and have no effect."""
-        if (level, option) in _JOINS:
-            self._transport._fabric.join_group(self._transport, _group(value))
-        elif (level, option) in _LEAVES:
-            self._transport._fabric.leave_group(self._transport, _group(value))
-        else:
-            self._options[level, option] = value
-
-    def getsockopt(self, level: int, option: int, buflen: int = 0) -> Any:
-        """Return what `setsockopt` set; 0 where nothing was."""
-        return self._options.get((level, option), 0)
+    def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:
+        """Set an option."""
+        options.set_option(self.opened, level, optname, value, optlen)
 
     def setblocking(self, flag: bool) -> None:
-        """Do nothing: no call of a simulated socket blocks."""
+        """Whether calls wait."""
+        self.settimeout(None if flag else 0.0)
 
-    def gettimeout(self) -> float:
-        """Return 0: no call of a simulated socket blocks."""
-        return 0.0
+    def getblocking(self) -> bool:
+        """Whether calls wait."""
+        return self._timeout != 0.0
 
-    def __getattr__(self, name: str) -> Any:
-        if name in (
-            "send",
-            "sendto",
-            "sendall",
-            "recv",
-            "recvfrom",
-            "recv_into",
-            "bind",
-            "connect",
-            "accept",
-            "dup",
-        ):
-            refuse(f"socket.{name}", SOCKETS)
-        raise AttributeError(name)
+    def settimeout(self, value: float | None) -> None:
+        """Have calls give up after *value* seconds; 0 means that they do not wait."""
+        if self._number < 0:
+            raise fail(errno.EBADF)
+        if value is not None and value < 0:
+            raise ValueError("Timeout value out of range")
+        self._timeout = None if value is None else float(value)
+
+    def gettimeout(self) -> float | None:
+        """Return what `settimeout` set."""
+        return self._timeout
+
+    def get_inheritable(self) -> bool:
+        """Return False: there is no other program."""
+        return False
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        """Do nothing: there is no other program."""
+
+    # Ends
+
+    def close(self) -> None:
+        """Close it, or let it be closed when the last file made of it is."""
+        self._closed = True
+        if self._io_refs <= 0 and self._number >= 0:
+            number, self._number = self._number, -1
+            self._opened.close_descriptor(number)
+
+    def detach(self) -> int:
+        """Return its descriptor, which stays open, and be closed."""
+        number, self._number, self._closed = self._number, -1, True
+        return number
+
+    def dup(self) -> SimSocket:
+        """Return another socket object for the same socket."""
+        return SimSocket.of(self.opened, self._timeout)
+
+    def __del__(self) -> None:
+        if getattr(self, "_number", -1) >= 0:
+            if self._opened.incarnation.alive:
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+            self._io_refs = 0
+            self.close()
+
+    def shutdown(self, how: int) -> None:
+        """End a direction (SHUT_RD, SHUT_WR), or both."""
+        if how not in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
+            raise fail(errno.EINVAL)
+        self.opened.shutdown(how)
+
+    # Beginnings
+
+    def _address(self, call: str, address: Any) -> Any:
+        return checked(call, self.opened.family, address)
+
+    def bind(self, address: Any) -> None:
+        """Take a local address."""
+        self.opened.bind(self._address("bind", address))
+
+    def listen(self, backlog: int = 128) -> None:
+        """Take connections from now on."""
+        self.opened.listen(max(0, backlog))
+
+    def accept(self) -> tuple[SimSocket, Any]:
+        """Return the connection that has waited longest, and its address."""
+        accepted = self._do("accept", self.opened.accept)
+        found = SimSocket.of(accepted, socket.getdefaulttimeout())
+        return found, accepted.peer()
+
+    def connect(self, address: Any) -> None:
+        """Connect to *address*: UDP at once, TCP by and by."""
+        remote = self._address("connect", address)
+        if self._timeout != 0.0 and isinstance(self.opened, OpenStream) and not self.opened.listening:
+            refuse("a call of socket.connect that has to wait", BLOCKS)
+        self.opened.connect(remote)
+
+    def connect_ex(self, address: Any) -> int:
+        """Connect, and return the number of the error; 0 if there is none."""
+        try:
+            self.connect(address)
+        except socket.gaierror:
+            raise
+        except OSError as error:
+            return error.errno or errno.EIO
+        return 0
+
+    # Sending
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Send data to the peer, and return how many bytes were taken."""
+        opened, content = self.opened, raw(data)
+        return self._do("send", lambda: opened.give(content, None))
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of the data to the peer."""
+        opened, rest = self.opened, raw(data)
+
+        def some() -> int:
+            return opened.give(rest, None)
+
+        while True:
+            rest = rest[self._do("sendall", some) :]
+            if not rest:
+                return
+
+    def sendto(self, data: Any, *flags_and_address: Any) -> int:
+        """Send a datagram to an address."""
+        if not 1 <= len(flags_and_address) <= 2:
+            raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(flags_and_address)} given)")
+        opened, content = self.opened, raw(data)
+        address = self._address("sendto", flags_and_address[-1])
+        return self._do("sendto", lambda: opened.give(content, address))
+
+    def sendmsg(
+        self, buffers: Iterable[Any], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None
+    ) -> int:
+        """Send what several buffers hold, as one; of ancillary data, the address to send from counts."""
+        opened, content, ancillary = self.opened, joined(buffers), list(ancdata)
+        to = None if address is None else self._address("sendmsg", address)
+        return self._do("sendmsg", lambda: opened.give(content, to, ancillary))
+
+    # Receiving
+
+    def _take(self, call: str, size: int, flags: int) -> Taken:
+        if size < 0:
+            raise ValueError(f"negative buffersize in {call}")
+        opened = self.opened
+        if flags & MSG_ERRQUEUE:
+            raise would_wait()  # errors come by SO_ERROR alone
+        if flags & MSG_DONTWAIT:
+            return opened.take(size, flags)
+        return self._do(call, lambda: opened.take(size, flags))
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """Return data, *bufsize* bytes at most."""
+        if bufsize == 0:
+            return b""  # Python does not ask
+        return self._take("recv", bufsize, flags)[0]
+
+    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
+        """Return data and who sent it."""
+        return self._take("recvfrom", bufsize, flags)[:2]
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Put data into a buffer and return how many bytes."""
+        return self.recvfrom_into(buffer, nbytes, flags)[0]
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """Put data into a buffer and return how many bytes, and who sent them."""
+        with memoryview(buffer) as whole, whole.cast("B") as view:
+            if nbytes < 0:
+                raise ValueError("negative buffersize in recvfrom_into")
+            if nbytes > len(view):
+                raise ValueError("nbytes is greater than the length of the buffer")
+            data, sender, _, _ = self._take("recvfrom_into", nbytes or len(view), flags)
+            view[: len(data)] = data
+        return len(data), sender
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, Any, int, Any]:
+        """Return data, ancillary data, flags and who sent it."""
+        data, sender, ancillary, told = self._take("recvmsg", bufsize, flags)
+        fits = [item for item in ancillary if _HEADER_BYTES + len(item[2]) <= ancbufsize]
+        return data, fits, told | (0 if len(fits) == len(ancillary) else MSG_CTRUNC), sender
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0
+    ) -> tuple[int, Any, int, Any]:
+        """Put data into several buffers, one after the other."""
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        data, ancillary, told, sender = self.recvmsg(sum(map(len, views)), ancbufsize, flags)
+        rest = data
+        for view in views:
+            part, rest = rest[: len(view)], rest[len(view) :]
+            view[: len(part)] = part
+        return len(data), ancillary, told, sender
+
+    # What is not in here
+
+    def makefile(self, *args: Any, **named: Any) -> NoReturn:
+        """Refuse: a file waits."""
+        refuse("socket.makefile", "a file waits within a line; use asyncio's streams")
+
+    def sendfile(self, *args: Any, **named: Any) -> NoReturn:
+        """Refuse: there are no files."""
+        refuse("socket.sendfile", "there are no files in here; read it and use sendall")
 
 
-def _group(request: bytes) -> str:
-    """Return the multicast address of a request to join, RFC 3678's `ip_mreq` or `ipv6_mreq`."""
-    if len(request) == 20:
-        return socket.inet_ntop(socket.AF_INET6, request[:16])
-    return socket.inet_ntop(socket.AF_INET, request[:4])
+def socket_of(transport: Any, endpoint: Any) -> SimSocket:
+    """Return the socket that an asyncio transport shows, where the program gave it none."""
+    opened: Opened
+    if isinstance(endpoint, UdpEndpoint):
+        opened = OpenDatagrams(endpoint.incarnation, endpoint.family, socket.IPPROTO_UDP, endpoint)
+    else:
+        opened = OpenStream(endpoint.incarnation, endpoint.family, socket.IPPROTO_TCP, endpoint)
+    opened.transport = transport
+    return SimSocket.of(opened, 0.0)
+
+
+def own_socket(call: str, sock: Any, kind: int) -> SimSocket:
+    """Return the socket that a program gave to one of asyncio's calls, if it may.
+
+    Raises:
+        Unsupported: it is a real one.
+        ValueError: it is of another kind.
+    """
+    if not isinstance(sock, SimSocket):
+        refuse(
+            f"{call} with a socket that was made outside of it", "make the socket on a host, within the run"
+        )
+    if sock.type != kind:
+        wanted = "UDP" if kind == socket.SOCK_DGRAM else "Stream"
+        raise ValueError(f"A {wanted} Socket was expected, got {sock!r}")
+    if sock.opened.transport is not None:
+        raise RuntimeError(f"{sock!r} is used by transport {sock.opened.transport!r}")
+    sock.setblocking(False)
+    return sock
+
+
+def listener_of(sock: SimSocket) -> TcpListener:
+    """Return the listener of a program's TCP socket, which listens or is about to."""
+    opened = sock.opened
+    if not isinstance(opened, OpenStream):
+        raise fail(errno.EINVAL)
+    return opened.listener()
+
+
+def _refuse_kind(family: int, kind: int) -> NoReturn:
+    names = [_name(socket.AddressFamily, family), _name(socket.SocketKind, kind)]
+    if names[0].isdigit():
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+    instead = "a host has TCP and UDP over IPv4 and IPv6: AF_INET or AF_INET6, SOCK_STREAM or SOCK_DGRAM"
+    refuse(f"socket.socket({', '.join(names)})", instead)
+
+
+def _name(kinds: Any, number: int) -> str:
+    try:
+        return str(kinds(number).name)
+    except ValueError:
+        return str(number)

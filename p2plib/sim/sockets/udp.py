@@ -1,144 +1,128 @@
-"""UDP in the simulated internet: the transport behind `loop.create_datagram_endpoint`.
+"""UDP in the simulated internet: the transport behind `loop.create_datagram_endpoint`, over a UdpEndpoint.
 
 Rules:
 
 * A datagram that arrives runs `datagram_received` in the context of its socket, so that what the handler
   starts belongs to the socket's host.
-* Where nothing goes wrong on the way, a datagram is one event: `sendto` reckons its arrival and puts it on
-  the heap. Whatever else there is (loss, NATs, bandwidth, faults) is the business of `p2plib.sim.fabric`.
-* Errors come as an operating system has them: a datagram that is too large, or a port that nobody listens at,
-  if the socket is connected, arrives at `error_received`.
+* What can be known ahead of the way to an address is found with the first datagram and kept, a
+  `p2plib.sim.path`.
+* Errors come as with asyncio on Linux: what `socket.sendto` would raise as an OSError goes to
+  `error_received`, before `sendto` returns; that nobody listens at the port of a connected peer comes there
+  later.
+* Datagrams leave at once, so the write buffer is always empty: its limits are kept, and nobody is paused.
+
+What differs: a programming error (an address that is none, no address without a peer) is raised by `sendto`,
+where asyncio closes the transport.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import errno
-from heapq import heappush
-from typing import Any
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from p2plib.sim.capture.trace import BATCH, Record, Route, shown
-from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
-from p2plib.sim.packet import Address
-from p2plib.sim.sockets.sockets import SimSocket
+from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
+from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.sockets.sockets import SimSocket, socket_of
 
-LARGEST_BYTES = 65_507  # 65,535 less the headers of IPv4 and UDP
+if TYPE_CHECKING:
+    from p2plib.sim.clock.loop import SimLoop
+    from p2plib.sim.path import Path
+    from p2plib.sim.sockets.names import Names
+
+HIGH_WATER = 65_536  # asyncio's own
 
 
 class SimDatagramTransport(asyncio.DatagramTransport):
-    """A UDP socket of a simulated host.
+    """A UDP socket of a simulated host, as asyncio has it.
 
     Args:
-        incarnation: the life of the host that it belongs to.
-        local: the address that it is bound to; "0.0.0.0" and "::" stand for all of the host's.
-        remote: the only peer that it speaks with; None for any.
+        endpoint: the socket in the kernel, bound.
         protocol: what is told of datagrams.
+        peer: the address that datagrams go to where `sendto` is given none; None for the endpoint's peer.
+        sock: the program's own socket, whose endpoint it is; None if the program has none.
     """
 
     __slots__ = (  # a crowd of ten thousand has to fit into a processor's cache
-        "_buffer", "_closing", "_fabric", "_heap", "_incarnation", "_loop", "_next_order", "_protocol",
-        "_random", "_routes", "_socket", "_trace", "context", "host", "local", "place", "port", "received",
-        "remote",
+        "_closing", "_limits", "_loop", "_paths", "_peer", "_protocol", "_socket", "context", "endpoint",
+        "host",
     )  # fmt: skip
 
     def __init__(
-        self,
-        incarnation: Incarnation,
-        local: Address,
-        remote: Address | None,
-        protocol: asyncio.DatagramProtocol,
+        self, endpoint: UdpEndpoint, protocol: asyncio.DatagramProtocol, peer: Any = None, sock: Any = None
     ) -> None:
         super().__init__()
-        net = incarnation.host.net
-        self._incarnation, self.host = incarnation, incarnation.host
-        self._fabric, self._loop = net.fabric, net.loop
-        self.local, self.remote, self.port = local, remote, local[1]
-        self._heap, self._next_order = net.loop._heap, net.loop._next_order
-        self._buffer, self._trace = net.trace.buffer, net.trace
-        self._random = incarnation.host.draws.random
-        self._routes: dict[Any, Route] = {}
-        self._closing = False
-        self._socket = SimSocket(self, local, remote, udp=True)
-        self.context = contextvars.copy_context()
-        self.place = caller()
+        self.endpoint, self.host, self.context = endpoint, endpoint.host, endpoint.context
+        self._loop = endpoint.host.net.loop
+        self._paths: dict[Any, Path] = endpoint.paths
+        self._closing, self._limits = False, (HIGH_WATER // 4, HIGH_WATER)
+        self._peer = peer or endpoint.shown(endpoint.remote)
+        self._socket = sock
+        if sock is not None:
+            sock.opened.transport = self
+        endpoint.on_ready = self._look_for_error
         self.set_protocol(protocol)
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send a datagram to *addr*, or to the peer that the socket is connected to."""
-        route = self._routes.get(addr)
-        if route is None:
-            route = self._first_time(data, addr)
-            if route is None:
+        path = self._paths.get(addr)
+        if path is None:
+            path = self._first_time(data, addr)
+            if path is None:
                 return
         if type(data) is not bytes or len(data) > LARGEST_BYTES:
-            data = bytes(data)
-            if len(data) > LARGEST_BYTES:
-                self._too_long()
-                return
-        loop = self._loop
-        now = loop.now
-        when = now + route.least_s
-        if route.jitter_s:
-            when += route.jitter_s * self._random()
-        record = Record(route, data, now, when, "")
-        heappush(self._heap, (when, self._next_order(), deliver, record))
-        buffer = self._buffer
-        buffer.append(record)
-        if len(buffer) >= BATCH:
-            self._trace.take()
+            self._send_by_the_endpoint(data, addr)
+            return
+        path.send(data)
 
-    def _first_time(self, data: Any, addr: Any) -> Route | None:
-        """Find the way to an address. Where it is a plain one, remember it; if not, send by the long way."""
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
-        if self._closing:
-            return None
-        if self.remote is not None and addr is not None and addr[:2] != self.remote:
-            raise ValueError(f"Invalid address: must be None or {self.remote}")
-        if self.remote is None and addr is None:
+    def _first_time(self, data: Any, addr: Any) -> Path | None:
+        """Find the way to an address; None where there is none, or where many have to be found each time."""
+        if self._peer is not None and addr is not None and addr[:2] != self._peer[:2]:
+            raise ValueError(f"Invalid address: must be None or {self._peer}")
+        if self._peer is None and addr is None:
             raise ValueError("this socket is not connected, so a datagram needs an address")
-        destination = self.host.net.names.numeric(self.remote or addr)
-        source = self.host.source_for(self.local, destination[0])
-        route = self._fabric.plain_route(self.host, source, destination)
-        if route is not None:
-            self._routes[addr] = route
-        elif len(data) > LARGEST_BYTES:
-            self._too_long()
+        path = None
+        if not self.is_closing():
+            try:
+                path = self.endpoint.path_to(self._peer or addr)
+            except OSError as error:
+                self._check_type(data)
+                self._protocol.error_received(error)
+                return None
+        if path is None:
+            self._send_by_the_endpoint(data, addr)
         else:
-            self._fabric.send(self.host, "udp", source, destination, bytes(data), self)
-        return route
+            self._paths[addr] = path
+        return path
 
-    @property
-    def key(self) -> Address:
-        """The address under which its host knows it, or the first of them."""
-        return (self.host.address if self.local[0] in ("0.0.0.0", "::") else self.local[0]), self.port
+    def _send_by_the_endpoint(self, data: Any, addr: Any) -> None:
+        """Send what the short way does not take: bytes of another type, a datagram too long, one for many."""
+        self._check_type(data)
+        if self.is_closing():
+            return
+        try:
+            self.endpoint.send(data, self._peer or addr)
+        except OSError as error:
+            self._protocol.error_received(error)
 
-    def forget_routes(self) -> None:
-        """Find the ways anew: something about the network has changed."""
-        self._routes.clear()
-
-    def _error(self, error: OSError) -> None:
-        self._loop.call_soon(self._protocol.error_received, error, context=self.context)
-
-    def _too_long(self) -> None:
-        self._error(OSError(errno.EMSGSIZE, "Message too long"))
-
-    def refused(self) -> None:
-        """Tell a connected socket that nobody listens at the other end."""
-        if not self._closing and self._incarnation.alive:
-            self._error(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
+    def _look_for_error(self) -> None:
+        error = self.endpoint.take_error()
+        if error is not None and not self._closing:
+            self._loop.call_soon(self._protocol.error_received, error, context=self.context)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Have another protocol told of datagrams from now on."""
         self._protocol: Any = protocol
         whole: Any = protocol
-        self.received = whole.datagram_received if self.remote is None else self._from_peer
+        self.endpoint.hand_to(whole.datagram_received)
 
-    def _from_peer(self, data: bytes, addr: Any) -> None:
-        if addr[:2] == self.remote:  # a connected socket hears its peer alone
-            self._protocol.datagram_received(data, addr)
+    @staticmethod
+    def _check_type(data: Any) -> None:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """Return the protocol that is told of datagrams."""
@@ -146,50 +130,161 @@ class SimDatagramTransport(asyncio.DatagramTransport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return "sockname", "peername" or "socket"."""
-        found = {
-            "sockname": shown(self.local),
-            "peername": None if self.remote is None else shown(self.remote),
-            "socket": self._socket,
-        }
-        return found.get(name, default)
+        endpoint = self.endpoint
+        if name == "sockname":
+            return endpoint.sockname()
+        if name == "peername":
+            return endpoint.shown(endpoint.remote)
+        if name == "socket":
+            if self._socket is None:
+                self._socket = socket_of(self, endpoint)
+            return self._socket
+        return default
 
     def is_closing(self) -> bool:
         """Whether the socket is closed."""
-        return self._closing
+        return self._closing or self.endpoint.is_closed
 
     def close(self) -> None:
         """Close the socket; the protocol's `connection_lost` comes next."""
-        if not self._closing:
-            self.vanish()
-            self._loop.call_soon(self._protocol.connection_lost, None, context=self.context)
+        if not self.is_closing():
+            self._closing = True
+            self.endpoint.close()
+            self._loop.call_soon(self._call_connection_lost, context=self.context)
 
     abort = close
 
-    def vanish(self) -> None:
-        """Be gone without a word: the machine has crashed."""
-        self._closing = True
-        self._routes.clear()
-        self.host.unbind(self)
-        self._fabric.leave_groups(self)
-
-    def what_it_is(self) -> str:
-        """Return words for what it is and who made it."""
-        return f"a UDP socket at {self.local[0]}:{self.port}, made by {self.place}"
+    def _call_connection_lost(self) -> None:
+        try:
+            self._protocol.connection_lost(None)
+        finally:
+            if self._socket is not None:
+                self._socket.close()
 
     def get_write_buffer_size(self) -> int:
         """Return 0: datagrams leave at once."""
         return 0
 
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """Return the two limits of the write buffer, the lower first, in bytes."""
+        return self._limits
 
-def deliver(record: Record) -> None:
-    """Hand a datagram that arrives to the socket it was sent to."""
-    route = record.route
-    endpoint = route.receiver.udp.get(route.at)
-    if endpoint is None:
-        route.sender.net.fabric.port_unreachable(record)
-        return
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set the limits at which a protocol is paused and resumed, as asyncio reckons them."""
+        if high is None:
+            high = HIGH_WATER if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+        self._limits = low, high
+
+
+async def open_endpoint(
+    loop: SimLoop,
+    incarnation: Incarnation,
+    protocol_factory: Callable[[], asyncio.DatagramProtocol],
+    local_addr: Any = None,
+    remote_addr: Any = None,
+    *,
+    family: int = 0,
+    proto: int = 0,
+    flags: int = 0,
+    reuse_port: bool | None = None,
+    allow_broadcast: bool | None = None,
+) -> tuple[SimDatagramTransport, Any]:
+    """Open a UDP socket on a host, as `loop.create_datagram_endpoint` does.
+
+    Returns:
+        The transport and the protocol.
+
+    Raises:
+        OSError: as `bind` and `connect` of a socket; of several addresses, the first one's.
+    """
+    errors: list[OSError] = []
+    for kin, local, remote in await _addresses(
+        incarnation.host.net.names, local_addr, remote_addr, family, proto, flags
+    ):
+        endpoint = UdpEndpoint(incarnation, kin)
+        try:
+            if reuse_port:
+                endpoint.set_option(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if allow_broadcast:
+                endpoint.set_option(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            if local is not None:
+                endpoint.bind(local)
+            if remote is not None and not allow_broadcast:  # as asyncio: who broadcasts hears everybody
+                endpoint.connect(remote)
+        except BaseException as error:
+            endpoint.close()
+            if not isinstance(error, OSError):
+                raise
+            errors.append(error)
+        else:
+            return await begin(loop, endpoint, protocol_factory, remote)
+    raise errors[0]
+
+
+async def begin(
+    loop: SimLoop, endpoint: UdpEndpoint, protocol_factory: Callable[[], Any], peer: Any, sock: Any = None
+) -> tuple[SimDatagramTransport, Any]:
+    """Give a socket in the kernel its transport and its protocol."""
     try:
-        endpoint.context.run(endpoint.received, record.data, route.shown)
-    except Exception as error:
-        message = {"message": "datagram_received raised", "exception": error, "transport": endpoint}
-        endpoint.context.run(endpoint._loop.call_exception_handler, message)
+        protocol = protocol_factory()
+    except BaseException:
+        endpoint.close()
+        raise
+    transport = SimDatagramTransport(endpoint, protocol, peer, sock)
+    loop.call_soon(protocol.connection_made, transport, context=transport.context)
+    opened = loop.create_future()
+    loop.call_soon(_wake, opened)
+    await opened
+    return transport, protocol
+
+
+async def over_socket(
+    loop: SimLoop, sock: SimSocket, protocol_factory: Callable[[], Any]
+) -> tuple[SimDatagramTransport, Any]:
+    """Give a program's own socket its transport and its protocol."""
+    endpoint = sock.opened.end
+    if not isinstance(endpoint, UdpEndpoint):
+        refuse("create_datagram_endpoint with one end of a pair", "use loop.sock_recv and loop.sock_sendall")
+    endpoint.context = contextvars.copy_context()
+    opened = await begin(loop, endpoint, protocol_factory, None, sock)
+    endpoint.hand_over_what_waits()
+    return opened
+
+
+async def _addresses(
+    names: Names, local_addr: Any, remote_addr: Any, family: int, proto: int, flags: int
+) -> list[tuple[int, Any, Any]]:
+    """Return what to try: (family, local address, remote address)."""
+    if not local_addr and not remote_addr:
+        if not family:
+            raise ValueError("unexpected address family")
+        return [(family, None, None)]
+    found: dict[int, list[Any]] = {}
+    for place, (address, call) in enumerate(((local_addr, "bind()"), (remote_addr, "connect()"))):
+        if address is None:
+            continue
+        if not isinstance(address, tuple) or len(address) != 2:
+            raise TypeError("2-tuple is expected")
+        for answer in await names.ensure_resolved(
+            address, family=family, type=socket.SOCK_DGRAM, proto=proto, flags=flags, call=call
+        ):
+            found.setdefault(answer[0], [None, None])
+            if found[answer[0]][place] is None:
+                found[answer[0]][place] = answer[4]
+    tries = [
+        (kin, local, remote)
+        for kin, (local, remote) in found.items()
+        if not (local_addr and local is None) and not (remote_addr and remote is None)
+    ]
+    if not tries:
+        raise ValueError("can not get address information")
+    return tries
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -9,11 +9,13 @@ Rules
     1. Feed it: `receive(segment, now_s)`, `on_timer(now_s)` when `timer()` has come, and what the application
        does. After each of these ask for `events()`, then for `segments_to_send(now_s)`, then for `timer()`.
     2. Each direction ends for itself: `write_eof` ends ours, `EofReceived` theirs.
-    3. While the application does not read (`set_reading(False)`), neither bytes nor the end reach it.
+    3. While the application does not read (`set_reading(False)`), neither bytes nor the end reach it as
+       events. It may take bytes by itself meanwhile, with `read`.
     4. `close` means that nobody will read any more. Bytes that came and were not read, or that come later,
        are answered with a RST, for the other side must know that they are lost (RFC 9293, 3.6).
     5. `ConnectionClosed` is the last event, and comes once. Nothing moves afterwards.
-    6. Every segment is acknowledged at once. RFC 9293, 3.8.6.3 would let the second one be waited for.
+    6. When segments in order are acknowledged says `p2plib.sim.tcp.acknowledge`. One that is out of order,
+       or fills a gap, is answered by itself.
 
 What is not here: a window scale, for `Segment.window` is a number of bytes that may exceed 65,535; selective
 acknowledgements; keep-alive, so that an idle connection never notices that its other end is gone; LISTEN,
@@ -28,6 +30,7 @@ from __future__ import annotations
 from p2plib import errors
 from p2plib.errors import UsageError
 from p2plib.sim.packet import Flag, Segment
+from p2plib.sim.tcp.acknowledge import Acknowledger
 from p2plib.sim.tcp.receive import Receiver
 from p2plib.sim.tcp.send import Piece, Sender
 from p2plib.sim.tcp.states import (
@@ -48,9 +51,12 @@ from p2plib.sim.tcp.states import (
 )
 
 _MAY_SEND = (State.ESTABLISHED, State.CLOSE_WAIT)  # our FIN has not been sent
+_MAY_RECEIVE = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2)  # their FIN has not come
 _OUR_FIN_IS_OUT = (State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK)
 _ALL_HAS_COME = (State.CLOSING, State.LAST_ACK, State.TIME_WAIT)  # both FINs: a RST takes nothing away
 _SYN, _RST, _ACK, _FIN = (int(flag) for flag in (Flag.SYN, Flag.RST, Flag.ACK, Flag.FIN))
+_JUST_ACK, _PSH_AND_ACK = Flag.ACK, Flag.PSH | Flag.ACK
+_EXPECTED = (_JUST_ACK, _PSH_AND_ACK)
 
 
 class Connection:
@@ -64,6 +70,8 @@ class Connection:
     Attributes:
         state: where it stands.
         ignored: how many segments were not acceptable.
+        sender: its sending half, to look at, and to size its buffer.
+        receiver: its receiving half, likewise.
     """
 
     def __init__(self, iss: int, settings: Settings | None = None) -> None:
@@ -73,16 +81,17 @@ class Connection:
         self.state = State.CLOSED
         self.ignored = 0
         self._iss, self._irs = iss, 0
-        self._sender = Sender(self.settings.mss)
-        self._receiver = Receiver(self.settings.receive_buffer, self.settings.mss)
+        self.sender = Sender(self.settings.mss)
+        self.receiver = Receiver(self.settings.receive_buffer, self.settings.mss)
         self._knows_irs = False
         self._passive = False  # it began with the other side's SYN alone
         self._used = False
         self._closed = False  # the application has called `close`
         self._window_from = (0, 0)  # position and acknowledgement of the segment that set it (SND.WL1, WL2)
-        self._acknowledge = False  # an ACK is to be sent
+        self._acks = Acknowledger(self.settings.mss)
+        self._acknowledge = False  # an ACK is to be sent now
         self._eof_told = False
-        self._resets: list[Segment] = []
+        self._answers: list[Segment] = []  # to segments that came
         self._events: list[Event] = []
         self._linger_s: float | None = None  # the end of TIME_WAIT, or of FIN_WAIT_2 for a closed one
 
@@ -115,21 +124,21 @@ class Connection:
             Closed: the connection is closed, or was never begun.
             UsageError: `write_eof` was called.
         """
-        if self._sender.eof:
+        if self.sender.eof:
             raise UsageError("nothing can be written after write_eof")
         if self.state is State.CLOSED:
             raise errors.Closed("the connection is closed")
-        self._sender.write(data)
+        self.sender.write(data)
 
     def write_eof(self) -> None:
         """Ends our direction: a FIN goes out behind what was written."""
-        self._sender.eof = True
+        self.sender.eof = True
 
     def close(self, now_s: float) -> None:
         """Ends our direction, and says that nobody reads the other one any more (rule 4)."""
         self._closed = True
         self.write_eof()
-        unread, self._receiver.reading = self._receiver.held_bytes, False
+        unread, self.receiver.reading = self.receiver.held_bytes, False
         if unread:
             self.abort()
         elif self.state is State.SYN_SENT:
@@ -137,51 +146,49 @@ class Connection:
         elif self.state is State.FIN_WAIT_2:
             self._linger_s = now_s + FIN_WAIT_2_S
 
-    def discard_unsent(self) -> None:
-        """Forgets what was written and never sent; after `close` the other side sees an early end."""
-        self._sender.discard_unsent()
-
     def abort(self) -> None:
         """Cuts the connection: what was not sent is lost, and the other side gets a RST (3.10.5)."""
         if self.state not in (State.CLOSED, State.SYN_SENT, *_ALL_HAS_COME):
-            self._resets.append(self._segment(Flag.RST, self._sender.sent))
+            self._answers.append(self._segment(Flag.RST, self.sender.sent))
         self._end()
 
     def set_reading(self, reading: bool) -> None:
         """Whether the application takes what arrives; at first it does."""
         if not self._closed:
-            self._receiver.reading = reading
+            self.receiver.reading = reading
             self._tell()
-            self._acknowledge |= self._receiver.window_may_grow and self.state in (
-                State.ESTABLISHED,
-                State.FIN_WAIT_1,
-                State.FIN_WAIT_2,
-            )
+            self._acknowledge |= self.receiver.window_may_grow and self.state in _MAY_RECEIVE
+
+    def read(self, size: int, now_s: float) -> bytes:
+        """Takes bytes that have arrived, *size* at most, while `set_reading` is off."""
+        data = self.receiver.take(size, now_s, self.sender.round_trip_s)
+        self._acknowledge |= self.receiver.window_doubles and self.state in _MAY_RECEIVE
+        return data
 
     @property
     def unsent_bytes(self) -> int:
-        """Bytes that were written and have not been sent: what a transport calls its write buffer."""
-        return self._sender.unsent_bytes
+        """Bytes that were written and have not been sent."""
+        return self.sender.unsent_bytes
 
     @property
     def unacknowledged_bytes(self) -> int:
         """Bytes that were written, sent or not, and are not known to have arrived."""
-        return self._sender.unacknowledged_bytes
+        return self.sender.unacknowledged_bytes
 
     @property
     def unread_bytes(self) -> int:
         """Bytes that have arrived in order and that nobody has read."""
-        return self._receiver.held_bytes
+        return self.receiver.held_bytes
 
     @property
     def out_of_order_bytes(self) -> int:
         """Bytes that have arrived and wait for others before them."""
-        return self._receiver.out_of_order_bytes
+        return self.receiver.out_of_order_bytes
 
     @property
     def rto_s(self) -> float:
         """The retransmission time-out at this moment, in seconds."""
-        return self._sender.rto_s
+        return self.sender.rto_s
 
     # What goes out
 
@@ -192,37 +199,41 @@ class Connection:
 
     def segments_to_send(self, now_s: float) -> list[Segment]:
         """The segments that are to leave now."""
-        out, self._resets = self._resets, []
-        if self.state is not State.CLOSED:
-            while (piece := self._sender.next_piece(now_s)) is not None:
+        out, self._answers = self._answers, []
+        if self.state is not State.CLOSED and self.sender.has_work:
+            position = self.sender.nxt
+            for data in self.sender.whole_segments(now_s):
+                out.append(self._segment(_JUST_ACK, position, data))
+                position += len(data)
+            while (piece := self.sender.next_piece(now_s)) is not None:
                 out.append(self._segment_of(piece))
-                self._acknowledge = False
-            if self._acknowledge:
-                out.append(self._segment(Flag.ACK, self._sender.sent))
-        self._acknowledge = False
+        due_s = self._acks.due_s
+        if self._acknowledge or (due_s is not None and due_s <= now_s):
+            out.append(self._segment(_JUST_ACK, self.sender.sent))
         return out
 
     def timer(self) -> float | None:
         """When to call `on_timer`, on the clock of `now_s`; None for never."""
-        ours, linger_s = self._sender.timer_s, self._linger_s
-        if ours is None or linger_s is None:
-            return linger_s if ours is None else ours
-        return min(ours, linger_s)
+        soonest_s = self.sender.timer_s
+        for other_s in (self._acks.due_s, self._linger_s):
+            if other_s is not None and (soonest_s is None or other_s < soonest_s):
+                soonest_s = other_s
+        return soonest_s
 
     def on_timer(self, now_s: float) -> None:
         """The time that `timer` gave has come. Too early a call does nothing."""
         if self._linger_s is not None and now_s >= self._linger_s:
             self._end()
-        elif self._sender.timer_s is not None and now_s >= self._sender.timer_s:
+        elif self.sender.timer_s is not None and now_s >= self.sender.timer_s:
             limits = {
                 State.SYN_SENT: self.settings.syn_retries,
                 State.SYN_RECEIVED: self.settings.syn_ack_retries,
             }
-            if self._sender.tries >= limits.get(self.state, self.settings.retries):
+            if self.sender.tries >= limits.get(self.state, self.settings.retries):
                 self._events.append(TimedOut(self.state))
                 self._end()
             else:
-                self._sender.on_timer(now_s)
+                self.sender.on_timer(now_s)
 
     def _segment_of(self, piece: Piece) -> Segment:
         if piece.position == 0:
@@ -231,24 +242,54 @@ class Connection:
             if self.state in _MAY_SEND:
                 self._move(Happening.FIN_SENT)
             return self._segment(Flag.FIN | Flag.ACK, piece.position, piece.data)
-        flags = Flag.PSH | Flag.ACK if piece.last else Flag.ACK  # RFC 9293, 3.9.1.2
+        flags = _PSH_AND_ACK if piece.last else _JUST_ACK  # RFC 9293, 3.9.1.2
         return self._segment(flags, piece.position, piece.data)
 
     def _segment(self, flags: Flag, position: int, data: bytes = b"") -> Segment:
+        """A segment of ours; it acknowledges what has come, and so nothing is owed any more."""
         seq = (self._iss + position) % MODULUS
         if flags is Flag.RST:
             return Segment(flags, seq, 0, 0)
-        ack = (self._irs + self._receiver.nxt) % MODULUS if self._knows_irs else 0
-        return Segment(flags, seq, ack, self._receiver.window(), data)
+        self._acknowledge = False
+        self._acks.sent()
+        ack = (self._irs + self.receiver.nxt) % MODULUS if self._knows_irs else 0
+        return Segment(flags, seq, ack, self.receiver.window(), data)
 
     # What comes in (RFC 9293, 3.10.7)
 
     def receive(self, segment: Segment, now_s: float) -> None:
         """Takes a segment from the other side. A CLOSED connection takes none: see `refusal`."""
+        if self.state is State.ESTABLISHED and self._receive_expected(segment, now_s):
+            return
         if self.state is State.SYN_SENT:
             self._receive_in_syn_sent(segment, now_s)
         elif self.state is not State.CLOSED:
             self._receive_synchronized(segment, now_s)
+
+    def _receive_expected(self, segment: Segment, now_s: float) -> bool:
+        """Takes one of the two segments that come nearly always: the very next bytes, or news of our own.
+
+        Van Jacobson's header prediction: of all the checks they pass, these few are left.
+
+        Returns:
+            Whether it was one of them; if not, nothing was done.
+        """
+        sender, receiver, data = self.sender, self.receiver, segment.data
+        if segment.flags not in _EXPECTED or segment.seq != (self._irs + receiver.nxt) % MODULUS:
+            return False
+        acked = (segment.ack - self._iss - sender.una) % MODULUS
+        if data:
+            if acked or self._closed or receiver.reading or not receiver.take_next(data):
+                return False
+            if self._acks.arrived(len(data), now_s, sender.rto_s):
+                self._answers.append(self._segment(_JUST_ACK, sender.sent))
+        elif 0 < acked <= sender.sent - sender.una:
+            sender.acknowledge(sender.una + acked, now_s)
+        else:
+            return False
+        self._window_from = (receiver.nxt - len(data), sender.una)
+        sender.set_window(sender.una, segment.window)
+        return True
 
     def _receive_in_syn_sent(self, segment: Segment, now_s: float) -> None:
         """3.10.7.3."""
@@ -256,7 +297,7 @@ class Connection:
         if flags & _ACK and segment.ack != (self._iss + 1) % MODULUS:
             self.ignored += 1
             if answer := refusal(segment):
-                self._resets.append(answer)
+                self._answers.append(answer)
         elif flags & _RST:
             if flags & _ACK:
                 self._events.append(Reset(refused=True))
@@ -267,30 +308,30 @@ class Connection:
             self.ignored += 1
         elif flags & _ACK:
             self._learn_irs(segment)
-            self._sender.acknowledge(1, now_s)
-            self._sender.set_window(1, segment.window)
+            self.sender.acknowledge(1, now_s)
+            self.sender.set_window(1, segment.window)
             self._acknowledge = True
             self._move(Happening.SYN_ACK)
             self._events.append(Connected())
         else:
             self._learn_irs(segment)
-            self._sender.repeat_syn()
+            self.sender.repeat_syn()
             self._move(Happening.SYN)
 
     def _receive_synchronized(self, segment: Segment, now_s: float) -> None:
         """3.10.7.4, whose seven checks come in this order."""
         flags, data = int(segment.flags), segment.data
-        position = _near(segment.seq - self._irs, self._receiver.nxt)
+        position = _near(segment.seq - self._irs, self.receiver.nxt)
         if self.state is State.SYN_RECEIVED and flags & _SYN and position == 0 and not flags & _RST:
             if not flags & _ACK:  # the answer to it was lost
-                self._sender.repeat_syn()
+                self.sender.repeat_syn()
                 return
             flags, position = flags & ~_SYN, 1  # both opened at once: what counts is behind the SYN
         if flags & _RST:
             self._receive_reset(position)
             return
         length = len(data) + (1 if flags & _FIN else 0) + (1 if flags & _SYN else 0)
-        if not self._receiver.accepts(position, length) or flags & _SYN:
+        if not self.receiver.accepts(position, length) or flags & _SYN:
             self._challenge()
             if self.state is State.TIME_WAIT:
                 self._linger_s = now_s + self.settings.time_wait_s
@@ -302,8 +343,8 @@ class Connection:
 
     def _receive_reset(self, position: int) -> None:
         """RFC 9293, 3.10.7.4, second, with the rule of RFC 5961, 3: only the very next position convinces."""
-        if position != self._receiver.nxt:
-            if self._receiver.nxt < position < self._receiver.edge:
+        if position != self.receiver.nxt:
+            if self.receiver.nxt < position < self.receiver.edge:
                 self._challenge()
             else:
                 self.ignored += 1
@@ -322,13 +363,13 @@ class Connection:
 
     def _receive_ack(self, segment: Segment, position: int, now_s: float) -> bool:
         """The fifth check. Whether the rest of the segment counts."""
-        sender = self._sender
+        sender = self.sender
         acked = _near(segment.ack - self._iss, sender.una)
         is_opening = self.state is State.SYN_RECEIVED
         if is_opening:
             if not 1 <= acked <= sender.sent:
                 self.ignored += 1
-                self._resets.append(Segment(Flag.RST, segment.ack, 0, 0))
+                self._answers.append(Segment(Flag.RST, segment.ack, 0, 0))
                 return False
         elif not sender.may_acknowledge(acked):
             self._challenge()
@@ -352,10 +393,11 @@ class Connection:
 
     def _receive_text(self, position: int, data: bytes, fin: bool, now_s: float) -> None:
         """The seventh and eighth."""
-        receiver = self._receiver
-        self._acknowledge = True
+        receiver = self.receiver
         if receiver.finished:
+            self._acknowledge = True
             return
+        before, had_gap = receiver.nxt, receiver.has_gap
         is_the_end = receiver.receive(position, data, fin)
         if self._closed and receiver.held_bytes:  # rule 4
             self.abort()
@@ -363,12 +405,20 @@ class Connection:
         if is_the_end:
             self._move(Happening.FIN_RECEIVED, now_s)
         self._tell()
+        self._acknowledge_text(had_gap or receiver.nxt == before, is_the_end, len(data), now_s)
+
+    def _acknowledge_text(self, by_itself: bool, is_the_end: bool, size: int, now_s: float) -> None:
+        """Rule 6."""
+        if by_itself or self._acks.arrived(size, now_s, self.sender.rto_s):
+            self._answers.append(self._segment(_JUST_ACK, self.sender.sent))
+        elif is_the_end:
+            self._acknowledge = True
 
     def _tell(self) -> None:
         """Gives the application what it may have."""
-        if data := self._receiver.read():
+        if data := self.receiver.read():
             self._events.append(DataReceived(data))
-        receiver = self._receiver
+        receiver = self.receiver
         if receiver.finished and receiver.reading and not self._eof_told:
             self._eof_told = True
             self._events.append(EofReceived())
@@ -400,9 +450,10 @@ class Connection:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
             self._events.append(ConnectionClosed())
-        self._sender.stop()
+        self.sender.stop()
         self._linger_s = None
         self._acknowledge = False
+        self._acks.sent()
 
 
 def _near(offset: int, near: int) -> int:

@@ -7,6 +7,8 @@ Rules
     2. The right edge of the window never moves back. It moves on when it can by a whole segment or by half
        the capacity, not for every byte that the application reads.
     3. While nobody reads, bytes are held and the window shrinks with each of them, to 0 in the end.
+    4. The capacity grows with what the application takes in a round trip (as Linux does, "dynamic right
+       sizing"), so that the window limits nobody who reads as fast as the network brings.
 
 Vocabulary: positions as in `p2plib.sim.tcp.send`; `nxt` is the next position that is expected (RCV.NXT),
 `edge` the first one beyond the window (RCV.NXT + RCV.WND).
@@ -15,13 +17,17 @@ Vocabulary: positions as in `p2plib.sim.tcp.send`; `nxt` is the next position th
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
+
+GROWTH = 4  # slow start doubles what comes in the next round trip, and half of the room is on its way back
+MAX_CAPACITY = 6_291_456  # Linux's tcp_rmem
 
 
 class Receiver:
     """The receiving half, from the byte behind the SYN on.
 
     Args:
-        capacity: most bytes to keep.
+        capacity: most bytes to keep, at first.
         mss: most bytes of a segment.
     """
 
@@ -30,12 +36,19 @@ class Receiver:
         self.edge = 1 + capacity
         self.reading = True
         self.finished = False  # everything has come, the FIN too
-        self._capacity = capacity
+        self.capacity = capacity
+        self.grows = True
+        self._taken, self._since_s = 0, 0.0  # bytes that the application has fetched since then
         self._step = min(mss, max(1, capacity // 2))
-        self._held: list[bytes] = []  # in order, for the application
+        self._held: deque[bytes] = deque()  # in order, for the application
         self.held_bytes = 0
         self._later: list[tuple[int, bytes]] = []  # behind a gap, sorted, without overlaps
         self._fin: int | None = None
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether bytes wait for others before them."""
+        return bool(self._later)
 
     @property
     def out_of_order_bytes(self) -> int:
@@ -78,6 +91,38 @@ class Receiver:
         self.drop()
         return data
 
+    def take(self, size: int, now_s: float, round_trip_s: float) -> bytes:
+        """The next bytes that are held, *size* at most, for an application that fetches them (rule 4)."""
+        taken, left, held = [], size, self._held
+        while held and left >= len(held[0]):
+            taken.append(held.popleft())
+            left -= len(taken[-1])
+        if held and left > 0:
+            taken.append(held[0][:left])
+            held[0] = held[0][left:]
+        data = taken[0] if len(taken) == 1 else b"".join(taken)
+        self.held_bytes -= len(data)
+        self._taken += len(data)
+        if now_s - self._since_s >= round_trip_s:
+            if self.grows:
+                self.capacity = max(self.capacity, min(GROWTH * self._taken, MAX_CAPACITY))
+            self._taken, self._since_s = 0, now_s
+        return data
+
+    def take_next(self, data: bytes) -> bool:
+        """Holds bytes that begin at `nxt`, if they are as welcome as usual. Whether they were."""
+        if self._later or self._fin is not None or self.nxt + len(data) > self.edge:
+            return False
+        self._hold(data)
+        return True
+
+    def set_capacity(self, capacity: int, *, is_known: bool) -> None:
+        """Fixes the capacity; *is_known* says whether the sender was told of another."""
+        self.capacity, self.grows = capacity, False
+        self._step = min(self._step, max(1, capacity // 2))
+        if not is_known:
+            self.edge = self.nxt + capacity
+
     def drop(self) -> None:
         """Lets go of what is held."""
         self._held.clear()
@@ -93,8 +138,13 @@ class Receiver:
         """Whether there is news for the sender about the room."""
         return not self.finished and self._edge_possible() - self.edge >= self._step
 
+    @property
+    def window_doubles(self) -> bool:
+        """Whether the room has doubled since the sender was told: worth a segment of its own, as in Linux."""
+        return self.window_may_grow and self._edge_possible() - self.nxt >= 2 * (self.edge - self.nxt)
+
     def _edge_possible(self) -> int:
-        return self.nxt + self._capacity - self.held_bytes
+        return self.nxt + self.capacity - self.held_bytes
 
     def _hold(self, data: bytes) -> None:
         self._held.append(data)

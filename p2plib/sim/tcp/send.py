@@ -1,8 +1,8 @@
 """The sending half of a TCP connection: what to send, when to send it again, how much at once. A machine.
 
 It follows RFC 9293 (the protocol), RFC 6298 (retransmission timer), RFC 5681 and 6582 (congestion control,
-"NewReno") and RFC 6928 (initial window). `p2plib.sim.tcp.connection` feeds it acknowledgements and asks it
-for pieces.
+"NewReno", with the byte counting of RFC 3465) and RFC 6928 (initial window). `p2plib.sim.tcp.connection`
+feeds it acknowledgements and asks it for pieces.
 
 Rules
     1. Every byte stays in the buffer until it is acknowledged.
@@ -13,9 +13,12 @@ Rules
        (a probe), for the news that the window is open again may have been lost.
     4. Each ring doubles the time to the next, until a segment that was sent once only has been timed (Karn).
     5. Three duplicate acknowledgements say that a segment was lost and later ones were not: it alone is sent
-       again, at once.
+       again, at once. Further losses of the same window come to light one a round trip; if that takes longer
+       than the time-out, rule 3 repairs the rest (RFC 6582, 4, "impatient").
     6. A small segment waits only if the window cut it short (RFC 9293, 3.8.6.2.1). There is no Nagle
        algorithm, as asyncio turns it off on real sockets (TCP_NODELAY).
+    7. The buffer is twice the congestion window, as Linux sizes it by itself, and at least `SEND_BUFFER`. So
+       one window can be under way while the application writes the next.
 
 Vocabulary::
 
@@ -40,6 +43,9 @@ MAX_RTO_S = 120.0  # as Linux; RFC 6298, 2.5 asks for 60 s or more
 MAX_RINGS = 30  # doubled so often, any time-out exceeds MAX_RTO_S; probes ring forever
 DUPLICATES = 3  # RFC 5681, 3.2
 INITIAL_SEGMENTS = 10  # RFC 6928, for a segment of the usual size
+SLOW_START_SEGMENTS = 2  # RFC 3465, 2.2: the most that one acknowledgement widens the window by
+SEND_BUFFER = 87_040  # what Linux gives a connection when it opens
+MAX_SEND_BUFFER = 4_194_304  # Linux's tcp_wmem
 
 
 class Piece(NamedTuple):
@@ -64,24 +70,27 @@ class Sender:
         self.una = self.nxt = self.sent = 0
         self.end = 1
         self.eof = False
+        self.buffer_size: int | None = None  # most bytes to keep; None for rule 7
         self.tries = 0  # rings of the timer since there was news
         self.timer_s: float | None = None
         self._buffer = bytearray()  # the bytes from max(una, 1) to end
         self._edge = 1
         self._widest = 0  # the largest window that was ever announced
         self._probe = False
+        self._is_limited = False  # the congestion window was used up when something was sent last
+        self._grown = 0  # bytes acknowledged towards the next step of congestion avoidance
         self._probed = 0  # the position after the last probe, which may lie beyond `sent`
         self._congestion_window = INITIAL_SEGMENTS * mss
         self._threshold = 1 << 62  # "arbitrarily high" (RFC 5681, 3.1): slow start until the first loss
         self._duplicates = 0
-        self._recovering = False
+        self._recovering = self._partial = False  # in fast recovery; and it was acknowledged in part
         self._recover = 0  # no second fast retransmit for what was sent up to here (RFC 6582, 3.2)
         self._resend = False
         self._timed: tuple[int, float] | None = None  # a position under way and when it left
         self._mean_s: float | None = None  # SRTT
         self._deviation_s = 0.0  # RTTVAR
-        self._base_rto_s = INITIAL_RTO_S
-        self._rings = 0  # how often the time-out has been doubled
+        self._base_rto_s = self.rto_s = INITIAL_RTO_S  # before and after it was doubled
+        self._rings = 0  # how often that was
 
     # What the application does
 
@@ -89,6 +98,14 @@ class Sender:
         """Appends bytes to the buffer."""
         self._buffer += data
         self.end += len(data)
+
+    @property
+    def room(self) -> int:
+        """How many bytes the buffer has room for (rule 7); below 0 where it is overfull."""
+        size = self.buffer_size
+        if size is None:
+            size = min(max(SEND_BUFFER, 2 * self._congestion_window), MAX_SEND_BUFFER)
+        return size - len(self._buffer)
 
     @property
     def unsent_bytes(self) -> int:
@@ -106,11 +123,36 @@ class Sender:
         return self.eof and self.una > self.end
 
     @property
-    def rto_s(self) -> float:
-        """The retransmission time-out as it is now, in seconds."""
-        return min(self._base_rto_s * 2.0**self._rings, MAX_RTO_S)
+    def round_trip_s(self) -> float:
+        """The mean round trip in seconds, or the first time-out as long as none was measured."""
+        return INITIAL_RTO_S if self._mean_s is None else self._mean_s
+
+    def _set_rto(self, rings: int) -> None:
+        self._rings = rings
+        self.rto_s = min(self._base_rto_s * (1 << rings), MAX_RTO_S)
 
     # What is sent
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `next_piece` may have something; if not, there is no need to ask."""
+        return self._resend or self.nxt < self.end + self.eof or self.nxt == 0
+
+    def whole_segments(self, now_s: float) -> list[bytes]:
+        """The bytes of all the whole segments that may go now, from `nxt` on, less the last one of all.
+
+        It comes to the same as `next_piece`, many times.
+        """
+        start, mss = self.nxt, self.mss
+        usable = min(self._edge, self.una + self._congestion_window, self.end - 1)
+        if usable - start < mss or not self.una or self._resend or self._probe:
+            return []
+        stop = start + (usable - start) // mss * mss
+        first = max(self.una, 1)
+        with memoryview(self._buffer) as view:
+            data = [bytes(view[at : at + mss]) for at in range(start - first, stop - first, mss)]
+        self._passed(stop, now_s)
+        return data
 
     def next_piece(self, now_s: float) -> Piece | None:
         """The next thing to send now, if there is any. Call it until it says None."""
@@ -122,8 +164,10 @@ class Sender:
             self._passed(1, now_s)
             return Piece(0, b"", False, True)
         piece = self._fresh_piece(now_s) if self.una else None
-        if self.timer_s is None and self.una and self.nxt < self.end + self.eof:
-            self.timer_s = now_s + self.rto_s  # rule 3: the window keeps something back
+        if piece is None:
+            self._is_limited = self.sent - self.una + self.mss > self._congestion_window
+            if self.timer_s is None and self.una and self.nxt < self.end + self.eof:
+                self.timer_s = now_s + self.rto_s  # rule 3: the window keeps something back
         return piece
 
     def _fresh_piece(self, now_s: float) -> Piece | None:
@@ -174,28 +218,32 @@ class Sender:
 
     def acknowledge(self, position: int, now_s: float) -> None:
         """Everything before *position* has arrived, which is news."""
-        acked, was_full = position - self.una, self.sent - self.una + self.mss > self._congestion_window
+        acked = position - self.una
         if self.una == 0 and self.tries:
             self._base_rto_s = RTO_AFTER_LOST_SYN_S
-            self._rings = 0
+            self._set_rto(0)
         if self._timed and position > self._timed[0]:
             self._measure(now_s - self._timed[1])
         del self._buffer[: min(position, self.end) - max(self.una, 1)]
         first, self.una = self.una == 0, position
-        self.nxt, self.sent = max(self.nxt, position), max(self.sent, position)
+        if self.nxt < position:
+            self.nxt, self.sent = position, max(self.sent, position)
         self.tries = 0
         if self._recovering and position < self._recover:  # RFC 6582, 3.2: a partial acknowledgement
             self._resend = True
             self._congestion_window = max(self._congestion_window - acked, 0) + self.mss
+            if self._partial:
+                return  # the timer runs on: a time-out repairs many losses sooner than one a round trip
+            self._partial = True
         elif self._recovering:
             self._recovering = self._resend = False
             self._congestion_window = self._threshold
             self._duplicates = 0
         else:
             self._duplicates = 0
-            if was_full and not first:
+            if self._is_limited and not first:
                 self._grow(acked)
-        self.timer_s = None if self.una == self.sent else now_s + self.rto_s  # RFC 6298, 5.2 and 5.3
+        self.timer_s = None if position == self.sent else now_s + self.rto_s  # RFC 6298, 5.2 and 5.3
 
     def duplicate(self) -> None:
         """An acknowledgement came that acknowledges nothing new while something is in flight."""
@@ -205,7 +253,7 @@ class Sender:
         elif self._duplicates == DUPLICATES and self.una >= self._recover:
             self._halve()
             self._congestion_window = self._threshold + DUPLICATES * self.mss
-            self._recovering, self._resend = True, True
+            self._recovering, self._resend, self._partial = True, True, False
             self._recover = self.sent
             self._timed = None
 
@@ -221,7 +269,8 @@ class Sender:
     def set_window(self, position: int, window: int) -> None:
         """The receiver has room for *window* bytes from *position* on."""
         if position + window > self._edge and self.una == self.sent and self.timer_s is not None:
-            self.timer_s, self._rings, self._probe = None, 0, False  # rings for probes; there was no loss
+            self.timer_s, self._probe = None, False
+            self._set_rto(0)  # it rang for probes; there was no loss
         self._edge = position + window
         self._widest = max(self._widest, window)
 
@@ -238,14 +287,8 @@ class Sender:
             self._timed = None  # Karn: nobody could tell which of two the answer is for
             self.nxt = self.una
         self.tries += 1
-        self._rings = min(self._rings + 1, MAX_RINGS)  # RFC 6298, 5.5
+        self._set_rto(min(self._rings + 1, MAX_RINGS))  # RFC 6298, 5.5
         self.timer_s = now_s + self.rto_s
-
-    def discard_unsent(self) -> None:
-        """Forgets the bytes that were never sent; the stream ends before them."""
-        if self.unsent_bytes:
-            del self._buffer[len(self._buffer) - self.unsent_bytes :]
-            self.end = max(self.sent, 1)
 
     def stop(self) -> None:
         """Nothing more will be sent, and the buffer is let go."""
@@ -257,10 +300,14 @@ class Sender:
         self._threshold = max((self.sent - self.una) // 2, 2 * self.mss)  # RFC 5681, (4)
 
     def _grow(self, acked: int) -> None:
+        """RFC 5681, 3.1, by bytes (RFC 3465), for one acknowledgement stands for two segments."""
         if self._congestion_window < self._threshold:
-            self._congestion_window += min(acked, self.mss)  # RFC 5681, (2): slow start
+            self._congestion_window += min(acked, SLOW_START_SEGMENTS * self.mss)
         else:
-            self._congestion_window += max(1, self.mss**2 // self._congestion_window)  # (3): avoidance
+            self._grown += acked
+            if self._grown >= self._congestion_window:
+                self._grown -= self._congestion_window
+                self._congestion_window += self.mss
 
     def _measure(self, round_trip_s: float) -> None:
         """RFC 6298, 2.2 and 2.3."""
@@ -271,4 +318,4 @@ class Sender:
             self._deviation_s += (abs(self._mean_s - round_trip_s) - self._deviation_s) / 4
             self._mean_s += (round_trip_s - self._mean_s) / 8
         self._base_rto_s = self._mean_s + max(RTO_MARGIN_S, 4 * self._deviation_s)
-        self._rings = 0
+        self._set_rto(0)

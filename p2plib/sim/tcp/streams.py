@@ -1,68 +1,34 @@
 """TCP in the simulated internet: what is behind `loop.create_connection` and `loop.create_server`.
 
-What it asks of a host: `send_segment`, `source_for` and `local`, its tables `tcp` (by both addresses) and
-`listening` (by address), and its internet's loop, seed and names. What it gives to the network:
-`receive_segment`, for each segment that reaches a host.
-
 Rules
     1. Errors are those of an operating system: refused (a RST came), timed out (nobody answered for 127 s),
        reset, address in use.
     2. `local_addr` may name a port that is in use, as if SO_REUSEPORT were set on both: that is what TCP hole
        punching needs. The two addresses of a connection together are taken only once.
-    3. Initial sequence numbers are a clock and a keyed hash of the addresses (RFC 9293, 3.4.1): different for
-       each connection, the same in each run.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import hashlib
 import socket
 from asyncio import staggered
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from p2plib.sim.capture.trace import shown
+from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
-from p2plib.sim.packet import Address, Flag, Segment
-from p2plib.sim.sockets.refused import SOCKETS, refuse
+from p2plib.sim.packet import Address
+from p2plib.sim.sockets.kernel import family_of
+from p2plib.sim.sockets.sockets import SimSocket, listener_of, own_socket
 from p2plib.sim.tcp import tls
-from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.endpoint import TcpEndpoint
+from p2plib.sim.tcp.listener import TcpListener, server_options
 from p2plib.sim.tcp.server import SimServer
-from p2plib.sim.tcp.states import MODULUS, refusal
 from p2plib.sim.tcp.transport import SimStreamTransport
 
-if TYPE_CHECKING:
-    from p2plib.sim.host import Host
-
 Factory = Callable[[], asyncio.BaseProtocol]
-ISS_TICKS_PER_S = 250_000  # RFC 9293, 3.4.1: one every 4 microseconds
-
-
-def receive_segment(host: Host, source: Address, destination: Address, segment: Segment) -> None:
-    """Takes a segment that reached a host: to its connection, else to who listens, else it is refused.
-
-    Args:
-        source: where it comes from, as this host sees it.
-        destination: the address of this host that it arrived at.
-    """
-    transport = host.tcp.get((destination, source))
-    everywhere = ("::" if ":" in destination[0] else "0.0.0.0"), destination[1]
-    server = host.listening.get(destination) or host.listening.get(everywhere)
-    if transport is not None:
-        transport.receive(segment)
-    elif server is not None and segment.flags == Flag.SYN:
-        server.receive_syn(destination, source, segment, initial_sequence_number(host, destination, source))
-    elif answer := refusal(segment):  # RFC 9293, 3.10.7.1
-        host.send_segment(destination, source, answer)
-
-
-def initial_sequence_number(host: Host, local: Address, remote: Address) -> int:
-    """Rule 3: 0 to 2**32 - 1."""
-    key = f"{host.net.seed}/tcp/{host.name}/{local}/{remote}".encode()
-    clock = int(host.net.loop.time() * ISS_TICKS_PER_S)
-    return (int.from_bytes(hashlib.sha256(key).digest()[:4], "big") + clock) % MODULUS
 
 
 async def connect(
@@ -92,11 +58,14 @@ async def connect(
 
     Raises:
         OSError: refused, timed out, unreachable, address in use, no such name; a TLS handshake that failed.
-        Unsupported: a socket of one's own.
         ValueError: arguments that do not go together.
     """
     secure = tls.for_client(ssl, host, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
-    _no_sockets(sock, "create_connection")
+    if sock is not None:
+        if host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        own = own_socket("create_connection", sock, socket.SOCK_STREAM)
+        return await opened(loop, own.opened.end, protocol_factory, secure, own)
     if host is None and port is None:
         raise ValueError("host and port was not specified and no sock specified")
     found = await loop.getaddrinfo(
@@ -106,69 +75,92 @@ async def connect(
     if interleave or (interleave is None and happy_eyeballs_delay is not None):
         remotes = _interleaved(remotes, interleave or 1)
     errors: list[OSError] = []
-    transport: SimStreamTransport | None = None
+    endpoint: TcpEndpoint | None = None
     if happy_eyeballs_delay is None:
         for remote in remotes:
-            if transport := await _attempt(incarnation, remote, local_addr, errors):
+            if endpoint := await _attempt(incarnation, remote, local_addr, errors):
                 break
     else:
         attempts = [partial(_attempt_or_raise, incarnation, remote, local_addr, errors) for remote in remotes]
-        transport, _, _ = await staggered.staggered_race(attempts, happy_eyeballs_delay)
-    if transport is None:
+        endpoint, _, _ = await staggered.staggered_race(attempts, happy_eyeballs_delay)
+    if endpoint is None:
         raise _one_error(errors, all_errors)
+    return await opened(loop, endpoint, protocol_factory, secure)
+
+
+async def opened(
+    loop: asyncio.AbstractEventLoop,
+    endpoint: TcpEndpoint,
+    protocol_factory: Factory,
+    secure: tls.Tls | None,
+    sock: SimSocket | None = None,
+) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+    """Gives a connection that is there its transport and its protocol; with TLS, waits for its handshake.
+
+    Args:
+        loop: the loop.
+        endpoint: the kernel's half.
+        protocol_factory: makes the protocol.
+        secure: what is said about TLS; None for none.
+        sock: the program's own socket, whose endpoint it is; None if the program has none.
+    """
+    waiter: asyncio.Future[None] = loop.create_future()
     try:
         protocol = protocol_factory()
+        below = protocol if secure is None else secure.over(loop, protocol, waiter)
     except BaseException:
-        transport.reset()
+        if sock is None:
+            endpoint.abort()
         raise
-    if secure is not None:
-        return await secure.begin(loop, transport, protocol), protocol
-    transport.begin(protocol)
-    return transport, protocol
+    transport = SimStreamTransport(endpoint, below, sock=sock)
+    secured = None if secure is None else tls.transport_of(below)
+    transport.begin()
+    if secured is None:
+        return transport, protocol
+    try:
+        await waiter
+    except BaseException:
+        secured.close()
+        raise
+    return secured, protocol
 
 
 async def _attempt(
     incarnation: Incarnation, remote: Address, local_addr: Any, errors: list[OSError]
-) -> SimStreamTransport | None:
-    """A connection that is open and has no protocol yet; None, and what went wrong among *errors*."""
+) -> TcpEndpoint | None:
+    """A connection that is open and has no transport yet; None, and what went wrong among *errors*."""
+    endpoint = TcpEndpoint(incarnation, socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
     try:
-        transport = _open(incarnation, remote, local_addr)
-        try:
-            await transport.connected
-        except asyncio.CancelledError:
-            transport.reset()
-            raise
+        if local_addr is not None:
+            endpoint.bind(local_addr[:2], shared=True)  # rule 2
+        await _connected(endpoint, remote)
     except OSError as error:
+        endpoint.close()
         errors.append(error)
         return None
-    return transport
+    except asyncio.CancelledError:
+        endpoint.close()
+        raise
+    return endpoint
+
+
+async def _connected(endpoint: TcpEndpoint, remote: Address) -> None:
+    ready = asyncio.Event()
+    endpoint.on_ready = ready.set
+    endpoint.connect(remote)
+    await ready.wait()
+    if (error := endpoint.take_error()) is not None:
+        raise OSError(error.errno, f"Connect call failed {shown(remote)}")
 
 
 async def _attempt_or_raise(
     incarnation: Incarnation, remote: Address, local_addr: Any, errors: list[OSError]
-) -> SimStreamTransport:
-    """The same, for a race, in which who fails raises."""
-    transport = await _attempt(incarnation, remote, local_addr, errors)
-    if transport is None:
+) -> TcpEndpoint:
+    """The same, for a race, in which an attempt that fails raises."""
+    endpoint = await _attempt(incarnation, remote, local_addr, errors)
+    if endpoint is None:
         raise errors[-1]
-    return transport
-
-
-def _open(incarnation: Incarnation, remote: Address, local_addr: Any) -> SimStreamTransport:
-    host = incarnation.host
-    wanted = host.source_for(host.local(local_addr, host.listening, remote[0]), remote[0])
-    for _ in range(1 if local_addr is not None and local_addr[1] else 65_536):
-        local = wanted
-        if (local, remote) not in host.tcp:
-            break
-        wanted = host.source_for(host.local((local[0], 0), host.listening, remote[0]), remote[0])
-    else:
-        raise OSError(errno.EADDRINUSE, f"Address already in use: {wanted} is connected to {remote}")
-    connection = Connection(initial_sequence_number(host, local, remote))
-    transport = SimStreamTransport(incarnation, local, remote, connection)
-    connection.open()
-    transport.pump()
-    return transport
+    return endpoint
 
 
 async def listen(
@@ -195,16 +187,26 @@ async def listen(
     Args:
         host: an address or name of this host, or several; None or "" for all of its addresses.
         port: 0 or None for a free one, which is then the same for all the addresses.
-        backlog: has no effect, as connections are accepted at once.
+        backlog: how many connections may wait; it is without effect, as they are accepted at once.
 
     Raises:
         OSError: the port is in use, or the address is not this host's.
         TypeError: `ssl` is no context.
-        Unsupported: a socket of one's own.
         ValueError: arguments that do not go together.
     """
     secure = tls.for_server(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
-    _no_sockets(sock, "create_server")
+    if secure is not None:
+        protocol_factory = secure.factory(loop, protocol_factory)
+    if sock is not None:
+        if host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        own = own_socket("create_server", sock, socket.SOCK_STREAM)
+        server = SimServer(incarnation, protocol_factory, [listener_of(own)], backlog, own)
+        if start_serving:
+            server.serve()
+        return server
+    if host is None and port is None:
+        raise ValueError("Neither host/port nor sock were specified")
     names = [host] if host is None or isinstance(host, str) else list(host)
     ips: dict[str, None] = {}
     for name in names:
@@ -214,17 +216,28 @@ async def listen(
     for ip in ips:
         chosen = addresses[0][1] if addresses else int(port or 0)
         addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
-    if secure is not None:
-        protocol_factory = secure.factory(loop, protocol_factory)
-    server = SimServer(incarnation, protocol_factory, addresses)
+    made = _listeners(incarnation, addresses, reuse_address, reuse_port)
+    server = SimServer(incarnation, protocol_factory, made, backlog)
     if start_serving:
         server.serve()
     return server
 
 
-def _no_sockets(sock: Any, call: str) -> None:
-    if sock is not None:
-        refuse(f"{call} with sock", SOCKETS)
+def _listeners(
+    incarnation: Incarnation, addresses: list[Address], reuse_address: Any, reuse_port: Any
+) -> list[TcpListener]:
+    """Who listens at each address, or at none of them."""
+    made: list[TcpListener] = []
+    place = caller()
+    try:
+        for address in addresses:
+            options = server_options(family_of(address[0]), reuse_address, reuse_port)
+            made.append(TcpListener(incarnation, address, options, place))
+    except OSError:
+        for listener in made:
+            listener.close()
+        raise
+    return made
 
 
 def _interleaved(remotes: list[Address], first: int) -> list[Address]:

@@ -25,10 +25,7 @@ import asyncio
 from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from p2plib.sim.tcp.transport import SimStreamTransport
+from typing import Any
 
 Factory = Callable[[], asyncio.BaseProtocol]
 
@@ -81,35 +78,6 @@ class Tls:
     def factory(self, loop: asyncio.AbstractEventLoop, protocol_factory: Factory) -> Factory:
         """Return the factory that a server needs in place of *protocol_factory*."""
         return lambda: self.over(loop, protocol_factory())
-
-    async def begin(
-        self, loop: asyncio.AbstractEventLoop, transport: SimStreamTransport, protocol: asyncio.BaseProtocol
-    ) -> asyncio.Transport:
-        """Begins TLS on a connection that has no protocol yet, and waits for the handshake.
-
-        Returns:
-            The transport for the program.
-
-        Raises:
-            ssl.SSLError: the handshake failed, on a certificate for example.
-            ConnectionError: the connection was lost in the middle of it, or it took too long.
-            RuntimeError: this Python has no `ssl`.
-            ValueError: see `over`.
-        """
-        waiter: asyncio.Future[None] = loop.create_future()
-        try:
-            below: Any = self.over(loop, protocol, waiter)
-        except BaseException:
-            transport.abort()
-            raise
-        secured: asyncio.Transport = below._app_transport  # it lets go of it when the connection is lost
-        transport.begin(below)
-        try:
-            await waiter
-        except BaseException:
-            secured.close()
-            raise
-        return secured
 
 
 def for_client(
@@ -168,12 +136,16 @@ def is_tls(protocol: Any) -> bool:
     return isinstance(protocol, sslproto.SSLProtocol)
 
 
+def transport_of(protocol: Any) -> asyncio.Transport:
+    """Return what the program writes to; the protocol lets go of it when the connection is lost."""
+    secured: asyncio.Transport = protocol._app_transport
+    return secured
+
+
 def forget(protocol: Any) -> None:
-    """The machine under a connection has crashed: its TLS transport, if it has one, is gone and no leak."""
-    if isinstance(protocol, sslproto.SSLProtocol):
-        secured: Any = protocol._app_transport
-        if secured is not None:
-            secured._closed = True  # or Python would warn of it when it is collected
+    """The machine under a connection has crashed: its TLS transport is gone and no leak."""
+    if protocol._app_transport is not None:
+        protocol._app_transport._closed = True  # or Python would warn of it when it is collected
 
 
 def _context(ssl: Any) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import time
 from typing import Any
 
 import pytest
 
-from p2plib.errors import Leak, TimeLimit, UsageError
-from p2plib.sim import Internet
+from p2plib.errors import Leak, Livelock, TimeLimit, UsageError
+from p2plib.sim import Internet, Link
 from tests.sim.clock.runs import fail, run
 
 
@@ -275,3 +276,82 @@ def test_run_says_what_it_wants() -> None:
     with pytest.raises(UsageError, match="async def main"):
         Internet().run(coroutine)  # type: ignore[arg-type]
     coroutine.close()
+
+
+@pytest.mark.parametrize("how", ["sleep(0)", "call_soon", "call_later(0)", "packets"])
+def test_an_endless_loop_at_one_instant_is_told_by_host_and_place(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p2plib.sim.clock.loop.COLLECT_EVERY", 1000)
+
+    class Echo(asyncio.DatagramProtocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            self.transport.sendto(data, addr)
+
+    async def poll() -> None:
+        loop = asyncio.get_running_loop()
+
+        def again() -> None:
+            loop.call_soon(again) if how == "call_soon" else loop.call_later(0, again)
+
+        if how == "packets":
+            transport, _ = await loop.create_datagram_endpoint(Echo, ("0.0.0.0", 4000))
+            transport.sendto(b"round and round", ("ben", 4000))
+        elif how != "sleep(0)":
+            again()
+        while how == "sleep(0)":
+            await asyncio.sleep(0)
+
+    async def main(net: Internet) -> None:
+        await asyncio.sleep(12.5)
+        with net.host("ben"):
+            await asyncio.get_running_loop().create_datagram_endpoint(Echo, ("0.0.0.0", 4000))
+        net.host("ana").start(poll)
+        await asyncio.sleep(1e9)
+
+    where = {
+        "sleep(0)": r"ana runs again and again at .*poll \(test_loop.py:\d+\)$",
+        "call_soon": r"ana runs again and again at .*again \(test_loop.py:\d+\)$",
+        "call_later(0)": r"ana runs again and again at .*again \(test_loop.py:\d+\)$",
+        "packets": "packets go to and fro, and take no time",
+    }[how]
+    with pytest.raises(
+        Livelock, match=rf"1000 events were done, and the clock still stands at 12.5 s: {where}"
+    ):
+        run(main, link=Link(latency=0))
+
+
+def test_many_events_that_take_time_are_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2plib.sim.clock.loop.COLLECT_EVERY", 100)
+    monkeypatch.setattr("gc.collect", lambda: 0)  # a pytest has much to walk through
+
+    async def main(net: Internet) -> float:
+        for _ in range(3):
+            for _ in range(90):
+                await asyncio.sleep(0)
+            await asyncio.sleep(1)
+        return net.time
+
+    net = Internet()
+    assert [net.run(main), net.run(main)] == [3.0, 6.0]
+
+
+def test_a_program_that_spins_and_does_not_let_itself_be_cancelled_ends_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("p2plib.sim.clock.loop.COLLECT_EVERY", 1000)
+
+    async def stubborn() -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+
+    async def main(net: Internet) -> None:
+        net.host("ana").start(stubborn)
+        await asyncio.sleep(1)
+
+    with pytest.raises(Livelock, match="stubborn"):
+        run(main)

@@ -22,6 +22,12 @@ PATIENCE_S = 2.0  # what has not happened by then does not happen
 FIRST_EPHEMERAL_PORT = 32_768  # Linux chooses from here on
 LONG_BYTES = 40
 
+KINDS: tuple[tuple[Any, str], ...] = (  # what an object is, whatever its class is called
+    (asyncio.DatagramTransport, "datagram transport"),
+    (asyncio.Transport, "transport"),
+    (asyncio.AbstractServer, "server"),
+    (socket.socket, "socket"),
+)
 GAI_NAMES = {getattr(socket, name): name for name in dir(socket) if name.startswith("EAI_")}
 
 
@@ -43,7 +49,7 @@ def plain(value: Any) -> Any:
         return int(value)  # of socket's IntEnums the number
     if value is None or isinstance(value, (str, bool, float)):
         return value
-    return type(value).__name__.removeprefix("Sim").removeprefix("_Selector").lower()
+    return next((word for kind, word in KINDS if isinstance(value, kind)), type(value).__name__)
 
 
 def error_name(error: BaseException) -> str:

@@ -402,6 +402,7 @@ def test_interruptions_end_the_search() -> None:
         (Lose("ana", 3), "packet 3 of ana is lost"),
         (Duplicate("ana", 3, 0.25), "packet 3 of ana arrives a second time, 0.25 s after the first"),
         (Delay("ben", 0, 1.5), "packet 0 of ben is held back for 1.5 s"),
+        (Delay("ben", 0, 1.5, True), "packet 0 of ben is late by 1.5 s"),
         (Corrupt("ben", 2, 77), "one bit of packet 2 of ben is flipped (77 modulo its length)"),
         (Crash("cleo", 3.0), "cleo loses its power at 3 s, for good"),
         (Crash("cleo", 3.0, 0.5), "cleo loses its power at 3 s, and starts again 0.5 s later"),

@@ -38,7 +38,7 @@ def test_names_are_looked_up_and_that_takes_time() -> None:
         [("198.18.0.1", 80), ("2001:db8::1", 80, 0, 0), ("198.18.0.2", 80)],
         0.02,
         [(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_UDP, ("2001:db8::1", 80, 0, 0))],
-        ("ben", "80"),
+        ("ben", "http"),
         socket.EAI_NONAME,
         socket.EAI_AGAIN,
     ]

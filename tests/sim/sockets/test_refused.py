@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,13 +21,13 @@ from tests.sim.clock.runs import run
         lambda loop: loop.subprocess_shell(asyncio.SubprocessProtocol, "ls"),
         lambda loop: _now(loop.add_signal_handler, 2, print),
         lambda loop: _now(loop.add_reader, 0, print),
-        lambda loop: loop.sock_connect(socket.socket(), ("127.0.0.1", 1)),
+        lambda loop: _now(loop.add_writer, 2, print),
         lambda loop: loop.create_unix_connection(asyncio.Protocol, "path"),
-        lambda loop: loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=socket.socket()),
+        lambda loop: loop.connect_read_pipe(asyncio.Protocol, None),
+        lambda loop: loop.sock_sendfile(None, None),
         lambda loop: _now(time.sleep, 1),
     ],
 )
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_what_cannot_be_is_refused_in_one_sentence(call: Callable[[Any], Any]) -> None:
     async def main(net: Internet) -> None:
         with net.host("ana"):

@@ -90,3 +90,8 @@ def test_a_data_channel_over_a_bad_link() -> None:
     net, answers = run(Link(latency=0.03, jitter_s=0.01, loss=0.03))
     assert answers == ["HELLO", MUCH.upper(), "GOODBYE"]
     assert net.trace.dropped()["lost"] > 3
+
+
+def test_the_same_seed_gives_the_same_times() -> None:
+    times = [[packet.sent_s for packet in run(Link(latency=0.02))[0].trace] for _ in range(2)]
+    assert times[0] == times[1]

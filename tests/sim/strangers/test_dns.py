@@ -1,4 +1,4 @@
-"""dnspython and dnslib in the simulated internet, as they are: a name server of the one asked by the other."""
+"""dnspython and dnslib in the simulated internet, as they are: a name server of one asked by the other."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_serve_forever_ends_when_it_is_cancelled_or_closed() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert not server.is_serving()
-            assert ben.listening == {}
+            assert ben.ports.bound("tcp", 80) == []
 
     two(main)
 

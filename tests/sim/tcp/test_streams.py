@@ -13,7 +13,7 @@ import pytest
 from p2plib.errors import Unsupported
 from p2plib.sim import Host, Internet, Link
 from p2plib.sim.packet import Flag
-from p2plib.sim.tcp.streams import initial_sequence_number
+from p2plib.sim.tcp.endpoint import initial_sequence_number
 from tests.sim.tcp.recorders import DATA, Recorder, recorders, two
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

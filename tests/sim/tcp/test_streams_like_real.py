@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from p2plib.sim import Internet, Link
+from tests.sim.tcp.recorders import DATA
 from tests.sim.tcp.test_streams import Recorder
 
 LIMIT_S = 10
@@ -166,3 +168,45 @@ def test_the_same_refusal() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         assert Internet(seed=1).run(main) == asyncio.run(dial())
+
+
+async def loses_what_it_wrote(unread: bool) -> tuple[list[Any], bool, bool]:
+    """Writes more than the other side's window, closes, and is spoken to, before or after that."""
+    loop = asyncio.get_running_loop()
+    theirs = Told()
+    server = await loop.create_server(lambda: theirs, "127.0.0.1", 0)
+    server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    port = server.sockets[0].getsockname()[1]
+    _, ours = await loop.create_connection(lambda: Told(True), "127.0.0.1", port)
+    while theirs.transport is None:
+        await asyncio.sleep(0.001)
+    theirs.transport.pause_reading()
+    if unread:
+        ours.transport.pause_reading()
+        theirs.transport.write(b"hello")
+        await asyncio.sleep(0.1)
+    ours.transport.write(DATA[:80_000])
+    await asyncio.sleep(0.1)
+    assert ours.transport.get_write_buffer_size() == 0  # the kernel has it
+    ours.transport.close()
+    if not unread:
+        await asyncio.wait_for(ours.lost, LIMIT_S)
+        theirs.transport.write(b"hello")
+    await asyncio.sleep(0.1)
+    theirs.transport.resume_reading()
+    await asyncio.wait_for(theirs.lost, LIMIT_S)
+    server.close()
+    await server.wait_closed()
+    return theirs.told, DATA.startswith(theirs.data), 0 < len(theirs.data) < 80_000
+
+
+@pytest.mark.parametrize("unread", [False, True])
+def test_closing_well_loses_bytes(unread: bool) -> None:
+    """The kernel drops what it was given to send when it answers unread bytes, or late ones, with a reset."""
+
+    async def main(net: Internet) -> Any:
+        return await net.host("ana").run(loses_what_it_wrote(unread))
+
+    real = asyncio.run(loses_what_it_wrote(unread))
+    assert real == (["made", ("lost", (ConnectionResetError, errno.ECONNRESET))], True, True)
+    assert Internet(seed=1, link=Link(latency=0.01)).run(main) == real

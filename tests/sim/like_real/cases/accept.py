@@ -117,6 +117,7 @@ async def closed_with_one_accepted(here: Machine, there: Machine) -> list[Any]:
     with tcp("127.0.0.1", 5087) as listening:
         listening.listen()
         with await _client(5087) as client:
+            await soon()
             server, _ = listening.accept()
             listening.close()
             with server:
@@ -147,6 +148,7 @@ async def what_is_inherited(here: Machine, there: Machine) -> list[Any]:
     with tcp("127.0.0.1", 5090, (*nodelay, 1), (*keepalive, 1)) as listening:
         listening.listen()
         with await _client(5090):
+            await soon()
             server, _ = listening.accept()
             with server:
                 kind = (server.family, server.type, server.proto, server.gettimeout(), server.getblocking())

@@ -141,6 +141,7 @@ async def a_connection_over_a_socket(here: Machine, there: Machine) -> list[Any]
         seen += [plain(writer.get_extra_info("peername")), same is not None]
         writer.close()
         await writer.wait_closed()
+        await soon()
         return [*seen, client.fileno(), tried(server.recv, 1)]
 
 

@@ -1,0 +1,64 @@
+"""Threads beside a run: they are not part of it, and whoever waits for one is told so.
+
+A thread gets on when the machine lets it, and no run would repeat. Work for `asyncio.to_thread` and
+`run_in_executor` is done at once by the loop itself; a thread that a program starts on its own can neither be
+waited for nor wake anybody.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NoReturn
+from weakref import WeakSet
+
+from p2plib.errors import Unsupported
+from p2plib.sim.clock.places import caller
+
+INSTEAD = (
+    "when a thread gets on is up to the machine, and no run would repeat; use asyncio.to_thread or "
+    "loop.run_in_executor, whose work is done at once, or an asynchronous library"
+)
+
+
+class Threads:
+    """What a loop knows of threads."""
+
+    def __init__(self) -> None:
+        self._own: int | None = None
+        self._before: WeakSet[threading.Thread] = WeakSet()
+        self._refused = ""
+
+    def begin(self) -> None:
+        """A run begins, in this thread."""
+        self._own, self._before, self._refused = threading.get_ident(), WeakSet(threading.enumerate()), ""
+
+    def is_foreign(self) -> bool:
+        """Whether another thread than that of the run calls this."""
+        return self._own is not None and threading.get_ident() != self._own
+
+    def refuse(self, call: str) -> NoReturn:
+        """Refuse a call to the loop, to the thread that made it and, by `tell`, to the run.
+
+        Raises:
+            Unsupported: always.
+        """
+        thread = threading.current_thread().name
+        self._refused = (
+            f"the thread {thread!r} called {call} in {caller()}, and threads are not part of the simulated "
+            f"internet: {INSTEAD}"
+        )
+        raise Unsupported(self._refused)
+
+    def tell(self) -> None:
+        """Tell the run that a thread was refused, if one was.
+
+        Raises:
+            Unsupported: one was.
+        """
+        if self._refused:
+            raise Unsupported(self._refused)
+
+    def may_be_waited_for(self) -> str:
+        """Return the end of a sentence: which threads began during the run and may be waited for; or ""."""
+        names = [repr(thread.name) for thread in threading.enumerate() if thread not in self._before]
+        return f"; or it waits for a thread ({', '.join(names)}): {INSTEAD}" if names else ""

@@ -1,0 +1,85 @@
+"""Realms and gateways: which machines reach each other by address, and the NATs between them.
+
+Rules:
+
+* An *address realm* (RFC 2663's term) is a set of machines that reach each other by address: the public
+  internet, or a LAN. A *gateway* joins a LAN to the realm around it with a NAT. A LAN around a LAN is a
+  carrier-grade NAT.
+* A realm remembers which addresses were sought in it in vain, so that the ways that led elsewhere are found
+  anew when a machine with such an address is added.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from p2plib.errors import UsageError
+from p2plib.sim.link import Link
+from p2plib.sim.nat.machine import Nat
+
+if TYPE_CHECKING:
+    from p2plib.sim.host import Host
+
+LAN = Link(latency=0.000_5)
+
+
+class Gateway:
+    """A NAT between a realm and the one around it.
+
+    Args:
+        name: what links and traces call it.
+        nat: the machine that rewrites addresses.
+        inner: the realm behind it.
+        outer: the realm around it, in which it has its external addresses.
+        region: where it is, for links between regions.
+    """
+
+    __slots__ = ("inner", "name", "nat", "outer", "region")
+
+    def __init__(self, name: str, nat: Nat, inner: Realm, outer: Realm, region: str) -> None:
+        self.name, self.nat, self.inner, self.outer, self.region = name, nat, inner, outer, region
+        for address in nat.external:
+            outer.members[address] = self
+
+
+class Realm:
+    """Machines that reach each other by address.
+
+    Args:
+        name: what it is called.
+        networks: the ranges that its addresses are from, IPv4 first.
+        link: what joins its members, of a LAN; None for the public internet.
+
+    Attributes:
+        members: who has which address.
+        gateway: the way out; None where there is none.
+        sought: addresses that packets were sent to and that no member had.
+        groups: how many sockets of which hosts have joined a multicast group.
+        broadcast: the address that means every member of a LAN; "" in the public internet.
+    """
+
+    def __init__(self, name: str, *networks: str, link: Link | None = None) -> None:
+        self.name, self.link, self.networks = name, link, networks
+        self._free = [map(str, ipaddress.ip_network(network).hosts()) for network in networks]
+        self.members: dict[str, Host | Gateway] = {}
+        self.gateway: Gateway | None = None
+        self.sought: set[str] = set()
+        self.groups: dict[str, dict[Host, int]] = {}
+        self.broadcast = str(ipaddress.ip_network(networks[0]).broadcast_address) if link is not None else ""
+
+    def hosts(self) -> list[Host]:
+        """Return its hosts, without gateways, in the order in which they were added."""
+        members = dict.fromkeys(self.members.values())
+        return [member for member in members if not isinstance(member, Gateway)]
+
+    def next_address(self, *, ipv6: bool = False) -> str:
+        """Return an address that nobody has yet.
+
+        Raises:
+            UsageError: they are all taken.
+        """
+        for address in self._free[ipv6]:
+            if address not in self.members:
+                return address
+        raise UsageError(f"every address of {self.name} is taken")

@@ -1,0 +1,260 @@
+"""What of Python's module `socket` is put in for a run, so that a program's own sockets are simulated ones.
+
+While an internet runs, code in its loop that makes a `socket.socket` gets a `SimSocket` of the current host,
+and what it asks about names, interfaces and itself is answered by the internet. Other threads, and code
+outside, get the real thing as ever.
+
+Rules:
+
+* The class `socket.socket` stays the class that it is; what is put in is how it makes an instance. So it
+  does not matter who took the class out of the module before, or made a class of its own of it.
+* The functions are put in where Python's own socket module looks for them, so that
+  `from socket import getaddrinfo` before the run is answered too.
+* A real socket never escapes: what still asks the machine's network from within a simulated loop, by
+  whatever way Python has, is refused. This is an audit hook (PEP 578), put in at the first run and cheap; it
+  cannot be taken out again. Code in C that goes past Python is beyond it.
+* To wait for sockets with `select` or a selector of one's own is refused: it would stop every host.
+"""
+
+from __future__ import annotations
+
+import _socket
+import select
+import selectors
+import socket
+import sys
+import threading
+from asyncio import _get_running_loop
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from p2plib.sim.current import CURRENT, current_host
+from p2plib.sim.sockets import interfaces
+from p2plib.sim.sockets.calls import NetworkLoop
+from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
+from p2plib.sim.sockets.opened_pairs import FAMILY, pair
+from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.sockets.sockets import SimSocket
+
+WAITING = "waiting for it would stop every host; use loop.add_reader, or await loop.sock_recv and the like"
+ESCAPES = (
+    "it would reach the real network; make the socket with socket.socket on a host, or use asyncio's calls"
+)
+
+_real_new: Any = _socket.socket.__new__
+_real_init: Any = socket.socket.__init__
+_own_classes: dict[type, type] = {}
+
+
+def in_a_run() -> bool:
+    """Whether the calling code runs in a simulated loop."""
+    return isinstance(_get_running_loop(), NetworkLoop)
+
+
+# The class
+
+
+def _new(cls: type, *args: Any, **named: Any) -> Any:
+    """Make an instance of `socket.socket` or of a class of it: within a run, a simulated one."""
+    if issubclass(cls, SimSocket) or not in_a_run():
+        return _real_new(cls, *args, **named)
+    if cls is socket.socket:
+        return _real_new(SimSocket)
+    if cls.__module__ == "ssl":
+        refuse("ssl.SSLContext.wrap_socket", "use the argument ssl= of asyncio's calls")
+    if cls not in _own_classes:
+        _own_classes[cls] = type(cls.__name__, (cls, SimSocket), {"__module__": cls.__module__})
+    return _real_new(_own_classes[cls])
+
+
+def _init(self: Any, *args: Any, **named: Any) -> None:
+    """The same for a class that names `socket.socket.__init__` in its own."""
+    (SimSocket.__init__ if isinstance(self, SimSocket) else _real_init)(self, *args, **named)
+
+
+# The functions
+
+
+def _getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
+    return current_host().net.names.getaddrinfo_now(host, port, family, type, proto, flags)
+
+
+def _gethostbyname_ex(name: str) -> tuple[str, list[str], list[str]]:
+    found = _getaddrinfo(name, 0, socket.AF_INET, socket.SOCK_STREAM)
+    return name, [], [str(answer[4][0]) for answer in found]
+
+
+def _gethostbyname(name: str) -> str:
+    return _gethostbyname_ex(name)[2][0]
+
+
+def _gethostbyaddr(address: str) -> tuple[str, list[str], list[str]]:
+    names = current_host().net.names
+    ip = names.lookup(address)[0]
+    name = names.name_of(ip)
+    if name is None:
+        raise socket.herror(1, "Unknown host")
+    return name, [], [ip]
+
+
+def _getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
+    found: tuple[str, str] = current_host().net.names.getnameinfo_now(sockaddr, flags)
+    return found
+
+
+def _socketpair(family: Any = None, type: int = socket.SOCK_STREAM, proto: int = 0) -> Any:
+    family = FAMILY if family is None else family
+    return tuple(SimSocket.of(end) for end in pair(current_incarnation(), int(family), int(type)))
+
+
+def _dup(fd: int) -> int:
+    return descriptor(fd).new_descriptor()
+
+
+def _close(fd: int) -> None:
+    descriptor(fd).close_descriptor(fd)
+
+
+def _sethostname(name: str) -> NoReturn:
+    refuse("socket.sethostname", "a host keeps the name that Internet.host gave it")
+
+
+_simulated: dict[str, Callable[..., Any]] = {
+    "getaddrinfo": _getaddrinfo,
+    "gethostbyname": _gethostbyname,
+    "gethostbyname_ex": _gethostbyname_ex,
+    "gethostbyaddr": _gethostbyaddr,
+    "getnameinfo": _getnameinfo,
+    "gethostname": lambda: current_host().name,
+    "sethostname": _sethostname,
+    "socketpair": _socketpair,
+    "dup": _dup,
+    "close": _close,
+    "if_nameindex": lambda: interfaces.name_index(current_host()),
+    "if_nametoindex": lambda name: interfaces.index_of(current_host(), name),
+    "if_indextoname": lambda index: interfaces.name_of(current_host(), index),
+}
+_with_descriptors = ("dup", "close")  # these may be about a real one, of a pipe for example
+
+
+def _instead(name: str, real: Callable[..., Any], simulated: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that asks within a run *simulated*, and else *real*."""
+
+    def function(*args: Any, **named: Any) -> Any:
+        if not in_a_run() or (name in _with_descriptors and not is_simulated(*args)):
+            return real(*args, **named)
+        return simulated(*args, **named)
+
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+# Waiting
+
+
+def _select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) -> Any:
+    if in_a_run():
+        refuse("select.select", WAITING)
+    return _real_select(rlist, wlist, xlist, timeout)
+
+
+def _fileobj_to_fd(fileobj: Any) -> int:
+    fd: int = _real_fileobj_to_fd(fileobj)
+    if in_a_run() and is_simulated(fd):
+        refuse("a selector of one's own", WAITING)
+    return fd
+
+
+def _get_adapters(include_unconfigured: bool = False) -> Any:
+    if not in_a_run():
+        return _replaced["ifaddr", "get_adapters"](include_unconfigured)
+    return interfaces.adapters(current_host(), include_unconfigured=include_unconfigured)
+
+
+_real_select: Any = select.select
+_real_fileobj_to_fd: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
+
+# Putting in and taking out
+
+_lock = threading.Lock()
+_active = 0
+_replaced: dict[tuple[str, str], Any] = {}  # what was there before, by module and name
+
+
+def _put_in(module: str, name: str, function: Any) -> None:
+    _replaced[module, name] = getattr(sys.modules[module], name)
+    setattr(sys.modules[module], name, function)
+
+
+def _install() -> None:
+    for name, simulated in _simulated.items():
+        if hasattr(_socket, name):
+            function = _instead(name, getattr(_socket, name), simulated)
+            if getattr(socket, name, None) is getattr(_socket, name):
+                _put_in("socket", name, function)
+            _put_in("_socket", name, function)
+    _put_in("socket", "socketpair", _instead("socketpair", socket.socketpair, _socketpair))
+    _put_in("select", "select", _select)
+    _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
+    if "ifaddr" in sys.modules:
+        _put_in("ifaddr", "get_adapters", _get_adapters)
+    socket.socket.__new__ = _new  # type: ignore[method-assign]
+    socket.socket.__init__ = _init  # type: ignore[method-assign]
+
+
+def _take_out() -> None:
+    for (module, name), real in _replaced.items():
+        setattr(sys.modules[module], name, real)
+    _replaced.clear()
+    socket.socket.__init__ = _real_init  # type: ignore[method-assign]
+    del socket.socket.__new__
+
+
+@contextmanager
+def simulated_sockets() -> Iterator[None]:
+    """Answer code in a simulated loop from the simulated internet, for as long as the block lasts."""
+    global _active
+    with _lock:
+        _guard_once()
+        _active += 1
+        if _active == 1:
+            _install()
+    try:
+        yield
+    finally:
+        with _lock:
+            _active -= 1
+            if _active == 0:
+                _take_out()
+
+
+# The safety net
+
+_EVENTS = frozenset(
+    f"socket.{call}"
+    for call in (
+        "__new__", "bind", "connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname", "gethostbyaddr",
+        "getnameinfo", "gethostname", "sethostname",
+    )
+)  # fmt: skip
+_guarded = False
+
+
+def _guard_once() -> None:
+    global _guarded
+    if not _guarded:
+        _guarded = True
+        sys.addaudithook(_guard)
+
+
+def _guard(event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop) -> None:
+    """Refuse a call of the real network that comes out of a simulated loop.
+
+    What it asks first is an argument, for it is still called when the interpreter has cleared this module.
+    """
+    if event in watched and running() is not None and in_a_run():
+        incarnation = CURRENT.get()
+        where = "the main program" if incarnation is None else incarnation.host.name
+        call = "_socket.socket" if event == "socket.__new__" else event
+        refuse(f"a real {call}, called on {where},", ESCAPES)

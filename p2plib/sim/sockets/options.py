@@ -1,0 +1,179 @@
+"""Socket options, with Linux' answers: what `setsockopt` takes, and what `getsockopt` says before and after.
+
+Rules:
+
+* An option that is set is kept in the socket's `options`, as a number, or as bytes where it is a structure;
+  the kernel's objects look there. What they do not look at is remembered and has no effect.
+* Multicast memberships go to the endpoint at once.
+* The sizes of buffers are doubled, as Linux does, and kept within Linux' usual bounds.
+* An option of another kind of socket is ENOPROTOOPT or EOPNOTSUPP. One that is not known here is remembered:
+  there are more of them than this list has.
+
+The numbers that Python does not name are Linux' own; on another system the same programs run in here.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from typing import Any
+
+from p2plib.sim.sockets.interfaces import interfaces_of
+from p2plib.sim.sockets.opened import Opened, fail
+
+
+def _number(name: str, linux: int) -> int:
+    return int(getattr(socket, name, linux))
+
+
+SOL, TCP, IP, IP6 = socket.SOL_SOCKET, socket.IPPROTO_TCP, socket.IPPROTO_IP, socket.IPPROTO_IPV6
+IP_PKTINFO, IP_RECVERR = (IP, 8), (IP, 11)
+RCVBUF, SNDBUF = (SOL, socket.SO_RCVBUF), (SOL, socket.SO_SNDBUF)
+LINGER, ERROR = (SOL, socket.SO_LINGER), (SOL, socket.SO_ERROR)
+_TYPE, _LISTENS = (SOL, socket.SO_TYPE), (SOL, _number("SO_ACCEPTCONN", 30))
+_DOMAIN, _PROTOCOL = (SOL, _number("SO_DOMAIN", 39)), (SOL, _number("SO_PROTOCOL", 38))
+_READ_ONLY = (_TYPE, _LISTENS, _DOMAIN, _PROTOCOL, ERROR, (SOL, _number("SO_SNDLOWAT", 19)))
+_LARGEST_BUFFER = 425_984  # twice net.core.rmem_max and wmem_max, as Linux comes
+_SMALLEST_BUFFER = {RCVBUF: 2304, SNDBUF: 4608}
+
+MEMBERSHIPS = (
+    (IP, socket.IP_ADD_MEMBERSHIP), (IP, socket.IP_DROP_MEMBERSHIP),
+    (IP6, socket.IPV6_JOIN_GROUP), (IP6, socket.IPV6_LEAVE_GROUP),
+)  # fmt: skip
+_MULTICAST_IF = (IP, socket.IP_MULTICAST_IF)
+_INTERFACES = (_MULTICAST_IF, (IP6, socket.IPV6_MULTICAST_IF))
+
+# Options that are yes or no: whatever is not 0 is 1.
+_YES_OR_NO = {
+    (SOL, socket.SO_REUSEADDR), (SOL, _number("SO_REUSEPORT", 15)), (SOL, socket.SO_BROADCAST),
+    (SOL, socket.SO_KEEPALIVE), (SOL, socket.SO_OOBINLINE), (SOL, socket.SO_DONTROUTE),
+    (TCP, socket.TCP_NODELAY), (IP, socket.IP_MULTICAST_LOOP), (IP6, socket.IPV6_MULTICAST_LOOP),
+    (IP6, socket.IPV6_V6ONLY), (IP6, _number("IPV6_RECVPKTINFO", 49)), IP_PKTINFO, IP_RECVERR,
+}  # fmt: skip
+
+# What is not 0 before it is set.
+_AT_FIRST = {
+    (SOL, _number("SO_SNDLOWAT", 19)): 1, (SOL, _number("SO_RCVLOWAT", 18)): 1,
+    (TCP, _number("TCP_MAXSEG", 2)): 536, (TCP, _number("TCP_KEEPIDLE", 4)): 7200,
+    (TCP, _number("TCP_KEEPINTVL", 5)): 75, (TCP, _number("TCP_KEEPCNT", 6)): 9,
+    (TCP, _number("TCP_SYNCNT", 7)): 6, (TCP, _number("TCP_LINGER2", 8)): 60,
+    (TCP, _number("TCP_QUICKACK", 12)): 1, (IP, socket.IP_TTL): 64,
+    (IP, socket.IP_MULTICAST_TTL): 1, (IP, socket.IP_MULTICAST_LOOP): 1,
+    (IP6, socket.IPV6_UNICAST_HOPS): 64, (IP6, socket.IPV6_MULTICAST_HOPS): 1,
+    (IP6, socket.IPV6_MULTICAST_LOOP): 1,
+}  # fmt: skip
+_BUFFERS_AT_FIRST = {
+    (socket.SOCK_DGRAM, RCVBUF): 212_992, (socket.SOCK_DGRAM, SNDBUF): 212_992,
+    (socket.SOCK_STREAM, RCVBUF): 131_072, (socket.SOCK_STREAM, SNDBUF): 16_384,
+}  # fmt: skip
+
+
+def set_option(opened: Opened, level: int, option: int, value: Any, optlen: int | None = None) -> None:
+    """Set an option, as `socket.setsockopt` does.
+
+    Raises:
+        OSError: ENOPROTOOPT, EINVAL, or what the endpoint says to a membership.
+        TypeError: the value is neither a number nor bytes.
+    """
+    key = (int(level), int(option))
+    _check_kind(opened, key, setting=True)
+    if value is None:
+        if optlen is None:
+            raise TypeError("setsockopt() takes a length where the value is None")
+        raise fail(errno.EFAULT)
+    if not isinstance(value, int):
+        value = bytes(memoryview(value))
+    if key in MEMBERSHIPS or key in _INTERFACES:
+        _multicast(opened, key, value)
+    elif key in _READ_ONLY:
+        raise fail(errno.ENOPROTOOPT)
+    elif key == LINGER:
+        if isinstance(value, int) or len(value) < 8:
+            raise fail(errno.EINVAL)
+        opened.set_option(key, value[:8])
+    else:
+        opened.set_option(key, _plain(key, value))
+
+
+def _plain(key: tuple[int, int], value: int | bytes) -> int | bytes:
+    """Return what is kept of a number, or of bytes that hold one."""
+    if isinstance(value, bytes):
+        if key[0] == IP and 1 <= len(value) < 4:  # Linux takes one byte for the options of IPv4
+            value = struct.unpack("b" if value[0] == 255 else "B", value[:1])[0]
+        elif len(value) < 4:
+            raise fail(errno.EINVAL)
+        elif len(value) > 4:
+            return value  # a structure
+        else:
+            value = struct.unpack("i", value)[0]
+    assert isinstance(value, int)
+    if not -(2**31) <= value < 2**31:
+        raise TypeError("a bytes-like object is required, not 'int'")
+    if key in _SMALLEST_BUFFER:
+        wanted = 2 * value if value >= 0 else _LARGEST_BUFFER  # Linux reads it as unsigned
+        return max(_SMALLEST_BUFFER[key], min(wanted, _LARGEST_BUFFER))
+    if key == (IP, socket.IP_MULTICAST_TTL):
+        if not -1 <= value <= 255:
+            raise fail(errno.EINVAL)
+        return 1 if value == -1 else value
+    return int(bool(value)) if key in _YES_OR_NO else value
+
+
+def _multicast(opened: Opened, key: tuple[int, int], value: int | bytes) -> None:
+    if opened.type == socket.SOCK_STREAM:
+        raise fail(errno.EPROTO if key in MEMBERSHIPS else errno.EINVAL)
+    opened.end.set_option(*key, value)
+
+
+def get_option(opened: Opened, level: int, option: int, buflen: int = 0) -> int | bytes:
+    """Return an option, as `socket.getsockopt` does: a number, or *buflen* bytes at most.
+
+    Raises:
+        OSError: it is not one of this kind of socket; EINVAL if *buflen* is none.
+    """
+    key = (int(level), int(option))
+    if not 0 <= buflen <= 1024:
+        raise OSError("getsockopt buflen out of range")
+    _check_kind(opened, key, setting=False)
+    found = _found(opened, key)
+    if buflen:
+        return (struct.pack("i", found) if isinstance(found, int) else found)[:buflen]
+    return found if isinstance(found, int) else int(struct.unpack("i", found[:4])[0])
+
+
+def _found(opened: Opened, key: tuple[int, int]) -> int | bytes:
+    if key == ERROR:
+        error = opened.take_error()
+        return 0 if error is None else error.errno or errno.EIO
+    if key == _PROTOCOL:
+        return {socket.SOCK_STREAM: TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}[
+            socket.SocketKind(opened.type)
+        ]
+    special = {_TYPE: opened.type, _DOMAIN: opened.family, _LISTENS: int(opened.listening)}
+    if key in special:
+        return int(special[key])
+    if key == _MULTICAST_IF:
+        return _address_of_interface(opened, opened.options.get(key, 0))
+    if key in opened.options:
+        return opened.options[key]  # type: ignore[no-any-return]
+    if key == LINGER:
+        return bytes(8)
+    return _BUFFERS_AT_FIRST.get((socket.SocketKind(opened.type), key), _AT_FIRST.get(key, 0))
+
+
+def _address_of_interface(opened: Opened, index: int) -> bytes:
+    """Return the IPv4 address of an interface, by which Linux tells IP_MULTICAST_IF."""
+    found = interfaces_of(opened.incarnation.host)
+    addresses = [ip for card in found if card.number == index for ip, _ in card.addresses if ":" not in ip]
+    return socket.inet_aton(addresses[0] if addresses else "0.0.0.0")
+
+
+def _check_kind(opened: Opened, key: tuple[int, int], *, setting: bool) -> None:
+    """Raise what Linux does where a socket has no options of that level."""
+    is_stream, is_six = opened.type == socket.SOCK_STREAM, opened.family == socket.AF_INET6
+    wrong = (key[0] == TCP and not is_stream) or (key[0] == IP6 and not is_six)
+    if wrong:
+        raise fail(errno.ENOPROTOOPT if setting or is_six else errno.EOPNOTSUPP)
+    if is_stream and key in ((IP, socket.IP_MULTICAST_TTL), (IP6, socket.IPV6_MULTICAST_HOPS)) and setting:
+        raise fail(errno.EINVAL if key[0] == IP else errno.ENOPROTOOPT)

@@ -1,0 +1,456 @@
+"""TcpEndpoint: one end of a TCP connection as an operating system's kernel keeps it. A driver.
+
+The machine is `p2plib.sim.tcp.connection`; this gives it the loop's timers and the host's network, and gives
+its holder, an asyncio transport or a `socket.socket`, the calls that a kernel has. None of them blocks.
+
+Rules
+    1. `write` takes as many bytes as the send buffer has room for, and no more. What was taken is the
+       kernel's: the holder may let go, and it is sent all the same.
+    2. What arrives waits in the receive buffer for `read`. It has its say before an error does: bytes first,
+       then the error, then the end.
+    3. `close` is the holder's last word. The connection goes on without it: a FIN goes out behind what was
+       taken, and lost segments are sent again. But if bytes were left unread, or come later, the other side
+       gets a RST, and what was still to be sent is lost (RFC 9293, 3.6; Linux does the same). With SO_LINGER
+       set to a time of 0 it is a RST in any case.
+    4. What a segment brings about is done once for all that arrive at one instant, after the last of them:
+       `on_ready` is called, and what is to be sent then leaves, an acknowledgement together with the bytes
+       of an answer. So a process wakes up when the kernel has emptied the network card.
+
+Vocabulary: *local* and *remote* are the two addresses as this host sees them; *gone* means that the host's
+machine has crashed and nothing may happen any more; the *holder* is who has the endpoint open.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import socket
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from p2plib.sim.clock.places import caller
+from p2plib.sim.current import Incarnation
+from p2plib.sim.packet import Address, Segment
+from p2plib.sim.sockets.ports import FIRST_PORT, LAST_PORT
+from p2plib.sim.tcp.connection import Connection
+from p2plib.sim.tcp.states import MODULUS, Connected, ConnectionClosed, Event, Reset, State, TimedOut
+
+if TYPE_CHECKING:
+    from p2plib.sim.host import Host
+    from p2plib.sim.tcp.listener import TcpListener
+
+ISS_TICKS_PER_S = 250_000  # RFC 9293, 3.4.1: one every 4 microseconds
+_END_IS_KNOWN = (State.CLOSED, State.FIN_WAIT_2, State.TIME_WAIT)  # our FIN was acknowledged, or none is due
+
+
+class TcpEndpoint:
+    """One end of a TCP connection, and before that a socket that may become one.
+
+    Args:
+        incarnation: the life of the host that it belongs to.
+        family: AF_INET or AF_INET6.
+        options: what `setsockopt` has set, by (level, option).
+        place: who made it, in words; by default, the caller.
+
+    Attributes:
+        local: its own address; None before `bind` and `connect`.
+        remote: the other end's; None before `connect`.
+        on_ready: called when there may be something to read, room to write, or an error.
+        on_vanish: called when the machine has crashed, for the holder to forget it.
+        kind: what leak reports call it.
+        is_open: whether a holder still has it; a connection lives on for a while without one.
+        is_connected: whether the handshake was ever over.
+    """
+
+    def __init__(
+        self,
+        incarnation: Incarnation,
+        family: int = socket.AF_INET,
+        options: dict[tuple[int, int], Any] | None = None,
+        place: str | None = None,
+    ) -> None:
+        self.incarnation, self.host = incarnation, incarnation.host
+        self.family, self.options = family, dict(options or {})
+        self.place = caller() if place is None else place
+        self.local: Address | None = None
+        self.remote: Address | None = None
+        self.on_ready: Callable[[], None] | None = None
+        self.on_vanish: Callable[[], None] | None = None
+        self.kind = "TCP"
+        self.is_open, self.is_connected = True, False
+        self._ports = incarnation.host.ports
+        self._ports.endpoints[self] = None
+        self._loop = incarnation.host.net.loop
+        self._connection: Connection | None = None
+        self._listener: TcpListener | None = None
+        self._error: OSError | None = None
+        self._shut = self._gone = self._work_is_due = self._wants_room = self._has_news = False
+        self._is_working = False
+        self._told = 1  # the position behind the last byte that the holder was told of
+        self._rings_at_s: float | None = None
+
+    def what_it_is(self) -> str:
+        """Return words for what it is and who made it."""
+        if self.local is None or self.remote is None:
+            return f"a TCP socket, made by {self.place}"
+        local, remote = (f"{ip}:{port}" for ip, port in (self.local, self.remote))
+        return f"a {self.kind} connection from {local} to {remote}, made by {self.place}"
+
+    # Beginning
+
+    def bind(self, address: Address, *, shared: bool = False) -> None:
+        """Takes a local address; port 0 stands for a free one.
+
+        Args:
+            address: an IP address of this host, "0.0.0.0" or "::", and a port.
+            shared: whether anybody else may have it too.
+
+        Raises:
+            OSError: EINVAL if it has one; EADDRNOTAVAIL; EADDRINUSE.
+        """
+        if shared and self.local is None:
+            self.local = self.host.local(address, self.host.listening, address[0])
+            self._ports.enter(self, "tcp")
+        else:
+            self._ports.bind(self, "tcp", address)
+
+    def connect(self, remote: Address) -> None:
+        """Begins a connection. When the endpoint is writable, it is there, or `take_error` says why not.
+
+        Raises:
+            OSError: EISCONN, EALREADY, EADDRINUSE, ENETUNREACH.
+        """
+        if self._connection is not None:
+            number = errno.EISCONN if self.is_connected else errno.EALREADY
+            raise OSError(number, "the socket is connected, or about to be")
+        own = self.local or ("::" if ":" in remote[0] else "0.0.0.0", 0)
+        remote = self._ports.itself(own[0], remote[0]), remote[1]
+        local = self._ports.source_for(own, remote[0])
+        if not local[1]:
+            local = local[0], self._free_port(local[0], remote)
+        elif (local, remote) in self._ports.tcp:
+            raise OSError(errno.EADDRINUSE, f"Address already in use: {local} is connected to {remote}")
+        self._begin(local, remote)
+        self.machine.open()
+        self._turn()
+
+    def _free_port(self, ip: str, remote: Address) -> int:
+        """A port that nothing uses, or if there is none, one that nothing uses to reach *remote*."""
+        try:
+            return self._ports.free_port("tcp")
+        except OSError:
+            for port in range(FIRST_PORT, LAST_PORT + 1):
+                if ((ip, port), remote) not in self._ports.tcp:
+                    return port
+            raise
+
+    def accept(self, listener: TcpListener, local: Address, remote: Address, syn: Segment) -> None:
+        """Begins a connection with a SYN that came in at a listener, which hears how it goes on.
+
+        The program holds it from `is_accepted` on.
+        """
+        self._listener, self.is_open = listener, False
+        self._ports.endpoints.pop(self, None)
+        self._begin(local, remote)
+        self.machine.accept(syn)
+        self._turn()
+
+    def is_accepted(self) -> None:
+        """A program has it now."""
+        self.is_open = True
+        self._ports.endpoints[self] = None
+
+    def _begin(self, local: Address, remote: Address) -> None:
+        self._ports.release(self, "tcp")
+        self.local, self.remote = local, remote
+        self._connection = Connection(initial_sequence_number(self.host, local, remote))
+        self._connection.set_reading(False)  # bytes wait for `read`
+        self._size_buffers(self._connection, is_known=False)
+        self._send = self.host.net.fabric.path(self.host, "tcp", local, remote).send
+        self._ports.enter(self, "tcp")
+        self._ports.tcp[local, remote] = self
+
+    @property
+    def machine(self) -> Connection:
+        """The connection itself.
+
+        Raises:
+            OSError: ENOTCONN, for it was never begun.
+        """
+        if self._connection is None:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        return self._connection
+
+    # Between the machine and the world
+
+    def receive(self, segment: Segment) -> None:
+        """Takes a segment that arrived for this connection."""
+        self.machine.receive(segment, self._loop.now)
+        if not self._work_is_due:
+            loop, heap = self._loop, self._loop._heap
+            if (
+                heap and heap[0][0] <= loop.now
+            ):  # rule 4: an event for this moment comes after those before it
+                self._work_is_due = True
+                loop.schedule(loop.now, self._work, None)
+            else:
+                self._work(None)
+
+    def _work(self, _: None) -> None:
+        """Hands on what came at this instant, and sends what it brings about."""
+        self._work_is_due = False
+        if self._gone:
+            return
+        self._look()
+        has_news, self._has_news = self._has_news, False
+        if has_news and self.on_ready is not None:
+            self._is_working = True
+            try:
+                self.on_ready()
+            finally:
+                self._is_working = False
+        self._turn()
+
+    def _look(self) -> None:
+        """Finds out what the machine has to say."""
+        connection = self.machine
+        for event in connection.events():
+            self._handle(event)
+        has_room = self._wants_room and self.writable
+        if has_room or connection.receiver.nxt != self._told:
+            self._wants_room &= not has_room
+            self._told = connection.receiver.nxt
+            self._has_news = True
+
+    def _flush(self) -> None:
+        """Sends what the machine has to send, and sets its timer."""
+        if self._gone:
+            return  # a program has let its own host crash
+        connection = self.machine
+        for segment in connection.segments_to_send(self._loop.now):
+            self._send(segment)
+        when = connection.timer()
+        if when is not None and (self._rings_at_s is None or when < self._rings_at_s):
+            self._rings_at_s = when
+            self._loop.schedule(when, self._ring, when)
+
+    def _turn(self) -> None:
+        """What the holder did may end the connection, and sends something: now, or at the end of `_work`."""
+        if self._is_working:
+            return
+        for event in self.machine.events():
+            self._handle(event)
+        self._flush()
+
+    def _ring(self, when: float) -> None:
+        if when == self._rings_at_s and not self._gone:
+            self._rings_at_s = None
+            self.machine.on_timer(self._loop.now)
+            self._work(None)
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Connected):
+            self.is_connected = True
+            self._has_news = True
+            if self._listener is not None:
+                self._listener.established(self)
+        elif isinstance(event, ConnectionClosed):
+            self._forget()
+        elif isinstance(event, Reset | TimedOut):
+            self._error = self._error_of(event)
+            self._has_news = True
+
+    def _error_of(self, event: Reset | TimedOut) -> OSError:
+        if isinstance(event, TimedOut):
+            return TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+        if event.refused:
+            return ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        if self.machine.receiver.finished:
+            return BrokenPipeError(errno.EPIPE, "Broken pipe")
+        return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    def _forget(self) -> None:
+        """The machine is closed: the two addresses are free again."""
+        if self._ports.tcp.get((self.local, self.remote)) is self:
+            del self._ports.tcp[self.local, self.remote]
+        self._ports.release(self, "tcp")
+        if self._listener is not None and not self.is_connected:
+            self._listener.failed(self)
+
+    # What the holder does
+
+    @property
+    def readable(self) -> bool:
+        """Whether `read` has bytes, an error or the end to tell."""
+        connection = self._connection
+        return connection is not None and bool(
+            connection.unread_bytes
+            or self._error is not None
+            or connection.receiver.finished
+            or connection.state is State.CLOSED
+        )
+
+    @property
+    def writable(self) -> bool:
+        """Whether there is room worth the call (a third of the send buffer, as in Linux), or an error."""
+        connection = self._connection
+        if connection is None or self._error is not None or connection.state is State.CLOSED:
+            return True
+        return self.is_connected and 2 * connection.sender.room >= connection.unacknowledged_bytes
+
+    @property
+    def at_eof(self) -> bool:
+        """Whether everything that will ever come was read."""
+        connection = self._connection
+        over = connection is not None and (connection.receiver.finished or connection.state is State.CLOSED)
+        return over and self._error is None and not self.unread
+
+    @property
+    def is_known_to_end(self) -> bool:
+        """Whether the other side knows that this one has ended: nothing is left to send, our FIN included."""
+        return self._connection is None or self._connection.state in _END_IS_KNOWN
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more goes either way, and the kernel at most waits out TIME_WAIT."""
+        return self._connection is not None and self._connection.state in (State.CLOSED, State.TIME_WAIT)
+
+    @property
+    def unread(self) -> int:
+        """How many bytes wait for `read`."""
+        return 0 if self._connection is None else self._connection.unread_bytes
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes were taken and are not known to have arrived (Linux's SIOCOUTQ)."""
+        return 0 if self._connection is None else self._connection.unacknowledged_bytes
+
+    def set_option(self, level: int, option: int, value: Any) -> None:
+        """Sets what `setsockopt` sets; SO_SNDBUF and SO_RCVBUF fix sizes that else grow by themselves.
+
+        Args:
+            level: SOL_SOCKET and the like.
+            option: its number.
+            value: as the kernel keeps it: buffers have twice the size that a program asks for.
+        """
+        self.options[level, option] = value
+        if self._connection is not None:
+            self._size_buffers(self._connection, is_known=True)
+
+    def _size_buffers(self, connection: Connection, *, is_known: bool) -> None:
+        """Applies SO_SNDBUF and SO_RCVBUF: half of what Linux keeps there is for bytes.
+
+        Args:
+            connection: whose buffers they are.
+            is_known: whether the other side was told of a window.
+        """
+        to_send = self.options.get((socket.SOL_SOCKET, socket.SO_SNDBUF))
+        to_read = self.options.get((socket.SOL_SOCKET, socket.SO_RCVBUF))
+        if to_send is not None:
+            connection.sender.buffer_size = to_send // 2
+        if to_read is not None:
+            connection.receiver.set_capacity(to_read // 2, is_known=is_known)
+
+    def take_error(self) -> OSError | None:
+        """Return what has gone wrong since the last call, or None (SO_ERROR)."""
+        error, self._error = self._error, None
+        return error
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Sends bytes.
+
+        Returns:
+            How many were taken, from the front; 0 while there is no room, and before the connection is there.
+
+        Raises:
+            OSError: the pending error; EPIPE after `shutdown_write`, or when the connection is over.
+        """
+        connection = self._connection
+        if self._error is not None:
+            raise self._taken()
+        if self._shut or connection is None or connection.state is State.CLOSED:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        room = connection.sender.room if self.is_connected else 0
+        if room <= 0:
+            self._wants_room = True
+            return 0
+        self._wants_room = len(data) > room
+        taken = memoryview(data)[:room] if self._wants_room else data
+        connection.write(taken)
+        self._turn()
+        return len(taken)
+
+    def read(self, size: int) -> bytes:
+        """Return bytes that have arrived, *size* at most; b"" if there are none, now or ever (`at_eof`).
+
+        Raises:
+            OSError: the pending error, or ENOTCONN.
+        """
+        connection = self.machine
+        data = connection.read(size, self._loop.now)
+        if data:
+            self._turn()
+        elif self._error is not None:
+            raise self._taken()
+        return data
+
+    def _taken(self) -> OSError:
+        error = self.take_error()
+        assert error is not None
+        return error
+
+    def shutdown_write(self) -> None:
+        """Ends our direction behind what was taken; the other one goes on.
+
+        Raises:
+            OSError: ENOTCONN.
+        """
+        connection = self.machine
+        if not self.is_connected or self.is_over:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        self._shut = True
+        connection.write_eof()
+        self._turn()
+
+    def close(self) -> None:
+        """Lets go (rule 3); the connection ends by itself."""
+        if self.is_open:
+            is_on, time_s = struct.unpack(
+                "ii", self.options.get((socket.SOL_SOCKET, socket.SO_LINGER), bytes(8))
+            )
+            self._end(is_cut=bool(is_on) and not time_s)
+
+    def abort(self) -> None:
+        """Lets go and cuts the connection with a RST."""
+        self._end(is_cut=True)
+
+    def _end(self, *, is_cut: bool) -> None:
+        self._let_go()
+        if self._connection is None:
+            self._ports.release(self, "tcp")
+            return
+        if is_cut:
+            self._connection.abort()
+        else:
+            self._connection.close(self._loop.now)
+        self._turn()
+
+    def _let_go(self) -> None:
+        self.is_open, self.on_ready = False, None
+        self._ports.endpoints.pop(self, None)
+
+    def vanish(self) -> None:
+        """Be gone without a word: the machine has crashed."""
+        self._gone = True
+        self._let_go()
+        if self.on_vanish is not None:
+            self.on_vanish()
+        self._forget()
+
+
+def initial_sequence_number(host: Host, local: Address, remote: Address) -> int:
+    """A clock and a keyed hash of the addresses (RFC 9293, 3.4.1): 0 to 2**32 - 1, the same in each run."""
+    key = f"{host.net.seed}/tcp/{host.name}/{local}/{remote}".encode()
+    clock = int(host.net.loop.time() * ISS_TICKS_PER_S)
+    return (int.from_bytes(hashlib.sha256(key).digest()[:4], "big") + clock) % MODULUS

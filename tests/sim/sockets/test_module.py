@@ -1,0 +1,239 @@
+"""What is put in for `socket` while an internet runs, for whom, and that no real socket escapes."""
+
+from __future__ import annotations
+
+import _socket
+import asyncio
+import select
+import selectors
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from socket import getaddrinfo, socketpair
+from socket import socket as taken_before
+from typing import Any
+
+import pytest
+
+from p2plib.errors import Unsupported, UsageError
+from p2plib.sim import Internet
+from p2plib.sim.sockets.sockets import SimSocket
+from tests.sim.small import run
+
+
+class Own(socket.socket):
+    """A library's own kind of socket, made before any run."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.mine = "kept"
+
+    def send_twice(self, data: bytes, to: Any) -> None:
+        self.sendto(data, to)
+        self.sendto(data, to)
+
+
+class Old(taken_before):
+    """The same, as programs of old are written."""
+
+    __slots__ = ("mine",)
+
+    def __init__(self, *args: Any) -> None:
+        taken_before.__init__(self, *args)
+        self.mine = "kept"
+
+
+def on(host: str, call: Callable[[], Any]) -> Any:
+    async def main(net: Internet) -> Any:
+        net.host("ben", address=["198.18.7.7", "2001:db8::7"])
+        net.host("ana", address="198.18.0.9")
+        with net.hosts[host]:
+            return call()
+
+    return run(main)
+
+
+@pytest.mark.parametrize("kind", [socket.socket, taken_before, Own, Old, socket.SocketType])
+def test_every_way_to_a_socket_leads_to_a_simulated_one_or_is_refused(kind: Any) -> None:
+    def program() -> None:
+        if kind is socket.SocketType:
+            with pytest.raises(Unsupported, match=r"a real _socket\.socket, called on ana, is not part"):
+                kind(socket.AF_INET, socket.SOCK_DGRAM)
+            return
+        with kind(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            assert isinstance(sock, SimSocket)
+            assert isinstance(sock, kind)
+            assert sock.fileno() >= 1_000_000
+            assert getattr(sock, "mine", "kept") == "kept"
+            if kind is Own:
+                sock.bind(("127.0.0.1", 0))
+                sock.send_twice(b"x", sock.getsockname())
+        assert type(sock).__name__ == ("SimSocket" if kind is socket.socket else kind.__name__)
+
+    on("ana", program)
+    real = kind(socket.AF_INET, socket.SOCK_DGRAM)
+    assert not isinstance(real, SimSocket)
+    assert real.fileno() < 1_000_000
+    real.close()
+
+
+def test_names_are_those_of_the_internet() -> None:
+    def program() -> None:
+        assert socket.gethostname() == "ana" == socket.getfqdn()
+        assert socket.gethostbyname("ben") == "198.18.7.7"
+        assert socket.gethostbyname_ex("ben") == ("ben", [], ["198.18.7.7"])
+        assert socket.gethostbyaddr("198.18.7.7") == ("ben", [], ["198.18.7.7"])
+        assert socket.getnameinfo(("198.18.7.7", 80), socket.NI_NUMERICSERV) == ("ben", "80")
+        found = socket.getaddrinfo("ben", 80, type=socket.SOCK_STREAM)
+        assert [answer[4] for answer in found] == [("198.18.7.7", 80), ("2001:db8::7", 80, 0, 0)]
+        assert found[0][:2] == (socket.AddressFamily.AF_INET, socket.SocketKind.SOCK_STREAM)
+        assert found == getaddrinfo("ben", 80, type=socket.SOCK_STREAM)
+        assert socket.has_dualstack_ipv6()
+        with pytest.raises(socket.gaierror):
+            socket.gethostbyname("example.org")
+        with pytest.raises(socket.herror):
+            socket.gethostbyaddr("198.18.99.99")
+        with pytest.raises(Unsupported, match="sethostname"):
+            socket.sethostname("other")
+
+    on("ana", program)
+    assert socket.gethostname() != "ana"
+
+
+def test_interfaces_are_those_of_the_host() -> None:
+    def program() -> None:
+        assert socket.if_nameindex() == [(1, "lo"), (2, "eth0")]
+        assert socket.if_nametoindex("eth0") == 2
+        assert socket.if_indextoname(1) == "lo"
+
+    on("ana", program)
+
+
+def test_servers_and_pairs_by_the_modules_own_functions() -> None:
+    def program() -> None:
+        with socket.create_server(("", 80)) as server:
+            assert server.getsockname() == ("0.0.0.0", 80)
+            assert isinstance(server, SimSocket)
+        with socket.create_server(("", 80), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+            assert both.getsockname()[:2] == ("::", 80)
+        one, other = socketpair()
+        with one, other:
+            one.sendall(b"hello")
+            assert other.recv(10) == b"hello"
+            number = socket.dup(one.fileno())
+            socket.close(number)
+
+    if hasattr(socket, "dup"):
+        on("ana", program)
+
+
+def test_the_main_program_has_no_sockets() -> None:
+    async def main(net: Internet) -> None:
+        for call in (socket.socket, socket.gethostname, lambda: socket.getaddrinfo("ana", 1), socketpair):
+            with pytest.raises(UsageError, match="this runs on no host"):
+                call()
+
+    run(main)
+
+
+def test_other_threads_and_code_outside_have_the_real_thing() -> None:
+    async def main(net: Internet) -> None:
+        made: list[Any] = []
+
+        def work() -> None:
+            with socket.socket() as sock:
+                sock.bind(("127.0.0.1", 0))
+                made.append((sock, socket.gethostname()))
+
+        with net.host("ana"):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        assert not isinstance(made[0][0], SimSocket)
+        assert made[0][1] != "ana"
+
+    run(main)
+    with socket.socket() as sock:
+        assert not isinstance(sock, SimSocket)
+
+
+def test_everything_is_taken_out_after_the_run() -> None:
+    names = ("getaddrinfo", "gethostname", "socketpair", "if_nameindex", "dup")
+    before = [(module, name, getattr(module, name)) for module in (socket, _socket) for name in names]
+    before += [(select, "select", select.select), (selectors, "_fileobj_to_fd", selectors._fileobj_to_fd)]
+
+    async def main(net: Internet) -> None:
+        assert "__new__" in socket.socket.__dict__
+        Internet().run(inner)
+        assert "__new__" in socket.socket.__dict__
+
+    async def inner(net: Internet) -> None:
+        assert socket.getaddrinfo is not before[0][2] or _socket.getaddrinfo is not before[5][2]
+
+    run(main)
+    assert "__new__" not in socket.socket.__dict__
+    assert all(getattr(module, name) is function for module, name, function in before)
+
+
+REAL = {
+    name: getattr(_socket, name) for name in ("getaddrinfo", "gethostbyname", "gethostname", "getnameinfo")
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda _: REAL["getaddrinfo"]("localhost", 1), "socket.getaddrinfo"),
+        (lambda _: REAL["gethostbyname"]("localhost"), "socket.gethostbyname"),
+        (lambda _: REAL["gethostname"](), "socket.gethostname"),
+        (lambda _: REAL["getnameinfo"](("127.0.0.1", 1), 0), "socket.getnameinfo"),
+        (lambda sock: sock.bind(("127.0.0.1", 0)), "socket.bind"),
+        (lambda sock: sock.connect(("127.0.0.1", 1)), "socket.connect"),
+        (lambda sock: sock.sendto(b"x", ("127.0.0.1", 1)), "socket.sendto"),
+        (lambda sock: sock.sendmsg([b"x"], [], 0, ("127.0.0.1", 1)), "socket.sendmsg"),
+    ],
+)
+def test_what_was_taken_or_opened_before_the_run_reaches_no_real_network(
+    call: Callable[[Any], Any], says: str
+) -> None:
+    async def main(net: Internet) -> None:
+        with net.host("ana"), pytest.raises(Unsupported, match=f"a real {says}, called on ana"):
+            call(sock)
+        with pytest.raises(Unsupported, match=f"a real {says}, called on the main program"):
+            call(sock)
+
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        run(main)
+
+
+def test_waiting_for_simulated_sockets_is_refused() -> None:
+    def program() -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            with pytest.raises(Unsupported, match=r"select.select is not part .* loop.add_reader"):
+                select.select([sock], [], [], 0)
+            with selectors.DefaultSelector() as selector, pytest.raises(Unsupported, match="a selector"):
+                selector.register(sock, selectors.EVENT_READ)
+        with socket.socket() as sock, pytest.raises(Unsupported, match="ssl= of asyncio"):
+            ssl.create_default_context().wrap_socket(sock, server_hostname="ben")
+
+    on("ana", program)
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        assert select.select([], [sock], [], 0) == ([], [sock], [])
+
+
+def test_a_real_socket_is_no_argument_of_a_loops_calls() -> None:
+    async def main(net: Internet) -> None:
+        loop = asyncio.get_running_loop()
+        with net.host("ana"):
+            for call in (
+                loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=datagrams),
+                loop.create_connection(asyncio.Protocol, sock=stream),
+                loop.create_server(asyncio.Protocol, sock=stream),
+                loop.connect_accepted_socket(asyncio.Protocol, stream),
+            ):
+                with pytest.raises(Unsupported, match="made outside"):
+                    await call
+
+    with socket.socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
+        run(main)

@@ -1,0 +1,79 @@
+"""TCP of a host as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+
+from p2plib.sim import Host, Internet
+from p2plib.sim.packet import Flag
+from p2plib.sim.tcp.stack import close_everything
+from tests.sim.tcp.recorders import recorders, two
+
+
+def flags(net: Internet, sender: str, since_s: float) -> list[Flag]:
+    packets = [packet for packet in net.trace.between(since_s, net.time) if packet.sender == sender]
+    return [packet.segment.flags for packet in packets if packet.segment is not None]
+
+
+def test_a_process_that_exits_sends_a_fin_and_hears_of_it() -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        ours, theirs, server = await recorders(ana, ben)
+        began_s = net.time
+        waiting = asyncio.ensure_future(server.wait_closed())
+        close_everything(ben)
+        await waiting
+        await asyncio.sleep(1)
+        assert flags(net, "ben", began_s) == [Flag.FIN | Flag.ACK, Flag.ACK]
+        assert ours.told == ["made", "eof", ("lost", None)]
+        assert theirs.told == ["made", ("lost", None)]
+        assert not server.is_serving()
+        assert ben.ports.listener((ben.address, 80), (ana.address, 1)) is None
+        close_everything(ben)
+
+    two(main)
+
+
+def test_with_unread_bytes_it_is_a_reset() -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        ours, theirs, _ = await recorders(ana, ben)
+        theirs.transport.pause_reading()
+        ours.transport.write(b"unread")
+        await asyncio.sleep(1)
+        began_s = net.time
+        close_everything(ben)
+        await asyncio.sleep(1)
+        assert flags(net, "ben", began_s) == [Flag.RST]
+        assert ours.told == ["made", ("lost", (ConnectionResetError, errno.ECONNRESET))]
+        assert ben.tcp == {}
+
+    two(main)
+
+
+def test_a_server_with_a_client_ends() -> None:
+    """`async with` waits for the server's connections, which the end of the process closes."""
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.readline():
+                writer.write(data)
+
+        async def serve() -> None:
+            async with await asyncio.start_server(echo, port=80) as server:
+                await server.serve_forever()
+
+        task = ben.start(serve)
+        await asyncio.sleep(1)
+        with ana:
+            reader, writer = await asyncio.open_connection("ben", 80)
+        writer.write(b"hi\n")
+        assert await reader.readline() == b"hi\n"
+        task.cancel()
+        await asyncio.sleep(10)
+        assert not task.done()
+        close_everything(ben)
+        await asyncio.wait([task])
+        assert await reader.read() == b""
+        writer.close()
+
+    two(main)
