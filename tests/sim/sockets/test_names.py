@@ -102,8 +102,9 @@ def test_connecting_takes_the_name_of_a_service() -> None:
 
         async def ask() -> bytes:
             reader, writer = await asyncio.open_connection("server", "http")
+            data = await reader.read()
             writer.close()
-            return await reader.read()
+            return data
 
         with server:
             listener = await asyncio.start_server(answer, "0.0.0.0", "http")
