@@ -162,8 +162,11 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.{name}"
         for name in (
             "shutdown",
+            "failures",
             "capture.headers",
+            "clock.handles",
             "clock.places",
+            "clock.threads",
             "nat.ports",
             "nat.table",
             "arrival",
