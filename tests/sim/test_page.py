@@ -20,7 +20,7 @@ from p2plib.sim.command import parser
 from tests.conftest import ROOT
 from tests.sim.capture.test_pcap_tshark import tshark_says
 from tests.sim.like_real.differences import DIFFERENCES
-from tests.sim.strangers.table import STRANGERS, Stranger
+from tests.sim.strangers.table import STRANGERS, Outcome, Stranger
 
 PAGE = ROOT / "book/src/introduction/test-your-own.md"
 EXAMPLE = ROOT / "examples/test-your-own"
@@ -61,6 +61,14 @@ def true_rows() -> dict[str, list[str]]:
 @pytest.mark.parametrize("header", [LIBRARIES, CASES])
 def test_a_table_says_what_is_tested(header: str) -> None:
     assert rows(header) == true_rows()[header], "python -m tests.sim.test_page writes them anew"
+
+
+def test_the_readme_names_the_libraries_that_run_unchanged() -> None:
+    section = (ROOT / "README.md").read_text("utf8").split("## A simulated internet")[1].split("\n## ")[0]
+    sentence = section.split("to run unchanged, on real sockets first")[1].split(";")[0].partition(": ")[2]
+    named = re.split(r",\s+|\s+and\s+", sentence.strip())
+    unchanged = [one.package for one in STRANGERS if one.outcome is Outcome.UNCHANGED]
+    assert sorted(named) == sorted(unchanged)
 
 
 def blocks(language: str) -> list[str]:
