@@ -190,10 +190,6 @@ TOLD_ELSEWHERE = {
             "services",
         )
     ),
-    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
-        )
-    ),
-    *(f"p2plib.sim.sockets.{name}" for name in ("names", "refused", "sockets")),
     *(
         f"p2plib.sim.tcp.{name}"
         for name in ("hystart", "receive", "send", "server", "stack", "streams", "transport")
