@@ -27,6 +27,7 @@ class Incarnation:
 
     Attributes:
         alive: whether its code runs.
+        descriptors: the open sockets of its programs, by number.
         ended: futures of those that wait for its end.
         signals: what is called for each signal, by number.
         has_programs: whether its programs were begun; not in what is left of a machine whose programs were
