@@ -68,8 +68,8 @@ async def connect(
         return await opened(loop, own.opened.end, protocol_factory, secure, own)
     if host is None and port is None:
         raise ValueError("host and port was not specified and no sock specified")
-    found = await loop.getaddrinfo(
-        host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
+    found = await incarnation.host.net.names.ensure_resolved(
+        (host, port), family=family, proto=proto, flags=flags
     )
     remotes: list[Address] = [(str(info[4][0]), int(info[4][1])) for info in found]
     if interleave or (interleave is None and happy_eyeballs_delay is not None):
@@ -132,6 +132,8 @@ async def _attempt(
     endpoint = TcpEndpoint(incarnation, socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
     try:
         if local_addr is not None:
+            if family_of(local_addr[0]) != endpoint.family:
+                raise OSError(f"no matching local address with family={endpoint.family!r} found")
             endpoint.bind(local_addr[:2], shared=True)  # rule 2
         await _connected(endpoint, remote)
     except OSError as error:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import socket
 from asyncio import protocols
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -62,6 +63,7 @@ class SimStreamTransport(asyncio.Transport):
         self.set_protocol(protocol)
         self._loop, self._server = endpoint.host.net.loop, server
         self._local, self._remote = endpoint.local, endpoint.remote
+        endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio sets it
         self._socket = sock
         if sock is not None:
             sock.opened.transport = self
