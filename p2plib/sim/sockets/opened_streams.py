@@ -152,7 +152,7 @@ class OpenStream(Opened):
     def peer(self) -> Any:
         """Return the other end's address, as `getpeername` does."""
         end = self.end
-        if isinstance(end, TcpListener) or end.remote is None or not end.is_connected:
+        if isinstance(end, TcpListener) or end.remote is None or not end.is_joined:
             raise fail(errno.ENOTCONN)
         return shown_to(self.family, end.remote)
 
@@ -176,7 +176,7 @@ class OpenStream(Opened):
         if not size and not flags:
             return b"", None, [], 0
         data, self._peeked = self._peeked[:size], self._peeked[size:]
-        if len(data) < size and self._may_read:
+        if len(data) < size:  # what has come is there also after shutdown(SHUT_RD)
             try:
                 data += end.read(size - len(data))
             except OSError:
@@ -195,7 +195,7 @@ class OpenStream(Opened):
             if how in (socket.SHUT_RD, socket.SHUT_RDWR):
                 self._stop_listening(end)
             return
-        if end.remote is None or not end.is_connected:
+        if end.remote is None or not end.is_joined:
             raise fail(errno.ENOTCONN)
         if how in (socket.SHUT_RD, socket.SHUT_RDWR):
             self._may_read = False

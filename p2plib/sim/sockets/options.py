@@ -52,6 +52,12 @@ _YES_OR_NO = {
     (IP6, socket.IPV6_V6ONLY), (IP6, _number("IPV6_RECVPKTINFO", 49)), IP_PKTINFO, IP_RECVERR,
 }  # fmt: skip
 
+# The least and the greatest value, where Linux looks; all others are EINVAL.
+_RANGES = {
+    (IP, socket.IP_TTL): (1, 255), (TCP, _number("TCP_KEEPIDLE", 4)): (1, 32_767),
+    (TCP, _number("TCP_KEEPINTVL", 5)): (1, 32_767), (TCP, _number("TCP_KEEPCNT", 6)): (1, 127),
+}  # fmt: skip
+
 # What is not 0 before it is set.
 _AT_FIRST = {
     (SOL, _number("SO_SNDLOWAT", 19)): 1, (SOL, _number("SO_RCVLOWAT", 18)): 1,
@@ -88,6 +94,8 @@ def set_option(opened: Opened, level: int, option: int, value: Any, optlen: int 
         _multicast(opened, key, value)
     elif key in _READ_ONLY:
         raise fail(errno.ENOPROTOOPT)
+    elif key == (IP6, socket.IPV6_V6ONLY) and opened.end.local is not None:
+        raise fail(errno.EINVAL)  # too late: it is bound
     elif key == LINGER:
         if isinstance(value, int) or len(value) < 8:
             raise fail(errno.EINVAL)
@@ -113,6 +121,9 @@ def _plain(key: tuple[int, int], value: int | bytes) -> int | bytes:
     if key in _SMALLEST_BUFFER:
         wanted = 2 * value if value >= 0 else _LARGEST_BUFFER  # Linux reads it as unsigned
         return max(_SMALLEST_BUFFER[key], min(wanted, _LARGEST_BUFFER))
+    least, most = _RANGES.get(key, (value, value))
+    if not least <= value <= most:
+        raise fail(errno.EINVAL)
     if key == (IP, socket.IP_MULTICAST_TTL):
         if not -1 <= value <= 255:
             raise fail(errno.EINVAL)

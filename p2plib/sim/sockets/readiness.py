@@ -85,8 +85,7 @@ class ReadinessCalls(SimLoop):
         if not is_simulated(number):
             refuse(f"{call} of a real file descriptor", FILES)
         opened = fd.opened if isinstance(fd, SimSocket) else descriptor(number)
-        if opened.transport is not None and not opened.transport.is_closing():
-            raise RuntimeError(f"File descriptor {fd!r} is used by transport {opened.transport!r}")
+        _no_transport(fd, opened)
         self._watch(side, number, opened, SimHandle(callback, args, self, None))
 
     def _watch(self, side: int, number: int, opened: Opened, handle: SimHandle) -> Watch:
@@ -100,6 +99,7 @@ class ReadinessCalls(SimLoop):
             opened = fd.opened if isinstance(fd, SimSocket) else descriptor(number)
         except OSError:
             return False
+        _no_transport(fd, opened)
         watch = opened.watches.get(number)
         return watch is not None and watch.put(side, None)
 
@@ -187,7 +187,8 @@ class ReadinessCalls(SimLoop):
         """Connect a socket to an address."""
         own = _checked("sock_connect", sock)
         if own.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
-            found = await self.getaddrinfo(*address[:2], family=own.family, type=own.type, proto=own.proto)
+            names = own.opened.incarnation.host.net.names
+            found = await names.ensure_resolved(address, family=own.family, type=own.type, proto=own.proto)
             address = found[0][4]
         try:
             own.connect(address)
@@ -224,8 +225,16 @@ def _checked(call: str, sock: Any) -> SimSocket:
     return sock
 
 
+def _no_transport(fd: Any, opened: Opened) -> None:
+    """Refuse the descriptor of a transport, which reads and writes itself."""
+    if opened.transport is not None and not opened.transport.is_closing():
+        raise RuntimeError(f"File descriptor {fd!r} is used by transport {opened.transport!r}")
+
+
 def _number(fd: Any) -> int:
     """Return a descriptor's number, of a number or of what has one."""
+    if not isinstance(fd, int) and not hasattr(fd, "fileno"):
+        raise ValueError(f"Invalid file object: {fd!r}")
     number = fd if isinstance(fd, int) else fd.fileno()
     if number < 0:
         raise ValueError(f"Invalid file descriptor: {number}")

@@ -27,6 +27,7 @@ from p2plib.errors import HostDown
 from p2plib.sim.sockets import options
 from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
 from p2plib.sim.sockets.datagrams import UdpEndpoint
+from p2plib.sim.sockets.kernel import shown_to
 from p2plib.sim.sockets.opened import (
     MSG_CTRUNC,
     MSG_DONTWAIT,
@@ -242,7 +243,7 @@ class SimSocket(socket.socket):
         """Return the connection that has waited longest, and its address."""
         accepted = self._do("accept", self.opened.accept)
         found = SimSocket.of(accepted, socket.getdefaulttimeout())
-        return found, accepted.peer()
+        return found, shown_to(accepted.family, accepted.end.remote)  # also if it has gone since
 
     def connect(self, address: Any) -> None:
         """Connect to *address*: UDP at once, TCP by and by."""
@@ -309,7 +310,9 @@ class SimSocket(socket.socket):
         return self._do(call, lambda: opened.take(size, flags))
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Return data, *bufsize* bytes at most."""
+        """Return data, *bufsize* bytes at most; for none, Python does not ask the system."""
+        if not bufsize and self.opened:
+            return b""
         return self._take("recv", bufsize, flags)[0]
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
