@@ -163,7 +163,10 @@ TOLD_ELSEWHERE = {
         for name in (
             "shutdown",
             "capture.headers",
+            "clock.handles",
             "clock.places",
+            "clock.threads",
+            "failures",
             "nat.ports",
             "nat.table",
             "arrival",
@@ -175,6 +178,7 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.sockets.{name}"
         for name in (
             "arguments",
+            "kernel",
             "names",
             "opened",
             "opened_datagrams",
@@ -182,6 +186,7 @@ TOLD_ELSEWHERE = {
             "opened_streams",
             "options",
             "refused",
+            "services",
         )
     ),
     *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),

@@ -14,6 +14,7 @@ from p2plib.errors import UsageError
 if TYPE_CHECKING:
     import asyncio
 
+    from p2plib.sim.clock.handles import SimHandle
     from p2plib.sim.host import Host
     from p2plib.sim.sockets.opened import Opened
 
@@ -23,14 +24,23 @@ class Incarnation:
 
     Args:
         host: the host that lives it.
+
+    Attributes:
+        alive: whether its code runs.
+        descriptors: the open sockets of its programs, by number.
+        ended: futures of those that wait for its end.
+        signals: what is called for each signal, by number.
+        has_programs: whether its programs were begun; not in what is left of a machine whose programs were
+            killed, and that is up all the same.
     """
 
-    __slots__ = ("alive", "descriptors", "ended", "host")
+    __slots__ = ("alive", "descriptors", "ended", "has_programs", "host", "signals")
 
-    def __init__(self, host: Host) -> None:
-        self.host, self.alive = host, True
-        self.ended: list[asyncio.Future[None]] = []  # those who wait for its end
-        self.descriptors: dict[int, Opened] = {}  # its open sockets, by number
+    def __init__(self, host: Host, *, has_programs: bool = True) -> None:
+        self.host, self.alive, self.has_programs = host, True, has_programs
+        self.ended: dict[asyncio.Future[None], None] = {}
+        self.signals: dict[int, SimHandle] = {}
+        self.descriptors: dict[int, Opened] = {}
 
 
 CURRENT: ContextVar[Incarnation | None] = ContextVar("p2plib.sim.incarnation", default=None)

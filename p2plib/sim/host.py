@@ -7,7 +7,8 @@ Rules:
   apart. Those who wait for the host with `run` get `HostDown`.
 * A restart is a new incarnation: the programs that `start` began run again from their beginning, with the
   disk as it is.
-* `stop` is a shutdown: programs are cancelled and may clean up.
+* `stop` is a shutdown: programs are asked to end (SIGTERM), then cancelled, and may clean up; what they left
+  open is closed, and the other ends hear of it.
 * A host has its own sources of randomness, from the internet's seed and its name: `random` for its programs,
   `chance` for those that draw from Python's own module `random`, `draws` for what links do to its packets,
   `luck` for what a chaos does to them.
@@ -18,19 +19,24 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import errno
+import signal
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from p2plib.errors import HostDown, UsageError
 from p2plib.sim.clock.chance import Chance, node_of
+from p2plib.sim.clock.signals import IGNORED, PAUSING, name_of
 from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.disk import Disk
 from p2plib.sim.link import Bottleneck
 from p2plib.sim.packet import Address
 from p2plib.sim.realms import Realm
 from p2plib.sim.sockets.ports import EVERYWHERE, Ports
+from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.tcp.stack import all_ends_are_known, close_everything
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet
@@ -38,11 +44,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Program = Callable[..., Coroutine[Any, Any, Any]]
 
+GRACE_S = 10.0  # what Docker gives a container between SIGTERM and SIGKILL
+CLOSING_S, LOOK_EVERY_S = 5.0, 0.05  # how long a machine that stops waits for acknowledgements of its FINs
+
 # The host that was current before each `with host:` that is open. A context variable, as `with` blocks of
 # several tasks may overlap.
 _BEFORE: contextvars.ContextVar[tuple[Incarnation | None, ...]] = contextvars.ContextVar(
     "p2plib.sim.before", default=()
 )
+
+
+@dataclass(eq=False, slots=True)
+class _Started:
+    """A program that `start` has begun: each time another, also of the same function and arguments."""
+
+    program: Program
+    args: tuple[Any, ...]
 
 
 class Host:
@@ -77,8 +94,9 @@ class Host:
         self.disk = Disk()
         self.clock_ahead_s = 0.0  # how wrong its wall clock is
         self.incarnation = Incarnation(self)
-        self._programs: list[tuple[Program, tuple[Any, ...]]] = []
-        self._running: dict[asyncio.Task[Any], None] = {}
+        self._programs: dict[_Started, None] = {}
+        self._running: dict[asyncio.Task[Any], None] = {}  # of those, by `start`
+        self._awaited: dict[asyncio.Future[Any], bool] = {}  # those of `run`, and whether the host ended them
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}{'' if self.is_up else ' down'}>"
@@ -140,18 +158,18 @@ class Host:
             raise UsageError(
                 "start takes an async function, so that a restart can run it again; for a coroutine, use run"
             )
-        self._programs.append((program, args))
-        return self._launch(program, args)
+        entry = _Started(program, args)
+        self._programs[entry] = None
+        return self._launch(entry)
 
-    def _launch(self, program: Program, args: tuple[Any, ...]) -> asyncio.Task[Any]:
+    def _launch(self, entry: _Started) -> asyncio.Task[Any]:
         with self:
-            task: asyncio.Task[Any] = self.net.loop.create_task(program(*args))
+            task: asyncio.Task[Any] = self.net.loop.create_task(entry.program(*entry.args))
         self._running[task] = None
 
         def ended(task: asyncio.Task[Any]) -> None:
             self._running.pop(task, None)
-            if (program, args) in self._programs:
-                self._programs.remove((program, args))
+            self._programs.pop(entry, None)
             if not task.cancelled() and task.exception() is not None:
                 raised = {"message": "a program raised", "exception": task.exception(), "task": task}
                 self.net.loop.call_exception_handler(raised)
@@ -164,24 +182,27 @@ class Host:
         """Run a coroutine on this host and return its result.
 
         Raises:
-            HostDown: the host is down, or goes down meanwhile.
+            HostDown: the host is down, or goes down meanwhile, or is stopped.
         """
         if not self.is_up:
             if isinstance(program, Coroutine):
                 program.close()
             raise HostDown(f"{self.name} is down")
-        gone = self.net.loop.create_future()
-        self.incarnation.ended.append(gone)
+        incarnation, gone = self.incarnation, self.net.loop.create_future()
+        incarnation.ended[gone] = None
         with self:
             task: asyncio.Future[T] = asyncio.ensure_future(program)
+        self._awaited[task] = is_ended_by_host = False
         try:
             await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
             raise
         finally:
+            is_ended_by_host = self._awaited.pop(task)
+            incarnation.ended.pop(gone, None)
             gone.cancel()
-        if not task.done():
+        if not task.done() or (task.cancelled() and is_ended_by_host):
             raise HostDown(f"{self.name} went down at {self.net.time:.6g} s")
         return task.result()
 
@@ -203,17 +224,104 @@ class Host:
         self.disk.cut_power(lost=lose_disk)
         self._end(incarnation)
 
-    async def stop(self) -> None:
-        """Shut it down: cancel its programs, let them clean up, and close what they left open."""
-        running, programs = list(self._running), list(self._programs)
-        for task in running:
+    async def stop(self, *, grace_s: float = GRACE_S) -> None:
+        """Shut it down: its programs may clean up, and what they leave open is closed.
+
+        Where a program has a handler of SIGTERM, that is called first, and may end them. Those that run on
+        are cancelled, and then every other task of the host. Then the operating system closes what is still
+        open, so that the other ends hear of it, and the machine is off.
+
+        Args:
+            grace_s: how many virtual seconds each of the three may take: the handler, the programs that are
+                cancelled, the other tasks. What has not ended by then is killed.
+        """
+        if not self.is_up:
+            return
+        incarnation, programs = self.incarnation, dict(self._programs)
+        if signal.SIGTERM in incarnation.signals:
+            self.signal(signal.SIGTERM)
+            await _wait(self._running_programs(), grace_s)
+        self._cancel_programs()
+        await _wait(self._running_programs(), grace_s)
+        others = [task for task in self._tasks() if task not in self._running and task not in self._awaited]
+        for task in others:
             task.cancel()
-        if running:
-            await asyncio.wait(running)
-        if self.is_up:
+        await _wait(others, grace_s)
+        await _wait(self._running_programs(), 0.0)  # those that only waited for the others
+        if self.incarnation is incarnation and self.is_up:  # no power cut meanwhile
             self.disk.sync()
-            self.crash()
-        self._programs = programs
+            killed = self._kill()
+            await self._until_peers_know()
+            if self.incarnation is killed:
+                self.crash()
+        if not self.incarnation.alive:
+            self._programs = programs
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its programs, as `kill` does.
+
+        Where `loop.add_signal_handler` has set a handler, it is called. Else SIGINT cancels the programs, as
+        asyncio does on Ctrl-C, and what would end a process ends them at once: no line of them runs again,
+        and the operating system closes what they had open. (The machine is still on: `restart` runs them
+        again.)
+
+        Args:
+            number: of the signal, such as `signal.SIGHUP`.
+
+        Raises:
+            HostDown: the host is down.
+            Unsupported: the signal would pause a process.
+        """
+        name = name_of(number)
+        if not self.is_up:
+            raise HostDown(f"{self.name} is down")
+        handle = self.incarnation.signals.get(number)
+        if handle is not None:
+            self.net.loop.call_soon(handle._callback, *handle._args, context=handle._context)
+        elif name == "SIGINT":
+            self._cancel_programs()
+        elif name in PAUSING:
+            refuse(name, "a host cannot be paused; use Internet.cut to keep it from being heard")
+        elif name not in IGNORED:
+            self._kill()
+
+    def _running_programs(self) -> list[asyncio.Future[Any]]:
+        """Those of `start` and `run`; not the one that asks."""
+        return [task for task in (*self._running, *self._awaited) if task is not asyncio.current_task()]
+
+    def _cancel_programs(self) -> None:
+        self._awaited.update(dict.fromkeys(self._awaited, True))
+        for task in self._running_programs():
+            task.cancel()
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        """Return what runs on it, programs or not; not the one that asks."""
+        tasks, asks = list(self.net.loop.tasks.items()), asyncio.current_task()
+        return [
+            task for task, its in tasks if its is self.incarnation and not task.done() and task is not asks
+        ]
+
+    def _kill(self) -> Incarnation:
+        """End its programs at once, and have the operating system close what they had open.
+
+        Returns:
+            What the machine goes on with.
+        """
+        killed, self.incarnation.alive = self.incarnation, False
+        self._running.clear()
+        self.net.loop.freeze(killed)
+        self.incarnation = Incarnation(self, has_programs=False)
+        close_everything(self)
+        for endpoint in list(self.ports.endpoints):
+            endpoint.vanish()
+        self._end(killed)
+        return self.incarnation
+
+    async def _until_peers_know(self) -> None:
+        """Wait until the other ends of its connections have heard of their end, or do not answer."""
+        latest_s = self.net.time + CLOSING_S
+        while not all_ends_are_known(self) and self.net.time < latest_s:
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def end_programs(self) -> None:
         """Cancel its programs for good: the run is over."""
@@ -229,11 +337,11 @@ class Host:
 
     def restart(self) -> None:
         """Start it again after a crash or stop, with the programs that ran when it went down."""
-        if self.is_up:
+        if self.is_up and self.incarnation.has_programs:
             raise UsageError(f"{self.name} is up; crash or stop it first")
         self.incarnation = Incarnation(self)
-        for program, args in list(self._programs):
-            self._launch(program, args)
+        for entry in list(self._programs):
+            self._launch(entry)
 
     # Ports and addresses
 
@@ -255,3 +363,8 @@ class Host:
     def send_segment(self, source: Address, destination: Address, segment: Any) -> None:
         """Send a TCP segment."""
         self.net.fabric.send(self, "tcp", source, destination, segment)
+
+
+async def _wait(tasks: list[Any], timeout_s: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout_s)

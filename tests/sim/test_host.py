@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -187,3 +188,178 @@ def test_start_wants_something_that_can_be_run_again() -> None:
         coroutine.close()
 
     run(main)
+
+
+class Recorder(asyncio.Protocol):
+    """Writes down, with the time, what happens to a connection."""
+
+    def __init__(self, log: list[tuple[float, str]]) -> None:
+        self.log = log
+
+    def note(self, what: str) -> None:
+        self.log.append((round(asyncio.get_running_loop().time(), 6), what))
+
+    def eof_received(self) -> bool:
+        self.note("eof")
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.note(f"lost: {error!r}")
+
+
+async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def plain_server() -> None:
+    await asyncio.start_server(hold, "0.0.0.0", 80)
+    await asyncio.Event().wait()
+
+
+async def waiting_server() -> None:
+    """Waits at its end until its clients have gone, as Python does since 3.12.1."""
+    async with await asyncio.start_server(hold, "0.0.0.0", 80) as server:
+        await server.serve_forever()
+
+
+@pytest.mark.parametrize(("program", "heard_s"), [(plain_server, 2.01), (waiting_server, 12.01)])
+def test_a_shutdown_is_heard_at_the_other_end_and_the_port_can_be_used_again(
+    program: Callable[[], Any], heard_s: float
+) -> None:
+    async def main(net: Internet) -> list[tuple[float, str]]:
+        server, ana, log = net.host("server"), net.host("ana"), list[tuple[float, str]]()
+        loop = asyncio.get_running_loop()
+        server.start(program)
+        await asyncio.sleep(1)
+        with ana:
+            await loop.create_connection(lambda: Recorder(log), "server", 80)
+        await asyncio.sleep(2 - net.time)
+        await server.stop()
+        assert not server.is_up
+        assert not server.tcp
+        server.restart()
+        await asyncio.sleep(1)
+        with ana:
+            transport, _ = await loop.create_connection(lambda: Recorder([]), "server", 80)
+        transport.close()
+        await asyncio.sleep(1)
+        await server.stop()
+        return log
+
+    assert run(main) == [(heard_s, "eof"), (heard_s, "lost: None")]
+
+
+def test_a_shutdown_ends_all_that_runs_on_the_host() -> None:
+    ended: list[str] = []
+
+    async def work(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    async def main(net: Internet) -> str:
+        ana = net.host("ana")
+        ana.start(work, "started")
+        with ana:
+            task = asyncio.create_task(work("a task"))
+        awaited = asyncio.create_task(ana.run(work("awaited")))
+        await asyncio.sleep(1)
+        await ana.stop()
+        assert task.cancelled()
+        with pytest.raises(HostDown) as caught:
+            await awaited
+        return str(caught.value)
+
+    assert run(main) == "ana went down at 1 s"
+    assert ended == ["started", "awaited", "a task"]
+
+
+def test_what_does_not_let_itself_be_cancelled_is_killed() -> None:
+    ticks: list[float] = []
+
+    async def stubborn() -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+            ticks.append(asyncio.get_running_loop().time())
+
+    async def main(net: Internet) -> float:
+        ana = net.host("ana")
+        ana.start(stubborn)
+        await asyncio.sleep(0.5)
+        await ana.stop(grace_s=2)
+        stopped_s = net.time
+        await asyncio.sleep(10)
+        return stopped_s
+
+    assert run(main) == 2.5
+    assert max(ticks) <= 2.5
+
+
+def test_a_power_cut_in_the_midst_of_a_shutdown_and_a_program_that_stops_its_own_host() -> None:
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(5)
+
+    async def suicide() -> None:
+        await asyncio.sleep(1)
+        await current_host().stop()
+
+    async def main(net: Internet) -> list[bool]:
+        ana, ben = net.host("ana"), net.host("ben")
+        ana.start(slow)
+        ben.start(suicide)
+        await asyncio.sleep(0.5)
+        net.at(2.0, lambda _: ana.crash())
+        net.at(3.0, lambda _: ana.restart())
+        await ana.stop()
+        await ana.stop() if not ana.is_up else None
+        return [ana.is_up, ben.is_up]
+
+    assert run(main) == [True, False]
+
+
+class Odd:
+    """As numpy's arrays: == has no truth."""
+
+    def __eq__(self, other: object) -> Any:
+        raise ValueError("the truth value is ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_a_program_is_started_twice_with_the_same_arguments_of_any_kind() -> None:
+    seen: list[str] = []
+
+    async def program(argument: Odd, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        seen.append(current_host().name)
+
+    async def main(net: Internet) -> None:
+        ana, odd = net.host("ana"), Odd()
+        for _ in range(2):
+            ana.start(program, odd, 1.0)
+        await asyncio.sleep(2)
+        ana.start(program, odd, 1.0)
+        ana.start(program, odd, 9.0)
+        await asyncio.sleep(2)
+        ana.crash()
+        ana.restart()
+        await asyncio.sleep(10)
+
+    run(main)
+    assert seen == ["ana"] * 4, "a restart runs again what ran, and not what had ended"
+
+
+def test_a_host_keeps_nothing_of_what_it_has_run() -> None:
+    async def main(net: Internet) -> tuple[int, int]:
+        ana = net.host("ana")
+        for _ in range(100):
+            await ana.run(asyncio.sleep(0.01))
+        return len(ana.incarnation.ended), len(ana._awaited)
+
+    assert run(main) == (0, 0)

@@ -37,6 +37,7 @@ from typing import Any, NamedTuple, TypeVar
 from p2plib.errors import Deadlock, Livelock, TimeLimit, UsageError
 from p2plib.sim.clock.handles import SimHandle, SimTimer
 from p2plib.sim.clock.places import describe_spinning, describe_waiting
+from p2plib.sim.clock.signals import SignalCalls
 from p2plib.sim.clock.threads import Threads
 from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.sockets import refused
@@ -64,7 +65,7 @@ class Raised(NamedTuple):
     at_s: float
 
 
-class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[misc]  # it refuses
+class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[misc]  # it refuses
     """An event loop over virtual time. `Internet` makes one and gives it a network.
 
     Args:
@@ -340,6 +341,8 @@ class SimLoop(refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[
             context.run(handle._callback, *handle._args)
         except (SystemExit, KeyboardInterrupt):
             raise
+        except asyncio.CancelledError:
+            pass  # it asked a cancelled task for its exception, as asyncio.streams does before Python 3.13
         except BaseException as error:
             message = f"Exception in callback {getattr(handle._callback, '__qualname__', handle._callback)}"
             context.run(

@@ -25,7 +25,7 @@ import socket
 import sys
 import threading
 from asyncio import _get_running_loop
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -77,70 +77,30 @@ def _init(self: Any, *args: Any, **named: Any) -> None:
 
 
 def _getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
-    """Look a name up without taking time: whoever calls this waits within a line."""
-    names = current_host().net.names
-    wanted = {"family": family, "type": type, "proto": proto, "flags": flags}
-    if not host or flags & socket.AI_NUMERICHOST:
-        return _at_once(names.getaddrinfo(host, port, **wanted))
-    found: list[Any] = []
-    wrong: socket.gaierror | None = None
-    for ip in _lookup(host):
-        try:
-            found += _at_once(names.getaddrinfo(ip, port, **wanted))
-        except socket.gaierror as error:
-            wrong = wrong or error
-    if not found and wrong is not None:
-        raise wrong
-    return found
-
-
-def _at_once(answer: Coroutine[Any, Any, Any]) -> Any:
-    """Return what a look-up of an address says, which takes no time."""
-    try:
-        answer.send(None)
-    except StopIteration as end:
-        return end.value
-    answer.close()
-    return refuse("a look-up that has to wait", "await loop.getaddrinfo")
-
-
-def _lookup(name: Any) -> tuple[str, ...]:
-    names = current_host().net.names
-    text = name.decode() if isinstance(name, bytes) else str(name)
-    if names.is_down and text in names.zone:
-        raise socket.gaierror(socket.EAI_AGAIN, f"Temporary failure in name resolution: {text!r}")
-    return names.lookup(text)
+    return current_host().net.names.getaddrinfo_now(host, port, family, type, proto, flags)
 
 
 def _gethostbyname_ex(name: str) -> tuple[str, list[str], list[str]]:
-    found = [ip for ip in _lookup(name) if ":" not in ip]
-    if not found:
-        raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {name!r} in that family")
-    return name, [], found
+    found = _getaddrinfo(name, 0, socket.AF_INET, socket.SOCK_STREAM)
+    return name, [], [str(answer[4][0]) for answer in found]
 
 
 def _gethostbyname(name: str) -> str:
     return _gethostbyname_ex(name)[2][0]
 
 
-def _name_of(ip: str) -> str | None:
-    zone = current_host().net.names.zone
-    return next((name for name, addresses in zone.items() if ip in addresses), None)
-
-
 def _gethostbyaddr(address: str) -> tuple[str, list[str], list[str]]:
-    ip = _lookup(address)[0]
-    name = _name_of(ip)
+    names = current_host().net.names
+    ip = names.lookup(address)[0]
+    name = names.name_of(ip)
     if name is None:
         raise socket.herror(1, "Unknown host")
     return name, [], [ip]
 
 
 def _getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
-    numeric = flags | socket.NI_NUMERICHOST
-    host, service = _at_once(current_host().net.names.getnameinfo(sockaddr, numeric))
-    name = None if flags & socket.NI_NUMERICHOST else _name_of(host)
-    return name or host, service
+    found: tuple[str, str] = current_host().net.names.getnameinfo_now(sockaddr, flags)
+    return found
 
 
 def _socketpair(family: Any = None, type: int = socket.SOCK_STREAM, proto: int = 0) -> Any:
@@ -288,7 +248,9 @@ def _guard_once() -> None:
         sys.addaudithook(_guard)
 
 
-def _guard(event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop) -> None:
+def _guard(
+    event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop
+) -> None:
     """Refuse a call of the real network that comes out of a simulated loop.
 
     What it asks first is an argument, for it is still called when the interpreter has cleared this module.

@@ -66,6 +66,13 @@ class OpenStream(Opened):
     def _resolved(self, address: Any, call: str) -> Address:
         return self.incarnation.host.net.names.resolve(address, self.family, call)
 
+    def set_option(self, key: tuple[int, int], value: int | bytes) -> None:
+        """Keep an option; an endpoint changes its buffers by it."""
+        if isinstance(self.end, TcpEndpoint):
+            self.end.set_option(*key, value)
+        else:
+            self.end.options[key] = value
+
     # Beginnings
 
     def bind(self, address: Any) -> None:
@@ -152,7 +159,7 @@ class OpenStream(Opened):
     def peer(self) -> Any:
         """Return the other end's address, as `getpeername` does."""
         end = self.end
-        if isinstance(end, TcpListener) or end.remote is None or not end.is_joined:
+        if isinstance(end, TcpListener) or end.remote is None or not end.is_connected or end.is_over:
             raise fail(errno.ENOTCONN)
         return shown_to(self.family, end.remote)
 
@@ -173,10 +180,8 @@ class OpenStream(Opened):
         end = self.end
         if isinstance(end, TcpListener) or end.remote is None:
             raise fail(errno.ENOTCONN)
-        if not size and not flags:
-            return b"", None, [], 0
         data, self._peeked = self._peeked[:size], self._peeked[size:]
-        if len(data) < size:  # what has come is there also after shutdown(SHUT_RD)
+        if len(data) < size:
             try:
                 data += end.read(size - len(data))
             except OSError:
@@ -195,7 +200,7 @@ class OpenStream(Opened):
             if how in (socket.SHUT_RD, socket.SHUT_RDWR):
                 self._stop_listening(end)
             return
-        if end.remote is None or not end.is_joined:
+        if end.remote is None or not end.is_connected:
             raise fail(errno.ENOTCONN)
         if how in (socket.SHUT_RD, socket.SHUT_RDWR):
             self._may_read = False

@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from p2plib.sim.clock.handles import SimHandle
 from p2plib.sim.clock.loop import SimLoop
 from p2plib.sim.sockets.opened import Opened, descriptor, is_simulated
 from p2plib.sim.sockets.refused import FILES, refuse
 from p2plib.sim.sockets.sockets import SimSocket
+
+if TYPE_CHECKING:
+    from p2plib.sim.internet import Internet
 
 T = TypeVar("T")
 READER, WRITER = 0, 1
@@ -76,7 +79,13 @@ class Watch:
 
 
 class ReadinessCalls(SimLoop):
-    """The calls of a loop that are about sockets of a program's own."""
+    """The calls of a loop that are about sockets of a program's own.
+
+    Attributes:
+        net: the internet.
+    """
+
+    net: Internet
 
     # Readers and writers
 
@@ -85,7 +94,7 @@ class ReadinessCalls(SimLoop):
         if not is_simulated(number):
             refuse(f"{call} of a real file descriptor", FILES)
         opened = fd.opened if isinstance(fd, SimSocket) else descriptor(number)
-        _no_transport(fd, opened)
+        _check_free(fd, opened)
         self._watch(side, number, opened, SimHandle(callback, args, self, None))
 
     def _watch(self, side: int, number: int, opened: Opened, handle: SimHandle) -> Watch:
@@ -99,7 +108,7 @@ class ReadinessCalls(SimLoop):
             opened = fd.opened if isinstance(fd, SimSocket) else descriptor(number)
         except OSError:
             return False
-        _no_transport(fd, opened)
+        _check_free(fd, opened)
         watch = opened.watches.get(number)
         return watch is not None and watch.put(side, None)
 
@@ -187,7 +196,7 @@ class ReadinessCalls(SimLoop):
         """Connect a socket to an address."""
         own = _checked("sock_connect", sock)
         if own.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
-            names = own.opened.incarnation.host.net.names
+            names = self.net.names
             found = await names.ensure_resolved(address, family=own.family, type=own.type, proto=own.proto)
             address = found[0][4]
         try:
@@ -225,17 +234,20 @@ def _checked(call: str, sock: Any) -> SimSocket:
     return sock
 
 
-def _no_transport(fd: Any, opened: Opened) -> None:
-    """Refuse the descriptor of a transport, which reads and writes itself."""
+def _check_free(fd: Any, opened: Opened) -> None:
+    """Raise what asyncio does where a transport has the descriptor."""
     if opened.transport is not None and not opened.transport.is_closing():
         raise RuntimeError(f"File descriptor {fd!r} is used by transport {opened.transport!r}")
 
 
 def _number(fd: Any) -> int:
     """Return a descriptor's number, of a number or of what has one."""
-    if not isinstance(fd, int) and not hasattr(fd, "fileno"):
+    if isinstance(fd, int):
+        number = fd
+    elif hasattr(fd, "fileno"):
+        number = fd.fileno()
+    else:
         raise ValueError(f"Invalid file object: {fd!r}")
-    number = fd if isinstance(fd, int) else fd.fileno()
     if number < 0:
         raise ValueError(f"Invalid file descriptor: {number}")
     return int(number)

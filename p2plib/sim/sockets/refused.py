@@ -13,7 +13,6 @@ def refuse(call: str, instead: str) -> NoReturn:
 
 
 PROCESSES = "a host is not a computer with programs of its own; start a coroutine with host.start"
-SIGNALS = "nobody can send a signal in here; use host.crash, host.stop or an asyncio.Event"
 FILES = "there are no file descriptors in here; use streams, or host.disk for what is to be kept"
 
 
@@ -27,14 +26,6 @@ class RefusedCalls:
     async def subprocess_shell(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: no processes."""
         refuse("subprocess_shell", PROCESSES)
-
-    def add_signal_handler(self, *args: Any) -> NoReturn:
-        """Refuse: no signals."""
-        refuse("add_signal_handler", SIGNALS)
-
-    def remove_signal_handler(self, *args: Any) -> NoReturn:
-        """Refuse: no signals."""
-        refuse("remove_signal_handler", SIGNALS)
 
     async def sock_sendfile(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: no files."""

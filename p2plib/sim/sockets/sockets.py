@@ -243,7 +243,7 @@ class SimSocket(socket.socket):
         """Return the connection that has waited longest, and its address."""
         accepted = self._do("accept", self.opened.accept)
         found = SimSocket.of(accepted, socket.getdefaulttimeout())
-        return found, shown_to(accepted.family, accepted.end.remote)  # also if it has gone since
+        return found, shown_to(accepted.family, accepted.end.remote)
 
     def connect(self, address: Any) -> None:
         """Connect to *address*: UDP at once, TCP by and by."""
@@ -310,9 +310,9 @@ class SimSocket(socket.socket):
         return self._do(call, lambda: opened.take(size, flags))
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Return data, *bufsize* bytes at most; for none, Python does not ask the system."""
-        if not bufsize and self.opened:
-            return b""
+        """Return data, *bufsize* bytes at most."""
+        if bufsize == 0:
+            return b""  # Python does not ask
         return self._take("recv", bufsize, flags)[0]
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:

@@ -305,12 +305,6 @@ class TcpEndpoint:
         return self.is_connected and 2 * connection.sender.room >= connection.unacknowledged_bytes
 
     @property
-    def is_joined(self) -> bool:
-        """Whether the handshake is over and the connection is not: it has a peer."""
-        over = (State.CLOSED, State.TIME_WAIT)
-        return self._connection is not None and self.is_connected and self._connection.state not in over
-
-    @property
     def at_eof(self) -> bool:
         """Whether everything that will ever come was read."""
         connection = self._connection
@@ -321,6 +315,11 @@ class TcpEndpoint:
     def is_known_to_end(self) -> bool:
         """Whether the other side knows that this one has ended: nothing is left to send, our FIN included."""
         return self._connection is None or self._connection.state in _END_IS_KNOWN
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more goes either way, and the kernel at most waits out TIME_WAIT."""
+        return self._connection is not None and self._connection.state in (State.CLOSED, State.TIME_WAIT)
 
     @property
     def unread(self) -> int:
@@ -413,7 +412,7 @@ class TcpEndpoint:
             OSError: ENOTCONN.
         """
         connection = self.machine
-        if not self.is_connected or connection.state is State.CLOSED:
+        if not self.is_connected or self.is_over:
             raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
         self._shut = True
         connection.write_eof()

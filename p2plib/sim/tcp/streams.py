@@ -68,9 +68,8 @@ async def connect(
         return await opened(loop, own.opened.end, protocol_factory, secure, own)
     if host is None and port is None:
         raise ValueError("host and port was not specified and no sock specified")
-    found = await incarnation.host.net.names.ensure_resolved(
-        (host, port), family=family, proto=proto, flags=flags
-    )
+    look_up = incarnation.host.net.names.ensure_resolved
+    found = await look_up((host, port), family=family, proto=proto, flags=flags)
     remotes: list[Address] = [(str(info[4][0]), int(info[4][1])) for info in found]
     if interleave or (interleave is None and happy_eyeballs_delay is not None):
         remotes = _interleaved(remotes, interleave or 1)
@@ -210,13 +209,14 @@ async def listen(
     if host is None and port is None:
         raise ValueError("Neither host/port nor sock were specified")
     names = [host] if host is None or isinstance(host, str) else list(host)
-    ips: dict[str, None] = {}
+    ips: dict[str, int] = {}
+    look_up = incarnation.host.net.names.ensure_resolved
     for name in names:
-        found = await loop.getaddrinfo(name, port, family=family, type=socket.SOCK_STREAM, flags=flags)
-        ips |= dict.fromkeys(str(info[4][0]) for info in found)
+        found = await look_up((name or None, port), family=family, flags=flags, call="bind()")
+        ips |= {str(info[4][0]): int(info[4][1]) for info in found}
     addresses: list[Address] = []
-    for ip in ips:
-        chosen = addresses[0][1] if addresses else int(port or 0)
+    for ip, wanted in ips.items():
+        chosen = addresses[0][1] if addresses else wanted
         addresses.append(incarnation.host.local((ip, chosen), incarnation.host.listening, ip))
     made = _listeners(incarnation, addresses, reuse_address, reuse_port)
     server = SimServer(incarnation, protocol_factory, made, backlog)

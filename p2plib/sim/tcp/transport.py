@@ -65,6 +65,8 @@ class SimStreamTransport(asyncio.Transport):
         self._local, self._remote = endpoint.local, endpoint.remote
         endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio sets it
         self._socket = sock
+        if endpoint.family in (socket.AF_INET, socket.AF_INET6) and (sock is None or sock.proto):
+            endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio does that
         if sock is not None:
             sock.opened.transport = self
         self.context = contextvars.copy_context()

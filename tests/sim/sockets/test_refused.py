@@ -19,7 +19,6 @@ from tests.sim.clock.runs import run
     [
         lambda loop: loop.subprocess_exec(asyncio.SubprocessProtocol, "ls"),
         lambda loop: loop.subprocess_shell(asyncio.SubprocessProtocol, "ls"),
-        lambda loop: _now(loop.add_signal_handler, 2, print),
         lambda loop: _now(loop.add_reader, 0, print),
         lambda loop: _now(loop.add_writer, 2, print),
         lambda loop: loop.create_unix_connection(asyncio.Protocol, "path"),

@@ -1,0 +1,192 @@
+"""Signals of a host: handlers, what happens without one, and a shutdown that begins with SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+import pytest
+
+from p2plib.errors import HostDown, Unsupported, UsageError
+from p2plib.sim import Internet, Link, current_host
+
+
+def run(main: Any) -> Any:
+    return Internet(1, link=Link(latency=0.01)).run(main)
+
+
+class Service:
+    """A program that ends when it gets SIGTERM, in its own time, and writes down what it lives through."""
+
+    def __init__(self, takes_s: float) -> None:
+        self.takes_s, self.log = takes_s, []  # type: ignore[var-annotated]
+
+    async def __call__(self) -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.hang_up, "again")
+        self.log.append("start")
+        try:
+            await stop.wait()
+            self.log.append("asked to end")
+            await asyncio.sleep(self.takes_s)
+            self.log.append("ended by itself")
+        except asyncio.CancelledError:
+            self.log.append("cancelled")
+            raise
+
+    def hang_up(self, word: str) -> None:
+        self.log.append(f"{current_host().name} reads its settings {word}")
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "last", "at_s"), [(3.0, "ended by itself", 4.0), (30.0, "cancelled", 11.0)]
+)
+def test_a_shutdown_asks_first_and_cancels_after_a_while(takes_s: float, last: str, at_s: float) -> None:
+    service = Service(takes_s)
+
+    async def main(net: Internet) -> float:
+        ana = net.host("ana")
+        ana.start(service)
+        await asyncio.sleep(1)
+        await ana.stop()
+        stopped_s = net.time
+        ana.restart()
+        await asyncio.sleep(1)
+        assert service.log.count("start") == 2
+        return stopped_s
+
+    assert run(main) == at_s
+    assert service.log[:3] == ["start", "asked to end", last]
+
+
+def test_how_long_a_shutdown_waits_can_be_said() -> None:
+    service = Service(30.0)
+
+    async def main(net: Internet) -> float:
+        ana = net.host("ana")
+        ana.start(service)
+        await asyncio.sleep(1)
+        await ana.stop(grace_s=0.5)
+        return net.time
+
+    assert run(main) == 1.5
+
+
+def test_a_handler_runs_on_its_host_until_it_is_removed_and_a_new_life_has_none() -> None:
+    service = Service(1.0)
+
+    async def main(net: Internet) -> list[bool]:
+        ana, loop = net.host("ana"), asyncio.get_running_loop()
+        ana.start(service)
+        await asyncio.sleep(1)
+        for _ in range(2):
+            ana.signal(signal.SIGHUP)
+        ana.signal(signal.SIGCHLD)
+        await asyncio.sleep(1)
+        with ana:
+            removed = [loop.remove_signal_handler(signal.SIGHUP) for _ in range(2)]
+        ana.crash()
+        ana.restart()
+        return [*removed, bool(ana.incarnation.signals)]
+
+    assert run(main) == [True, False, False]
+    assert service.log[1:3] == ["ana reads its settings again"] * 2
+
+
+def test_what_python_refuses_is_refused() -> None:
+    async def coroutine() -> None:
+        pass
+
+    async def main(net: Internet) -> None:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(UsageError, match="no host"):
+            loop.add_signal_handler(signal.SIGTERM, print)
+        with net.host("ana") as ana:
+            with pytest.raises(TypeError, match="coroutines"):
+                loop.add_signal_handler(signal.SIGTERM, coroutine)  # type: ignore[arg-type]
+            with pytest.raises(RuntimeError, match="cannot be caught"):
+                loop.add_signal_handler(signal.SIGKILL, print)
+            for number, error in ((1000, ValueError), ("TERM", TypeError)):
+                with pytest.raises(error):
+                    loop.add_signal_handler(number, print)  # type: ignore[arg-type]
+                with pytest.raises(error):
+                    ana.signal(number)  # type: ignore[arg-type]
+        with pytest.raises(Unsupported, match="SIGTSTP"):
+            ana.signal(signal.SIGTSTP)
+        ana.crash()
+        with pytest.raises(HostDown):
+            ana.signal(signal.SIGTERM)
+
+    run(main)
+
+
+class Lived:
+    """A program with a server, and what it lives through."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    async def __call__(self) -> None:
+        async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(hold, "0.0.0.0", 80)
+        self.log.append("start")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            server.close()
+            self.log.append("clean up")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_without_a_handler_kills_and_the_kernel_closes(number: int) -> None:
+    lived = Lived()
+
+    async def main(net: Internet) -> tuple[bytes, float]:
+        server, ana = net.host("server"), net.host("ana")
+        server.start(lived)
+        await asyncio.sleep(1)
+        with ana:
+            reader, writer = await asyncio.open_connection("server", 80)
+        await asyncio.sleep(1)
+        began_s = net.time
+        server.signal(number)
+        end, after_s = await reader.read(), net.time - began_s
+        writer.close()
+        with ana, pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("server", 80)
+        assert lived.log == ["start"]
+        server.restart()
+        await asyncio.sleep(0.1)
+        with ana:
+            _, again = await asyncio.open_connection("server", 80)
+        again.close()
+        await asyncio.sleep(1)
+        with pytest.raises(UsageError, match="is up"):
+            server.restart()
+        return end, round(after_s, 6)
+
+    assert run(main) == (b"", 0.01)
+    assert lived.log == ["start", "start", "clean up", "clean up"], "both when the run was over"
+
+
+def test_ctrl_c_cancels_the_programs() -> None:
+    lived = Lived()
+
+    async def main(net: Internet) -> None:
+        server = net.host("server")
+        task = server.start(lived)
+        waits = asyncio.ensure_future(server.run(asyncio.sleep(100)))
+        await asyncio.sleep(1)
+        server.signal(signal.SIGINT)
+        await asyncio.wait([task])
+        with pytest.raises(HostDown):
+            await waits
+        await server.stop()
+
+    run(main)
+    assert lived.log == ["start", "clean up"]
