@@ -36,7 +36,7 @@ from p2plib.sim.packet import Address
 from p2plib.sim.realms import Realm
 from p2plib.sim.sockets.ports import EVERYWHERE, Ports
 from p2plib.sim.sockets.refused import refuse
-from p2plib.sim.tcp.stack import all_ends_are_known, close_everything
+from p2plib.sim.tcp.stack import close_everything
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet
@@ -320,7 +320,7 @@ class Host:
     async def _until_peers_know(self) -> None:
         """Wait until the other ends of its connections have heard of their end, or do not answer."""
         latest_s = self.net.time + CLOSING_S
-        while not all_ends_are_known(self) and self.net.time < latest_s:
+        while self.net.time < latest_s and not all(end.is_known_to_end for end in self.tcp.values()):
             await asyncio.sleep(LOOK_EVERY_S)
 
     def end_programs(self) -> None:
