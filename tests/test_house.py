@@ -162,7 +162,6 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.{name}"
         for name in (
             "shutdown",
-            "failures",
             "capture.headers",
             "clock.handles",
             "clock.places",

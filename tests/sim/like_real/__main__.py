@@ -10,7 +10,6 @@ from tests.interop.namespace import why_no_namespace
 from tests.sim.like_real.compare import in_simulator, on_linux
 from tests.sim.like_real.differences import DIFFERENCES
 
-
 # By whether a case is the same on both sides, and whether differences.py has it.
 WORDS = {(True, False): "same", (False, True): "known", (False, False): "DIFFERENT", (True, True): "GONE"}
 

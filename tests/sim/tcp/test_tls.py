@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import gc
+import socket
 import ssl
 import subprocess
 import sys
@@ -211,6 +212,58 @@ def test_closing_while_the_other_end_talks(papers: Certificates) -> None:
     assert [told for told, _ in simulated] == lost
     real = asyncio.run(tell(closes_while_the_other_end_talks, papers))
     assert [told for told, _ in real] in (lost, nothing_lost)
+
+
+async def over_own_sockets(papers: Certificates) -> list[Any]:
+    """A server and a client that make their sockets themselves, and a connection accepted by hand."""
+    loop = asyncio.get_running_loop()
+    heard: list[Any] = []
+    ends: list[Told] = []
+
+    def factory() -> Told:
+        ends.append(Told())
+        return ends[-1]
+
+    def bound() -> socket.socket:
+        made = socket.socket()
+        made.setblocking(False)
+        made.bind(("127.0.0.1", 0))
+        return made
+
+    async def ask(port: int) -> None:
+        dialled = socket.socket()
+        dialled.setblocking(False)
+        await loop.sock_connect(dialled, ("127.0.0.1", port))
+        transport, ours = await loop.create_connection(
+            Told, sock=dialled, ssl=papers.client(), server_hostname="localhost"
+        )
+        await ends[-1].made
+        ends[-1].transport.write(b"hello")
+        await ours.has(5)
+        transport.close()
+        await asyncio.gather(ours.lost, ends[-1].lost)
+        heard.append((ours.told, bytes(ours.data), ends[-1].told))
+
+    listening = bound()
+    server = await loop.create_server(factory, sock=listening, ssl=papers.server())
+    await ask(server.sockets[0].getsockname()[1])
+    server.close()
+    with bound() as by_hand:
+        by_hand.listen()
+        asking = asyncio.ensure_future(ask(by_hand.getsockname()[1]))
+        accepted, _ = await loop.sock_accept(by_hand)
+        await loop.connect_accepted_socket(factory, accepted, ssl=papers.server())
+        await asking
+        for wrong in ({"ssl_handshake_timeout": 1.0}, {"ssl_shutdown_timeout": 1.0}):
+            with pytest.raises(ValueError, match="only meaningful with ssl"):
+                await loop.connect_accepted_socket(factory, by_hand, **wrong)  # type: ignore[arg-type]
+    return heard
+
+
+def test_sockets_of_a_programs_own_speak_tls(papers: Certificates) -> None:
+    real = asyncio.run(over_own_sockets(papers))
+    assert in_a_simulation(over_own_sockets(papers)) == real
+    assert len(real) == 2
 
 
 # What goes wrong
