@@ -178,6 +178,8 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.sockets.{name}"
         for name in (
             "arguments",
+            "error_queue",
+            "kernel",
             "names",
             "opened",
             "opened_datagrams",
@@ -185,9 +187,13 @@ TOLD_ELSEWHERE = {
             "opened_streams",
             "options",
             "refused",
+            "services",
         )
     ),
-    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
+    *(
+        f"p2plib.sim.tcp.{name}"
+        for name in ("hystart", "receive", "send", "server", "stack", "streams", "transport")
+    ),
 }
 
 

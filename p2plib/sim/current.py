@@ -27,7 +27,7 @@ class Incarnation:
 
     Attributes:
         alive: whether its code runs.
-        descriptors: its open sockets, by number.
+        descriptors: the open sockets of its programs, by number.
         ended: futures of those that wait for its end.
         signals: what is called for each signal, by number.
         has_programs: whether its programs were begun; not in what is left of a machine whose programs were
@@ -40,7 +40,7 @@ class Incarnation:
         self.host, self.alive, self.has_programs = host, True, has_programs
         self.ended: dict[asyncio.Future[None], None] = {}
         self.signals: dict[int, SimHandle] = {}
-        self.descriptors: dict[int, Opened] = {}
+        self.descriptors: dict[int, Opened] = {}  # its open sockets, by number
 
 
 CURRENT: ContextVar[Incarnation | None] = ContextVar("p2plib.sim.incarnation", default=None)

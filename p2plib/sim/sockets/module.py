@@ -248,7 +248,9 @@ def _guard_once() -> None:
         sys.addaudithook(_guard)
 
 
-def _guard(event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop) -> None:
+def _guard(
+    event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop
+) -> None:
     """Refuse a call of the real network that comes out of a simulated loop.
 
     What it asks first is an argument, for it is still called when the interpreter has cleared this module.

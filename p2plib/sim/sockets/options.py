@@ -6,8 +6,7 @@ Rules:
   the kernel's objects look there. What they do not look at is remembered and has no effect.
 * Multicast memberships go to the endpoint at once.
 * The sizes of buffers are doubled, as Linux does, and kept within Linux' usual bounds.
-* An option of another kind of socket is ENOPROTOOPT or EOPNOTSUPP. One that is not known here is remembered:
-  there are more of them than this list has.
+* An option of another kind of socket, or one that Linux does not have, is ENOPROTOOPT or EOPNOTSUPP.
 
 The numbers that Python does not name are Linux' own; on another system the same programs run in here.
 """
@@ -27,7 +26,8 @@ def _number(name: str, linux: int) -> int:
     return int(getattr(socket, name, linux))
 
 
-SOL, TCP, IP, IP6 = socket.SOL_SOCKET, socket.IPPROTO_TCP, socket.IPPROTO_IP, socket.IPPROTO_IPV6
+SOL, IP, IP6 = socket.SOL_SOCKET, socket.IPPROTO_IP, socket.IPPROTO_IPV6
+TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
 IP_PKTINFO, IP_RECVERR = (IP, 8), (IP, 11)
 RCVBUF, SNDBUF = (SOL, socket.SO_RCVBUF), (SOL, socket.SO_SNDBUF)
 LINGER, ERROR = (SOL, socket.SO_LINGER), (SOL, socket.SO_ERROR)
@@ -43,6 +43,26 @@ MEMBERSHIPS = (
 )  # fmt: skip
 _MULTICAST_IF = (IP, socket.IP_MULTICAST_IF)
 _INTERFACES = (_MULTICAST_IF, (IP6, socket.IPV6_MULTICAST_IF))
+
+_V6ONLY = (IP6, socket.IPV6_V6ONLY)
+_TTL = (IP, socket.IP_TTL)
+
+# What there is: the names that Python has, and the numbers that Linux has given so far.
+_KNOWN = {
+    level: {getattr(socket, name) for name in dir(socket) if name.startswith(prefix)} | {*range(1, last + 1)}
+    for level, prefix, last in (
+        (SOL, "SO_", 82), (TCP, "TCP_", 44), (IP, "IP_", 52), (IP6, "IPV6_", 80), (UDP, "UDP_", 104),
+    )
+}  # fmt: skip
+# The least that an option may be set to, and the most.
+_BOUNDS = {
+    _TTL: (-1, 255),
+    (TCP, _number("TCP_KEEPIDLE", 4)): (1, 32_767),
+    (TCP, _number("TCP_KEEPINTVL", 5)): (1, 32_767),
+    (TCP, _number("TCP_KEEPCNT", 6)): (1, 127),
+    (TCP, _number("TCP_SYNCNT", 7)): (1, 127),
+    (TCP, _number("TCP_MAXSEG", 2)): (88, 32_767),
+}
 
 # Options that are yes or no: whatever is not 0 is 1.
 _YES_OR_NO = {
@@ -88,6 +108,8 @@ def set_option(opened: Opened, level: int, option: int, value: Any, optlen: int 
         _multicast(opened, key, value)
     elif key in _READ_ONLY:
         raise fail(errno.ENOPROTOOPT)
+    elif key == _V6ONLY and opened.end.local is not None:
+        raise fail(errno.EINVAL)
     elif key == LINGER:
         if isinstance(value, int) or len(value) < 8:
             raise fail(errno.EINVAL)
@@ -113,6 +135,11 @@ def _plain(key: tuple[int, int], value: int | bytes) -> int | bytes:
     if key in _SMALLEST_BUFFER:
         wanted = 2 * value if value >= 0 else _LARGEST_BUFFER  # Linux reads it as unsigned
         return max(_SMALLEST_BUFFER[key], min(wanted, _LARGEST_BUFFER))
+    least, most = _BOUNDS.get(key, (value, value))
+    if not least <= value <= most or (key == _TTL and value == 0):
+        raise fail(errno.EINVAL)
+    if key == _TTL and value == -1:
+        return _AT_FIRST[_TTL]
     if key == (IP, socket.IP_MULTICAST_TTL):
         if not -1 <= value <= 255:
             raise fail(errno.EINVAL)
@@ -172,8 +199,10 @@ def _address_of_interface(opened: Opened, index: int) -> bytes:
 def _check_kind(opened: Opened, key: tuple[int, int], *, setting: bool) -> None:
     """Raise what Linux does where a socket has no options of that level."""
     is_stream, is_six = opened.type == socket.SOCK_STREAM, opened.family == socket.AF_INET6
-    wrong = (key[0] == TCP and not is_stream) or (key[0] == IP6 and not is_six)
-    if wrong:
+    wrong = (key[0] == TCP and not is_stream) or (key[0] == IP6 and not is_six) or key[0] not in _KNOWN
+    if not wrong and key[1] not in _KNOWN[key[0]]:
+        raise fail(errno.ENOPROTOOPT)
+    if wrong or (key[0] == UDP and is_stream):
         raise fail(errno.ENOPROTOOPT if setting or is_six else errno.EOPNOTSUPP)
     if is_stream and key in ((IP, socket.IP_MULTICAST_TTL), (IP6, socket.IPV6_MULTICAST_HOPS)) and setting:
         raise fail(errno.EINVAL if key[0] == IP else errno.ENOPROTOOPT)

@@ -27,7 +27,6 @@ class RefusedCalls:
         """Refuse: no processes."""
         refuse("subprocess_shell", PROCESSES)
 
-
     async def sock_sendfile(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: no files."""
         refuse("sock_sendfile", FILES)

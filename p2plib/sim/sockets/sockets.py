@@ -27,6 +27,7 @@ from p2plib.errors import HostDown
 from p2plib.sim.sockets import options
 from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
 from p2plib.sim.sockets.datagrams import UdpEndpoint
+from p2plib.sim.sockets.kernel import shown_to
 from p2plib.sim.sockets.opened import (
     MSG_CTRUNC,
     MSG_DONTWAIT,
@@ -36,7 +37,6 @@ from p2plib.sim.sockets.opened import (
     current_incarnation,
     descriptor,
     fail,
-    would_wait,
 )
 from p2plib.sim.sockets.opened_datagrams import OpenDatagrams
 from p2plib.sim.sockets.opened_streams import OpenStream
@@ -242,7 +242,7 @@ class SimSocket(socket.socket):
         """Return the connection that has waited longest, and its address."""
         accepted = self._do("accept", self.opened.accept)
         found = SimSocket.of(accepted, socket.getdefaulttimeout())
-        return found, accepted.peer()
+        return found, shown_to(accepted.family, accepted.end.remote)
 
     def connect(self, address: Any) -> None:
         """Connect to *address*: UDP at once, TCP by and by."""
@@ -302,9 +302,7 @@ class SimSocket(socket.socket):
         if size < 0:
             raise ValueError(f"negative buffersize in {call}")
         opened = self.opened
-        if flags & MSG_ERRQUEUE:
-            raise would_wait()  # errors come by SO_ERROR alone
-        if flags & MSG_DONTWAIT:
+        if flags & (MSG_DONTWAIT | MSG_ERRQUEUE):
             return opened.take(size, flags)
         return self._do(call, lambda: opened.take(size, flags))
 

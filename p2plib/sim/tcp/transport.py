@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import socket
 from asyncio import protocols
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -63,6 +64,8 @@ class SimStreamTransport(asyncio.Transport):
         self._loop, self._server = endpoint.host.net.loop, server
         self._local, self._remote = endpoint.local, endpoint.remote
         self._socket = sock
+        if endpoint.family in (socket.AF_INET, socket.AF_INET6) and (sock is None or sock.proto):
+            endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio does that
         if sock is not None:
             sock.opened.transport = self
         self.context = contextvars.copy_context()
