@@ -162,11 +162,11 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.{name}"
         for name in (
             "shutdown",
-            "failures",
             "capture.headers",
             "clock.handles",
             "clock.places",
             "clock.threads",
+            "failures",
             "nat.ports",
             "nat.table",
             "arrival",
@@ -190,10 +190,7 @@ TOLD_ELSEWHERE = {
             "services",
         )
     ),
-    *(
-        f"p2plib.sim.tcp.{name}"
-        for name in ("hystart", "receive", "send", "server", "stack", "streams", "transport")
-    ),
+    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
 }
 
 
