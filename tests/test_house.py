@@ -179,6 +179,7 @@ TOLD_ELSEWHERE = {
         for name in (
             "arguments",
             "error_queue",
+            "kernel",
             "names",
             "opened",
             "opened_datagrams",
@@ -187,6 +188,7 @@ TOLD_ELSEWHERE = {
             "options",
             "polling",
             "refused",
+            "services",
         )
     ),
     *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),

@@ -177,7 +177,7 @@ class Link:
     def between(self, seed: int, one: str, other: str) -> float:
         """Return the latency of a pair of hosts in seconds: the same each time, and both ways."""
         assert not isinstance(self.latency, int | float)
-        low, high = sorted((one, other))
+        low, high = (one, other) if one < other else (other, one)
         return self.latency.draw(Random(f"{seed}/latency/{low}/{high}"))
 
 

@@ -7,7 +7,8 @@ Rules, all of them Linux's:
        its address or to all: to members, and to sockets that did not join as well, unless IP_MULTICAST_ALL is
        off, as it is in an IPv6 socket for groups of IPv4. All hosts are members of 224.0.0.1 and ff02::1.
     3. A sender's own host hears a multicast if it is a member, unless IP_MULTICAST_LOOP is off at the sender;
-       it hears a broadcast always. With IP_MULTICAST_TTL 0 nobody else does.
+       it hears a broadcast always, and all that is sent by its loopback. With IP_MULTICAST_TTL 0 nobody else
+       does.
     4. The interface is that of the address that the sender is bound to, else IP_MULTICAST_IF, else the card.
     5. A broadcast is sent to 255.255.255.255 or to the last address of the LAN's network, and needs
        SO_BROADCAST.
@@ -209,10 +210,10 @@ def send(endpoint: UdpEndpoint, source: Address, destination: Address, data: byt
     host, ip = endpoint.host, destination[0]
     realm, fabric = host.realm, host.net.fabric
     alone, with_loop = is_loopback(source[0]), True
-    if is_group(ip):
+    if is_group(ip) and not alone:
         level = _V6 if ":" in ip else _V4
         with_loop = number(endpoint.options.get((level, _LOOP[level]), 1)) != 0
-        alone = alone or number(endpoint.options.get((level, _HOPS[level]), 1)) == 0
+        alone = number(endpoint.options.get((level, _HOPS[level]), 1)) == 0
     on_lan = realm.link is not None and not alone
     reached = False
     for receiver in _members(host, ip) if on_lan else [host]:

@@ -53,8 +53,8 @@ class Path:
 
     __slots__ = (
         "_arrive", "_at", "_climb_s", "_end", "_epoch", "_fabric", "_fate", "_given", "_jitter_s",
-        "_last_s", "_latency_s", "_link", "_nats", "_pipes", "_plain", "_realm", "_route", "_seen", "_turn",
-        "destination", "kind", "sender", "source",
+        "_last_s", "_latency_s", "_link", "_nats", "_pipes", "_plain", "_random", "_realm", "_route",
+        "_seen", "_turn", "destination", "kind", "sender", "source",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +85,7 @@ class Path:
         now = fabric.loop.now
         when = now + self._latency_s
         if self._jitter_s:
-            when += self._jitter_s * self.sender.draws.random()
+            when += self._jitter_s * self._random()
         record = Record(self._route, data, now, when, "")
         heappush(fabric.heap, (when, fabric.next_order(), self._arrive, record))
         buffer = fabric.buffer
@@ -152,6 +152,8 @@ class Path:
         self._pipes = fabric.pipes(sender, self._end, target, link)
         only_late = self._arrive is HAND_OVER["udp"] and self._end is sender and not self._pipes
         self._plain = only_late and link.is_plain and net.faults is None and not self._fate
+        if self._jitter_s or not self._plain:
+            self._random = sender.draws.random  # a host that needs none makes none
 
     def _same_or_new_route(self, target: Host | Gateway | None, seen: Address, at: Address) -> Route:
         gateway, receiver = (target, None) if isinstance(target, Gateway) else (None, target)
@@ -190,9 +192,7 @@ class Path:
         if self._fate:
             return fabric.drop(route, data, self._fate)
         size = HEADER_BYTES[self.kind] + (len(data) if type(data) is bytes else len(data.data))
-        fortune = (
-            draw(link, size, sender.draws.random) if faults is None else faults.fortune(sender, link, size)
-        )
+        fortune = draw(link, size, self._random) if faults is None else faults.fortune(sender, link, size)
         if fortune.fate:
             return fabric.drop(route, data, fortune.fate)
         out = now

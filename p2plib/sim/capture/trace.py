@@ -77,7 +77,10 @@ class Route:
         self.least_s = 0.0
         self.shown = shown(seen_source)
         self.sums = sender.net.trace.sums(sender.name, kind)
-        self.tag = f"{kind} {sender.name} {source} {destination} {seen_source} {at};".encode()
+        here, there = str(source), str(destination)
+        seen = here if seen_source is source else str(seen_source)
+        arrived = there if at is destination else str(at)
+        self.tag = f"{kind} {sender.name} {here} {there} {seen} {arrived};".encode()
 
     def further_in(self, at: Address, receiver: Any, gateway: Any, least_s: float) -> Route:
         """Return this route's end behind its gateway, and remember it.
@@ -191,7 +194,10 @@ class Trace:
 
     def sums(self, sender: str, kind: Kind) -> Traffic:
         """Return where the packets of one host are summed up."""
-        return self._sent.setdefault((sender, kind), Traffic())
+        found = self._sent.get((sender, kind))
+        if found is None:
+            found = self._sent[sender, kind] = Traffic()
+        return found
 
     def dropped(self) -> dict[str, int]:
         """Return how many packets were dropped, by reason."""
