@@ -239,8 +239,8 @@ class Ports:
             return local
         if is_loopback(destination):
             return ("::1" if ":" in destination else "127.0.0.1"), port
-        if destination in self.own:
-            return destination, port
+        if destination in self.own and ":" in destination:
+            return destination, port  # of IPv4, Linux prefers the first address, also to another of its own
         for address in self.addresses:
             if (":" in address) == (":" in destination):
                 return address, port
