@@ -32,9 +32,6 @@ DIFFERENCES: dict[str, str] = {
     "options.what_a_transports_socket_can_do": (
         "the socket of a transport has every method; asyncio's shows those alone that do no harm"
     ),
-    "send.the_senders_address": (
-        "to a second address of its own, a host sends from that address; Linux sends from the first"
-    ),
 }
 if sys.version_info < (3, 13):
     DIFFERENCES["endpoints.nothing_at_all"] = (
