@@ -6,8 +6,7 @@ import sys
 from itertools import zip_longest
 from typing import Any
 
-from tests.interop.namespace import why_no_namespace
-from tests.sim.like_real.compare import in_simulator, on_linux
+from tests.sim.like_real.compare import in_simulator, on_linux, why_no_real_machines
 from tests.sim.like_real.differences import DIFFERENCES
 
 # By whether a case is the same on both sides, and whether differences.py has it.
@@ -16,7 +15,7 @@ WORDS = {(True, False): "same", (False, True): "known", (False, False): "DIFFERE
 
 def main() -> int:
     """Compare, print a row a case, and under each that differs what differs; 1 if the list is not right."""
-    reason = why_no_namespace()
+    reason = why_no_real_machines()
     if reason is not None:
         print(f"nothing to compare with: {reason}")
         return 1
