@@ -28,9 +28,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
 import functools
 import math
+import os
 import socket
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable

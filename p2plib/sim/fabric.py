@@ -106,11 +106,11 @@ class Fabric:
             self.take()
 
     def port_unreachable(self, record: Record) -> None:
-        """Note that nobody listens at a datagram's port; a connected sender is told, as by ICMP."""
+        """Note that nobody listens at a datagram's port; a sender that can be told is, as by ICMP."""
         route, net = record.route, self.net
         up = route.receiver.is_up
         net.trace.change_fate(record, NOT_LISTENING if up else DOWN, net.loop.now)
-        endpoint = route.sender.ports.connected(route.source, route.destination)
+        endpoint = route.sender.ports.told_of_refusal(route.source, route.destination)
         if up and endpoint is not None and not net.is_cut(route.receiver, route.sender):
             back = net.loop.now + (net.loop.now - record.sent_s)
-            net.loop.schedule(back, lambda _: endpoint.refused(), None)
+            net.loop.schedule(back, lambda _: endpoint.refused(record.data, route.destination), None)

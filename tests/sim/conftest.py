@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.certificates import Certificates, certificates
+pytest.register_assert_rewrite("tests.sim.strangers.world")  # so that a failure in there shows its values
+
+from tests.sim.certificates import Certificates, certificates  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from p2plib.sim.capture.trace import Record
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
+from p2plib.sim.sockets.error_queue import Refusal, wants_refusals
 from p2plib.sim.sockets.kernel import Options, is_on, number, shown_to
 from p2plib.sim.sockets.ports import EVERYWHERE
 
@@ -61,9 +62,9 @@ class UdpEndpoint:
     """
 
     __slots__ = (
-        "_address_is_chosen", "_error", "_port_is_chosen", "_queue", "_queued_bytes", "arrived_at", "context",
-        "family", "groups", "host", "incarnation", "is_closed", "local", "on_ready", "options", "paths",
-        "place", "received", "remote",
+        "_address_is_chosen", "_error", "_port_is_chosen", "_queue", "_queued_bytes", "_refusals",
+        "arrived_at", "context", "family", "groups", "host", "incarnation", "is_closed", "local", "on_ready",
+        "options", "paths", "place", "received", "remote",
     )  # fmt: skip
 
     def __init__(self, incarnation: Incarnation, family: int = socket.AF_INET) -> None:
@@ -81,6 +82,7 @@ class UdpEndpoint:
         self.arrived_at = ""
         self._queued_bytes = 0
         self._error: OSError | None = None
+        self._refusals: tuple[Refusal, ...] = ()
         self.place = caller()
         self.host.ports.endpoints[self] = None
 
@@ -262,7 +264,7 @@ class UdpEndpoint:
     @property
     def readable(self) -> bool:
         """Whether a datagram or an error waits."""
-        return bool(self._queue) or self._error is not None
+        return bool(self._queue) or self._error is not None or bool(self._refusals)
 
     @property
     def writable(self) -> bool:
@@ -280,10 +282,22 @@ class UdpEndpoint:
         self._error = error
         self._tell()
 
-    def refused(self) -> None:
-        """Tell a connected socket that nobody listens at the other end."""
+    def refused(self, data: bytes, destination: Address) -> None:
+        """Tell a socket that nobody listens where it has sent a datagram to."""
         if not self.is_closed:
+            if wants_refusals(self, destination[0]):
+                self._refusals = (*self._refusals, (data, destination))
             self.fail(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
+
+    def take_refusal(self) -> Refusal | None:
+        """Return the oldest datagram that was refused, for a socket that has asked to hear of it."""
+        if not self._refusals:
+            return None
+        first, *rest = self._refusals
+        self._refusals = tuple(rest)
+        if not rest:
+            self._error = None
+        return first
 
     def take_error(self) -> OSError | None:
         """Return the pending error, which is then over."""

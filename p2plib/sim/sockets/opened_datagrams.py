@@ -5,6 +5,7 @@ Rules:
 * A datagram that is longer than what the program asked for is cut, and the rest is lost (MSG_TRUNC says so).
 * IP_PKTINFO and IPV6_RECVPKTINFO tell, as ancillary data of `recvmsg`, the address that a datagram was sent
   to. The same data given to `sendmsg` choose the address that it is sent from.
+* With MSG_ERRQUEUE, what was refused comes back (`p2plib.sim.sockets.error_queue`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Any
 
 from p2plib.sim.current import Incarnation
 from p2plib.sim.sockets.datagrams import UdpEndpoint
+from p2plib.sim.sockets.error_queue import told_with
 from p2plib.sim.sockets.kernel import CARD_INDEX, LOOPBACK_INDEX, is_on
 from p2plib.sim.sockets.names import MAPPED, is_loopback
 from p2plib.sim.sockets.opened import (
     IP_PKTINFO,
     IPV6_PKTINFO,
     IPV6_RECVPKTINFO,
+    MSG_ERRQUEUE,
     MSG_TRUNC,
     Opened,
     Taken,
@@ -92,6 +95,8 @@ class OpenDatagrams(Opened):
 
     def take(self, size: int, flags: int) -> Taken:
         """Return the next datagram, cut to *size*, and who sent it."""
+        if flags & MSG_ERRQUEUE:
+            return self._refusal(size)
         self._raise_error()
         got = self.end.peek() if flags & socket.MSG_PEEK else self.end.receive()
         if got is None:
@@ -99,6 +104,14 @@ class OpenDatagrams(Opened):
         data, sender = got
         told = MSG_TRUNC if len(data) > size else 0
         return data[:size], sender, self._told_with(self.end.arrived_at), told
+
+    def _refusal(self, size: int) -> Taken:
+        refusal = self.end.take_refusal()
+        if refusal is None:
+            raise would_wait()
+        data, destination = refusal
+        ancillary = [told_with(self.family, destination)]
+        return data[:size], self.end.shown(destination), ancillary, MSG_ERRQUEUE
 
     def _told_with(self, at: str) -> list[tuple[int, int, bytes]]:
         index = LOOPBACK_INDEX if is_loopback(at) else CARD_INDEX

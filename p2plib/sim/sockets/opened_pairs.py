@@ -18,7 +18,7 @@ from typing import Any
 
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
-from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
+from p2plib.sim.sockets.opened import MSG_ERRQUEUE, Opened, Taken, fail, would_wait
 
 ROOM_BYTES = 212_992  # of Linux: net.core.wmem_default
 FAMILY = getattr(socket, "AF_UNIX", socket.AF_INET)
@@ -193,6 +193,8 @@ class OpenPair(Opened):
 
     def take(self, size: int, flags: int) -> Taken:
         """Return bytes, or one message cut to *size*."""
+        if flags & MSG_ERRQUEUE:
+            raise would_wait()
         end = self.end
         if not end.waiting and not end.at_eof:
             raise would_wait()

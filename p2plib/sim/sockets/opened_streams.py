@@ -18,7 +18,7 @@ from typing import Any
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
 from p2plib.sim.sockets.kernel import shown_to
-from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
+from p2plib.sim.sockets.opened import MSG_ERRQUEUE, Opened, Taken, fail, would_wait
 from p2plib.sim.tcp.endpoint import TcpEndpoint
 from p2plib.sim.tcp.listener import TcpListener
 
@@ -177,6 +177,8 @@ class OpenStream(Opened):
 
     def take(self, size: int, flags: int) -> Taken:
         """Return bytes that have arrived, *size* at most; b"" at the end of the stream."""
+        if flags & MSG_ERRQUEUE:
+            raise would_wait()
         end = self.end
         if isinstance(end, TcpListener) or end.remote is None:
             raise fail(errno.ENOTCONN)

@@ -49,7 +49,7 @@ _TTL = (IP, socket.IP_TTL)
 
 # What there is: the names that Python has, and the numbers that Linux has given so far.
 _KNOWN = {
-    level: {getattr(socket, name) for name in dir(socket) if name.startswith(prefix)} | set(range(1, last + 1))
+    level: {getattr(socket, name) for name in dir(socket) if name.startswith(prefix)} | {*range(1, last + 1)}
     for level, prefix, last in (
         (SOL, "SO_", 82), (TCP, "TCP_", 44), (IP, "IP_", 52), (IP6, "IPV6_", 80), (UDP, "UDP_", 104),
     )

@@ -27,6 +27,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.packet import Address, Kind
+from p2plib.sim.sockets.error_queue import wants_refusals
 from p2plib.sim.sockets.kernel import Endpoint, family_of, is_on
 from p2plib.sim.sockets.names import BROADCAST, is_group, is_loopback
 
@@ -193,12 +194,18 @@ class Ports:
         """Rule 3: return the UDP endpoints that hear a datagram for all."""
         return [found for found in self._bound.get(("udp", at[1]), ()) if _closeness(found, at, source)]
 
-    def connected(self, local: Address, remote: Address) -> UdpEndpoint | None:
-        """Return the UDP endpoint that is connected to a peer, which hears that nobody listens there."""
+    def told_of_refusal(self, local: Address, remote: Address) -> UdpEndpoint | None:
+        """Return the UDP endpoint that hears that nobody listens where it has sent to.
+
+        That is the one which is connected to that peer, else one that has set IP_RECVERR or IPV6_RECVERR.
+        """
+        wanting = None
         for endpoint in self._bound.get(("udp", local[1]), ()):
-            if endpoint.local == local and endpoint.remote == remote:
+            if endpoint.remote == remote and endpoint.local == local:
                 return endpoint  # type: ignore[no-any-return]
-        return None
+            if endpoint.remote is None and wants_refusals(endpoint, remote[0]) and _hears(endpoint, local[0]):
+                wanting = endpoint
+        return wanting
 
     def listener(self, at: Address, source: Address) -> Any:
         """Return the TCP endpoint that listens for a SYN from *source*; None where none does."""
@@ -264,6 +271,11 @@ def _overlap(one: Endpoint, other: Endpoint) -> bool:
     if mine == its:
         return True
     return _covers(one, its) or _covers(other, mine)
+
+
+def _hears(endpoint: Endpoint, ip: str) -> bool:
+    assert endpoint.local is not None
+    return endpoint.local[0] == ip or _covers(endpoint, ip)
 
 
 def _covers(endpoint: Endpoint, ip: str) -> bool:

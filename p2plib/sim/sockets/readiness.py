@@ -196,8 +196,9 @@ class ReadinessCalls(SimLoop):
         """Connect a socket to an address."""
         own = _checked("sock_connect", sock)
         if own.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
-            named = {"family": own.family, "type": own.type, "proto": own.proto}
-            address = (await self.net.names.ensure_resolved(address, **named))[0][4]
+            names = self.net.names
+            found = await names.ensure_resolved(address, family=own.family, type=own.type, proto=own.proto)
+            address = found[0][4]
         try:
             own.connect(address)
         except BlockingIOError:

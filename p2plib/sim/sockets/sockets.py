@@ -37,7 +37,6 @@ from p2plib.sim.sockets.opened import (
     current_incarnation,
     descriptor,
     fail,
-    would_wait,
 )
 from p2plib.sim.sockets.opened_datagrams import OpenDatagrams
 from p2plib.sim.sockets.opened_streams import OpenStream
@@ -303,9 +302,7 @@ class SimSocket(socket.socket):
         if size < 0:
             raise ValueError(f"negative buffersize in {call}")
         opened = self.opened
-        if flags & MSG_ERRQUEUE:
-            raise would_wait()  # errors come by SO_ERROR alone
-        if flags & MSG_DONTWAIT:
+        if flags & (MSG_DONTWAIT | MSG_ERRQUEUE):
             return opened.take(size, flags)
         return self._do(call, lambda: opened.take(size, flags))
 

@@ -22,11 +22,11 @@ PATIENCE_S = 2.0  # what has not happened by then does not happen
 FIRST_EPHEMERAL_PORT = 32_768  # Linux chooses from here on
 LONG_BYTES = 40
 
-KINDS: tuple[tuple[Any, str], ...] = (  # what an object is, whatever its class is called
-    (asyncio.DatagramTransport, "datagram transport"),
-    (asyncio.Transport, "transport"),
-    (asyncio.AbstractServer, "server"),
-    (socket.socket, "socket"),
+KINDS: tuple[tuple[Callable[[Any], bool], str], ...] = (  # what an object is, whatever its class is called
+    (lambda value: isinstance(value, socket.socket), "socket"),
+    (lambda value: isinstance(value, asyncio.AbstractServer), "server"),
+    (lambda value: isinstance(value, asyncio.BaseTransport) and hasattr(value, "sendto"), "datagrams"),
+    (lambda value: isinstance(value, asyncio.BaseTransport), "transport"),
 )
 GAI_NAMES = {getattr(socket, name): name for name in dir(socket) if name.startswith("EAI_")}
 
@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
         return int(value)  # of socket's IntEnums the number
     if value is None or isinstance(value, (str, bool, float)):
         return value
-    return next((word for kind, word in KINDS if isinstance(value, kind)), type(value).__name__)
+    return next((word for is_one, word in KINDS if is_one(value)), type(value).__name__)
 
 
 def error_name(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 One table, in the order in which it is read: the book's page and the README show it, and `test_table.py` holds
 it against what is installed and what is tested. A library that works has a test file beside this one.
+
+`repeats` is said of connections in the clear. Over TLS, times and sizes repeat and bytes do not.
 """
 
 from __future__ import annotations
@@ -41,20 +43,91 @@ class Stranger:
     repeats: bool = True
 
 
+MASKS = "its client draws a WebSocket's masks from a Random() that it makes when it is imported"
+
 STRANGERS: tuple[Stranger, ...] = (
+    Stranger(
+        "aiohttp",
+        "3.14.5",
+        "client and server, WebSockets, files, HTTPS, run_app",
+        Outcome.UNCHANGED,
+        MASKS,
+        test="test_aiohttp",
+        repeats=False,
+    ),
+    Stranger(
+        "httpx",
+        "0.28.1",
+        "client of uvicorn and Hypercorn, HTTPS",
+        Outcome.UNCHANGED,
+        test="test_uvicorn",
+    ),
+    Stranger(
+        "uvicorn",
+        "0.54.0",
+        "ASGI server, HTTPS, lifespan, shutdown by a signal",
+        Outcome.UNCHANGED,
+        test="test_uvicorn",
+    ),
+    Stranger(
+        "hypercorn",
+        "0.18.0",
+        "ASGI server, HTTPS; it binds sockets of its own",
+        Outcome.UNCHANGED,
+        "its Date header tells the real time, imported by name; `include_date_header = False` leaves it out",
+        test="test_hypercorn",
+        repeats=False,
+    ),
+    Stranger(
+        "websockets",
+        "17.4",
+        "client and server, wss",
+        Outcome.UNCHANGED,
+        test="test_websockets",
+    ),
+    Stranger(
+        "python-socketio",
+        "5.18.1",
+        "server under aiohttp and client, rooms, acknowledgements",
+        Outcome.UNCHANGED,
+        f"it speaks through aiohttp: {MASKS}",
+        test="test_socketio",
+        repeats=False,
+    ),
+    Stranger(
+        "grpclib",
+        "0.4.9",
+        "client and server, calls of all four kinds, TLS",
+        Outcome.UNCHANGED,
+        test="test_grpclib",
+    ),
+    Stranger(
+        "redis",
+        "8.1.0",
+        "redis.asyncio: connection pool, pipelines, publish and subscribe",
+        Outcome.UNCHANGED,
+        test="test_redis",
+    ),
+    Stranger(
+        "nats-py",
+        "2.16.0",
+        "requests, subscriptions, drain",
+        Outcome.UNCHANGED,
+        test="test_nats",
+    ),
+    Stranger(
+        "anyio",
+        "4.16.0",
+        "listeners, streams, TLS, UDP, task groups, time limits",
+        Outcome.UNCHANGED,
+        test="test_anyio",
+    ),
     Stranger(
         "kademlia",
         "2.2.3",
         "200 nodes that set and get",
         Outcome.UNCHANGED,
         test="test_kademlia",
-    ),
-    Stranger(
-        "websockets",
-        "17.4",
-        "server, client, wss",
-        Outcome.UNCHANGED,
-        test="test_websockets",
     ),
     Stranger(
         "aioquic",

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from p2plib.sim import Internet
 from tests.sim.certificates import Certificates
-from tests.sim.strangers.world import play_everywhere
+from tests.sim.strangers.world import HOME, PORT, play_everywhere
 
 aiohttp = pytest.importorskip("aiohttp")
 web = pytest.importorskip("aiohttp.web")
@@ -82,11 +83,22 @@ async def using(tls: SSLContext | None, name: str, port: int) -> dict[str, Any]:
         found["file"] = await _body(session.get(f"{root}/files/hello.txt"))
         async with session.get(f"{root}/nothing") as response:
             found["missing"] = response.status
-        async with session.ws_connect(f"{root}/ws") as socket:
-            await socket.send_str("hey")
-            found["ws"] = (await socket.receive()).data
-            await asyncio.sleep(0.01)
     return found
+
+
+async def talking(tls: SSLContext | None, name: str, port: int) -> list[str]:
+    """Over a websocket."""
+    connector = aiohttp.TCPConnector(ssl=tls if tls else True)
+    heard = []
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.ws_connect(f"ws{'s' if tls else ''}://{name}:{port}/ws") as socket,
+    ):
+        for word in ("hey", "you", "there"):
+            await socket.send_str(word)
+            heard.append((await socket.receive()).data)
+            await asyncio.sleep(0.03)
+    return heard
 
 
 async def _body(request: Any) -> bytes:
@@ -100,8 +112,8 @@ FOUND = {
     "upload": {"photo": len(BIG)},
     "file": b"hello\n",
     "missing": 404,
-    "ws": "HEY",
 }
+HEARD = ["HEY", "YOU", "THERE"]
 
 
 @pytest.fixture
@@ -110,11 +122,42 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_pages_uploads_files_and_websockets(folder: Path) -> None:
+def test_pages_uploads_and_files(folder: Path) -> None:
     assert play_everywhere(partial(serving, folder, None), partial(using, None)) == FOUND
+
+
+def test_websockets(folder: Path) -> None:
+    """The client's masks are drawn from a `Random()` that is made when aiohttp is imported: no seed's."""
+    assert play_everywhere(partial(serving, folder, None), partial(talking, None), repeats=False) == HEARD
 
 
 def test_https_and_wss(folder: Path, papers: Certificates) -> None:
     server, client = papers.server(), papers.client()
     found = play_everywhere(partial(serving, folder, server), partial(using, client), repeats=False)
     assert found == FOUND
+    heard = play_everywhere(partial(serving, folder, server), partial(talking, client), repeats=False)
+    assert heard == HEARD
+
+
+def test_run_app_ends_with_its_host(folder: Path) -> None:
+    """`web.run_app` without the loop that it would make; stopping the host is the Ctrl-C."""
+    ended = []
+
+    async def cleanup(app: Any) -> None:
+        ended.append("cleanup")
+
+    async def serve() -> None:
+        app = application(folder)
+        app.on_cleanup.append(cleanup)
+        await web._run_app(app, host="0.0.0.0", port=PORT, print=None)
+
+    async def main(net: Internet) -> Any:
+        server, client = net.host("server"), net.host("client")
+        server.start(serve)
+        await asyncio.sleep(1)
+        heard = await client.run(using(None, "server", PORT))
+        await server.stop()
+        return heard
+
+    assert Internet(seed=1, link=HOME).run(main) == FOUND
+    assert ended == ["cleanup"]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
 from p2plib.sim import Internet, Link
+from tests.sim.certificates import Certificates
+from tests.sim.strangers.world import play_everywhere
 
 pytest.importorskip("websockets")
 
@@ -58,3 +63,32 @@ def test_websockets_talk_over_a_bad_link() -> None:
     heard = net.run(chat)
     assert [message.split()[1] for message in heard[3:]] == [str(number) for number in range(20)]
     assert net.trace.dropped()["lost"] > 5
+
+
+@asynccontextmanager
+async def serving(papers: Certificates, ip: str, port: int) -> AsyncIterator[None]:
+    from websockets.asyncio.server import serve
+
+    async def shout(socket: Any) -> None:
+        async for message in socket:
+            await socket.send(message.upper())
+
+    async with serve(shout, ip, port, ssl=papers.server(), compression=None):
+        yield
+
+
+async def using(papers: Certificates, name: str, port: int) -> list[int | str]:
+    from websockets.asyncio.client import connect
+
+    heard: list[int | str] = []
+    async with connect(f"wss://{name}:{port}", ssl=papers.client(), proxy=None, max_size=None) as socket:
+        for message in ("hello", "x" * 300_000):
+            await socket.send(message)
+            heard.append(len(await socket.recv()))
+        heard.append(socket.response.headers["Upgrade"])
+    return heard
+
+
+def test_wss(papers: Certificates) -> None:
+    played = play_everywhere(partial(serving, papers), partial(using, papers), repeats=False)
+    assert played == [5, 300_000, "websocket"]

@@ -88,19 +88,20 @@ async def out_of_loopback(here: Machine, there: Machine) -> list[Any]:
 
 async def from_a_chosen_address(here: Machine, there: Machine) -> list[Any]:
     loop = asyncio.get_running_loop()
-    async with await asyncio.start_server(lambda r, w: None, "0.0.0.0", 5063):
-        seen = [
-            await awaited(loop.create_connection(Line, here.ip, 5063, local_addr=local))
-            for local in ((here.second_ip, 0), ("127.0.0.1", 5064), (there.ip, 0), (here.ip6, 0))
-        ]
-        with tcp("127.0.0.1", 5065) as taken:
-            taken.listen()
-            again = loop.create_connection(Line, "127.0.0.1", 5063, local_addr=("127.0.0.1", 5065))
-            seen.append(await awaited(again))
-        transport, _ = await loop.create_connection(Line, here.ip, 5063, local_addr=(here.second_ip, 5066))
-        seen.append([plain(transport.get_extra_info(name)) for name in ("sockname", "peername")])
-        transport.close()
-        return seen
+    server = await asyncio.start_server(lambda r, w: None, "0.0.0.0", 5063)
+    seen = [
+        await awaited(loop.create_connection(Line, here.ip, 5063, local_addr=local))
+        for local in ((here.second_ip, 0), ("127.0.0.1", 5064), (there.ip, 0), (here.ip6, 0))
+    ]
+    with tcp("127.0.0.1", 5065) as taken:
+        taken.listen()
+        again = loop.create_connection(Line, "127.0.0.1", 5063, local_addr=("127.0.0.1", 5065))
+        seen.append(await awaited(again))
+    transport, _ = await loop.create_connection(Line, here.ip, 5063, local_addr=(here.second_ip, 5066))
+    seen.append([plain(transport.get_extra_info(name)) for name in ("sockname", "peername")])
+    transport.close()
+    server.close()
+    return seen
 
 
 async def the_ends_names(here: Machine, there: Machine) -> list[Any]:

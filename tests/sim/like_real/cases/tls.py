@@ -167,6 +167,7 @@ async def a_client_that_speaks_plainly(here: Machine, there: Machine) -> list[An
 async def a_server_that_speaks_plainly(here: Machine, there: Machine) -> list[Any]:
     async def plainly(reader: Any, writer: Any) -> None:
         writer.write(b"220 welcome to an old protocol\r\n")
+        writer.close()
 
     loop = asyncio.get_running_loop()
     async with await asyncio.start_server(plainly, "127.0.0.1", 5171):
