@@ -179,6 +179,7 @@ TOLD_ELSEWHERE = {
         for name in (
             "arguments",
             "error_queue",
+            "kernel",
             "names",
             "opened",
             "opened_datagrams",
@@ -186,6 +187,7 @@ TOLD_ELSEWHERE = {
             "opened_streams",
             "options",
             "refused",
+            "services",
         )
     ),
     *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),

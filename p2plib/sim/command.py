@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
     """
     words, arguments = _split(argv)
     try:
-        options = _parser().parse_args(words)
+        options = parser().parse_args(words)
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else USAGE
     try:
@@ -111,12 +111,13 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 # Options
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    told = argparse.ArgumentParser(
         prog=COMMAND, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    add = parser.add_argument
+    add = told.add_argument
     # fmt: off
     add("script", nargs="?", type=Path,
         help="the file to run; not needed where every --host names one")
@@ -132,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--allow-leaks", action="store_true",
         help="do not fail for sockets, timers or tasks left at the end")
 
-    add = parser.add_argument_group("the network between hosts").add_argument
+    add = told.add_argument_group("the network between hosts").add_argument
     add("--latency", type=_seconds, metavar="TIME",
         help="one way, such as 0.04 or 40ms (default: drawn for each pair, half of them below 40ms)")
     add("--jitter", type=_seconds, default=0.0, metavar="TIME",
@@ -144,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--bandwidth", type=_bytes_per_s, metavar="RATE",
         help="bytes a second each way between two hosts, such as 125000, 125k or 1Mbit")
 
-    add = parser.add_argument_group("what goes wrong").add_argument
+    add = told.add_argument_group("what goes wrong").add_argument
     add("--crashes", type=_count, default=0, metavar="N",
         help="so many times a host loses its power")
     add("--cuts", type=_count, default=0, metavar="N",
@@ -154,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--spare", default="", metavar="NAME[,NAME]",
         help="hosts that never lose their power")
 
-    add = parser.add_argument_group("what to look at afterwards").add_argument
+    add = told.add_argument_group("what to look at afterwards").add_argument
     add("--pcap", type=Path, metavar="FILE",
         help="write all packets to a file for Wireshark or tshark")
     add("--trace", nargs="?", type=_count, const=SHOWN_PACKETS, metavar="N",
@@ -162,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--digest", action="store_true",
         help="print a digest of every packet: the same run, the same digest")
     # fmt: on
-    return parser
+    return told
 
 
 def _count(word: str) -> int:

@@ -36,7 +36,7 @@ from p2plib.sim.packet import Address
 from p2plib.sim.realms import Realm
 from p2plib.sim.sockets.ports import EVERYWHERE, Ports
 from p2plib.sim.sockets.refused import refuse
-from p2plib.sim.tcp.stack import all_ends_are_known, close_everything
+from p2plib.sim.tcp.stack import close_everything
 
 if TYPE_CHECKING:
     from p2plib.sim.internet import Internet
@@ -240,7 +240,7 @@ class Host:
         incarnation, programs = self.incarnation, dict(self._programs)
         if signal.SIGTERM in incarnation.signals:
             self.signal(signal.SIGTERM)
-            await _wait(self._running_programs(), grace_s)
+            await _wait(self._running_programs(), grace_s, incarnation)  # they may kill themselves at the end
         self._cancel_programs()
         await _wait(self._running_programs(), grace_s)
         others = [task for task in self._tasks() if task not in self._running and task not in self._awaited]
@@ -248,7 +248,7 @@ class Host:
             task.cancel()
         await _wait(others, grace_s)
         await _wait(self._running_programs(), 0.0)  # those that only waited for the others
-        if self.incarnation is incarnation and self.is_up:  # no power cut meanwhile
+        if self.is_up and (incarnation.alive or not self.incarnation.has_programs):  # no power cut meanwhile
             self.disk.sync()
             killed = self._kill()
             await self._until_peers_know()
@@ -320,7 +320,7 @@ class Host:
     async def _until_peers_know(self) -> None:
         """Wait until the other ends of its connections have heard of their end, or do not answer."""
         latest_s = self.net.time + CLOSING_S
-        while not all_ends_are_known(self) and self.net.time < latest_s:
+        while self.net.time < latest_s and not all(end.is_known_to_end for end in self.tcp.values()):
             await asyncio.sleep(LOOK_EVERY_S)
 
     def end_programs(self) -> None:
@@ -365,6 +365,17 @@ class Host:
         self.net.fabric.send(self, "tcp", source, destination, segment)
 
 
-async def _wait(tasks: list[Any], timeout_s: float) -> None:
-    if tasks:
-        await asyncio.wait(tasks, timeout=timeout_s)
+async def _wait(tasks: list[Any], timeout_s: float, incarnation: Incarnation | None = None) -> None:
+    """Wait until tasks are done, or the life that they belong to has ended."""
+    if not tasks:
+        return
+    all_done = asyncio.ensure_future(asyncio.wait(tasks, timeout=timeout_s))
+    killed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    if incarnation is not None:
+        incarnation.ended[killed] = None
+    try:
+        await asyncio.wait((all_done, killed), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        all_done.cancel()
+        if incarnation is not None:
+            incarnation.ended.pop(killed, None)

@@ -1,17 +1,24 @@
-"""Signals inside the internet: a host's own, sent with `Host.signal`, and heard by `loop.add_signal_handler`.
+"""Signals inside the internet: a host's own, sent with `Host.signal`.
 
-Python's `signal.signal` stays the machine's: it is about the process that all hosts share.
+They are heard by `loop.add_signal_handler`, and by what a program on a host has set with `signal.signal`. (A
+handler runs as a callback of the loop: what it raises does not come out of the program's own code.) The main
+program's `signal.signal` is the process's own, and so are `os.kill`, `signal.alarm` and all else.
 """
 
 from __future__ import annotations
 
+import errno
 import inspect
 import signal
-from collections.abc import Callable
+import threading
+from asyncio import _get_running_loop
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from p2plib.sim.clock.handles import SimHandle
-from p2plib.sim.current import current_host
+from p2plib.sim.current import CURRENT, Incarnation, current_host
 
 NOT_TO_CATCH = {"SIGKILL", "SIGSTOP"}
 IGNORED = {"SIGCHLD", "SIGURG", "SIGWINCH", "SIGCONT"}  # what POSIX does where there is no handler
@@ -56,3 +63,84 @@ class SignalCalls:
         """Take the handler of a signal away; whether there was one."""
         name_of(sig)
         return current_host().incarnation.signals.pop(sig, None) is not None
+
+
+# The module `signal`
+
+_real: dict[str, Any] = {name: getattr(signal, name) for name in ("signal", "getsignal", "raise_signal")}
+_lock = threading.Lock()
+_active = 0
+
+
+def _here() -> Incarnation | None:
+    """The host's life whose program asks; None outside of any."""
+    return CURRENT.get() if isinstance(_get_running_loop(), SignalCalls) else None
+
+
+def _ignore(number: int, frame: None) -> None:
+    """The handler that SIG_IGN stands for."""
+
+
+def _without_arguments(call: Callable[[], Any], number: int, frame: None) -> None:
+    call()
+
+
+def _signal(signalnum: int, handler: Any, /) -> Any:
+    incarnation, loop = _here(), _get_running_loop()
+    if incarnation is None:
+        return _real["signal"](signalnum, handler)
+    if not callable(handler) and handler not in (signal.SIG_DFL, signal.SIG_IGN):
+        raise TypeError("signal handler must be signal.SIG_IGN, signal.SIG_DFL, or a callable object")
+    if name_of(signalnum) in NOT_TO_CATCH:
+        raise OSError(errno.EINVAL, "Invalid argument")
+    before = _getsignal(signalnum)
+    if handler in (signal.SIG_DFL, signal.default_int_handler):
+        incarnation.signals.pop(signalnum, None)
+    else:
+        told = _ignore if handler == signal.SIG_IGN else handler
+        handle = SimHandle(told, (signalnum, None), loop, None)  # type: ignore[arg-type]  # ours: see `_here`
+        incarnation.signals[signalnum] = handle
+    return before
+
+
+def _getsignal(signalnum: int, /) -> Any:
+    incarnation = _here()
+    if incarnation is None:
+        return _real["getsignal"](signalnum)
+    handle = incarnation.signals.get(signalnum)
+    if handle is None:
+        return signal.default_int_handler if name_of(signalnum) == "SIGINT" else signal.SIG_DFL
+    if handle._args != (signalnum, None):  # of `add_signal_handler`; who puts it back finds it at work again
+        return partial(_without_arguments, partial(handle._callback, *handle._args))
+    return signal.SIG_IGN if handle._callback is _ignore else handle._callback
+
+
+def _raise_signal(signalnum: int, /) -> None:
+    incarnation = _here()
+    if incarnation is None:
+        _real["raise_signal"](signalnum)
+    else:
+        incarnation.host.signal(signalnum)
+
+
+@contextmanager
+def signals_of_hosts() -> Iterator[None]:
+    """Give each host signals of its own, also through the module `signal`, for as long as the block lasts."""
+    global _active
+    with _lock:
+        _active += 1
+        if _active == 1:
+            for name, function in (
+                ("signal", _signal),
+                ("getsignal", _getsignal),
+                ("raise_signal", _raise_signal),
+            ):
+                setattr(signal, name, function)
+    try:
+        yield
+    finally:
+        with _lock:
+            _active -= 1
+            if _active == 0:
+                for name, function in _real.items():
+                    setattr(signal, name, function)

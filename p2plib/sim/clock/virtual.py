@@ -16,6 +16,7 @@ Rules:
     - datetime.now, datetime.utcnow (but not `datetime.today` and `date.today`, which ask `time.time`);
     - what was imported by name from time or os before the run;
     - random, getrandbits, seed, getstate, setstate, imported by name from random before the run;
+    - Random() without a seed, made before the run;
     - time.process_time, time.thread_time, time.get_clock_info;
     - the time zone;
     - os.getpid, threading.get_ident, id, hash;
@@ -46,6 +47,8 @@ REAL = {
     "function; write `time.monotonic()`",
     "random, getrandbits, seed, getstate, setstate, imported by name from random before the run": "they are "
     "seeded, but one for the whole run and not one for each host; write `random.random()`",
+    "Random() without a seed, made before the run": "it has its seed already, and the machine gave it; some "
+    "libraries make one when they are imported",
     "time.process_time, time.thread_time, time.get_clock_info": "the processor's time is no part of a run",
     "the time zone": "`time.localtime` tells it the machine's way; TZ=UTC repeats everywhere",
     "os.getpid, threading.get_ident, id, hash": "they belong to the process; PYTHONHASHSEED=0 repeats the "

@@ -1,8 +1,8 @@
 """The sending half of a TCP connection: what to send, when to send it again, how much at once. A machine.
 
 It follows RFC 9293 (the protocol), RFC 6298 (retransmission timer), RFC 5681 and 6582 (congestion control,
-"NewReno", with the byte counting of RFC 3465) and RFC 6928 (initial window). `p2plib.sim.tcp.connection`
-feeds it acknowledgements and asks it for pieces.
+"NewReno", with the byte counting of RFC 3465) and RFC 6928 (initial window). `p2plib.sim.tcp.hystart` ends
+the first slow start in time. `p2plib.sim.tcp.connection` feeds it acknowledgements and asks it for pieces.
 
 Rules
     1. Every byte stays in the buffer until it is acknowledged.
@@ -36,11 +36,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from p2plib.sim.tcp.hystart import CARE, AckTrain
+
 INITIAL_RTO_S = 1.0  # RFC 6298, 2.1
 RTO_AFTER_LOST_SYN_S = 3.0  # RFC 6298, 5.7
 RTO_MARGIN_S = 0.2  # at least this much above the mean round trip, as Linux; RFC 6298, 2.4 has 1 s in all
 MAX_RTO_S = 120.0  # as Linux; RFC 6298, 2.5 asks for 60 s or more
 MAX_RINGS = 30  # doubled so often, any time-out exceeds MAX_RTO_S; probes ring forever
+NO_LOSS_YET = 1 << 62  # "arbitrarily high" (RFC 5681, 3.1): slow start until the first loss
 DUPLICATES = 3  # RFC 5681, 3.2
 INITIAL_SEGMENTS = 10  # RFC 6928, for a segment of the usual size
 SLOW_START_SEGMENTS = 2  # RFC 3465, 2.2: the most that one acknowledgement widens the window by
@@ -81,7 +84,7 @@ class Sender:
         self._grown = 0  # bytes acknowledged towards the next step of congestion avoidance
         self._probed = 0  # the position after the last probe, which may lie beyond `sent`
         self._congestion_window = INITIAL_SEGMENTS * mss
-        self._threshold = 1 << 62  # "arbitrarily high" (RFC 5681, 3.1): slow start until the first loss
+        self._threshold = NO_LOSS_YET
         self._duplicates = 0
         self._recovering = self._partial = False  # in fast recovery; and it was acknowledged in part
         self._recover = 0  # no second fast retransmit for what was sent up to here (RFC 6582, 3.2)
@@ -89,6 +92,8 @@ class Sender:
         self._timed: tuple[int, float] | None = None  # a position under way and when it left
         self._mean_s: float | None = None  # SRTT
         self._deviation_s = 0.0  # RTTVAR
+        self._shortest_s = MAX_RTO_S
+        self._train = AckTrain()
         self._base_rto_s = self.rto_s = INITIAL_RTO_S  # before and after it was doubled
         self._rings = 0  # how often that was
 
@@ -242,7 +247,7 @@ class Sender:
         else:
             self._duplicates = 0
             if self._is_limited and not first:
-                self._grow(acked)
+                self._grow(acked, now_s)
         self.timer_s = None if position == self.sent else now_s + self.rto_s  # RFC 6298, 5.2 and 5.3
 
     def duplicate(self) -> None:
@@ -279,11 +284,11 @@ class Sender:
         if self.una == self.sent:
             self._probe = True
         else:
-            if self.una:  # not for a SYN; again for the same loss it comes to the same
+            if self.una and not self._recovering:  # not for a SYN, and once for a loss
                 self._halve()
             self._congestion_window = self.mss  # RFC 5681, 3.1: the loss window
             self._duplicates, self._recovering, self._resend = 0, False, False
-            self._recover = self.sent
+            self._recover = self.sent + 1  # and one: what is sent again in vain is answered with duplicates
             self._timed = None  # Karn: nobody could tell which of two the answer is for
             self.nxt = self.una
         self.tries += 1
@@ -299,10 +304,16 @@ class Sender:
     def _halve(self) -> None:
         self._threshold = max((self.sent - self.una) // 2, 2 * self.mss)  # RFC 5681, (4)
 
-    def _grow(self, acked: int) -> None:
+    def _grow(self, acked: int, now_s: float) -> None:
         """RFC 5681, 3.1, by bytes (RFC 3465), for one acknowledgement stands for two segments."""
         if self._congestion_window < self._threshold:
-            self._congestion_window += min(acked, SLOW_START_SEGMENTS * self.mss)
+            more = min(acked, SLOW_START_SEGMENTS * self.mss)
+            if self._threshold == NO_LOSS_YET:
+                if self._train.fills_the_way(now_s, self._shortest_s):
+                    self._threshold = self._congestion_window
+                elif self._train.is_careful:
+                    more //= CARE
+            self._congestion_window += more
         else:
             self._grown += acked
             if self._grown >= self._congestion_window:
@@ -312,6 +323,7 @@ class Sender:
     def _measure(self, round_trip_s: float) -> None:
         """RFC 6298, 2.2 and 2.3."""
         self._timed = None
+        self._shortest_s = min(self._shortest_s, round_trip_s)
         if self._mean_s is None:
             self._mean_s, self._deviation_s = round_trip_s, round_trip_s / 2
         else:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from p2plib.sim.packet import Address, Flag, Segment
 from p2plib.sim.tcp.endpoint import TcpEndpoint
 from p2plib.sim.tcp.listener import TcpListener
-from p2plib.sim.tcp.states import State, refusal
+from p2plib.sim.tcp.states import refusal
 
 if TYPE_CHECKING:
     from p2plib.sim.host import Host
-
-ENDED = (State.FIN_WAIT_2, State.TIME_WAIT, State.CLOSED)
 
 
 def receive_segment(host: Host, source: Address, destination: Address, segment: Segment) -> None:
@@ -45,8 +43,3 @@ def close_everything(host: Host) -> None:
             endpoint.close()
             if tell is not None:
                 tell()
-
-
-def all_ends_are_known(host: Host) -> bool:
-    """Whether the other sides know that the connections of a host are over: each has acknowledged our FIN."""
-    return all(endpoint.machine.state in ENDED for endpoint in host.ports.tcp.values())

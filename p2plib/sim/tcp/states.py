@@ -28,7 +28,7 @@ from p2plib.sim.packet import Flag, Segment
 
 MODULUS = 2**32
 MSS = 1460  # what an Ethernet frame of 1500 bytes leaves beside the two headers of 20
-RECEIVE_BUFFER = 262_144  # ours: at 100 ms of round trip it carries 2.6 MB/s
+RECEIVE_BUFFER = 262_144  # ours, at first; it grows with what is read (`p2plib.sim.tcp.receive`)
 SYN_RETRIES = 6  # Linux's tcp_syn_retries: given up after 1 + 2 + 4 + ... + 64 = 127 s
 SYN_ACK_RETRIES = 5  # Linux's tcp_synack_retries: 63 s
 RETRIES = 15  # Linux's tcp_retries2: a quarter of an hour or more, as RFC 9293, 3.8.3 (R2) asks for 100 s
@@ -89,7 +89,7 @@ class Settings:
 
     Args:
         mss: most bytes of a segment, 1 or more.
-        receive_buffer: most bytes that are kept for an application that does not read, 1 or more.
+        receive_buffer: most bytes that are kept for an application, at first, 1 or more.
         syn_retries: how often a SYN is sent again before the attempt is given up.
         syn_ack_retries: the same, for the answer to a SYN.
         retries: how often anything else is sent again before the connection is given up.

@@ -190,3 +190,117 @@ def test_ctrl_c_cancels_the_programs() -> None:
 
     run(main)
     assert lived.log == ["start", "clean up"]
+
+
+# The module `signal`
+
+
+def test_what_a_program_sets_with_signal_is_its_hosts_own() -> None:
+    async def main(net: Internet) -> list[Any]:
+        ana, ben = net.host("ana"), net.host("ben")
+        heard: list[Any] = []
+
+        def note(number: int, frame: None) -> None:
+            heard.append((current_host().name, number, frame))
+
+        for host in (ana, ben):
+            with host:
+                assert signal.signal(signal.SIGTERM, note) is signal.SIG_DFL
+                assert signal.getsignal(signal.SIGTERM) is note
+                assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ana.signal(signal.SIGTERM)
+        await asyncio.sleep(0)
+        with ben:
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+            assert signal.signal(signal.SIGTERM, signal.SIG_IGN) is note
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+            assert signal.signal(signal.SIGTERM, signal.SIG_DFL) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        return heard
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert run(main) == [("ana", signal.SIGTERM, None), ("ben", signal.SIGTERM, None)]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_outside_of_a_host_signals_are_the_machines() -> None:
+    async def main(net: Internet) -> None:
+        assert signal.getsignal(signal.SIGHUP) is mine
+        assert signal.signal(signal.SIGHUP, signal.SIG_DFL) is mine
+
+    def mine(number: int, frame: Any) -> None:
+        raise AssertionError("nobody sends it")
+
+    before = signal.signal(signal.SIGHUP, mine)
+    try:
+        run(main)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_wrong_signals_are_refused_as_by_the_machine() -> None:
+    async def main(net: Internet) -> None:
+        with net.host("ana"):
+            complain()
+
+    def complain() -> None:
+        with pytest.raises(OSError, match="Invalid argument"):
+            signal.signal(signal.SIGKILL, lambda number, frame: None)
+        with pytest.raises(TypeError, match="signal handler must be"):
+            signal.signal(signal.SIGTERM, "nothing")  # type: ignore[arg-type]
+
+    complain()
+    run(main)
+
+
+def test_a_handler_of_asyncios_may_be_set_aside_and_put_back() -> None:
+    async def main(net: Internet) -> list[str]:
+        ana = net.host("ana")
+        heard: list[str] = []
+        with ana:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, heard.append, "first")
+            before = signal.signal(signal.SIGHUP, lambda number, frame: heard.append("second"))
+            ana.signal(signal.SIGHUP)
+            await asyncio.sleep(0)
+            signal.signal(signal.SIGHUP, before)
+            ana.signal(signal.SIGHUP)
+            await asyncio.sleep(0)
+        return heard
+
+    assert run(main) == ["second", "first"]
+
+
+def test_a_program_may_end_itself_by_the_signal_that_it_has_heard() -> None:
+    """It cleans up, puts the default back and raises the signal again: the machine goes off at once then."""
+    log = []
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        before = signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+        try:
+            await stop.wait()
+            await asyncio.sleep(2)
+            log.append("cleaned up")
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0)
+        log.append("still here")
+
+    async def main(net: Internet) -> float:
+        ana = net.host("ana")
+        ana.start(serve)
+        await asyncio.sleep(1)
+        await ana.stop()
+        assert not ana.is_up
+        stopped_s = net.time
+        ana.restart()
+        await asyncio.sleep(1)
+        await ana.stop()
+        return stopped_s
+
+    assert run(main) == 3.0
+    assert log == ["cleaned up"] * 2

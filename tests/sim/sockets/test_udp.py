@@ -6,12 +6,16 @@ import asyncio
 import errno
 import socket
 import struct
+import sys
 from typing import Any
 
 import pytest
 
 from p2plib.sim import Internet
 from tests.sim.small import mailbox, run
+from tests.sim.sockets.conftest import World
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the answers are Linux'")
 
 
 def test_a_connected_socket_hears_its_peer_alone_and_is_told_when_nobody_listens() -> None:
@@ -145,3 +149,170 @@ def test_multicast_reaches_the_members_of_a_lan_and_nobody_else() -> None:
         "outside": [b"anybody?"],
     }
     assert dropped == {"no route": 1}
+
+
+class Told(asyncio.DatagramProtocol):
+    """A protocol that writes down what it is told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.told.append(data)
+
+    def error_received(self, exc: Exception) -> None:
+        self.told.append(exc.errno if isinstance(exc, OSError) else exc)
+
+
+@on_linux
+def test_what_sendto_refuses_is_told_before_it_returns(world: World) -> None:
+    async def program() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_datagram_endpoint(Told, local_addr=("127.0.0.1", 0))
+        here = transport.get_extra_info("sockname")
+        for data, address in [
+            (b"x", ("127.0.0.1", 0)), (bytes(65_508), here), (b"x", ("::1", 5)),
+            (b"x", ("255.255.255.255", 5)),
+        ]:  # fmt: skip
+            transport.sendto(data, address)
+            protocol.told.append("returned")
+        transport.sendto(b"fine", here)
+        await asyncio.sleep(0.02)
+        transport.close()
+        return protocol.told  # type: ignore[no-any-return]
+
+    errors = [errno.EINVAL, errno.EMSGSIZE, socket.EAI_ADDRFAMILY, errno.EACCES]
+    assert world(program) == [each for error in errors for each in (error, "returned")] + [b"fine"]
+
+
+@on_linux
+def test_addresses_that_an_endpoint_is_opened_with(world: World) -> None:
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def names(*args: Any, **named: Any) -> Any:
+            transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, *args, **named)
+            transport.close()
+            return transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+
+        assert await names(family=socket.AF_INET) == (("0.0.0.0", 0), None)
+        (ip, port), peer = await names(remote_addr=("127.0.0.1", 9))
+        assert (ip, peer) == ("127.0.0.1", ("127.0.0.1", 9))
+        assert port > 0
+        with pytest.raises(ValueError, match="unexpected address family"):
+            await names()
+        with pytest.raises(ValueError, match="can not get address information"):
+            await names(("127.0.0.1", 0), ("::1", 5))
+        with pytest.raises(PermissionError):
+            await names(remote_addr=("255.255.255.255", 5))
+        shouting = await names(remote_addr=("255.255.255.255", 5), allow_broadcast=True)
+        assert shouting == (("0.0.0.0", 0), None), "who may broadcast is not connected"
+
+    world(program)
+
+
+@on_linux
+def test_two_share_a_port_only_if_both_want_to(world: World) -> None:
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def udp(port: int, shared: bool) -> Any:
+            made = await loop.create_datagram_endpoint(Told, ("127.0.0.1", port), reuse_port=shared)
+            return made[0]
+
+        async def tcp(port: int, shared: bool) -> Any:
+            return await loop.create_server(asyncio.Protocol, "127.0.0.1", port, reuse_port=shared)
+
+        def port_of(opened: Any) -> int:
+            sock = opened.sockets[0] if hasattr(opened, "sockets") else opened.get_extra_info("socket")
+            return int(sock.getsockname()[1])
+
+        for opened in (udp, tcp):
+            for first, second in ((True, True), (True, False), (False, True), (False, False)):
+                one, outcome = await opened(0, first), None
+                try:
+                    (await opened(port_of(one), second)).close()
+                except OSError as error:
+                    outcome = error.errno
+                one.close()
+                await asyncio.sleep(0)
+                assert outcome == (None if first and second else errno.EADDRINUSE), (opened, first, second)
+
+    world(program)
+
+
+@on_linux
+def test_limits_of_the_write_buffer_are_asyncios(world: World) -> None:
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(Told, ("127.0.0.1", 0))
+        assert transport.get_write_buffer_size() == 0
+        seen = [transport.get_write_buffer_limits()]
+        for given in ({"high": 100}, {"low": 10}, {"high": 0}, {"high": 7, "low": 7}, {}):
+            transport.set_write_buffer_limits(**given)
+            seen.append(transport.get_write_buffer_limits())
+        usual = (16_384, 65_536)
+        assert seen == [usual, (25, 100), (10, 40), (0, 0), (7, 7), usual]
+        with pytest.raises(ValueError, match="must be >="):
+            transport.set_write_buffer_limits(high=5, low=10)
+        transport.close()
+
+    world(program)
+
+
+def test_after_one_of_two_that_share_a_port_has_closed_the_other_hears() -> None:
+    async def main(net: Internet) -> list[list[bytes]]:
+        ana, ben = net.host("ana"), net.host("ben")
+        boxes = [await mailbox(ana, 5, reuse_port=True) for _ in range(2)]
+        sender = await mailbox(ben)
+        sender.send(b"one", (ana.address, 5))
+        await asyncio.sleep(1)
+        heard = next(box for box in boxes if box.data)
+        heard.close()
+        sender.send(b"two", (ana.address, 5))
+        await asyncio.sleep(1)
+        for box in (*boxes, sender):
+            box.close()
+        return [heard.data, *(box.data for box in boxes if box is not heard)]
+
+    assert run(main) == [[b"one"], [b"two"]]
+
+
+def test_a_broadcast_to_the_address_that_it_was_opened_with_is_answered_by_anybody() -> None:
+    async def main(net: Internet) -> list[Any]:
+        home = net.lan("home")
+        ana, ben = net.host("ana", lan=home), net.host("ben", lan=home)
+        server = await mailbox(ben, 5, echo=True)
+        box = await mailbox(ana, remote_addr=("255.255.255.255", 5), allow_broadcast=True)
+        box.send(b"who is there?")
+        await asyncio.sleep(1)
+        box.close()
+        server.close()
+        return [(data, addr) for _, data, addr in box.got]
+
+    assert run(main) == [(b"who is there?", ("192.168.1.2", 5))]
+
+
+def test_what_came_to_a_socket_before_it_got_a_transport_is_handed_over() -> None:
+    async def main(net: Internet) -> list[bytes]:
+        ana, ben = net.host("ana"), net.host("ben")
+        sender = await mailbox(ben)
+
+        async def program() -> list[bytes]:
+            sock = socket.socket(type=socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            sock.bind(("0.0.0.0", 5))
+            sender.send(b"early", (ana.address, 5))
+            await asyncio.sleep(1)
+            loop = asyncio.get_running_loop()
+            transport, protocol = await loop.create_datagram_endpoint(Told, sock=sock)
+            sender.send(b"late", (ana.address, 5))
+            await asyncio.sleep(1)
+            transport.close()
+            return list(protocol.told)
+
+        got = await ana.run(program())
+        sender.close()
+        return got
+
+    assert run(main) == [b"early", b"late"]

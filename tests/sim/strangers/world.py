@@ -55,7 +55,9 @@ def play(serving: Serving, using: Using, link: Link = HOME, seed: int = 1, **nam
         server, client = net.host("server"), net.host("client")
         server.start(serve)
         await asyncio.sleep(1)
-        return await client.run(using("server", PORT))
+        result = await client.run(using("server", PORT))
+        await asyncio.sleep(1)  # the server hears that its guests have left
+        return result
 
     result = net.run(main, time_limit_s=600)
     return Played(result, net.trace.digest(), net)

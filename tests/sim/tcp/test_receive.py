@@ -51,3 +51,32 @@ def test_bytes_of_a_syn_come_again_and_out_of_order_bytes_wait() -> None:
     end.receive(Segment(PSH | ACK, 101, 10, 1000, b"early"), 0.2)
     assert end.events() == [DataReceived(b"earlyworld")]
     assert end.segments_to_send(0.2) == [Segment(ACK, 10, 111, 262_134)]
+
+
+def test_the_capacity_grows_with_what_is_read_in_a_round_trip() -> None:
+    receiver = Receiver(1000, 100)
+    at = 1
+    for trip, (size, capacity) in enumerate([(200, 1000), (600, 2400), (100, 2400), (2000, 8000)], start=1):
+        assert receiver.window() >= size
+        receiver.receive(at, bytes(size), False)
+        at += size
+        half = size // 2
+        assert len(receiver.take(half, trip - 0.5, 1.0)) == half  # within the round trip nothing is decided
+        assert len(receiver.take(size, float(trip), 1.0)) == size - half
+        assert receiver.capacity == capacity
+    receiver.set_capacity(500, is_known=True)
+    receiver.receive(at, bytes(400), False)
+    receiver.take(400, 99.0, 1.0)
+    assert receiver.capacity == 500
+
+
+def test_bytes_are_taken_in_pieces_of_any_size() -> None:
+    receiver = Receiver(1000, 100)
+    for n in range(5):
+        assert receiver.take_next(bytes([n]) * 10)
+    assert receiver.take(5, 0.0, 1.0) == bytes(5)
+    assert receiver.take(17, 0.0, 1.0) == bytes(5) + b"\x01" * 10 + b"\x02" * 2
+    assert receiver.held_bytes == 28
+    assert receiver.take(100, 0.0, 1.0) == b"\x02" * 8 + b"\x03" * 10 + b"\x04" * 10
+    assert receiver.take(100, 0.0, 1.0) == b""
+    assert not receiver.take_next(bytes(951))  # beyond the window

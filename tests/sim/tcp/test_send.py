@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p2plib.sim.tcp.send import Sender
+from p2plib.sim.tcp.send import MAX_SEND_BUFFER, SEND_BUFFER, Sender
 
 
 def opened(bytes_to_send: int = 0, window: int = 100_000) -> Sender:
@@ -126,3 +126,43 @@ def test_the_time_out_never_exceeds_two_minutes() -> None:
         sender.on_timer(2.0)
     assert sender.rto_s == 120.0
     assert sender.timer_s == 122.0
+
+
+def test_many_losses_of_one_window_are_left_to_the_time_out() -> None:
+    """RFC 6582, 4, "impatient": only the first partial acknowledgement puts the timer off."""
+    sender = opened(1000)
+    sends(sender)
+    for _ in range(3):
+        sender.duplicate()
+    sends(sender, 1.0)
+    sender.acknowledge(101, 1.1)
+    rings_s = sender.timer_s
+    for position, now_s in ((201, 1.2), (301, 1.3)):
+        assert sends(sender, now_s)
+        sender.acknowledge(position, now_s)
+        assert sender.timer_s == rings_s
+    threshold = sender._threshold
+    sender.on_timer(2.0)
+    assert sender._threshold == threshold  # it is the same loss
+    assert sends(sender, 2.0) == [(301, 100)]
+
+
+def test_whole_segments_are_what_one_piece_after_another_would_be() -> None:
+    for size, window in ((950, 100_000), (1000, 100_000), (5000, 100_000), (5000, 750), (99, 100_000)):
+        many, single = opened(size, window), opened(size, window)
+        run = many.whole_segments(1.0)
+        pieces = [(1 + 100 * n, len(data)) for n, data in enumerate(run)] + sends(many)
+        assert pieces == sends(single)
+        assert (many.nxt, many.sent, many.timer_s) == (single.nxt, single.sent, single.timer_s)
+
+
+def test_the_buffer_is_twice_the_congestion_window() -> None:
+    sender = opened()
+    assert sender.room == SEND_BUFFER
+    sender._congestion_window = 100_000
+    sender.write(bytes(1000))
+    assert sender.room == 200_000 - 1000
+    sender._congestion_window = 10_000_000
+    assert sender.room == MAX_SEND_BUFFER - 1000
+    sender.buffer_size = 800
+    assert sender.room == -200

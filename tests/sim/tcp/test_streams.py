@@ -205,9 +205,9 @@ def test_simultaneous_open_of_two_hosts() -> None:
         ours.transport.write(b"through")
         await asyncio.sleep(1)
         assert theirs.data == b"through"
-        with ana, pytest.raises(OSError, match="in use") as failure:
+        with ana, pytest.raises(OSError, match="is connected to") as failure:
             await loop.create_connection(Recorder, ben.address, 7000, local_addr=(ana.address, 7000))
-        assert failure.value.errno == errno.EADDRINUSE
+        assert failure.value.errno == errno.EADDRNOTAVAIL
         ours.transport.close()
 
     two(main)
@@ -278,3 +278,47 @@ def test_initial_sequence_numbers_differ_by_addresses_and_time() -> None:
     assert first == initial_sequence_number(ana, local, remote)
     net.loop.now = 1.0
     assert (initial_sequence_number(ana, local, remote) - first) % 2**32 == 250_000
+
+
+def seconds_for(size: int, link: Link) -> float:
+    """How long it takes to send so much, from the connection to the end of the stream."""
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            got = 0
+            while data := await reader.read(262_144):
+                got += len(data)
+            writer.close()
+            assert got == size
+
+        with ben:
+            server = await asyncio.start_server(take, port=80)
+        with ana:
+            reader, writer = await asyncio.open_connection("ben", 80)
+        began_s = net.time
+        writer.write(bytes(size))
+        writer.write_eof()
+        assert await reader.read() == b""
+        took.append(net.time - began_s)
+        writer.close()
+        server.close()
+
+    took: list[float] = []
+    two(main, link)
+    return took[0]
+
+
+def test_the_windows_grow_as_far_as_a_long_way_needs() -> None:
+    """262,144 bytes each 40 ms would be 6.5 MB/s."""
+    assert seconds_for(20_000_000, Link(latency=0.02)) < 20e6 / 25e6
+
+
+def test_jitter_costs_a_connection_little() -> None:
+    with_jitter_s = seconds_for(3_000_000, Link(latency=0.02, jitter_s=0.005))
+    assert with_jitter_s < 2 * seconds_for(3_000_000, Link(latency=0.02))
+
+
+@pytest.mark.parametrize("latency_s", [0.005, 0.02, 0.05])
+def test_a_bottleneck_is_used_and_its_queue_not_flooded(latency_s: float) -> None:
+    link = Link(latency=latency_s, bytes_per_s=5e6, queue_bytes=256 * 1024)
+    assert seconds_for(20_000_000, link) < 20e6 / 5e6 / 0.8
