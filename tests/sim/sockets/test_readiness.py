@@ -121,7 +121,27 @@ def test_what_cannot_be_watched(world: World) -> None:
     world(program)
 
 
-def test_a_callback_that_is_replaced_or_closed_while_it_is_due_is_not_called(world: World) -> None:
+def test_a_reader_takes_the_writer_of_its_own_socket_away(world: World) -> None:
+    async def program() -> None:
+        loop, calls = asyncio.get_running_loop(), []
+        with udp() as one:
+            one.sendto(b"x", one.getsockname())
+            await a_moment()
+
+            def read() -> None:
+                calls.append("reader")
+                loop.remove_writer(one)
+                loop.remove_reader(one)
+
+            loop.add_reader(one, read)
+            loop.add_writer(one, calls.append, "writer")
+            await a_moment()
+            assert calls == ["reader"]
+
+    world(program)
+
+
+def test_a_reader_takes_the_reader_of_another_socket_away(world: World) -> None:
     async def program() -> None:
         loop, calls = asyncio.get_running_loop(), []
         with udp() as one, udp() as other:
