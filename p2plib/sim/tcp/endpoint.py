@@ -194,9 +194,7 @@ class TcpEndpoint:
         self.machine.receive(segment, self._loop.now)
         if not self._work_is_due:
             loop, heap = self._loop, self._loop._heap
-            if (
-                heap and heap[0][0] <= loop.now
-            ):  # rule 4: an event for this moment comes after those before it
+            if heap and heap[0][0] <= loop.now:  # rule 4: another one may come
                 self._work_is_due = True
                 loop.schedule(loop.now, self._work, None)
             else:
