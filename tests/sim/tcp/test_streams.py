@@ -205,9 +205,9 @@ def test_simultaneous_open_of_two_hosts() -> None:
         ours.transport.write(b"through")
         await asyncio.sleep(1)
         assert theirs.data == b"through"
-        with ana, pytest.raises(OSError, match="in use") as failure:
+        with ana, pytest.raises(OSError, match="is connected to") as failure:
             await loop.create_connection(Recorder, ben.address, 7000, local_addr=(ana.address, 7000))
-        assert failure.value.errno == errno.EADDRINUSE
+        assert failure.value.errno == errno.EADDRNOTAVAIL
         ours.transport.close()
 
     two(main)
