@@ -1,1 +1,1 @@
-"""TCP, segment by segment: the machine (`connection`), a kernel (`endpoint`, `listener`), and asyncio on it."""
+"""TCP, segment by segment: the machine (`connection`), a kernel (`endpoint`, `listener`), asyncio on it."""
