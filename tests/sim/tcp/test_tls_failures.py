@@ -237,5 +237,7 @@ def test_who_forgets_a_connection_is_told_where_it_was_made(papers: Certificates
         met.append(writer)  # type: ignore[arg-type]  # not even collected
         server.close()
 
-    with pytest.raises(Leak, match=r"ana left a TLS connection from .*443, made by .*test_tls_failures\.py:\d+"):
+    with pytest.raises(
+        Leak, match=r"ana left a TLS connection from .*443, made by .*test_tls_failures\.py:\d+"
+    ):
         two(main)
