@@ -162,11 +162,11 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.{name}"
         for name in (
             "shutdown",
-            "failures",
             "capture.headers",
             "clock.handles",
             "clock.places",
             "clock.threads",
+            "failures",
             "nat.ports",
             "nat.table",
             "arrival",
@@ -186,14 +186,12 @@ TOLD_ELSEWHERE = {
             "opened_pairs",
             "opened_streams",
             "options",
+            "polling",
             "refused",
             "services",
         )
     ),
-    *(
-        f"p2plib.sim.tcp.{name}"
-        for name in ("hystart", "receive", "send", "server", "stack", "streams", "transport")
-    ),
+    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
 }
 
 

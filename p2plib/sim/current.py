@@ -40,7 +40,7 @@ class Incarnation:
         self.host, self.alive, self.has_programs = host, True, has_programs
         self.ended: dict[asyncio.Future[None], None] = {}
         self.signals: dict[int, SimHandle] = {}
-        self.descriptors: dict[int, Opened] = {}  # its open sockets, by number
+        self.descriptors: dict[int, Opened] = {}
 
 
 CURRENT: ContextVar[Incarnation | None] = ContextVar("p2plib.sim.incarnation", default=None)

@@ -61,17 +61,24 @@ class Realm:
 
     def __init__(self, name: str, *networks: str, link: Link | None = None) -> None:
         self.name, self.link, self.networks = name, link, networks
-        self._free = [map(str, ipaddress.ip_network(network).hosts()) for network in networks]
+        self._ranges = [ipaddress.ip_network(network) for network in networks]
+        self._free = [map(str, addresses.hosts()) for addresses in self._ranges]
         self.members: dict[str, Host | Gateway] = {}
         self.gateway: Gateway | None = None
         self.sought: set[str] = set()
         self.groups: dict[str, dict[Host, int]] = {}
-        self.broadcast = str(ipaddress.ip_network(networks[0]).broadcast_address) if link is not None else ""
+        self.broadcast = str(self._ranges[0].broadcast_address) if link is not None else ""
 
     def hosts(self) -> list[Host]:
         """Return its hosts, without gateways, in the order in which they were added."""
         members = dict.fromkeys(self.members.values())
         return [member for member in members if not isinstance(member, Gateway)]
+
+    def leads_to(self, ip: str) -> bool:
+        """Whether its members have a route to an address: it is of this LAN, or there is a way out."""
+        if self.link is None or self.gateway is not None or ip in self.members:
+            return True
+        return any(ipaddress.ip_address(ip) in addresses for addresses in self._ranges)
 
     def next_address(self, *, ipv6: bool = False) -> str:
         """Return an address that nobody has yet.

@@ -12,8 +12,8 @@ Rules:
   names of services from `p2plib.sim.sockets.services`, and a port above 65,535 is taken modulo 65,536. Where
   asyncio does not ask `getaddrinfo` (for a numeric address), it is refused: `ensure_resolved`.
 
-What differs: "localhost" is 127.0.0.1 first and ::1 second, on every host. An empty name is no name, as with
-`socket.bind`. Addresses are written in full: 127.1 is a name that nobody has.
+What differs: "localhost" is 127.0.0.1 first and ::1 second, on every host. An empty name stands for all
+addresses, or for localhost. A number without a dot is a name.
 """
 
 from __future__ import annotations
@@ -179,6 +179,8 @@ class Names:
             if flags & socket.AI_NUMERICHOST and parsed(name) is None:
                 raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {name!r} is no address")
             return self._of_family(name, family, flags)
+        if name is not None and flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known: '' is no address")
         here = ("0.0.0.0", "::") if flags & socket.AI_PASSIVE else ("::1", "127.0.0.1")
         return [ip for ip in here if family in (0, socket.AF_INET6 if ":" in ip else socket.AF_INET)]
 
@@ -228,7 +230,7 @@ class Names:
         Raises:
             socket.gaierror: with NI_NAMEREQD, nobody has that address; or it is none.
         """
-        ip, port = parsed(sockaddr[0]), sockaddr[1]
+        ip, port = parsed(sockaddr[0]), sockaddr[1] % (LARGEST_PORT + 1)
         if ip is None:
             raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {sockaddr[0]!r}")
         name = None if flags & socket.NI_NUMERICHOST else self.name_of(ip)
@@ -264,7 +266,13 @@ def _plain(name: str) -> str:
 
 
 def _text(host: Any) -> str | None:
-    return host.decode("ascii") if isinstance(host, bytes | bytearray) else host
+    if isinstance(host, bytes | bytearray):
+        return host.decode("ascii")
+    if host is not None and not isinstance(host, str):
+        raise TypeError("getaddrinfo() argument 1 must be string or None")
+    if host is not None:
+        host.encode("idna")  # as Python does, which refuses what cannot be a name
+    return host
 
 
 def _kinds(type: int, proto: int) -> list[Asked]:
@@ -310,10 +318,23 @@ def parsed(text: str) -> str | None:
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return None
+        return _of_parts(text)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return f"{MAPPED}{address.ipv4_mapped}"
     return str(address)
+
+
+def _of_parts(text: str) -> str | None:
+    """Return an IPv4 address that is written in an older way: "127.1", "0x7f.0.0.1"; None if it is none.
+
+    A number without a dot is a host's name here, though Linux takes it for an address.
+    """
+    if "." not in text or not set(text) <= set("0123456789abcdefABCDEFxX."):
+        return None
+    try:
+        return socket.inet_ntoa(socket.inet_aton(text))
+    except OSError:
+        return None
 
 
 def is_loopback(address: str) -> bool:

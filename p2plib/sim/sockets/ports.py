@@ -222,9 +222,15 @@ class Ports:
         """Return the source address of a packet from a socket bound to *local*.
 
         Raises:
-            OSError: EINVAL, by rule 4; ENETUNREACH, the host has no address of that family.
+            OSError: EINVAL, by rule 4; ENETUNREACH, the host has no address of that family, or is on a LAN
+                without a way out.
         """
         ip, port = local
+        if not self._has_route(destination):
+            raise OSError(
+                errno.ENETUNREACH,
+                f"Network is unreachable: no way leads from {self.host.realm.name} to {destination}",
+            )
         if ip not in EVERYWHERE and not is_group(ip) and not self._is_broadcast(ip):
             if ip.startswith("127.") and not self.is_own(destination):
                 raise OSError(
@@ -233,7 +239,7 @@ class Ports:
             return local
         if is_loopback(destination):
             return ("::1" if ":" in destination else "127.0.0.1"), port
-        if destination in self.own:
+        if ":" in destination and destination in self.own:  # RFC 6724, 5, rule 1; IPv4 has its first one
             return destination, port
         for address in self.addresses:
             if (":" in address) == (":" in destination):
@@ -241,6 +247,10 @@ class Ports:
         raise OSError(
             errno.ENETUNREACH, f"Network is unreachable: {self.host.name} has no address like {destination}"
         )
+
+    def _has_route(self, ip: str) -> bool:
+        realm = self.host.realm
+        return realm.leads_to(ip) or self.is_own(ip) or is_group(ip) or self._is_broadcast(ip)
 
     def itself(self, local: str, destination: str) -> str:
         """Rule 5: return where a packet to *destination* goes, from a socket bound to *local*."""

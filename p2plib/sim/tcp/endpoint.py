@@ -29,6 +29,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from p2plib.sim import multicast
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
@@ -119,18 +120,22 @@ class TcpEndpoint:
         """Begins a connection. When the endpoint is writable, it is there, or `take_error` says why not.
 
         Raises:
-            OSError: EISCONN, EALREADY, EADDRINUSE, ENETUNREACH.
+            OSError: EISCONN, EALREADY, EADDRNOTAVAIL, EINVAL, ENETUNREACH.
         """
         if self._connection is not None:
             number = errno.EISCONN if self.is_connected else errno.EALREADY
             raise OSError(number, "the socket is connected, or about to be")
         own = self.local or ("::" if ":" in remote[0] else "0.0.0.0", 0)
         remote = self._ports.itself(own[0], remote[0]), remote[1]
+        if multicast.is_for_many(self.host, remote[0]):
+            raise OSError(errno.ENETUNREACH, f"Network is unreachable: {remote[0]} is no single machine")
         local = self._ports.source_for(own, remote[0])
         if not local[1]:
             local = local[0], self._free_port(local[0], remote)
         elif (local, remote) in self._ports.tcp:
-            raise OSError(errno.EADDRINUSE, f"Address already in use: {local} is connected to {remote}")
+            raise OSError(
+                errno.EADDRNOTAVAIL, f"Cannot assign requested address: {local} is connected to {remote}"
+            )
         self._begin(local, remote)
         self.machine.open()
         self._turn()
@@ -189,9 +194,7 @@ class TcpEndpoint:
         self.machine.receive(segment, self._loop.now)
         if not self._work_is_due:
             loop, heap = self._loop, self._loop._heap
-            if (
-                heap and heap[0][0] <= loop.now
-            ):  # rule 4: an event for this moment comes after those before it
+            if heap and heap[0][0] <= loop.now:  # rule 4: another one may come
                 self._work_is_due = True
                 loop.schedule(loop.now, self._work, None)
             else:

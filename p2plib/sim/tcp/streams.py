@@ -131,6 +131,8 @@ async def _attempt(
     endpoint = TcpEndpoint(incarnation, socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
     try:
         if local_addr is not None:
+            if family_of(local_addr[0]) != endpoint.family:
+                raise OSError(f"no matching local address with family={endpoint.family!r} found")
             endpoint.bind(local_addr[:2], shared=True)  # rule 2
         await _connected(endpoint, remote)
     except OSError as error:

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import importlib
 import inspect
 import pkgutil
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from tests.interop.namespace import Namespace
+from tests.interop.namespace import Namespace, unshare_command, why_no_namespace
 from tests.sim.like_real import cases, machines
 from tests.sim.like_real.words import plain
 
 CASE_LIMIT_S = 20.0
-ALL_LIMIT_S = 180.0
+ALL_LIMIT_S = 180.0  # real ones: twenty seconds on an idle machine
 
 Case = Callable[[machines.Machine, machines.Machine], Any]
+
+
+@functools.cache
+def why_no_real_machines() -> str | None:
+    """Say in one sentence why there is nothing to compare with here; None when there is."""
+    reason = why_no_namespace()
+    if reason is not None:
+        return reason
+    command = unshare_command()
+    assert command is not None
+    cable = [*command, "ip", "link", "add", "seg0", "type", "veth", "peer", "name", "seg1"]
+    if subprocess.run(cable, capture_output=True).returncode != 0:
+        return "this kernel has no virtual Ethernet (veth), by which two network namespaces could be joined"
+    return None
 
 
 def all_cases(only: str = "") -> dict[str, Case]:

@@ -2,5 +2,37 @@
 
 from __future__ import annotations
 
+import sys
+
 # The case's name -> what the simulator does instead, and why.
-DIFFERENCES: dict[str, str] = {}
+DIFFERENCES: dict[str, str] = {
+    "bind.groups_and_broadcast": (
+        "a link-local group of IPv6 is bound without its interface, for a host has one card"
+    ),
+    "close.an_endpoint_aborted": "an endpoint's port is free at once, not in the loop's next round",
+    "close.sent_by_a_closed_endpoint": (
+        "a datagram sent after close() is not sent and nothing is raised; asyncio sends it in the same round "
+        "and fails in an assertion of its own later"
+    ),
+    "connect.from_a_chosen_address": (
+        "local_addr may be a port in use, as if SO_REUSEPORT were set on both: TCP hole punching needs that, "
+        "and asyncio cannot ask for it"
+    ),
+    "connect.to_nobody_of_the_segment": (
+        "no ARP finds out that an address has no machine: ETIMEDOUT after 127 s, not EHOSTUNREACH after 3 s"
+    ),
+    "endpoints.addresses_that_are_none": (
+        "sendto raises what is wrong with the address at once; asyncio closes the endpoint a moment later"
+    ),
+    "endpoints.sending_nowhere": (
+        "sendto without an address raises ValueError at once; asyncio closes the endpoint a moment later"
+    ),
+    "names.a_bare_number": "a number without a dot may be a host's name; Linux takes it for an IPv4 address",
+    "options.what_a_transports_socket_can_do": (
+        "the socket of a transport has every method; asyncio's shows those alone that do no harm"
+    ),
+}
+if sys.version_info < (3, 13):
+    DIFFERENCES["endpoints.nothing_at_all"] = (
+        "an endpoint sends an empty datagram in every Python; asyncio does so since 3.13"
+    )

@@ -6,8 +6,7 @@ import inspect
 
 import pytest
 
-from tests.interop.namespace import why_no_namespace
-from tests.sim.like_real.compare import all_cases, in_simulator, on_linux
+from tests.sim.like_real.compare import all_cases, in_simulator, on_linux, why_no_real_machines
 from tests.sim.like_real.differences import DIFFERENCES
 from tests.sim.like_real.words import plain
 
@@ -16,7 +15,7 @@ FAMILIES = ("bind", "broadcast", "close", "dual", "multicast", "reuse", "send")
 
 @pytest.mark.slow
 def test_what_is_listed_and_nothing_else_differs() -> None:
-    reason = why_no_namespace()
+    reason = why_no_real_machines()
     if reason is not None:
         pytest.skip(reason)
     linux, simulator = on_linux(), in_simulator()

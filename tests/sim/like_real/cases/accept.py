@@ -89,10 +89,13 @@ async def the_queue_is_full(here: Machine, there: Machine) -> list[Any]:
     with tcp("127.0.0.1", 5085) as listening:
         listening.listen(1)
         clients = [tcp() for _ in range(4)]
-        trying = [asyncio.ensure_future(loop.sock_connect(one, ("127.0.0.1", 5085))) for one in clients]
-        await asyncio.sleep(0.2)
+        trying = []
+        for one in clients:
+            trying.append(asyncio.ensure_future(loop.sock_connect(one, ("127.0.0.1", 5085))))
+            await soon()
         seen: list[Any] = [sum(task.done() for task in trying)]
-        listening.accept()[0].close()
+        for _ in range(2):
+            listening.accept()[0].close()
         await asyncio.sleep(1.5)  # a SYN is sent again after a second
         seen.append(sum(task.done() for task in trying))
         for task in trying:

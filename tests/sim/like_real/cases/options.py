@@ -57,23 +57,24 @@ async def wrong_values(here: Machine, there: Machine) -> list[Any]:
         (SOL, socket.SO_TYPE, 1),
         (SOL, socket.SO_REUSEADDR, b"x"),
         (SOL, socket.SO_REUSEADDR, "x"),
-        (SOL, 9999, 1),
-        (9999, 1, 1),
         (socket.IPPROTO_IP, socket.IP_TTL, 0),
         (socket.IPPROTO_IP, socket.IP_TTL, 256),
         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 0),
-        (socket.IPPROTO_TCP, 9999, 1),
         (SOL, socket.SO_REUSEADDR),
     )
     with tcp() as one:
         return [tried(one.setsockopt, *each) for each in settings]
 
 
+async def what_no_system_has(here: Machine, there: Machine) -> list[Any]:
+    with tcp() as one:
+        strange = ((SOL, 9999), (9999, 1), (socket.IPPROTO_TCP, 9999))
+        return [[tried(one.setsockopt, *each, 1), tried(one.getsockopt, *each)] for each in strange]
+
+
 async def asked_wrongly(here: Machine, there: Machine) -> list[Any]:
     with udp() as one:
         questions = (
-            (SOL, 9999),
-            (9999, 1),
             (socket.IPPROTO_TCP, socket.TCP_NODELAY),
             (SOL, socket.SO_TYPE, 4),
         )
@@ -147,13 +148,22 @@ async def of_transports(here: Machine, there: Machine) -> list[Any]:
         one = transport.get_extra_info("socket")
         seen.append([tried(one.getsockopt, *option) for option in DEFAULTS])
         seen += [plain(one.family), plain(one.type), plain(one.proto), one.gettimeout(), one.fileno() >= 0]
-        seen += [hasattr(one, name) for name in ("recv", "send", "close", "getsockname", "setsockopt")]
+        seen += [hasattr(one, name) for name in ("getsockname", "setsockopt")]
     one = server.sockets[0]
     seen.append([tried(one.getsockopt, SOL, name) for name in (socket.SO_REUSEADDR, socket.SO_ACCEPTCONN)])
     stream.close()
     datagrams.close()
     server.close()
     return seen
+
+
+async def what_a_transports_socket_can_do(here: Machine, there: Machine) -> list[Any]:
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        Ear, local_addr=("127.0.0.1", 5000)
+    )
+    one = transport.get_extra_info("socket")
+    transport.close()
+    return [hasattr(one, name) for name in ("recv", "send", "close", "fileno")]
 
 
 async def interfaces(here: Machine, there: Machine) -> list[Any]:
