@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import signal
 import ssl
 from functools import partial
 from pathlib import Path
@@ -225,6 +226,25 @@ def test_a_client_that_crashes_in_the_handshake_is_dropped(papers: Certificates)
         assert [end.told for end in met] == [[]]
         server.close()
         await server.wait_closed()
+
+    two(main)
+
+
+def test_a_server_that_is_killed_ends_the_stream_without_a_goodbye(papers: Certificates) -> None:
+    """Its operating system closes what it had open; to asyncio that is an end like any other."""
+
+    async def main(ana: Host, ben: Host) -> None:
+        _, met = await listen(ben, ssl=papers.server())
+        _, ours = await dial(ana, ssl=papers.client())
+        await met[0].made
+        ben.signal(signal.SIGKILL)
+        await ours.lost
+        assert ours.told == ["made", "eof", "lost NoneType"]
+        await listen(ben, ssl=papers.server())
+        _, ours = await dial(ana, ssl=papers.client())
+        await ben.stop()
+        await ours.lost
+        assert ours.told == ["made", "eof", "lost NoneType"]
 
     two(main)
 
