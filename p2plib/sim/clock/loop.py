@@ -77,8 +77,10 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self._ready: deque[SimHandle] = deque()
         self._heap: list[Event] = []
         self._next_order = count().__next__
+        self._fires = self._fire  # of every timer on the heap, by which they are told
         self._unwanted = 0  # cancelled timers that are still on the heap
         self._running = self._closed = self._stopping = False
+        self._debug, self.slow_callback_duration = False, 0.1  # of asyncio, and without effect
         self._task_factory: Any = None
         self._exception_handler: Callable[[asyncio.AbstractEventLoop, Context], object] | None = None
         self._generators: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
@@ -131,7 +133,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         context: contextvars.Context | None = None,
     ) -> SimTimer:
         """Call back *delay* virtual seconds from now; a delay below 0 is 0, for time does not go back."""
-        return self.call_at(self.now + delay, callback, *args, context=context)
+        return self._call_at(self.now + delay, callback, args, context)
 
     def call_at(  # type: ignore[override]
         self,
@@ -141,15 +143,26 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         context: contextvars.Context | None = None,
     ) -> SimTimer:
         """Call back at the virtual time *when*, in seconds; a time that is over means now."""
+        return self._call_at(when, callback, args, context)
+
+    def _call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+    ) -> SimTimer:
         if when != when:
             raise UsageError("a timer needs a time, and this is not a number (NaN)")
         timer = SimTimer(when, callback, args, self, context)
-        self.schedule(when, self._fire, timer)
+        now = self.now
+        heappush(self._heap, (when if when > now else now, self._next_order(), self._fires, timer))
         return timer
 
     def schedule(self, when: float, function: Callable[[Any], object], argument: Any) -> None:
         """Put an event on the heap: cheaper than `call_at`, without context, and it cannot be taken back."""
-        heappush(self._heap, (max(when, self.now), self._next_order(), function, argument))
+        now = self.now
+        heappush(self._heap, (when if when > now else now, self._next_order(), function, argument))
 
     def _fire(self, timer: SimTimer) -> None:
         timer._scheduled = False
@@ -161,9 +174,9 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
         self._unwanted += 1
         if self._unwanted > max(SWEEP_FROM, len(self._heap) * CANCELLED_SHARE):
-            fire = self._fire
+            fire = self._fires
             self._heap[:] = [
-                event for event in self._heap if event[2] != fire or not event[3].cancelled()
+                event for event in self._heap if event[2] is not fire or not event[3]._cancelled
             ]  # in place: the running loop holds this very list
             heapify(self._heap)
             self._unwanted = 0
@@ -179,11 +192,11 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     def timers(self) -> list[SimTimer]:
         """Return the timers that are still to fire, in the order in which they will."""
-        fire = self._fire
+        fire = self._fires
         return [
             event[3]
             for event in sorted(self._heap, key=_time_and_order)
-            if event[2] == fire and not event[3]._cancelled
+            if event[2] is fire and not event[3]._cancelled
         ]
 
     # Futures and tasks
@@ -358,11 +371,23 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         return self._closed
 
     def stop(self) -> None:
-        """Stop `run_forever` after what is being done now."""
+        """Stop `run_forever` after what is being done now.
+
+        Raises:
+            Unsupported: a program on a host calls: the loop is not its own.
+        """
+        if CURRENT.get() is not None:
+            refused.refuse("loop.stop", "one loop runs all hosts; let the program end, or use host.stop")
         self._stopping = True
 
     def close(self) -> None:
-        """Forget everything that was still to be done."""
+        """Forget everything that was still to be done.
+
+        Raises:
+            RuntimeError: it runs.
+        """
+        if self._running:
+            raise RuntimeError("Cannot close a running event loop")
         self._closed = True
         self._ready.clear()
         self._heap.clear()
@@ -393,11 +418,12 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         return self._exception_handler
 
     def get_debug(self) -> bool:
-        """Return False: the simulated loop has no debug mode."""
-        return False
+        """Return what `set_debug` set; False at first, whatever the environment says."""
+        return self._debug
 
     def set_debug(self, enabled: bool) -> None:
-        """Do nothing: the simulated loop has no debug mode."""
+        """Have asyncio note where futures are made. No callback is slow in here: none takes time."""
+        self._debug = bool(enabled)
 
     # Ends
 

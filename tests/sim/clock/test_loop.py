@@ -355,3 +355,37 @@ def test_a_program_that_spins_and_does_not_let_itself_be_cancelled_ends_too(
 
     with pytest.raises(Livelock, match="stubborn"):
         run(main)
+
+
+def test_the_loop_is_not_a_programs_own_and_says_so() -> None:
+    async def program() -> list[str]:
+        loop, told = asyncio.get_running_loop(), []
+        coroutine = asyncio.sleep(1)
+        for call in (loop.stop, loop.close, loop.run_forever, lambda: asyncio.run(coroutine)):
+            with pytest.raises(RuntimeError) as caught:
+                call()  # type: ignore[no-untyped-call]
+            told.append(str(caught.value))
+        coroutine.close()
+        return told
+
+    async def main(net: Internet) -> list[str]:
+        return await net.host("ana").run(program())
+
+    stop, close, forever, run_inside = run(main)
+    assert "let the program end, or use host.stop" in stop
+    assert close == "Cannot close a running event loop"
+    assert "running already" in forever
+    assert run_inside == "asyncio.run() cannot be called from a running event loop"
+
+
+def test_debug_mode_is_remembered_and_says_where_a_future_was_made() -> None:
+    async def main(net: Internet) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        before = loop.get_debug(), loop.slow_callback_duration
+        loop.set_debug(True)
+        loop.slow_callback_duration = 5.0
+        made = loop.create_future()
+        made.cancel()
+        return [*before, loop.get_debug(), "main" in {frame.name for frame in made._source_traceback}]  # type: ignore[attr-defined]
+
+    assert run(main) == [False, 0.1, True, True]
