@@ -12,6 +12,10 @@ Rules:
   what that sets off, is the same in every run. (It also costs less: every packet is an object.)
 * Blocking work given to an executor is done at once, and takes no virtual time. Other threads do not repeat:
   one that calls the loop ends the run.
+* Time passes for programs that wait for it. Some set a timer for now again and again, as their reckoning says
+  that the time has come and, by a rounding of the last digit, that it has not. On a real machine they are
+  through in a microsecond; here the thousandth such timer of one instant is due a microsecond later. Ten such
+  microseconds in a row are enough for every rounding: whoever goes on is in an endless loop.
 * A million events without a step of the clock are an endless loop at one instant. They are counted where the
   collector runs, so that it costs nothing.
 * What a simulated internet cannot have raises `Unsupported`, with a sentence on what to do instead.
@@ -46,6 +50,8 @@ T = TypeVar("T")
 Event = tuple[float, int, Callable[[Any], object], Any]
 Context = dict[str, Any]
 
+DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after so many timers for now at one instant, the clock moves by so much
+MOST_TICKS = 10  # in a row
 COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
 CANCELLED_SHARE = 0.5  # sweep the heap once half of it is timers that nobody wants any more
 SWEEP_FROM = 1000  # and only when that is worth the walk
@@ -94,6 +100,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self.frozen: list[asyncio.Task[Any]] = []  # of machines that have crashed
         self.raised: list[Raised] = []  # what handlers and programs raised in this run, in order
         self.threads = Threads()
+        self._due_at, self._due_at_once, self._ticks = -1.0, 0, 0  # timers for now: when, how many, and ticks
         self._stood_at = -1.0  # where the clock stood when the collector last ran
 
     # Time
@@ -155,9 +162,22 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         if when != when:
             raise UsageError("a timer needs a time, and this is not a number (NaN)")
         timer = SimTimer(when, callback, args, self, context)
-        now = self.now
-        heappush(self._heap, (when if when > now else now, self._next_order(), self._fires, timer))
+        if when <= self.now:
+            when = self._when_it_is_due_at_once()
+        heappush(self._heap, (when, self._next_order(), self._fires, timer))
         return timer
+
+    def _when_it_is_due_at_once(self) -> float:
+        now = self.now
+        if self._due_at != now:
+            if now > self._due_at + 2 * TICK_S:
+                self._ticks = 0
+            self._due_at, self._due_at_once = now, 0
+        self._due_at_once += 1
+        if self._due_at_once < DUE_AT_ONCE or self._ticks > MOST_TICKS:
+            return now
+        self._ticks += self._due_at_once == DUE_AT_ONCE
+        return now + TICK_S
 
     def schedule(self, when: float, function: Callable[[Any], object], argument: Any) -> None:
         """Put an event on the heap: cheaper than `call_at`, without context, and it cannot be taken back."""

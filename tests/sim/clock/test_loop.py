@@ -278,6 +278,29 @@ def test_run_says_what_it_wants() -> None:
     coroutine.close()
 
 
+def test_a_program_whose_reckoning_is_a_digit_off_gets_on() -> None:
+    async def main(net: Internet) -> tuple[float, int]:
+        loop, sent_s, delay_s = asyncio.get_running_loop(), 0.1, 0.7
+        done, tries = loop.create_future(), 0
+
+        def lost() -> None:
+            nonlocal tries
+            tries += 1
+            if sent_s <= loop.time() - delay_s:  # false at 0.1 + 0.7, by the last digit
+                done.set_result(None)
+            else:
+                loop.call_at(sent_s + delay_s, lost)
+
+        lost()
+        await done
+        return loop.time(), tries
+
+    ended_s, tries = Internet().run(main)
+    assert 0.8 < ended_s < 0.80001
+    assert 0.1 > (0.1 + 0.7) - 0.7
+    assert 900 < tries < 1100
+
+
 @pytest.mark.parametrize("how", ["sleep(0)", "call_soon", "call_later(0)", "packets"])
 def test_an_endless_loop_at_one_instant_is_told_by_host_and_place(
     how: str, monkeypatch: pytest.MonkeyPatch
