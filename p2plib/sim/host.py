@@ -329,6 +329,11 @@ class Host:
         for task in list(self._running):
             task.cancel()
 
+    def forget_programs(self) -> None:
+        """Those that would not be cancelled were taken apart, and never run again."""
+        self._running.clear()
+        self._awaited.clear()
+
     def _end(self, incarnation: Incarnation) -> None:
         for waiting in incarnation.ended:
             if not waiting.done():

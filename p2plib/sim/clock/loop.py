@@ -27,13 +27,14 @@ return, as in asyncio.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import sys
 import weakref
 from asyncio import events
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
@@ -358,6 +359,19 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             )
         if limit == self.time_limit and heap and not ready and heap[0][0] > limit and wanted():
             raise TimeLimit(f"{limit} virtual seconds were not enough: {describe_waiting(self)}")
+
+    @contextlib.contextmanager
+    def set_as_running(self) -> Iterator[None]:
+        """Have code that is called in the block find this loop, and with it the simulated machine."""
+        events._set_running_loop(self)
+        try:
+            yield
+        finally:
+            events._set_running_loop(None)
+
+    def forget_what_is_due(self) -> None:
+        """Drop the callbacks that are to be done now."""
+        self._ready.clear()
 
     def _limits(self) -> str:
         return f"the clock stands at {self.now:.6g} s; {describe_waiting(self)}"
