@@ -53,6 +53,7 @@ Context = dict[str, Any]
 
 DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after so many timers for now at one instant, the clock moves by so much
 MOST_TICKS = 10  # in a row
+LAST_S = sys.float_info.max  # what is due later is due never, as in `asyncio.sleep(math.inf)`
 COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
 CANCELLED_SHARE = 0.5  # sweep the heap once half of it is timers that nobody wants any more
 SWEEP_FROM = 1000  # and only when that is worth the walk
@@ -315,7 +316,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         if self._running or self._closed:
             raise RuntimeError("this loop is closed" if self._closed else "this loop is running already")
         ready, heap, run_handle = self._ready, self._heap, self._run_handle
-        limit = self.time_limit if until is None else min(until, self.time_limit)
+        limit = min(self.time_limit, LAST_S if until is None else until)
         done, pause = self.events, min(self._last_event, self._next_collection)
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize_generator)
@@ -357,7 +358,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             raise TimeLimit(
                 f"{done} events were done, at most {self.max_events} are allowed: {self._limits()}"
             )
-        if limit == self.time_limit and heap and not ready and heap[0][0] > limit and wanted():
+        if limit == self.time_limit and heap and not ready and limit < heap[0][0] <= LAST_S and wanted():
             raise TimeLimit(f"{limit} virtual seconds were not enough: {describe_waiting(self)}")
 
     @contextlib.contextmanager

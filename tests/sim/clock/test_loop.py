@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from p2plib.errors import Leak, Livelock, TimeLimit, UsageError
+from p2plib.errors import Deadlock, Leak, Livelock, TimeLimit, UsageError
 from p2plib.sim import Internet, Link
 from tests.sim.clock.runs import fail, run
 
@@ -412,3 +412,21 @@ def test_debug_mode_is_remembered_and_says_where_a_future_was_made() -> None:
         return [*before, loop.get_debug(), "main" in {frame.name for frame in made._source_traceback}]  # type: ignore[attr-defined]
 
     assert run(main) == [False, 0.1, True, True]
+
+
+def test_a_timer_for_never_does_not_move_the_clock_to_the_end_of_time() -> None:
+    woke: list[float] = []
+
+    async def forever() -> None:
+        await asyncio.sleep(float("inf"))
+        woke.append(1.0)
+
+    async def main(net: Internet) -> None:
+        await asyncio.sleep(1)
+        await net.host("ana").run(forever())
+
+    for limit_s in (float("inf"), 50.0):
+        net = Internet(1)
+        with pytest.raises(Deadlock, match=r"ana waits at .*forever"):
+            net.run(main, time_limit_s=limit_s)
+        assert (net.time, woke) == (1.0, [])
