@@ -91,7 +91,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self._debug, self.slow_callback_duration = False, 0.1  # of asyncio, and without effect
         self._task_factory: Any = None
         self._exception_handler: Callable[[asyncio.AbstractEventLoop, Context], object] | None = None
-        self._generators: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
+        self._generators = weakref.WeakKeyDictionary[AsyncGenerator[Any, Any], None]()  # in order
         self.tasks = weakref.WeakKeyDictionary[asyncio.Task[Any], Incarnation | None]()
         self.max_events = max_events
         self.events = 0  # how many were done so far
@@ -319,7 +319,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         limit = min(self.time_limit, LAST_S if until is None else until)
         done, pause = self.events, min(self._last_event, self._next_collection)
         hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize_generator)
+        sys.set_asyncgen_hooks(firstiter=self._note_generator, finalizer=self._finalize_generator)
         events._set_running_loop(self)
         self._running = True
         try:
@@ -431,10 +431,17 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     def call_exception_handler(self, context: Context) -> None:
         """Note that a callback raised, or hand it to the handler that a program has set."""
-        if self._exception_handler is not None:
-            self._exception_handler(self, context)
-        else:
+        if self._exception_handler is None:
             self.default_exception_handler(context)
+            return
+        try:
+            self._exception_handler(self, context)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.default_exception_handler(context)
+            message = {"message": "the exception handler raised", "exception": error}
+            self.default_exception_handler(message)
 
     def default_exception_handler(self, context: Context) -> None:
         """Note what was raised, and on which host; the run says so at its end."""
@@ -462,8 +469,11 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     # Ends
 
+    def _note_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._generators[generator] = None
+
     def _finalize_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._generators.discard(generator)
+        self._generators.pop(generator, None)
         if not self._closed:
             self.create_task(generator.aclose())
 
