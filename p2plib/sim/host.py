@@ -170,7 +170,7 @@ class Host:
         def ended(task: asyncio.Task[Any]) -> None:
             self._running.pop(task, None)
             self._programs.pop(entry, None)
-            if not task.cancelled() and task.exception() is not None:
+            if not task.cancelled() and not isinstance(task.exception(), SystemExit | None):
                 raised = {"message": "a program raised", "exception": task.exception(), "task": task}
                 self.net.loop.call_exception_handler(raised)
 
@@ -283,6 +283,25 @@ class Host:
         elif name in PAUSING:
             refuse(name, "a host cannot be paused; use Internet.cut to keep it from being heard")
         elif name not in IGNORED:
+            self._kill()
+
+    def exit(self) -> None:
+        """End its programs as `sys.exit` in one of them does; they are one process.
+
+        asyncio cancels all tasks and lets them end, and the operating system closes what is then still open.
+        (The machine is on.)
+        """
+        self._cancel_programs()
+        others = self._tasks()
+        for task in others:
+            task.cancel()
+        ending = self._exit([*self._running_programs(), *others])
+        self.net.loop.create_task(ending, context=contextvars.Context())
+
+    async def _exit(self, tasks: list[asyncio.Future[Any]]) -> None:
+        incarnation = self.incarnation
+        await _wait(tasks, GRACE_S, incarnation)
+        if incarnation.alive:
             self._kill()
 
     def _running_programs(self) -> list[asyncio.Future[Any]]:

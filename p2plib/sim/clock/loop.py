@@ -387,8 +387,10 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             return
         try:
             context.run(handle._callback, *handle._args)
-        except (SystemExit, KeyboardInterrupt):
+        except KeyboardInterrupt:
             raise
+        except SystemExit as end:
+            context.run(self.exit, end)
         except asyncio.CancelledError:
             pass  # it asked a cancelled task for its exception, as asyncio.streams does before Python 3.13
         except BaseException as error:
@@ -396,6 +398,19 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             context.run(
                 self.call_exception_handler, {"message": message, "exception": error, "handle": handle}
             )
+
+    def exit(self, end: SystemExit) -> None:
+        """End the programs of the current host, one of which has called `sys.exit`: they are one process.
+
+        Raises:
+            SystemExit: it was the main program.
+        """
+        incarnation = CURRENT.get()
+        if incarnation is None:
+            raise end
+        if end.code not in (None, 0):
+            self.call_exception_handler({"message": "a program exited", "exception": end})
+        incarnation.host.exit()
 
     def is_running(self) -> bool:
         """Whether the loop is running."""

@@ -381,8 +381,10 @@ def deliver(record: Record) -> None:
         return
     try:
         endpoint.context.run(endpoint.received, record.data, route.shown)
-    except (SystemExit, KeyboardInterrupt):
+    except KeyboardInterrupt:
         raise
+    except SystemExit as end:
+        endpoint.context.run(endpoint.host.net.loop.exit, end)
     except BaseException as error:
         _raised(endpoint, error)
 
@@ -409,8 +411,10 @@ def hand_over(endpoint: UdpEndpoint, data: bytes, shown: Any) -> None:
     """Hand a datagram to the holder, and tell the loop if it raises."""
     try:
         endpoint.context.run(endpoint.received, data, shown)  # type: ignore[arg-type]
-    except (SystemExit, KeyboardInterrupt):
+    except KeyboardInterrupt:
         raise
+    except SystemExit as end:
+        endpoint.context.run(endpoint.host.net.loop.exit, end)
     except BaseException as error:
         _raised(endpoint, error)
 

@@ -156,8 +156,12 @@ class SimStreamTransport(asyncio.Transport):
         """Calls the protocol. If it raises about what came in, the connection is lost, as with asyncio."""
         try:
             return self._run(callback, *args)
-        except (SystemExit, KeyboardInterrupt):
+        except KeyboardInterrupt:
             raise
+        except SystemExit as end:
+            self._run(self._loop.exit, end)
+            self._let_go(None)
+            return True
         except BaseException as error:
             name = getattr(callback, "__name__", "callback")
             message = {
