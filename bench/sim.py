@@ -11,7 +11,15 @@ busy for all of them; each keeps its fastest round. Ratios travel between machin
   exchange messages.
 * sleeps: a hundred tasks sleep again and again in virtual time. Ours, trio's `MockClock` and detangle's loop.
 * hosts: how long 10,000 hosts with a socket each take to start, and how much memory they add.
+* ways: what a datagram costs in processor time by each way that it can take, as a ratio to the plain one.
+* TCP: megabytes of a stream that are simulated in a second of processor time, and what 1 MB costs beside a
+  plain datagram.
+* host: the bytes that Python allocates for a host, and for a UDP socket on it.
+* peers: how long 1,000 Kademlia peers take to join one after another and to settle.
 * crowd: what a datagram costs among 100 to 10,000 hosts of which each has two under way, in processor time.
+
+Beside ways, TCP, host and peers stands what the simulator of 28 November 2026 took, before it knew paths; on
+one core of two of a shared AMD EPYC, with Python 3.11.7.
 """
 
 from __future__ import annotations
@@ -20,9 +28,13 @@ import argparse
 import asyncio
 import gc
 import platform
+import random
 import resource
 import time
+import tracemalloc
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import detangle
@@ -31,7 +43,9 @@ import trio
 import trio.testing
 from tqdm import tqdm
 
-from p2plib.sim import Internet, Link
+from p2plib.sim import Host, Internet, Link
+from p2plib.topology.kademlia.driver import KademliaPeer
+from p2plib.topology.kademlia.parts import Settings
 
 REAL_CLOCK = time.process_time  # taken here: inside a run, `time` is virtual
 LINK = Link(latency=0.02, jitter_s=0.01)
@@ -173,6 +187,174 @@ def speeds(rounds: int) -> dict[str, float]:
     return best
 
 
+# Ways through the network
+
+
+NEAR = 0.02  # seconds of latency
+FAST = 1e9  # bytes a second that limit nothing
+
+
+def behind_nat(net: Internet, name: str) -> Host:
+    return net.host(name, lan=net.lan("home", nat="full cone"))
+
+
+def behind_two_nats(net: Internet, name: str) -> Host:
+    carrier = net.lan("carrier", nat="carrier-grade")
+    return net.host(name, lan=net.lan("home", nat="full cone", behind=carrier))
+
+
+def uploading(net: Internet, name: str) -> Host:
+    return net.host(name, upload_bytes_per_s=FAST)
+
+
+# Each way: its link, what makes the first host, and microseconds a datagram in November 2026.
+WAYS: dict[str, tuple[Link, Callable[[Internet, str], Host], float]] = {
+    "plain": (Link(latency=NEAR), Internet.host, 1.30),
+    "jitter": (Link(latency=NEAR, jitter_s=0.01), Internet.host, 1.38),
+    "lossy": (Link(latency=NEAR, loss=1e-9), Internet.host, 23.05),
+    "narrow": (Link(latency=NEAR, bytes_per_s=FAST), Internet.host, 23.58),
+    "upload": (Link(latency=NEAR), uploading, 12.59),
+    "one NAT": (Link(latency=NEAR), behind_nat, 31.43),
+    "carrier-grade NAT": (Link(latency=NEAR), behind_two_nats, 39.46),
+}
+# Each kind of connection: its link, whether both ends are on one LAN, and MB a second in November 2026.
+CONNECTIONS: dict[str, tuple[Link, bool, float]] = {
+    "TCP plain": (Link(latency=NEAR), False, 24.5),
+    "TCP lossy": (Link(latency=NEAR, loss=0.001), False, 24.7),
+    "TCP jitter": (Link(latency=NEAR, jitter_s=0.001), False, 22.8),
+    "TCP LAN": (Link(latency=NEAR), True, 24.7),
+}
+HOST_BYTES, SOCKET_BYTES = 10_088, 1_546  # in November 2026
+PEERS_S = 19.9  # the same, seconds for a thousand peers
+
+
+def one_way(way: str, count: int = 40_000) -> float:
+    """Return seconds of processor time a datagram to and fro by one of `WAYS`."""
+    link, make, _ = WAYS[way]
+
+    async def main(net: Internet) -> None:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        made = []
+        for host, times in ((make(net, "ana"), count // 2), (net.host("ben"), 10**9)):
+            with host:
+                opened = loop.create_datagram_endpoint(partial(Echo, times, done), ("0.0.0.0", 4000))
+                made.append((await opened)[0])
+        made[0].sendto(b"hello", (net.hosts["ben"].address, 4000))
+        await done
+
+    net = Internet(link=link, strict=False)
+    began = REAL_CLOCK()
+    net.run(main)
+    return (REAL_CLOCK() - began) / len(net.trace)
+
+
+def one_connection(kind: str, megabytes: int = 10) -> float:
+    """Return seconds of processor time that a megabyte takes over one of `CONNECTIONS`."""
+    link, on_lan, _ = CONNECTIONS[kind]
+    block = bytes(65_536)
+
+    async def main(net: Internet) -> None:
+        lan = net.lan("home") if on_lan else None
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while await reader.read(65_536):
+                pass
+            writer.close()
+            arrived.set_result(None)
+
+        with net.host("ben", lan=lan):
+            server = await asyncio.start_server(take, "0.0.0.0", 80)
+        with net.host("ana", lan=lan):
+            _, writer = await asyncio.open_connection(net.hosts["ben"].address, 80)
+            for _ in range(megabytes * 1_000_000 // len(block)):
+                writer.write(block)
+                await writer.drain()
+            writer.close()
+        await arrived
+        server.close()
+
+    began = REAL_CLOCK()
+    Internet(link=link, strict=False).run(main)
+    return (REAL_CLOCK() - began) / megabytes
+
+
+def bytes_of_a_host(count: int = 2000) -> tuple[float, float]:
+    """Return the bytes of a host, and of a UDP socket on it."""
+    sizes = []
+
+    async def main(net: Internet) -> None:
+        loop = asyncio.get_running_loop()
+        with net.host("first"):
+            made = [await loop.create_datagram_endpoint(lambda: Echo(0), ("0.0.0.0", 4000))]
+        tracemalloc.start()
+        hosts = [net.host(f"h{number}") for number in range(count)]
+        sizes.append(tracemalloc.get_traced_memory()[0] / count)
+        for host in hosts:
+            with host:
+                made.append(await loop.create_datagram_endpoint(lambda: Echo(0), ("0.0.0.0", 4000)))
+        sizes.append(tracemalloc.get_traced_memory()[0] / count - sizes[0])
+        tracemalloc.stop()
+        for transport, _ in made:
+            transport.close()
+
+    Internet(strict=False).run(main)
+    return sizes[0], sizes[1]
+
+
+def peers_join(count: int) -> float:
+    """Return seconds of processor time in which so many Kademlia peers join, and settle for a minute."""
+    settings = Settings(k=8)
+
+    async def main(net: Internet) -> None:
+        async with AsyncExitStack() as stack:
+            peers: list[KademliaPeer] = []
+            for number in tqdm(range(count), desc="joins", leave=False):
+                rng = random.Random(f"peer {number}")
+                host = net.host(f"peer{number}", address=f"100.{number >> 8}.{number & 255}.1")
+                opened = KademliaPeer.open(rng.getrandbits(160), rng, host.address, settings=settings)
+                with host:
+                    peer = await stack.enter_async_context(opened)
+                if peers:
+                    await peer.join([rng.choice(peers).address for _ in range(3)])
+                peers.append(peer)
+            await asyncio.sleep(60)
+
+    began = REAL_CLOCK()
+    Internet(1, strict=False).run(main)
+    return REAL_CLOCK() - began
+
+
+def tell_ways(rounds: int, peers: int) -> None:
+    """Measure and print every way, taking turns, and what hosts weigh and peers take."""
+    jobs = [(name, partial(one_way, name)) for name in WAYS]
+    jobs += [(name, partial(one_connection, name)) for name in CONNECTIONS]
+    best = {name: float("inf") for name, _ in jobs}
+    for _ in tqdm(range(rounds), desc="ways", leave=False):
+        for name, job in jobs:
+            gc.collect()
+            best[name] = min(best[name], job())
+    print(
+        f"\n{'way':<20}{'µs a datagram':>14}{'to plain':>10}{'before, µs':>12}{'to plain':>10}{'faster':>9}"
+    )
+    for name, (_, _, old) in WAYS.items():
+        new, plain = best[name] * 1e6, best["plain"] * 1e6
+        ratios = f"{new / plain:>9.2f}x{old:>12.2f}{old / WAYS['plain'][2]:>9.2f}x{old / new:>8.1f}x"
+        print(f"{name:<20}{new:>14.2f}{ratios}")
+    print(f"\n{'connection':<20}{'MB a second':>14}{'datagrams a MB':>16}{'before, MB/s':>14}{'faster':>9}")
+    for name, (_, _, old) in CONNECTIONS.items():
+        worth = f"{best[name] / best['plain']:>16,.0f}{old:>14.1f}{1 / best[name] / old:>8.1f}x"
+        print(f"{name:<20}{1 / best[name]:>14.1f}{worth}")
+    host, socket = bytes_of_a_host()
+    print(f"\na host {host:,.0f} bytes (before {HOST_BYTES:,.0f}), a UDP socket {socket:,.0f}", end=" ")
+    print(f"(before {SOCKET_BYTES:,.0f})")
+    if peers:
+        took = peers_join(peers)
+        print(f"{peers:,} Kademlia peers join and settle: {took:.1f} s (1,000 before: {PEERS_S:.1f} s)")
+
+
 def crowd(hosts: int, packets: int) -> tuple[float, float, float]:
     """Return seconds to start so many hosts, the megabytes they add, and seconds per datagram among them."""
     gc.collect()
@@ -201,8 +383,13 @@ def crowd(hosts: int, packets: int) -> tuple[float, float, float]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--rounds", type=int, default=7, help="how often every job gets its turn")
+    arguments.add_argument("--peers", type=int, default=1000, help="Kademlia peers; 0 for none")
+    arguments.add_argument("--ways", action="store_true", help="only our own ways, TCP, hosts and peers")
     given = arguments.parse_args()
     print(f"Python {platform.python_version()}, simpy {simpy.__version__}, trio {trio.__version__}")
+    tell_ways(given.rounds, given.peers)
+    if given.ways:
+        return
     print(f"\n{'hosts':>8}{'start, s':>10}{'MB more':>10}{'µs a datagram':>16}{'to 100 hosts':>14}")
     smallest = None
     for hosts in (100, 1000, 10_000):

@@ -186,6 +186,7 @@ TOLD_ELSEWHERE = {
             "opened_pairs",
             "opened_streams",
             "options",
+            "polling",
             "refused",
             "services",
         )

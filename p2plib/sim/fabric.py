@@ -1,15 +1,12 @@
-"""The fabric of the network: address realms, the NATs between them, and the way of every packet.
+"""The fabric of the network: what joins the hosts, and the ways that packets take.
 
 Rules:
 
-* An *address realm* (RFC 2663's term) is a set of machines that reach each other by address: the public
-  internet, or a LAN. A *gateway* joins a LAN to the realm around it with a NAT. A LAN around a LAN is a
-  carrier-grade NAT.
 * A packet crosses the public internet once, by the link of the two ends there (hosts, or the gateways they
   sit behind), and each LAN by that LAN's own link.
 * Cuts, one-way failures and faults are about hosts, whatever NATs lie between them. What is under way when a
   cut begins still arrives.
-* Whatever is dropped is in the trace with the reason, one of the phrases below or the NAT's own.
+* Whatever is dropped is in the trace with the reason, a short phrase of ours or the NAT's own.
 """
 
 from __future__ import annotations

@@ -10,14 +10,14 @@ Rules, all of them Linux's:
        it hears a broadcast always, and all that is sent by its loopback. With IP_MULTICAST_TTL 0 nobody else
        does.
     4. The interface is that of the address that the sender is bound to, else IP_MULTICAST_IF, else the card.
-    5. A broadcast is sent to 255.255.255.255 or to the last address of the LAN's network, and needs
-       SO_BROADCAST.
+    5. A broadcast is sent to 255.255.255.255, to the last address of the LAN's network, or within the host to
+       127.255.255.255; it needs SO_BROADCAST.
     6. The public internet carries neither: "no route". One that no socket hears is dropped too, with "nobody
        listens"; each copy that a host gets is a packet of its own in the trace.
 
 What differs: no router carries multicast from LAN to LAN, whatever its TTL; a member is known at once,
-without IGMP; membership for single sources (RFC 4607) is not there; 127.255.255.255 is no broadcast; a socket
-bound to the card's address sends by the card even if IP_MULTICAST_IF says loopback.
+without IGMP; membership for single sources (RFC 4607) is not there; a socket bound to the card's address
+sends by the card even if IP_MULTICAST_IF says loopback.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from p2plib.sim.host import Host
     from p2plib.sim.sockets.datagrams import UdpEndpoint
 
+LOOPBACK_BROADCAST = "127.255.255.255"
 ALL_HOSTS = ("224.0.0.1", "ff02::1")
 MOST_GROUPS = 20  # of one socket: Linux's net.ipv4.igmp_max_memberships
 IP_MULTICAST_ALL, IPV6_MULTICAST_ALL = 49, 29  # Linux's numbers; Python has no names for them
@@ -52,8 +53,8 @@ DEFAULTS = {(level, option): 1 for options in (_LOOP, _HOPS, _ALL) for level, op
 
 
 def is_broadcast(host: Host, ip: str) -> bool:
-    """Whether an address means everybody on the LAN of a host."""
-    return ip == BROADCAST or ip == host.realm.broadcast
+    """Whether an address means everybody on the LAN of a host, or on its loopback."""
+    return ip in (BROADCAST, LOOPBACK_BROADCAST) or ip == host.realm.broadcast
 
 
 def is_for_many(host: Host, ip: str) -> bool:
@@ -209,7 +210,7 @@ def send(endpoint: UdpEndpoint, source: Address, destination: Address, data: byt
     """Send a datagram to all that hear it (rules 1, 3 and 6)."""
     host, ip = endpoint.host, destination[0]
     realm, fabric = host.realm, host.net.fabric
-    alone, with_loop = is_loopback(source[0]), True
+    alone, with_loop = is_loopback(source[0]) or is_loopback(ip), True
     if is_group(ip) and not alone:
         level = _V6 if ":" in ip else _V4
         with_loop = number(endpoint.options.get((level, _LOOP[level]), 1)) != 0

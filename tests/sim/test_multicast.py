@@ -285,3 +285,17 @@ def test_the_public_internet_carries_neither() -> None:
         return await everything(*boxes), net.trace.dropped()
 
     assert run(main) == ([[b"hello", b"all"], []], {"no route": 2})
+
+
+@on_linux
+def test_a_broadcast_within_the_host(world: World) -> None:
+    async def program() -> None:
+        with udp(address=("0.0.0.0", 0)) as box, udp(address=None) as sender:
+            to = ("127.255.255.255", box.getsockname()[1])
+            assert raised(lambda: sender.sendto(b"x", to)) == (PermissionError, errno.EACCES)
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            sender.sendto(b"x", to)
+            await a_moment()
+            assert box.recvfrom(10) == (b"x", (HOME, sender.getsockname()[1]))
+
+    world(program)

@@ -116,8 +116,10 @@ def test_what_a_program_leaves_running_is_cancelled_as_asyncio_run_does(
         asyncio.run(main())
         print("done")
         """
-    run_ordinary(Internet(), script(text), [], FOREVER)
+    net = Internet()
+    run_ordinary(net, script(text), [], FOREVER)
     assert capsys.readouterr().out == "cancelled\ndone\n"
+    assert net.time == 1
 
 
 def test_what_raises_as_it_is_cancelled_is_told() -> None:
@@ -267,6 +269,7 @@ def test_everything_is_put_back(text: str) -> None:
     assert around() == before
 
 
-def test_a_script_leaves_no_bytecode(folder: Path) -> None:
+def test_a_script_leaves_no_bytecode(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     run_ordinary(Internet(), script("asyncio.run(asyncio.sleep(1))"), [], FOREVER)
     assert [path.name for path in folder.iterdir()] == ["script.py"]

@@ -126,11 +126,12 @@ _real_names_rng: Any = tempfile._RandomNameSequence.rng  # type: ignore[attr-def
 @wraps(_real_seed)
 def _seed(self: Random, a: Any = None, version: int = 2) -> None:
     if a is None and _here() is not None:
-        a = int.from_bytes(_urandom(32))
+        a = int.from_bytes(simulated_urandom(32))
     _real_seed(self, a, version)
 
 
-def _urandom(size: int, /) -> bytes:
+def simulated_urandom(size: int, /) -> bytes:
+    """What `os.urandom` is during a run."""
     here = _here()
     return _real_urandom(size) if here is None else here.random.randbytes(size)
 
@@ -180,7 +181,7 @@ def one_for_each_host(wall_ns: Callable[[], int]) -> None:
     for name in _BOUND_IN_C:
         setattr(random, name, getattr(_shared, name))
     Random.seed = _seed  # type: ignore[method-assign]
-    os.urandom = random._urandom = _urandom  # type: ignore[attr-defined]
+    os.urandom = random._urandom = simulated_urandom  # type: ignore[attr-defined]
     if _real_getrandom is not None:
         os.getrandom = _getrandom
     uuid.getnode, uuid.uuid1 = _getnode, _uuid1_of(wall_ns)

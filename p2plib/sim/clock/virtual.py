@@ -14,7 +14,7 @@ Rules:
 
 * The following stay as the machine has them. `REAL` says why, or what to do instead.
     - datetime.now, datetime.utcnow (but not `datetime.today` and `date.today`, which ask `time.time`);
-    - what was imported by name from time or os before the run;
+    - what Python's own modules, a class or a default argument hold of time and os;
     - random, getrandbits, seed, getstate, setstate, imported by name from random before the run;
     - Random() without a seed, made before the run;
     - time.process_time, time.thread_time, time.get_clock_info;
@@ -28,6 +28,7 @@ The handbook's own library takes time and randomness as arguments.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from asyncio import _get_running_loop
@@ -36,6 +37,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from p2plib.sim.clock import chance
+from p2plib.sim.clock.by_name import ImportedByName
 from p2plib.sim.current import CURRENT
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.refused import refuse
@@ -43,8 +45,8 @@ from p2plib.sim.sockets.refused import refuse
 REAL = {
     "datetime.now, datetime.utcnow": "they ask the machine in C, and a class put in their place would break "
     "isinstance and pickling; datetime.fromtimestamp(time.time()) is virtual",
-    "what was imported by name from time or os before the run": "`from time import monotonic` holds the real "
-    "function; write `time.monotonic()`",
+    "what Python's own modules, a class or a default argument hold of time and os": "they keep the real "
+    "function: instead of `def wait(clock=time.monotonic)` write `clock=None` and ask for it inside",
     "random, getrandbits, seed, getstate, setstate, imported by name from random before the run": "they are "
     "seeded, but one for the whole run and not one for each host; write `random.random()`",
     "Random() without a seed, made before the run": "it has its seed already, and the machine gave it; some "
@@ -157,6 +159,11 @@ _virtual: dict[str, Any] = {
 }
 
 
+_by_name = ImportedByName(
+    {real: _virtual[name] for name, real in _real.items()} | {os.urandom: chance.simulated_urandom}
+)
+
+
 def _install(functions: dict[str, Any]) -> None:
     for name in _real:
         setattr(time, name, functions[name])
@@ -170,6 +177,7 @@ def virtual_time_and_chance(loop: NetworkLoop) -> Iterator[None]:
         _active += 1
         if _active == 1:
             _install(_virtual)
+            _by_name.install()
             chance.one_for_each_host(_wall_ns)
     before = chance.swap(loop.imported_by_name)
     try:
@@ -180,4 +188,5 @@ def virtual_time_and_chance(loop: NetworkLoop) -> Iterator[None]:
             _active -= 1
             if _active == 0:
                 _install(_real)
+                _by_name.put_back()
                 chance.put_back()

@@ -13,7 +13,8 @@ Rules:
 * A real socket never escapes: what still asks the machine's network from within a simulated loop, by
   whatever way Python has, is refused. This is an audit hook (PEP 578), put in at the first run and cheap; it
   cannot be taken out again. Code in C that goes past Python is beyond it.
-* To wait for sockets with `select` or a selector of one's own is refused: it would stop every host.
+* To wait for sockets with `select`, or with a selector of one's own, is refused: it would stop every host. A
+  look at which are ready is answered.
 """
 
 from __future__ import annotations
@@ -30,14 +31,13 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from p2plib.sim.current import CURRENT, current_host
-from p2plib.sim.sockets import interfaces
+from p2plib.sim.sockets import interfaces, polling
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
 from p2plib.sim.sockets.opened_pairs import FAMILY, pair
 from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
-WAITING = "waiting for it would stop every host; use loop.add_reader, or await loop.sock_recv and the like"
 ESCAPES = (
     "it would reach the real network; make the socket with socket.socket on a host, or use asyncio's calls"
 )
@@ -154,15 +154,17 @@ def _instead(name: str, real: Callable[..., Any], simulated: Callable[..., Any])
 
 
 def _select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) -> Any:
-    if in_a_run():
-        refuse("select.select", WAITING)
-    return _real_select(rlist, wlist, xlist, timeout)
+    return polling.look(_real_select, rlist, wlist, xlist, timeout)
+
+
+def _poll() -> Any:
+    return polling.Poll(_real_poll())
 
 
 def _fileobj_to_fd(fileobj: Any) -> int:
     fd: int = _real_fileobj_to_fd(fileobj)
     if in_a_run() and is_simulated(fd):
-        refuse("a selector of one's own", WAITING)
+        refuse("a selector of one's own", polling.WAITING)
     return fd
 
 
@@ -173,6 +175,7 @@ def _get_adapters(include_unconfigured: bool = False) -> Any:
 
 
 _real_select: Any = select.select
+_real_poll: Any = getattr(select, "poll", None)
 _real_fileobj_to_fd: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
 
 # Putting in and taking out
@@ -195,7 +198,9 @@ def _install() -> None:
                 _put_in("socket", name, function)
             _put_in("_socket", name, function)
     _put_in("socket", "socketpair", _instead("socketpair", socket.socketpair, _socketpair))
-    _put_in("select", "select", _select)
+    _put_in("select", "select", _instead("select", _real_select, _select))
+    if _real_poll is not None:
+        _put_in("select", "poll", _instead("poll", _real_poll, _poll))
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)

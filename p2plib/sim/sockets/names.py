@@ -12,8 +12,8 @@ Rules:
   names of services from `p2plib.sim.sockets.services`, and a port above 65,535 is taken modulo 65,536. Where
   asyncio does not ask `getaddrinfo` (for a numeric address), it is refused: `ensure_resolved`.
 
-What differs: "localhost" is 127.0.0.1 first and ::1 second, on every host. An empty name is no name, as with
-`socket.bind`. Addresses are written in full: 127.1 is a name that nobody has.
+What differs: "localhost" is 127.0.0.1 first and ::1 second, on every host. An empty name stands for all
+addresses, or for localhost. A number without a dot is a name.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ class PairEnd:
         self.waiting: deque[bytes] = deque()
         self.held_bytes = 0
         self._keeps_messages, self._ready_is_due = keeps_messages, False
+        self.host.ports.endpoints[self] = None
 
     @property
     def readable(self) -> bool:
@@ -71,7 +72,7 @@ class PairEnd:
 
     def what_it_is(self) -> str:
         """Return words for what it is and who made it."""
-        return f"a pair of sockets, made by {self.place}"
+        return f"one end of a pair of sockets, made by {self.place}"
 
     def write(self, data: bytes | memoryview) -> int:
         """Hand bytes, or one message, to the other end; return how many it took, 0 while it has no room.
@@ -136,10 +137,15 @@ class PairEnd:
     def close(self) -> None:
         """Let go."""
         if self.is_open:
-            self.is_open, self.on_ready = False, None
+            self.vanish()
             self.shutdown_write()
 
     abort = close
+
+    def vanish(self) -> None:
+        """Be gone without a word: the machine has crashed."""
+        self.is_open, self.on_ready = False, None
+        self.host.ports.endpoints.pop(self, None)
 
 
 class OpenPair(Opened):

@@ -239,8 +239,8 @@ class Ports:
             return local
         if is_loopback(destination):
             return ("::1" if ":" in destination else "127.0.0.1"), port
-        if destination in self.own and ":" in destination:
-            return destination, port  # of IPv4, Linux prefers the first address, also to another of its own
+        if ":" in destination and destination in self.own:  # RFC 6724, 5, rule 1; IPv4 has its first one
+            return destination, port
         for address in self.addresses:
             if (":" in address) == (":" in destination):
                 return address, port

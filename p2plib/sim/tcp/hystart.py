@@ -9,8 +9,9 @@ does, and RFC 9406 has what to do: grow with care for a while, and only then lea
 
 from __future__ import annotations
 
-GAP_S = 0.002  # Linux's hystart_ack_delta: acknowledgements further apart are no train,
-GAP_OF_ROUND_TRIP = 0.125  # unless they are less than this apart, as they are where the way is long and slow
+GAP = (
+    1 / 16
+)  # further apart, in round trips, acknowledgements are no train (in Linux 2 ms: at 32 ms the same)
 CAREFUL_FROM = 0.25  # length of the train, in round trips
 FULL_FROM = 1.0
 CARE = 4  # RFC 9406's CSS_GROWTH_DIVISOR: so much less than slow start
@@ -36,7 +37,7 @@ class AckTrain:
             now_s: the time.
             round_trip_s: the shortest that was measured.
         """
-        if now_s - self._last_s > max(GAP_S, GAP_OF_ROUND_TRIP * round_trip_s):
+        if now_s - self._last_s > GAP * round_trip_s:
             self._began_s = now_s  # a new train
         self._last_s = now_s
         length_s = now_s - self._began_s

@@ -9,7 +9,6 @@ DIFFERENCES: dict[str, str] = {
     "bind.groups_and_broadcast": (
         "a link-local group of IPv6 is bound without its interface, for a host has one card"
     ),
-    "broadcast.without_leave": "127.255.255.255 is no broadcast, only an address of the loopback",
     "close.an_endpoint_aborted": "an endpoint's port is free at once, not in the loop's next round",
     "close.sent_by_a_closed_endpoint": (
         "a datagram sent after close() is not sent and nothing is raised; asyncio sends it in the same round "

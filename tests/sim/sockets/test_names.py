@@ -232,8 +232,8 @@ def test_an_address_is_parsed_once_and_written_one_way() -> None:
     assert parsed("2001:DB8:0::1") == "2001:db8::1"
     assert parsed("fe80::1%eth0") == "fe80::1"
     assert parsed("::ffff:102:304") == "::ffff:1.2.3.4"
-    assert [parsed(text) for text in ("ana", "", "7", "1.2.3.4.5", "1.2.3.256")] == [None] * 5
-    assert [parsed(text) for text in ("127.1", "1.2.3.04", "0x7f.1")] == ["127.0.0.1", "1.2.3.4", "127.0.0.1"]
+    assert [parsed(text) for text in ("ana", "", "127.1.2.3.4", "1.2.3.09")] == [None] * 4
+    assert [parsed(text) for text in ("127.1", "0x7f.1")] == ["127.0.0.1"] * 2
     assert [is_loopback(ip) for ip in ("127.9.9.9", "::1", "128.0.0.1", "::")] == [True, True, False, False]
     assert [is_group(ip) for ip in ("239.1.2.3", "ff02::fb", "255.255.255.255", "10.0.0.1")] == [
         True, True, False, False,

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 
+from p2plib.sim import Internet
 from tests.sim.sockets.conftest import World
 from tests.sim.sockets.small_sockets import raised
 
@@ -79,6 +80,19 @@ def test_a_full_pair_waits_until_the_other_end_has_read(world: World) -> None:
             await sending
 
     world(program)
+
+
+def test_a_pair_that_is_left_open_is_told_with_its_place() -> None:
+    kept = []
+
+    async def main(net: Internet) -> None:
+        with net.host("ana"):
+            kept.extend(socket.socketpair())
+
+    net = Internet(strict=False)
+    net.run(main)
+    assert [leak.split(", made by")[0] for leak in net.leaks] == ["ana left one end of a pair of sockets"] * 2
+    assert "test_opened_pairs.py" in net.leaks[0]
 
 
 def test_a_pair_wakes_a_loop(world: World) -> None:

@@ -254,12 +254,13 @@ def test_zero_as_a_destination_is_the_host_itself(world: World) -> None:
 
 def test_a_packet_leaves_from_the_address_that_its_destination_calls_for() -> None:
     async def main(net: Internet) -> None:
-        ana = net.host("ana", address=["198.18.0.1", "198.18.0.2", "2001:db8::1"])
+        ana = net.host("ana", address=["198.18.0.1", "198.18.0.2", "2001:db8::1", "2001:db8::2"])
         ports = ana.ports
         for local, destination, source in [
             ("0.0.0.0", "198.18.0.9", "198.18.0.1"), ("0.0.0.0", "198.18.0.2", "198.18.0.1"),
             ("0.0.0.0", "127.0.0.5", "127.0.0.1"), ("198.18.0.2", "198.18.0.9", "198.18.0.2"),
             ("::", "2001:db8::9", "2001:db8::1"), ("::", "198.18.0.9", "198.18.0.1"), ("::", "::1", "::1"),
+            ("::", "2001:db8::2", "2001:db8::2"),
             ("127.0.0.1", "198.18.0.2", "127.0.0.1"), ("198.18.0.1", "127.0.0.1", "198.18.0.1"),
         ]:  # fmt: skip
             assert ports.source_for((local, 5), destination) == (source, 5), (local, destination)

@@ -74,9 +74,7 @@ STRANGERS: tuple[Stranger, ...] = (
         "0.18.0",
         "ASGI server, HTTPS; it binds sockets of its own",
         Outcome.UNCHANGED,
-        "its Date header tells the real time, imported by name; `include_date_header = False` leaves it out",
         test="test_hypercorn",
-        repeats=False,
     ),
     Stranger(
         "websockets",

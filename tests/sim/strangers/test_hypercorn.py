@@ -24,7 +24,6 @@ async def serving(papers: Certificates | None, ip: str, port: int) -> AsyncItera
     config = Config()
     config.bind = [f"{ip}:{port}"]
     config.accesslog = config.errorlog = None
-    config.include_date_header = False  # it tells the real time: `from time import time`
     if papers is not None:
         config.certfile, config.keyfile = str(papers.certificate), str(papers.key)
     enough = asyncio.Event()

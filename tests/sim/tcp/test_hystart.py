@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from p2plib.sim.packet import Segment
-from p2plib.sim.tcp.hystart import GAP_OF_ROUND_TRIP, AckTrain
+from p2plib.sim.tcp.hystart import GAP, AckTrain
 from tests.sim.tcp.link import Pair
 
 
@@ -21,7 +21,7 @@ def test_a_train_of_a_quarter_of_a_round_trip_and_of_a_whole_one() -> None:
 def test_what_comes_at_once_is_no_train_and_a_gap_breaks_one() -> None:
     train = AckTrain()
     assert not any(train.fills_the_way(1.0, 0.04) for n in range(100))
-    gap_s = GAP_OF_ROUND_TRIP * 0.04 * 1.5
+    gap_s = GAP * 0.04 * 1.5
     assert not any(train.fills_the_way(2.0 + n * gap_s, 0.04) for n in range(1, 30))
     assert not train.is_careful
 

@@ -311,6 +311,7 @@ def seconds_for(size: int, link: Link) -> float:
 def test_the_windows_grow_as_far_as_a_long_way_needs() -> None:
     """262,144 bytes each 40 ms would be 6.5 MB/s."""
     assert seconds_for(20_000_000, Link(latency=0.02)) < 20e6 / 25e6
+    assert seconds_for(20_000_000, Link(latency=0.0005)) < 20e6 / 250e6
 
 
 def test_jitter_costs_a_connection_little() -> None:

@@ -1,0 +1,62 @@
+"""What modules imported by name before a run: `from time import monotonic` holds the function itself.
+
+For as long as an internet runs, such names mean the simulated function, which answers everybody else as the
+machine does. What was imported during a run means it already.
+
+Rules
+
+* Python's own modules keep theirs: `threading` measures how long it waits, and really waits.
+* A name is found where it stands in a module. What a class or a default argument keeps
+  (`def wait(clock=time.monotonic)`) is not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+PYTHONS_OWN = sys.stdlib_module_names - {"__main__"}
+OURS = "p2plib.sim."  # it keeps the real ones to ask them
+GROWS = "__main__"  # a notebook's cells add to it
+
+
+class ImportedByName:
+    """The names in modules that hold one of some functions.
+
+    Args:
+        stand_ins: what stands in for each function.
+    """
+
+    def __init__(self, stand_ins: dict[Callable[..., Any], Callable[..., Any]]) -> None:
+        self._stand_ins = {id(real): (real, stand_in) for real, stand_in in stand_ins.items()}
+        self._looked_at: set[str] = set()
+        self._found: dict[tuple[str, str], tuple[ModuleType, Callable[..., Any], Callable[..., Any]]] = {}
+
+    def install(self) -> None:
+        """Have the names mean the stand-ins."""
+        self._look()
+        for (_, name), (module, real, stand_in) in self._found.items():
+            if vars(module).get(name) is real:
+                setattr(module, name, stand_in)
+
+    def put_back(self) -> None:
+        """Have them mean what they meant before."""
+        for (_, name), (module, real, stand_in) in self._found.items():
+            if vars(module).get(name) is stand_in:
+                setattr(module, name, real)
+
+    def _look(self) -> None:
+        """Looks through the modules that have come since the last time."""
+        for path, module in list(sys.modules.items()):
+            if path in self._looked_at and path != GROWS:
+                continue
+            self._looked_at.add(path)
+            if path.partition(".")[0] in PYTHONS_OWN or path.startswith(OURS):
+                continue
+            for name, value in list(
+                getattr(module, "__dict__", {}).items()
+            ):  # some put other things in there
+                if id(value) in self._stand_ins:
+                    self._found[path, name] = (module, *self._stand_ins[id(value)])
