@@ -18,6 +18,7 @@ from typing import Any
 
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
+from p2plib.sim.packet import Address
 from p2plib.sim.sockets.opened import MSG_ERRQUEUE, Opened, Taken, fail, would_wait
 
 ROOM_BYTES = 212_992  # of Linux: net.core.wmem_default
@@ -37,10 +38,10 @@ class PairEnd:
         on_ready: called when there may be something to read or room to write, after what is being done.
     """
 
-    local = remote = None
-
     def __init__(self, incarnation: Incarnation, keeps_messages: bool, place: str) -> None:
-        self.incarnation, self.host, self.family = incarnation, incarnation.host, FAMILY
+        self.incarnation, self.host, self.family = incarnation, incarnation.host, int(FAMILY)
+        self.local: Address | None = None  # it has no names
+        self.remote: Address | None = None
         self.other = self
         self.options: dict[tuple[int, int], Any] = {}
         self.on_ready: Callable[[], None] | None = None

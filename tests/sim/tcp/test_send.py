@@ -166,3 +166,17 @@ def test_the_buffer_is_twice_the_congestion_window() -> None:
     assert sender.room == MAX_SEND_BUFFER - 1000
     sender.buffer_size = 800
     assert sender.room == -200
+
+
+def test_what_was_sent_in_vain_after_a_time_out_looks_like_no_loss() -> None:
+    """RFC 6582, 3.2: an acknowledgement of no more than was sent before the time-out starts no recovery."""
+    sender = opened(5000)
+    sends(sender)
+    sender.on_timer(2.0)
+    sends(sender, 2.0)
+    sender.acknowledge(1001, 2.1)  # all had come, but for the first segment
+    assert sends(sender, 2.1)
+    threshold = sender._threshold
+    for _ in range(5):
+        sender.duplicate()
+    assert (sends(sender, 2.1), sender._threshold) == ([], threshold)
