@@ -204,9 +204,11 @@ def is_simulated(number: int) -> bool:
     return number >= FIRST_DESCRIPTOR
 
 
-MSG_CTRUNC = getattr(socket, "MSG_CTRUNC", 0x8)  # there was no room for ancillary data
-MSG_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0x40)
-MSG_TRUNC = getattr(socket, "MSG_TRUNC", 0x20)
-MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)  # what an ICMP packet said of one that was sent
+# Numbers, and no flags of enum, whose "and" is slow.
+MSG_PEEK = int(socket.MSG_PEEK)
+MSG_CTRUNC = int(getattr(socket, "MSG_CTRUNC", 0x8))  # there was no room for ancillary data
+MSG_DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0x40))
+MSG_TRUNC = int(getattr(socket, "MSG_TRUNC", 0x20))
+MSG_ERRQUEUE = int(getattr(socket, "MSG_ERRQUEUE", 0x2000))  # what an ICMP packet said of one that was sent
 IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 IPV6_PKTINFO, IPV6_RECVPKTINFO = getattr(socket, "IPV6_PKTINFO", 50), getattr(socket, "IPV6_RECVPKTINFO", 49)
