@@ -11,8 +11,10 @@ Rules:
 * The functions are put in where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is answered too.
 * A real socket never escapes: what still asks the machine's network from within a simulated loop, by
-  whatever way Python has, is refused. This is an audit hook (PEP 578), put in at the first run and cheap; it
-  cannot be taken out again. Code in C that goes past Python is beyond it.
+  whatever way Python has, is refused. So is another program that would be started. This is an audit hook
+  (PEP 578), put in at the first run and cheap; it cannot be taken out again. What a real socket from before
+  the run would send and receive, of which no hook hears, is refused by its class. Code in C that goes past
+  Python is beyond it.
 * To wait for sockets with `select`, or with a selector of one's own, is refused: it would stop every host. A
   look at which are ready is answered.
 """
@@ -35,7 +37,7 @@ from p2plib.sim.sockets import interfaces, polling
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
 from p2plib.sim.sockets.opened_pairs import FAMILY, pair
-from p2plib.sim.sockets.refused import refuse
+from p2plib.sim.sockets.refused import PROCESSES, refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
 ESCAPES = (
@@ -206,6 +208,8 @@ def _install() -> None:
         _put_in("ifaddr", "get_adapters", _get_adapters)
     socket.socket.__new__ = _new  # type: ignore[method-assign]
     socket.socket.__init__ = _init  # type: ignore[method-assign]
+    for name in _UNHEARD:
+        setattr(socket.socket, name, _of_no_real_network(name, getattr(_socket.socket, name)))
 
 
 def _take_out() -> None:
@@ -214,6 +218,8 @@ def _take_out() -> None:
     _replaced.clear()
     socket.socket.__init__ = _real_init  # type: ignore[method-assign]
     del socket.socket.__new__
+    for name in _UNHEARD:
+        delattr(socket.socket, name)
 
 
 @contextmanager
@@ -243,7 +249,33 @@ _EVENTS = frozenset(
         "getnameinfo", "gethostname", "sethostname",
     )
 )  # fmt: skip
+_PROGRAMS = frozenset(
+    ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "os.forkpty")
+)
+_WATCHED = _EVENTS | _PROGRAMS
 _guarded = False
+
+# What a socket does without a word to audit hooks. (Where a pair of sockets has to be of the internet's own
+# family, a real loop of the outer world may wake itself by one.)
+_UNHEARD = tuple(
+    name
+    for name in (
+        "send", "sendall", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"
+    )
+    if hasattr(socket, "AF_UNIX") and hasattr(_socket.socket, name)
+)  # fmt: skip
+
+
+def _of_no_real_network(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of `socket.socket` that refuses, within a run, to speak with the real network."""
+
+    def method(self: Any, *args: Any, **named: Any) -> Any:
+        if in_a_run() and self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse(f"socket.{name}")
+        return real(self, *args, **named)
+
+    method.__name__ = method.__qualname__ = name
+    return method
 
 
 def _guard_once() -> None:
@@ -254,14 +286,19 @@ def _guard_once() -> None:
 
 
 def _guard(
-    event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop
+    event: str, args: Any, watched: frozenset[str] = _WATCHED, running: Any = _get_running_loop
 ) -> None:
     """Refuse a call of the real network that comes out of a simulated loop.
 
     What it asks first is an argument, for it is still called when the interpreter has cleared this module.
     """
     if event in watched and running() is not None and in_a_run():
-        incarnation = CURRENT.get()
-        where = "the main program" if incarnation is None else incarnation.host.name
-        call = "_socket.socket" if event == "socket.__new__" else event
-        refuse(f"a real {call}, called on {where},", ESCAPES)
+        if event in _PROGRAMS:
+            refuse(event, PROCESSES)
+        _refuse("_socket.socket" if event == "socket.__new__" else event)
+
+
+def _refuse(call: str) -> NoReturn:
+    incarnation = CURRENT.get()
+    where = "the main program" if incarnation is None else incarnation.host.name
+    refuse(f"a real {call}, called on {where},", ESCAPES)

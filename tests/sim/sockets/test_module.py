@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import _socket
 import asyncio
+import os
 import select
 import selectors
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from socket import getaddrinfo, socketpair
@@ -238,3 +241,33 @@ def test_a_real_socket_is_no_argument_of_a_loops_calls() -> None:
 
     with socket.socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
         run(main)
+
+
+def test_a_real_connection_from_before_the_run_carries_nothing_within_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+
+    async def main(net: Internet) -> None:
+        with net.host("ana"):
+            for call in (
+                lambda: ours.send(b"x"), lambda: ours.sendall(b"x"), lambda: ours.recv(1),
+                lambda: ours.recv_into(bytearray(1)), lambda: ours.recvfrom(1), lambda: ours.recvmsg(1),
+            ):  # fmt: skip
+                with pytest.raises(Unsupported, match=r"a real socket\.\w+, called on ana"):
+                    call()
+
+    with ours, theirs:
+        run(main)
+        ours.sendall(b"after the run")
+        assert theirs.recv(100) == b"after the run"
+
+
+def test_no_program_starts_another() -> None:
+    def program() -> None:
+        for call in (lambda: subprocess.run(["true"], check=True), lambda: os.system("true")):
+            with pytest.raises(Unsupported, match=r"host\.start"):
+                call()
+
+    on("ana", program)
+    assert subprocess.run([sys.executable, "-c", ""], check=False).returncode == 0
