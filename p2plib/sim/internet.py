@@ -43,7 +43,7 @@ from p2plib.sim.realms import LAN, Gateway, Realm
 from p2plib.sim.shutdown import abandon, finish, leak_error
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.module import simulated_sockets
-from p2plib.sim.sockets.names import CARRIER_NETWORK, Names
+from p2plib.sim.sockets.names import CARRIER_NETWORK, Names, parsed
 
 BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
 
@@ -142,7 +142,7 @@ class Internet:
             download_bytes_per_s: what it can receive; None for no limit.
 
         Raises:
-            UsageError: the name or an address is taken.
+            UsageError: the name or an address is taken, or an address is none.
         """
         realm = lan or self.fabric.public
         if address is None:
@@ -151,7 +151,7 @@ class Internet:
                 *([self.fabric.public.next_address(ipv6=True)] if ipv6 else []),
             ]
         else:
-            addresses = [address] if isinstance(address, str) else list(address)
+            addresses = [_ip(ip) for ip in ([address] if isinstance(address, str) else address)]
         taken = [ip for ip in addresses if ip in realm.members]
         if taken:
             raise UsageError(f"an address belongs to one host, and {taken[0]} is taken in {realm.name}")
@@ -348,6 +348,13 @@ def collector_off() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _ip(written: str) -> str:
+    found = parsed(written)
+    if found is None:
+        raise UsageError(f"a host has IP addresses, and {written!r} is none")
+    return found
 
 
 def _behaviour(nat: str | NatBehaviour) -> NatBehaviour:

@@ -160,3 +160,10 @@ def test_ctrl_c_ends_a_run_at_once_and_programs_clean_up(loop_runs_already: bool
         asyncio.run(outer(net)) if loop_runs_already else net.run(main)
     assert (net.time, seen) == (3.0, ["cleaned up"])
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_an_address_is_one_however_it_is_written() -> None:
+    net = Internet()
+    with pytest.raises(UsageError, match="'nonsense' is none"):
+        net.host("ana", address="nonsense")
+    assert net.host("ben", address=["198.18.0.9", "2001:DB8:0::9"]).addresses == ("198.18.0.9", "2001:db8::9")
