@@ -7,12 +7,13 @@ has a new incarnation; what belonged to the old one never runs again.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import UsageError
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from p2plib.sim.clock.handles import SimHandle
     from p2plib.sim.host import Host
@@ -30,16 +31,18 @@ class Incarnation:
         descriptors: the open sockets of its programs, by number.
         ended: futures of those that wait for its end.
         signals: what is called for each signal, by number.
+        exception_handler: what its programs have set with `loop.set_exception_handler`; None for nothing.
         has_programs: whether its programs were begun; not in what is left of a machine whose programs were
             killed, and that is up all the same.
     """
 
-    __slots__ = ("alive", "descriptors", "ended", "has_programs", "host", "signals")
+    __slots__ = ("alive", "descriptors", "ended", "exception_handler", "has_programs", "host", "signals")
 
     def __init__(self, host: Host, *, has_programs: bool = True) -> None:
         self.host, self.alive, self.has_programs = host, True, has_programs
         self.ended: dict[asyncio.Future[None], None] = {}
         self.signals: dict[int, SimHandle] = {}
+        self.exception_handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
         self.descriptors: dict[int, Opened] = {}
 
 

@@ -445,12 +445,14 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     # What goes wrong
 
     def call_exception_handler(self, context: Context) -> None:
-        """Note that a callback raised, or hand it to the handler that a program has set."""
-        if self._exception_handler is None:
+        """Note that a callback raised, or hand it to the handler that a program of that host has set."""
+        incarnation = self._whose(context)
+        handler = self._exception_handler if incarnation is None else incarnation.exception_handler
+        if handler is None:
             self.default_exception_handler(context)
             return
         try:
-            self._exception_handler(self, context)
+            handler(self, context)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -460,19 +462,32 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     def default_exception_handler(self, context: Context) -> None:
         """Note what was raised, and on which host; the run says so at its end."""
+        self.raised.append(Raised(self._whose(context), context, self.now))
+
+    def _whose(self, context: Context) -> Incarnation | None:
         incarnation = CURRENT.get()
         task = context.get("task") or context.get("future")
         if incarnation is None and isinstance(task, asyncio.Task):
             incarnation = self.tasks.get(task)
-        self.raised.append(Raised(incarnation, context, self.now))
+        return incarnation
 
     def set_exception_handler(self, handler: Any) -> None:
-        """Call `handler(loop, context)` when a callback raises; None goes back to noting it."""
-        self._exception_handler = handler
+        """Call `handler(loop, context)` when a callback raises; None goes back to noting it.
+
+        Each host has its own, as if it had a loop of its own; the main program has one for itself.
+        """
+        if handler is not None and not callable(handler):
+            raise TypeError(f"A callable object or None is expected, got {handler!r}")
+        incarnation = CURRENT.get()
+        if incarnation is None:
+            self._exception_handler = handler
+        else:
+            incarnation.exception_handler = handler
 
     def get_exception_handler(self) -> Any:
         """Return what `set_exception_handler` set."""
-        return self._exception_handler
+        incarnation = CURRENT.get()
+        return self._exception_handler if incarnation is None else incarnation.exception_handler
 
     def get_debug(self) -> bool:
         """Return what `set_debug` set; False at first, whatever the environment says."""

@@ -472,3 +472,29 @@ def test_open_generators_are_closed_in_the_order_in_which_they_began() -> None:
         return order
 
     assert closed(7) == list(range(20))
+
+
+def test_each_host_has_an_exception_handler_of_its_own() -> None:
+    told: list[str] = []
+
+    async def program(message: str) -> None:
+        loop = asyncio.get_running_loop()
+        assert loop.get_exception_handler() is None
+        if message:
+            loop.set_exception_handler(lambda loop, context: told.append(message))
+        await asyncio.sleep(1)
+        loop.call_soon(lambda: 1 / 0)
+        await asyncio.sleep(1)
+
+    async def main(net: Internet) -> None:
+        for name in ("ana", "ben"):
+            net.host(name).start(program, name.replace("ben", ""))
+        await asyncio.sleep(5)
+        net.hosts["ana"].crash()
+        net.hosts["ana"].restart()
+        await net.hosts["ana"].run(program("again"))
+
+    net = Internet(strict=False)
+    net.run(main)
+    assert told == ["ana", "again"]
+    assert [leak.split(":")[0] for leak in net.leaks] == ["ben"]
