@@ -358,7 +358,10 @@ def _show(net: Internet, options: argparse.Namespace) -> None:
         print(f"digest {net.trace.digest()}")
     if options.pcap is not None:
         packets = list(net.trace)
-        options.pcap.write_bytes(pcap(packets))
+        try:
+            options.pcap.write_bytes(pcap(packets))
+        except OSError as error:
+            raise UsageError(f"the packets cannot be written: {error}") from None
         _say(f"{len(packets)} packets written to {options.pcap}")
 
 

@@ -67,6 +67,8 @@ def pytest_configure(config: Any) -> None:
 def _plugin(pytest: Any) -> Any:
     """Return the plugin object: an object because its fixtures and hooks are made by pytest's decorators."""
 
+    captures: dict[str, str] = {}  # by name, of which test each is
+
     class SimulatedInternet:
         def pytest_generate_tests(self, metafunc: Any) -> None:
             """Repeat a test that uses a seed, if many were asked for."""
@@ -95,7 +97,7 @@ def _plugin(pytest: Any) -> Any:
                 seed, net = made["sim_seed"], made.get("internet")
                 told, folder = _how(item.nodeid, seed, net), item.config.getoption("--sim-pcap")
                 if folder is not None and isinstance(net, Internet):
-                    told += f"\nits packets: {_capture(folder, item.name, seed, net)}"
+                    told += f"\nits packets: {_capture(folder, item, seed, net, captures)}"
                 report.sections.append((SECTION, told))
             return report
 
@@ -106,13 +108,29 @@ def _id(seed: int) -> str:
     return f"seed{seed}"
 
 
-def _capture(folder: Path, test: str, seed: int, net: Internet) -> Path:
-    """Write the packets of a failed test to a file named after it, and return the file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"\W+", "-", test).strip("-")
-    file = folder / f"{name if _id(seed) in name else f'{name}-{_id(seed)}'}.pcapng"
-    file.write_bytes(pcap(net.trace))
-    return file
+def _capture(folder: Path, test: Any, seed: int, net: Internet, others: dict[str, str]) -> str:
+    """Write the packets of a failed test to a file named after it, and return where they are, or why not.
+
+    Args:
+        folder: where captures go.
+        test: pytest's item.
+        seed: that of the run.
+        net: the internet.
+        others: the tests by the names of their captures; of two with one name, the second has its number.
+    """
+    plain = re.sub(r"\W+", "-", test.name).strip("-")
+    plain = plain if _id(seed) in plain else f"{plain}-{_id(seed)}"
+    name, number = plain, 1
+    while others.setdefault(name, test.nodeid) != test.nodeid:
+        number += 1
+        name = f"{plain}-{number}"
+    file = folder / f"{name}.pcapng"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(pcap(net.trace))
+    except OSError as error:
+        return f"not written: {error}"
+    return str(file)
 
 
 def _how(test: str, seed: int, net: Any) -> str:

@@ -196,3 +196,35 @@ def test_a_failing_test_leaves_a_capture_where_one_was_asked_for(tmp_path: Path)
     code, said = run(tmp_path, FAILS, "--sim-seed", str(bad[0]), "--sim-pcap", "one", "-k", "drawn")
     assert code == 1
     assert [path.name for path in (tmp_path / "one").iterdir()] == [f"test_drawn-seed{bad[0]}.pcapng"]
+
+
+TWICE = """
+import asyncio
+
+async def main(net):
+    ana, ben = net.host("ana"), net.host("ben")
+    raise ValueError
+
+class TestOne:
+    def test_it(self, internet):
+        internet.run(main)
+
+class TestTwo:
+    def test_it(self, internet):
+        internet.run(main)
+"""
+
+
+def test_two_tests_of_one_name_have_two_captures(tmp_path: Path) -> None:
+    code, _ = run(tmp_path, TWICE, "--sim-pcap", "captures")
+    assert code == 1
+    made = sorted(path.name for path in (tmp_path / "captures").iterdir())
+    assert made == ["test_it-seed0-2.pcapng", "test_it-seed0.pcapng"]
+
+
+def test_a_capture_that_cannot_be_written_ends_no_session(tmp_path: Path) -> None:
+    (tmp_path / "captures").write_text("a file is in the way")
+    code, said = run(tmp_path, TWICE, "--sim-pcap", "captures")
+    assert code == 1
+    assert "2 failed" in said
+    assert "its packets: not written: " in said
