@@ -215,8 +215,11 @@ class Names:
 
     async def _wait(self) -> None:
         waiting = self._loop.create_future()
-        self._loop.call_later(self.delay_s, waiting.set_result, None)
-        await waiting
+        timer = self._loop.call_later(self.delay_s, waiting.set_result, None)
+        try:
+            await waiting
+        finally:
+            timer.cancel()  # whoever asked may have given up
 
     # Back from an address to a name
 

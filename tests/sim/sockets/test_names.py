@@ -255,3 +255,16 @@ def test_a_datagram_to_a_name_finds_it_at_once() -> None:
         return [len(server.data), *(error.errno for error in box.errors)]  # type: ignore[attr-defined]
 
     assert run(main) == [3, socket.EAI_NONAME, socket.EAI_AGAIN]
+
+
+def test_a_lookup_can_be_given_up() -> None:
+    async def program() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo("ana", 1), 0.01)
+        await asyncio.sleep(1)
+
+    async def main(net: Internet) -> None:
+        net.names.delay_s = 0.1
+        await net.host("ana").run(program())
+
+    run(main)
