@@ -205,7 +205,7 @@ def _fcntl(fd: Any, command: int, argument: Any = 0) -> Any:
     return _real_fcntl(fd, command, argument)
 
 
-_real_fcntl: Any = getattr(control.fcntl, "fcntl", None)
+_real_fcntl: Any = getattr(sys.modules.get("fcntl"), "fcntl", None)  # there is none on Windows
 _by_name = ImportedByName({_real_fcntl: _fcntl} if _real_fcntl is not None else {})
 _real_select: Any = select.select
 _real_poll: Any = getattr(select, "poll", None)
@@ -238,7 +238,7 @@ def _install() -> None:
     if _real_epoll is not None:
         _put_in("select", "epoll", _epoll)
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
-    if control.fcntl is not None:
+    if _real_fcntl is not None:
         _put_in("fcntl", "fcntl", _fcntl)
     _by_name.install()
     if "ifaddr" in sys.modules:
