@@ -8,6 +8,7 @@ Rules:
 
 * The class `socket.socket` stays the class that it is; what is put in is how it makes an instance. So it
   does not matter who took the class out of the module before, or made a class of its own of it.
+* What Python has in `socket` on every Linux is there on every system (`p2plib.sim.sockets.constants`).
 * The functions are put in where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is answered too.
 * A real socket never escapes: what still asks the machine's network from within a simulated loop, by
@@ -33,8 +34,9 @@ from typing import Any, NoReturn
 from p2plib.sim.current import CURRENT, current_host
 from p2plib.sim.sockets import interfaces, polling
 from p2plib.sim.sockets.calls import NetworkLoop
+from p2plib.sim.sockets.constants import AF_UNIX, LINUX
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
-from p2plib.sim.sockets.opened_pairs import FAMILY, pair
+from p2plib.sim.sockets.opened_pairs import pair
 from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
@@ -104,7 +106,7 @@ def _getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
 
 
 def _socketpair(family: Any = None, type: int = socket.SOCK_STREAM, proto: int = 0) -> Any:
-    family = FAMILY if family is None else family
+    family = AF_UNIX if family is None else family
     return tuple(SimSocket.of(end) for end in pair(current_incarnation(), int(family), int(type)))
 
 
@@ -182,11 +184,12 @@ _real_fileobj_to_fd: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined
 
 _lock = threading.Lock()
 _active = 0
+_ABSENT = object()
 _replaced: dict[tuple[str, str], Any] = {}  # what was there before, by module and name
 
 
 def _put_in(module: str, name: str, function: Any) -> None:
-    _replaced[module, name] = getattr(sys.modules[module], name)
+    _replaced[module, name] = getattr(sys.modules[module], name, _ABSENT)
     setattr(sys.modules[module], name, function)
 
 
@@ -204,13 +207,19 @@ def _install() -> None:
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)
+    for name, number in LINUX.items():
+        if not hasattr(socket, name):
+            _put_in("socket", name, number)
     socket.socket.__new__ = _new  # type: ignore[method-assign]
     socket.socket.__init__ = _init  # type: ignore[method-assign]
 
 
 def _take_out() -> None:
     for (module, name), real in _replaced.items():
-        setattr(sys.modules[module], name, real)
+        if real is _ABSENT:
+            delattr(sys.modules[module], name)
+        else:
+            setattr(sys.modules[module], name, real)
     _replaced.clear()
     socket.socket.__init__ = _real_init  # type: ignore[method-assign]
     del socket.socket.__new__
