@@ -208,8 +208,9 @@ def _install() -> None:
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)
     for name, number in LINUX.items():
-        if not hasattr(socket, name):
-            _put_in("socket", name, number)
+        for module in ("socket", "_socket"):  # the first looks in the second for what there is
+            if not hasattr(sys.modules[module], name):
+                _put_in(module, name, number)
     socket.socket.__new__ = _new  # type: ignore[method-assign]
     socket.socket.__init__ = _init  # type: ignore[method-assign]
 
