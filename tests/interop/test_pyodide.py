@@ -1,4 +1,4 @@
-"""The simulated internet in Pyodide, as a page in a browser would run it: every result is the same as here."""
+"""The simulated internet in Pyodide, as a page in a browser runs it: every result is the same as here."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
 """The numbers of the socket interface that not every Python names: its own where it does, else Linux'.
 
-Python gives a constant of the C library a name where the library has it. That of Pyodide lacks even
-SO_REUSEADDR, and that of other systems some more. A simulated host has them all, for what it does is what
-Linux does.
+Python names a constant where the system has it. In Pyodide even SO_REUSEADDR is missing, and on other
+systems some more are. A simulated host has them all, for what it does is what Linux does.
 
-`LINUX` are the names that Python has on every Linux; for the time of a run the module `socket` has them on
-every system, for the programs of hosts (`p2plib.sim.sockets.module`).
+`LINUX` are those that Python has on every Linux and not in Pyodide. For the time of a run they are in the
+module `socket` everywhere, so that programs find them (`p2plib.sim.sockets.module`).
 
 The numbers stand in the sources of Linux: include/linux/socket.h (AF, MSG), include/linux/net.h (SOCK), and
 in include/uapi: asm-generic/socket.h (SO), linux/in.h (IP), linux/in6.h (IPV6), linux/tcp.h (TCP). Those of

@@ -8,7 +8,8 @@ Rules:
 
 * The class `socket.socket` stays the class that it is; what is put in is how it makes an instance. So it
   does not matter who took the class out of the module before, or made a class of its own of it.
-* What Python has in `socket` on every Linux is there on every system (`p2plib.sim.sockets.constants`).
+* Constants that Python has on Linux and lacks here are there for the time of a run
+  (`p2plib.sim.sockets.constants.LINUX`).
 * The functions are put in where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is answered too.
 * A real socket never escapes: what still asks the machine's network from within a simulated loop, by
