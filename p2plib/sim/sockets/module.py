@@ -8,8 +8,8 @@ Rules:
 
 * The class `socket.socket` stays the class that it is; what is put in is how it makes an instance. So it
   does not matter who took the class out of the module before, or made a class of its own of it.
-* Constants that Python has on Linux and lacks here are there for the time of a run
-  (`p2plib.sim.sockets.constants.LINUX`).
+* What Python has on Linux and lacks here is there for the time of a run: constants
+  (`p2plib.sim.sockets.constants.LINUX`), and IPv6 (`p2plib.sim.sockets.ipv6`).
 * The functions are put in where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is answered too.
 * A real socket never escapes: what still asks the machine's network from within a simulated loop, by
@@ -33,7 +33,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from p2plib.sim.current import CURRENT, current_host
-from p2plib.sim.sockets import interfaces, polling
+from p2plib.sim.sockets import interfaces, ipv6, polling
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.constants import AF_UNIX, LINUX
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
@@ -194,6 +194,14 @@ def _put_in(module: str, name: str, function: Any) -> None:
     setattr(sys.modules[module], name, function)
 
 
+def _lacking() -> dict[str, Any]:
+    """Return what the module has not, and would have on Linux."""
+    constants = {name: number for name, number in LINUX.items() if not hasattr(socket, name)}
+    if socket.has_ipv6:
+        return constants
+    return {**constants, "has_ipv6": True, "inet_pton": ipv6.inet_pton, "inet_ntop": ipv6.inet_ntop}
+
+
 def _install() -> None:
     for name, simulated in _simulated.items():
         if hasattr(_socket, name):
@@ -208,10 +216,9 @@ def _install() -> None:
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)
-    for name, number in LINUX.items():
+    for name, value in _lacking().items():
         for module in ("socket", "_socket"):  # the first looks in the second for what there is
-            if not hasattr(sys.modules[module], name):
-                _put_in(module, name, number)
+            _put_in(module, name, value)
     socket.socket.__new__ = _new  # type: ignore[method-assign]
     socket.socket.__init__ = _init  # type: ignore[method-assign]
 

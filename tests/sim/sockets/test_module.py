@@ -96,6 +96,22 @@ def test_a_program_finds_the_constants_that_this_python_lacks(monkeypatch: pytes
     assert [name for module in (socket, _socket) for name in LINUX if hasattr(module, name)] == []
 
 
+def test_a_program_finds_ipv6_where_this_python_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Pyodide."""
+    for module in (socket, _socket):
+        monkeypatch.setattr(module, "has_ipv6", False)
+        monkeypatch.delattr(module, "inet_pton")
+
+    def program() -> None:
+        assert socket.has_dualstack_ipv6()
+        with socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+            assert both.getsockname() == ("::", 80, 0, 0)
+        assert socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, "ff02::fb")) == "ff02::fb"
+
+    on("ana", program)
+    assert not any(module.has_ipv6 or hasattr(module, "inet_pton") for module in (socket, _socket))
+
+
 def test_names_are_those_of_the_internet() -> None:
     def program() -> None:
         assert socket.gethostname() == "ana" == socket.getfqdn()
