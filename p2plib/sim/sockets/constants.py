@@ -6,7 +6,9 @@ systems some more are. A simulated host has them all, for what it does is what L
 `LINUX` are those that Python has on every Linux and not in Pyodide. For the time of a run they are in the
 module `socket` everywhere, so that programs find them (`p2plib.sim.sockets.module`).
 
-The numbers stand in the sources of Linux: include/linux/socket.h (AF, MSG), include/linux/net.h (SOCK), and
+Errors are another matter: they have the numbers of Python's module `errno`, and Pyodide's are not Linux'.
+
+The numbers in here stand in the sources of Linux: include/linux/socket.h (AF, MSG), include/linux/net.h (SOCK), and
 in include/uapi: asm-generic/socket.h (SO), linux/in.h (IP), linux/in6.h (IPV6), linux/tcp.h (TCP). Those of
 EAI and AI are of glibc's netdb.h.
 """
