@@ -15,6 +15,7 @@ import socket
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from p2plib.errors import Unsupported
@@ -88,16 +89,22 @@ async def talk() -> list[Any]:
     return [same, loop.time()]
 
 
+def refusal(call: Callable[[], object]) -> str:
+    """Return what a call is told that a simulated host does not have."""
+    try:
+        call()
+    except Unsupported as error:
+        return str(error)
+    return ""
+
+
 async def told() -> list[Any]:
     """Return what a host is told by modules that ask the machine elsewhere."""
     one, other = socket.socketpair()
     with one, other:
         one.send(b"a pair")
         pair = [int(one.family), other.recv(100).decode()]
-    try:
-        time.sleep(1)
-    except Unsupported as error:
-        refused = str(error)
+    refused = [refusal(lambda: time.sleep(1)), refusal(lambda: socket.socket(socket.AF_UNIX))]
     chance = [random.random(), os.urandom(4).hex(), secrets.token_hex(4), str(uuid.uuid4())]
     names = [socket.gethostname(), socket.if_nameindex(), tempfile.gettempprefix()]
     in_a_thread = await asyncio.to_thread(socket.gethostbyname, "server")

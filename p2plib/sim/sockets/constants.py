@@ -8,9 +8,9 @@ module `socket` everywhere, so that programs find them (`p2plib.sim.sockets.modu
 
 Errors are another matter: they have the numbers of Python's module `errno`, and Pyodide's are not Linux'.
 
-The numbers in here stand in the sources of Linux: include/linux/socket.h (AF, MSG), include/linux/net.h (SOCK), and
-in include/uapi: asm-generic/socket.h (SO), linux/in.h (IP), linux/in6.h (IPV6), linux/tcp.h (TCP). Those of
-EAI and AI are of glibc's netdb.h.
+The numbers in here stand in the sources of Linux: include/linux/socket.h (AF, MSG), include/linux/net.h
+(SOCK), and in include/uapi: asm-generic/socket.h (SO), linux/in.h (IP), linux/in6.h (IPV6), linux/tcp.h
+(TCP). Those of EAI and AI are of glibc's netdb.h.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from p2plib.errors import HostDown
 from p2plib.sim.sockets import options
 from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
 from p2plib.sim.sockets.constants import (
+    AF_UNIX,
     MSG_CTRUNC,
     MSG_DONTWAIT,
     MSG_ERRQUEUE,
@@ -404,7 +405,8 @@ def listener_of(sock: SimSocket) -> TcpListener:
 
 
 def _refuse_kind(family: int, kind: int) -> NoReturn:
-    names = [_name(socket.AddressFamily, family), _name(socket.SocketKind, kind)]
+    unix = "AF_UNIX" if family == AF_UNIX else ""
+    names = [unix or _name(socket.AddressFamily, family), _name(socket.SocketKind, kind)]
     if names[0].isdigit():
         raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
     instead = "a host has TCP and UDP over IPv4 and IPv6: AF_INET or AF_INET6, SOCK_STREAM or SOCK_DGRAM"
