@@ -191,7 +191,10 @@ TOLD_ELSEWHERE = {
             "services",
         )
     ),
-    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
+    *(
+        f"p2plib.sim.tcp.{name}"
+        for name in ("hystart", "receive", "send", "server", "stack", "streams", "transport")
+    ),
 }
 
 

@@ -102,7 +102,7 @@ def test_the_ci_steps_are_the_examples() -> None:
 
 def command_lines() -> list[list[str]]:
     lines = "".join(blocks("bash")).replace("\\\n", "").splitlines()
-    return [shlex.split(line, comments=True) for line in lines]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
 def test_its_command_lines_are_understood() -> None:

@@ -48,6 +48,8 @@ TCP_SYNCNT = _number("TCP_SYNCNT", 7)
 TCP_LINGER2 = _number("TCP_LINGER2", 8)
 TCP_QUICKACK = _number("TCP_QUICKACK", 12)
 
+# All are plain numbers: of the flags that Python makes of them, an "and" is slow.
+MSG_PEEK = _number("MSG_PEEK", 0x2)
 MSG_CTRUNC = _number("MSG_CTRUNC", 0x8)  # there was no room for ancillary data
 MSG_TRUNC = _number("MSG_TRUNC", 0x20)
 MSG_DONTWAIT = _number("MSG_DONTWAIT", 0x40)

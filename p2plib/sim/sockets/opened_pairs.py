@@ -19,7 +19,7 @@ from typing import Any
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
-from p2plib.sim.sockets.constants import AF_UNIX, MSG_ERRQUEUE
+from p2plib.sim.sockets.constants import AF_UNIX, MSG_ERRQUEUE, MSG_PEEK
 from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
 
 ROOM_BYTES = 212_992  # of Linux: net.core.wmem_default
@@ -205,7 +205,7 @@ class OpenPair(Opened):
         end = self.end
         if not end.waiting and not end.at_eof:
             raise would_wait()
-        return end.read(size, peek=bool(flags & socket.MSG_PEEK)), None, [], 0
+        return end.read(size, peek=bool(flags & MSG_PEEK)), None, [], 0
 
     def shutdown(self, how: int) -> None:
         """End a direction, or both."""

@@ -93,6 +93,8 @@ class SimStreamTransport(asyncio.Transport):
         """Reads and writes as long as that leads to something."""
         if not self.endpoint.is_open:
             self._lose(None)  # it was closed from below: the host stops
+            if self.endpoint.on_vanish is not None and not self.endpoint.incarnation.alive:
+                self.endpoint.on_vanish()  # no line of the program runs any more
             return
         if self._buffer:
             self._send()
