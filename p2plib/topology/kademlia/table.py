@@ -181,17 +181,20 @@ class RoutingTable:
 
     def _within_limits(self, contact: Contact, bucket: Bucket) -> Verdict:
         limits, host = self.limits, contact.address[0]
+        network = network_of(host)
         gone = self._by_address.get(contact.address)  # rule 4: the contact with this address would make room
         replaced = 0 if gone is None else 1
-        if limits.per_host is not None and self._hosts[host] - replaced >= limits.per_host:
+        of_host = self._hosts.get(host, 0) - replaced
+        of_network = self._networks.get(network, 0) - replaced
+        if limits.per_host is not None and of_host >= limits.per_host:
             return Verdict.HOST_FULL
-        network = network_of(host)
-        if limits.per_network is not None and self._networks[network] - replaced >= limits.per_network:
+        if limits.per_network is not None and of_network >= limits.per_network:
             return Verdict.NETWORK_FULL
-        if limits.per_network_and_bucket is not None:
+        in_bucket = limits.per_network_and_bucket
+        if in_bucket is not None and of_network >= in_bucket:  # else no bucket can have so many
             entries = bucket.entries.values()
             near = [entry for entry in entries if entry.network == network and entry.contact.id != gone]
-            if len(near) >= limits.per_network_and_bucket:
+            if len(near) >= in_bucket:
                 return Verdict.NETWORK_FULL
         return Verdict.ADDED
 
@@ -283,16 +286,16 @@ class RoutingTable:
             count: how many at most.
             doubtful: whether to count those that did not answer last time.
         """
-        found: list[Contact] = []
+        all_will_do = doubtful or self._sound == len(self._by_address)
+        found: dict[int, Entry] = {}
         for bucket in self._from(target):
-            entries = bucket.entries
-            for ident in sorted(entries, key=target.__xor__):
-                entry = entries[ident]
-                if doubtful or not entry.failures:
-                    found.append(entry.contact)
+            if all_will_do:
+                found.update(bucket.entries)
+            else:
+                found |= {ident: entry for ident, entry in bucket.entries.items() if not entry.failures}
             if len(found) >= count:
                 break
-        return found[:count]
+        return [found[ident].contact for ident in sorted(found, key=target.__xor__)[:count]]
 
     def _from(self, target: int) -> Iterator[Bucket]:
         """The buckets in order of their distance from a target.
