@@ -255,8 +255,8 @@ class ContactField(FieldType):
         """See `FieldType`."""
         return f"{ID.show(value.id)} at {ADDRESS.show(value.address)}"
 
-    unpack = staticmethod(_unpacked_contact)
-    pack_item = staticmethod(_contact_item)
+    unpack = staticmethod(_unpacked_contact)  # type: ignore[assignment]  # their arguments have no names
+    pack_item = staticmethod(_contact_item)  # type: ignore[assignment]
 
 
 TRANSACTION = Number(64)  # picked by the peer that asks, repeated in the response

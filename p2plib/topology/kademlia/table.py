@@ -31,7 +31,6 @@ Vocabulary::
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -102,10 +101,14 @@ def closest_first(target: int, contacts: list[Contact]) -> list[Contact]:
     return sorted(contacts, key=lambda contact: contact.id ^ target)
 
 
-def _one_less(counter: Counter[Any], key: object) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
+def _one_more(counts: dict[Any, int], key: object) -> None:
+    counts[key] = counts.get(key, 0) + 1
+
+
+def _one_less(counts: dict[Any, int], key: object) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 class RoutingTable:
@@ -131,8 +134,8 @@ class RoutingTable:
         self.buckets = [Bucket(looked_up=now) for _ in range(bits)]
         self.forgotten: dict[int, Contact] = {}
         self._by_address: dict[Address, int] = {}
-        self._hosts: Counter[str] = Counter()
-        self._networks: Counter[bytes] = Counter()
+        self._hosts: dict[str, int] = {}  # how many contacts each has
+        self._networks: dict[bytes, int] = {}
         self._sound = 0  # how many are not doubtful
         self._filled = 0  # bit i is set if bucket i holds a contact
 
@@ -231,8 +234,8 @@ class RoutingTable:
         bucket.spares.pop(contact.id, None)
         self.forgotten.pop(contact.id, None)
         self._by_address[contact.address] = contact.id
-        self._hosts[contact.address[0]] += 1
-        self._networks[network] += 1
+        _one_more(self._hosts, contact.address[0])
+        _one_more(self._networks, network)
         self._sound += 1
 
     def wait(self, contact: Contact) -> None:
@@ -278,13 +281,14 @@ class RoutingTable:
         _one_less(self._hosts, address[0])
         _one_less(self._networks, entry.network)
 
-    def closest(self, target: int, count: int, *, doubtful: bool = False) -> list[Contact]:
+    def closest(self, target: int, count: int, *, doubtful: bool = False, without: int = -1) -> list[Contact]:
         """The contacts nearest to a target, nearest first.
 
         Args:
             target: any id.
             count: how many at most.
             doubtful: whether to count those that did not answer last time.
+            without: an id that is left out; by default, none.
         """
         all_will_do = doubtful or self._sound == len(self._by_address)
         found: dict[int, Entry] = {}
@@ -293,6 +297,7 @@ class RoutingTable:
                 found.update(bucket.entries)
             else:
                 found |= {ident: entry for ident, entry in bucket.entries.items() if not entry.failures}
+            found.pop(without, None)
             if len(found) >= count:
                 break
         return [found[ident].contact for ident in sorted(found, key=target.__xor__)[:count]]
