@@ -98,7 +98,9 @@ class Names:
             return ("::" if six else "0.0.0.0"), port
         if ip == "<broadcast>" and not six:
             return BROADCAST, port
-        known = self._of_family(ip, family, 0)[0]
+        known = parsed(ip)
+        if known is None or (":" in known) != six:
+            known = self._of_family(ip, family, 0)[0]
         return known.removeprefix(MAPPED) if "." in known else known, port
 
     def lookup(self, name: str) -> tuple[str, ...]:
