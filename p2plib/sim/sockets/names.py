@@ -97,7 +97,9 @@ class Names:
             return ("::" if six else "0.0.0.0"), port
         if ip == "<broadcast>" and not six:
             return BROADCAST, port
-        known = self._of_family(ip, family, 0)[0]
+        known = parsed(ip)
+        if known is None or (":" in known) != six:
+            known = self._of_family(ip, family, 0)[0]
         return known.removeprefix(MAPPED) if "." in known else known, port
 
     def lookup(self, name: str) -> tuple[str, ...]:
@@ -214,8 +216,11 @@ class Names:
 
     async def _wait(self) -> None:
         waiting = self._loop.create_future()
-        self._loop.call_later(self.delay_s, waiting.set_result, None)
-        await waiting
+        answer = self._loop.call_later(self.delay_s, waiting.set_result, None)
+        try:
+            await waiting
+        finally:
+            answer.cancel()  # whoever asked may be cancelled before it comes
 
     # Back from an address to a name
 

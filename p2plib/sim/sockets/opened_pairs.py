@@ -71,6 +71,16 @@ class PairEnd:
         """Return None: nothing goes wrong with a pair."""
         return None
 
+    def set_option(self, level: int, option: int, value: Any) -> None:
+        """Remember an option; a pair's buffers keep their size.
+
+        Raises:
+            OSError: EOPNOTSUPP for any option but those of SOL_SOCKET.
+        """
+        if level != socket.SOL_SOCKET:
+            raise fail(errno.EOPNOTSUPP)
+        self.options[level, option] = value
+
     def what_it_is(self) -> str:
         """Return words for what it is and who made it."""
         return f"one end of a pair of sockets, made by {self.place}"

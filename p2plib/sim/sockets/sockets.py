@@ -51,8 +51,9 @@ from p2plib.sim.tcp.listener import TcpListener
 T = TypeVar("T")
 
 BLOCKS = (
-    "a program that waits within a line stops every host; call setblocking(False), and await asyncio's "
-    "loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
+    "a program that waits within a line stops every host, in asyncio.to_thread too; use an asynchronous "
+    "library in the place of a blocking one. With a socket of one's own, call setblocking(False), and await "
+    "asyncio's loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
 )
 _FAMILIES = {*map(int, socket.AddressFamily)}
 _HEADER_BYTES = 16  # of one piece of ancillary data

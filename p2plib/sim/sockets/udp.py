@@ -239,7 +239,11 @@ async def begin(
     loop.call_soon(protocol.connection_made, transport, context=transport.context)
     opened = loop.create_future()
     loop.call_soon(_wake, opened)
-    await opened
+    try:
+        await opened
+    except BaseException:
+        transport.close()
+        raise
     return transport, protocol
 
 

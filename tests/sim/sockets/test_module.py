@@ -272,3 +272,25 @@ def test_a_real_socket_is_no_argument_of_a_loops_calls() -> None:
 
     with socket.socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
         run(main)
+
+
+@pytest.mark.parametrize("make", [asyncio.new_event_loop, asyncio.SelectorEventLoop, lambda: select.epoll()])
+def test_another_loop_is_refused_as_it_is_made(make: Callable[[], Any]) -> None:
+    def program() -> None:
+        with pytest.raises(Unsupported, match=r"event loop of (one's|its) own"):
+            make()
+
+    on("ana", program)
+    make().close()
+
+
+def test_a_thread_beside_a_run_may_have_a_loop() -> None:
+    seen: list[str] = []
+
+    def program() -> None:
+        thread = threading.Thread(target=lambda: seen.append(asyncio.run(asyncio.sleep(0, "turned"))))
+        thread.start()
+        thread.join()
+
+    on("ana", program)
+    assert seen == ["turned"]
