@@ -82,7 +82,10 @@ def parse_program(told: str, script: Path | None) -> Program:
     """
     names, _, what = told.partition("=")
     hosts = tuple(name.strip() for name in names.split(","))
-    words = shlex.split(what)
+    try:
+        words = shlex.split(what)
+    except ValueError as error:
+        raise UsageError(f"what {told!r} says cannot be read as words: {error}") from None
     if not words or not all(hosts):
         raise UsageError(f"say which hosts run what, as in server=serve, and not {told!r}")
     file, _, function = words[0].rpartition(":")
@@ -153,10 +156,21 @@ def run_programs(net: Internet, programs: Sequence[Program], time_limit_s: float
             try:
                 await as_asyncio_run(host, begin(program))
             except Exception as error:
-                error.add_note(f"raised on the host {host.name}")
-                if not over.done():
-                    over.set_exception(error)
+                failed(host, error)
                 return
+            except SystemExit as end:
+                if end.code not in (None, 0):
+                    failed(host, SimulationError(f"the program of {host.name} exited with {end.code}"))
+                    return
+            finally:
+                ended(host)
+
+        def failed(host: Host, error: Exception) -> None:
+            error.add_note(f"raised on the host {host.name}")
+            if not over.done():
+                over.set_exception(error)
+
+        def ended(host: Host) -> None:
             waited_for.pop(host.name, None)
             if not waited_for and not over.done():
                 over.set_result(None)
@@ -197,7 +211,14 @@ async def begin(program: Program) -> Any:
         UsageError: there is no such function, or the script did not call `asyncio.run`.
     """
     if program.function:
-        function = getattr(load(program.script, LOADED_AS), program.function, None)
+        try:
+            function = getattr(load(program.script, LOADED_AS), program.function, None)
+        except _HandedOver as handed:
+            handed.program.close()
+            raise UsageError(
+                f"{program.script} calls asyncio.run as it is loaded, before it can be asked for its function "
+                f'{program.function}: put that under `if __name__ == "__main__":`'
+            ) from None
         if function is None:
             raise UsageError(f"{program.script} has no function {program.function}")
         try:

@@ -312,3 +312,42 @@ def test_a_script_leaves_no_bytecode(folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     run_ordinary(Internet(), script("asyncio.run(asyncio.sleep(1))"), [], FOREVER)
     assert [path.name for path in folder.iterdir()] == ["script.py"]
+
+
+def test_a_program_that_exits_is_over_and_the_others_are_not() -> None:
+    script("""
+        async def main():
+            await asyncio.sleep(float(sys.argv[1]))
+            sys.exit(int(sys.argv[2]))
+        asyncio.run(main())
+        """)
+    assert programs("ana=script.py 1 0", "ben=script.py 3 0").time == 3
+    assert programs("ana=script.py 3 0", "ben=script.py 1 0").time == 1
+    for told in (("ana=script.py 1 2", "ben=script.py 3 0"), ("ana=script.py 3 0", "ben=script.py 1 2")):
+        with pytest.raises(SimulationError, match="exited with 2"):
+            programs(*told)
+
+
+def test_a_program_that_exits_in_a_callback_is_over() -> None:
+    script("""
+        async def main():
+            asyncio.get_running_loop().call_later(2, sys.exit)
+            await asyncio.Event().wait()
+        asyncio.run(main())
+        """)
+    assert programs("ana=script.py").time == 2
+
+
+def test_a_script_that_runs_itself_when_a_function_of_it_is_asked_for() -> None:
+    script("""
+        async def main():
+            pass
+        asyncio.run(main())
+        """)
+    with pytest.raises(UsageError, match=r'function main: put that under `if __name__ == "__main__":`'):
+        programs("ana=main")
+
+
+def test_words_that_are_not_closed() -> None:
+    with pytest.raises(UsageError, match="No closing quotation"):
+        parse_program('ana=main "x', Path("script.py"))

@@ -8,6 +8,8 @@ Rules:
 
 * The class `socket.socket` stays the class that it is; what is put in is how it makes an instance. So it
   does not matter who took the class out of the module before, or made a class of its own of it.
+* What Python has on Linux and lacks here is there for the time of a run: constants
+  (`p2plib.sim.sockets.constants.LINUX`), and IPv6 (`p2plib.sim.sockets.ipv6`).
 * The functions are put in where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is answered too.
 * A real socket never escapes: what still asks the machine's network from within a simulated loop, by
@@ -35,10 +37,11 @@ from typing import Any, NoReturn
 
 from p2plib.sim.clock.by_name import ImportedByName
 from p2plib.sim.current import CURRENT, current_host
-from p2plib.sim.sockets import control, interfaces, polling
+from p2plib.sim.sockets import control, interfaces, ipv6, polling
 from p2plib.sim.sockets.calls import NetworkLoop
+from p2plib.sim.sockets.constants import AF_UNIX, LINUX
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
-from p2plib.sim.sockets.opened_pairs import FAMILY, pair
+from p2plib.sim.sockets.opened_pairs import pair
 from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
@@ -118,7 +121,7 @@ def _getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
 
 
 def _socketpair(family: Any = None, type: int = socket.SOCK_STREAM, proto: int = 0) -> Any:
-    family = FAMILY if family is None else family
+    family = AF_UNIX if family is None else family
     return tuple(SimSocket.of(end) for end in pair(current_incarnation(), int(family), int(type)))
 
 
@@ -216,12 +219,21 @@ _real_fileobj_to_fd: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined
 
 _lock = threading.Lock()
 _active = 0
+_ABSENT = object()
 _replaced: dict[tuple[str, str], Any] = {}  # what was there before, by module and name
 
 
 def _put_in(module: str, name: str, function: Any) -> None:
-    _replaced[module, name] = getattr(sys.modules[module], name)
+    _replaced[module, name] = getattr(sys.modules[module], name, _ABSENT)
     setattr(sys.modules[module], name, function)
+
+
+def _lacking() -> dict[str, Any]:
+    """Return what the module has not, and would have on Linux."""
+    constants = {name: number for name, number in LINUX.items() if not hasattr(socket, name)}
+    if socket.has_ipv6:
+        return constants
+    return {**constants, "has_ipv6": True, "inet_pton": ipv6.inet_pton, "inet_ntop": ipv6.inet_ntop}
 
 
 def _install() -> None:
@@ -243,6 +255,9 @@ def _install() -> None:
     _by_name.install()
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)
+    for name, value in _lacking().items():
+        for module in ("socket", "_socket"):  # the first looks in the second for what there is
+            _put_in(module, name, value)
     socket.socket.__new__ = _new  # type: ignore[method-assign]
     socket.socket.__init__ = _init  # type: ignore[method-assign]
     asyncio.BaseEventLoop.__new__ = _new_loop  # type: ignore[method-assign]
@@ -251,7 +266,10 @@ def _install() -> None:
 def _take_out() -> None:
     _by_name.put_back()
     for (module, name), real in _replaced.items():
-        setattr(sys.modules[module], name, real)
+        if real is _ABSENT:
+            delattr(sys.modules[module], name)
+        else:
+            setattr(sys.modules[module], name, real)
     _replaced.clear()
     socket.socket.__init__ = _real_init  # type: ignore[method-assign]
     del socket.socket.__new__
