@@ -166,6 +166,7 @@ TOLD_ELSEWHERE = {
             "clock.handles",
             "clock.places",
             "clock.threads",
+            "clock.workers",
             "failures",
             "nat.ports",
             "nat.table",
@@ -178,6 +179,7 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.sockets.{name}"
         for name in (
             "arguments",
+            "control",
             "error_queue",
             "kernel",
             "names",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -149,6 +151,43 @@ def test_an_ordinary_script_that_runs_nothing_is_a_mistake() -> None:
 def test_other_ways_to_a_loop_are_refused(way: str) -> None:
     with pytest.raises(Unsupported, match="asyncio"):
         run_ordinary(Internet(), script(way), [], FOREVER)
+
+
+@pytest.mark.parametrize(
+    "call", ["socket.create_connection(('127.0.0.1', 1))", "socket.getaddrinfo('localhost', 1)"]
+)
+def test_outside_of_asyncio_run_a_script_does_not_reach_the_real_network(call: str) -> None:
+    with pytest.raises(Unsupported, match=r"called by a script outside asyncio\.run"):
+        run_ordinary(Internet(), script(f"import socket\n{call}"), [], FOREVER)
+    socket.getaddrinfo("127.0.0.1", 1)  # and it is over with the script
+
+
+def test_what_a_library_does_as_it_is_imported_is_no_harm() -> None:
+    """urllib3 binds a socket to see whether there is IPv6; loops make pairs."""
+    text = """
+        import socket
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+        one, other = socket.socketpair()
+        one.send(b"x"); one.close(); other.close()
+        asyncio.run(asyncio.sleep(1))
+        """
+    run_ordinary(Internet(), script(text), [], FOREVER)
+
+
+def test_a_program_that_imports_anyio_as_it_is_loaded_has_its_work_done_at_once() -> None:
+    pytest.importorskip("anyio")
+    code = r"""
+from pathlib import Path
+from p2plib.sim import Internet
+from p2plib.sim.scripts import parse_program, run_programs
+
+Path("script.py").write_text("import anyio.to_thread, socket\nasync def ask():\n"
+    "    print(await anyio.to_thread.run_sync(socket.gethostname))")
+run_programs(Internet(), [parse_program("ana=ask", Path("script.py"))], 10)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.stdout == "ana\n", ended.stderr
 
 
 def test_in_a_coroutine_the_loop_can_be_had_as_ever() -> None:
