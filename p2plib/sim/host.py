@@ -184,6 +184,8 @@ class Host:
         Raises:
             HostDown: the host is down, or goes down meanwhile, or is stopped.
         """
+        if not isawaitable(program):
+            raise UsageError("run takes a coroutine, as in `await host.run(visit())`, with its parentheses")
         if not self.is_up:
             if isinstance(program, Coroutine):
                 program.close()
@@ -204,7 +206,11 @@ class Host:
             gone.cancel()
         if not task.done() or (task.cancelled() and is_ended_by_host):
             raise HostDown(f"{self.name} went down at {self.net.time:.6g} s")
-        return task.result()
+        try:
+            return task.result()
+        except Exception as error:
+            error.add_note(f"raised on the host {self.name}")
+            raise
 
     def crash(self, *, lose_disk: bool = False) -> None:
         """Cut its power, now.

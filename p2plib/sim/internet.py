@@ -296,7 +296,7 @@ class Internet:
                 `main` did not raise. What `main` raises has notes on what had gone wrong before.
         """
         if not callable(main):
-            raise UsageError("run takes an async function of one argument, the internet: async def main(net)")
+            raise UsageError(RUN_TAKES)
         with running_loop_aside():
             return self._run(main, time_limit_s)
 
@@ -306,7 +306,10 @@ class Internet:
         loop.begin(time_limit_s)
         with virtual_time_and_chance(loop), simulated_sockets(), signals_of_hosts(), collector_off():
             try:
-                result = loop.run_until_complete(main(self))
+                program = main(self)
+                if not isawaitable(program):
+                    raise UsageError(RUN_TAKES)
+                result = loop.run_until_complete(program)
             except BaseException as error:
                 self.leaks = abandon(self, error)
                 raise

@@ -46,8 +46,8 @@ from p2plib.sim.tcp.listener import TcpListener
 T = TypeVar("T")
 
 BLOCKS = (
-    "a program that waits within a line stops every host; call setblocking(False), and await asyncio's "
-    "loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
+    "it would stop every host at once; use streams, or setblocking(False) and asyncio's loop.sock_connect, "
+    "sock_recv and so on, or an asynchronous library, such as aiohttp or httpx in the place of requests"
 )
 _NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0x800)
 _HEADER_BYTES = 16  # of one piece of ancillary data
