@@ -23,6 +23,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import isawaitable
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -209,7 +210,9 @@ class Host:
         try:
             return task.result()
         except Exception as error:
-            error.add_note(f"raised on the host {self.name}")
+            where = f"raised on the host {self.name}"
+            if where not in getattr(error, "__notes__", ()):
+                error.add_note(where)
             raise
 
     def crash(self, *, lose_disk: bool = False) -> None:

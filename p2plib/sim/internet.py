@@ -26,6 +26,7 @@ import threading
 from asyncio import _get_running_loop, _set_running_loop
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from inspect import isawaitable
 from random import Random
 from typing import Any
 
@@ -46,6 +47,7 @@ from p2plib.sim.sockets.module import simulated_sockets
 from p2plib.sim.sockets.names import CARRIER_NETWORK, Names
 
 BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
+RUN_TAKES = "run takes an async function of one argument, the internet: async def main(net)"
 
 
 class Partition:

@@ -79,7 +79,10 @@ def parse_program(told: str, script: Path | None) -> Program:
     """
     names, _, what = told.partition("=")
     hosts = tuple(name.strip() for name in names.split(","))
-    words = shlex.split(what)
+    try:
+        words = shlex.split(what)
+    except ValueError as error:
+        raise UsageError(f"{told!r} is not a command line: {error}") from None
     if not words or not all(hosts):
         raise UsageError(f"say which hosts run what, as in server=serve, and not {told!r}")
     file, _, function = words[0].rpartition(":")
@@ -134,7 +137,8 @@ def run_ordinary(net: Internet, script: Path, arguments: Sequence[str], time_lim
     if not runs:
         raise UsageError(
             f"{script} came to its end without asyncio.run, so nothing was simulated: let it end in"
-            " asyncio.run(...), give it `async def main(net)`, or say which hosts run which of its functions"
+            " asyncio.run(...), give it `async def main(net)` (its argument is called net), or say which"
+            " hosts run which of its functions"
         )
 
 

@@ -357,7 +357,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
                 f"{done} events were done, at most {self.max_events} are allowed: {self._limits()}"
             )
         if limit == self.time_limit and heap and not ready and heap[0][0] > limit and wanted():
-            raise TimeLimit(f"{limit} virtual seconds were not enough: {describe_waiting(self)}")
+            raise TimeLimit(f"{limit:.6g} virtual seconds were not enough: {describe_waiting(self)}")
 
     def _limits(self) -> str:
         return f"the clock stands at {self.now:.6g} s; {describe_waiting(self)}"

@@ -74,7 +74,9 @@ class Names:
         if not name:
             raise UsageError("a name is not empty")
         if _plain(name) in self.zone:
-            raise UsageError(f"the name {name!r} is taken in this internet; another run takes another Internet")
+            raise UsageError(
+                f"the name {name!r} is taken in this internet; another run takes another Internet"
+            )
         self.zone[_plain(name)] = tuple(addresses)
 
     # One address
