@@ -34,7 +34,7 @@ from typing import Any
 
 from p2plib.errors import Leak, UsageError
 from p2plib.sim.capture.pcap import pcap
-from p2plib.sim.faults import Chaos
+from p2plib.sim.faults import Chaos, Crash, Cut, Fault
 from p2plib.sim.host import Host
 from p2plib.sim.internet import Internet
 from p2plib.sim.link import Link
@@ -47,12 +47,13 @@ from p2plib.sim.scripts import (
     run_ordinary,
     run_programs,
 )
-from p2plib.sim.search.seeds import Failure, Main, search
+from p2plib.sim.search.seeds import Failure, Main, in_words, search
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMAND = "python -m p2plib.sim"
 DAY_S = 86_400.0  # a run that is not over by then will hardly ever be
 SHOWN_PACKETS = 20
+TOO_SHORT = "the run was over before any crash or cut began: give a shorter --within"
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?"
 LEFT_OUT = (  # of tracebacks
     os.path.dirname(__file__),
@@ -294,6 +295,11 @@ def _run_once(net: Internet, options: argparse.Namespace, argv: Sequence[str]) -
     except (Exception, asyncio.CancelledError) as raised:
         error = raised
     _say_all(net, error)
+    outages = _outages(net.happened)
+    if outages:
+        _say(*(f"    {in_words(fault)}" for fault in outages))
+    elif options.crashes or options.cuts:
+        _say(TOO_SHORT)
     _show(net, options)
     if error is None:
         if len(net.hosts) == 1 and (options.loss or options.latency or options.jitter or options.duplicate):
@@ -307,17 +313,27 @@ def _run_once(net: Internet, options: argparse.Namespace, argv: Sequence[str]) -
 
 def _search(make: Callable[..., Internet], options: argparse.Namespace, argv: Sequence[str]) -> int:
     seeds = range(options.seed, options.seed + options.seeds)
+    happened: list[list[Fault]] = []  # in each run
+
+    def make_watched(seed: int, **more: Any) -> Internet:
+        net = make(seed, **more)
+        happened.append(net.happened)
+        return net
+
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         failure = search(
             _the_script,
             seeds,
-            make=make,
+            make=make_watched,
             chaos=_chaos(options),
             time_limit_s=options.time_limit,
             max_events=None,
         )
     if failure is None:
         _say(f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}: none failed")
+        quiet = sum(not _outages(faults) for faults in happened)
+        if quiet and (options.crashes or options.cuts):
+            _say(f"under {quiet} of them {TOO_SHORT}")
         return FINE
     if isinstance(failure.error, UsageError) and not _is_the_scripts(failure.error):
         raise failure.error
@@ -325,6 +341,11 @@ def _search(make: Callable[..., Internet], options: argparse.Namespace, argv: Se
     _show(failure.net, options)
     _say(f"to run it again: {_again(argv, failure.seed)}")
     return FAILED
+
+
+def _outages(faults: Iterable[Fault]) -> list[Fault]:
+    """Return those of the faults that --crashes and --cuts ask for."""
+    return [fault for fault in faults if isinstance(fault, Crash | Cut)]
 
 
 def _is_the_scripts(error: BaseException) -> bool:

@@ -263,6 +263,21 @@ class TestSeeds:
         assert main(["watched.py", "--latency", "40ms", "--seeds", "5", "--seed", "2"]) == FINE
         assert capsys.readouterr().err == "5 seeds, 2 to 6: none failed\n"
 
+    def test_what_went_wrong_is_told_and_so_is_that_nothing_did(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        name = script("import asyncio\nasync def wait(): await asyncio.sleep(20)\n")
+        faults = ["--host", "ana=wait", "--host", "ben=wait", "--crashes", "1", "--cuts", "1"]
+        assert main([name, *faults, "--within", "10s"]) == FINE
+        told = capsys.readouterr().err
+        assert re.search(r"^    (ana|ben) loses its power at \d.* s, and starts again", told, re.M)
+        assert re.search(r"^    (ana|ben) cut off from all others at \d.* s, for", told, re.M)
+        too_short = "the run was over before any crash or cut began: give a shorter --within\n"
+        assert main([name, *faults, "--within", "300h"]) == FINE
+        assert capsys.readouterr().err.endswith(f"packets\n{too_short}")
+        assert main([name, *faults, "--within", "300h", "--seeds", "3"]) == FINE
+        assert capsys.readouterr().err == f"3 seeds, 0 to 2: none failed\nunder 3 of them {too_short}"
+
     def test_a_crash_starts_a_script_from_its_beginning(self, capsys: pytest.CaptureFixture[str]) -> None:
         name = script("""
             import asyncio

@@ -21,7 +21,9 @@ Rules:
     - the time zone;
     - os.getpid, threading.get_ident, id, hash;
     - ssl.RAND_bytes, numpy.random without a seed, libsodium;
-    - files, environment variables, logging's relativeCreated.
+    - os.uname, platform.node;
+    - files, environment variables, logging's relativeCreated;
+    - subprocess, os.system, os.fork, threading.Thread.
 
 The handbook's own library takes time and randomness as arguments.
 """
@@ -56,8 +58,11 @@ REAL = {
     "os.getpid, threading.get_ident, id, hash": "they belong to the process; PYTHONHASHSEED=0 repeats the "
     "order of sets",
     "ssl.RAND_bytes, numpy.random without a seed, libsodium": "they draw in C; give them a seed or a key",
+    "os.uname, platform.node": "they name the machine; `socket.gethostname` is the host's",
     "files, environment variables, logging's relativeCreated": "they are the machine's; `host.disk` is a "
     "host's own",
+    "subprocess, os.system, os.fork, threading.Thread": "a process or a thread that a program starts itself "
+    "is no part of a run: it goes on at the machine's pace, and its sockets are real",
 }
 """What code in the internet is told by the machine all the same, and for each why, or what to do instead."""
 
