@@ -166,6 +166,7 @@ TOLD_ELSEWHERE = {
             "clock.handles",
             "clock.places",
             "clock.threads",
+            "clock.workers",
             "failures",
             "nat.ports",
             "nat.table",

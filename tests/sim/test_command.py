@@ -315,7 +315,7 @@ class TestUsage:
             (["shop.py", "--seeds", "many"], "argument --seeds: 'many' is not a whole number"),
             (["shop.py", "--latency", "1.2.3"], "'1.2.3' is not a time"),
             (["shop.py", "--pcap", "nowhere/out.pcapng"], "--pcap is a file in a folder that is there"),
-            (["shop.py", "--host", "a='serve"], "is not a command line: No closing quotation"),
+            (["shop.py", "--host", "a='serve"], "cannot be read as words: No closing quotation"),
             (["shop.py", "--host", "a=serve", "--spare", "b"], "no --host is called b"),
         ],
     )

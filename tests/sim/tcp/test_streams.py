@@ -348,3 +348,19 @@ def test_a_machine_without_power_is_not_warned_of_what_it_had_open() -> None:
         del net
         gc.collect()
     assert not [str(warning.message) for warning in seen if "unclosed" in str(warning.message)]
+
+
+def test_a_local_address_may_be_a_name() -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        with ben:
+            server = await loop.create_server(Recorder, port=80)
+        with ana:
+            transport, _ = await loop.create_connection(Recorder, "ben", 80, local_addr=("ana", 5000))
+            with pytest.raises(OSError, match="Invalid argument"):  # the loopback's, as with asyncio
+                await loop.create_connection(Recorder, "198.18.0.2", 80, local_addr=(None, 0))
+        assert transport.get_extra_info("sockname") == ("198.18.0.1", 5000)
+        transport.close()
+        server.close()
+
+    two(main)
