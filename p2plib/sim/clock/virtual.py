@@ -23,7 +23,8 @@ Rules:
     - ssl.RAND_bytes, numpy.random without a seed, libsodium;
     - os.uname, platform.node;
     - files, environment variables, logging's relativeCreated;
-    - subprocess, os.system, os.fork, threading.Thread.
+    - subprocess, os.system, os.fork;
+    - threading.Thread.
 
 The handbook's own library takes time and randomness as arguments.
 """
@@ -61,8 +62,10 @@ REAL = {
     "os.uname, platform.node": "they name the machine; `socket.gethostname` is the host's",
     "files, environment variables, logging's relativeCreated": "they are the machine's; `host.disk` is a "
     "host's own",
-    "subprocess, os.system, os.fork, threading.Thread": "a process or a thread that a program starts itself "
-    "is no part of a run: it goes on at the machine's pace, and its sockets are real",
+    "subprocess, os.system, os.fork": "a process is the machine's, and so is the network that it is on; "
+    "every host stands still while it is waited for",
+    "threading.Thread": "a thread that a program starts itself goes on at the machine's pace, and its sockets "
+    "are real; use asyncio.to_thread",
 }
 """What code in the internet is told by the machine all the same, and for each why, or what to do instead."""
 
