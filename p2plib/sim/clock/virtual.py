@@ -64,8 +64,8 @@ REAL = {
     "host's own",
     "subprocess, os.system, os.fork": "a process is the machine's, and so is the network that it is on; "
     "every host stands still while it is waited for",
-    "threading.Thread": "a thread that a program starts itself goes on at the machine's pace, and its sockets "
-    "are real; use asyncio.to_thread",
+    "threading.Thread": "a thread that a program starts itself goes on at the machine's pace, and its "
+    "sockets are real; use asyncio.to_thread",
 }
 """What code in the internet is told by the machine all the same, and for each why, or what to do instead."""
 
