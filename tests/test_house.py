@@ -166,6 +166,7 @@ TOLD_ELSEWHERE = {
             "clock.handles",
             "clock.places",
             "clock.threads",
+            "clock.workers",
             "failures",
             "nat.ports",
             "nat.table",
@@ -178,6 +179,7 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.sockets.{name}"
         for name in (
             "arguments",
+            "control",
             "error_queue",
             "kernel",
             "names",
@@ -191,7 +193,10 @@ TOLD_ELSEWHERE = {
             "services",
         )
     ),
-    *(f"p2plib.sim.tcp.{name}" for name in ("receive", "send", "server", "stack", "streams", "transport")),
+    *(
+        f"p2plib.sim.tcp.{name}"
+        for name in ("hystart", "receive", "send", "server", "stack", "streams", "transport")
+    ),
 }
 
 

@@ -49,7 +49,7 @@ class ImportedByName:
 
     def _look(self) -> None:
         """Looks through the modules that have come since the last time."""
-        for path, module in list(sys.modules.items()):
+        for path, module in sys.modules.copy().items():  # in one step: what is collected may import something
             if path in self._looked_at and path != GROWS:
                 continue
             self._looked_at.add(path)

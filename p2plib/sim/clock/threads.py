@@ -2,7 +2,8 @@
 
 A thread gets on when the machine lets it, and no run would repeat. Work for `asyncio.to_thread` and
 `run_in_executor` is done at once by the loop itself; a thread that a program starts on its own can neither be
-waited for nor wake anybody.
+waited for nor wake anybody. Where Python has no threads, as in Pyodide, to start one is Python's own
+RuntimeError, and work for `asyncio.to_thread` is done as ever.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ Rules:
     - the time zone;
     - os.getpid, threading.get_ident, id, hash;
     - ssl.RAND_bytes, numpy.random without a seed, libsodium;
-    - files, environment variables, logging's relativeCreated.
+    - files, environment variables, logging's relativeCreated;
+    - subprocess, os.system, os.fork.
 
 The handbook's own library takes time and randomness as arguments.
 """
@@ -58,6 +59,8 @@ REAL = {
     "ssl.RAND_bytes, numpy.random without a seed, libsodium": "they draw in C; give them a seed or a key",
     "files, environment variables, logging's relativeCreated": "they are the machine's; `host.disk` is a "
     "host's own",
+    "subprocess, os.system, os.fork": "a process is the machine's, and so is the network that it is on; "
+    "every host stands still while it is waited for",
 }
 """What code in the internet is told by the machine all the same, and for each why, or what to do instead."""
 

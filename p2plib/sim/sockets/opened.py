@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -202,11 +201,3 @@ def descriptor(number: int) -> Opened:
 def is_simulated(number: int) -> bool:
     """Whether a descriptor's number is one of the simulated internet's."""
     return number >= FIRST_DESCRIPTOR
-
-
-MSG_CTRUNC = getattr(socket, "MSG_CTRUNC", 0x8)  # there was no room for ancillary data
-MSG_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0x40)
-MSG_TRUNC = getattr(socket, "MSG_TRUNC", 0x20)
-MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)  # what an ICMP packet said of one that was sent
-IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
-IPV6_PKTINFO, IPV6_RECVPKTINFO = getattr(socket, "IPV6_PKTINFO", 50), getattr(socket, "IPV6_RECVPKTINFO", 49)

@@ -17,21 +17,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from p2plib.sim.current import Incarnation
-from p2plib.sim.sockets.datagrams import UdpEndpoint
-from p2plib.sim.sockets.error_queue import told_with
-from p2plib.sim.sockets.kernel import CARD_INDEX, LOOPBACK_INDEX, is_on
-from p2plib.sim.sockets.names import MAPPED, is_loopback
-from p2plib.sim.sockets.opened import (
+from p2plib.sim.sockets.constants import (
     IP_PKTINFO,
     IPV6_PKTINFO,
     IPV6_RECVPKTINFO,
     MSG_ERRQUEUE,
+    MSG_PEEK,
     MSG_TRUNC,
-    Opened,
-    Taken,
-    fail,
-    would_wait,
 )
+from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
+from p2plib.sim.sockets.error_queue import told_with
+from p2plib.sim.sockets.kernel import CARD_INDEX, LOOPBACK_INDEX, is_on
+from p2plib.sim.sockets.names import MAPPED, is_loopback
+from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
 
 _FOUR, _SIX = (socket.IPPROTO_IP, IP_PKTINFO), (socket.IPPROTO_IPV6, IPV6_PKTINFO)
 
@@ -90,7 +88,15 @@ class OpenDatagrams(Opened):
         """Send a datagram, and return its length."""
         if not self._may_write:
             raise fail(errno.EPIPE)
-        self.end.send(data, address, _address_in(ancillary))
+        end = self.end
+        path = None if ancillary else end.paths.get(address)
+        if path is not None and len(data) <= LARGEST_BYTES:
+            self._raise_error()
+            path.send(data)
+            return len(data)
+        end.send(data, address, _address_in(ancillary))
+        if not ancillary and (path := end.path_to(address)) is not None:
+            end.paths[address] = path  # the next one goes the same way
         return len(data)
 
     def take(self, size: int, flags: int) -> Taken:
@@ -98,7 +104,7 @@ class OpenDatagrams(Opened):
         if flags & MSG_ERRQUEUE:
             return self._refusal(size)
         self._raise_error()
-        got = self.end.peek() if flags & socket.MSG_PEEK else self.end.receive()
+        got = self.end.peek() if flags & MSG_PEEK else self.end.receive()
         if got is None:
             raise would_wait()
         data, sender = got

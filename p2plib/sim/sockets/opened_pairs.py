@@ -18,10 +18,11 @@ from typing import Any
 
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
-from p2plib.sim.sockets.opened import MSG_ERRQUEUE, Opened, Taken, fail, would_wait
+from p2plib.sim.packet import Address
+from p2plib.sim.sockets.constants import AF_UNIX, MSG_ERRQUEUE, MSG_PEEK
+from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
 
 ROOM_BYTES = 212_992  # of Linux: net.core.wmem_default
-FAMILY = getattr(socket, "AF_UNIX", socket.AF_INET)
 
 
 class PairEnd:
@@ -37,10 +38,10 @@ class PairEnd:
         on_ready: called when there may be something to read or room to write, after what is being done.
     """
 
-    local = remote = None
-
     def __init__(self, incarnation: Incarnation, keeps_messages: bool, place: str) -> None:
-        self.incarnation, self.host, self.family = incarnation, incarnation.host, FAMILY
+        self.incarnation, self.host, self.family = incarnation, incarnation.host, AF_UNIX
+        self.local: Address | None = None  # it has no names
+        self.remote: Address | None = None
         self.other = self
         self.options: dict[tuple[int, int], Any] = {}
         self.on_ready: Callable[[], None] | None = None
@@ -69,6 +70,16 @@ class PairEnd:
     def take_error(self) -> OSError | None:
         """Return None: nothing goes wrong with a pair."""
         return None
+
+    def set_option(self, level: int, option: int, value: Any) -> None:
+        """Remember an option; a pair's buffers keep their size.
+
+        Raises:
+            OSError: EOPNOTSUPP for any option but those of SOL_SOCKET.
+        """
+        if level != socket.SOL_SOCKET:
+            raise fail(errno.EOPNOTSUPP)
+        self.options[level, option] = value
 
     def what_it_is(self) -> str:
         """Return words for what it is and who made it."""
@@ -204,7 +215,7 @@ class OpenPair(Opened):
         end = self.end
         if not end.waiting and not end.at_eof:
             raise would_wait()
-        return end.read(size, peek=bool(flags & socket.MSG_PEEK)), None, [], 0
+        return end.read(size, peek=bool(flags & MSG_PEEK)), None, [], 0
 
     def shutdown(self, how: int) -> None:
         """End a direction, or both."""

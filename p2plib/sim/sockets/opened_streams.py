@@ -17,8 +17,9 @@ from typing import Any
 
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
+from p2plib.sim.sockets.constants import MSG_ERRQUEUE, MSG_PEEK
 from p2plib.sim.sockets.kernel import shown_to
-from p2plib.sim.sockets.opened import MSG_ERRQUEUE, Opened, Taken, fail, would_wait
+from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
 from p2plib.sim.tcp.endpoint import TcpEndpoint
 from p2plib.sim.tcp.listener import TcpListener
 
@@ -189,7 +190,7 @@ class OpenStream(Opened):
             except OSError:
                 if not data:
                     raise
-        if flags & socket.MSG_PEEK:
+        if flags & MSG_PEEK:
             self._peeked = data + self._peeked
         if not data and self._may_read and not end.at_eof:
             raise would_wait()

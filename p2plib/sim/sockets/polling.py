@@ -91,7 +91,8 @@ class Poll:
             found: list[tuple[int, int]] = self._real.poll(timeout)
             return found
         ready = [(number, self._state(number, mask)) for number, mask in self._masks.items()]
-        ready = [(number, state) for number, state in ready if state] + self._real.poll(0)
+        ready = [(number, state) for number, state in ready if state]
+        ready += self._real.poll(0)
         if not ready and timeout != 0:
             refuse("a call of select.poll that has to wait", WAITING)
         return ready

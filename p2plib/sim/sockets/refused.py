@@ -13,6 +13,10 @@ def refuse(call: str, instead: str) -> NoReturn:
 
 
 PROCESSES = "a host is not a computer with programs of its own; start a coroutine with host.start"
+DESCRIPTORS = (
+    "it is a file's, a pipe's or that of a socket which code in C has opened past Python, and the simulated "
+    "internet does not know when it is ready; use sockets that Python makes, or streams"
+)
 FILES = "there are no file descriptors in here; use streams, or host.disk for what is to be kept"
 
 

@@ -1,1 +1,1 @@
-"""TCP, segment by segment: the machine (`connection`), and the transport, server and streams on it."""
+"""TCP, segment by segment: the machine (`connection`), a kernel (`endpoint`, `listener`), asyncio on it."""

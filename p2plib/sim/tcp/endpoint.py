@@ -192,6 +192,7 @@ class TcpEndpoint:
     def receive(self, segment: Segment) -> None:
         """Takes a segment that arrived for this connection."""
         self.machine.receive(segment, self._loop.now)
+        self._handle_events()
         if not self._work_is_due:
             loop, heap = self._loop, self._loop._heap
             if heap and heap[0][0] <= loop.now:  # rule 4: another one may come
@@ -218,8 +219,7 @@ class TcpEndpoint:
     def _look(self) -> None:
         """Finds out what the machine has to say."""
         connection = self.machine
-        for event in connection.events():
-            self._handle(event)
+        self._handle_events()
         has_room = self._wants_room and self.writable
         if has_room or connection.receiver.nxt != self._told:
             self._wants_room &= not has_room
@@ -242,8 +242,7 @@ class TcpEndpoint:
         """What the holder did may end the connection, and sends something: now, or at the end of `_work`."""
         if self._is_working:
             return
-        for event in self.machine.events():
-            self._handle(event)
+        self._handle_events()
         self._flush()
 
     def _ring(self, when: float) -> None:
@@ -251,6 +250,10 @@ class TcpEndpoint:
             self._rings_at_s = None
             self.machine.on_timer(self._loop.now)
             self._work(None)
+
+    def _handle_events(self) -> None:
+        for event in self.machine.events():
+            self._handle(event)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Connected):

@@ -105,6 +105,8 @@ def test_options_of_ipv6_belong_to_ipv6(world: World) -> None:
             six.setsockopt(IP6, socket.IPV6_V6ONLY, 1)
             assert six.getsockopt(IP6, socket.IPV6_V6ONLY) == 1
             assert six.getsockopt(IP6, socket.IPV6_UNICAST_HOPS) == 64
+            six.bind(("::1", 0))
+            assert raised(lambda: six.setsockopt(IP6, socket.IPV6_V6ONLY, 0)) == INVALID
 
     world(program)
 

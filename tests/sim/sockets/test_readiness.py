@@ -114,7 +114,57 @@ def test_what_cannot_be_watched(world: World) -> None:
         transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(HOME, 0))
         with pytest.raises(RuntimeError, match="is used by transport"):
             loop.add_reader(transport.get_extra_info("socket").fileno(), print)
+        with pytest.raises(RuntimeError, match="is used by transport"):
+            loop.remove_reader(transport.get_extra_info("socket").fileno())
         transport.close()
+
+    world(program)
+
+
+def test_a_reader_takes_the_writer_of_its_own_socket_away(world: World) -> None:
+    async def program() -> None:
+        loop, calls = asyncio.get_running_loop(), []
+        with udp() as one:
+            one.sendto(b"x", one.getsockname())
+            await a_moment()
+
+            def read() -> None:
+                calls.append("reader")
+                loop.remove_writer(one)
+                loop.remove_reader(one)
+
+            loop.add_reader(one, read)
+            loop.add_writer(one, calls.append, "writer")
+            await a_moment()
+            assert calls == ["reader"]
+
+    world(program)
+
+
+def test_a_reader_takes_the_reader_of_another_socket_away(world: World) -> None:
+    async def program() -> None:
+        loop, calls = asyncio.get_running_loop(), []
+        with udp() as one, udp() as other:
+            for sock in (one, other):
+                sock.sendto(b"x", sock.getsockname())
+            await a_moment()
+
+            def first() -> None:
+                calls.append("first")
+                loop.remove_reader(other)
+                loop.remove_reader(one)
+
+            def second() -> None:
+                calls.append("second")
+                loop.remove_reader(one)
+                loop.remove_reader(other)
+
+            loop.add_reader(one, first)
+            loop.add_writer(one, lambda: (calls.append("writer"), loop.remove_writer(one)))
+            loop.add_reader(other, second)
+            await a_moment()
+            assert "writer" in calls
+            assert len(calls) == 2, "one of the readers took the other away"
 
     world(program)
 

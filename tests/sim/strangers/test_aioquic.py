@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
-from p2plib.sim import Internet, Link
-from tests.sim.certificates import Certificates, certificates
+from p2plib.sim import Internet
+from tests.sim.certificates import Certificates
+from tests.sim.strangers.world import HOME, play_everywhere
 
 pytest.importorskip("aioquic")
 
-PORT = 4433
 PAGE = b"a page of some length. " * 2_000
 
 
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates(tmp_path_factory.mktemp("papers"), "server")
-
-
-async def served(papers: Certificates, ip: str = "::") -> None:
-    """Answer every request with the page and the path that was asked for, until cancelled."""
+@asynccontextmanager
+async def serving(papers: Certificates, ip: str, port: int) -> AsyncIterator[None]:
+    """Answer every request with the page and the path that was asked for."""
     from aioquic.asyncio import QuicConnectionProtocol, serve
     from aioquic.h3.connection import H3_ALPN, H3Connection
     from aioquic.h3.events import HeadersReceived
@@ -42,15 +41,15 @@ async def served(papers: Certificates, ip: str = "::") -> None:
 
     configuration = QuicConfiguration(is_client=False, alpn_protocols=H3_ALPN)
     configuration.load_cert_chain(papers.certificate, papers.key)
-    server = await serve(ip, PORT, configuration=configuration, create_protocol=Web)
+    server = await serve(ip, port, configuration=configuration, create_protocol=Web)
     try:
-        await asyncio.Event().wait()
+        yield
     finally:
         server.close()
 
 
-async def fetched(papers: Certificates, host: str, paths: list[str]) -> list[tuple[bytes, bytes]]:
-    """Ask for some paths over one connection, all at once; the server's header and the body of each."""
+async def using(papers: Certificates, host: str, port: int) -> list[tuple[bytes, bytes]]:
+    """Ask for two paths over one connection, both at once; the server's header and the body of each."""
     from aioquic.asyncio import QuicConnectionProtocol, connect
     from aioquic.h3.connection import H3_ALPN, H3Connection
     from aioquic.h3.events import DataReceived, HeadersReceived
@@ -85,36 +84,29 @@ async def fetched(papers: Certificates, host: str, paths: list[str]) -> list[tup
 
     configuration = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, server_name="server")
     configuration.load_verify_locations(papers.authority)
-    async with connect(host, PORT, configuration=configuration, create_protocol=Browser) as browser:
+    async with connect(host, port, configuration=configuration, create_protocol=Browser) as browser:
         await browser.ping()
-        return list(await asyncio.gather(*(browser.get(path) for path in paths)))
+        return list(await asyncio.gather(*(browser.get(path) for path in ("/one", "/two"))))
 
 
-def run(papers: Certificates, link: Link, *, ipv6: bool = False) -> tuple[Internet, Any]:
+FOUND = [(b"/one", PAGE), (b"/two", PAGE)]
+
+
+def test_http_3(papers: Certificates) -> None:
+    assert play_everywhere(partial(serving, papers), partial(using, papers), repeats=False) == FOUND
+
+
+def test_http_3_over_ipv6(papers: Certificates) -> None:
+    async def serve() -> None:
+        async with serving(papers, "::", 443):
+            await asyncio.Event().wait()
+
     async def main(net: Internet) -> Any:
-        server, client = net.host("server", ipv6=ipv6), net.host("client", ipv6=ipv6)
-        server.start(served, papers)
+        server, client = net.host("server", ipv6=True), net.host("client", ipv6=True)
+        server.start(serve)
         await asyncio.sleep(0.1)
-        host = server.addresses[-1] if ipv6 else "server"
-        return await client.run(fetched(papers, host, ["/one", "/two"]))
+        return await client.run(using(papers, server.addresses[-1], 443))
 
-    net = Internet(seed=8, link=link, max_events=1_000_000)
-    return net, net.run(main)
-
-
-@pytest.mark.parametrize("ipv6", [False, True])
-def test_http_3(papers: Certificates, ipv6: bool) -> None:
-    net, pages = run(papers, Link(latency=0.02), ipv6=ipv6)
-    assert pages == [(b"/one", PAGE), (b"/two", PAGE)]
+    net = Internet(seed=8, link=HOME, max_events=1_000_000)
+    assert net.run(main) == FOUND
     assert {kind for _, kind in net.trace.sent()} == {"udp"}
-
-
-def test_http_3_over_a_bad_link(papers: Certificates) -> None:
-    net, pages = run(papers, Link(latency=0.03, jitter_s=0.01, loss=0.05))
-    assert pages == [(b"/one", PAGE), (b"/two", PAGE)]
-    assert net.trace.dropped()["lost"] > 3
-
-
-def test_the_same_seed_gives_the_same_times(papers: Certificates) -> None:
-    times = [[packet.sent_s for packet in run(papers, Link(latency=0.02))[0].trace] for _ in range(2)]
-    assert times[0] == times[1]

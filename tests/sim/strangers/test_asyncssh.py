@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
-from p2plib.sim import Internet, Link
+from tests.sim.strangers.world import play_everywhere
 
 pytest.importorskip("asyncssh")
 
 
-async def served(ip: str, port: int, client_key: Any) -> None:
-    """Serve a program that says who asks and gives its input back in capitals, until cancelled."""
+@asynccontextmanager
+async def serving(client_key: Any, ip: str, port: int) -> AsyncIterator[None]:
+    """Serve a program that says who asks and gives its input back in capitals."""
     import asyncssh
 
     class Server(asyncssh.SSHServer):
@@ -41,7 +45,7 @@ async def served(ip: str, port: int, client_key: Any) -> None:
     async with asyncssh.listen(
         ip, port, server_factory=Server, server_host_keys=[host_key], process_factory=program
     ):
-        await asyncio.Event().wait()
+        yield
 
 
 async def asked(host: str, port: int, text: str, **named: Any) -> tuple[str, int | None]:
@@ -61,26 +65,15 @@ async def wrong_password(host: str, port: int) -> str:
     return type(refused.value).__name__
 
 
-def run(link: Link) -> tuple[Internet, list[Any]]:
-    import asyncssh
-
-    key = asyncssh.generate_private_key("ssh-ed25519")
-
-    async def main(net: Internet) -> list[Any]:
-        server, ana, ben = net.host("server"), net.host("ana"), net.host("ben")
-        server.start(served, "", 22, key)
-        await asyncio.sleep(0.1)
-        return list(
-            await asyncio.gather(
-                ana.run(asked("server", 22, TEXT, username="ana", password="a secret", client_keys=None)),
-                ben.run(asked("server", 22, TEXT, username="ben", client_keys=[key])),
-                ana.run(wrong_password("server", 22)),
-            )
+async def using(key: Any, host: str, port: int) -> list[Any]:
+    """Three clients at the same time: with a password, with a key, and with a wrong password."""
+    return list(
+        await asyncio.gather(
+            asked(host, port, TEXT, username="ana", password="a secret", client_keys=None),
+            asked(host, port, TEXT, username="ben", client_keys=[key]),
+            wrong_password(host, port),
         )
-
-    net = Internet(seed=14, link=link, max_events=2_000_000)
-    seen: list[Any] = net.run(main)
-    return net, seen
+    )
 
 
 TEXT = "some words " * 5_000
@@ -92,16 +85,7 @@ SEEN = [
 
 
 def test_commands_run_with_a_password_and_with_a_key() -> None:
-    _, seen = run(Link(latency=0.02))
-    assert seen == SEEN
+    import asyncssh
 
-
-def test_commands_run_over_a_bad_link() -> None:
-    net, seen = run(Link(latency=0.03, jitter_s=0.01, loss=0.03))
-    assert seen == SEEN
-    assert net.trace.dropped()["lost"] > 3
-
-
-def test_the_same_seed_gives_the_same_times() -> None:
-    times = [[packet.sent_s for packet in run(Link(latency=0.02))[0].trace] for _ in range(2)]
-    assert times[0] == times[1]
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    assert play_everywhere(partial(serving, key), partial(using, key), repeats=False) == SEEN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import signal
 import ssl
 from functools import partial
 from pathlib import Path
@@ -229,6 +230,25 @@ def test_a_client_that_crashes_in_the_handshake_is_dropped(papers: Certificates)
     two(main)
 
 
+def test_a_server_that_is_killed_ends_the_stream_without_a_goodbye(papers: Certificates) -> None:
+    """Its operating system closes what it had open; to asyncio that is an end like any other."""
+
+    async def main(ana: Host, ben: Host) -> None:
+        _, met = await listen(ben, ssl=papers.server())
+        _, ours = await dial(ana, ssl=papers.client())
+        await met[0].made
+        ben.signal(signal.SIGKILL)
+        await ours.lost
+        assert ours.told == ["made", "eof", "lost NoneType"]
+        await listen(ben, ssl=papers.server())
+        _, ours = await dial(ana, ssl=papers.client())
+        await ben.stop()
+        await ours.lost
+        assert ours.told == ["made", "eof", "lost NoneType"]
+
+    two(main)
+
+
 def test_who_forgets_a_connection_is_told_where_it_was_made(papers: Certificates) -> None:
     async def main(ana: Host, ben: Host) -> None:
         server, met = await listen(ben, ssl=papers.server())
@@ -237,5 +257,7 @@ def test_who_forgets_a_connection_is_told_where_it_was_made(papers: Certificates
         met.append(writer)  # type: ignore[arg-type]  # not even collected
         server.close()
 
-    with pytest.raises(Leak, match=r"ana left a TLS connection from .*443, made by .*test_tls_failures\.py:\d+"):
+    with pytest.raises(
+        Leak, match=r"ana left a TLS connection from .*443, made by .*test_tls_failures\.py:\d+"
+    ):
         two(main)
