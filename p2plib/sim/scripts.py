@@ -140,7 +140,8 @@ def run_ordinary(net: Internet, script: Path, arguments: Sequence[str], time_lim
     if not runs:
         raise UsageError(
             f"{script} came to its end without asyncio.run, so nothing was simulated: let it end in"
-            " asyncio.run(...), give it `async def main(net)`, or say which hosts run which of its functions"
+            " asyncio.run(...), give it `async def main(net)` (its argument is called net), or say which"
+            " hosts run which of its functions"
         )
 
 

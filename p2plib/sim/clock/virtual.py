@@ -21,8 +21,10 @@ Rules:
     - the time zone;
     - os.getpid, threading.get_ident, id, hash;
     - ssl.RAND_bytes, numpy.random without a seed, libsodium;
+    - os.uname, platform.node;
     - files, environment variables, logging's relativeCreated;
-    - subprocess, os.system, os.fork.
+    - subprocess, os.system, os.fork;
+    - threading.Thread.
 
 The handbook's own library takes time and randomness as arguments.
 """
@@ -57,10 +59,13 @@ REAL = {
     "os.getpid, threading.get_ident, id, hash": "they belong to the process; PYTHONHASHSEED=0 repeats the "
     "order of sets",
     "ssl.RAND_bytes, numpy.random without a seed, libsodium": "they draw in C; give them a seed or a key",
+    "os.uname, platform.node": "they name the machine; `socket.gethostname` is the host's",
     "files, environment variables, logging's relativeCreated": "they are the machine's; `host.disk` is a "
     "host's own",
     "subprocess, os.system, os.fork": "a process is the machine's, and so is the network that it is on; "
     "every host stands still while it is waited for",
+    "threading.Thread": "a thread that a program starts itself goes on at the machine's pace, and its "
+    "sockets are real; use asyncio.to_thread",
 }
 """What code in the internet is told by the machine all the same, and for each why, or what to do instead."""
 

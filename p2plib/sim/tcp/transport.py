@@ -273,8 +273,12 @@ class SimStreamTransport(asyncio.Transport):
             self._let_go(error)
 
     def is_closing(self) -> bool:
-        """Whether it is closed, or about to be."""
-        return self._closing
+        """Whether it is closed, or about to be.
+
+        One of a machine without power is: nobody is left who could have closed it, and StreamWriter asks, to
+        warn of those that a program has forgotten.
+        """
+        return self._closing or not self.endpoint.incarnation.alive
 
     def is_reading(self) -> bool:
         """Whether bytes that arrive are handed on."""
