@@ -434,9 +434,3 @@ def test_exit_codes(folder: Path) -> None:
 
 def test_the_command_is_named_in_the_readme() -> None:
     assert "python -m p2plib.sim" in (ROOT / "README.md").read_text("utf8")
-
-
-def test_a_capture_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "quiet.py").write_text("async def main(net):\n    pass\n")
-    assert main(["quiet.py", "--pcap", "nowhere/out.pcapng"]) == 2
-    assert "the packets cannot be written: " in capsys.readouterr().err

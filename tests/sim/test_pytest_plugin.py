@@ -8,11 +8,13 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from p2plib.sim import Internet
-from p2plib.sim.pytest_plugin import _without_seed
+from p2plib.sim.pytest_plugin import _capture, _without_seed
 from tests.sim.capture.test_pcap import frames
 
 PASSES = """
@@ -230,33 +232,19 @@ def test_a_failing_test_leaves_a_capture_where_one_was_asked_for(tmp_path: Path)
     assert [path.name for path in (tmp_path / "one").iterdir()] == [f"test_drawn-seed{bad[0]}.pcapng"]
 
 
-TWICE = """
-import asyncio
-
-async def main(net):
-    ana, ben = net.host("ana"), net.host("ben")
-    raise ValueError
-
-class TestOne:
-    def test_it(self, internet):
-        internet.run(main)
-
-class TestTwo:
-    def test_it(self, internet):
-        internet.run(main)
-"""
+def item(nodeid: str) -> Any:
+    return SimpleNamespace(nodeid=nodeid, name=nodeid.rpartition(":")[2])
 
 
 def test_two_tests_of_one_name_have_two_captures(tmp_path: Path) -> None:
-    code, _ = run(tmp_path, TWICE, "--sim-pcap", "captures")
-    assert code == 1
-    made = sorted(path.name for path in (tmp_path / "captures").iterdir())
-    assert made == ["test_it-seed0-2.pcapng", "test_it-seed0.pcapng"]
+    others: dict[str, str] = {}
+    tests = [item("a.py::TestOne::test_it"), item("a.py::TestTwo::test_it"), item("a.py::TestOne::test_it")]
+    made = [Path(_capture(tmp_path, test, 0, Internet(), others)).name for test in tests]
+    assert made == ["test_it-seed0.pcapng", "test_it-seed0-2.pcapng", "test_it-seed0.pcapng"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(made))
 
 
-def test_a_capture_that_cannot_be_written_ends_no_session(tmp_path: Path) -> None:
+def test_a_capture_that_cannot_be_written_raises_nothing(tmp_path: Path) -> None:
     (tmp_path / "captures").write_text("a file is in the way")
-    code, said = run(tmp_path, TWICE, "--sim-pcap", "captures")
-    assert code == 1
-    assert "2 failed" in said
-    assert "its packets: not written: " in said
+    told = _capture(tmp_path / "captures", item("a.py::test_it"), 0, Internet(), {})
+    assert told.startswith("not written: ")
