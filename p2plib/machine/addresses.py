@@ -31,12 +31,14 @@ class Contact(NamedTuple):
         return f"Contact({self.id:x} at {self.address[0]}:{self.address[1]})"
 
 
-contact_of = remembered(Contact._make)
-"""The contact that an id and an address make, as a pair: the same object each time.
+@remembered
+def contact_of(pair: tuple[int, Address]) -> Contact:
+    """The contact that an id and an address make: the same object each time.
 
-Peers that share a process, as in a simulation, name the same contacts over and over. One object of each stays
-in the processor's cache, where thousands of equal ones would not.
-"""
+    Peers that share a process, as in a simulation, name the same contacts over and over. One object of each
+    stays in the processor's cache, where thousands of equal ones would not.
+    """
+    return Contact(*pair)
 
 
 @functools.lru_cache(maxsize=65_536)
