@@ -163,7 +163,6 @@ TOLD_ELSEWHERE = {
         for name in (
             "shutdown",
             "capture.headers",
-            "clock.handles",
             "clock.places",
             "clock.threads",
             "failures",
@@ -179,9 +178,7 @@ TOLD_ELSEWHERE = {
         for name in (
             "arguments",
             "error_queue",
-            "kernel",
             "names",
-            "opened",
             "opened_datagrams",
             "opened_pairs",
             "opened_streams",

@@ -30,8 +30,8 @@ class Incarnation:
         descriptors: the open sockets of its programs, by number.
         ended: futures of those that wait for its end.
         signals: what is called for each signal, by number.
-        has_programs: whether its programs were begun; not in what is left of a machine whose programs were
-            killed, and that is up all the same.
+        has_programs: whether its programs were started; False on a machine that stays up after its programs
+            were killed.
     """
 
     __slots__ = ("alive", "descriptors", "ended", "has_programs", "host", "signals")

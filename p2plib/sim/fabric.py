@@ -22,6 +22,7 @@ from p2plib.sim.realms import Gateway, Realm
 from p2plib.sim.sockets.names import PUBLIC_NETWORK, PUBLIC_NETWORK_6
 
 if TYPE_CHECKING:
+    import p2plib.sim.path  # named in full below: the book's reference has another Path
     from p2plib.sim.host import Host
     from p2plib.sim.internet import Internet
 
@@ -54,7 +55,7 @@ class Fabric:
         source: Address,
         destination: Address,
         receiver: Host | None = None,
-    ) -> Path:
+    ) -> p2plib.sim.path.Path:
         """Return the way of all packets from one address of a host to another address; see `Path`.
 
         Who sends more than one packet keeps it. It is no way to a multicast group, but it is one to a host

@@ -60,7 +60,7 @@ SWEEP_FROM = 1000  # and only when that is worth the walk
 class Raised(NamedTuple):
     """Something that went wrong in a callback or a program, as `call_exception_handler` was told of it.
 
-    Attributes:
+    Args:
         incarnation: the life of the host that it happened on; None for the main program.
         context: what was said of it, as asyncio does: "message", "exception" and so on.
         at_s: when, in virtual seconds.

@@ -31,7 +31,7 @@ from p2plib.sim.sockets.kernel import Options, is_on, number, shown_to
 from p2plib.sim.sockets.ports import EVERYWHERE
 
 if TYPE_CHECKING:
-    from p2plib.sim.path import Path
+    import p2plib.sim.path  # named in full: the book's reference has another Path
 
 LARGEST_BYTES = 65_507  # 65,535 less the headers of IPv4 and UDP
 LARGEST_6_BYTES = 65_527  # 65,535 less the header of UDP: IPv6 does not count its own
@@ -76,7 +76,7 @@ class UdpEndpoint:
         self.received: Received | None = None
         self.context = contextvars.copy_context()
         self.groups: dict[tuple[str, int], None] | None = None
-        self.paths: dict[Any, Path] = {}
+        self.paths: dict[Any, p2plib.sim.path.Path] = {}
         self.is_closed = self._address_is_chosen = self._port_is_chosen = False
         self._queue: deque[tuple[bytes, Any, int, str]] | None = None
         self.arrived_at = ""
@@ -168,7 +168,7 @@ class UdpEndpoint:
         else:
             self.host.net.fabric.send(self.host, "udp", source, destination, data)
 
-    def path_to(self, address: Any) -> Path | None:
+    def path_to(self, address: Any) -> p2plib.sim.path.Path | None:
         """Return the way to an address, for a holder that keeps it; None where it leads to many.
 
         Raises:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Interface(NamedTuple):
     """One network interface.
 
-    Attributes:
+    Args:
         number: its number, which Linux calls its index.
         name: its name.
         addresses: its IP addresses, with the number of bits that all of its network have in common.

@@ -1,1 +1,1 @@
-"""TCP, segment by segment: the machine (`connection`), a kernel (`endpoint`, `listener`), asyncio on it."""
+"""TCP, segment by segment: a machine (`connection`), the kernel's sockets on it, asyncio's streams on those."""

@@ -38,8 +38,8 @@ from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.states import MODULUS, Connected, ConnectionClosed, Event, Reset, State, TimedOut
 
 if TYPE_CHECKING:
+    import p2plib.sim.tcp.listener  # named in full: p2plib.protocol has another TcpListener
     from p2plib.sim.host import Host
-    from p2plib.sim.tcp.listener import TcpListener
 
 ISS_TICKS_PER_S = 250_000  # RFC 9293, 3.4.1: one every 4 microseconds
 _END_IS_KNOWN = (State.CLOSED, State.FIN_WAIT_2, State.TIME_WAIT)  # our FIN was acknowledged, or none is due
@@ -84,7 +84,7 @@ class TcpEndpoint:
         self._ports.endpoints[self] = None
         self._loop = incarnation.host.net.loop
         self._connection: Connection | None = None
-        self._listener: TcpListener | None = None
+        self._listener: p2plib.sim.tcp.listener.TcpListener | None = None
         self._error: OSError | None = None
         self._shut = self._gone = self._work_is_due = self._wants_room = self._has_news = False
         self._is_working = False
@@ -150,7 +150,9 @@ class TcpEndpoint:
                     return port
             raise
 
-    def accept(self, listener: TcpListener, local: Address, remote: Address, syn: Segment) -> None:
+    def accept(
+        self, listener: p2plib.sim.tcp.listener.TcpListener, local: Address, remote: Address, syn: Segment
+    ) -> None:
         """Begins a connection with a SYN that came in at a listener, which hears how it goes on.
 
         The program holds it from `is_accepted` on.
