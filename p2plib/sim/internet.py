@@ -324,7 +324,7 @@ class Internet:
 
 @contextmanager
 def running_loop_aside() -> Iterator[None]:
-    """Set aside, for as long as the block lasts, an event loop that runs in this thread, such as a notebook's.
+    """Set aside an event loop that runs in this thread, such as a notebook's, for as long as the block lasts.
 
     (asyncio keeps the current task for each loop separately, so there is nothing more to set aside.) Ctrl-C
     ends the block, even where `asyncio.run` would only have noted it for a loop that is not turning.

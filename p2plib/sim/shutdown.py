@@ -90,9 +90,7 @@ def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
             thing.cancel()
         else:
             thing.vanish()
-    with contextlib.suppress(
-        TimeLimit, Unsupported
-    ):  # what spins now, or calls from a thread, is removed below
+    with contextlib.suppress(TimeLimit, Unsupported):  # what spins, or calls from a thread, is removed below
         loop.run_while(_always, until=loop.time())
     for task in [*loop.frozen, *(task for task in tasks if not task.done())]:
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # it never runs again, and we know

@@ -82,7 +82,7 @@ def waiting_at(task: asyncio.Task[Any]) -> str:
 
 
 def describe_spinning(loop: SimLoop) -> str:
-    """Return words for who is about to run, by host: asked while the clock stands still for long."""
+    """Describe what is about to run, by host, when the clock has stood still for long."""
     spinning: dict[str, None] = {}
     for handle in list(loop.ready())[:SPINNING_AT_MOST]:
         task = getattr(handle._callback, "__self__", None)
@@ -94,7 +94,7 @@ def describe_spinning(loop: SimLoop) -> str:
 
 
 def describe_waiting(loop: SimLoop, main: asyncio.Task[Any] | None = None) -> str:
-    """Return one sentence on who waits where, by host."""
+    """Describe in one sentence what waits where, by host."""
     lines = []
     for task, incarnation in list(loop.tasks.items()):
         if not task.done() and (incarnation is None or incarnation.alive):

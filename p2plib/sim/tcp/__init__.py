@@ -1,1 +1,1 @@
-"""TCP, segment by segment: a machine (`connection`), the kernel's sockets on it, asyncio's streams on those."""
+"""TCP, segment by segment: a machine (`connection`), a kernel's sockets on it, and asyncio's streams."""
