@@ -8,12 +8,20 @@ from p2plib.errors import Unsupported
 
 
 def refuse(call: str, instead: str) -> NoReturn:
-    """Raise `Unsupported` with one sentence."""
+    """Refuse a call.
+
+    Args:
+        call: what a program has called.
+        instead: why it is refused, and what to do instead.
+
+    Raises:
+        Unsupported: always.
+    """
     raise Unsupported(f"{call} is not part of the simulated internet: {instead}")
 
 
 PROCESSES = "a host is not a computer with programs of its own; start a coroutine with host.start"
-FILES = "there are no file descriptors in here; use streams, or host.disk for what is to be kept"
+FILES = "a host has no file descriptors but those of its sockets; use streams, or host.disk to keep data"
 
 
 class RefusedCalls:
