@@ -216,7 +216,7 @@ def test_functions_of_every_sort() -> None:
 
 def test_a_script_that_gives_its_host_nothing_to_run_is_a_mistake() -> None:
     script("print")
-    with pytest.raises(UsageError, match="what is its host to run"):
+    with pytest.raises(UsageError, match="name a function of it"):
         programs("a=script.py")
 
 

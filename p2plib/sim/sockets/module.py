@@ -1,20 +1,20 @@
-"""What of Python's module `socket` is put in for a run, so that a program's own sockets are simulated ones.
+"""What is replaced in Python's module `socket` during a run, so that a program's own sockets are simulated.
 
 While an internet runs, code in its loop that makes a `socket.socket` gets a `SimSocket` of the current host,
-and what it asks about names, interfaces and itself is answered by the internet. Other threads, and code
-outside, get the real thing as ever.
+and functions about names, interfaces and the host itself answer from the internet. Other threads, and code
+outside the run, get the real thing as usual.
 
 Rules:
 
-* The class `socket.socket` stays the class that it is; what is put in is how it makes an instance. So it
-  does not matter who took the class out of the module before, or made a class of its own of it.
-* The functions are put in where Python's own socket module looks for them, so that
-  `from socket import getaddrinfo` before the run is answered too.
-* A real socket never escapes: what still asks the machine's network from within a simulated loop, by
-  whatever way Python has, is refused. This is an audit hook (PEP 578), put in at the first run and cheap; it
-  cannot be taken out again. Code in C that goes past Python is beyond it.
-* To wait for sockets with `select`, or with a selector of one's own, is refused: it would stop every host. A
-  look at which are ready is answered.
+* The class `socket.socket` stays the same class; what is replaced is how it makes an instance. So it does not
+  matter which modules imported the class before, or derived from it.
+* The functions are replaced where Python's own socket module looks for them, so that
+  `from socket import getaddrinfo` before the run is covered, too.
+* No real socket escapes: whatever still reaches for the machine's network from within a simulated loop, in
+  any way that Python has, is refused. This is an audit hook (PEP 578), installed at the first run and cheap;
+  it cannot be removed again. Code in C that bypasses Python is beyond it.
+* Waiting for sockets with `select`, or with a program's own selector, is refused: it would stop every host.
+  Asking which are ready now is fine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
 ESCAPES = (
-    "it would reach the real network; make the socket with socket.socket on a host, or use asyncio's calls"
+    "it would use the real network; make the socket with socket.socket on a host, or use asyncio's calls"
 )
 
 _real_new: Any = _socket.socket.__new__
@@ -56,7 +56,7 @@ def in_a_run() -> bool:
 
 
 def _new(cls: type, *args: Any, **named: Any) -> Any:
-    """Make an instance of `socket.socket` or of a class of it: within a run, a simulated one."""
+    """Make an instance of `socket.socket` or of a subclass: within a run, a simulated one."""
     if issubclass(cls, SimSocket) or not in_a_run():
         return _real_new(cls, *args, **named)
     if cls is socket.socket:
@@ -69,7 +69,7 @@ def _new(cls: type, *args: Any, **named: Any) -> Any:
 
 
 def _init(self: Any, *args: Any, **named: Any) -> None:
-    """The same for a class that names `socket.socket.__init__` in its own."""
+    """Initialise it likewise, for a subclass that calls `socket.socket.__init__` by name."""
     (SimSocket.__init__ if isinstance(self, SimSocket) else _real_init)(self, *args, **named)
 
 
@@ -139,7 +139,7 @@ _with_descriptors = ("dup", "close")  # these may be about a real one, of a pipe
 
 
 def _instead(name: str, real: Callable[..., Any], simulated: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that asks within a run *simulated*, and else *real*."""
+    """Return a function that calls *simulated* within a run, and *real* otherwise."""
 
     def function(*args: Any, **named: Any) -> Any:
         if not in_a_run() or (name in _with_descriptors and not is_simulated(*args)):
@@ -164,7 +164,7 @@ def _poll() -> Any:
 def _fileobj_to_fd(fileobj: Any) -> int:
     fd: int = _real_fileobj_to_fd(fileobj)
     if in_a_run() and is_simulated(fd):
-        refuse("a selector of one's own", polling.WAITING)
+        refuse("a selector of your own", polling.WAITING)
     return fd
 
 
@@ -218,7 +218,7 @@ def _take_out() -> None:
 
 @contextmanager
 def simulated_sockets() -> Iterator[None]:
-    """Answer code in a simulated loop from the simulated internet, for as long as the block lasts."""
+    """Give code in a simulated loop simulated sockets, for as long as the block lasts."""
     global _active
     with _lock:
         _guard_once()
@@ -256,9 +256,10 @@ def _guard_once() -> None:
 def _guard(
     event: str, args: Any, watched: frozenset[str] = _EVENTS, running: Any = _get_running_loop
 ) -> None:
-    """Refuse a call of the real network that comes out of a simulated loop.
+    """Refuse a call that would use the real network from within a simulated loop.
 
-    What it asks first is an argument, for it is still called when the interpreter has cleared this module.
+    What it needs first is passed as arguments, for it is still called after the interpreter has cleared this
+    module.
     """
     if event in watched and running() is not None and in_a_run():
         incarnation = CURRENT.get()
