@@ -47,7 +47,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """A packet is held back for so many seconds.
+    """A packet is held back for some seconds.
 
     TCP segments that follow overtake it, unless it is `in_order`: then they wait for it, as with jitter.
     """
@@ -130,7 +130,7 @@ class Fortune(NamedTuple):
         fate: why it is dropped; "" if it is not.
         corrupted: which bit is flipped, from 1; 0 for none.
         late_s: how much later than it should each copy of it arrives.
-        overtaken: whether TCP segments that follow overtake it, where it is late.
+        overtaken: whether TCP segments that follow overtake it, if it is late.
     """
 
     fate: str = ""

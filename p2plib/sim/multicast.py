@@ -246,7 +246,7 @@ def hearers(host: Host, at: Address, source: Address) -> list[UdpEndpoint]:
 
 
 def _hears_all(endpoint: UdpEndpoint, group: str) -> bool:
-    """Whether a socket gets groups that it has not joined; in an IPv6 socket, IPv4 groups only if it asked."""
+    """Whether a socket gets groups that it has not joined; an IPv6 socket gets IPv4 ones only if it asked."""
     level = _V6 if ":" in group else _V4
     by_default = endpoint.family == socket.AF_INET or level == _V6
     return number(endpoint.options.get((level, _ALL[level]), by_default)) != 0
