@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from tests.sim.like_real.compare import in_simulator, on_linux, why_no_real_machines
-from tests.sim.like_real.differences import DIFFERENCES
+from tests.sim.like_real.differences import listed
 
 # By whether a case is the same on both sides, and whether differences.py has it.
 WORDS = {(True, False): "same", (False, True): "known", (False, False): "DIFFERENT", (True, True): "GONE"}
@@ -24,7 +24,7 @@ def main() -> int:
     wrong = 0
     for name, real in linux.items():
         simulated = simulator[name]
-        known = DIFFERENCES.get(name)
+        known = listed().get(name)
         word = WORDS[real == simulated, known is not None]
         wrong += word.isupper()
         print(f"{word:10} {name}{'  ' + known if known else ''}")
