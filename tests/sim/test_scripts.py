@@ -139,7 +139,7 @@ def test_what_raises_as_it_is_cancelled_is_told() -> None:
 
 
 def test_an_ordinary_script_that_runs_nothing_is_a_mistake() -> None:
-    with pytest.raises(UsageError, match=r"without asyncio\.run"):
+    with pytest.raises(UsageError, match=r"without calling asyncio\.run"):
         run_ordinary(Internet(), script("print"), [], FOREVER)
 
 
