@@ -1,6 +1,6 @@
 """A simulated internet for asyncio programs: `Internet`, and what you need beside it.
 
-It needs nothing but Python:
+It needs nothing but Python::
 
     from p2plib.sim import Internet, Link, current_host
 

@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
         argv: the words after the command's name.
 
     Returns:
-        The exit status: 0, 1 or 2, and 130 after Ctrl-C.
+        The exit status, which is 0, 1 or 2, or 130 after Ctrl-C.
     """
     words, arguments = _split(argv)
     try:

@@ -1,4 +1,4 @@
-"""A simulated internet: hosts, links, NATs and faults over one virtual clock, the same for the same seed.
+"""A simulated internet: hosts, links, NATs and faults over one virtual clock, the same for the same seed::
 
     async def main(net):
         ana, ben = net.host("ana"), net.host("ben")
@@ -232,7 +232,7 @@ class Internet:
         What is under way still arrives. Hosts in no group are not cut off from anybody.
 
         Returns:
-            The cut: call its `heal`, or use it in a `with`.
+            The cut; call its `heal`, or use it in a `with`.
         """
         group: dict[Host, int] = {}
         for number, hosts in enumerate(groups):

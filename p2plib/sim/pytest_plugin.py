@@ -42,7 +42,7 @@ DIGITS = 16  # of a digest: enough to tell runs apart by eye
 
 
 def pytest_addoption(parser: Any) -> None:
-    """Add the options --sim-seed, --sim-seeds and --sim-pcap."""
+    """Add the options `--sim-seed`, `--sim-seeds` and `--sim-pcap`."""
     group = parser.getgroup("p2plib", "tests in a simulated internet")
     group.addoption("--sim-seed", type=int, default=0, help="the (first) seed of each simulated internet")
     group.addoption("--sim-seeds", type=int, default=1, help="run each such test under this many seeds")
@@ -77,7 +77,7 @@ def _plugin(pytest: Any) -> Any:
 
         @pytest.fixture  # type: ignore[untyped-decorator]
         def sim_seed(self, request: Any) -> int:
-            """The seed of this run of the test; see --sim-seed and --sim-seeds."""
+            """The seed of this run of the test; see `--sim-seed` and `--sim-seeds`."""
             return int(getattr(request, "param", request.config.getoption("--sim-seed")))
 
         @pytest.fixture  # type: ignore[untyped-decorator]
