@@ -146,7 +146,7 @@ class Link:
         mtu: the largest IP packet in bytes.
 
     Raises:
-        UsageError: a probability that is none, or a size or time below its least value.
+        UsageError: a probability is not from 0 to 1, or a size or time is too small.
     """
 
     latency: Latency | float = field(default_factory=lambda: LogNormal(0.040, 0.150))

@@ -41,7 +41,7 @@ def finish(net: Internet) -> list[str]:
 
 
 def leak_error(net: Internet) -> Leak:
-    """Return the error that tells of the leaks of a run, caused by the first thing that a handler raised."""
+    """Return the error that lists the leaks of a run; its cause is the first thing that a handler raised."""
     more = f"; and {len(net.leaks) - TOLD_AT_MOST} more" if len(net.leaks) > TOLD_AT_MOST else ""
     error = Leak("; ".join(net.leaks[:TOLD_AT_MOST]) + more)
     causes = [raised.context.get("exception") for raised in net.loop.raised]

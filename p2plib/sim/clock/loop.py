@@ -50,10 +50,10 @@ T = TypeVar("T")
 Event = tuple[float, int, Callable[[Any], object], Any]
 Context = dict[str, Any]
 
-DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after so many timers for now at one instant, the clock moves by so much
+DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after this many timers for now at one instant, the clock moves this far
 MOST_TICKS = 10  # in a row
 COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
-CANCELLED_SHARE = 0.5  # sweep the heap once half of it is timers that nobody wants any more
+CANCELLED_SHARE = 0.5  # sweep the heap once half of it is cancelled timers
 SWEEP_FROM = 1000  # and only when that is worth the walk
 
 
@@ -83,7 +83,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self._ready: deque[SimHandle] = deque()
         self._heap: list[Event] = []
         self._next_order = count().__next__
-        self._fires = self._fire  # of every timer on the heap, by which they are told
+        self._fires = self._fire  # of every timer on the heap, and of nothing else there
         self._unwanted = 0  # cancelled timers that are still on the heap
         self._running = self._closed = self._stopping = False
         self._debug, self.slow_callback_duration = False, 0.1  # of asyncio, and without effect

@@ -1,4 +1,4 @@
-"""Where in the program something stands: the line that a task waits at, or that made a timer or a socket."""
+"""Where in a program something is: the line at which a task waits, or that made a timer or a socket."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def caller() -> str:
 
 
 def callback_place(callback: Callable[..., Any]) -> str:
-    """Return the place of a callback: where its function begins, or its name where there is no code."""
+    """Return the place of a callback: where its function begins, or its name if it has no code."""
     inner = getattr(callback, "__func__", callback)
     inner = getattr(inner, "func", inner)  # functools.partial
     code = getattr(inner, "__code__", None)

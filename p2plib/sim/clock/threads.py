@@ -37,7 +37,7 @@ class Threads:
         return self._own is not None and threading.get_ident() != self._own
 
     def refuse(self, call: str) -> NoReturn:
-        """Refuse a call of the loop by a thread: here the thread gets the error, and in `tell` the run.
+        """Refuse a thread's call of the loop: the thread gets the error here, and the run in `tell`.
 
         Raises:
             Unsupported: always.

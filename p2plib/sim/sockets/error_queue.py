@@ -18,7 +18,7 @@ from p2plib.sim.sockets.names import MAPPED
 
 _FOUR = (socket.IPPROTO_IP, int(getattr(socket, "IP_RECVERR", 11)))
 _SIX = (socket.IPPROTO_IPV6, int(getattr(socket, "IPV6_RECVERR", 25)))
-_PORT_UNREACHABLE = (2, 3, 3)  # of ICMP: Linux' number for its origin, type and code (RFC 792)
+_PORT_UNREACHABLE = (2, 3, 3)  # of ICMP: Linux's number for its origin, type and code (RFC 792)
 _PORT_UNREACHABLE_6 = (3, 1, 4)  # of ICMPv6 (RFC 4443)
 
 Refusal = tuple[bytes, Address]  # a datagram, and where it was sent to

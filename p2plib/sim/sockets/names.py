@@ -72,7 +72,7 @@ class Names:
     def add(self, name: str, addresses: Sequence[str]) -> None:
         """Let *name* mean these addresses."""
         if not name or _plain(name) in self.zone:
-            raise UsageError(f"a name is taken once, and is not empty: {name!r}")
+            raise UsageError(f"a name must not be empty or taken already: {name!r}")
         self.zone[_plain(name)] = tuple(addresses)
 
     # One address

@@ -103,7 +103,7 @@ class OpenDatagrams(Opened):
         return len(data)
 
     def take(self, size: int, flags: int) -> Taken:
-        """Return the next datagram, cut to *size*, and who sent it."""
+        """Return the next datagram, cut to *size*, with its sender's address."""
         if flags & MSG_ERRQUEUE:
             return self._refusal(size)
         self._raise_error()
@@ -133,9 +133,9 @@ class OpenDatagrams(Opened):
         return []
 
     def shutdown(self, how: int) -> None:
-        """End sending; that nothing more is read has no effect on UDP in Linux."""
+        """Shut down sending; shutting down receiving has no effect on UDP on Linux."""
         if how in (socket.SHUT_WR, socket.SHUT_RDWR):
-            self._may_write = False  # in Linux also where it is an error
+            self._may_write = False  # on Linux even if the call then fails
         if self.end.remote is None:
             raise fail(errno.ENOTCONN)
 

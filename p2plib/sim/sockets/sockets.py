@@ -349,7 +349,7 @@ class SimSocket(socket.socket):
             view[: len(part)] = part
         return len(data), ancillary, told, sender
 
-    # What is not in here
+    # What it does not have
 
     def makefile(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: the calls of a file block."""
