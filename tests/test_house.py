@@ -165,6 +165,7 @@ TOLD_ELSEWHERE = {
             "capture.headers",
             "clock.places",
             "clock.threads",
+            "clock.workers",
             "failures",
             "nat.ports",
             "nat.table",

@@ -17,7 +17,6 @@ In this module a field does not include its length; `p2plib.machine.datagram` pu
 
 from __future__ import annotations
 
-import functools
 import socket
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -25,12 +24,12 @@ from typing import Annotated, Any, TypeAlias
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact, packed_host
+from p2plib.machine.remembered import remembered
 from p2plib.wire import varint
 
 MAX_BYTES = 1232  # of a datagram: IPv6 promises that 1280 pass everywhere; the IP and UDP headers take 48
 MAX_ID_BYTES = 32
 IPV4_BYTES, IPV6_BYTES = 6, 18  # an address with its port
-CACHED = 65_536  # addresses and contacts that are cached, packed or unpacked: the same ones keep coming
 
 
 def with_length(raw: bytes) -> bytes:
@@ -190,7 +189,10 @@ class Many(FieldType):
         return f"{len(value)}: " + ", ".join(map(self.item.show, value))
 
 
-@functools.lru_cache(maxsize=CACHED)
+# Addresses and contacts are remembered, packed and unpacked: the same ones keep coming.
+
+
+@remembered
 def _packed_address(address: Address) -> bytes:
     host, port = address
     if not 1 <= port <= 65_535:
@@ -198,12 +200,12 @@ def _packed_address(address: Address) -> bytes:
     return packed_host(host) + port.to_bytes(2, "big")
 
 
-@functools.lru_cache(maxsize=CACHED)
+@remembered
 def _contact_item(contact: Contact) -> bytes:
     return with_length(CONTACT.pack(contact))
 
 
-@functools.lru_cache(maxsize=CACHED)
+@remembered
 def _unpacked_contact(raw: bytes) -> Contact:
     ident, offset = cut(raw, 0, MAX_ID_BYTES, "id")
     address, offset = cut(raw, offset, IPV6_BYTES, "address")
@@ -253,8 +255,8 @@ class ContactField(FieldType):
         """See `FieldType`."""
         return f"{ID.show(value.id)} at {ADDRESS.show(value.address)}"
 
-    unpack = staticmethod(_unpacked_contact)
-    pack_item = staticmethod(_contact_item)
+    unpack = staticmethod(_unpacked_contact)  # type: ignore[assignment]  # their arguments have no names
+    pack_item = staticmethod(_contact_item)  # type: ignore[assignment]
 
 
 TRANSACTION = Number(64)  # picked by the peer that asks, repeated in the response

@@ -38,8 +38,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from p2plib.errors import CannotListen, Closed, PeerTimeout, UsageError
 from p2plib.machine.addresses import Address, packed_host
-from p2plib.machine.fields import CACHED, MAX_BYTES
+from p2plib.machine.fields import MAX_BYTES
 from p2plib.machine.machine import Machine
+from p2plib.machine.remembered import remembered
 
 MAX_UNREAD = 1024
 # asyncio makes room for 256 KiB before it reads a datagram, which takes twice as long as reading it. A
@@ -60,7 +61,6 @@ def plain(source: tuple[Any, ...]) -> Address:
     return host, port
 
 
-@functools.lru_cache(maxsize=CACHED)
 def target(address: Address, is_ipv6: bool) -> Address:
     """An address in the form that our socket takes (rule 2).
 
@@ -81,6 +81,9 @@ def target(address: Address, is_ipv6: bool) -> Address:
     if ":" in host:
         raise OSError(errno.EAFNOSUPPORT, f"{host} is an IPv6 address, and this socket is for IPv4")
     return address
+
+
+TARGETS = {is_ipv6: remembered(functools.partial(target, is_ipv6=is_ipv6)) for is_ipv6 in (False, True)}
 
 
 def own_handle(transport: asyncio.BaseTransport) -> socket.socket | None:
@@ -144,7 +147,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         self._transport: asyncio.DatagramTransport | None = None
         self._handle: socket.socket | None = None
         self._sendto: Callable[[bytes, Address], object]
-        self._is_ipv6 = False
+        self._is_ipv6, self._target = False, TARGETS[False]
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = math.inf
 
@@ -327,6 +330,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         assert self._transport is not None
         name = self._transport.get_extra_info("sockname")
         self._is_ipv6 = ":" in name[0]
+        self._target = TARGETS[self._is_ipv6]
         self.address = public or plain(name)
         self.machine = make(self.address, self._loop.time())
         self.flush()
@@ -343,7 +347,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         if self._transport is None:
             return
         try:
-            self._sendto(data, target(address, self._is_ipv6))
+            self._sendto(data, self._target(address))
             self.sent += 1
         except BlockingIOError:
             self.failures["full"] += 1

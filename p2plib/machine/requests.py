@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 from p2plib.machine.addresses import Address
 from p2plib.machine.timers import T, Timers
@@ -67,7 +67,7 @@ class Request:
     transaction: int
     data: bytes
     address: Address
-    purpose: object
+    purpose: Any  # what `start` was given: its type is the machine's business
     tries_left: int
     sent: float
     timeout_s: float

@@ -62,25 +62,30 @@ class Timers(Generic[T]):
         self._when[key] = at
         self._count += 1
         heapq.heappush(self._heap, (at, self._count, key))
-        self._tidy()
+        if len(self._heap) > FEW:
+            self._tidy()
 
     def cancel(self, timer: T, about: int = 0) -> None:
         """Forgets an instant; cancelling one that is not set does nothing."""
         self._when.pop((timer, about), None)
-        self._tidy()
+        if len(self._heap) > FEW:
+            self._tidy()
 
     def _tidy(self) -> None:
         """Takes out of the heap what was moved or cancelled, once it is three quarters of it."""
-        if len(self._heap) > FEW and len(self._heap) > 4 * len(self._when):
+        if len(self._heap) > 4 * len(self._when):
             self._heap = [entry for entry in self._heap if self._when.get(entry[2]) == entry[0]]
             heapq.heapify(self._heap)
 
     def first(self) -> float | None:
         """The earliest instant, in seconds; None if there is none."""
         heap, when = self._heap, self._when
-        while heap and when.get(heap[0][2]) != heap[0][0]:
+        while heap:
+            at, _, key = heap[0]
+            if when.get(key) == at:
+                return at
             heapq.heappop(heap)
-        return heap[0][0] if heap else None
+        return None
 
     def due(self, now: float) -> Iterator[tuple[T, int]]:
         """Takes out, one by one, the timers whose instant has come, each with what it is about."""

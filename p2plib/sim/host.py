@@ -170,7 +170,7 @@ class Host:
         def ended(task: asyncio.Task[Any]) -> None:
             self._running.pop(task, None)
             self._programs.pop(entry, None)
-            if not task.cancelled() and task.exception() is not None:
+            if not task.cancelled() and not isinstance(task.exception(), SystemExit | None):
                 raised = {"message": "a program raised", "exception": task.exception(), "task": task}
                 self.net.loop.call_exception_handler(raised)
 
@@ -285,6 +285,25 @@ class Host:
         elif name not in IGNORED:
             self._kill()
 
+    def exit(self) -> None:
+        """End its programs as `sys.exit` in one of them does; they are one process.
+
+        asyncio cancels all tasks and lets them end, and the operating system closes what is then still open.
+        (The machine is on.)
+        """
+        self._cancel_programs()
+        others = self._tasks()
+        for task in others:
+            task.cancel()
+        ending = self._exit([*self._running_programs(), *others])
+        self.net.loop.create_task(ending, context=contextvars.Context())
+
+    async def _exit(self, tasks: list[asyncio.Future[Any]]) -> None:
+        incarnation = self.incarnation
+        await _wait(tasks, GRACE_S, incarnation)
+        if incarnation.alive:
+            self._kill()
+
     def _running_programs(self) -> list[asyncio.Future[Any]]:
         """Return the tasks of `start` and `run`, except the one that asks."""
         return [task for task in (*self._running, *self._awaited) if task is not asyncio.current_task()]
@@ -328,6 +347,11 @@ class Host:
         self._programs.clear()
         for task in list(self._running):
             task.cancel()
+
+    def forget_programs(self) -> None:
+        """Those that would not be cancelled were taken apart, and never run again."""
+        self._running.clear()
+        self._awaited.clear()
 
     def _end(self, incarnation: Incarnation) -> None:
         for waiting in incarnation.ended:

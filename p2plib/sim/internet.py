@@ -33,6 +33,7 @@ from p2plib.errors import UsageError
 from p2plib.sim.capture.trace import Trace
 from p2plib.sim.clock.signals import signals_of_hosts
 from p2plib.sim.clock.virtual import virtual_time_and_chance
+from p2plib.sim.clock.workers import work_done_at_once
 from p2plib.sim.fabric import Fabric
 from p2plib.sim.faults import Chaos, Fault, Faults
 from p2plib.sim.host import Host
@@ -310,7 +311,13 @@ class Internet:
         loop = self.loop
         self.leaks = []
         loop.begin(time_limit_s)
-        with virtual_time_and_chance(loop), simulated_sockets(), signals_of_hosts(), collector_off():
+        with (
+            virtual_time_and_chance(loop),
+            simulated_sockets(),
+            work_done_at_once(),
+            signals_of_hosts(),
+            collector_off(),
+        ):
             try:
                 result = loop.run_until_complete(main(self))
             except BaseException as error:

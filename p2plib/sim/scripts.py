@@ -15,7 +15,8 @@ Rules:
 * A script that is a host's program hands over what it gives to `asyncio.run`, and ends there: what follows
   that call is not run. An ordinary script goes on.
 * `asyncio.run` ends as it does in asyncio: tasks that the program has left are cancelled.
-* Any other way to get an event loop is refused, as it would lead out to the machine's own network.
+* Any other way to get an event loop is refused, as it would lead out to the machine's own network. So is
+  anything that an ordinary script sends there outside of `asyncio.run`.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ from types import ModuleType
 from typing import Any, NoReturn, overload
 
 from p2plib.errors import SimulationError, UsageError
+from p2plib.sim.clock.workers import find_anyio
 from p2plib.sim.current import CURRENT
 from p2plib.sim.host import Host
 from p2plib.sim.internet import Internet
+from p2plib.sim.sockets.module import refusing_real_network
 from p2plib.sim.sockets.refused import refuse
 
 LOADED_AS = "__simulated__"  # the name of a script of which only functions are run; not "__main__"
@@ -79,7 +82,10 @@ def parse_program(told: str, script: Path | None) -> Program:
     """
     names, _, what = told.partition("=")
     hosts = tuple(name.strip() for name in names.split(","))
-    words = shlex.split(what)
+    try:
+        words = shlex.split(what)
+    except ValueError as error:
+        raise UsageError(f"{told!r} cannot be split into words: {error}") from None
     if not words or not all(hosts):
         raise UsageError(f"write which hosts run what as in server=serve, not {told!r}")
     file, _, function = words[0].rpartition(":")
@@ -129,7 +135,7 @@ def run_ordinary(net: Internet, script: Path, arguments: Sequence[str], time_lim
         runs += 1
         return net.run(lambda net: host.run(as_asyncio_run(host, program)), time_limit_s=time_limit_s)
 
-    with started(script, [str(script), *arguments]), asyncio_run_is(run):
+    with started(script, [str(script), *arguments]), asyncio_run_is(run), refusing_real_network():
         load(script, "__main__")
     if not runs:
         raise UsageError(
@@ -150,10 +156,21 @@ def run_programs(net: Internet, programs: Sequence[Program], time_limit_s: float
             try:
                 await as_asyncio_run(host, begin(program))
             except Exception as error:
-                error.add_note(f"raised on the host {host.name}")
-                if not over.done():
-                    over.set_exception(error)
+                failed(host, error)
                 return
+            except SystemExit as end:
+                if end.code not in (None, 0):
+                    failed(host, SimulationError(f"the program of {host.name} exited with {end.code}"))
+                    return
+            finally:
+                ended(host)
+
+        def failed(host: Host, error: Exception) -> None:
+            error.add_note(f"raised on the host {host.name}")
+            if not over.done():
+                over.set_exception(error)
+
+        def ended(host: Host) -> None:
             waited_for.pop(host.name, None)
             if not waited_for and not over.done():
                 over.set_result(None)
@@ -194,7 +211,14 @@ async def begin(program: Program) -> Any:
         UsageError: there is no such function, or the script did not call `asyncio.run`.
     """
     if program.function:
-        function = getattr(load(program.script, LOADED_AS), program.function, None)
+        try:
+            function = getattr(load(program.script, LOADED_AS), program.function, None)
+        except _HandedOver as handed:
+            handed.program.close()
+            raise UsageError(
+                f"{program.script} calls asyncio.run while it is loaded, before there is a function "
+                f'{program.function}: put that under `if __name__ == "__main__":`'
+            ) from None
         if function is None:
             raise UsageError(f"{program.script} has no function {program.function}")
         try:
@@ -248,6 +272,7 @@ def load(script: Path, name: str) -> ModuleType:
     sys.modules[name] = module
     try:
         loader.exec_module(module)
+        find_anyio()
     except SystemExit as end:
         if end.code not in (None, 0):
             raise SimulationError(f"the script exited with {end.code}") from end

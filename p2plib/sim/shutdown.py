@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from typing import TYPE_CHECKING, Any
 
 from p2plib.errors import Leak, TimeLimit, Unsupported
 from p2plib.sim.clock.places import TOLD_AT_MOST, callback_place, is_asyncios, waiting_at
-from p2plib.sim.current import CURRENT
+from p2plib.sim.current import CURRENT, Incarnation
 from p2plib.sim.failures import note_unasked_tasks, sentence, tell_causes, who
 
 if TYPE_CHECKING:
+    from p2plib.sim.clock.loop import SimLoop
     from p2plib.sim.internet import Internet
 
 SETTLE_S, LOOK_EVERY_S = 10.0, 0.25  # how long connections may take to close after the end, in virtual time
@@ -92,18 +94,41 @@ def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
             thing.vanish()
     with contextlib.suppress(TimeLimit, Unsupported):  # what spins, or calls from a thread, is removed below
         loop.run_while(_always, until=loop.time())
-    for task in [*loop.frozen, *(task for task in tasks if not task.done())]:
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # it never runs again, and we know
-        loop.tasks.pop(task, None)
-        coroutine: Any = task.get_coro()
-        with contextlib.suppress(Exception):  # its `finally` runs in a world that is over
-            coroutine.close()
+    _take_apart(loop, [*loop.frozen, *(task for task in tasks if not task.done())])
     loop.frozen.clear()
     for host in net.hosts.values():
+        host.forget_programs()
         for connection in list(host.tcp.values()):
             connection.vanish()  # closed by its program, and TCP is still trying to tell the other end
     if loop.has_generators():
         loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _take_apart(loop: SimLoop, tasks: list[asyncio.Task[Any]]) -> None:
+    """Close the coroutines of tasks that never run again.
+
+    Their `finally` runs on a machine that is off: the simulated one, for outside of the loop it would find
+    the real one, with its network. What it begins never runs.
+    """
+    before = dict(loop.tasks)
+    with loop.set_as_running():
+        for task in tasks:
+            _close(loop, task)
+        for task in [task for task in loop.tasks if task not in before]:
+            _close(loop, task)
+    loop.forget_what_is_due()
+
+
+def _close(loop: SimLoop, task: asyncio.Task[Any]) -> None:
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # it never runs again, and we know
+    incarnation = loop.tasks.pop(task, None)
+    if incarnation is not None and incarnation.alive:
+        incarnation = Incarnation(incarnation.host)
+        incarnation.alive = False
+    context, coroutine = contextvars.copy_context(), task.get_coro()
+    context.run(CURRENT.set, incarnation)
+    with contextlib.suppress(Exception):
+        context.run(coroutine.close)
 
 
 def _always() -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -363,3 +365,69 @@ def test_a_host_keeps_nothing_of_what_it_has_run() -> None:
         return len(ana.incarnation.ended), len(ana._awaited)
 
     assert run(main) == (0, 0)
+
+
+@pytest.mark.parametrize("where", ["task", "background", "callback", "datagram", "signal"])
+@pytest.mark.parametrize("code", [None, 0, 3])
+def test_a_program_that_exits_ends_what_runs_on_its_host_and_nothing_else(
+    where: str, code: int | None
+) -> None:
+    seen: list[str] = []
+
+    def leave(*_: Any) -> None:
+        sys.exit(code)
+
+    async def leave_soon() -> None:
+        await asyncio.sleep(0)
+        leave()
+
+    async def program() -> None:
+        await asyncio.start_server(hold, "0.0.0.0", 80)  # and nobody closes it: the process's end does
+        box = await mailbox(current_host(), 4000)
+        try:
+            if where == "task":
+                leave()
+            elif where == "background":
+                seen_to = asyncio.create_task(leave_soon())
+                await asyncio.Event().wait()
+                del seen_to
+            elif where == "callback":
+                asyncio.get_running_loop().call_soon(leave)
+            elif where == "datagram":
+                box.datagram_received = leave  # type: ignore[method-assign]
+                box.transport.set_protocol(box)
+                box.send(b"x", ("127.0.0.1", 4000))
+            else:
+                signal.signal(signal.SIGTERM, leave)
+                current_host().signal(signal.SIGTERM)
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cleaned up")
+
+    async def main(net: Internet) -> None:
+        ana, ben = net.host("ana"), net.host("ben")
+        ana.start(program)
+        ben.start(asyncio.sleep, 20)
+        await asyncio.sleep(15)
+        assert ana.is_up
+        ana.restart()
+        await asyncio.sleep(1)
+        assert seen == ["cleaned up"], "it had ended, and a restart does not run it again"
+
+    net = Internet(1, strict=False)
+    net.run(main)
+    assert [leak.split(" in ")[0] for leak in net.leaks] == (
+        [] if not code else ["ana: a program exited: SystemExit(3)"]
+    )
+
+
+def test_who_waits_for_a_program_hears_of_its_exit() -> None:
+    async def leave() -> None:
+        sys.exit(4)
+
+    async def main(net: Internet) -> None:
+        await net.host("ana").run(leave())
+
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == 4

@@ -123,7 +123,7 @@ def python_of(version: str) -> str | None:
 
 
 # The Pythons at hand need not have pytest: whatever the test files ask of it is answered by this.
-STAND_IN = """
+WITHOUT_PYTEST = """
 import sys
 class Anything:
     def __getattr__(self, name):
@@ -132,7 +132,6 @@ class Anything:
         return args[0] if len(args) == 1 and callable(args[0]) else self
 sys.modules["pytest"] = sys.modules["hypothesis"] = Anything()
 from tests.sim.test_repeats import digest
-print(digest())
 """
 
 
@@ -143,7 +142,7 @@ def test_every_python_version_at_hand_has_that_digest(version: str) -> None:
     if python is None:
         pytest.skip(f"no Python {version} on this machine")
     done = subprocess.run(
-        [python, "-c", STAND_IN],
+        [python, "-c", f"{WITHOUT_PYTEST}print(digest())"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

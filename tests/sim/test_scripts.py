@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -151,6 +153,43 @@ def test_other_ways_to_a_loop_are_refused(way: str) -> None:
         run_ordinary(Internet(), script(way), [], FOREVER)
 
 
+@pytest.mark.parametrize(
+    "call", ["socket.create_connection(('127.0.0.1', 1))", "socket.getaddrinfo('localhost', 1)"]
+)
+def test_outside_of_asyncio_run_a_script_does_not_reach_the_real_network(call: str) -> None:
+    with pytest.raises(Unsupported, match=r"called by a script outside asyncio\.run"):
+        run_ordinary(Internet(), script(f"import socket\n{call}"), [], FOREVER)
+    socket.getaddrinfo("127.0.0.1", 1)  # and it is over with the script
+
+
+def test_what_a_library_does_as_it_is_imported_is_no_harm() -> None:
+    """urllib3 binds a socket to see whether there is IPv6; loops make pairs."""
+    text = """
+        import socket
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+        one, other = socket.socketpair()
+        one.send(b"x"); one.close(); other.close()
+        asyncio.run(asyncio.sleep(1))
+        """
+    run_ordinary(Internet(), script(text), [], FOREVER)
+
+
+def test_a_program_that_imports_anyio_as_it_is_loaded_has_its_work_done_at_once() -> None:
+    pytest.importorskip("anyio")
+    code = r"""
+from pathlib import Path
+from p2plib.sim import Internet
+from p2plib.sim.scripts import parse_program, run_programs
+
+Path("script.py").write_text("import anyio.to_thread, socket\nasync def ask():\n"
+    "    print(await anyio.to_thread.run_sync(socket.gethostname))")
+run_programs(Internet(), [parse_program("ana=ask", Path("script.py"))], 10)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.stdout == "ana\n", ended.stderr
+
+
 def test_in_a_coroutine_the_loop_can_be_had_as_ever() -> None:
     text = """
         async def main():
@@ -273,3 +312,42 @@ def test_a_script_leaves_no_bytecode(folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     run_ordinary(Internet(), script("asyncio.run(asyncio.sleep(1))"), [], FOREVER)
     assert [path.name for path in folder.iterdir()] == ["script.py"]
+
+
+def test_a_program_that_exits_is_over_and_the_others_are_not() -> None:
+    script("""
+        async def main():
+            await asyncio.sleep(float(sys.argv[1]))
+            sys.exit(int(sys.argv[2]))
+        asyncio.run(main())
+        """)
+    assert programs("ana=script.py 1 0", "ben=script.py 3 0").time == 3
+    assert programs("ana=script.py 3 0", "ben=script.py 1 0").time == 1
+    for told in (("ana=script.py 1 2", "ben=script.py 3 0"), ("ana=script.py 3 0", "ben=script.py 1 2")):
+        with pytest.raises(SimulationError, match="exited with 2"):
+            programs(*told)
+
+
+def test_a_program_that_exits_in_a_callback_is_over() -> None:
+    script("""
+        async def main():
+            asyncio.get_running_loop().call_later(2, sys.exit)
+            await asyncio.Event().wait()
+        asyncio.run(main())
+        """)
+    assert programs("ana=script.py").time == 2
+
+
+def test_a_script_that_runs_itself_when_a_function_of_it_is_asked_for() -> None:
+    script("""
+        async def main():
+            pass
+        asyncio.run(main())
+        """)
+    with pytest.raises(UsageError, match=r'function main: put that under `if __name__ == "__main__":`'):
+        programs("ana=main")
+
+
+def test_words_that_are_not_closed() -> None:
+    with pytest.raises(UsageError, match="No closing quotation"):
+        parse_program('ana=main "x', Path("script.py"))

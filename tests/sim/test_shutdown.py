@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -79,3 +81,36 @@ def test_a_crash_within_an_asynchronous_context_manager() -> None:
 
     Internet(1).run(main)
     assert ended == ["here"]  # Ben's; what runs on a crashed host ends in the middle of a line
+
+
+@pytest.mark.parametrize("ends", ["crash", "will not be cancelled"])
+def test_a_finally_that_runs_after_the_end_finds_no_real_machine(ends: str) -> None:
+    """What never went on is taken apart at the end, outside of the loop; it must not reach the network."""
+    found: list[object] = []
+
+    async def program() -> None:
+        try:
+            while True:
+                with contextlib.suppress(asyncio.CancelledError if ends != "crash" else ()):
+                    await asyncio.Event().wait()
+        finally:
+            found.append(time.time())
+            asyncio.get_running_loop().create_task(serve())
+            socket.create_connection(("127.0.0.1", 9))
+            found.append("a real socket")
+
+    async def main(net: Internet) -> None:
+        net.host("ana").start(program)
+        await asyncio.sleep(1)
+        if ends == "crash":
+            net.hosts["ana"].crash()
+
+    net = Internet(strict=False)
+    net.run(main)
+    assert found == [net.loop.began_s + net.time]
+
+    async def nothing(net: Internet) -> None:
+        await asyncio.sleep(1)
+
+    net.run(nothing)
+    assert net.leaks == []

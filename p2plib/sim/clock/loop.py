@@ -27,13 +27,14 @@ return, as in asyncio.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import sys
 import weakref
 from asyncio import events
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
@@ -52,6 +53,7 @@ Context = dict[str, Any]
 
 DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after this many timers for now at one instant, the clock moves this far
 MOST_TICKS = 10  # in a row
+LAST_S = sys.float_info.max  # what is due later is due never, as in `asyncio.sleep(math.inf)`
 COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
 CANCELLED_SHARE = 0.5  # sweep the heap once half of it is cancelled timers
 SWEEP_FROM = 1000  # and only when that is worth the walk
@@ -89,7 +91,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self._debug, self.slow_callback_duration = False, 0.1  # of asyncio, and without effect
         self._task_factory: Any = None
         self._exception_handler: Callable[[asyncio.AbstractEventLoop, Context], object] | None = None
-        self._generators: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
+        self._generators = weakref.WeakKeyDictionary[AsyncGenerator[Any, Any], None]()  # in order
         self.tasks = weakref.WeakKeyDictionary[asyncio.Task[Any], Incarnation | None]()
         self.max_events = max_events
         self.events = 0  # how many were done so far
@@ -314,10 +316,10 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         if self._running or self._closed:
             raise RuntimeError("this loop is closed" if self._closed else "this loop is running already")
         ready, heap, run_handle = self._ready, self._heap, self._run_handle
-        limit = self.time_limit if until is None else min(until, self.time_limit)
+        limit = min(self.time_limit, LAST_S if until is None else until)
         done, pause = self.events, min(self._last_event, self._next_collection)
         hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize_generator)
+        sys.set_asyncgen_hooks(firstiter=self._note_generator, finalizer=self._finalize_generator)
         events._set_running_loop(self)
         self._running = True
         try:
@@ -356,8 +358,21 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             raise TimeLimit(
                 f"{done} events were done, at most {self.max_events} are allowed: {self._limits()}"
             )
-        if limit == self.time_limit and heap and not ready and heap[0][0] > limit and wanted():
+        if limit == self.time_limit and heap and not ready and limit < heap[0][0] <= LAST_S and wanted():
             raise TimeLimit(f"{limit} virtual seconds were not enough: {describe_waiting(self)}")
+
+    @contextlib.contextmanager
+    def set_as_running(self) -> Iterator[None]:
+        """Have code that is called in the block find this loop, and with it the simulated machine."""
+        events._set_running_loop(self)
+        try:
+            yield
+        finally:
+            events._set_running_loop(None)
+
+    def forget_what_is_due(self) -> None:
+        """Drop the callbacks that are to be done now."""
+        self._ready.clear()
 
     def _limits(self) -> str:
         return f"the clock stands at {self.now:.6g} s; {describe_waiting(self)}"
@@ -372,8 +387,10 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             return
         try:
             context.run(handle._callback, *handle._args)
-        except (SystemExit, KeyboardInterrupt):
+        except KeyboardInterrupt:
             raise
+        except SystemExit as end:
+            context.run(self.exit, end)
         except asyncio.CancelledError:
             pass  # it asked a cancelled task for its exception, as asyncio.streams does before Python 3.13
         except BaseException as error:
@@ -381,6 +398,19 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             context.run(
                 self.call_exception_handler, {"message": message, "exception": error, "handle": handle}
             )
+
+    def exit(self, end: SystemExit) -> None:
+        """End the programs of the current host, one of which has called `sys.exit`: they are one process.
+
+        Raises:
+            SystemExit: it was the main program.
+        """
+        incarnation = CURRENT.get()
+        if incarnation is None:
+            raise end
+        if end.code not in (None, 0):
+            self.call_exception_handler({"message": "a program exited", "exception": end})
+        incarnation.host.exit()
 
     def is_running(self) -> bool:
         """Whether the loop is running."""
@@ -416,10 +446,17 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     def call_exception_handler(self, context: Context) -> None:
         """Note that a callback raised, or pass it to the handler that a program has set."""
-        if self._exception_handler is not None:
-            self._exception_handler(self, context)
-        else:
+        if self._exception_handler is None:
             self.default_exception_handler(context)
+            return
+        try:
+            self._exception_handler(self, context)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.default_exception_handler(context)
+            message = {"message": "the exception handler raised", "exception": error}
+            self.default_exception_handler(message)
 
     def default_exception_handler(self, context: Context) -> None:
         """Note what was raised, and on which host; it is reported at the end of the run."""
@@ -447,8 +484,11 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     # Ends
 
+    def _note_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._generators[generator] = None
+
     def _finalize_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._generators.discard(generator)
+        self._generators.pop(generator, None)
         if not self._closed:
             self.create_task(generator.aclose())
 

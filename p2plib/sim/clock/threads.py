@@ -2,7 +2,8 @@
 
 When a thread runs is up to the machine, so no run with threads would repeat. Work for `asyncio.to_thread` and
 `run_in_executor` is done at once by the loop itself; a thread that a program starts on its own can neither be
-waited for nor wake anything in the run.
+waited for nor wake anything in the run. Where Python has no threads, as in Pyodide, starting one raises
+Python's own RuntimeError, and work for `asyncio.to_thread` is done as usual.
 """
 
 from __future__ import annotations

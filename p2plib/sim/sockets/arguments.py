@@ -9,6 +9,8 @@ import errno
 import socket
 from typing import Any
 
+from p2plib.sim.sockets.constants import AF_UNIX
+
 
 def checked(call: str, family: int, address: Any) -> Any:
     """Return the address that a program has passed to *call*, if it has the form of one.
@@ -16,7 +18,7 @@ def checked(call: str, family: int, address: Any) -> Any:
     Raises:
         TypeError: it does not have that form.
     """
-    if family == socket.AF_UNIX:
+    if family == AF_UNIX:
         return address
     kind = "AF_INET6" if family == socket.AF_INET6 else "AF_INET"
     if not isinstance(address, tuple):

@@ -13,11 +13,12 @@ import struct
 from typing import Any
 
 from p2plib.sim.packet import Address
+from p2plib.sim.sockets.constants import IP_RECVERR, IPV6_RECVERR
 from p2plib.sim.sockets.kernel import Endpoint, is_on
 from p2plib.sim.sockets.names import MAPPED
 
-_FOUR = (socket.IPPROTO_IP, int(getattr(socket, "IP_RECVERR", 11)))
-_SIX = (socket.IPPROTO_IPV6, int(getattr(socket, "IPV6_RECVERR", 25)))
+_FOUR = (socket.IPPROTO_IP, IP_RECVERR)
+_SIX = (socket.IPPROTO_IPV6, IPV6_RECVERR)
 _PORT_UNREACHABLE = (2, 3, 3)  # of ICMP: Linux's number for its origin, type and code (RFC 792)
 _PORT_UNREACHABLE_6 = (3, 1, 4)  # of ICMPv6 (RFC 4443)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-import socket
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,6 +86,3 @@ def adapters(host: Host, *, include_unconfigured: bool = False) -> list[Any]:
         if ips or include_unconfigured:
             found.append(package.Adapter(name, name, ips, number))
     return found
-
-
-HAS_INTERFACES = hasattr(socket, "if_nameindex")  # not in a browser

@@ -8,6 +8,8 @@ Rules:
 
 * The class `socket.socket` stays the same class; what is replaced is how it makes an instance. So it does not
   matter which modules imported the class before, or derived from it.
+* What Python has on Linux and lacks here is added during a run: constants
+  (`p2plib.sim.sockets.constants.LINUX`), and IPv6 (`p2plib.sim.sockets.ipv6`).
 * The functions are replaced where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is covered, too.
 * No real socket escapes: whatever still reaches for the machine's network from within a simulated loop, in
@@ -15,11 +17,14 @@ Rules:
   it cannot be removed again. Code in C that bypasses Python is beyond it.
 * Waiting for sockets with `select`, or with a program's own selector, is refused: it would stop every host.
   Asking which are ready now is fine.
+* Making another event loop is refused. A run has one, and all its hosts share it.
+* A script may not use the real network outside of a run either: see `refusing_real_network`.
 """
 
 from __future__ import annotations
 
 import _socket
+import asyncio
 import select
 import selectors
 import socket
@@ -31,16 +36,27 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from p2plib.sim.current import CURRENT, current_host
-from p2plib.sim.sockets import interfaces, polling
+from p2plib.sim.sockets import interfaces, ipv6, polling
 from p2plib.sim.sockets.calls import NetworkLoop
+from p2plib.sim.sockets.constants import AF_UNIX, LINUX
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
-from p2plib.sim.sockets.opened_pairs import FAMILY, pair
+from p2plib.sim.sockets.opened_pairs import pair
 from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
 ESCAPES = (
     "it would use the real network; make the socket with socket.socket on a host, or use asyncio's calls"
 )
+
+OUTSIDE = (
+    "only what runs in asyncio.run is on a simulated host; move the call there, into a coroutine, and use an "
+    "asynchronous library in place of a blocking one"
+)
+ONE_LOOP = (
+    "all hosts share the loop of the run; use asyncio.get_running_loop(), and run nothing in a loop of its "
+    "own, nor in a thread with one"
+)
+OTHER_LOOPS = f"{polling.WAITING}; a library with its own event loop, such as trio or curio, cannot run here"
 
 _real_new: Any = _socket.socket.__new__
 _real_init: Any = socket.socket.__init__
@@ -104,7 +120,7 @@ def _getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
 
 
 def _socketpair(family: Any = None, type: int = socket.SOCK_STREAM, proto: int = 0) -> Any:
-    family = FAMILY if family is None else family
+    family = AF_UNIX if family is None else family
     return tuple(SimSocket.of(end) for end in pair(current_incarnation(), int(family), int(type)))
 
 
@@ -164,8 +180,19 @@ def _poll() -> Any:
 def _fileobj_to_fd(fileobj: Any) -> int:
     fd: int = _real_fileobj_to_fd(fileobj)
     if in_a_run() and is_simulated(fd):
-        refuse("a selector of your own", polling.WAITING)
+        refuse("a selector of your own", OTHER_LOOPS)
     return fd
+
+
+def _epoll(*args: Any, **named: Any) -> Any:
+    return refuse("select.epoll", OTHER_LOOPS) if in_a_run() else _real_epoll(*args, **named)
+
+
+def _new_loop(cls: type, *args: Any, **named: Any) -> Any:
+    """Make an asyncio event loop, unless there is one already that all have to share."""
+    if in_a_run():
+        refuse("an event loop of one's own", ONE_LOOP)
+    return object.__new__(cls)
 
 
 def _get_adapters(include_unconfigured: bool = False) -> Any:
@@ -176,18 +203,28 @@ def _get_adapters(include_unconfigured: bool = False) -> Any:
 
 _real_select: Any = select.select
 _real_poll: Any = getattr(select, "poll", None)
+_real_epoll: Any = getattr(select, "epoll", None)
 _real_fileobj_to_fd: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
 
 # Putting in and taking out
 
 _lock = threading.Lock()
 _active = 0
+_ABSENT = object()
 _replaced: dict[tuple[str, str], Any] = {}  # what was there before, by module and name
 
 
 def _put_in(module: str, name: str, function: Any) -> None:
-    _replaced[module, name] = getattr(sys.modules[module], name)
+    _replaced[module, name] = getattr(sys.modules[module], name, _ABSENT)
     setattr(sys.modules[module], name, function)
+
+
+def _lacking() -> dict[str, Any]:
+    """Return what the module has not, and would have on Linux."""
+    constants = {name: number for name, number in LINUX.items() if not hasattr(socket, name)}
+    if socket.has_ipv6:
+        return constants
+    return {**constants, "has_ipv6": True, "inet_pton": ipv6.inet_pton, "inet_ntop": ipv6.inet_ntop}
 
 
 def _install() -> None:
@@ -201,19 +238,29 @@ def _install() -> None:
     _put_in("select", "select", _instead("select", _real_select, _select))
     if _real_poll is not None:
         _put_in("select", "poll", _instead("poll", _real_poll, _poll))
+    if _real_epoll is not None:
+        _put_in("select", "epoll", _epoll)
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)
+    for name, value in _lacking().items():
+        for module in ("socket", "_socket"):  # the first looks in the second for what there is
+            _put_in(module, name, value)
     socket.socket.__new__ = _new  # type: ignore[method-assign]
     socket.socket.__init__ = _init  # type: ignore[method-assign]
+    asyncio.BaseEventLoop.__new__ = _new_loop  # type: ignore[method-assign]
 
 
 def _take_out() -> None:
     for (module, name), real in _replaced.items():
-        setattr(sys.modules[module], name, real)
+        if real is _ABSENT:
+            delattr(sys.modules[module], name)
+        else:
+            setattr(sys.modules[module], name, real)
     _replaced.clear()
     socket.socket.__init__ = _real_init  # type: ignore[method-assign]
     del socket.socket.__new__
+    del asyncio.BaseEventLoop.__new__
 
 
 @contextmanager
@@ -243,7 +290,24 @@ _EVENTS = frozenset(
         "getnameinfo", "gethostname", "sethostname",
     )
 )  # fmt: skip
+_SPEAKING = frozenset(
+    f"socket.{call}" for call in ("connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
+)
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
 _guarded = False
+_scripts: set[int] = set()  # the threads that load one
+
+
+@contextmanager
+def refusing_real_network() -> Iterator[None]:
+    """Refuse a script to speak on the real network for as long as the block lasts, also outside of a run."""
+    _guard_once()
+    me = threading.get_ident()
+    _scripts.add(me)
+    try:
+        yield
+    finally:
+        _scripts.discard(me)
 
 
 def _guard_once() -> None:
@@ -261,8 +325,18 @@ def _guard(
     What it needs first is passed as arguments, for it is still called after the interpreter has cleared this
     module.
     """
-    if event in watched and running() is not None and in_a_run():
+    if event not in watched:
+        return
+    if running() is None:
+        if event in _SPEAKING and threading.get_ident() in _scripts and _is_internet(args[0]):
+            refuse(f"a real {event}, called by a script outside asyncio.run,", OUTSIDE)
+    elif in_a_run():
         incarnation = CURRENT.get()
         where = "the main program" if incarnation is None else incarnation.host.name
         call = "_socket.socket" if event == "socket.__new__" else event
         refuse(f"a real {call}, called on {where},", ESCAPES)
+
+
+def _is_internet(what: Any) -> bool:
+    """Whether a socket, or a name that is looked up, is of the internet, and not of this machine alone."""
+    return not isinstance(what, socket.socket) or what.family in _INTERNET

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from p2plib.errors import UsageError
 from p2plib.sim.capture.trace import shown
 from p2plib.sim.packet import Address
+from p2plib.sim.sockets.constants import AI_NUMERICSERV, AI_V4MAPPED, EAI_ADDRFAMILY, EAI_NODATA
 from p2plib.sim.sockets.services import port_of, service_at
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ LARGEST_PORT = 65_535
 REMEMBERED = 65_536  # addresses as text that are parsed once: those of a large internet
 SCOPES = {"lo": 1, "eth0": 2}  # the interfaces of every host, by name
 
-EAI_ADDRFAMILY = int(getattr(socket, "EAI_ADDRFAMILY", -9))  # Linux's, where a system has none
-EAI_NODATA = int(getattr(socket, "EAI_NODATA", -5))
 _STREAM = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "tcp")
 _DATAGRAM = (socket.SOCK_DGRAM, socket.IPPROTO_UDP, "udp")
 _RAW = (socket.SOCK_RAW, 0, "")
@@ -99,7 +98,9 @@ class Names:
             return ("::" if six else "0.0.0.0"), port
         if ip == "<broadcast>" and not six:
             return BROADCAST, port
-        known = self._of_family(ip, family, 0)[0]
+        known = parsed(ip)
+        if known is None or (":" in known) != six:
+            known = self._of_family(ip, family, 0)[0]
         return known.removeprefix(MAPPED) if "." in known else known, port
 
     def lookup(self, name: str) -> tuple[str, ...]:
@@ -125,7 +126,7 @@ class Names:
         numeric = parsed(name) is not None
         found = self.lookup(name)
         same = [ip for ip in found if family in (0, socket.AF_INET6 if ":" in ip else socket.AF_INET)]
-        if not same and family == socket.AF_INET6 and flags & getattr(socket, "AI_V4MAPPED", 0):
+        if not same and family == socket.AF_INET6 and flags & AI_V4MAPPED:
             same = [MAPPED + ip for ip in found]
         if not same and numeric:
             raise socket.gaierror(EAI_ADDRFAMILY, f"Address family for hostname not supported: {name!r}")
@@ -216,8 +217,11 @@ class Names:
 
     async def _wait(self) -> None:
         waiting = self._loop.create_future()
-        self._loop.call_later(self.delay_s, waiting.set_result, None)
-        await waiting
+        answer = self._loop.call_later(self.delay_s, waiting.set_result, None)
+        try:
+            await waiting
+        finally:
+            answer.cancel()  # whoever asked may be cancelled before it comes
 
     # Back from an address to a name
 
@@ -296,7 +300,7 @@ def _ports(kinds: list[Asked], port: Any, flags: int) -> list[tuple[Asked, int]]
     text = str(int(port)) if isinstance(port, int) else port.strip()
     if text.isdecimal():
         return [(kind, int(text) % (LARGEST_PORT + 1)) for kind in kinds]
-    if flags & getattr(socket, "AI_NUMERICSERV", 0):
+    if flags & AI_NUMERICSERV:
         raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {text!r} is no number")
     found = [(kind, port_of(text, kind[2])) for kind in kinds]
     served = [(kind, at) for kind, at in found if at is not None]

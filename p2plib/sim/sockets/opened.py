@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -202,15 +201,3 @@ def descriptor(number: int) -> Opened:
 def is_simulated(number: int) -> bool:
     """Whether a descriptor's number is one of the simulated internet's."""
     return number >= FIRST_DESCRIPTOR
-
-
-# Plain numbers, as the "and" of enum's flags is slow.
-MSG_PEEK = int(socket.MSG_PEEK)
-MSG_CTRUNC = int(getattr(socket, "MSG_CTRUNC", 0x8))  # there was no room for ancillary data
-MSG_DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0x40))
-MSG_TRUNC = int(getattr(socket, "MSG_TRUNC", 0x20))
-MSG_ERRQUEUE = int(
-    getattr(socket, "MSG_ERRQUEUE", 0x2000)
-)  # what an ICMP packet reported of one that was sent
-IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
-IPV6_PKTINFO, IPV6_RECVPKTINFO = getattr(socket, "IPV6_PKTINFO", 50), getattr(socket, "IPV6_RECVPKTINFO", 49)

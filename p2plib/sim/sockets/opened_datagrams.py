@@ -17,22 +17,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from p2plib.sim.current import Incarnation
-from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
-from p2plib.sim.sockets.error_queue import told_with
-from p2plib.sim.sockets.kernel import CARD_INDEX, LOOPBACK_INDEX, is_on
-from p2plib.sim.sockets.names import MAPPED, is_loopback
-from p2plib.sim.sockets.opened import (
+from p2plib.sim.sockets.constants import (
     IP_PKTINFO,
     IPV6_PKTINFO,
     IPV6_RECVPKTINFO,
     MSG_ERRQUEUE,
     MSG_PEEK,
     MSG_TRUNC,
-    Opened,
-    Taken,
-    fail,
-    would_wait,
 )
+from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
+from p2plib.sim.sockets.error_queue import told_with
+from p2plib.sim.sockets.kernel import CARD_INDEX, LOOPBACK_INDEX, is_on
+from p2plib.sim.sockets.names import MAPPED, is_loopback
+from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
 
 _FOUR, _SIX = (socket.IPPROTO_IP, IP_PKTINFO), (socket.IPPROTO_IPV6, IPV6_PKTINFO)
 

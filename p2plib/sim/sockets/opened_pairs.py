@@ -19,10 +19,10 @@ from typing import Any
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
-from p2plib.sim.sockets.opened import MSG_ERRQUEUE, MSG_PEEK, Opened, Taken, fail, would_wait
+from p2plib.sim.sockets.constants import AF_UNIX, MSG_ERRQUEUE, MSG_PEEK
+from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
 
 ROOM_BYTES = 212_992  # of Linux: net.core.wmem_default
-FAMILY = getattr(socket, "AF_UNIX", socket.AF_INET)
 
 
 class PairEnd:
@@ -39,7 +39,7 @@ class PairEnd:
     """
 
     def __init__(self, incarnation: Incarnation, keeps_messages: bool, place: str) -> None:
-        self.incarnation, self.host, self.family = incarnation, incarnation.host, int(FAMILY)
+        self.incarnation, self.host, self.family = incarnation, incarnation.host, AF_UNIX
         self.local: Address | None = None  # it has no names
         self.remote: Address | None = None
         self.other = self
@@ -70,6 +70,16 @@ class PairEnd:
     def take_error(self) -> OSError | None:
         """Return None: nothing goes wrong with a pair."""
         return None
+
+    def set_option(self, level: int, option: int, value: Any) -> None:
+        """Remember an option; a pair's buffers keep their size.
+
+        Raises:
+            OSError: EOPNOTSUPP for any option but those of SOL_SOCKET.
+        """
+        if level != socket.SOL_SOCKET:
+            raise fail(errno.EOPNOTSUPP)
+        self.options[level, option] = value
 
     def what_it_is(self) -> str:
         """Describe what it is and where it was made, for an error."""

@@ -17,8 +17,9 @@ from typing import Any
 
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address
+from p2plib.sim.sockets.constants import MSG_ERRQUEUE, MSG_PEEK
 from p2plib.sim.sockets.kernel import shown_to
-from p2plib.sim.sockets.opened import MSG_ERRQUEUE, MSG_PEEK, Opened, Taken, fail, would_wait
+from p2plib.sim.sockets.opened import Opened, Taken, fail, would_wait
 from p2plib.sim.tcp.endpoint import TcpEndpoint
 from p2plib.sim.tcp.listener import TcpListener
 

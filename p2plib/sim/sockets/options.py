@@ -8,7 +8,7 @@ Rules:
 * The sizes of buffers are doubled, as Linux does, and kept within Linux's usual bounds.
 * An option of another kind of socket, or one that Linux does not have, is ENOPROTOOPT or EOPNOTSUPP.
 
-The numbers that Python does not name are Linux's own, so that the same programs run here on other systems.
+The numbers that Python does not name are Linux's own (`p2plib.sim.sockets.constants`).
 """
 
 from __future__ import annotations
@@ -18,22 +18,35 @@ import socket
 import struct
 from typing import Any
 
+from p2plib.sim.sockets.constants import (
+    IP_PKTINFO,
+    IP_RECVERR,
+    IPV6_RECVPKTINFO,
+    SO_ACCEPTCONN,
+    SO_DOMAIN,
+    SO_PROTOCOL,
+    SO_RCVLOWAT,
+    SO_REUSEADDR,
+    SO_REUSEPORT,
+    SO_SNDLOWAT,
+    TCP_KEEPCNT,
+    TCP_KEEPIDLE,
+    TCP_KEEPINTVL,
+    TCP_LINGER2,
+    TCP_MAXSEG,
+    TCP_QUICKACK,
+    TCP_SYNCNT,
+)
 from p2plib.sim.sockets.interfaces import interfaces_of
 from p2plib.sim.sockets.opened import Opened, fail
 
-
-def _number(name: str, linux: int) -> int:
-    return int(getattr(socket, name, linux))
-
-
 SOL, IP, IP6 = socket.SOL_SOCKET, socket.IPPROTO_IP, socket.IPPROTO_IPV6
 TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
-IP_PKTINFO, IP_RECVERR = (IP, 8), (IP, 11)
 RCVBUF, SNDBUF = (SOL, socket.SO_RCVBUF), (SOL, socket.SO_SNDBUF)
 LINGER, ERROR = (SOL, socket.SO_LINGER), (SOL, socket.SO_ERROR)
-_TYPE, _LISTENS = (SOL, socket.SO_TYPE), (SOL, _number("SO_ACCEPTCONN", 30))
-_DOMAIN, _PROTOCOL = (SOL, _number("SO_DOMAIN", 39)), (SOL, _number("SO_PROTOCOL", 38))
-_READ_ONLY = (_TYPE, _LISTENS, _DOMAIN, _PROTOCOL, ERROR, (SOL, _number("SO_SNDLOWAT", 19)))
+_TYPE, _LISTENS = (SOL, socket.SO_TYPE), (SOL, SO_ACCEPTCONN)
+_DOMAIN, _PROTOCOL = (SOL, SO_DOMAIN), (SOL, SO_PROTOCOL)
+_READ_ONLY = (_TYPE, _LISTENS, _DOMAIN, _PROTOCOL, ERROR, (SOL, SO_SNDLOWAT))
 _LARGEST_BUFFER = 425_984  # twice the defaults of net.core.rmem_max and wmem_max
 _SMALLEST_BUFFER = {RCVBUF: 2304, SNDBUF: 4608}
 
@@ -57,28 +70,28 @@ _KNOWN = {
 # The smallest and the largest value of an option.
 _BOUNDS = {
     _TTL: (-1, 255),
-    (TCP, _number("TCP_KEEPIDLE", 4)): (1, 32_767),
-    (TCP, _number("TCP_KEEPINTVL", 5)): (1, 32_767),
-    (TCP, _number("TCP_KEEPCNT", 6)): (1, 127),
-    (TCP, _number("TCP_SYNCNT", 7)): (1, 127),
-    (TCP, _number("TCP_MAXSEG", 2)): (88, 32_767),
+    (TCP, TCP_KEEPIDLE): (1, 32_767),
+    (TCP, TCP_KEEPINTVL): (1, 32_767),
+    (TCP, TCP_KEEPCNT): (1, 127),
+    (TCP, TCP_SYNCNT): (1, 127),
+    (TCP, TCP_MAXSEG): (88, 32_767),
 }
 
 # Options that are on or off: any value but 0 becomes 1.
 _YES_OR_NO = {
-    (SOL, socket.SO_REUSEADDR), (SOL, _number("SO_REUSEPORT", 15)), (SOL, socket.SO_BROADCAST),
+    (SOL, SO_REUSEADDR), (SOL, SO_REUSEPORT), (SOL, socket.SO_BROADCAST),
     (SOL, socket.SO_KEEPALIVE), (SOL, socket.SO_OOBINLINE), (SOL, socket.SO_DONTROUTE),
     (TCP, socket.TCP_NODELAY), (IP, socket.IP_MULTICAST_LOOP), (IP6, socket.IPV6_MULTICAST_LOOP),
-    (IP6, socket.IPV6_V6ONLY), (IP6, _number("IPV6_RECVPKTINFO", 49)), IP_PKTINFO, IP_RECVERR,
+    (IP6, socket.IPV6_V6ONLY), (IP6, IPV6_RECVPKTINFO), (IP, IP_PKTINFO), (IP, IP_RECVERR),
 }  # fmt: skip
 
 # The defaults that are not 0.
 _AT_FIRST = {
-    (SOL, _number("SO_SNDLOWAT", 19)): 1, (SOL, _number("SO_RCVLOWAT", 18)): 1,
-    (TCP, _number("TCP_MAXSEG", 2)): 536, (TCP, _number("TCP_KEEPIDLE", 4)): 7200,
-    (TCP, _number("TCP_KEEPINTVL", 5)): 75, (TCP, _number("TCP_KEEPCNT", 6)): 9,
-    (TCP, _number("TCP_SYNCNT", 7)): 6, (TCP, _number("TCP_LINGER2", 8)): 60,
-    (TCP, _number("TCP_QUICKACK", 12)): 1, (IP, socket.IP_TTL): 64,
+    (SOL, SO_SNDLOWAT): 1, (SOL, SO_RCVLOWAT): 1,
+    (TCP, TCP_MAXSEG): 536, (TCP, TCP_KEEPIDLE): 7200,
+    (TCP, TCP_KEEPINTVL): 75, (TCP, TCP_KEEPCNT): 9,
+    (TCP, TCP_SYNCNT): 6, (TCP, TCP_LINGER2): 60,
+    (TCP, TCP_QUICKACK): 1, (IP, socket.IP_TTL): 64,
     (IP, socket.IP_MULTICAST_TTL): 1, (IP, socket.IP_MULTICAST_LOOP): 1,
     (IP6, socket.IPV6_UNICAST_HOPS): 64, (IP6, socket.IPV6_MULTICAST_HOPS): 1,
     (IP6, socket.IPV6_MULTICAST_LOOP): 1,

@@ -27,6 +27,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.packet import Address, Kind
+from p2plib.sim.sockets.constants import SO_REUSEADDR, SO_REUSEPORT
 from p2plib.sim.sockets.error_queue import wants_refusals
 from p2plib.sim.sockets.kernel import Endpoint, family_of, is_on
 from p2plib.sim.sockets.names import BROADCAST, is_group, is_loopback
@@ -266,9 +267,9 @@ def _collide(one: Endpoint, other: Endpoint, kind: Kind, other_listens: bool) ->
     """Rule 1."""
     if not _overlap(one, other):
         return False
-    if _both(one, other, socket.SO_REUSEPORT):
+    if _both(one, other, SO_REUSEPORT):
         return False
-    return not _both(one, other, socket.SO_REUSEADDR) or (kind == "tcp" and other_listens)
+    return not _both(one, other, SO_REUSEADDR) or (kind == "tcp" and other_listens)
 
 
 def _both(one: Endpoint, other: Endpoint, option: int) -> bool:
@@ -325,7 +326,7 @@ def _closest(endpoints: Iterable[Any], at: Address, source: Address) -> Any:
             equals.append(endpoint)
     if len(equals) < 2:
         return equals[0] if equals else None
-    sharing = [found for found in equals if is_on(found, socket.SOL_SOCKET, socket.SO_REUSEPORT)]
+    sharing = [found for found in equals if is_on(found, socket.SOL_SOCKET, SO_REUSEPORT)]
     if equals[-1] in sharing:
         return sharing[zlib.crc32(f"{source} {at}".encode()) % len(sharing)]
     return equals[-1]

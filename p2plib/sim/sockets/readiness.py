@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from p2plib.sim.clock.handles import SimHandle
 from p2plib.sim.clock.loop import SimLoop
 from p2plib.sim.sockets.opened import Opened, descriptor, is_simulated
-from p2plib.sim.sockets.refused import FILES, refuse
+from p2plib.sim.sockets.refused import DESCRIPTORS, refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class ReadinessCalls(SimLoop):
     def _add(self, call: str, side: int, fd: Any, callback: Callable[..., object], args: Any) -> None:
         number = _number(fd)
         if not is_simulated(number):
-            refuse(f"{call} of a real file descriptor", FILES)
+            refuse(f"{call} of a real file descriptor", DESCRIPTORS)
         opened = fd.opened if isinstance(fd, SimSocket) else descriptor(number)
         _check_free(fd, opened)
         self._watch(side, number, opened, SimHandle(callback, args, self, None))

@@ -21,6 +21,10 @@ def refuse(call: str, instead: str) -> NoReturn:
 
 
 PROCESSES = "a host is not a computer with programs of its own; start a coroutine with host.start"
+DESCRIPTORS = (
+    "it belongs to a file, a pipe, or a socket that code in C has opened past Python, and the simulated "
+    "internet does not know when it is ready; use sockets that Python makes, or streams"
+)
 FILES = "a host has no file descriptors but those of its sockets; use streams, or host.disk to keep data"
 
 

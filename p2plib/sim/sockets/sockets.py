@@ -26,12 +26,17 @@ from typing import Any, NoReturn, TypeVar
 from p2plib.errors import HostDown
 from p2plib.sim.sockets import options
 from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
-from p2plib.sim.sockets.datagrams import UdpEndpoint
-from p2plib.sim.sockets.kernel import shown_to
-from p2plib.sim.sockets.opened import (
+from p2plib.sim.sockets.constants import (
+    AF_UNIX,
     MSG_CTRUNC,
     MSG_DONTWAIT,
     MSG_ERRQUEUE,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+)
+from p2plib.sim.sockets.datagrams import UdpEndpoint
+from p2plib.sim.sockets.kernel import shown_to
+from p2plib.sim.sockets.opened import (
     Opened,
     Taken,
     current_incarnation,
@@ -46,12 +51,12 @@ from p2plib.sim.tcp.listener import TcpListener
 T = TypeVar("T")
 
 BLOCKS = (
-    "a call that blocks would stop every host; call setblocking(False), and await asyncio's "
+    "a call that blocks would stop every host, in asyncio.to_thread, too; use an asynchronous library in "
+    "place of a blocking one. With a socket of your own, call setblocking(False), and await asyncio's "
     "loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
 )
-_NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0x800)
+_FAMILIES = {*map(int, socket.AddressFamily)}
 _HEADER_BYTES = 16  # of one piece of ancillary data
-_CLOEXEC = getattr(socket, "SOCK_CLOEXEC", 0x80000)
 
 
 class SimSocket(socket.socket):
@@ -78,9 +83,9 @@ class SimSocket(socket.socket):
             return
         family = socket.AF_INET if family == -1 else int(family)
         type = socket.SOCK_STREAM if type == -1 else int(type)
-        if type & _NONBLOCK:
+        if type & SOCK_NONBLOCK:
             self._timeout = 0.0
-        kind = kind_of(family, type & ~(_NONBLOCK | _CLOEXEC), max(proto, 0))
+        kind = kind_of(family, type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), max(proto, 0))
         if family not in (socket.AF_INET, socket.AF_INET6) or kind not in (
             socket.SOCK_STREAM,
             socket.SOCK_DGRAM,
@@ -128,9 +133,10 @@ class SimSocket(socket.socket):
     # What it is
 
     @property
-    def family(self) -> socket.AddressFamily:
-        """Its address family."""
-        return socket.AddressFamily(self._opened.family)
+    def family(self) -> Any:
+        """Its address family, a `socket.AddressFamily` where Python has one of that number."""
+        family = self._opened.family
+        return socket.AddressFamily(family) if family in _FAMILIES else family
 
     @property
     def type(self) -> socket.SocketKind:
@@ -405,7 +411,8 @@ def listener_of(sock: SimSocket) -> TcpListener:
 
 
 def _refuse_kind(family: int, kind: int) -> NoReturn:
-    names = [_name(socket.AddressFamily, family), _name(socket.SocketKind, kind)]
+    unix = "AF_UNIX" if family == AF_UNIX else ""
+    names = [unix or _name(socket.AddressFamily, family), _name(socket.SocketKind, kind)]
     if names[0].isdigit():
         raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
     instead = "a host has TCP and UDP over IPv4 and IPv6: AF_INET or AF_INET6, SOCK_STREAM or SOCK_DGRAM"

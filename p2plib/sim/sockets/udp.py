@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.current import Incarnation
+from p2plib.sim.sockets.constants import SO_REUSEPORT
 from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
 from p2plib.sim.sockets.refused import refuse
 from p2plib.sim.sockets.sockets import SimSocket, socket_of
@@ -207,7 +208,7 @@ async def open_endpoint(
         endpoint = UdpEndpoint(incarnation, kin)
         try:
             if reuse_port:
-                endpoint.set_option(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                endpoint.set_option(socket.SOL_SOCKET, SO_REUSEPORT, 1)
             if allow_broadcast:
                 endpoint.set_option(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             if local is not None:
@@ -239,7 +240,11 @@ async def begin(
     loop.call_soon(protocol.connection_made, transport, context=transport.context)
     opened = loop.create_future()
     loop.call_soon(_wake, opened)
-    await opened
+    try:
+        await opened
+    except BaseException:
+        transport.close()
+        raise
     return transport, protocol
 
 

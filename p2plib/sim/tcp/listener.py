@@ -20,6 +20,7 @@ from typing import Any
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
+from p2plib.sim.sockets.constants import SO_REUSEADDR, SO_REUSEPORT
 from p2plib.sim.tcp.endpoint import TcpEndpoint
 
 MAX_OPENING = 4096  # handshakes under way at one port: Linux's tcp_max_syn_backlog on a large machine
@@ -158,9 +159,9 @@ def server_options(
     family: int, reuse_address: bool | None = None, reuse_port: bool | None = None
 ) -> dict[tuple[int, int], Any]:
     """Return the options that asyncio sets on a server's socket: SO_REUSEADDR by default, and IPV6_V6ONLY."""
-    options = {(socket.SOL_SOCKET, socket.SO_REUSEADDR): int(reuse_address is None or reuse_address)}
+    options = {(socket.SOL_SOCKET, SO_REUSEADDR): int(reuse_address is None or reuse_address)}
     if reuse_port:
-        options[socket.SOL_SOCKET, socket.SO_REUSEPORT] = 1
+        options[socket.SOL_SOCKET, SO_REUSEPORT] = 1
     if family == socket.AF_INET6:
         options[socket.IPPROTO_IPV6, socket.IPV6_V6ONLY] = 1
     return options

@@ -71,16 +71,20 @@ async def connect(
     look_up = incarnation.host.net.names.ensure_resolved
     found = await look_up((host, port), family=family, proto=proto, flags=flags)
     remotes: list[Address] = [(str(info[4][0]), int(info[4][1])) for info in found]
+    ours: list[Address] | None = None
+    if local_addr is not None:
+        found = await look_up(local_addr, family=family, proto=proto, flags=flags, call="bind()")
+        ours = [(str(info[4][0]), int(info[4][1])) for info in found]
     if interleave or (interleave is None and happy_eyeballs_delay is not None):
         remotes = _interleaved(remotes, interleave or 1)
     errors: list[OSError] = []
     endpoint: TcpEndpoint | None = None
     if happy_eyeballs_delay is None:
         for remote in remotes:
-            if endpoint := await _attempt(incarnation, remote, local_addr, errors):
+            if endpoint := await _attempt(incarnation, remote, ours, errors):
                 break
     else:
-        attempts = [partial(_attempt_or_raise, incarnation, remote, local_addr, errors) for remote in remotes]
+        attempts = [partial(_attempt_or_raise, incarnation, remote, ours, errors) for remote in remotes]
         endpoint, _, _ = await staggered.staggered_race(attempts, happy_eyeballs_delay)
     if endpoint is None:
         raise _one_error(errors, all_errors)
@@ -131,21 +135,22 @@ async def opened(
 
 
 async def _attempt(
-    incarnation: Incarnation, remote: Address, local_addr: Any, errors: list[OSError]
+    incarnation: Incarnation, remote: Address, ours: list[Address] | None, errors: list[OSError]
 ) -> TcpEndpoint | None:
     """Return an open connection that has no transport yet; or None, and what went wrong in *errors*."""
     endpoint = TcpEndpoint(incarnation, socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
     try:
-        if local_addr is not None:
-            if family_of(local_addr[0]) != endpoint.family:
+        if ours is not None:
+            same = [address for address in ours if family_of(address[0]) == endpoint.family]
+            if not same:
                 raise OSError(f"no matching local address with family={endpoint.family!r} found")
-            endpoint.bind(local_addr[:2], shared=True)  # rule 2
+            endpoint.bind(same[0], shared=True)  # rule 2
         await _connected(endpoint, remote)
     except OSError as error:
         endpoint.close()
         errors.append(error)
         return None
-    except asyncio.CancelledError:
+    except BaseException:
         endpoint.close()
         raise
     return endpoint
@@ -161,10 +166,10 @@ async def _connected(endpoint: TcpEndpoint, remote: Address) -> None:
 
 
 async def _attempt_or_raise(
-    incarnation: Incarnation, remote: Address, local_addr: Any, errors: list[OSError]
+    incarnation: Incarnation, remote: Address, ours: list[Address] | None, errors: list[OSError]
 ) -> TcpEndpoint:
     """Do the same for a race, in which an attempt that fails must raise."""
-    endpoint = await _attempt(incarnation, remote, local_addr, errors)
+    endpoint = await _attempt(incarnation, remote, ours, errors)
     if endpoint is None:
         raise errors[-1]
     return endpoint

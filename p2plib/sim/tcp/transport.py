@@ -21,7 +21,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import socket
-from asyncio import protocols
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from p2plib.sim.tcp.server import SimServer
 
 HIGH_WATER = 65_536  # asyncio's own
+HARMLESS = ("connection_made", "pause_writing", "resume_writing")  # one that raises does not end a connection
 READ_AT_MOST = 262_144  # asyncio's own, bytes for one `data_received`
 
 
@@ -105,8 +105,12 @@ class SimStreamTransport(asyncio.Transport):
         return self.endpoint.is_open and not (self._closing or self._reading_paused or self._eof_told)
 
     def _receive(self) -> None:
+        is_buffered = isinstance(self._protocol, asyncio.BufferedProtocol)
+        room = self._tell(self._room) if is_buffered else None
+        if self._lost:
+            return
         try:
-            data = self.endpoint.read(READ_AT_MOST)
+            data = self.endpoint.read(READ_AT_MOST if room is None else len(room))
         except OSError as error:
             self._let_go(error)
             return
@@ -114,10 +118,18 @@ class SimStreamTransport(asyncio.Transport):
             self._eof_told = True
             if not self._tell(self._whole.eof_received):
                 self.close()
-        elif isinstance(self._protocol, asyncio.BufferedProtocol):
-            self._tell(protocols._feed_data_to_buffered_proto, self._protocol, data)  # type: ignore[attr-defined]
+        elif room is not None:
+            room[: len(data)] = data
+            self._tell(self._whole.buffer_updated, len(data))
         else:
             self._tell(self._whole.data_received, data)
+
+    def _room(self) -> memoryview:
+        """Return where the protocol wants its next bytes."""
+        room = memoryview(self._whole.get_buffer(-1)).cast("B")
+        if not room:
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        return room
 
     def _send(self) -> None:
         """Hand the kernel what it has room for, and act on the emptier buffer."""
@@ -143,18 +155,26 @@ class SimStreamTransport(asyncio.Transport):
                 self.endpoint.shutdown_write()
 
     def _tell(self, callback: Callable[..., Any], *args: Any) -> Any:
-        """Call the protocol; if it raises, the connection is lost, as with asyncio."""
+        """Call the protocol. If it raises about what has arrived, the connection is lost, as in asyncio."""
         try:
             return self._run(callback, *args)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except SystemExit as end:
+            self._run(self._loop.exit, end)
+            self._let_go(None)
+            return True
+        except BaseException as error:
+            name = getattr(callback, "__name__", "callback")
             message = {
-                "message": f"protocol.{getattr(callback, '__name__', 'callback')}() raised",
+                "message": f"protocol.{name}() raised",
                 "exception": error,
                 "transport": self,
                 "protocol": self._protocol,
             }
             self._run(self._loop.call_exception_handler, message)
-            self._let_go(error)
+            if name not in HARMLESS:
+                self._let_go(error)
             return True
 
     def _run(self, callback: Callable[..., Any], *args: Any) -> Any:
@@ -169,13 +189,13 @@ class SimStreamTransport(asyncio.Transport):
 
     # The end
 
-    def _let_go(self, error: Exception | None) -> None:
+    def _let_go(self, error: BaseException | None) -> None:
         """Close the endpoint; the kernel goes on by itself."""
         if self.endpoint.is_open:
             self.endpoint.close()
         self._lose(error)
 
-    def _lose(self, error: Exception | None) -> None:
+    def _lose(self, error: BaseException | None) -> None:
         self._closing = True
         self._buffer.clear()
         self._buffered = 0
@@ -183,7 +203,7 @@ class SimStreamTransport(asyncio.Transport):
             self._lost = True
             self._loop.call_soon(self._call_connection_lost, error)
 
-    def _call_connection_lost(self, error: Exception | None) -> None:
+    def _call_connection_lost(self, error: BaseException | None) -> None:
         if not self.endpoint.incarnation.alive:
             return
         try:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.requests import Requests
@@ -96,7 +95,8 @@ class Asker:
     def answered(self, transaction: int, address: Address, now: float) -> Purpose | None:
         """The purpose that a response from an address belongs to; None if no request waits for it."""
         request = self._requests.answered(transaction, address, now)
-        return None if request is None else cast(Purpose, request.purpose)  # `ask` gives each request one
+        purpose: Purpose | None = None if request is None else request.purpose
+        return purpose
 
     def late(self, transaction: int, now: float) -> Purpose | None:
         """A response is late: sends the request again, or gives it up and returns its purpose."""
@@ -104,4 +104,5 @@ class Asker:
         if again:
             self._send(request.data, request.address)
             return None
-        return cast(Purpose, request.purpose)
+        purpose: Purpose = request.purpose
+        return purpose

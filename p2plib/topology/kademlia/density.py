@@ -140,7 +140,8 @@ class Density:
         self.size.looked_up(lookup.target, self._distances(lookup.target, nearest))
 
     def _distances(self, target: int, contacts: Sequence[Contact]) -> list[float]:
-        return [self._fraction(contact.id ^ target) for contact in contacts]
+        whole = 1 << self._table.bits
+        return [(contact.id ^ target) / whole for contact in contacts]
 
     def _fraction(self, distance: int) -> float:
         """A distance as a fraction of the whole space."""

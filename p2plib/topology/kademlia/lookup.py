@@ -186,8 +186,9 @@ class Lookup:
         path.waiting.discard(contact.id)
         self._contacts[contact.id] = contact
         if not path.ended:
+            known = path.addresses
             for other in islice(named, self.k):  # rule 4
-                if other.address not in path.addresses:  # asked here, for most of them are known
+                if other.address not in known:  # asked here, for most of them are known
                     self._learn(path, other)
         return True
 

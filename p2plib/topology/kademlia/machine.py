@@ -227,8 +227,7 @@ class Kademlia(Base[Event, Timer]):
                 assert_never(request)
 
     def _nodes(self, transaction: int, target: int, sender: Contact, now: float) -> Nodes:
-        near = self.table.closest(target, self.settings.k + 1)
-        named = [contact for contact in near if contact.id != sender.id][: self.settings.k]
+        named = self.table.closest(target, self.settings.k, without=sender.id)
         return Nodes(transaction, self.own_id, self.tokens.give(sender.address, now), tuple(named))
 
     # Responses --------------------------------------------------------------------------------------------

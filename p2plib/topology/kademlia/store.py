@@ -129,7 +129,7 @@ class Tokens:
     """Rule 4. The secret is 16 random bytes or more, known to nobody else."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self._keyed = hashlib.blake2b(key=secret, digest_size=TOKEN_BYTES)
         self._epoch = -1
         self._given: dict[Address, bytes] = {}  # in this epoch
 
@@ -150,5 +150,6 @@ class Tokens:
         return hmac.compare_digest(token, self._make(address, int(now // TOKEN_S) - 1))
 
     def _make(self, address: Address, epoch: int) -> bytes:
-        text = f"{address[0]} {address[1]} {epoch}".encode()
-        return hashlib.blake2b(text, key=self._secret, digest_size=TOKEN_BYTES).digest()
+        token = self._keyed.copy()
+        token.update(f"{address[0]} {address[1]} {epoch}".encode())
+        return token.digest()

@@ -31,7 +31,6 @@ Vocabulary::
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -102,10 +101,14 @@ def closest_first(target: int, contacts: list[Contact]) -> list[Contact]:
     return sorted(contacts, key=lambda contact: contact.id ^ target)
 
 
-def _one_less(counter: Counter[Any], key: object) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
+def _one_more(counts: dict[Any, int], key: object) -> None:
+    counts[key] = counts.get(key, 0) + 1
+
+
+def _one_less(counts: dict[Any, int], key: object) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 class RoutingTable:
@@ -131,8 +134,8 @@ class RoutingTable:
         self.buckets = [Bucket(looked_up=now) for _ in range(bits)]
         self.forgotten: dict[int, Contact] = {}
         self._by_address: dict[Address, int] = {}
-        self._hosts: Counter[str] = Counter()
-        self._networks: Counter[bytes] = Counter()
+        self._hosts: dict[str, int] = {}  # how many contacts each has
+        self._networks: dict[bytes, int] = {}
         self._sound = 0  # how many are not doubtful
         self._filled = 0  # bit i is set if bucket i holds a contact
 
@@ -181,17 +184,20 @@ class RoutingTable:
 
     def _within_limits(self, contact: Contact, bucket: Bucket) -> Verdict:
         limits, host = self.limits, contact.address[0]
+        network = network_of(host)
         gone = self._by_address.get(contact.address)  # rule 4: the contact with this address would make room
         replaced = 0 if gone is None else 1
-        if limits.per_host is not None and self._hosts[host] - replaced >= limits.per_host:
+        of_host = self._hosts.get(host, 0) - replaced
+        of_network = self._networks.get(network, 0) - replaced
+        if limits.per_host is not None and of_host >= limits.per_host:
             return Verdict.HOST_FULL
-        network = network_of(host)
-        if limits.per_network is not None and self._networks[network] - replaced >= limits.per_network:
+        if limits.per_network is not None and of_network >= limits.per_network:
             return Verdict.NETWORK_FULL
-        if limits.per_network_and_bucket is not None:
+        in_bucket = limits.per_network_and_bucket
+        if in_bucket is not None and of_network >= in_bucket:  # else no bucket can have so many
             entries = bucket.entries.values()
             near = [entry for entry in entries if entry.network == network and entry.contact.id != gone]
-            if len(near) >= limits.per_network_and_bucket:
+            if len(near) >= in_bucket:
                 return Verdict.NETWORK_FULL
         return Verdict.ADDED
 
@@ -228,8 +234,8 @@ class RoutingTable:
         bucket.spares.pop(contact.id, None)
         self.forgotten.pop(contact.id, None)
         self._by_address[contact.address] = contact.id
-        self._hosts[contact.address[0]] += 1
-        self._networks[network] += 1
+        _one_more(self._hosts, contact.address[0])
+        _one_more(self._networks, network)
         self._sound += 1
 
     def wait(self, contact: Contact) -> None:
@@ -275,24 +281,26 @@ class RoutingTable:
         _one_less(self._hosts, address[0])
         _one_less(self._networks, entry.network)
 
-    def closest(self, target: int, count: int, *, doubtful: bool = False) -> list[Contact]:
+    def closest(self, target: int, count: int, *, doubtful: bool = False, without: int = -1) -> list[Contact]:
         """The contacts nearest to a target, nearest first.
 
         Args:
             target: any id.
             count: how many at most.
             doubtful: whether to count those that did not answer last time.
+            without: an id that is left out; by default, none.
         """
-        found: list[Contact] = []
+        all_will_do = doubtful or self._sound == len(self._by_address)
+        found: dict[int, Entry] = {}
         for bucket in self._from(target):
-            entries = bucket.entries
-            for ident in sorted(entries, key=target.__xor__):
-                entry = entries[ident]
-                if doubtful or not entry.failures:
-                    found.append(entry.contact)
+            if all_will_do:
+                found.update(bucket.entries)
+            else:
+                found |= {ident: entry for ident, entry in bucket.entries.items() if not entry.failures}
+            found.pop(without, None)
             if len(found) >= count:
                 break
-        return found[:count]
+        return [found[ident].contact for ident in sorted(found, key=target.__xor__)[:count]]
 
     def _from(self, target: int) -> Iterator[Bucket]:
         """The buckets in order of their distance from a target.

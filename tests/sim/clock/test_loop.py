@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import contextvars
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from p2plib.errors import Leak, Livelock, TimeLimit, UsageError
+from p2plib.errors import Deadlock, Leak, Livelock, TimeLimit, UsageError
 from p2plib.sim import Internet, Link
 from tests.sim.clock.runs import fail, run
 
@@ -412,3 +413,62 @@ def test_debug_mode_is_remembered_and_says_where_a_future_was_made() -> None:
         return [*before, loop.get_debug(), "main" in {frame.name for frame in made._source_traceback}]  # type: ignore[attr-defined]
 
     assert run(main) == [False, 0.1, True, True]
+
+
+def test_a_timer_for_never_does_not_move_the_clock_to_the_end_of_time() -> None:
+    woke: list[float] = []
+
+    async def forever() -> None:
+        await asyncio.sleep(float("inf"))
+        woke.append(1.0)
+
+    async def main(net: Internet) -> None:
+        await asyncio.sleep(1)
+        await net.host("ana").run(forever())
+
+    for limit_s in (float("inf"), 50.0):
+        net = Internet(1)
+        with pytest.raises(Deadlock, match=r"ana waits at .*forever"):
+            net.run(main, time_limit_s=limit_s)
+        assert (net.time, woke) == (1.0, [])
+
+
+def test_an_exception_handler_that_raises_hides_nothing_and_ends_nothing() -> None:
+    def clumsy(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        raise ValueError("in the handler")
+
+    async def main(net: Internet) -> str:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(clumsy)
+        loop.call_soon(lambda: 1 / 0)
+        await asyncio.sleep(1)
+        return "went on"
+
+    net = Internet(1, strict=False)
+    assert net.run(main) == "went on"
+    told = "\n".join(net.leaks)
+    assert "ZeroDivisionError" in told
+    assert "the exception handler raised: ValueError('in the handler')" in told
+
+
+def test_open_generators_are_closed_in_the_order_in_which_they_began() -> None:
+    def closed(rubbish: int) -> list[int]:
+        order: list[int] = []
+        kept = []
+
+        async def numbers(number: int) -> AsyncIterator[int]:
+            try:
+                yield number
+            finally:
+                order.append(number)
+
+        async def main(net: Internet) -> None:
+            for number in range(20):
+                _ = [object() for _ in range(rubbish)]
+                kept.append((numbers(number), _))
+                await anext(kept[-1][0])
+
+        run(main)
+        return order
+
+    assert closed(7) == list(range(20))

@@ -100,10 +100,10 @@ def test_what_ends_with_a_task_hears_of_its_end_also_where_the_run_fails() -> No
 def test_a_process_that_used_a_librarys_worker_threads_comes_to_its_end() -> None:
     pytest.importorskip("anyio")
     program = """
-import anyio.to_thread
 from p2plib.sim import Internet
 
 async def main(net):
+    import anyio.to_thread  # too late to be done at once
     await net.host("ana").run(anyio.to_thread.run_sync(lambda: 5))
 
 try:

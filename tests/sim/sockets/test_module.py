@@ -18,6 +18,7 @@ import pytest
 
 from p2plib.errors import Unsupported, UsageError
 from p2plib.sim import Internet
+from p2plib.sim.sockets.constants import LINUX
 from p2plib.sim.sockets.sockets import SimSocket
 from tests.sim.small import run
 
@@ -76,6 +77,39 @@ def test_every_way_to_a_socket_leads_to_a_simulated_one_or_is_refused(kind: Any)
     assert not isinstance(real, SimSocket)
     assert real.fileno() < 1_000_000
     real.close()
+
+
+def test_a_program_finds_the_constants_that_this_python_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Pyodide. `socket.create_server` asks `_socket` whether there is a SO_REUSEPORT."""
+    for module in (socket, _socket):
+        for name in LINUX:
+            monkeypatch.delattr(module, name, raising=False)
+
+    def program() -> None:
+        with socket.create_server(("", 80), reuse_port=True) as one:
+            assert one.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 1
+            with socket.create_server(("", 80), reuse_port=True):
+                pass
+
+    on("ana", program)
+    on("ana", program)
+    assert [name for module in (socket, _socket) for name in LINUX if hasattr(module, name)] == []
+
+
+def test_a_program_finds_ipv6_where_this_python_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Pyodide."""
+    for module in (socket, _socket):
+        monkeypatch.setattr(module, "has_ipv6", False)
+        monkeypatch.delattr(module, "inet_pton")
+
+    def program() -> None:
+        assert socket.has_dualstack_ipv6()
+        with socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+            assert both.getsockname() == ("::", 80, 0, 0)
+        assert socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, "ff02::fb")) == "ff02::fb"
+
+    on("ana", program)
+    assert not any(module.has_ipv6 or hasattr(module, "inet_pton") for module in (socket, _socket))
 
 
 def test_names_are_those_of_the_internet() -> None:
@@ -238,3 +272,25 @@ def test_a_real_socket_is_no_argument_of_a_loops_calls() -> None:
 
     with socket.socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
         run(main)
+
+
+@pytest.mark.parametrize("make", [asyncio.new_event_loop, asyncio.SelectorEventLoop, lambda: select.epoll()])
+def test_another_loop_is_refused_as_it_is_made(make: Callable[[], Any]) -> None:
+    def program() -> None:
+        with pytest.raises(Unsupported, match=r"event loop of (one's|its) own"):
+            make()
+
+    on("ana", program)
+    make().close()
+
+
+def test_a_thread_beside_a_run_may_have_a_loop() -> None:
+    seen: list[str] = []
+
+    def program() -> None:
+        thread = threading.Thread(target=lambda: seen.append(asyncio.run(asyncio.sleep(0, "turned"))))
+        thread.start()
+        thread.join()
+
+    on("ana", program)
+    assert seen == ["turned"]

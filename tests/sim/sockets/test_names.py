@@ -255,3 +255,13 @@ def test_a_datagram_to_a_name_finds_it_at_once() -> None:
         return [len(server.data), *(error.errno for error in box.errors)]  # type: ignore[attr-defined]
 
     assert run(main) == [3, socket.EAI_NONAME, socket.EAI_AGAIN]
+
+
+def test_a_program_that_is_cancelled_while_a_name_is_looked_up() -> None:
+    async def main(net: Internet) -> None:
+        net.host("ben")
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo("ben", 80), 0.001)
+
+    run(main)  # and nothing is told of the answer that nobody waits for

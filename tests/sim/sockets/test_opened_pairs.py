@@ -110,3 +110,20 @@ def test_a_pair_wakes_a_loop(world: World) -> None:
             assert await loop.sock_recv(other, 100) == b""
 
     world(program)
+
+
+def test_an_option_is_kept(world: World) -> None:
+    """trio, for one, asks for small buffers."""
+
+    async def program() -> None:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            one, other = of(kind)
+            with one, other:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                assert one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2304
+        one, other = of(socket.SOCK_STREAM)
+        with one, other:
+            wrong = raised(lambda: one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1))
+            assert wrong == (OSError, errno.EOPNOTSUPP)
+
+    world(program)

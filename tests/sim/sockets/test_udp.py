@@ -316,3 +316,40 @@ def test_what_came_to_a_socket_before_it_got_a_transport_is_handed_over() -> Non
         return got
 
     assert run(main) == [b"early", b"late"]
+
+
+def test_a_program_that_is_cancelled_while_its_endpoint_opens_leaves_none() -> None:
+    async def main(net: Internet) -> None:
+        opening = asyncio.ensure_future(mailbox(net.host("ana"), 4000))
+        await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    run(main)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError, GeneratorExit])
+def test_a_protocol_that_raises_hears_the_next_datagram_all_the_same(error: type[BaseException]) -> None:
+    async def main(net: Internet) -> None:
+        box = await mailbox(net.host("ana"), 4000)
+        got: list[bytes] = []
+
+        def received(data: bytes, addr: Any) -> None:
+            got.append(data)
+            raise error
+
+        box.datagram_received = received  # type: ignore[method-assign]
+        box.transport.set_protocol(box)
+        ben = await mailbox(net.host("ben"))
+        ben.send(b"1", ("198.18.0.1", 4000))
+        ben.send(b"2", ("198.18.0.1", 4000))
+        await asyncio.sleep(1)
+        assert got == [b"1", b"2"]
+        box.close()
+        ben.close()
+
+    net = Internet(strict=False)
+    net.run(main)
+    assert len(net.leaks) == 2
+    assert all(f"ana: datagram_received raised: {error.__name__}" in leak for leak in net.leaks)

@@ -155,7 +155,7 @@ STRANGERS: tuple[Stranger, ...] = (
         "1.16.0",
         "data channels through two NATs",
         Outcome.UNCHANGED,
-        "keys and clock are OpenSSL's own: bytes differ, and packets lost in a DTLS handshake are not sent again",
+        "keys and clock are OpenSSL's: bytes differ, and packets lost in a DTLS handshake are not sent again",
         test="test_aiortc",
         repeats=False,
     ),

@@ -323,3 +323,19 @@ def test_jitter_costs_a_connection_little() -> None:
 def test_a_bottleneck_is_used_and_its_queue_not_flooded(latency_s: float) -> None:
     link = Link(latency=latency_s, bytes_per_s=5e6, queue_bytes=256 * 1024)
     assert seconds_for(20_000_000, link) < 20e6 / 5e6 / 0.8
+
+
+def test_a_local_address_may_be_a_name() -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        with ben:
+            server = await loop.create_server(Recorder, port=80)
+        with ana:
+            transport, _ = await loop.create_connection(Recorder, "ben", 80, local_addr=("ana", 5000))
+            with pytest.raises(OSError, match="Invalid argument"):  # the loopback's, as with asyncio
+                await loop.create_connection(Recorder, "198.18.0.2", 80, local_addr=(None, 0))
+        assert transport.get_extra_info("sockname") == ("198.18.0.1", 5000)
+        transport.close()
+        server.close()
+
+    two(main)

@@ -153,17 +153,18 @@ def test_watermarks_pause_and_resume_the_writer() -> None:
     two(main)
 
 
-def test_a_protocol_that_raises_loses_its_connection_and_is_told_of() -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError, GeneratorExit])
+def test_a_protocol_that_raises_loses_its_connection_and_is_told_of(error: type[BaseException]) -> None:
     async def main(net: Internet, ana: Host, ben: Host) -> None:
         ours, theirs, server = await recorders(ana, ben)
 
         def broken(data: bytes) -> None:
-            raise ZeroDivisionError
+            raise error
 
         theirs.data_received = broken  # type: ignore[method-assign]
         ours.transport.write(b"x")
         await asyncio.sleep(1)
-        assert theirs.told == ["made", ("lost", (ZeroDivisionError, None))]
+        assert theirs.told == ["made", ("lost", (error, None))]
         assert ours.told == ["made", "eof", ("lost", None)]
         server.close()
 
@@ -297,3 +298,71 @@ def test_a_connection_that_was_left_is_told_with_its_place() -> None:
         "ana left a TCP connection from 198.18.0.1:49152 to 198.18.0.2:80, made by" in s for s in net.leaks
     )
     assert any("ben left a TCP server at port 80, made by recorders" in s for s in net.leaks)
+
+
+def test_a_protocol_that_raises_when_it_is_told_of_the_connection_or_of_its_buffer_keeps_the_connection() -> (
+    None
+):
+    """asyncio tells of it, too, and goes on."""
+
+    class Clumsy(Recorder):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            raise ZeroDivisionError
+
+        def pause_writing(self) -> None:
+            raise ZeroDivisionError
+
+        def resume_writing(self) -> None:
+            raise ZeroDivisionError
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        theirs = Recorder()
+        with ben:
+            server = await loop.create_server(lambda: theirs, port=80)
+        with ana:
+            transport, _ = await loop.create_connection(Clumsy, "ben", 80)
+        transport.write(DATA)
+        await asyncio.sleep(10)
+        assert theirs.data == DATA
+        transport.close()
+        server.close()
+
+    net = two(main, strict=False)
+    assert [leak.split(" raised")[0] for leak in net.leaks] == [
+        "ana: protocol.connection_made()", "ana: protocol.pause_writing()", "ana: protocol.resume_writing()"
+    ]  # fmt: skip
+
+
+def test_a_buffered_protocol_that_pauses_gets_no_more() -> None:
+    class Buffered(asyncio.BufferedProtocol):
+        got, room = b"", bytearray(100)
+
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def get_buffer(self, sizehint: int) -> bytearray:
+            return self.room
+
+        def buffer_updated(self, nbytes: int) -> None:
+            self.got += self.room[:nbytes]
+            self.transport.pause_reading()
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        theirs = Buffered()
+        with ben:
+            server = await loop.create_server(lambda: theirs, port=80)
+        with ana:
+            transport, _ = await loop.create_connection(Recorder, "ben", 80)
+        transport.write(DATA[:1000])
+        await asyncio.sleep(1)
+        assert theirs.got == DATA[:100]
+        theirs.transport.resume_reading()
+        await asyncio.sleep(1)
+        assert theirs.got == DATA[:200]
+        theirs.transport.abort()
+        server.close()
+
+    two(main)

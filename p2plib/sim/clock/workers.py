@@ -1,0 +1,134 @@
+"""Work that a program gives to a thread and awaits: in a run it is done at once, in no virtual time.
+
+The loop does so for asyncio's own `to_thread` and `run_in_executor`. anyio has worker threads of its own,
+which FastAPI and Starlette use for each handler that is an ordinary function; while an internet runs, what
+they are given is done at once, too.
+
+The loop stands still meanwhile. Where such work waits for a coroutine that it has given to the loop, it would
+wait forever: that is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import sys
+import threading
+from asyncio import _get_running_loop
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from p2plib.sim.clock.loop import SimLoop
+from p2plib.sim.sockets.refused import refuse
+
+ANYIO = "anyio._backends._asyncio"
+WAITS = (
+    "what asyncio.to_thread and the like are given is done at once, while the loop stands still, so that the "
+    "coroutine would never get on; do not wait for it, or await it in a coroutine"
+)
+
+
+def in_a_run() -> bool:
+    """Whether the calling code runs in a simulated loop."""
+    return isinstance(_get_running_loop(), SimLoop)
+
+
+class LoopsFuture(concurrent.futures.Future[Any]):
+    """What a coroutine will bring that was given to a simulated loop: it can be waited for by nobody."""
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the result, if it is there.
+
+        Raises:
+            Unsupported: it is not, and the loop itself would have to wait.
+        """
+        self._look()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what was raised, if it is over.
+
+        Raises:
+            Unsupported: it is not, and the loop itself would have to wait.
+        """
+        self._look()
+        return super().exception(timeout)
+
+    def _look(self) -> None:
+        if not self.done() and in_a_run():
+            refuse("to wait for a coroutine given to asyncio.run_coroutine_threadsafe", WAITS)
+
+
+_real_threadsafe = asyncio.run_coroutine_threadsafe
+
+
+def _run_coroutine_threadsafe(coro: Any, loop: Any) -> concurrent.futures.Future[Any]:
+    future = _real_threadsafe(coro, loop)
+    if in_a_run():
+        future.__class__ = LoopsFuture
+    return future
+
+
+def _anyio_at_once(real: Any) -> Any:
+    """Return what anyio calls to have something done by a worker thread."""
+
+    async def run_sync_in_worker_thread(
+        cls: Any,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        abandon_on_cancel: bool = False,
+        limiter: Any = None,
+    ) -> Any:
+        if not in_a_run():
+            return await real.__func__(cls, func, args, abandon_on_cancel, limiter)
+        await cls.checkpoint()
+        async with limiter or cls.current_default_thread_limiter():
+            return contextvars.copy_context().run(func, *args)
+
+    return classmethod(run_sync_in_worker_thread)
+
+
+_lock = threading.Lock()
+_active = 0
+_replaced: list[tuple[Any, str, Any]] = []
+
+
+def _put_in(owner: Any, name: str, instead: Any) -> None:
+    _replaced.append((owner, name, vars(owner)[name]))
+    setattr(owner, name, instead)
+
+
+def _install() -> None:
+    for module in (asyncio, asyncio.tasks):
+        _put_in(module, "run_coroutine_threadsafe", _run_coroutine_threadsafe)
+    find_anyio()
+
+
+def find_anyio() -> None:
+    """Put in what anyio is to do, if a run is on and anyio is imported; a script may import it in the run."""
+    name = "run_sync_in_worker_thread"
+    if _active and "anyio" in sys.modules and not any(name == put_in for _, put_in, _ in _replaced):
+        backend = import_module(ANYIO).AsyncIOBackend
+        _put_in(backend, name, _anyio_at_once(vars(backend)[name]))
+
+
+@contextmanager
+def work_done_at_once() -> Iterator[None]:
+    """Do at once what anyio's worker threads are given in a simulated loop, as long as the block lasts."""
+    global _active
+    with _lock:
+        _active += 1
+        if _active == 1:
+            _install()
+    try:
+        yield
+    finally:
+        with _lock:
+            _active -= 1
+            if _active == 0:
+                for owner, name, real in reversed(_replaced):
+                    setattr(owner, name, real)
+                _replaced.clear()

@@ -1,0 +1,50 @@
+"""IPv6 addresses as bytes and back, for a Python whose socket module is made without IPv6, as Pyodide's is.
+
+During a run they stand in there for `socket.inet_pton` and `socket.inet_ntop`
+(`p2plib.sim.sockets.module`).
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv6Address
+from typing import Any
+
+_real: Any = (socket.inet_pton, socket.inet_ntop)
+_MAPPED, _COMPATIBLE = bytes(10) + b"\xff\xff", bytes(12)  # RFC 4291, 2.5.5
+
+
+def inet_pton(family: int, text: str, /) -> bytes:
+    """Return the bytes of an address, as `socket.inet_pton` does.
+
+    Raises:
+        OSError: it is none.
+    """
+    if family != socket.AF_INET6:
+        packed: bytes = _real[0](family, text)
+        return packed
+    try:
+        if "%" in text:
+            raise ValueError
+        return IPv6Address(text).packed
+    except ValueError:
+        raise OSError("illegal IP address string passed to inet_pton") from None
+
+
+def inet_ntop(family: int, packed: Any, /) -> str:
+    """Return an address of bytes as text, as `socket.inet_ntop` of the GNU C library does.
+
+    Raises:
+        ValueError: an address has more bytes, or fewer.
+    """
+    if family != socket.AF_INET6:
+        text: str = _real[1](family, packed)
+        return text
+    raw = bytes(packed)
+    if len(raw) != 16:
+        raise ValueError("invalid length of packed IP address string")
+    if raw.startswith(_MAPPED):
+        return f"::ffff:{socket.inet_ntoa(raw[12:])}"
+    if raw.startswith(_COMPATIBLE) and any(raw[12:14]):
+        return f"::{socket.inet_ntoa(raw[12:])}"
+    return str(IPv6Address(raw))
