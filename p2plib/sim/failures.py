@@ -58,7 +58,7 @@ def note_unasked_tasks(loop: SimLoop) -> None:
         lives = incarnation is None or incarnation.alive
         if lives and task.done() and getattr(task, "_log_traceback", False):
             if isinstance(task.exception(), SystemExit):
-                continue  # that was told when it happened
+                continue  # that was reported when it happened
             unasked = {"message": NEVER_ASKED, "exception": task.exception(), "task": task}
             loop.call_exception_handler(unasked)
 

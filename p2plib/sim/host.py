@@ -286,10 +286,10 @@ class Host:
             self._kill()
 
     def exit(self) -> None:
-        """End its programs as `sys.exit` in one of them does; they are one process.
+        """End its programs, as `sys.exit` in one of them does; they are one process.
 
         asyncio cancels all tasks and lets them end, and the operating system closes what is then still open.
-        (The machine is on.)
+        (The machine stays on.)
         """
         self._cancel_programs()
         others = self._tasks()
@@ -349,7 +349,7 @@ class Host:
             task.cancel()
 
     def forget_programs(self) -> None:
-        """Those that would not be cancelled were taken apart, and never run again."""
+        """Forget the programs that would not be cancelled: they were closed, and never run again."""
         self._running.clear()
         self._awaited.clear()
 

@@ -107,8 +107,8 @@ def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
 def _take_apart(loop: SimLoop, tasks: list[asyncio.Task[Any]]) -> None:
     """Close the coroutines of tasks that never run again.
 
-    Their `finally` runs on a machine that is off: the simulated one, for outside of the loop it would find
-    the real one, with its network. What it begins never runs.
+    Their `finally` runs on a simulated machine that is off, for outside of the loop it would find the real
+    machine and its network. What it starts never runs.
     """
     before = dict(loop.tasks)
     with loop.set_as_running():

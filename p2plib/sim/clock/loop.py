@@ -53,7 +53,7 @@ Context = dict[str, Any]
 
 DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after this many timers for now at one instant, the clock moves this far
 MOST_TICKS = 10  # in a row
-LAST_S = sys.float_info.max  # what is due later is due never, as in `asyncio.sleep(math.inf)`
+LAST_S = sys.float_info.max  # what is due later, as in `asyncio.sleep(math.inf)`, never happens
 COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
 CANCELLED_SHARE = 0.5  # sweep the heap once half of it is cancelled timers
 SWEEP_FROM = 1000  # and only when that is worth the walk
@@ -363,7 +363,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     @contextlib.contextmanager
     def set_as_running(self) -> Iterator[None]:
-        """Have code that is called in the block find this loop, and with it the simulated machine."""
+        """Let code that is called in the block find this loop, and with it the simulated machine."""
         events._set_running_loop(self)
         try:
             yield
@@ -401,6 +401,9 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     def exit(self, end: SystemExit) -> None:
         """End the programs of the current host, one of which has called `sys.exit`: they are one process.
+
+        Args:
+            end: what `sys.exit` has raised.
 
         Raises:
             SystemExit: it was the main program.

@@ -189,9 +189,9 @@ def _epoll(*args: Any, **named: Any) -> Any:
 
 
 def _new_loop(cls: type, *args: Any, **named: Any) -> Any:
-    """Make an asyncio event loop, unless there is one already that all have to share."""
+    """Make an asyncio event loop, unless a run has one already, which all have to share."""
     if in_a_run():
-        refuse("an event loop of one's own", ONE_LOOP)
+        refuse("an event loop of your own", ONE_LOOP)
     return object.__new__(cls)
 
 
@@ -220,7 +220,7 @@ def _put_in(module: str, name: str, function: Any) -> None:
 
 
 def _lacking() -> dict[str, Any]:
-    """Return what the module has not, and would have on Linux."""
+    """Return what the module lacks here and has on Linux."""
     constants = {name: number for name, number in LINUX.items() if not hasattr(socket, name)}
     if socket.has_ipv6:
         return constants
@@ -300,7 +300,7 @@ _scripts: set[int] = set()  # the threads that load one
 
 @contextmanager
 def refusing_real_network() -> Iterator[None]:
-    """Refuse a script to speak on the real network for as long as the block lasts, also outside of a run."""
+    """Keep a script from using the real network for as long as the block lasts, even outside of a run."""
     _guard_once()
     me = threading.get_ident()
     _scripts.add(me)
@@ -338,5 +338,5 @@ def _guard(
 
 
 def _is_internet(what: Any) -> bool:
-    """Whether a socket, or a name that is looked up, is of the internet, and not of this machine alone."""
+    """Whether a socket, or a name to be looked up, belongs to the internet, not just to this machine."""
     return not isinstance(what, socket.socket) or what.family in _INTERNET

@@ -221,7 +221,7 @@ class Names:
         try:
             await waiting
         finally:
-            answer.cancel()  # whoever asked may be cancelled before it comes
+            answer.cancel()  # the caller may be cancelled before it comes
 
     # Back from an address to a name
 

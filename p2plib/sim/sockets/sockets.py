@@ -134,7 +134,7 @@ class SimSocket(socket.socket):
 
     @property
     def family(self) -> Any:
-        """Its address family, a `socket.AddressFamily` where Python has one of that number."""
+        """Its address family, a `socket.AddressFamily` if Python has one of that number."""
         family = self._opened.family
         return socket.AddressFamily(family) if family in _FAMILIES else family
 

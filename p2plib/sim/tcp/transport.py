@@ -35,7 +35,11 @@ if TYPE_CHECKING:
     from p2plib.sim.tcp.server import SimServer
 
 HIGH_WATER = 65_536  # asyncio's own
-HARMLESS = ("connection_made", "pause_writing", "resume_writing")  # one that raises does not end a connection
+HARMLESS = (
+    "connection_made",
+    "pause_writing",
+    "resume_writing",
+)  # an error in one of these does not end a connection
 READ_AT_MOST = 262_144  # asyncio's own, bytes for one `data_received`
 
 
