@@ -108,7 +108,7 @@ def _install() -> None:
 
 
 def find_anyio() -> None:
-    """Put in the stand-in for anyio, if a run is on and anyio is imported: a script may do so during a run."""
+    """Put in the stand-in for anyio, if a run is on and anyio is imported; a script may import it late."""
     name = "run_sync_in_worker_thread"
     if _active and "anyio" in sys.modules and not any(name == put_in for _, put_in, _ in _replaced):
         backend = import_module(ANYIO).AsyncIOBackend
