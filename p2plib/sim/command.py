@@ -201,7 +201,7 @@ def _maker(options: argparse.Namespace, arguments: Sequence[str]) -> Callable[..
         raise UsageError("name a script, or hosts that run one (--host server=server.py); see --help")
     names = [name for program in programs for name in program.hosts]
     if len(names) > len(set(names)):
-        raise UsageError("two hosts have the same name")
+        raise UsageError("every host needs a name of its own, and two have the same")
     if programs and arguments:
         raise UsageError('arguments of a host\'s program belong in its --host "NAME=FILE.py ARGUMENT"')
     link = Link(

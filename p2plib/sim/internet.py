@@ -239,7 +239,7 @@ class Internet:
         for number, hosts in enumerate(groups):
             for host in hosts:
                 if group.setdefault(host, number) != number:
-                    raise UsageError(f"{host.name} is on two sides of one cut")
+                    raise UsageError(f"a host is in one group of a cut at most, but {host.name} is in two")
         cut = Partition(self, group)
         self.cuts.append(cut)
         self.forget_routes()

@@ -87,7 +87,7 @@ def parse_program(told: str, script: Path | None) -> Program:
     except ValueError as error:
         raise UsageError(f"{told!r} cannot be split into words: {error}") from None
     if not words or not all(hosts):
-        raise UsageError(f"write which hosts run what as in server=serve, not {told!r}")
+        raise UsageError(f"--host takes NAME=WHAT, as in server=serve, not {told!r}")
     file, _, function = words[0].rpartition(":")
     if words[0].endswith(".py"):
         file, function = words[0], ""

@@ -246,7 +246,10 @@ class TestUsage:
             (["shop.py", "--host", "a=nowhere.py"], "there is no script nowhere.py"),
             (["shop.py", "--host", "a=sell"], "shop.py has no function sell"),
             (["--host", "a=serve"], "no script is given that it could be in"),
-            (["shop.py", "--host", "a,b=serve", "--host", "a=buy"], "two hosts have the same name"),
+            (
+                ["shop.py", "--host", "a,b=serve", "--host", "a=buy"],
+                "every host needs a name of its own, and two have the same",
+            ),
             (["shop.py", "--host", "a=serve", "--", "80"], "belong in its --host"),
             (["shop.py"], "ended without calling asyncio.run"),
             (["shop.py", "--loss", "2"], "loss is a probability from 0 to 1"),
