@@ -178,6 +178,7 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.sockets.{name}"
         for name in (
             "arguments",
+            "control",
             "error_queue",
             "names",
             "opened_datagrams",

@@ -216,8 +216,8 @@ async def begin(program: Program) -> Any:
         except _HandedOver as handed:
             handed.program.close()
             raise UsageError(
-                f"{program.script} calls asyncio.run while it is loaded, before there is a function "
-                f'{program.function}: put that under `if __name__ == "__main__":`'
+                f"{program.script} calls asyncio.run while it is loaded, before it can be asked for its function"
+                f' {program.function}: put that call under `if __name__ == "__main__":`'
             ) from None
         if function is None:
             raise UsageError(f"{program.script} has no function {program.function}")

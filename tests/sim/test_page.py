@@ -21,6 +21,7 @@ from tests.conftest import ROOT
 from tests.sim.capture.test_pcap_tshark import tshark_says
 from tests.sim.like_real.differences import DIFFERENCES
 from tests.sim.strangers.table import STRANGERS, Outcome, Stranger
+from tests.sim.strangers.tried import TRIED
 
 PAGE = ROOT / "book/src/introduction/test-your-own.md"
 EXAMPLE = ROOT / "examples/test-your-own"
@@ -34,6 +35,7 @@ def rows(header: str, text: str = TEXT) -> list[str]:
 
 
 LIBRARIES = "| library | version | what is run | how it goes |"
+BY_HAND = "| library | version | what was tried | how it went |"
 CASES = "| case | in the simulator |"
 
 
@@ -51,14 +53,15 @@ def _row(*cells: str) -> str:
 
 
 def true_rows() -> dict[str, list[str]]:
-    """What the two tables of the page must be, by their headers."""
+    """What the tables of the page must be, by their headers."""
     return {
         LIBRARIES: [library_row(stranger) for stranger in STRANGERS],
+        BY_HAND: [library_row(stranger) for stranger in TRIED],
         CASES: [difference_row(*difference) for difference in DIFFERENCES.items()],
     }
 
 
-@pytest.mark.parametrize("header", [LIBRARIES, CASES])
+@pytest.mark.parametrize("header", [LIBRARIES, BY_HAND, CASES])
 def test_a_table_says_what_is_tested(header: str) -> None:
     assert rows(header) == true_rows()[header], "python -m tests.sim.test_page writes them anew"
 
@@ -153,7 +156,7 @@ def test_its_options_of_pytest_are_there() -> None:
 
 
 def write() -> None:
-    """Write the two tables anew."""
+    """Write the tables anew."""
     text = TEXT
     for header, true in true_rows().items():
         at = text.index(header)

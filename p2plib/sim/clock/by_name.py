@@ -49,7 +49,7 @@ class ImportedByName:
 
     def _look(self) -> None:
         """Look through the modules that are new since the last time."""
-        for path, module in list(sys.modules.items()):
+        for path, module in sys.modules.copy().items():  # in one step, as a finaliser may import something
             if path in self._looked_at and path != GROWS:
                 continue
             self._looked_at.add(path)

@@ -21,7 +21,8 @@ Rules:
     - the time zone;
     - os.getpid, threading.get_ident, id, hash;
     - ssl.RAND_bytes, numpy.random without a seed, libsodium;
-    - files, environment variables, logging's relativeCreated.
+    - files, environment variables, logging's relativeCreated;
+    - subprocess, os.system, os.fork.
 
 The handbook's own library takes time and randomness as arguments.
 """
@@ -58,6 +59,8 @@ REAL = {
     "ssl.RAND_bytes, numpy.random without a seed, libsodium": "they draw in C; give them a seed or a key",
     "files, environment variables, logging's relativeCreated": "they are the machine's; a host's own files "
     "are in `host.disk`",
+    "subprocess, os.system, os.fork": "a process belongs to the machine and uses its real network, and while "
+    "a program waits for it, every host stands still",
 }
 """What stays real for code in the internet, and for each item why, or what to do instead."""
 

@@ -35,8 +35,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from p2plib.sim.clock.by_name import ImportedByName
 from p2plib.sim.current import CURRENT, current_host
-from p2plib.sim.sockets import interfaces, ipv6, polling
+from p2plib.sim.sockets import control, interfaces, ipv6, polling
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.constants import AF_UNIX, LINUX
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
@@ -201,6 +202,14 @@ def _get_adapters(include_unconfigured: bool = False) -> Any:
     return interfaces.adapters(current_host(), include_unconfigured=include_unconfigured)
 
 
+def _fcntl(fd: Any, command: int, argument: Any = 0) -> Any:
+    if in_a_run() and is_simulated(number := polling.number_of(fd)):
+        return control.control(number, command, argument)
+    return _real_fcntl(fd, command, argument)
+
+
+_real_fcntl: Any = getattr(sys.modules.get("fcntl"), "fcntl", None)  # there is none on Windows
+_by_name = ImportedByName({_real_fcntl: _fcntl} if _real_fcntl is not None else {})
 _real_select: Any = select.select
 _real_poll: Any = getattr(select, "poll", None)
 _real_epoll: Any = getattr(select, "epoll", None)
@@ -241,6 +250,9 @@ def _install() -> None:
     if _real_epoll is not None:
         _put_in("select", "epoll", _epoll)
     _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
+    if _real_fcntl is not None:
+        _put_in("fcntl", "fcntl", _fcntl)
+    _by_name.install()
     if "ifaddr" in sys.modules:
         _put_in("ifaddr", "get_adapters", _get_adapters)
     for name, value in _lacking().items():
@@ -252,6 +264,7 @@ def _install() -> None:
 
 
 def _take_out() -> None:
+    _by_name.put_back()
     for (module, name), real in _replaced.items():
         if real is _ABSENT:
             delattr(sys.modules[module], name)

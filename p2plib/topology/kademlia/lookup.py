@@ -11,9 +11,10 @@ Rules
        all times, so a slow peer does not hold up the others.
     3. With d paths, the contacts at the start are dealt out to d lookups, and no peer is asked by two of
        them. One liar on a path spoils that path only.
-    4. A response names at most k contacts; any more are ignored. On a path each address counts once until
-       it fails: a liar with one address is one peer, whatever ids it invents. A path asks `max_queries` peers
-       at most, so that a chain of invented peers, each nearer than the last, comes to an end.
+    4. A response names at most k contacts; any more are ignored, and so is an id that is too long. On a path
+       each address counts once until it fails: a liar with one address is one peer, whatever ids it invents.
+       A path asks `max_queries` peers at most, so that a chain of invented peers, each nearer than the last,
+       comes to an end.
 
 Vocabulary::
 
@@ -32,7 +33,7 @@ from itertools import islice
 
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, Contact
-from p2plib.topology.kademlia.table import K, closest_first
+from p2plib.topology.kademlia.table import MAX_BITS, K, closest_first
 
 ALPHA = 3  # section 2.3
 QUERIES_PER_K = 4  # an honest lookup asks k peers and a few on the way; four times k is plenty
@@ -68,11 +69,15 @@ class Lookup:
         target: the id to look for.
         seeds: the nearest contacts that we know already.
         own_id: our own id, which is left out of what others name.
+        bits: how long ids are.
         k: how many of the nearest to find.
         alpha: how many to ask at once, on each path.
         paths: d.
         strict: rule 2.
         max_queries: how many peers one path asks at most; by default four times k.
+
+    Attributes:
+        done: whether nothing is left to ask or to wait for; up to date only after `next`.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Lookup:
         seeds: Iterable[Contact],
         *,
         own_id: int = -1,
+        bits: int = MAX_BITS,
         k: int = K,
         alpha: int = ALPHA,
         paths: int = 1,
@@ -89,14 +95,15 @@ class Lookup:
     ) -> None:
         if min(k, alpha, paths) < 1:
             raise UsageError("k, alpha and the number of paths must each be at least one")
-        self.target, self.own_id, self.k, self.alpha, self.strict = target, own_id, k, alpha, strict
+        self.target, self.own_id, self.bits = target, own_id, bits
+        self.k, self.alpha, self.strict = k, alpha, strict
         self.max_queries = max_queries or QUERIES_PER_K * k
         self.state: dict[int, State] = {}
         self.failures = 0
         self._contacts: dict[int, Contact] = {}  # every peer that answered
         self._path_of: dict[int, Path] = {}
         self.paths = [Path() for _ in range(paths)]
-        self._open_paths = paths
+        self._open_paths, self.done = paths, False
         for i, seed in enumerate(closest_first(target, list(seeds))):
             if seed.address not in self.paths[i % paths].addresses:
                 self._learn(self.paths[i % paths], seed)
@@ -110,11 +117,6 @@ class Lookup:
     def rounds(self) -> int:
         """How many rounds the longest path took; only a strict lookup has rounds."""
         return max(path.round for path in self.paths)
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to ask or to wait for; up to date only after `next`."""
-        return self._open_paths == 0
 
     @property
     def closest(self) -> list[Contact]:
@@ -148,6 +150,7 @@ class Lookup:
         if not path.waiting:
             path.ended = True
             self._open_paths -= 1
+            self.done = self._open_paths == 0
         return chosen
 
     def _unasked(self, path: Path, count: int) -> list[Contact]:
@@ -204,7 +207,7 @@ class Lookup:
                 path.addresses.discard(path.candidates[at].address)  # another id may live there
 
     def _learn(self, path: Path, contact: Contact) -> None:
-        if contact.id == self.own_id:
+        if contact.id == self.own_id or contact.id >> self.bits:
             return
         distance = contact.id ^ self.target
         at = bisect_left(path.distances, distance)

@@ -96,7 +96,6 @@ class Searches:
         self._ended, self._ignore = ended, ignore
         self._searches: dict[int, Search] = {}
         self._last_number = 0
-        self._greatest_id = (1 << settings.bits) - 1
 
     def __len__(self) -> int:
         return len(self._searches)
@@ -122,7 +121,7 @@ class Searches:
         Raises:
             UsageError: the target has too many bits.
         """
-        if not 0 <= target <= self._greatest_id:
+        if target < 0 or target >> self._settings.bits:
             raise UsageError(f"a target is an id, from 0 to 2**{self._settings.bits} - 1")
         lookup = self._lookup(kind, target, self._settings.k)
         search = Search(self.number(), kind, lookup, value, lifetime_s)
@@ -140,9 +139,7 @@ class Searches:
         match response:
             case Nodes():
                 search.tokens[step.contact.id] = response.token
-                greatest = self._greatest_id
-                named = [contact for contact in response.contacts if contact.id <= greatest]
-                search.lookup.answered(step.contact, named)
+                search.lookup.answered(step.contact, response.contacts)
             case Found() if search.kind is SearchKind.GET and self._take(search, response.value):
                 search.lookup.answered(step.contact)
                 if self._settings.validator.better is None:  # rule 1
@@ -177,6 +174,7 @@ class Searches:
             target,
             seeds,
             own_id=table.own_id,
+            bits=settings.bits,
             k=width,
             alpha=settings.alpha,
             paths=settings.paths if kind in FOR_KEYS else 1,

@@ -40,7 +40,7 @@ from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, Contact, network_of
 
 K = 20  # so many that all of them are very unlikely to leave within an hour (section 2.2)
-BITS = 160
+BITS, MAX_BITS = 160, 256
 MAX_FAILURES = 5  # section 4.1
 MAX_FORGOTTEN = 64
 
@@ -125,8 +125,8 @@ class RoutingTable:
     def __init__(
         self, own_id: int, *, bits: int = BITS, k: int = K, limits: Limits = STRICT, now: float = 0.0
     ) -> None:
-        if not 1 <= bits <= 256 or not 0 <= own_id < 1 << bits:
-            raise UsageError(f"an id is 0 to 2**{bits} - 1, and 1 to 256 bits long")
+        if not 1 <= bits <= MAX_BITS or not 0 <= own_id < 1 << bits:
+            raise UsageError(f"an id is 0 to 2**{bits} - 1, and 1 to {MAX_BITS} bits long")
         if k < 1:
             raise UsageError(f"a bucket holds at least one contact, not {k}")
         self.own_id, self.bits, self.k, self.limits = own_id, bits, k, limits

@@ -1,5 +1,7 @@
 """Third-party programs in the simulated internet: which library, what of it, and how it went.
 
+Those here are tested; `tried.py` has those that were tried by hand.
+
 One table, in the order in which it is read: the book's page and the README show it, and `test_table.py` holds
 it against what is installed and what is tested. A library that works has a test file beside this one.
 
@@ -26,11 +28,11 @@ class Stranger:
 
     Attributes:
         package: its name in the package index.
-        version: the one that is tested.
-        uses: what of it a test runs.
+        version: the one that is tested, or was tried.
+        uses: what of it a test runs, or was tried.
         outcome: how it went.
         why: what has to be changed, or what stands in the way; "" where nothing does.
-        test: the module in this folder that shows it; "" for one that does not work.
+        test: the module in this folder that shows it; "" for one that was tried by hand.
         repeats: whether the same seed gives the same bytes; where not, `why` says what differs.
     """
 

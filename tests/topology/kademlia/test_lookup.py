@@ -157,6 +157,14 @@ def test_one_address_is_one_peer_whatever_ids_it_invents() -> None:
     assert lookup.next() == []
 
 
+def test_an_id_that_is_too_long_is_ignored() -> None:
+    seed, longest = contact(2**15), contact(2**16 - 1)
+    lookup = Lookup(0, [seed], bits=16, k=8)
+    lookup.next()
+    lookup.answered(seed, [contact(2**16), longest, contact(2**200 + 1)])
+    assert lookup.next() == [longest]
+
+
 @pytest.mark.fault("F075")
 def test_an_invented_id_does_not_hide_who_lives_at_its_address() -> None:
     first, liar, honest = contact(2**20), contact(2**20 + 1), contact(5)
