@@ -216,7 +216,7 @@ async def begin(program: Program) -> Any:
         except _HandedOver as handed:
             handed.program.close()
             raise UsageError(
-                f"{program.script} calls asyncio.run while it is loaded, before it can be asked for its function"
+                f"{program.script} calls asyncio.run while it loads, before it can be asked for its function"
                 f' {program.function}: put that call under `if __name__ == "__main__":`'
             ) from None
         if function is None:
