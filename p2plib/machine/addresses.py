@@ -7,6 +7,7 @@ import socket
 from typing import NamedTuple
 
 from p2plib.errors import UsageError
+from p2plib.machine.remembered import remembered
 
 Address = tuple[str, int]
 
@@ -28,6 +29,14 @@ class Contact(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Contact({self.id:x} at {self.address[0]}:{self.address[1]})"
+
+
+contact_of = remembered(Contact._make)
+"""The contact that an id and an address make, as a pair: the same object each time.
+
+Peers that share a process, as in a simulation, name the same contacts over and over. One object of each stays
+in the processor's cache, where thousands of equal ones would not.
+"""
 
 
 @functools.lru_cache(maxsize=65_536)

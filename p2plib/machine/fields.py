@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.machine.addresses import Address, Contact, packed_host
+from p2plib.machine.addresses import Address, Contact, contact_of, packed_host
 from p2plib.machine.remembered import remembered
 from p2plib.wire import varint
 
@@ -211,7 +211,7 @@ def _unpacked_contact(raw: bytes) -> Contact:
     address, offset = cut(raw, offset, IPV6_BYTES, "address")
     if offset != len(raw):
         raise DecodeError("bytes follow the address of a contact, which is its last field")
-    return Contact(ID.unpack(ident), ADDRESS.unpack(address))
+    return contact_of((ID.unpack(ident), ADDRESS.unpack(address)))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import argparse
 import asyncio
 import contextlib
 import io
+import ipaddress
 import os
 import re
 import shlex
@@ -33,10 +34,12 @@ from typing import Any
 
 from p2plib.errors import Leak, UsageError
 from p2plib.sim.capture.pcap import pcap
-from p2plib.sim.faults import Chaos
+from p2plib.sim.faults import Chaos, Crash, Cut, Fault
+from p2plib.sim.host import Host
 from p2plib.sim.internet import Internet
 from p2plib.sim.link import Link
 from p2plib.sim.packet import Packet
+from p2plib.sim.realms import LAN, Realm
 from p2plib.sim.scripts import (
     is_for_an_internet,
     parse_program,
@@ -44,12 +47,14 @@ from p2plib.sim.scripts import (
     run_ordinary,
     run_programs,
 )
-from p2plib.sim.search.seeds import Failure, Main, search
+from p2plib.sim.search.seeds import Failure, Main, in_words, search
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMAND = "python -m p2plib.sim"
 DAY_S = 86_400.0  # a run that is not over by then will hardly ever be
 SHOWN_PACKETS = 20
+TOO_SHORT = "the run ended before any crash or cut began: use a shorter --within"
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?"
 LEFT_OUT = (  # of tracebacks
     os.path.dirname(__file__),
     os.path.dirname(asyncio.__file__),
@@ -84,8 +89,11 @@ def main(argv: Sequence[str]) -> int:
         The exit status, which is 0, 1 or 2, or 130 after Ctrl-C.
     """
     words, arguments = _split(argv)
+    reads = parser()
     try:
-        options = parser().parse_args(words)
+        options, unknown = reads.parse_known_args(words)
+        if unknown:
+            reads.error(f"unrecognized: {shlex.join(unknown)} (arguments of the script come after --)")
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else USAGE
     try:
@@ -124,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     add("--host", action="append", default=[], metavar="NAME[,NAME]=WHAT",
         help="a host, or several, and what runs there: a function of the script, FILE.py or FILE.py:FUNCTION,"
         " with its arguments in the same quotes")
-    add("--seed", type=int, default=0, metavar="N",
+    add("--seed", type=_whole, default=0, metavar="N",
         help="the seed from which everything random is drawn (default: 0)")
     add("--seeds", type=_count, metavar="N",
         help="try N seeds, starting at --seed, and stop at the first that fails")
@@ -134,13 +142,16 @@ def parser() -> argparse.ArgumentParser:
         help="do not fail if sockets, timers or tasks are left at the end")
 
     add = told.add_argument_group("the network between hosts").add_argument
+    add("--lan", action="store_true",
+        help="put all hosts on one LAN, where multicast and broadcast reach them")
     add("--latency", type=_seconds, metavar="TIME",
-        help="one-way latency, such as 0.04 or 40ms (default: drawn for each pair, half of them below 40ms)")
+        help="one-way latency, such as 0.04 or 40ms (default: drawn for each pair, half of them below 40ms;"
+        " 0.5ms on a LAN)")
     add("--jitter", type=_seconds, default=0.0, metavar="TIME",
         help="add up to this much to each packet's latency")
-    add("--loss", type=float, default=0.0, metavar="P",
-        help="probability that a packet is lost, such as 0.02")
-    add("--duplicate", type=float, default=0.0, metavar="P",
+    add("--loss", type=_probability, default=0.0, metavar="P",
+        help="probability that a packet is lost, such as 0.02 or 2%%")
+    add("--duplicate", type=_probability, default=0.0, metavar="P",
         help="probability that a packet arrives twice")
     add("--bandwidth", type=_bytes_per_s, metavar="RATE",
         help="bytes a second each way between two hosts, such as 125000, 125k or 1Mbit")
@@ -166,22 +177,35 @@ def parser() -> argparse.ArgumentParser:
     return told
 
 
+def _whole(word: str) -> int:
+    if not re.fullmatch(r"-?\d+", word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number")
+    return int(word)
+
+
 def _count(word: str) -> int:
-    number = int(word)
+    number = _whole(word)
     if number < 1:
         raise argparse.ArgumentTypeError("it must be 1 or more")
     return number
 
 
+def _probability(word: str) -> float:
+    found = re.fullmatch(rf"({NUMBER})(%?)", word)
+    if not found or not 0 <= (p := float(found[1]) / (100 if found[2] else 1)) <= 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a probability: write 0.02 or 2%")
+    return p
+
+
 def _seconds(word: str) -> float:
-    found = re.fullmatch(r"([\d.]+|inf)(ms|us|s|min|h)?", word)
+    found = re.fullmatch(rf"({NUMBER}|inf)(ms|us|s|min|h)?", word)
     if not found:
         raise argparse.ArgumentTypeError(f"{word!r} is not a time: write 0.04, 40ms, 30s, 5min or 2h")
     return float(found[1]) * {"us": 1e-6, "ms": 1e-3, "min": 60, "h": 3600}.get(found[2], 1)
 
 
 def _bytes_per_s(word: str) -> float:
-    found = re.fullmatch(r"([\d.]+)([kMG]?)(bit|B)?(/s)?", word)
+    found = re.fullmatch(rf"({NUMBER})([kMG]?)(bit|B)?(/s)?", word)
     if not found:
         raise argparse.ArgumentTypeError(f"{word!r} is not a rate: write 125000, 125k, 1M or 10Mbit")
     rate = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]]
@@ -196,22 +220,35 @@ def _maker(options: argparse.Namespace, arguments: Sequence[str]) -> Callable[..
     """
     if options.script is not None and not options.script.is_file():
         raise UsageError(f"there is no script {options.script}")
+    if options.pcap is not None and (options.pcap.is_dir() or not options.pcap.parent.is_dir()):
+        raise UsageError(f"--pcap takes a file in a folder that exists, not {options.pcap}")
     programs = [parse_program(told, options.script) for told in options.host]
     if options.script is None and not programs:
         raise UsageError("name a script, or hosts that run one (--host server=server.py); see --help")
     names = [name for program in programs for name in program.hosts]
     if len(names) > len(set(names)):
         raise UsageError("every host needs a name of its own, and two have the same")
+    strangers = [name for name in _spared(options) if programs and name not in names]
+    if strangers:
+        raise UsageError(f"no --host is called {strangers[0]}, and --spare names hosts")
     if programs and arguments:
         raise UsageError('arguments of a host\'s program belong in its --host "NAME=FILE.py ARGUMENT"')
+    latency = options.latency
+    if latency is None:
+        latency = LAN.latency if options.lan else Link().latency
     link = Link(
         loss=options.loss, duplicate=options.duplicate,
         jitter_s=options.jitter, bytes_per_s=options.bandwidth,
-        **({} if options.latency is None else {"latency": options.latency}),
+        latency=latency,
     )  # fmt: skip
     for_internet = not programs and is_for_an_internet(options.script)
 
     class Scripted(Internet):
+        everybody: Realm | None = None
+
+        def host(self, name: str, **given: Any) -> Host:
+            return super().host(name, **{"lan": self.everybody, **given})
+
         def run(self, main: Main, *, time_limit_s: float = float("inf")) -> Any:
             if main is not _the_script:
                 return super().run(main, time_limit_s=time_limit_s)
@@ -221,9 +258,11 @@ def _maker(options: argparse.Namespace, arguments: Sequence[str]) -> Callable[..
             return run(self, options.script, arguments, time_limit_s)
 
     def make(seed: int, **more: Any) -> Internet:
-        return Scripted(
-            seed, **{"link": link, "strict": not options.allow_leaks, "faults": _chaos(options), **more}
-        )
+        given = {"link": link, "strict": not options.allow_leaks, "faults": _chaos(options), **more}
+        net = Scripted(seed, **given)
+        if options.lan:
+            net.everybody = net.lan("lan", nat=None, link=link)
+        return net
 
     return make
 
@@ -233,8 +272,12 @@ async def _the_script(net: Internet) -> None:
 
 
 def _chaos(options: argparse.Namespace) -> Chaos:
-    spare = tuple(filter(None, options.spare.split(",")))
+    spare = _spared(options)
     return Chaos(crashes=options.crashes, cuts=options.cuts, within_s=options.within, spare=spare)
+
+
+def _spared(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in options.spare.split(","))))
 
 
 # Runs
@@ -252,6 +295,11 @@ def _run_once(net: Internet, options: argparse.Namespace, argv: Sequence[str]) -
     except (Exception, asyncio.CancelledError) as raised:
         error = raised
     _say_all(net, error)
+    outages = _outages(net.happened)
+    if outages:
+        _say(*(f"    {in_words(fault)}" for fault in outages))
+    elif options.crashes or options.cuts:
+        _say(TOO_SHORT)
     _show(net, options)
     if error is None:
         if len(net.hosts) == 1 and (options.loss or options.latency or options.jitter or options.duplicate):
@@ -263,17 +311,27 @@ def _run_once(net: Internet, options: argparse.Namespace, argv: Sequence[str]) -
 
 def _search(make: Callable[..., Internet], options: argparse.Namespace, argv: Sequence[str]) -> int:
     seeds = range(options.seed, options.seed + options.seeds)
+    happened: list[list[Fault]] = []  # in each run
+
+    def make_watched(seed: int, **more: Any) -> Internet:
+        net = make(seed, **more)
+        happened.append(net.happened)
+        return net
+
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         failure = search(
             _the_script,
             seeds,
-            make=make,
+            make=make_watched,
             chaos=_chaos(options),
             time_limit_s=options.time_limit,
             max_events=None,
         )
     if failure is None:
         _say(f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}: none failed")
+        quiet = sum(not _outages(faults) for faults in happened)
+        if quiet and (options.crashes or options.cuts):
+            _say(f"under {quiet} of them {TOO_SHORT}")
         return FINE
     if isinstance(failure.error, UsageError) and not _is_the_scripts(failure.error):
         raise failure.error
@@ -281,6 +339,11 @@ def _search(make: Callable[..., Internet], options: argparse.Namespace, argv: Se
     _show(failure.net, options)
     _say(f"to run it again: {_again(argv, failure.seed)}")
     return FAILED
+
+
+def _outages(faults: Iterable[Fault]) -> list[Fault]:
+    """Return those of the faults that --crashes and --cuts ask for."""
+    return [fault for fault in faults if isinstance(fault, Crash | Cut)]
 
 
 def _is_the_scripts(error: BaseException) -> bool:
@@ -300,11 +363,13 @@ def _say_all(net: Internet, error: BaseException | None) -> None:
     """Report how a run went: the failure, what was left, and how far it got."""
     if error is not None:
         _say(trimmed(error))
-    if net.leaks and (error is None or isinstance(error, Leak)):
+    if net.leaks and (error is None or (isinstance(error, Leak) and len(net.leaks) > 1)):
         _say("left at the end:", *(f"    {leak}" for leak in net.leaks))
     dropped = "".join(f", {count} {fate}" for fate, count in net.trace.dropped().items())
     end = "" if error is None else " failed after"
     _say(f"seed {net.seed}{end or ':'} {net.time:.6g} virtual seconds, {len(net.trace)} packets{dropped}")
+    if any(packet.fate == "no route" and _is_for_many(packet) for packet in net.trace):
+        _say("multicast reaches nobody on the public internet: use --lan, or put the hosts on a net.lan(...)")
 
 
 def _say_failure(failure: Failure) -> None:
@@ -358,6 +423,10 @@ def _show(net: Internet, options: argparse.Namespace) -> None:
         packets = list(net.trace)
         options.pcap.write_bytes(pcap(packets))
         _say(f"{len(packets)} packets written to {options.pcap}")
+
+
+def _is_for_many(packet: Packet) -> bool:
+    return ipaddress.ip_address(packet.destination[0].partition("%")[0]).is_multicast
 
 
 def trace_table(packets: Iterable[Packet]) -> str:

@@ -23,6 +23,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import isawaitable
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -184,6 +185,8 @@ class Host:
         Raises:
             HostDown: the host is down, or goes down meanwhile, or is stopped.
         """
+        if not isawaitable(program):
+            raise UsageError("run takes a coroutine, as in `await host.run(visit())`, with the parentheses")
         if not self.is_up:
             if isinstance(program, Coroutine):
                 program.close()
@@ -204,7 +207,13 @@ class Host:
             gone.cancel()
         if not task.done() or (task.cancelled() and is_ended_by_host):
             raise HostDown(f"{self.name} went down at {self.net.time:.6g} s")
-        return task.result()
+        try:
+            return task.result()
+        except Exception as error:
+            where = f"raised on the host {self.name}"
+            if where not in getattr(error, "__notes__", ()):
+                error.add_note(where)
+            raise
 
     def crash(self, *, lose_disk: bool = False) -> None:
         """Cut its power, now.

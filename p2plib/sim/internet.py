@@ -26,6 +26,7 @@ import threading
 from asyncio import _get_running_loop, _set_running_loop
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from inspect import isawaitable
 from random import Random
 from typing import Any
 
@@ -47,6 +48,7 @@ from p2plib.sim.sockets.module import simulated_sockets
 from p2plib.sim.sockets.names import CARRIER_NETWORK, Names
 
 BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
+RUN_TAKES = "run takes an async function of one argument, the internet: async def main(net)"
 
 
 class Partition:
@@ -303,7 +305,7 @@ class Internet:
                 `main` did not raise. What `main` raises has notes on what had gone wrong before.
         """
         if not callable(main):
-            raise UsageError("run takes an async function of one argument, the internet: async def main(net)")
+            raise UsageError(RUN_TAKES)
         with running_loop_aside():
             return self._run(main, time_limit_s)
 
@@ -319,7 +321,10 @@ class Internet:
             collector_off(),
         ):
             try:
-                result = loop.run_until_complete(main(self))
+                program = main(self)
+                if not isawaitable(program):
+                    raise UsageError(RUN_TAKES)
+                result = loop.run_until_complete(program)
             except BaseException as error:
                 self.leaks = abandon(self, error)
                 raise

@@ -23,17 +23,20 @@ Rules:
 
 * pytest finds this module by the package's entry point "pytest11"; there is nothing to import.
 * When such a test fails, its report has the seed, how far virtual time had got, the digest of the trace, and
-  how to run that test again.
+  how to run that test again, with the options of this run, for a project may have its own.
 * This module does not import pytest, as the library must be importable without it. So the fixtures are made
   when pytest asks.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
+from p2plib.errors import UsageError
 from p2plib.sim.capture.pcap import pcap
 from p2plib.sim.internet import Internet
 
@@ -84,7 +87,7 @@ def _plugin(pytest: Any) -> Any:
         def internet(self, sim_seed: int, request: Any) -> Internet:
             """A `p2plib.sim.Internet` of this seed, as the test's mark `internet` says if it has one."""
             mark = request.node.get_closest_marker("internet")
-            return Internet(sim_seed, **({} if mark is None else mark.kwargs))
+            return Internet(sim_seed) if mark is None else _marked(sim_seed, mark)
 
         @pytest.hookimpl(wrapper=True)  # type: ignore[untyped-decorator]
         def pytest_runtest_makereport(self, item: Any) -> Any:
@@ -93,7 +96,7 @@ def _plugin(pytest: Any) -> Any:
             made = getattr(item, "funcargs", {})
             if report.failed and "sim_seed" in made:
                 seed, net = made["sim_seed"], made.get("internet")
-                told, folder = _how(item.nodeid, seed, net), item.config.getoption("--sim-pcap")
+                told, folder = _how(item, seed, net), item.config.getoption("--sim-pcap")
                 if folder is not None and isinstance(net, Internet):
                     told += f"\nits packets: {_capture(folder, item.name, seed, net)}"
                 report.sections.append((SECTION, told))
@@ -115,13 +118,43 @@ def _capture(folder: Path, test: str, seed: int, net: Internet) -> Path:
     return file
 
 
-def _how(test: str, seed: int, net: Any) -> str:
+def _marked(seed: int, mark: Any) -> Internet:
+    """Return the internet that a mark asks for."""
+    try:
+        return Internet(seed, *mark.args, **mark.kwargs)
+    except TypeError as error:
+        raise UsageError(
+            "the mark `internet` takes what Internet takes, by name, as in "
+            f"@pytest.mark.internet(link=Link(loss=0.02)): {error}"
+        ) from None
+
+
+def _how(item: Any, seed: int, net: Any) -> str:
     """Return the lines of the report."""
-    mark = _id(seed)  # the part of the test's name that --sim-seeds has added, and --sim-seed alone does not
-    for added, plain in ((f"[{mark}]", ""), (f"[{mark}-", "["), (f"-{mark}-", "-"), (f"-{mark}]", "]")):
-        test = test.replace(added, plain)
     lines = [f"seed {seed}"]
     if isinstance(net, Internet):
         lines[0] += f", {net.time:.6g} virtual seconds, {len(net.trace)} packets"
         lines[0] += f", digest {net.trace.digest()[:DIGITS]}"
-    return "\n".join([*lines, f'to run it again: pytest "{test}" --sim-seed {seed}'])
+    file = os.path.relpath(item.path, item.config.invocation_params.dir)
+    test = f"{file}::{_without_seed(item.nodeid.partition('::')[2], seed)}"
+    again = ["pytest", *map(shlex.quote, _options(item.config)), f'"{test}"', f"--sim-seed {seed}"]
+    return "\n".join([*lines, f"to run it again: {' '.join(again)}"])
+
+
+def _options(config: Any) -> list[str]:
+    """Return the options of this run, without the files that were named and without those of seeds."""
+    here = list(config.invocation_params.args)
+    words = [str(word) for word in getattr(config, "workerinput", {}).get("mainargv", ["", *here])[1:]]
+    for named in config.option.file_or_dir or ():
+        if named in words:
+            del words[len(words) - 1 - words[::-1].index(named)]  # the last, for it may be an option's value
+    kept = re.sub(r"--sim-seeds?[=\0][^\0]*\0", "", "".join(f"{word}\0" for word in words))
+    return kept.split("\0")[:-1]
+
+
+def _without_seed(test: str, seed: int) -> str:
+    """Return the name of a test without the part that --sim-seeds has added, which --sim-seed does not."""
+    mark = _id(seed)
+    for added, plain in ((f"[{mark}]", ""), (f"[{mark}-", "["), (f"-{mark}-", "-"), (f"-{mark}]", "]")):
+        test = test.replace(added, plain)
+    return test

@@ -140,7 +140,8 @@ def run_ordinary(net: Internet, script: Path, arguments: Sequence[str], time_lim
     if not runs:
         raise UsageError(
             f"{script} ended without calling asyncio.run, so nothing was simulated: let it end in"
-            " asyncio.run(...), give it `async def main(net)`, or say with --host what runs its functions"
+            " asyncio.run(...), give it `async def main(net)` (the argument must be called net), or say with"
+            " --host what runs its functions"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.machine.addresses import Contact, network_of, packed_host
+from p2plib.machine.addresses import Contact, contact_of, network_of, packed_host
 
 
 def test_a_contact_is_a_tuple_that_says_what_it_is() -> None:
@@ -15,6 +15,14 @@ def test_a_contact_is_a_tuple_that_says_what_it_is() -> None:
     assert len({ana, Contact(0xAB, ("192.0.2.1", 4001)), Contact(0xAB, ("192.0.2.1", 4002))}) == 2
     with pytest.raises(AttributeError):
         ana.id = 3  # type: ignore[misc]
+
+
+def test_a_contact_of_the_same_id_and_address_is_the_same_object() -> None:
+    ana = contact_of((0xAB, ("192.0.2.1", 4001)))
+    assert type(ana) is Contact
+    assert ana == Contact(0xAB, ("192.0.2.1", 4001))
+    assert contact_of((0xAB, ("192.0.2.1", 4001))) is ana
+    assert contact_of((0xAB, ("192.0.2.1", 4002))) != ana
 
 
 def test_one_host_has_one_form() -> None:

@@ -103,6 +103,38 @@ class TestRuns:
         assert main([script("import asyncio\nasyncio.run(asyncio.sleep(1))\n"), "--loss", "0.1"]) == FINE
         assert "everything stayed on one host" in capsys.readouterr().err
 
+    def test_a_lan_carries_multicast_and_the_public_internet_does_not(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        name = script("""
+            import asyncio, socket, struct
+
+            async def hear():
+                sock = socket.socket(type=socket.SOCK_DGRAM)
+                sock.bind(("", 5000))
+                member = struct.pack("=4sl", socket.inet_aton("239.1.2.3"), socket.INADDR_ANY)
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+                sock.setblocking(False)
+                with sock:
+                    async with asyncio.timeout(10):
+                        print(await asyncio.get_running_loop().sock_recv(sock, 100))
+
+            async def call():
+                with socket.socket(type=socket.SOCK_DGRAM) as sock:
+                    while True:
+                        sock.sendto(b"hello", ("239.1.2.3", 5000))
+                        await asyncio.sleep(1)
+            """)
+        hosts = [name, "--host", "ana=call", "--host", "ben=hear", "--loss", "50%"]
+        assert main([*hosts, "--lan", "--trace", "1"]) == FINE
+        said, told = capsys.readouterr()
+        assert "b'hello'" in said
+        assert "multicast" not in told
+        sent, arrives = said.splitlines()[-1].split()[:2]
+        assert float(arrives) - float(sent) == pytest.approx(0.0005), "as fast as a LAN"
+        assert main(hosts) == FAILED
+        assert "multicast reaches nobody on the public internet: say --lan" in capsys.readouterr().err
+
 
 @pytest.mark.usefixtures("folder")
 class TestFailures:
@@ -167,7 +199,15 @@ class TestFailures:
             """)
         assert main([name]) == FAILED
         told = capsys.readouterr().err
-        assert re.search(r"^left at the end:\n    ana left .*script.py:5\)$", told, re.M)
+        assert re.search(r"^p2plib.errors.Leak: ana left .*script.py:5\)$", told, re.M)
+        assert told.count("ana left") == 1, "it is not told twice"
+        two = Path(name).read_text() + '        await asyncio.start_server(print, "0.0.0.0", 81)\n'
+        Path("two.py").write_text(two)
+        assert main(["two.py"]) == FAILED
+        told = capsys.readouterr().err
+        assert re.search(
+            r"^left at the end:\n    ana left .*two.py:5\)\n    ana left .*two.py:6\)$", told, re.M
+        )
         assert main([name, "--allow-leaks"]) == FINE
         assert "left at the end:\n    ana left" in capsys.readouterr().err
 
@@ -180,7 +220,7 @@ class TestFailures:
     def test_time_has_a_limit(self, capsys: pytest.CaptureFixture[str]) -> None:
         name = script("import asyncio\nasync def tick():\n    while True:\n        await asyncio.sleep(1)\n")
         assert main([name, "--host", "ana=tick", "--time-limit", "5min"]) == FAILED
-        assert "TimeLimit: 300.0 virtual seconds were not enough" in capsys.readouterr().err
+        assert "TimeLimit: 300 virtual seconds were not enough" in capsys.readouterr().err
 
     def test_a_script_that_exits(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main([script("import asyncio, sys\nsys.exit(asyncio.run(asyncio.sleep(1, 3)))\n")]) == FAILED
@@ -195,7 +235,9 @@ class TestSeeds:
         assert main([*given, "--seeds", "50", "--seed=1", "--digest"]) == FAILED
         said, told = capsys.readouterr()
         assert "bought" not in said, "what the runs print is kept back"
-        assert re.search(r"AssertionError: it took [\d.]+ s\nseed (\d+) fails after", told)
+        assert re.search(
+            r"AssertionError: it took [\d.]+ s\nraised on the host ana\nseed (\d+) fails after", told
+        )
         assert re.search(
             r"^it takes 1 of the \d+ faults that happened:\n    packet \d+ of \w+ is lost$", told, re.M
         )
@@ -220,6 +262,21 @@ class TestSeeds:
     def test_none_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["watched.py", "--latency", "40ms", "--seeds", "5", "--seed", "2"]) == FINE
         assert capsys.readouterr().err == "5 seeds, 2 to 6: none failed\n"
+
+    def test_what_went_wrong_is_told_and_so_is_that_nothing_did(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        name = script("import asyncio\nasync def wait(): await asyncio.sleep(20)\n")
+        faults = ["--host", "ana=wait", "--host", "ben=wait", "--crashes", "1", "--cuts", "1"]
+        assert main([name, *faults, "--within", "10s"]) == FINE
+        told = capsys.readouterr().err
+        assert re.search(r"^    (ana|ben) loses its power at \d.* s, and starts again", told, re.M)
+        assert re.search(r"^    (ana|ben) cut off from all others at \d.* s, for", told, re.M)
+        too_short = "the run was over before any crash or cut began: give a shorter --within\n"
+        assert main([name, *faults, "--within", "300h"]) == FINE
+        assert capsys.readouterr().err.endswith(f"packets\n{too_short}")
+        assert main([name, *faults, "--within", "300h", "--seeds", "3"]) == FINE
+        assert capsys.readouterr().err == f"3 seeds, 0 to 2: none failed\nunder 3 of them {too_short}"
 
     def test_a_crash_starts_a_script_from_its_beginning(self, capsys: pytest.CaptureFixture[str]) -> None:
         name = script("""
@@ -246,17 +303,20 @@ class TestUsage:
             (["shop.py", "--host", "a=nowhere.py"], "there is no script nowhere.py"),
             (["shop.py", "--host", "a=sell"], "shop.py has no function sell"),
             (["--host", "a=serve"], "no script is given that it could be in"),
-            (
-                ["shop.py", "--host", "a,b=serve", "--host", "a=buy"],
-                "every host needs a name of its own, and two have the same",
-            ),
+            (["shop.py", "--host", "a,b=serve", "--host", "a=buy"], "every host needs a name of its own"),
             (["shop.py", "--host", "a=serve", "--", "80"], "belong in its --host"),
             (["shop.py"], "ended without calling asyncio.run"),
-            (["shop.py", "--loss", "2"], "loss is a probability from 0 to 1"),
+            (["shop.py", "--loss", "2"], "argument --loss: '2' is not a probability: write 0.02 or 2%"),
             (["shop.py", "--latency", "soon"], "'soon' is not a time"),
             (["shop.py", "--bandwidth", "fast"], "'fast' is not a rate"),
             (["shop.py", "--seeds", "0"], "it must be 1 or more"),
-            (["shop.py", "--sed", "1"], "unrecognized arguments"),
+            (["shop.py", "--sed", "1"], "unrecognized: --sed 1"),
+            (["shop.py", "80"], "arguments of the script come after --"),
+            (["shop.py", "--seeds", "many"], "argument --seeds: 'many' is not a whole number"),
+            (["shop.py", "--latency", "1.2.3"], "'1.2.3' is not a time"),
+            (["shop.py", "--pcap", "nowhere/out.pcapng"], "--pcap takes a file in a folder that exists"),
+            (["shop.py", "--host", "a='serve"], "cannot be split into words: No closing quotation"),
+            (["shop.py", "--host", "a=serve", "--spare", "b"], "no --host is called b"),
         ],
     )
     def test_what_makes_no_sense(

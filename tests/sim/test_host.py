@@ -209,6 +209,21 @@ class Recorder(asyncio.Protocol):
         self.note(f"lost: {error!r}")
 
 
+def test_run_wants_a_coroutine_and_says_where_one_has_raised() -> None:
+    async def visit() -> None:
+        raise OSError("the shop is closed")
+
+    async def main(net: Internet) -> None:
+        ana, ben = net.host("ana"), net.host("ben")
+        with pytest.raises(UsageError, match="with its parentheses"):
+            await ana.run(visit)  # type: ignore[arg-type]
+        with pytest.raises(OSError, match="closed") as raised:
+            await ben.run(ana.run(ana.run(visit())))
+        assert raised.value.__notes__ == ["raised on the host ana", "raised on the host ben"]
+
+    Internet().run(main)
+
+
 async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
     writer.close()

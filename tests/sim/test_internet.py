@@ -85,6 +85,12 @@ def test_a_name_and_an_address_belong_to_one_host() -> None:
     assert net.host("cy").address.startswith("198.18.0.")
 
 
+def test_what_runs_is_an_async_function() -> None:
+    for wrong in ("main", lambda net: None):
+        with pytest.raises(UsageError, match=r"async def main\(net\)"):
+            Internet().run(wrong)  # type: ignore[arg-type]
+
+
 def test_a_link_set_both_ways_is_one_and_what_is_sent_is_counted() -> None:
     async def main(net: Internet) -> list[float]:
         ana, ben, address = await pair(net)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from p2plib.sim import Internet
-from p2plib.sim.pytest_plugin import _how
+from p2plib.sim.pytest_plugin import _without_seed
 from tests.sim.capture.test_pcap import frames
 
 PASSES = """
@@ -62,12 +63,16 @@ def net_host(net):
 """
 
 
+QUIET = ["-q"]  # and without plugins that take seconds to load and do nothing here
+for _name in ("cacheprovider", "nbval", "hypothesispytest", "anyio"):
+    QUIET += ["-p", f"no:{_name}"]
+QUIET += ["-rA"]
+
+
 def run(folder: Path, source: str, *options: str) -> tuple[int, str]:
     """Run pytest on a file in a folder, with nothing of ours but what is installed."""
     (folder / "test_it.py").write_text(source)
-    others = ("nbval", "hypothesispytest", "anyio")  # plugins that take seconds to load and do nothing here
-    without = [word for name in ("cacheprovider", *others) for word in ("-p", f"no:{name}")]
-    command = [sys.executable, "-m", "pytest", "-q", *without, "-rA", *options, "test_it.py"]
+    command = [sys.executable, "-m", "pytest", *QUIET, *options, "test_it.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
 
@@ -116,18 +121,36 @@ def test_a_failure_says_how_to_run_it_again_and_that_works(tmp_path: Path) -> No
     told = re.findall(r"-+ simulated internet -+\n(.*)\n(to run it again: .*)", said)
     lines = {again: state for state, again in told}
     assert len(lines) == 2 * len(bad)
-    again = f'to run it again: pytest "test_it.py::test_drawn" --sim-seed {bad[-1]}'
+    same = f"pytest {' '.join(QUIET)} -k drawn"
+    again = f'to run it again: {same} "test_it.py::test_drawn" --sim-seed {bad[-1]}'
     state = re.fullmatch(
         rf"seed {bad[-1]}, 2.5 virtual seconds, 1 packets, digest ([0-9a-f]{{16}})", lines[again]
     )
     assert state, lines[again]
-    twice = f'to run it again: pytest "test_it.py::test_drawn_twice[b]" --sim-seed {bad[-1]}'
+    twice = f'to run it again: {same} "test_it.py::test_drawn_twice[b]" --sim-seed {bad[-1]}'
     assert lines[twice] == f"seed {bad[-1]}", "of an internet that the test made itself nothing is known"
 
-    code, said = run(tmp_path, FAILS, "--sim-seed", str(bad[-1]), "-k", "test_drawn and not twice")
+    again = again.partition("pytest ")[2]
+    command = f"{shlex.quote(sys.executable)} -m pytest {again}"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert f"digest {state[1]}" in done.stdout
+    assert "1 failed" in done.stdout
+
+
+def test_the_line_has_the_projects_own_options_and_holds_in_the_folder_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--before')\n    parser.addoption('--all')\n"
+    )
+    (tmp_path / "inner").mkdir()
+    own = ["--before", "a b", "--sim-seeds=2", "--all", "test_it.py", "--sim-seed", "4"]
+    code, said = run(tmp_path / "inner", "def test_it(internet): assert False", *own)
     assert code == 1
-    assert f"digest {state[1]}" in said
-    assert "1 failed" in said
+    same = f"pytest {' '.join(QUIET)} --before 'a b' --all test_it.py"
+    assert re.findall("to run it again: (.*)", said) == [
+        f'{same} "test_it.py::test_it" --sim-seed {seed}' for seed in (4, 5)
+    ]
 
 
 def test_a_passing_test_is_not_commented(tmp_path: Path) -> None:
@@ -158,7 +181,7 @@ def test_no_seeds_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_name_without_the_seed(test: str, plain: str) -> None:
-    assert _how(test, 3, None).splitlines() == ["seed 3", f'to run it again: pytest "{plain}" --sim-seed 3']
+    assert _without_seed(test, 3) == plain
 
 
 MARKED = """
@@ -179,6 +202,15 @@ def test_a_mark_says_what_the_internet_is_like(tmp_path: Path) -> None:
     code, said = run(tmp_path, MARKED, "--strict-markers", "--sim-seeds", "2")
     assert code == 0, said
     assert "4 passed" in said
+
+
+@pytest.mark.parametrize("wrong", ["loss=0.1", "Link(loss=0.1)"])
+def test_a_mark_that_makes_no_sense_says_what_it_takes(wrong: str, tmp_path: Path) -> None:
+    code, said = run(
+        tmp_path, MARKED.replace("link=Link(latency=0.5), faults=Chaos(crashes=2), strict=False", wrong)
+    )
+    assert code == 1
+    assert "UsageError: the mark `internet` takes what Internet takes, by name, as in @pytest.mark" in said
 
 
 def test_a_failing_test_leaves_a_capture_where_one_was_asked_for(tmp_path: Path) -> None:

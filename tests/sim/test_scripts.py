@@ -344,7 +344,7 @@ def test_a_script_that_runs_itself_when_a_function_of_it_is_asked_for() -> None:
             pass
         asyncio.run(main())
         """)
-    with pytest.raises(UsageError, match=r'function main: put that under `if __name__ == "__main__":`'):
+    with pytest.raises(UsageError, match=r'function main: put that call under `if __name__ == "__main__":`'):
         programs("ana=main")
 
 

@@ -359,7 +359,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
                 f"{done} events were done, at most {self.max_events} are allowed: {self._limits()}"
             )
         if limit == self.time_limit and heap and not ready and limit < heap[0][0] <= LAST_S and wanted():
-            raise TimeLimit(f"{limit} virtual seconds were not enough: {describe_waiting(self)}")
+            raise TimeLimit(f"{limit:.6g} virtual seconds were not enough: {describe_waiting(self)}")
 
     @contextlib.contextmanager
     def set_as_running(self) -> Iterator[None]:

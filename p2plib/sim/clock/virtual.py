@@ -21,8 +21,10 @@ Rules:
     - the time zone;
     - os.getpid, threading.get_ident, id, hash;
     - ssl.RAND_bytes, numpy.random without a seed, libsodium;
+    - os.uname, platform.node;
     - files, environment variables, logging's relativeCreated;
-    - subprocess, os.system, os.fork.
+    - subprocess, os.system, os.fork;
+    - threading.Thread.
 
 The handbook's own library takes time and randomness as arguments.
 """
@@ -57,10 +59,13 @@ REAL = {
     "os.getpid, threading.get_ident, id, hash": "they belong to the process; PYTHONHASHSEED=0 repeats the "
     "order of sets",
     "ssl.RAND_bytes, numpy.random without a seed, libsodium": "they draw in C; give them a seed or a key",
+    "os.uname, platform.node": "they return the machine's name; `socket.gethostname` returns the host's",
     "files, environment variables, logging's relativeCreated": "they are the machine's; a host's own files "
     "are in `host.disk`",
     "subprocess, os.system, os.fork": "a process belongs to the machine and uses its real network, and while "
     "a program waits for it, every host stands still",
+    "threading.Thread": "a thread that a program starts itself runs at the machine's pace, and its sockets "
+    "are real; use asyncio.to_thread",
 }
 """What stays real for code in the internet, and for each item why, or what to do instead."""
 

@@ -183,8 +183,10 @@ class Failure:
                 f"it takes {len(self.faults)} of the {len(self.faults_before)} faults that happened:"
             )
             lines += [f"    {in_words(fault)}" for fault in self.faults]
-        else:
+        elif self.faults_before:
             lines.append(f"it takes none of the {len(self.faults_before)} faults that happened")
+        else:
+            lines.append("it takes no fault: none had happened")
         return "\n".join([*lines, f"found in {self.runs} runs; to run it again:", f"    {self.line}"])
 
 

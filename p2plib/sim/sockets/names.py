@@ -70,8 +70,12 @@ class Names:
 
     def add(self, name: str, addresses: Sequence[str]) -> None:
         """Let *name* mean these addresses."""
-        if not name or _plain(name) in self.zone:
-            raise UsageError(f"a name must not be empty or taken already: {name!r}")
+        if not name:
+            raise UsageError("a name must not be empty")
+        if _plain(name) in self.zone:
+            raise UsageError(
+                f"the name {name!r} is taken in this internet; make a new Internet for another run"
+            )
         self.zone[_plain(name)] = tuple(addresses)
 
     # One address

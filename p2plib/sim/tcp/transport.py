@@ -277,8 +277,12 @@ class SimStreamTransport(asyncio.Transport):
             self._let_go(error)
 
     def is_closing(self) -> bool:
-        """Whether it is closed, or about to be."""
-        return self._closing
+        """Whether it is closed, or about to be.
+
+        On a machine without power it counts as closed, for no program is left that could close it, and
+        StreamWriter would warn of it as forgotten.
+        """
+        return self._closing or not self.endpoint.incarnation.alive
 
     def is_reading(self) -> bool:
         """Whether bytes that arrive are passed to the protocol."""

@@ -158,14 +158,14 @@ class Lookup:
         unasked: list[Contact] = []
         if count <= 0:
             return unasked
-        living = 0
+        living, has_failed = 0, State.FAILED  # an enum's members are looked up slowly
         for contact in path.candidates:
             state = self.state.get(contact.id)
             if state is None:
                 unasked.append(contact)
                 if len(unasked) == count:
                     break
-            elif state is State.FAILED or self._path_of[contact.id] is not path:
+            elif state is has_failed or self._path_of[contact.id] is not path:
                 continue  # rule 3
             living += 1
             if living == self.k:

@@ -32,7 +32,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.addresses import Address, Contact, contact_of
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
 from p2plib.topology.kademlia.asking import Asker, Check, Copy, Probe, Purpose, Step
@@ -74,6 +74,7 @@ from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 DEFAULTS = Settings()
 REQUESTS = FindNode, FindValue, Store, Ping
+NO_PLACE = Verdict.OWN_ID, Verdict.ID_TAKEN  # for a sender whose id is ours or another peer's
 
 
 class Kademlia(Base[Event, Timer]):
@@ -166,7 +167,7 @@ class Kademlia(Base[Event, Timer]):
         except DecodeError:
             self._ignore("malformed")
             return
-        sender = Contact(message.sender, address)
+        sender = contact_of((message.sender, address))
         if sender.id >> self.settings.bits:
             self._ignore("id out of range")
         elif isinstance(message, REQUESTS):
@@ -195,7 +196,7 @@ class Kademlia(Base[Event, Timer]):
 
     def _requested(self, request: KademliaRequest, sender: Contact, now: float) -> None:
         verdict = self.table.may_enter(sender)
-        if verdict is Verdict.OWN_ID or verdict is Verdict.ID_TAKEN:  # rule 1
+        if verdict in NO_PLACE:  # rule 1
             response: KademliaResponse = Refused(request.transaction, self.own_id, ID_TAKEN)
         else:
             response = self.respond(request, sender, now)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -323,6 +325,29 @@ def test_jitter_costs_a_connection_little() -> None:
 def test_a_bottleneck_is_used_and_its_queue_not_flooded(latency_s: float) -> None:
     link = Link(latency=latency_s, bytes_per_s=5e6, queue_bytes=256 * 1024)
     assert seconds_for(20_000_000, link) < 20e6 / 5e6 / 0.8
+
+
+def test_a_machine_without_power_is_not_warned_of_what_it_had_open() -> None:
+    async def visit() -> None:
+        _reader, _writer = await asyncio.open_connection("ben", 80)
+        await asyncio.sleep(3600)
+
+    async def main(net: Internet) -> None:
+        ana, ben = net.host("ana"), net.host("ben")
+        with ben:
+            server = await asyncio.start_server(lambda reader, writer: writer.close(), port=80)
+        ana.start(visit)
+        await asyncio.sleep(1)
+        ana.crash()
+        server.close()
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", ResourceWarning)
+        net = Internet(1, strict=False)
+        net.run(main)
+        del net
+        gc.collect()
+    assert not [str(warning.message) for warning in seen if "unclosed" in str(warning.message)]
 
 
 def test_a_local_address_may_be_a_name() -> None:
