@@ -133,7 +133,7 @@ class TestRuns:
         sent, arrives = said.splitlines()[-1].split()[:2]
         assert float(arrives) - float(sent) == pytest.approx(0.0005), "as fast as a LAN"
         assert main(hosts) == FAILED
-        assert "multicast reaches nobody on the public internet: say --lan" in capsys.readouterr().err
+        assert "multicast reaches nobody on the public internet: use --lan" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")
@@ -272,7 +272,7 @@ class TestSeeds:
         told = capsys.readouterr().err
         assert re.search(r"^    (ana|ben) loses its power at \d.* s, and starts again", told, re.M)
         assert re.search(r"^    (ana|ben) cut off from all others at \d.* s, for", told, re.M)
-        too_short = "the run was over before any crash or cut began: give a shorter --within\n"
+        too_short = "the run ended before any crash or cut began: use a shorter --within\n"
         assert main([name, *faults, "--within", "300h"]) == FINE
         assert capsys.readouterr().err.endswith(f"packets\n{too_short}")
         assert main([name, *faults, "--within", "300h", "--seeds", "3"]) == FINE
