@@ -14,7 +14,7 @@
     │   └── SimulationError        a program in the simulated internet did what it must not
     │       ├── Deadlock           everybody waits and nothing is under way
     │       ├── TimeLimit          the run went on past the time or the number of events it was given
-    │       │   └── Livelock       it went on and on at one instant
+    │       │   └── Livelock       it did so without a step of the clock
     │       ├── Leak               tasks, timers or sockets were left, or a handler raised
     │       └── Unsupported        the simulated internet cannot do this (also a NotImplementedError)
     ├── RemoteError                the other peer sent something wrong
@@ -102,7 +102,7 @@ class TimeLimit(SimulationError):
 
 
 class Livelock(TimeLimit):
-    """A run did a million events without a step of the clock: somebody asks again and again."""
+    """A million events happened in a run without a step of the clock: something loops endlessly."""
 
 
 class Leak(SimulationError):

@@ -163,7 +163,6 @@ TOLD_ELSEWHERE = {
         for name in (
             "shutdown",
             "capture.headers",
-            "clock.handles",
             "clock.places",
             "clock.threads",
             "clock.workers",
@@ -181,9 +180,7 @@ TOLD_ELSEWHERE = {
             "arguments",
             "control",
             "error_queue",
-            "kernel",
             "names",
-            "opened",
             "opened_datagrams",
             "opened_pairs",
             "opened_streams",

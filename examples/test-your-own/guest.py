@@ -1,4 +1,4 @@
-"""A guest: it takes the talking stick once, and says so. `python guest.py SERVER [PORT]`"""
+"""A guest that takes the talking stick once, and says when. `python guest.py SERVER [PORT]`"""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@
 
     asyncio.run(serve("0.0.0.0", 4000))  # on the server
 
-The protocol is lines of text over TCP. Whoever connects stands in a queue, and asks "mine?" once a second.
-The server answers "yours" to the first of the queue and "wait" to all others. A client that it has not heard
-of for LEASE_S is out of the queue, and so is one that closes its connection.
+The protocol is lines of text over TCP. A client that connects joins a queue, and asks "mine?" once a second.
+The server answers "yours" to the first in the queue and "wait" to all others. A client that it has not heard
+from for LEASE_S is out of the queue, and so is one that closes its connection.
 
 Two clocks run here, and they need not agree. The server's time for a client begins when it *hears* the
 question, and no question is heard before it is asked. So a holder may speak until LEASE_S after it *asked*
@@ -84,7 +84,7 @@ async def stick(host: str, port: int) -> AsyncIterator[None]:
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deadline: asyncio.Timeout) -> bool:
-    """Ask whether the stick is ours; if it is, put the deadline where it may no longer be."""
+    """Ask whether the stick is ours; if it is, move the deadline to when it may no longer be."""
     asked_at = asyncio.get_running_loop().time()
     writer.write(b"mine?\n")
     answer = await reader.readline()

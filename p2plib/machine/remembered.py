@@ -1,8 +1,8 @@
-"""Remembered: what a function gave for an argument, so that it need not work it out again. A part of codecs.
+"""Remembered: the results of a function, so that it need not work them out again. A part of codecs.
 
-`functools.lru_cache` does this too, but notes at each call which argument was used last, so as to forget the
-one not used for longest. That takes as long as the look-up itself. Here all are forgotten when there are too
-many, and until then a call is one look into a dict.
+`functools.lru_cache` does this too, but notes at each call which argument was used last, so that it can
+forget the least recently used one. That takes as long as the look-up itself. Here all are forgotten when
+there are too many, and until then a call is one look-up in a dict.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
-REMEMBERED = 65_536  # arguments of one function
+REMEMBERED = 65_536  # arguments, for each function
 
 A = TypeVar("A", bound=Hashable)
 R = TypeVar("R")
@@ -32,9 +32,9 @@ class _Answers(dict[A, R]):
 
 
 def remembered(function: Callable[[A], R]) -> Callable[[A], R]:
-    """Returns a function that does the same, and calls the given one only for what it does not remember.
+    """Return a function that does the same, and calls the given one only for arguments it does not remember.
 
     Args:
-        function: pure, of one argument. What it raises, it raises each time.
+        function: a pure function of one argument; errors that it raises are not remembered.
     """
     return _Answers(function).__getitem__

@@ -1,6 +1,6 @@
-"""A simulated internet for asyncio programs: `Internet`, and what one needs beside it.
+"""A simulated internet for asyncio programs: `Internet`, and what you need beside it.
 
-Nothing is imported at import but the parts themselves, which need Python alone:
+It needs nothing but Python::
 
     from p2plib.sim import Internet, Link, current_host
 

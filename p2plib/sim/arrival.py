@@ -1,7 +1,7 @@
-"""Arrival: the end of a packet's way, from the first machine that has its address to the socket.
+"""Arrival: the last part of a packet's way, from the first machine that has its address to the socket.
 
-Each of these is what an event on the loop's heap does to a record whose packet arrives: at a gateway, at a
-host whose download is limited, or at a host. Which of them it is stands in the record's route.
+Each function here is called by an event on the loop's heap, with the record of a packet that arrives: at a
+gateway, at a host whose download is limited, or at a host. The record's route says which of them.
 
 Whatever is dropped here is in the trace with the reason.
 """
@@ -25,7 +25,7 @@ CUT_OFF, DOWN, NO_HOST, QUEUE_FULL = "cut off", "host down", "no such host", "qu
 
 
 def way_in(route: Route, target: Host | Gateway) -> Callable[[Record], None]:
-    """Return what happens to a packet of *route* that reaches *target*."""
+    """Return the function to call with a packet of *route* that reaches *target*."""
     if isinstance(target, Gateway):
         return enter
     if target.download is not None and target is not route.sender:
@@ -34,7 +34,7 @@ def way_in(route: Route, target: Host | Gateway) -> Callable[[Record], None]:
 
 
 def enter(record: Record) -> None:
-    """Take a packet that reached a NAT from outside further in."""
+    """Pass on a packet that has reached a NAT from outside."""
     route, data = record.route, record.data
     gateway, net = route.gateway, route.sender.net
     now = net.loop.now

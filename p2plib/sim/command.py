@@ -8,12 +8,12 @@ What may be in a script, and what runs on which host: `p2plib.sim.scripts`.
 
 Rules:
 
-* What the script prints goes to standard output, and so does what `--trace` and `--digest` ask for. What the
-  command has to say itself goes to standard error.
-* It ends with 0 if all was well, with 1 if the program failed or left something behind, and with 2 if the
+* What the script prints goes to standard output, and so do the packets of `--trace` and the digest of
+  `--digest`. The command's own messages go to standard error.
+* The exit status is 0 if all went well, 1 if the program failed or left something behind, and 2 if the
   command line made no sense.
-* A failure is told by the program's own lines: those of the simulator and of asyncio are left out.
-* Under `--seeds` what the runs print is kept back; the failing seed alone prints it again.
+* The traceback of a failure shows the program's own lines, without those of the simulator and of asyncio.
+* Under `--seeds` nothing that the runs print is shown; run the failing seed alone to see it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMAND = "python -m p2plib.sim"
 DAY_S = 86_400.0  # a run that is not over by then will hardly ever be
 SHOWN_PACKETS = 20
-TOO_SHORT = "the run was over before any crash or cut began: give a shorter --within"
+TOO_SHORT = "the run ended before any crash or cut began: use a shorter --within"
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?"
 LEFT_OUT = (  # of tracebacks
     os.path.dirname(__file__),
@@ -66,34 +66,34 @@ DESCRIPTION = """\
 Run a script in a simulated internet: in virtual time, with the loss and delay you ask for, and the same for
 the same seed.
 
-The script may be one of three things:
+The script may be one of three kinds:
   - It has `async def main(net)`. That is run, and makes hosts with net.host("name").
-  - It has functions for hosts to run: say which with --host. The run is over when the programs of the last
+  - It has functions for hosts to run: say which with --host. The run ends when the programs of the last
     --host have ended; the other hosts are then stopped.
-  - It ends in asyncio.run(...), as scripts do. It runs on a host of its name. Several such scripts make a
+  - It ends in asyncio.run(...), as scripts do. It runs on a host named after it. Several such scripts make a
     network: --host server=server.py --host client="client.py --to server".
 """
 EPILOG = """\
-What comes after -- is for the script. Hosts find each other by name: open_connection("server", 80).
-Exit codes: 0 all was well; 1 the program failed, or left sockets, timers or tasks behind; 2 wrong usage.
+What follows -- is passed to the script. Hosts find each other by name: open_connection("server", 80).
+Exit status: 0 all went well; 1 the program failed, or left sockets, timers or tasks behind; 2 wrong usage.
 """
 
 
 def main(argv: Sequence[str]) -> int:
-    """Do what a command line says.
+    """Run the command with these arguments.
 
     Args:
         argv: the words after the command's name.
 
     Returns:
-        The exit code: 0, 1 or 2, and 130 after Ctrl-C.
+        The exit status, which is 0, 1 or 2, or 130 after Ctrl-C.
     """
     words, arguments = _split(argv)
     reads = parser()
     try:
         options, unknown = reads.parse_known_args(words)
         if unknown:
-            reads.error(f"unrecognized: {shlex.join(unknown)} (what is for the script comes after --)")
+            reads.error(f"unrecognized: {shlex.join(unknown)} (arguments of the script come after --)")
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else USAGE
     try:
@@ -120,7 +120,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     told = argparse.ArgumentParser(
         prog=COMMAND, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -128,27 +128,27 @@ def parser() -> argparse.ArgumentParser:
     add = told.add_argument
     # fmt: off
     add("script", nargs="?", type=Path,
-        help="the file to run; not needed where every --host names one")
+        help="the file to run; not needed if every --host names one")
     add("--host", action="append", default=[], metavar="NAME[,NAME]=WHAT",
         help="a host, or several, and what runs there: a function of the script, FILE.py or FILE.py:FUNCTION,"
-        " with its arguments in the same word")
+        " with its arguments in the same quotes")
     add("--seed", type=_whole, default=0, metavar="N",
-        help="what everything random is drawn from (default: 0)")
+        help="the seed from which everything random is drawn (default: 0)")
     add("--seeds", type=_count, metavar="N",
-        help="try N seeds, from --seed on, and stop at the first that fails")
+        help="try N seeds, starting at --seed, and stop at the first that fails")
     add("--time-limit", type=_seconds, default=DAY_S, metavar="TIME",
         help="how much virtual time a run may take (default: a day)")
     add("--allow-leaks", action="store_true",
-        help="do not fail for sockets, timers or tasks left at the end")
+        help="do not fail if sockets, timers or tasks are left at the end")
 
     add = told.add_argument_group("the network between hosts").add_argument
     add("--lan", action="store_true",
         help="put all hosts on one LAN, where multicast and broadcast reach them")
     add("--latency", type=_seconds, metavar="TIME",
-        help="one way, such as 0.04 or 40ms (default: drawn for each pair, half of them below 40ms;"
+        help="one-way latency, such as 0.04 or 40ms (default: drawn for each pair, half of them below 40ms;"
         " 0.5ms on a LAN)")
     add("--jitter", type=_seconds, default=0.0, metavar="TIME",
-        help="up to this much more for each packet")
+        help="add up to this much to each packet's latency")
     add("--loss", type=_probability, default=0.0, metavar="P",
         help="probability that a packet is lost, such as 0.02 or 2%%")
     add("--duplicate", type=_probability, default=0.0, metavar="P",
@@ -158,11 +158,11 @@ def parser() -> argparse.ArgumentParser:
 
     add = told.add_argument_group("what goes wrong").add_argument
     add("--crashes", type=_count, default=0, metavar="N",
-        help="so many times a host loses its power")
+        help="how many times a host loses its power")
     add("--cuts", type=_count, default=0, metavar="N",
-        help="so many times the network is cut in two")
+        help="how many times the network is cut in two")
     add("--within", type=_seconds, default=30.0, metavar="TIME",
-        help="crashes and cuts begin within so much virtual time (default: 30s)")
+        help="crashes and cuts begin within this much virtual time (default: 30s)")
     add("--spare", default="", metavar="NAME[,NAME]",
         help="hosts that never lose their power")
 
@@ -172,7 +172,7 @@ def parser() -> argparse.ArgumentParser:
     add("--trace", nargs="?", type=_count, const=SHOWN_PACKETS, metavar="N",
         help=f"print the last N packets (default: {SHOWN_PACKETS})")
     add("--digest", action="store_true",
-        help="print a digest of every packet: the same run, the same digest")
+        help="print a digest of all packets: the same run has the same digest")
     # fmt: on
     return told
 
@@ -186,7 +186,7 @@ def _whole(word: str) -> int:
 def _count(word: str) -> int:
     number = _whole(word)
     if number < 1:
-        raise argparse.ArgumentTypeError("1 or more, please")
+        raise argparse.ArgumentTypeError("it must be 1 or more")
     return number
 
 
@@ -213,21 +213,21 @@ def _bytes_per_s(word: str) -> float:
 
 
 def _maker(options: argparse.Namespace, arguments: Sequence[str]) -> Callable[..., Internet]:
-    """Return what makes the internet of one run from its seed; its `run` runs the script, whatever its kind.
+    """Return a function that makes an internet from a seed; its `run` runs the script, whatever its kind.
 
     Raises:
-        UsageError: there is nothing to run, or an option is out of its range.
+        UsageError: there is nothing to run, or an option is out of range.
     """
     if options.script is not None and not options.script.is_file():
         raise UsageError(f"there is no script {options.script}")
     if options.pcap is not None and (options.pcap.is_dir() or not options.pcap.parent.is_dir()):
-        raise UsageError(f"--pcap is a file in a folder that is there, not {options.pcap}")
+        raise UsageError(f"--pcap takes a file in a folder that exists, not {options.pcap}")
     programs = [parse_program(told, options.script) for told in options.host]
     if options.script is None and not programs:
-        raise UsageError("name a script, or hosts that run one (--host server=server.py); --help says more")
+        raise UsageError("name a script, or hosts that run one (--host server=server.py); see --help")
     names = [name for program in programs for name in program.hosts]
     if len(names) > len(set(names)):
-        raise UsageError("two hosts have the same name")
+        raise UsageError("every host needs a name of its own, and two have the same")
     strangers = [name for name in _spared(options) if programs and name not in names]
     if strangers:
         raise UsageError(f"no --host is called {strangers[0]}, and --spare names hosts")
@@ -303,9 +303,7 @@ def _run_once(net: Internet, options: argparse.Namespace, argv: Sequence[str]) -
     _show(net, options)
     if error is None:
         if len(net.hosts) == 1 and (options.loss or options.latency or options.jitter or options.duplicate):
-            _say(
-                "everything stayed on one host, and what you ask of the network is for packets between hosts"
-            )
+            _say("everything stayed on one host; the network's options only affect packets between hosts")
         return FINE
     _say(f"to run it again: {_again(argv, net.seed)}")
     return FAILED
@@ -362,7 +360,7 @@ def _say(*lines: str) -> None:
 
 
 def _say_all(net: Internet, error: BaseException | None) -> None:
-    """Say how a run went: the failure, what was left, and how far it came."""
+    """Report how a run went: the failure, what was left, and how far it got."""
     if error is not None:
         _say(trimmed(error))
     if net.leaks and (error is None or (isinstance(error, Leak) and len(net.leaks) > 1)):
@@ -371,20 +369,18 @@ def _say_all(net: Internet, error: BaseException | None) -> None:
     end = "" if error is None else " failed after"
     _say(f"seed {net.seed}{end or ':'} {net.time:.6g} virtual seconds, {len(net.trace)} packets{dropped}")
     if any(packet.fate == "no route" and _is_for_many(packet) for packet in net.trace):
-        _say(
-            "multicast reaches nobody on the public internet: say --lan, or put the hosts into a net.lan(...)"
-        )
+        _say("multicast reaches nobody on the public internet: use --lan, or put the hosts on a net.lan(...)")
 
 
 def _say_failure(failure: Failure) -> None:
-    """Say what a search has found: which faults it takes, and what was raised."""
+    """Report what a search has found: which faults it takes, and what was raised."""
     lines = str(failure).splitlines()
     told = next(i for i, line in enumerate(lines) if line.startswith("found in"))
     _say(trimmed(failure.error), *lines[:told], lines[told].partition(";")[0])
 
 
 def _again(argv: Sequence[str], seed: int) -> str:
-    """Return the command line that runs one seed of this one."""
+    """Return the same command line for one seed."""
     words, arguments = _split(argv)
     kept: list[str] = []
     skip = False
@@ -403,7 +399,7 @@ def _left_out(frame: traceback.FrameSummary) -> bool:
 
 
 def trimmed(error: BaseException) -> str:
-    """Return an error as Python tells it, without the lines of the simulator and of asyncio."""
+    """Return an error's traceback as text, without the lines of the simulator and of asyncio."""
     told = traceback.TracebackException.from_exception(error)
     _trim(told)
     return "".join(told.format()).rstrip()

@@ -32,8 +32,8 @@ class Incarnation:
         ended: futures of those that wait for its end.
         signals: what is called for each signal, by number.
         exception_handler: what its programs have set with `loop.set_exception_handler`; None for nothing.
-        has_programs: whether its programs were begun; not in what is left of a machine whose programs were
-            killed, and that is up all the same.
+        has_programs: whether its programs were started; False on a machine that stays up after its programs
+            were killed.
     """
 
     __slots__ = ("alive", "descriptors", "ended", "exception_handler", "has_programs", "host", "signals")

@@ -2,14 +2,14 @@
 
 The functions of `math` are the C library's, which differ in their last bits from system to system, and on one
 system from processor to processor. What a run draws or decides with them would differ, too. Addition,
-subtraction, multiplication, division and the square root do not: IEEE 754 says what they give, to the last
+subtraction, multiplication, division and the square root do not: IEEE 754 fixes their results to the last
 bit. So these functions are made of them alone, with their sums in a fixed order.
 
 Rules:
 
-* The results are within a few units of the last place of the true ones: about 1e-15 of their size, and of the
-  cosine 1e-15 outright.
-* Constants that need more digits than a float has stand in two parts: a high one that ends in zeros, so that
+* The results are within a few units in the last place of the true ones: a relative error of about 1e-15, and
+  for the cosine an absolute error of 1e-15.
+* Constants that need more digits than a float has come in two parts: a high one that ends in zeros, so that
   its product with a small whole number is exact, and the rest.
 """
 
@@ -67,7 +67,7 @@ def cos(x: float) -> float:
 
 
 def power(base: float, times: int) -> float:
-    """Return *base* multiplied with itself: the power with a whole exponent from 0 up."""
+    """Return *base* to the power of *times*, a whole number from 0 up."""
     found = 1.0
     for _ in range(times):
         found *= base
@@ -75,16 +75,16 @@ def power(base: float, times: int) -> float:
 
 
 def normal(random: Random) -> float:
-    """Return a draw from the normal distribution with mean 0 and deviation 1; it takes two draws of *random*.
+    """Return a draw from the normal distribution with mean 0 and standard deviation 1, from two of *random*.
 
-    It is the first of the pair of Box and Muller (1958), as is that of Python's `Random.gauss`.
+    It is the first of the pair of Box and Muller (1958), as Python's `Random.gauss` returns it, too.
     """
     angle = random.random() * TURN
     return cos(angle) * sqrt(-2.0 * log(1.0 - random.random()))
 
 
 def _polynomial(factors: tuple[float, ...], x: float) -> float:
-    """The factor of the highest power first."""
+    """Return the value of a polynomial; the factor of the highest power comes first."""
     found = 0.0
     for factor in factors:
         found = found * x + factor

@@ -1,10 +1,10 @@
-"""The fabric of the network: what joins the hosts, and the ways that packets take.
+"""The fabric of the network: what joins the hosts, and the paths that packets take.
 
 Rules:
 
-* A packet crosses the public internet once, by the link of the two ends there (hosts, or the gateways they
-  sit behind), and each LAN by that LAN's own link.
-* Cuts, one-way failures and faults are about hosts, whatever NATs lie between them. What is under way when a
+* A packet crosses the public internet once, over the link between the two ends there (hosts, or the gateways
+  that they sit behind), and each LAN over that LAN's own link.
+* Cuts, one-way failures and faults concern hosts, whatever NATs lie between them. What is under way when a
   cut begins still arrives.
 * Whatever is dropped is in the trace with the reason, a short phrase of ours or the NAT's own.
 """
@@ -22,6 +22,7 @@ from p2plib.sim.realms import Gateway, Realm
 from p2plib.sim.sockets.names import PUBLIC_NETWORK, PUBLIC_NETWORK_6
 
 if TYPE_CHECKING:
+    import p2plib.sim.path  # named in full below: the book's reference has another Path
     from p2plib.sim.host import Host
     from p2plib.sim.internet import Internet
 
@@ -54,11 +55,11 @@ class Fabric:
         source: Address,
         destination: Address,
         receiver: Host | None = None,
-    ) -> Path:
-        """Return the way of all packets from one address of a host to another address; see `Path`.
+    ) -> p2plib.sim.path.Path:
+        """Return the path of all packets from one address of a host to another address; see `Path`.
 
-        Who sends more than one packet keeps it. It is no way to a multicast group, but it is one to a host
-        that has a member of the group, the *receiver*.
+        A caller that sends more than one packet keeps it. There is no path to a multicast group, but there is
+        one to each host that has a member of the group, the *receiver*.
         """
         return Path(self, sender, kind, source, destination, receiver)
 
@@ -69,7 +70,7 @@ class Fabric:
         Path(self, sender, kind, source, destination).send(data)
 
     def latency(self, link: Link, one: Host | Gateway, other: Host | Gateway) -> float:
-        """Return the latency of a pair in seconds; it is drawn once."""
+        """Return the latency between two ends in seconds; it is drawn once for each pair."""
         if isinstance(link.latency, Constant):
             return link.latency.seconds
         pair = (one.name, other.name) if one.name < other.name else (other.name, one.name)
@@ -103,7 +104,7 @@ class Fabric:
             self.take()
 
     def port_unreachable(self, record: Record) -> None:
-        """Note that nobody listens at a datagram's port; a sender that can be told is, as by ICMP."""
+        """Note that nobody listens at a datagram's port, and report it to its sender, as ICMP does."""
         route, net = record.route, self.net
         up = route.receiver.is_up
         net.trace.change_fate(record, NOT_LISTENING if up else DOWN, net.loop.now)

@@ -1,14 +1,14 @@
-"""What went wrong in a run before it failed: told with the error that comes out, the earliest first.
+"""What went wrong in a run before it failed: added to the error that comes out, the earliest first.
 
-A client that is refused, or a main program that waits in vain, is often a consequence: a server raised
-before, on another host, where nobody asked. So whatever handlers, programs and background tasks raised is
-told.
+A client that is refused, or a main program that waits in vain, is often a consequence: something was raised
+earlier in a server on another host, and nobody saw it. So whatever handlers, programs and background tasks
+raised is reported.
 
 Rules:
 
-* An error in a group is told by itself, with its own place: what matters is inside.
-* A background task that raised and was never asked is told too, also where something still holds it.
-* The first one becomes the cause of the error that ended the run, unless they are joined already.
+* An error in a group is reported by itself, with its own place: what matters is inside.
+* A background task that raised and was never awaited is reported too, even if something still holds it.
+* The first one becomes the cause of the error that ended the run, unless the two are linked already.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def who(incarnation: Incarnation | None) -> str:
 
 
 def sentence(raised: Raised) -> str:
-    """Return one sentence on what was raised: the host, what happened, the error and its place."""
+    """Describe what was raised in one sentence: the host, what happened, the error and its place."""
     error = raised.context.get("exception")
     what = f"{who(raised.incarnation)}: {raised.context.get('message', 'something went wrong')}"
     if error is None:
@@ -49,15 +49,16 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def note_unasked_tasks(loop: SimLoop) -> None:
-    """Note the background tasks of living hosts that raised, and that nobody asked for their result.
+    """Note the background tasks of living hosts that raised, and whose result nobody asked for.
 
-    asyncio itself says so only when Python takes a task apart, which is never where something holds it.
+    asyncio itself reports them only when the task is garbage-collected, which never happens while something
+    holds it.
     """
     for task, incarnation in list(loop.tasks.items()):
         lives = incarnation is None or incarnation.alive
         if lives and task.done() and getattr(task, "_log_traceback", False):
             if isinstance(task.exception(), SystemExit):
-                continue  # that was told when it happened
+                continue  # that was reported when it happened
             unasked = {"message": NEVER_ASKED, "exception": task.exception(), "task": task}
             loop.call_exception_handler(unasked)
 
@@ -81,7 +82,7 @@ def _is_among(error: BaseException | None, others: list[BaseException]) -> bool:
 
 
 def _set_cause(error: BaseException, cause: BaseException) -> None:
-    """Put *cause* at the far end of what *error* tells of its origin; nowhere if they share a part of it."""
+    """Put *cause* at the far end of the chain of causes of *error*; nowhere if they share a part of it."""
     origins = list(_chain(error))
     if not any(one is other for one in origins for other in _chain(cause)):
         origins[-1].__cause__ = cause

@@ -1,4 +1,4 @@
-"""Faults: what goes wrong in a run, drawn from a seed or told one by one.
+"""Faults: what goes wrong in a run, drawn from a seed or given one by one.
 
 Rules:
 
@@ -38,7 +38,7 @@ class Lose:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A packet arrives a second time, so many seconds after the first."""
+    """A packet arrives a second time, some seconds after the first."""
 
     host: str
     nth: int
@@ -47,7 +47,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """A packet is held back for so many seconds.
+    """A packet is held back for some seconds.
 
     TCP segments that follow overtake it, unless it is `in_order`: then they wait for it, as with jitter.
     """
@@ -102,7 +102,7 @@ class Chaos:
         down_s: how long a crashed host is down at most.
         cuts: how many times the network is cut in two.
         cut_s: for how long at most.
-        within_s: crashes and cuts begin within so many virtual seconds from the start.
+        within_s: crashes and cuts begin within this many virtual seconds from the start.
         spare: hosts that never crash.
     """
 
@@ -130,7 +130,7 @@ class Fortune(NamedTuple):
         fate: why it is dropped; "" if it is not.
         corrupted: which bit is flipped, from 1; 0 for none.
         late_s: how much later than it should each copy of it arrives.
-        overtaken: whether TCP segments that follow overtake it, where it is late.
+        overtaken: whether TCP segments that follow overtake it, if it is late.
     """
 
     fate: str = ""
@@ -211,7 +211,7 @@ class Faults:
         net.happened.append(fault)
 
     def fortune(self, sender: Host, link: Link, size_bytes: int) -> Fortune:
-        """Say what becomes of a packet: by its link and the chaos, or by what was told."""
+        """Decide what becomes of a packet: by its link and the chaos, or by the faults that were given."""
         nth = self._counts.get(sender.name, 0)
         self._counts[sender.name] = nth + 1
         by_link = draw(link, size_bytes, sender.draws.random)

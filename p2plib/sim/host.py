@@ -4,7 +4,7 @@ Rules:
 
 * A crash is a power cut. The sockets are gone without a word, what was not synced to the disk is lost, and no
   line of the programs runs again, not even a `finally`, until the whole run is over and Python takes them
-  apart. Those who wait for the host with `run` get `HostDown`.
+  apart. Whatever waits for the host with `run` gets `HostDown`.
 * A restart is a new incarnation: the programs that `start` began run again from their beginning, with the
   disk as it is.
 * `stop` is a shutdown: programs are asked to end (SIGTERM), then cancelled, and may clean up; what they left
@@ -106,22 +106,22 @@ class Host:
 
     @cached_property
     def random(self) -> Random:
-        """For its programs; `os.urandom` and `secrets` draw from it too."""
+        """The source for its programs; `os.urandom` and `secrets` draw from it, too."""
         return Random(f"{self.net.seed}/programs/{self.name}")
 
     @cached_property
     def draws(self) -> Random:
-        """For what links do to its packets."""
+        """The source for what links do to its packets."""
         return Random(f"{self.net.seed}/network/{self.name}")
 
     @cached_property
     def luck(self) -> Random:
-        """For what a chaos does to its packets."""
+        """The source for what a chaos does to its packets."""
         return Random(f"{self.net.seed}/luck/{self.name}")
 
     @cached_property
     def chance(self) -> Chance:
-        """For its programs that draw from Python's module `random`."""
+        """The source for those of its programs that draw from Python's module `random`."""
         return Chance(f"{self.net.seed}/random/{self.name}", node_of(self.address))
 
     @property
@@ -186,7 +186,7 @@ class Host:
             HostDown: the host is down, or goes down meanwhile, or is stopped.
         """
         if not isawaitable(program):
-            raise UsageError("run takes a coroutine, as in `await host.run(visit())`, with its parentheses")
+            raise UsageError("run takes a coroutine, as in `await host.run(visit())`, with the parentheses")
         if not self.is_up:
             if isinstance(program, Coroutine):
                 program.close()
@@ -236,7 +236,7 @@ class Host:
     async def stop(self, *, grace_s: float = GRACE_S) -> None:
         """Shut it down: its programs may clean up, and what they leave open is closed.
 
-        Where a program has a handler of SIGTERM, that is called first, and may end them. Those that run on
+        If a program has a handler for SIGTERM, it is called first, and may end the programs. Those that go on
         are cancelled, and then every other task of the host. Then the operating system closes what is still
         open, so that the other ends hear of it, and the machine is off.
 
@@ -269,13 +269,13 @@ class Host:
     def signal(self, number: int) -> None:
         """Send a signal to its programs, as `kill` does.
 
-        Where `loop.add_signal_handler` has set a handler, it is called. Else SIGINT cancels the programs, as
-        asyncio does on Ctrl-C, and what would end a process ends them at once: no line of them runs again,
-        and the operating system closes what they had open. (The machine is still on: `restart` runs them
-        again.)
+        If `loop.add_signal_handler` has set a handler, it is called. Otherwise SIGINT cancels the programs,
+        as asyncio does on Ctrl-C, and a signal that would end a process ends them at once: no line of theirs
+        runs again, and the operating system closes what they had open. (The machine is still on: `restart`
+        runs them again.)
 
         Args:
-            number: of the signal, such as `signal.SIGHUP`.
+            number: the signal, such as `signal.SIGHUP`.
 
         Raises:
             HostDown: the host is down.
@@ -295,10 +295,10 @@ class Host:
             self._kill()
 
     def exit(self) -> None:
-        """End its programs as `sys.exit` in one of them does; they are one process.
+        """End its programs, as `sys.exit` in one of them does; they are one process.
 
         asyncio cancels all tasks and lets them end, and the operating system closes what is then still open.
-        (The machine is on.)
+        (The machine stays on.)
         """
         self._cancel_programs()
         others = self._tasks()
@@ -314,7 +314,7 @@ class Host:
             self._kill()
 
     def _running_programs(self) -> list[asyncio.Future[Any]]:
-        """Those of `start` and `run`; not the one that asks."""
+        """Return the tasks of `start` and `run`, except the one that asks."""
         return [task for task in (*self._running, *self._awaited) if task is not asyncio.current_task()]
 
     def _cancel_programs(self) -> None:
@@ -323,7 +323,7 @@ class Host:
             task.cancel()
 
     def _tasks(self) -> list[asyncio.Task[Any]]:
-        """Return what runs on it, programs or not; not the one that asks."""
+        """Return the tasks that run on it, programs or not, except the one that asks."""
         tasks, asks = list(self.net.loop.tasks.items()), asyncio.current_task()
         return [
             task for task, its in tasks if its is self.incarnation and not task.done() and task is not asks
@@ -333,7 +333,7 @@ class Host:
         """End its programs at once, and have the operating system close what they had open.
 
         Returns:
-            What the machine goes on with.
+            The life with which the machine goes on.
         """
         killed, self.incarnation.alive = self.incarnation, False
         self._running.clear()
@@ -358,7 +358,7 @@ class Host:
             task.cancel()
 
     def forget_programs(self) -> None:
-        """Those that would not be cancelled were taken apart, and never run again."""
+        """Forget the programs that would not be cancelled: they were closed, and never run again."""
         self._running.clear()
         self._awaited.clear()
 
@@ -379,7 +379,7 @@ class Host:
     # Ports and addresses
 
     def local(self, address: tuple[str | None, int] | None, table: dict[Any, Any], like: str = "") -> Address:
-        """Return the address that a socket gets: this host's, and with a port if it asked for any."""
+        """Return the address that a socket gets: one of this host's, with a free port if it asked for any."""
         ip, port = (None, 0) if address is None else address[:2]
         if ip in (*EVERYWHERE, "", None):
             ip = "::" if ip == "::" or ":" in like else "0.0.0.0"

@@ -1,20 +1,20 @@
-"""A simulated internet: hosts, links, NATs and faults over one virtual clock, the same for the same seed.
+"""A simulated internet: hosts, links, NATs and faults over one virtual clock, the same for the same seed::
 
     async def main(net):
         ana, ben = net.host("ana"), net.host("ben")
-        ben.start(serve)                      # an async function that uses asyncio as ever
+        ben.start(serve)                      # an async function that uses asyncio as usual
         await ana.run(ask("ben", 4000))       # a coroutine; it runs as if on ana
 
     Internet(seed=1).run(main)
 
 Rules:
 
-* Programs are ordinary asyncio programs. Which host one runs on is decided by who started it: `host.start`,
-  `host.run`, or a `with host:` around the call.
-* Time is virtual: it begins at 0 and passes only when all are waiting.
+* Programs are ordinary asyncio programs. Which host one runs on is decided by how it was started: by
+  `host.start`, by `host.run`, or with a `with host:` around the call.
+* Time is virtual: it begins at 0 and passes only while every program waits.
 * Nothing may be left at the end. When *main* returns, the programs that hosts run are cancelled; a task, a
-  timer or a socket that is still there when everything under way has arrived is a leak, told by host and
-  place.
+  timer or a socket that is still there when everything under way has arrived is a leak, reported with its
+  host and place.
 * An internet can be run again; time goes on from where it was.
 """
 
@@ -82,11 +82,11 @@ class Internet:
         seed: the same seed, the same run, to the byte.
         link: what joins hosts where `set_link` says nothing else; by default latencies as between strangers
             on the real internet (median 40 ms one way), and nothing is lost.
-        strict: whether a leak, or an error that nobody saw, is an error (`Leak`) at the end of a run; if not,
-            they are in `leaks` all the same.
-        faults: a `Chaos` to draw faults from, or a list of the very faults that are to happen.
+        strict: whether a leak, or an error that nobody saw, raises `Leak` at the end of a run; they are in
+            `leaks` either way.
+        faults: a `Chaos` to draw faults from, or a list of exactly the faults that are to happen.
         keep_packets: how many packets the trace remembers.
-        max_events: how many events one run may take, against endless ones; None for no limit.
+        max_events: how many events one run may take before it is stopped as endless; None for no limit.
         began_s: what the hosts' wall clocks show at the start, in seconds of the Unix epoch.
     """
 
@@ -140,7 +140,7 @@ class Internet:
             lan: the LAN that it is in; the public internet by default.
             region: where it is; links may be set between regions.
             address: its IP address or addresses; by default the next free one.
-            ipv6: whether it has an IPv6 address too, where `address` does not say.
+            ipv6: whether it has an IPv6 address too, if `address` is not given.
             upload_bytes_per_s: what it can send; None for no limit.
             download_bytes_per_s: what it can receive; None for no limit.
 
@@ -208,13 +208,13 @@ class Internet:
     # What lies between
 
     def set_link(self, one: Host | str, other: Host | str, link: Link, *, both_ways: bool = True) -> None:
-        """Join two hosts or regions by *link*; what is said of hosts counts before what is said of regions.
+        """Join two hosts or regions by *link*; a link between hosts goes before one between regions.
 
         Args:
             one: the sending side: a host, or the name of a region.
             other: the receiving side.
             link: what joins them.
-            both_ways: whether it is the same the other way.
+            both_ways: whether the link joins them in the other direction, too.
         """
         names = [end if isinstance(end, str) else f"host {end.name}" for end in (one, other)]
         self._links[names[0], names[1]] = link
@@ -235,13 +235,13 @@ class Internet:
         What is under way still arrives. Hosts in no group are not cut off from anybody.
 
         Returns:
-            The cut: call its `heal`, or use it in a `with`.
+            The cut; call its `heal`, or use it in a `with`.
         """
         group: dict[Host, int] = {}
         for number, hosts in enumerate(groups):
             for host in hosts:
                 if group.setdefault(host, number) != number:
-                    raise UsageError(f"{host.name} is on two sides of one cut")
+                    raise UsageError(f"a host is in one group of a cut at most, but {host.name} is in two")
         cut = Partition(self, group)
         self.cuts.append(cut)
         self.forget_routes()
@@ -272,29 +272,35 @@ class Internet:
         )
 
     def forget_routes(self) -> None:
-        """Have every path through the network found anew: something has changed."""
+        """Find every path through the network anew, for something has changed."""
         self.fabric.epoch += 1
 
     # Running
 
     def at(self, when_s: float, action: Callable[[Any], object], argument: Any = None) -> None:
-        """Do `action(argument)` at a virtual time, as nobody in particular: to make something happen."""
+        """Call `action(argument)` at a virtual time, on no host: to make something happen.
+
+        Args:
+            when_s: the virtual time, in seconds.
+            action: a function, called with the argument.
+            argument: what it is called with.
+        """
         self.loop.schedule(when_s, action, argument)
 
     def run(self, main: Callable[[Internet], Awaitable[Any]], *, time_limit_s: float = float("inf")) -> Any:
         """Run `main(net)`, an async function of this internet, to its end, and return its result.
 
         It works in a script, in a test and in a notebook's cell: an event loop that runs here already is set
-        aside until this run is over. It needs no thread, so that it works in a browser too.
+        aside until this run is over. It needs no thread, so it works in a browser, too.
 
         Args:
             main: the program that watches over the whole; it runs on no host.
             time_limit_s: how many virtual seconds it may take.
 
         Raises:
-            Deadlock: everybody waits, and nothing is under way.
+            Deadlock: every program waits, and nothing is on its way.
             TimeLimit: it took longer than `time_limit_s`, or more than `max_events`.
-            Livelock: a million events were done at one instant.
+            Livelock: a million events happened at one instant.
             Leak: something was left at the end, or a handler or background task raised; only if `strict`, and
                 `main` did not raise. What `main` raises has notes on what had gone wrong before.
         """
@@ -330,10 +336,10 @@ class Internet:
 
 @contextmanager
 def running_loop_aside() -> Iterator[None]:
-    """Set an event loop that runs in this thread aside for as long as the block lasts, as a notebook's does.
+    """Set aside an event loop that runs in this thread, such as a notebook's, for as long as the block lasts.
 
-    (Which task runs is kept by asyncio for each loop, so there is nothing more to set aside.) Ctrl-C ends the
-    block, also where `asyncio.run` would only have noted it for a loop that does not turn meanwhile.
+    (asyncio keeps the current task for each loop separately, so there is nothing more to set aside.) Ctrl-C
+    ends the block, even where `asyncio.run` would only have noted it for a loop that is not turning.
     """
     outer = _get_running_loop()
     if outer is None:

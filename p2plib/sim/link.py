@@ -7,8 +7,8 @@ Rules:
   others. *Jitter* is drawn anew for every packet.
 * The draws of a packet come from its sender's own source of randomness, a fixed number of them for every
   packet. So whether one packet is lost does not change what happens to the next.
-* Jitter lets datagrams overtake one another, and the segments of a TCP connection wait for one another, as on
-  most real paths: what a network does to one flow, it does in turn. `reorder` lets either overtake.
+* Jitter lets datagrams overtake one another, while the segments of a TCP connection wait for one another, as
+  on most real paths, which keep one flow in order. `reorder` lets either overtake.
 * A datagram larger than the MTU travels in fragments, and is lost when one of them is.
 * A corrupted datagram arrives with one bit flipped, as if the checksum had missed it. A corrupted TCP segment
   is dropped, as a checksum would have it.
@@ -31,7 +31,7 @@ from p2plib.sim import exact
 
 MTU_BYTES = 1500  # Ethernet's, and what most paths of the internet carry
 QUEUE_BYTES = 256 * 1024  # a home router's buffer: a fifth of a second at 10 Mbit/s
-NORMAL_P95 = 1.6448536269514715  # below it lie 95 % of a normal distribution of mean 0 and deviation 1
+NORMAL_P95 = 1.6448536269514715  # below it lie 95 % of a normal distribution with mean 0 and deviation 1
 REORDERED_BY_S = 0.05  # how much later a held-back packet arrives, at most
 
 
@@ -103,7 +103,7 @@ class LogNormal:
 
 @lru_cache
 def _sigma(latency: LogNormal) -> float:
-    """The deviation of the logarithm."""
+    """Return the standard deviation of the logarithm."""
     return exact.log(latency.p95 / latency.median) / NORMAL_P95
 
 
@@ -146,7 +146,7 @@ class Link:
         mtu: the largest IP packet in bytes.
 
     Raises:
-        UsageError: a probability that is none, or a size or time below its least value.
+        UsageError: a probability is not from 0 to 1, or a size or time is too small.
     """
 
     latency: Latency | float = field(default_factory=lambda: LogNormal(0.040, 0.150))

@@ -1,23 +1,23 @@
 """Datagrams for many: multicast groups, and broadcast, on a LAN.
 
 Rules, all of them Linux's:
-    1. A socket joins a group at one interface, its host's card or the loopback. What is sent to a group by an
-       interface reaches the hosts that have a member of the group there.
-    2. A host that takes a datagram for many gives it to every socket that is bound to its port and either to
-       its address or to all: to members, and to sockets that did not join as well, unless IP_MULTICAST_ALL is
-       off, as it is in an IPv6 socket for groups of IPv4. All hosts are members of 224.0.0.1 and ff02::1.
-    3. A sender's own host hears a multicast if it is a member, unless IP_MULTICAST_LOOP is off at the sender;
-       it hears a broadcast always, and all that is sent by its loopback. With IP_MULTICAST_TTL 0 nobody else
-       does.
+    1. A socket joins a group at one interface, its host's card or the loopback. What is sent to a group
+       through an interface reaches the hosts that have a member of the group there.
+    2. A host that gets such a datagram gives it to every socket that is bound to its port and either to its
+       address or to all: to members, and to sockets that did not join as well, unless IP_MULTICAST_ALL is
+       off, as it is in an IPv6 socket for IPv4 groups. All hosts are members of 224.0.0.1 and ff02::1.
+    3. The sender's own host gets a multicast if it is a member, unless the sender has IP_MULTICAST_LOOP off;
+       it always gets a broadcast, and everything sent through its loopback. With IP_MULTICAST_TTL 0 no other
+       host gets it.
     4. The interface is that of the address that the sender is bound to, else IP_MULTICAST_IF, else the card.
     5. A broadcast is sent to 255.255.255.255, to the last address of the LAN's network, or within the host to
        127.255.255.255; it needs SO_BROADCAST.
-    6. The public internet carries neither: "no route". One that no socket hears is dropped too, with "nobody
-       listens"; each copy that a host gets is a packet of its own in the trace.
+    6. The public internet carries neither: "no route". A datagram that no socket gets is dropped too, with
+       "nobody listens"; each copy that a host gets is a packet of its own in the trace.
 
-What differs: no router carries multicast from LAN to LAN, whatever its TTL; a member is known at once,
-without IGMP; membership for single sources (RFC 4607) is not there; a socket bound to the card's address
-sends by the card even if IP_MULTICAST_IF says loopback.
+What differs: no router carries multicast from LAN to LAN, whatever its TTL; members are known at once,
+without IGMP; there is no source-specific multicast (RFC 4607); a socket bound to the card's address sends
+through the card even if IP_MULTICAST_IF is the loopback.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ DEFAULTS = {(level, option): 1 for options in (_LOOP, _HOPS, _ALL) for level, op
 
 
 def is_broadcast(host: Host, ip: str) -> bool:
-    """Whether an address means everybody on the LAN of a host, or on its loopback."""
+    """Whether an address is a broadcast on the LAN of a host, or on its loopback."""
     return ip in (BROADCAST, LOOPBACK_BROADCAST) or ip == host.realm.broadcast
 
 
@@ -66,7 +66,7 @@ def is_for_many(host: Host, ip: str) -> bool:
 
 
 def join(endpoint: UdpEndpoint, group: str, interface: int = 0) -> None:
-    """Have a socket hear a group.
+    """Join a socket to a group.
 
     Args:
         endpoint: the socket.
@@ -74,21 +74,21 @@ def join(endpoint: UdpEndpoint, group: str, interface: int = 0) -> None:
         interface: its number; 0 for the card.
 
     Raises:
-        OSError: EINVAL, it is no group; ENODEV, no such interface; EADDRINUSE, joined already; ENOBUFS, too
-            many.
+        OSError: EINVAL, it is not a group; ENODEV, there is no such interface; EADDRINUSE, it has joined
+            already; ENOBUFS, it has joined too many.
     """
     if not is_group(group):
-        raise OSError(errno.EINVAL, f"Invalid argument: {group} is no multicast group")
+        raise OSError(errno.EINVAL, f"Invalid argument: {group} is not a multicast group")
     if interface not in (0, LOOPBACK_INDEX, CARD_INDEX):
         raise OSError(errno.ENODEV, f"No such device: there is no interface {interface}")
     key = group, interface or CARD_INDEX
     if endpoint.groups is None:
         endpoint.groups = {}
     if key in endpoint.groups:
-        raise OSError(errno.EADDRINUSE, f"Address already in use: this socket has joined {group}")
+        raise OSError(errno.EADDRINUSE, f"Address already in use: this socket has joined {group} already")
     if len(endpoint.groups) >= MOST_GROUPS and ":" not in group:
         raise OSError(
-            errno.ENOBUFS, f"No buffer space available: a socket joins at most {MOST_GROUPS} groups"
+            errno.ENOBUFS, f"No buffer space available: a socket can join at most {MOST_GROUPS} groups"
         )
     endpoint.groups[key] = None
     if key[1] == CARD_INDEX:
@@ -97,7 +97,7 @@ def join(endpoint: UdpEndpoint, group: str, interface: int = 0) -> None:
 
 
 def leave(endpoint: UdpEndpoint, group: str, interface: int = 0) -> None:
-    """Have a socket hear a group no more.
+    """Let a socket leave a group.
 
     Raises:
         OSError: EADDRNOTAVAIL, it has not joined it.
@@ -116,7 +116,7 @@ def leave(endpoint: UdpEndpoint, group: str, interface: int = 0) -> None:
 
 
 def leave_all(endpoint: UdpEndpoint) -> None:
-    """Have a socket hear no group any more: it was closed."""
+    """Let a socket leave all its groups: it was closed."""
     for group, interface in list(endpoint.groups or ()):
         leave(endpoint, group, interface)
 
@@ -125,13 +125,13 @@ def leave_all(endpoint: UdpEndpoint) -> None:
 
 
 def set_option(endpoint: UdpEndpoint, level: int, option: int, value: Any) -> bool:
-    """Do what an option asks for, if it is one of multicast that does something or has to be checked.
+    """Carry out a multicast option, if this is one that does something or has to be checked.
 
     Returns:
-        Whether it was one; the others the socket remembers.
+        Whether it was one; the socket remembers the others.
 
     Raises:
-        OSError: as `join` and `leave`; EADDRNOTAVAIL, no such interface.
+        OSError: as `join` and `leave`; EADDRNOTAVAIL, there is no such interface.
     """
     if (level, option) in _JOINS:
         join(endpoint, *request(endpoint.host, level, value))
@@ -188,7 +188,7 @@ def _interface_of(host: Host, level: int, value: Any) -> int:
 
 
 def source_for(endpoint: UdpEndpoint, local: Address, group: str, address: Any) -> Address:
-    """Return the source address of a datagram for many (rule 4); IPv6 may name the interface as its scope."""
+    """Return the source address for a group or broadcast (rule 4); in IPv6 a scope may name the interface."""
     level = _V6 if ":" in group else _V4
     index = number(endpoint.options.get((level, _INTERFACE[level]), 0))
     if level == _V6 and len(address) > 3 and address[3]:
@@ -198,16 +198,16 @@ def source_for(endpoint: UdpEndpoint, local: Address, group: str, address: Any) 
         return ports.source_for(local, group)
     from_loopback = is_loopback(local[0])
     if index == CARD_INDEX and from_loopback:
-        raise OSError(errno.EINVAL, "Invalid argument: the card does not send from the loopback's address")
+        raise OSError(errno.EINVAL, "Invalid argument: the card cannot send from a loopback address")
     if index == LOOPBACK_INDEX or from_loopback:
         if level == _V6:
-            raise OSError(errno.ENETUNREACH, "Network is unreachable: the loopback has no groups of IPv6")
+            raise OSError(errno.ENETUNREACH, "Network is unreachable: the loopback has no IPv6 groups")
         return ports.source_for(local, "127.0.0.1")
     return ports.source_for(local, group)
 
 
 def send(endpoint: UdpEndpoint, source: Address, destination: Address, data: bytes) -> None:
-    """Send a datagram to all that hear it (rules 1, 3 and 6)."""
+    """Send a datagram to every host that gets it (rules 1, 3 and 6)."""
     host, ip = endpoint.host, destination[0]
     realm, fabric = host.realm, host.net.fabric
     alone, with_loop = is_loopback(source[0]) or is_loopback(ip), True
@@ -228,14 +228,14 @@ def send(endpoint: UdpEndpoint, source: Address, destination: Address, data: byt
 
 
 def _members(host: Host, ip: str) -> list[Host]:
-    """Return the hosts on a host's LAN that take a datagram for *ip*."""
+    """Return the hosts on a host's LAN that get a datagram for *ip*."""
     if is_group(ip) and ip not in ALL_HOSTS:
         return list(host.realm.groups.get(ip, ()))
     return host.realm.hosts()
 
 
 def hearers(host: Host, at: Address, source: Address) -> list[UdpEndpoint]:
-    """Return the sockets of a host that hear a datagram for many (rule 2)."""
+    """Return the sockets of a host that get a multicast or broadcast datagram (rule 2)."""
     found = host.ports.hearers(at, source)
     if not is_group(at[0]):
         return found
@@ -246,14 +246,14 @@ def hearers(host: Host, at: Address, source: Address) -> list[UdpEndpoint]:
 
 
 def _hears_all(endpoint: UdpEndpoint, group: str) -> bool:
-    """Whether a socket hears groups that it has not joined; of IPv4, an IPv6 socket does so only if asked."""
+    """Whether a socket gets groups that it has not joined; an IPv6 socket gets IPv4 ones only if it asked."""
     level = _V6 if ":" in group else _V4
     by_default = endpoint.family == socket.AF_INET or level == _V6
     return number(endpoint.options.get((level, _ALL[level]), by_default)) != 0
 
 
 def _takes(host: Host, group: str, interface: int) -> bool:
-    """Whether a host takes what comes for a group at an interface."""
+    """Whether a host takes what arrives for a group at an interface."""
     if group in ALL_HOSTS:
         return True
     if interface == CARD_INDEX:

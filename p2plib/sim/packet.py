@@ -30,7 +30,7 @@ class Flag(IntFlag):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Segment:
-    """A TCP segment without its ports (RFC 9293, 3.1). Nobody changes one; it is not frozen, for speed.
+    """A TCP segment without its ports (RFC 9293, 3.1). It is never changed; for speed it is not frozen.
 
     Args:
         flags: its control bits.

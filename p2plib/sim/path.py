@@ -1,19 +1,19 @@
-"""Paths: what can be known ahead about the packets of one flow, worked out once.
+"""Paths: what can be known in advance about the packets of one flow, worked out once.
 
 Rules:
 
 * A path is the way from an address of a host to another address, for one kind of packet. It knows the NATs on
   the way, the link that is crossed, its latency, the pipes of limited bandwidth, and the route that the trace
   writes down.
-* `Internet.forget_routes` makes every path stale: a link was set, a cut began or ended, a host was added that
-  somebody had sought. A stale path finds itself anew when the next packet is sent, so that who holds one need
-  not know.
-* What a NAT on the way says is asked for each packet, as its table changes with each. While it gives the same
+* `Internet.forget_routes` makes every path stale: a link was set, a cut began or ended, or a host was added
+  whose address had been sought in vain. A stale path is worked out anew for the next packet, so code that
+  holds one need not care.
+* The NATs on the way are asked for each packet, as each changes their tables. While they give the same
   addresses, the route stays the same.
-* Where nothing can happen to a datagram but delay, sending it takes one event and at most one draw. Else
+* If nothing can happen to a datagram but delay, sending it takes one event and at most one draw. Otherwise
   seven numbers are drawn for each packet, whatever becomes of it.
 * The segments of a TCP connection arrive in the order in which they were sent: jitter makes them wait for one
-  another and not overtake. Datagrams overtake one another.
+  another, not overtake. Datagrams may overtake one another.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from p2plib.sim.fabric import Fabric
     from p2plib.sim.host import Host
 
-LOOPBACK_S = 0.000_02  # a host that speaks to itself
+LOOPBACK_S = 0.000_02  # from a host to itself
 BAD_CHECKSUM = "bad checksum"
 
 
@@ -47,8 +47,8 @@ class Path:
         kind: "udp" or "tcp".
         source: the sender's address.
         destination: the address that it sends to.
-        receiver: the host that gets it whatever the destination says; None for the one that has the
-            destination's address. A host with a member of a multicast group is such a receiver.
+        receiver: the host that gets it, such as one with a member of a multicast group; None for the host
+            that has the destination's address.
     """
 
     __slots__ = (
@@ -96,7 +96,7 @@ class Path:
     # Finding the way
 
     def _find(self) -> None:
-        """Work out what can be known ahead."""
+        """Work out what can be known in advance."""
         sender, ip = self.sender, self.destination[0]
         self._epoch = self._fabric.epoch
         self._plain, self._fate = False, ""
@@ -117,7 +117,7 @@ class Path:
                 self._meet(self._realm.members.get(ip), self.source, self.destination)
 
     def _climb(self, ip: str) -> None:
-        """Climb from realm to realm to the one that has the address, or to the NAT that has it itself."""
+        """Climb from realm to realm to the one that has the address, or to a NAT whose address it is."""
         nats: list[Nat] = []
         while ip not in self._realm.members:
             self._realm.sought.add(ip)
@@ -134,7 +134,7 @@ class Path:
         self._nats = tuple(nats)
 
     def _meet(self, target: Host | Gateway | None, seen: Address, at: Address) -> None:
-        """Work out how the last realm is crossed, now that it is known between whom."""
+        """Work out how the last realm is crossed, now that both ends are known."""
         fabric, sender, net = self._fabric, self.sender, self._fabric.net
         self._seen, self._at = seen, at
         route = self._route = self._same_or_new_route(target, seen, at)
@@ -153,7 +153,7 @@ class Path:
         only_late = self._arrive is HAND_OVER["udp"] and self._end is sender and not self._pipes
         self._plain = only_late and link.is_plain and net.faults is None and not self._fate
         if self._jitter_s or not self._plain:
-            self._random = sender.draws.random  # a host that needs none makes none
+            self._random = sender.draws.random  # made only when it is needed
 
     def _same_or_new_route(self, target: Host | Gateway | None, seen: Address, at: Address) -> Route:
         gateway, receiver = (target, None) if isinstance(target, Gateway) else (None, target)
@@ -166,7 +166,7 @@ class Path:
     # Where more can happen than delay
 
     def _translate(self, data: bytes | Segment, now: float) -> bool:
-        """Ask the NATs on the way. Whether they let the packet through."""
+        """Ask the NATs on the way, and return whether they let the packet through."""
         seen, at, kind = self.source, self.destination, self.kind
         flags = NO_FLAGS if isinstance(data, bytes) else data.flags
         try:
@@ -183,7 +183,7 @@ class Path:
         return True
 
     def _cross(self, data: Any) -> None:
-        """Send a packet through the NATs on the way, and by a link with all that it can do."""
+        """Send a packet through the NATs on the way, and over a link that may lose, copy or delay it."""
         fabric, sender = self._fabric, self.sender
         now = fabric.loop.now
         if self._end is not sender and not self._translate(data, now):

@@ -1,4 +1,4 @@
-"""A plugin for pytest: the fixture `internet`, and every test that uses it under as many seeds as one likes::
+"""A pytest plugin: the fixture `internet`, and each test that uses it run under as many seeds as you like::
 
     def test_nothing_is_lost(internet):
         async def main(net):
@@ -17,15 +17,15 @@ A test that needs more than a plain internet says so in a mark, which takes what
     @pytest.mark.internet(link=Link(loss=0.02), faults=Chaos(crashes=1))
     def test_nothing_is_lost(internet): ...
 
-One that makes its internets itself takes the fixture `sim_seed`, a number, and is repeated too.
+A test that makes its own internets takes the fixture `sim_seed`, a number, and is repeated, too.
 
 Rules:
 
 * pytest finds this module by the package's entry point "pytest11"; there is nothing to import.
-* When such a test fails, its report says under which seed, how far virtual time had come, the digest of the
-  trace, and how to run that test again: with the options of this run, for a project may have its own.
-* Nothing here needs pytest to be imported: the library must be importable without it. So the fixtures are
-  made when pytest asks.
+* When such a test fails, its report has the seed, how far virtual time had got, the digest of the trace, and
+  how to run that test again, with the options of this run, for a project may have its own.
+* This module does not import pytest, as the library must be importable without it. So the fixtures are made
+  when pytest asks.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ DIGITS = 16  # of a digest: enough to tell runs apart by eye
 
 
 def pytest_addoption(parser: Any) -> None:
-    """Add the two options."""
+    """Add the options `--sim-seed`, `--sim-seeds` and `--sim-pcap`."""
     group = parser.getgroup("p2plib", "tests in a simulated internet")
-    group.addoption("--sim-seed", type=int, default=0, help="the (first) seed of simulated internets")
-    group.addoption("--sim-seeds", type=int, default=1, help="repeat each of their tests under so many seeds")
+    group.addoption("--sim-seed", type=int, default=0, help="the (first) seed of each simulated internet")
+    group.addoption("--sim-seeds", type=int, default=1, help="run each such test under this many seeds")
     group.addoption(
         "--sim-pcap",
         type=Path,
         metavar="FOLDER",
-        help="write a capture of each test with `internet` that fails",
+        help="write a capture of each failed test with `internet` to this folder",
     )
 
 
@@ -63,7 +63,7 @@ def pytest_configure(config: Any) -> None:
 
     if config.getoption("--sim-seeds") < 1:
         raise pytest.UsageError("--sim-seeds is how many seeds to try, 1 or more")
-    config.addinivalue_line("markers", "internet(...): what `Internet` takes, for the fixture `internet`")
+    config.addinivalue_line("markers", "internet(...): arguments of `Internet`, for the fixture `internet`")
     config.pluginmanager.register(_plugin(pytest), "p2plib-simulated-internet")
 
 
@@ -82,7 +82,7 @@ def _plugin(pytest: Any) -> Any:
 
         @pytest.fixture  # type: ignore[untyped-decorator]
         def sim_seed(self, request: Any) -> int:
-            """The seed of this run of the test; see --sim-seed and --sim-seeds."""
+            """The seed of this run of the test; see `--sim-seed` and `--sim-seeds`."""
             return int(getattr(request, "param", request.config.getoption("--sim-seed")))
 
         @pytest.fixture  # type: ignore[untyped-decorator]
@@ -93,7 +93,7 @@ def _plugin(pytest: Any) -> Any:
 
         @pytest.hookimpl(wrapper=True)  # type: ignore[untyped-decorator]
         def pytest_runtest_makereport(self, item: Any) -> Any:
-            """Add to the report of a test that failed what it takes to run it again."""
+            """Add to the report of a failed test how to run it again."""
             report = yield
             made = getattr(item, "funcargs", {})
             if report.failed and "sim_seed" in made:

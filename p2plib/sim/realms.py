@@ -5,7 +5,7 @@ Rules:
 * An *address realm* (RFC 2663's term) is a set of machines that reach each other by address: the public
   internet, or a LAN. A *gateway* joins a LAN to the realm around it with a NAT. A LAN around a LAN is a
   carrier-grade NAT.
-* A realm remembers which addresses were sought in it in vain, so that the ways that led elsewhere are found
+* A realm remembers which addresses were sought in it in vain, so that paths which led elsewhere are found
   anew when a machine with such an address is added.
 """
 
@@ -28,7 +28,7 @@ class Gateway:
     """A NAT between a realm and the one around it.
 
     Args:
-        name: what links and traces call it.
+        name: its name in links and traces.
         nat: the machine that rewrites addresses.
         inner: the realm behind it.
         outer: the realm around it, in which it has its external addresses.
@@ -49,14 +49,14 @@ class Realm:
     Args:
         name: what it is called.
         networks: the ranges that its addresses are from, IPv4 first.
-        link: what joins its members, of a LAN; None for the public internet.
+        link: the link between the members of a LAN; None for the public internet.
 
     Attributes:
-        members: who has which address.
-        gateway: the way out; None where there is none.
-        sought: addresses that packets were sent to and that no member had.
-        groups: how many sockets of which hosts have joined a multicast group.
-        broadcast: the address that means every member of a LAN; "" in the public internet.
+        members: the host or gateway at each address.
+        gateway: the way out; None if there is none.
+        sought: addresses to which packets were sent and which no member had.
+        groups: for each multicast group, how many sockets of each host have joined it.
+        broadcast: the address of all members of a LAN; "" in the public internet.
     """
 
     def __init__(self, name: str, *networks: str, link: Link | None = None) -> None:
@@ -75,13 +75,13 @@ class Realm:
         return [member for member in members if not isinstance(member, Gateway)]
 
     def leads_to(self, ip: str) -> bool:
-        """Whether its members have a route to an address: it is of this LAN, or there is a way out."""
+        """Whether its members have a route to an address: it is on this LAN, or there is a way out."""
         if self.link is None or self.gateway is not None or ip in self.members:
             return True
         return any(ipaddress.ip_address(ip) in addresses for addresses in self._ranges)
 
     def next_address(self, *, ipv6: bool = False) -> str:
-        """Return an address that nobody has yet.
+        """Return the next address that is free.
 
         Raises:
             UsageError: they are all taken.

@@ -1,4 +1,4 @@
-"""Scripts: a stranger's file, run in a simulated internet as if each host had been given it to run.
+"""Scripts: any Python file, run in a simulated internet as if each host had been given it to run.
 
 There are three kinds:
 
@@ -6,17 +6,17 @@ There are three kinds:
   over the whole. It is loaded and its `main` is run.
 * The programs of hosts: for each host a function of a script, or a whole script that ends in
   `asyncio.run(...)`. Each is started as its host starts, and again after a crash, as a boot would.
-* An ordinary script, which has a host of its name to itself. What it gives to `asyncio.run` runs there.
+* An ordinary script, which has a host named after it to itself. What it gives to `asyncio.run` runs there.
 
 Rules:
 
-* A run loads its scripts anew, with those modules of their folder that they import, so that nothing that one
-  run has changed is there in the next.
+* A run loads its scripts anew, with the modules that they import from their folder, so that nothing that one
+  run has changed carries over to the next.
 * A script that is a host's program hands over what it gives to `asyncio.run`, and ends there: what follows
   that call is not run. An ordinary script goes on.
-* The end of `asyncio.run` is as in asyncio: what tasks the program has left are cancelled.
-* Any other way to get an event loop is refused, as it would lead out to the machine's own network. So is what
-  an ordinary script sends there outside of `asyncio.run`.
+* `asyncio.run` ends as it does in asyncio: tasks that the program has left are cancelled.
+* Any other way to get an event loop is refused, as it would lead out to the machine's own network. So is
+  anything that an ordinary script sends there outside of `asyncio.run`.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ from p2plib.sim.internet import Internet
 from p2plib.sim.sockets.module import refusing_real_network
 from p2plib.sim.sockets.refused import refuse
 
-LOADED_AS = "__simulated__"  # what a script is called whose functions are asked for; not "__main__"
+LOADED_AS = "__simulated__"  # the name of a script of which only functions are run; not "__main__"
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What hosts run.
+    """A program, and the hosts that run it.
 
     Args:
-        hosts: their names.
+        hosts: the hosts' names.
         script: the file.
         function: the function in it; "" for the whole file, which gives its program to `asyncio.run`.
         arguments: what the function is called with, or what the file finds in `sys.argv`.
@@ -66,7 +66,7 @@ class Program:
 
 
 def parse_program(told: str, script: Path | None) -> Program:
-    """Read what a command line says of hosts.
+    """Parse the value of an option `--host`.
 
     Args:
         told: "NAME[,NAME...]=WHAT [ARGUMENT ...]", where WHAT is a function of *script*, FILE.py, or
@@ -74,7 +74,7 @@ def parse_program(told: str, script: Path | None) -> Program:
         script: the file that functions without a file are in, if there is one.
 
     Raises:
-        UsageError: it is not of that form, or names a file that is not there.
+        UsageError: it does not have that form, or names a file that is not there.
 
     Example:
         >>> parse_program("ana,ben=client.py --port 80", None)
@@ -85,15 +85,15 @@ def parse_program(told: str, script: Path | None) -> Program:
     try:
         words = shlex.split(what)
     except ValueError as error:
-        raise UsageError(f"what {told!r} says cannot be read as words: {error}") from None
+        raise UsageError(f"{told!r} cannot be split into words: {error}") from None
     if not words or not all(hosts):
-        raise UsageError(f"say which hosts run what, as in server=serve, and not {told!r}")
+        raise UsageError(f"--host takes NAME=WHAT, as in server=serve, not {told!r}")
     file, _, function = words[0].rpartition(":")
     if words[0].endswith(".py"):
         file, function = words[0], ""
     path = Path(file) if file else script
     if path is None:
-        raise UsageError(f"{told!r} names a function and no script that it could be in")
+        raise UsageError(f"{told!r} names a function, but no script is given that it could be in")
     if not path.is_file():
         raise UsageError(f"there is no script {path}")
     return Program(hosts, path, function, tuple(words[1:]))
@@ -123,10 +123,10 @@ def run_for_internet(net: Internet, script: Path, arguments: Sequence[str], time
 
 
 def run_ordinary(net: Internet, script: Path, arguments: Sequence[str], time_limit_s: float) -> None:
-    """Run an ordinary script on a host of its name.
+    """Run an ordinary script on a host named after it.
 
     Raises:
-        UsageError: it never called `asyncio.run`, so that nothing was simulated.
+        UsageError: it never called `asyncio.run`, so nothing was simulated.
     """
     host, runs = net.host(script.stem), 0
 
@@ -139,9 +139,9 @@ def run_ordinary(net: Internet, script: Path, arguments: Sequence[str], time_lim
         load(script, "__main__")
     if not runs:
         raise UsageError(
-            f"{script} came to its end without asyncio.run, so nothing was simulated: let it end in"
-            " asyncio.run(...), give it `async def main(net)` (its argument is called net), or say which"
-            " hosts run which of its functions"
+            f"{script} ended without calling asyncio.run, so nothing was simulated: let it end in"
+            " asyncio.run(...), give it `async def main(net)` (the argument must be called net), or say with"
+            " --host what runs its functions"
         )
 
 
@@ -190,7 +190,7 @@ def run_programs(net: Internet, programs: Sequence[Program], time_limit_s: float
 
 
 class _HandedOver(BaseException):
-    """A signal between two functions here: a script gave this to `asyncio.run`."""
+    """Raised and caught in this module: what a script gave to `asyncio.run`."""
 
     def __init__(self, program: Coroutine[Any, Any, Any]) -> None:
         self.program = program
@@ -202,11 +202,11 @@ def _hand_over(program: Coroutine[Any, Any, Any]) -> NoReturn:
 
 def _already_in_one(program: Coroutine[Any, Any, Any]) -> NoReturn:
     program.close()
-    refuse("asyncio.run", "a script with `async def main(net)` is run by its main; await it there")
+    refuse("asyncio.run", "a script with `async def main(net)` is run by calling that; await it there")
 
 
 async def begin(program: Program) -> Any:
-    """Load the script of a host's program on the host that is current, and run what it is to run there.
+    """Load the script of a program on the current host, and run the program there.
 
     Raises:
         UsageError: there is no such function, or the script did not call `asyncio.run`.
@@ -217,8 +217,8 @@ async def begin(program: Program) -> Any:
         except _HandedOver as handed:
             handed.program.close()
             raise UsageError(
-                f"{program.script} calls asyncio.run as it is loaded, before it can be asked for its function"
-                f' {program.function}: put that under `if __name__ == "__main__":`'
+                f"{program.script} calls asyncio.run while it loads, before it can be asked for its function"
+                f' {program.function}: put that call under `if __name__ == "__main__":`'
             ) from None
         if function is None:
             raise UsageError(f"{program.script} has no function {program.function}")
@@ -231,11 +231,14 @@ async def begin(program: Program) -> Any:
         load(program.script, "__main__")
     except _HandedOver as handed:
         return await handed.program
-    raise UsageError(f"{program.script} came to its end without asyncio.run: what is its host to run?")
+    raise UsageError(
+        f"{program.script} ended without calling asyncio.run: let it end in asyncio.run(...), or name a"
+        " function of it, as in server=server.py:serve"
+    )
 
 
 async def as_asyncio_run(host: Host, program: Coroutine[Any, Any, Any]) -> Any:
-    """Await a host's program and, as `asyncio.run` does, cancel what else it has left running."""
+    """Await a host's program and, as `asyncio.run` does, cancel the tasks that it has left running."""
     loop, me, incarnation = host.net.loop, asyncio.current_task(), host.incarnation
     try:
         return await program
@@ -255,7 +258,7 @@ async def as_asyncio_run(host: Host, program: Coroutine[Any, Any, Any]) -> Any:
 
 
 class _Source(SourceFileLoader):
-    """A loader that leaves no bytecode beside a script, as Python leaves none of a script that it runs."""
+    """A loader that leaves no bytecode beside a script, just as Python leaves none when it runs one."""
 
     def set_data(self, *args: Any, **named: Any) -> None:
         """Keep nothing."""
@@ -311,7 +314,7 @@ class _Arguments(Sequence[str]):
 
 @contextmanager
 def started(script: Path, argv: Sequence[str]) -> Iterator[None]:
-    """Make things as they are for a script that Python was told to run, and put them back afterwards."""
+    """Set up `sys.argv`, `sys.path` and modules as Python does for a script, and restore them afterwards."""
     folder = str(script.resolve().parent)
     before, argv_before, path_before = dict(sys.modules), sys.argv, list(sys.path)
     sys.argv, sys.path[:] = argv, [folder, *path_before]  # type: ignore[assignment]
@@ -334,7 +337,7 @@ def _is_the_scripts_own(name: str, folder: str) -> bool:
 
 @contextmanager
 def asyncio_run_is(run: Run) -> Iterator[None]:
-    """Put *run* in the place of `asyncio.run` and `asyncio.Runner`, and refuse other event loops."""
+    """Put *run* in place of `asyncio.run` and `asyncio.Runner`, and refuse other event loops."""
 
     def run_instead(main: Coroutine[Any, Any, Any], **options: Any) -> Any:
         return run(main)
@@ -357,7 +360,7 @@ def asyncio_run_is(run: Run) -> Iterator[None]:
             return run(coro)
 
         def get_loop(self) -> NoReturn:
-            """Refuse: the loop is there only while something runs in it."""
+            """Refuse: the loop exists only while something runs in it."""
             refuse("Runner.get_loop", "use the runner's `run`, and asyncio.get_running_loop in a coroutine")
 
     stand_ins: dict[str, Any] = {

@@ -43,7 +43,7 @@ def finish(net: Internet) -> list[str]:
 
 
 def leak_error(net: Internet) -> Leak:
-    """Return the error that tells of the leaks of a run, caused by the first thing that a handler raised."""
+    """Return the error that lists the leaks of a run; its cause is the first thing that a handler raised."""
     more = f"; and {len(net.leaks) - TOLD_AT_MOST} more" if len(net.leaks) > TOLD_AT_MOST else ""
     error = Leak("; ".join(net.leaks[:TOLD_AT_MOST]) + more)
     causes = [raised.context.get("exception") for raised in net.loop.raised]
@@ -92,7 +92,7 @@ def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
             thing.cancel()
         else:
             thing.vanish()
-    with contextlib.suppress(TimeLimit, Unsupported):  # who spins now, or calls from a thread, is gone below
+    with contextlib.suppress(TimeLimit, Unsupported):  # what spins, or calls from a thread, is removed below
         loop.run_while(_always, until=loop.time())
     _take_apart(loop, [*loop.frozen, *(task for task in tasks if not task.done())])
     loop.frozen.clear()
@@ -107,8 +107,8 @@ def _clear(net: Internet, left: list[tuple[str, Any]]) -> None:
 def _take_apart(loop: SimLoop, tasks: list[asyncio.Task[Any]]) -> None:
     """Close the coroutines of tasks that never run again.
 
-    Their `finally` runs on a machine that is off: the simulated one, for outside of the loop it would find
-    the real one, with its network. What it begins never runs.
+    Their `finally` runs on a simulated machine that is off, for outside of the loop it would find the real
+    machine and its network. What it starts never runs.
     """
     before = dict(loop.tasks)
     with loop.set_as_running():

@@ -133,7 +133,7 @@ class TestRuns:
         sent, arrives = said.splitlines()[-1].split()[:2]
         assert float(arrives) - float(sent) == pytest.approx(0.0005), "as fast as a LAN"
         assert main(hosts) == FAILED
-        assert "multicast reaches nobody on the public internet: say --lan" in capsys.readouterr().err
+        assert "multicast reaches nobody on the public internet: use --lan" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")
@@ -272,7 +272,7 @@ class TestSeeds:
         told = capsys.readouterr().err
         assert re.search(r"^    (ana|ben) loses its power at \d.* s, and starts again", told, re.M)
         assert re.search(r"^    (ana|ben) cut off from all others at \d.* s, for", told, re.M)
-        too_short = "the run was over before any crash or cut began: give a shorter --within\n"
+        too_short = "the run ended before any crash or cut began: use a shorter --within\n"
         assert main([name, *faults, "--within", "300h"]) == FINE
         assert capsys.readouterr().err.endswith(f"packets\n{too_short}")
         assert main([name, *faults, "--within", "300h", "--seeds", "3"]) == FINE
@@ -302,20 +302,20 @@ class TestUsage:
             (["shop.py", "--host", "serve"], "as in server=serve"),
             (["shop.py", "--host", "a=nowhere.py"], "there is no script nowhere.py"),
             (["shop.py", "--host", "a=sell"], "shop.py has no function sell"),
-            (["--host", "a=serve"], "no script that it could be in"),
-            (["shop.py", "--host", "a,b=serve", "--host", "a=buy"], "two hosts have the same name"),
+            (["--host", "a=serve"], "no script is given that it could be in"),
+            (["shop.py", "--host", "a,b=serve", "--host", "a=buy"], "every host needs a name of its own"),
             (["shop.py", "--host", "a=serve", "--", "80"], "belong in its --host"),
-            (["shop.py"], "came to its end without asyncio.run"),
+            (["shop.py"], "ended without calling asyncio.run"),
             (["shop.py", "--loss", "2"], "argument --loss: '2' is not a probability: write 0.02 or 2%"),
             (["shop.py", "--latency", "soon"], "'soon' is not a time"),
             (["shop.py", "--bandwidth", "fast"], "'fast' is not a rate"),
-            (["shop.py", "--seeds", "0"], "1 or more, please"),
+            (["shop.py", "--seeds", "0"], "it must be 1 or more"),
             (["shop.py", "--sed", "1"], "unrecognized: --sed 1"),
-            (["shop.py", "80"], "what is for the script comes after --"),
+            (["shop.py", "80"], "arguments of the script come after --"),
             (["shop.py", "--seeds", "many"], "argument --seeds: 'many' is not a whole number"),
             (["shop.py", "--latency", "1.2.3"], "'1.2.3' is not a time"),
-            (["shop.py", "--pcap", "nowhere/out.pcapng"], "--pcap is a file in a folder that is there"),
-            (["shop.py", "--host", "a='serve"], "cannot be read as words: No closing quotation"),
+            (["shop.py", "--pcap", "nowhere/out.pcapng"], "--pcap takes a file in a folder that exists"),
+            (["shop.py", "--host", "a='serve"], "cannot be split into words: No closing quotation"),
             (["shop.py", "--host", "a=serve", "--spare", "b"], "no --host is called b"),
         ],
     )

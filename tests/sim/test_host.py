@@ -215,7 +215,7 @@ def test_run_wants_a_coroutine_and_says_where_one_has_raised() -> None:
 
     async def main(net: Internet) -> None:
         ana, ben = net.host("ana"), net.host("ben")
-        with pytest.raises(UsageError, match="with its parentheses"):
+        with pytest.raises(UsageError, match="with the parentheses"):
             await ana.run(visit)  # type: ignore[arg-type]
         with pytest.raises(OSError, match="closed") as raised:
             await ben.run(ana.run(ana.run(visit())))

@@ -55,7 +55,7 @@ def test_one_way_can_fail_alone() -> None:
 def test_a_host_is_on_one_side_of_a_cut() -> None:
     net = Internet()
     ana = net.host("ana")
-    with pytest.raises(UsageError, match="two sides"):
+    with pytest.raises(UsageError, match="is in two"):
         net.cut([ana], [ana])
 
 

@@ -141,7 +141,7 @@ def test_what_raises_as_it_is_cancelled_is_told() -> None:
 
 
 def test_an_ordinary_script_that_runs_nothing_is_a_mistake() -> None:
-    with pytest.raises(UsageError, match=r"without asyncio\.run"):
+    with pytest.raises(UsageError, match=r"without calling asyncio\.run"):
         run_ordinary(Internet(), script("print"), [], FOREVER)
 
 
@@ -255,7 +255,7 @@ def test_functions_of_every_sort() -> None:
 
 def test_a_script_that_gives_its_host_nothing_to_run_is_a_mistake() -> None:
     script("print")
-    with pytest.raises(UsageError, match="what is its host to run"):
+    with pytest.raises(UsageError, match="name a function of it"):
         programs("a=script.py")
 
 
@@ -344,7 +344,7 @@ def test_a_script_that_runs_itself_when_a_function_of_it_is_asked_for() -> None:
             pass
         asyncio.run(main())
         """)
-    with pytest.raises(UsageError, match=r'function main: put that under `if __name__ == "__main__":`'):
+    with pytest.raises(UsageError, match=r'function main: put that call under `if __name__ == "__main__":`'):
         programs("ana=main")
 
 

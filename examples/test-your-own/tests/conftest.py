@@ -1,4 +1,4 @@
-"""Which of the two versions is tested."""
+"""The option --before, which chooses the version under test."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ TURNS, SPEECH_S = 2, 8.0  # a speech is longer than a lease
 
 
 def meeting(module: ModuleType) -> Callable[[Internet], Awaitable[None]]:
-    """Return the program: `Internet.run` and `search` take it."""
+    """Return a meeting as a program for `Internet.run` or `search`."""
 
     async def main(net: Internet) -> None:
         speaking: set[str] = set()
@@ -23,13 +23,13 @@ def meeting(module: ModuleType) -> Callable[[Internet], Awaitable[None]]:
 
         async def attend() -> None:
             me = current_host().name
-            speaking.discard(me)  # where its machine has lost its power, it no longer speaks
+            speaking.discard(me)  # if its machine lost power in mid-speech, it no longer speaks
             while spoken[me] < TURNS:
                 try:
                     async with module.stick("server", 4000):
                         await speak(me)
                 except (module.StickLost, OSError):
-                    await asyncio.sleep(0.5)  # and once more
+                    await asyncio.sleep(0.5)  # and try again
             if min(spoken.values()) == TURNS:
                 everybody_has_spoken.set()
 

@@ -1,8 +1,8 @@
 """The talking stick, tested in a simulated internet.
 
-pytest                                          a few seconds
+pytest                                          takes a few seconds
 pytest --sim-seeds 200                          every test that uses a seed, under 200 of them
-pytest --before --sim-seeds 20                  the first version: see it fail
+pytest --before --sim-seeds 20                  the first version, which fails
 pytest --before --sim-seeds 20 --sim-pcap out   with a capture of each failure
 """
 
@@ -33,6 +33,6 @@ def test_a_bad_evening(internet: Internet, module: ModuleType) -> None:
 
 
 def test_thirty_bad_evenings(module: ModuleType) -> None:
-    """As above, and if one fails, the few faults that it takes and the line that repeats it are told."""
+    """As above; if one fails, the message lists the few faults that it takes and how to repeat it."""
     failure = search(meeting(module), range(30), chaos=BAD_EVENING, time_limit_s=TEN_MINUTES_S)
     assert failure is None, str(failure)

@@ -33,25 +33,25 @@ class Traffic:
 
 
 class Route:
-    """What packets from one address of one host to another have in common, as long as no NAT maps them anew.
+    """What packets from one address of one host to another have in common, until a NAT maps them anew.
 
     Args:
         sender: the host that sends.
-        receiver: the host that has the destination; None where nobody has, and at the NAT that hides it.
+        receiver: the host that has the destination; None if nobody has it, or a NAT hides it.
         source: the sender's address, as its own socket knows it.
         destination: where it sends to.
         kind: "udp" or "tcp".
         seen_source: the sender's address as the receiver sees it, after NATs.
         at: the receiver's own address that it arrives at, after NATs.
-        gateway: the NAT that it reaches; None where it reaches a host.
+        gateway: the NAT that it reaches; None if it reaches a host.
 
     Attributes:
-        arrive: what becomes of a packet that has arrived.
-        inner: the route behind the gateway, once a packet was let in.
-        least_s: latency of the last LAN in seconds, of such an inner route.
+        arrive: the function that is called with a packet that has arrived.
+        inner: the route behind the gateway, once a packet has been let in.
+        least_s: of an inner route, the latency of its LAN in seconds.
         shown: the sender's address as the receiver's socket shows it.
         sums: where the packets of the sender are counted.
-        tag: what the digest covers of all this; an inner route keeps the one with which packets were sent.
+        tag: the part of all this that the digest covers; an inner route keeps that of the outer one.
     """
 
     __slots__ = (
@@ -87,7 +87,7 @@ class Route:
 
         Args:
             at: the address to which the NAT has changed the destination.
-            receiver: the host that has it; None where it is another NAT.
+            receiver: the host that has it; None if it is another NAT.
             gateway: that other NAT.
             least_s: the latency from gateway to receiver in seconds.
         """

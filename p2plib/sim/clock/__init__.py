@@ -1,1 +1,1 @@
-"""The clock: an event loop over virtual time, and what `time`, `random` and `os.urandom` tell inside it."""
+"""The clock: an event loop over virtual time, and what `time`, `random` and `os.urandom` return in a run."""

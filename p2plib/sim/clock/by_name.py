@@ -1,13 +1,13 @@
-"""What modules imported by name before a run: `from time import monotonic` holds the function itself.
+"""Functions that modules imported by name before a run, as in `from time import monotonic`.
 
-For as long as an internet runs, such names mean the simulated function, which answers everybody else as the
-machine does. What was imported during a run means it already.
+Such a module holds the real function itself. For as long as an internet runs, the name means the simulated
+one, which answers code outside the run as the machine does. What a run imports itself is simulated anyway.
 
-Rules
+Rules:
 
-* Python's own modules keep theirs: `threading` measures how long it waits, and really waits.
-* A name is found where it stands in a module. What a class or a default argument keeps
-  (`def wait(clock=time.monotonic)`) is not.
+* Python's own modules keep the real ones: `threading` measures how long it waits, and really waits.
+* Names are found in a module's own namespace. What a class or a default argument holds
+  (`def wait(clock=time.monotonic)`) is not found.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from types import ModuleType
 from typing import Any
 
 PYTHONS_OWN = sys.stdlib_module_names - {"__main__"}
-OURS = "p2plib.sim."  # it keeps the real ones to ask them
+OURS = "p2plib.sim."  # it keeps the real ones, to call them
 GROWS = "__main__"  # a notebook's cells add to it
 
 
 class ImportedByName:
-    """The names in modules that hold one of some functions.
+    """The names of some functions in the modules that imported them.
 
     Args:
-        stand_ins: what stands in for each function.
+        stand_ins: for each real function, the one that stands in for it.
     """
 
     def __init__(self, stand_ins: dict[Callable[..., Any], Callable[..., Any]]) -> None:
@@ -35,21 +35,21 @@ class ImportedByName:
         self._found: dict[tuple[str, str], tuple[ModuleType, Callable[..., Any], Callable[..., Any]]] = {}
 
     def install(self) -> None:
-        """Have the names mean the stand-ins."""
+        """Let the names mean the stand-ins."""
         self._look()
         for (_, name), (module, real, stand_in) in self._found.items():
             if vars(module).get(name) is real:
                 setattr(module, name, stand_in)
 
     def put_back(self) -> None:
-        """Have them mean what they meant before."""
+        """Let the names mean what they meant before."""
         for (_, name), (module, real, stand_in) in self._found.items():
             if vars(module).get(name) is stand_in:
                 setattr(module, name, real)
 
     def _look(self) -> None:
-        """Looks through the modules that have come since the last time."""
-        for path, module in sys.modules.copy().items():  # in one step: what is collected may import something
+        """Look through the modules that are new since the last time."""
+        for path, module in sys.modules.copy().items():  # in one step, as a finaliser may import something
             if path in self._looked_at and path != GROWS:
                 continue
             self._looked_at.add(path)

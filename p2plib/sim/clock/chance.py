@@ -1,19 +1,19 @@
-"""Chance inside a run: one source of it for each host, also for code that asks Python's own modules.
+"""Chance inside a run: a source of randomness for each host, even for code that uses Python's own modules.
 
 Code that was not written for a simulation draws from the module `random`, from `os.urandom`, or has `uuid`
-and `tempfile` draw for it. Inside a run each host is answered from sources of its own, and so is the main
-program: a host that draws changes nobody else's draws. Outside (in other threads) everybody draws from the
-real thing, also while a run goes on.
+and `tempfile` draw for it. Inside a run each host has its own sources, and so has the main program: what one
+host draws does not change what others draw. Code outside the run, in other threads, draws from the real thing
+even while a run goes on.
 
 Rules:
 
-* `random._inst`, on which all functions of the module work, gets a class that asks whose draw it is, for as
-  long as any internet runs. So `from random import choice` is caught too, whenever it was written. Python
-  binds five of them in C, though: `random`, `getrandbits`, `seed`, `getstate` and `setstate` that were
-  imported by name before the run work on one generator for the whole run: seeded, but not one for each host.
+* `random._inst`, on which all functions of the module work, gets a class that finds out whose draw it is, for
+  as long as any internet runs. So `from random import choice` is covered too, whenever it was done. Python
+  binds five of them in C, though: `random`, `getrandbits`, `seed`, `getstate` and `setstate`, if imported by
+  name before the run, work on one generator for the whole run: seeded, but not one for each host.
 * A generator without a seed (`Random()`, `random.seed()`) is seeded from the current host's `os.urandom`, and
   that draws from the host's `random`, as `secrets`, `SystemRandom` and `uuid4` do.
-* `uuid1` is made of the host's wall clock and of a hardware address that belongs to its IP address.
+* `uuid1` is made from the host's wall clock and a hardware address that belongs to its IP address.
 """
 
 from __future__ import annotations
@@ -39,15 +39,17 @@ _shared: Any = random._inst  # what the functions of the module work on
 _outside = Random()  # stands in for it where no internet runs, in other threads
 
 GREGORIAN_100NS = 0x01B21DD213814000  # RFC 4122, 4.1.4: from 15 October 1582 to the Unix epoch
-LOCAL_NODE = 0x02_00_00_00_00_00  # a hardware address that no maker gives: its "locally administered" bit
+LOCAL_NODE = (
+    0x02_00_00_00_00_00  # no manufacturer gives such an address: its "locally administered" bit is set
+)
 
 
 class Chance:
-    """What one host, or the main program, draws from without saying so.
+    """The sources that Python's own modules use for one host, or for the main program.
 
     Args:
         seed: the seed of the module `random` for it.
-        node: its hardware address, as `uuid.getnode` tells it.
+        node: its hardware address, as `uuid.getnode` returns it.
     """
 
     def __init__(self, seed: str, node: int = LOCAL_NODE) -> None:
@@ -60,11 +62,11 @@ class HasChance(Protocol):
 
     @property
     def random(self) -> Random:
-        """What `os.urandom` draws from."""
+        """The generator from which `os.urandom` draws."""
 
     @property
     def chance(self) -> Chance:
-        """The rest."""
+        """The sources of the other modules."""
 
 
 def node_of(address: str) -> int:
@@ -131,7 +133,7 @@ def _seed(self: Random, a: Any = None, version: int = 2) -> None:
 
 
 def simulated_urandom(size: int, /) -> bytes:
-    """What `os.urandom` is during a run."""
+    """Stand in for `os.urandom` during a run."""
     here = _here()
     return _real_urandom(size) if here is None else here.random.randbytes(size)
 
@@ -171,10 +173,10 @@ def _names_rng(self: Any) -> Random:
 
 
 def one_for_each_host(wall_ns: Callable[[], int]) -> None:
-    """Have Python's own modules answer each host from its own sources.
+    """Let Python's own modules draw from the sources of the current host.
 
     Args:
-        wall_ns: tells the time on the wall clock of the current host, in nanoseconds of the Unix epoch.
+        wall_ns: returns the time on the current host's wall clock, in nanoseconds of the Unix epoch.
     """
     _outside.setstate(_shared.getstate())
     _shared.__class__ = _EachHostsOwn
@@ -191,7 +193,7 @@ def one_for_each_host(wall_ns: Callable[[], int]) -> None:
 
 
 def put_back() -> None:
-    """Undo `one_for_each_host`; what was drawn outside meanwhile stays drawn."""
+    """Undo `one_for_each_host`; numbers drawn outside in the meantime stay drawn."""
     _shared.__class__ = Random
     _shared.setstate(_outside.getstate())
     for name in _BOUND_IN_C:
@@ -206,12 +208,12 @@ def put_back() -> None:
 
 
 def state_of(seed: str) -> Any:
-    """Return a state for `swap`: that of a fresh generator."""
+    """Return the state of a fresh generator with this seed, for `swap`."""
     return _Raw.getstate(Random(seed))
 
 
 def swap(state: Any) -> Any:
-    """Set the state of what was imported by name before the run (see the rules), and return that before."""
+    """Set the state of what was imported by name before the run (see the rules), and return the old one."""
     before = _Raw.getstate(_shared)
     _Raw.setstate(_shared, state)
     return before

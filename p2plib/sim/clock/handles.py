@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SimHandle(asyncio.Handle):
-    """A callback for now. (asyncio's own, without what its debug mode needs.)"""
+    """A callback for now: asyncio's handle, without what its debug mode needs."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""An asyncio event loop over virtual time: nobody waits, and the same program does the same every time.
+"""An asyncio event loop over virtual time: no real waiting, and the same program does the same every time.
 
 Rules:
 
@@ -6,16 +6,16 @@ Rules:
   heap holds events for later, ordered by time and then by when they were put there. The loop empties `ready`,
   takes the first event off the heap, sets the clock to its time, and does it. So the clock jumps from event
   to event, and never goes back.
-* Which host a callback belongs to is in its context (`p2plib.sim.current`). Where the machine has crashed
-  meanwhile, the callback is dropped: after a power cut nothing runs, not even a `finally`.
+* Which host a callback belongs to is in its context (`p2plib.sim.current`). If the machine has crashed in the
+  meantime, the callback is dropped: after a power cut nothing runs, not even a `finally`.
 * Python's garbage collector runs at fixed numbers of events and at no other time: what it takes apart, and
   what that sets off, is the same in every run. (It also costs less: every packet is an object.)
 * Blocking work given to an executor is done at once, and takes no virtual time. Other threads do not repeat:
   one that calls the loop ends the run.
-* Time passes for programs that wait for it. Some set a timer for now again and again, as their reckoning says
-  that the time has come and, by a rounding of the last digit, that it has not. On a real machine they are
-  through in a microsecond; here the thousandth such timer of one instant is due a microsecond later. Ten such
-  microseconds in a row are enough for every rounding: whoever goes on is in an endless loop.
+* Some programs set a timer for now again and again: by a rounding of the last digit, they find that the time
+  has not quite come. On a real machine that is over in a microsecond; here the thousandth such timer of one
+  instant is due a microsecond later. Ten such microseconds in a row are enough for any rounding: a program
+  that still goes on is in an endless loop.
 * A million events without a step of the clock are an endless loop at one instant. They are counted where the
   collector runs, so that it costs nothing.
 * What a simulated internet cannot have raises `Unsupported`, with a sentence on what to do instead.
@@ -51,20 +51,20 @@ T = TypeVar("T")
 Event = tuple[float, int, Callable[[Any], object], Any]
 Context = dict[str, Any]
 
-DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after so many timers for now at one instant, the clock moves by so much
+DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after this many timers for now at one instant, the clock moves this far
 MOST_TICKS = 10  # in a row
-LAST_S = sys.float_info.max  # what is due later is due never, as in `asyncio.sleep(math.inf)`
+LAST_S = sys.float_info.max  # what is due later, as in `asyncio.sleep(math.inf)`, never happens
 COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
-CANCELLED_SHARE = 0.5  # sweep the heap once half of it is timers that nobody wants any more
+CANCELLED_SHARE = 0.5  # sweep the heap once half of it is cancelled timers
 SWEEP_FROM = 1000  # and only when that is worth the walk
 
 
 class Raised(NamedTuple):
-    """Something that went wrong in a callback or a program, as `call_exception_handler` was told of it.
+    """Something that went wrong in a callback or a program, as `call_exception_handler` received it.
 
-    Attributes:
-        incarnation: the life of the host that it happened on; None for the main program.
-        context: what was said of it, as asyncio does: "message", "exception" and so on.
+    Args:
+        incarnation: the life of the host on which it happened; None for the main program.
+        context: asyncio's description of it: "message", "exception" and so on.
         at_s: when, in virtual seconds.
     """
 
@@ -85,7 +85,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self._ready: deque[SimHandle] = deque()
         self._heap: list[Event] = []
         self._next_order = count().__next__
-        self._fires = self._fire  # of every timer on the heap, by which they are told
+        self._fires = self._fire  # of every timer on the heap, and of nothing else there
         self._unwanted = 0  # cancelled timers that are still on the heap
         self._running = self._closed = self._stopping = False
         self._debug, self.slow_callback_duration = False, 0.1  # of asyncio, and without effect
@@ -116,7 +116,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     def call_soon(  # type: ignore[override]  # typeshed ties the arguments to the callback
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> SimHandle:
-        """Call back after what is being done now, at the same virtual time."""
+        """Call `callback(*args)` after what is being done now, at the same virtual time."""
         handle = SimHandle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -124,7 +124,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> SimHandle:
-        """Call back soon. Only from the thread of the run: another one ends the run.
+        """Call `callback(*args)` soon. Only the thread of the run may ask; another one ends the run.
 
         Raises:
             Unsupported: another thread calls.
@@ -141,7 +141,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> SimTimer:
-        """Call back *delay* virtual seconds from now; a delay below 0 is 0, for time does not go back."""
+        """Call `callback(*args)` *delay* virtual seconds from now; at once if that is below 0."""
         return self._call_at(self.now + delay, callback, args, context)
 
     def call_at(  # type: ignore[override]
@@ -151,7 +151,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> SimTimer:
-        """Call back at the virtual time *when*, in seconds; a time that is over means now."""
+        """Call `callback(*args)` at the virtual time *when*, in seconds; at once if that has passed."""
         return self._call_at(when, callback, args, context)
 
     def _call_at(
@@ -162,7 +162,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         context: contextvars.Context | None,
     ) -> SimTimer:
         if when != when:
-            raise UsageError("a timer needs a time, and this is not a number (NaN)")
+            raise UsageError("a timer needs a time in seconds, and this is NaN, which is not a number")
         timer = SimTimer(when, callback, args, self, context)
         if when <= self.now:
             when = self._when_it_is_due_at_once()
@@ -182,7 +182,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         return now + TICK_S
 
     def schedule(self, when: float, function: Callable[[Any], object], argument: Any) -> None:
-        """Put an event on the heap: cheaper than `call_at`, without context, and it cannot be taken back."""
+        """Put an event on the heap: cheaper than `call_at`, without a context, and not to be cancelled."""
         now = self.now
         heappush(self._heap, (when if when > now else now, self._next_order(), function, argument))
 
@@ -204,11 +204,11 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             self._unwanted = 0
 
     def freeze(self, incarnation: Incarnation) -> None:
-        """Keep the tasks of a machine that has lost its power as they are: Python would run their ends."""
+        """Keep the tasks of a machine that has lost its power, for Python would run their `finally`."""
         self.frozen += [task for task, its in self.tasks.items() if its is incarnation and not task.done()]
 
     def ready(self) -> list[SimHandle]:
-        """Return the callbacks that are to be done next, at this instant: those for now, or due timers."""
+        """Return the callbacks that run next, at this instant: those for now, or due timers."""
         due = [timer for timer in self.timers() if timer._when <= self.now] if not self._ready else []
         return [*self._ready, *due]
 
@@ -235,7 +235,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         context: contextvars.Context | None = None,
         **more: Any,
     ) -> asyncio.Task[T]:
-        """Make a task of a coroutine; it belongs to the host that is current."""
+        """Make a task of a coroutine; it belongs to the current host."""
         if self._task_factory is not None:
             task = self._task_factory(self, coro, **({} if context is None else {"context": context}))
             if name is not None:
@@ -256,7 +256,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """Do `func(*args)` at once, in no virtual time, whatever the executor: threads do not repeat."""
+        """Call `func(*args)` at once, in no virtual time, whatever the executor: threads do not repeat."""
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
@@ -273,7 +273,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         """Run until *future* (or a coroutine) is done, and return its result.
 
         Raises:
-            Deadlock: nothing is under way that could ever finish it.
+            Deadlock: nothing is left to happen that could ever finish it.
             TimeLimit: the run went past `time_limit` or `max_events`.
         """
         main = asyncio.ensure_future(future, loop=self)
@@ -283,12 +283,12 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         return main.result()
 
     def run_forever(self) -> None:
-        """Run until `stop`, or until nothing is under way any more."""
+        """Run until `stop`, or until nothing is left to happen."""
         self._stopping = False
         self.run_while(lambda: not self._stopping)
 
     def begin(self, time_limit_s: float) -> None:
-        """Begin a run of at most so many virtual seconds, and of at most `max_events` events."""
+        """Begin a run of at most *time_limit_s* virtual seconds and at most `max_events` events."""
         self.time_limit = self.now + time_limit_s
         self._last_event = float("inf") if self.max_events is None else self.events + self.max_events
         self._interrupted = False
@@ -297,21 +297,21 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self.threads.begin()
 
     def lift_limits(self) -> None:
-        """Let the end of a run take what it takes; it has bounds of its own."""
+        """Lift the limits for the end of a run, which has bounds of its own."""
         self.time_limit = self._last_event = float("inf")
         self._interrupted = False
 
     def interrupt(self) -> None:
-        """Have the run raise KeyboardInterrupt after what is being done now; another thread may call this."""
+        """Make the run raise KeyboardInterrupt after what is being done now; another thread may call this."""
         self._interrupted = True
 
     def run_while(self, wanted: Callable[[], bool], until: float | None = None) -> None:
-        """Do events while *wanted*(), at most to the virtual time *until*, or to the last event there is.
+        """Do events while *wanted*(), up to the virtual time *until* or the last event there is.
 
         Raises:
             TimeLimit: the run went past `time_limit` or `max_events`.
-            Livelock: a million events were done at one instant.
-            Unsupported: another thread called.
+            Livelock: a million events happened at one instant.
+            Unsupported: another thread called the loop.
         """
         if self._running or self._closed:
             raise RuntimeError("this loop is closed" if self._closed else "this loop is running already")
@@ -363,7 +363,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     @contextlib.contextmanager
     def set_as_running(self) -> Iterator[None]:
-        """Have code that is called in the block find this loop, and with it the simulated machine."""
+        """Let code that is called in the block find this loop, and with it the simulated machine."""
         events._set_running_loop(self)
         try:
             yield
@@ -402,6 +402,9 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     def exit(self, end: SystemExit) -> None:
         """End the programs of the current host, one of which has called `sys.exit`: they are one process.
 
+        Args:
+            end: what `sys.exit` has raised.
+
         Raises:
             SystemExit: it was the main program.
         """
@@ -424,7 +427,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         """Stop `run_forever` after what is being done now.
 
         Raises:
-            Unsupported: a program on a host calls: the loop is not its own.
+            Unsupported: a program on a host calls this: the loop is not its own.
         """
         if CURRENT.get() is not None:
             refused.refuse("loop.stop", "one loop runs all hosts; let the program end, or use host.stop")
@@ -434,7 +437,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         """Forget everything that was still to be done.
 
         Raises:
-            RuntimeError: it runs.
+            RuntimeError: the loop is running.
         """
         if self._running:
             raise RuntimeError("Cannot close a running event loop")
@@ -445,7 +448,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     # What goes wrong
 
     def call_exception_handler(self, context: Context) -> None:
-        """Note that a callback raised, or hand it to the handler that a program of that host has set."""
+        """Note that a callback raised, or pass it to the handler that a program of that host has set."""
         incarnation = self._whose(context)
         handler = self._exception_handler if incarnation is None else incarnation.exception_handler
         if handler is None:
@@ -461,7 +464,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             self.default_exception_handler(message)
 
     def default_exception_handler(self, context: Context) -> None:
-        """Note what was raised, and on which host; the run says so at its end."""
+        """Note what was raised, and on which host; it is reported at the end of the run."""
         self.raised.append(Raised(self._whose(context), context, self.now))
 
     def _whose(self, context: Context) -> Incarnation | None:
@@ -494,7 +497,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         return self._debug
 
     def set_debug(self, enabled: bool) -> None:
-        """Have asyncio note where futures are made. No callback is slow in here: none takes time."""
+        """Let asyncio note where futures are made. No callback is ever slow here: none takes virtual time."""
         self._debug = bool(enabled)
 
     # Ends

@@ -1,4 +1,4 @@
-"""Where in the program something stands: the line that a task waits at, or that made a timer or a socket."""
+"""Where in a program something is: the line at which a task waits, or that made a timer or a socket."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def caller() -> str:
 
 
 def callback_place(callback: Callable[..., Any]) -> str:
-    """Return the place of a callback: where its function begins, or its name where there is no code."""
+    """Return the place of a callback: where its function begins, or its name if it has no code."""
     inner = getattr(callback, "__func__", callback)
     inner = getattr(inner, "func", inner)  # functools.partial
     code = getattr(inner, "__code__", None)
@@ -82,7 +82,7 @@ def waiting_at(task: asyncio.Task[Any]) -> str:
 
 
 def describe_spinning(loop: SimLoop) -> str:
-    """Return words for who is about to run, by host: asked while the clock stands still for long."""
+    """Describe what is about to run, by host, when the clock has stood still for long."""
     spinning: dict[str, None] = {}
     for handle in list(loop.ready())[:SPINNING_AT_MOST]:
         task = getattr(handle._callback, "__self__", None)
@@ -94,7 +94,7 @@ def describe_spinning(loop: SimLoop) -> str:
 
 
 def describe_waiting(loop: SimLoop, main: asyncio.Task[Any] | None = None) -> str:
-    """Return one sentence on who waits where, by host."""
+    """Describe in one sentence what waits where, by host."""
     lines = []
     for task, incarnation in list(loop.tasks.items()):
         if not task.done() and (incarnation is None or incarnation.alive):

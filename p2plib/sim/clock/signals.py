@@ -1,8 +1,9 @@
 """Signals inside the internet: a host's own, sent with `Host.signal`.
 
-They are heard by `loop.add_signal_handler`, and by what a program on a host has set with `signal.signal`. (A
-handler runs as a callback of the loop: what it raises does not come out of the program's own code.) The main
-program's `signal.signal` is the process's own, and so are `os.kill`, `signal.alarm` and all else.
+They reach handlers set with `loop.add_signal_handler`, and those that a program on a host has set with
+`signal.signal`. (A handler runs as a callback of the loop: what it raises does not come out of the program's
+own code.) For the main program `signal.signal` is the process's own, and so are `os.kill`, `signal.alarm` and
+the rest of the module for every program.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def name_of(number: int) -> str:
     """Return the name of a signal, such as "SIGTERM".
 
     Raises:
-        TypeError: it is no number.
-        ValueError: no signal has it.
+        TypeError: it is not a number.
+        ValueError: no signal has this number.
     """
     if not isinstance(number, int):
         raise TypeError(f"sig must be an int, not {number!r}")
@@ -41,16 +42,16 @@ def name_of(number: int) -> str:
 
 
 class SignalCalls:
-    """The calls of an asyncio loop that are about signals."""
+    """The methods of an asyncio loop for signals."""
 
     def add_signal_handler(self, sig: int, callback: Callable[..., Any], *args: Any) -> None:
-        """Call `callback(*args)` when the current host gets the signal *sig*; one handler for each.
+        """Call `callback(*args)` when the current host gets the signal *sig*; each signal has one handler.
 
         Raises:
-            TypeError: *callback* is a coroutine, or *sig* no number.
+            TypeError: *callback* is a coroutine, or *sig* is not a number.
             ValueError: no signal has this number.
             RuntimeError: this signal cannot be caught.
-            UsageError: it is called on no host.
+            UsageError: the calling code runs on no host.
         """
         if inspect.iscoroutine(callback) or inspect.iscoroutinefunction(callback):
             raise TypeError("coroutines cannot be used with add_signal_handler()")
@@ -60,7 +61,7 @@ class SignalCalls:
         current_host().incarnation.signals[sig] = handle
 
     def remove_signal_handler(self, sig: int) -> bool:
-        """Take the handler of a signal away; whether there was one."""
+        """Remove the handler of a signal, and return whether there was one."""
         name_of(sig)
         return current_host().incarnation.signals.pop(sig, None) is not None
 
@@ -73,7 +74,7 @@ _active = 0
 
 
 def _here() -> Incarnation | None:
-    """The host's life whose program asks; None outside of any."""
+    """Return the life of the host whose program calls; None outside of any."""
     return CURRENT.get() if isinstance(_get_running_loop(), SignalCalls) else None
 
 
@@ -110,7 +111,7 @@ def _getsignal(signalnum: int, /) -> Any:
     handle = incarnation.signals.get(signalnum)
     if handle is None:
         return signal.default_int_handler if name_of(signalnum) == "SIGINT" else signal.SIG_DFL
-    if handle._args != (signalnum, None):  # of `add_signal_handler`; who puts it back finds it at work again
+    if handle._args != (signalnum, None):  # of `add_signal_handler`; put back, it works again
         return partial(_without_arguments, partial(handle._callback, *handle._args))
     return signal.SIG_IGN if handle._callback is _ignore else handle._callback
 
@@ -125,7 +126,7 @@ def _raise_signal(signalnum: int, /) -> None:
 
 @contextmanager
 def signals_of_hosts() -> Iterator[None]:
-    """Give each host signals of its own, also through the module `signal`, for as long as the block lasts."""
+    """Give each host its own signals in the module `signal`, too, for as long as the block lasts."""
     global _active
     with _lock:
         _active += 1

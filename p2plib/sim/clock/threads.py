@@ -1,9 +1,9 @@
-"""Threads beside a run: they are not part of it, and whoever waits for one is told so.
+"""Threads beside a run: they are not part of it, and a program that waits for one gets an error.
 
-A thread gets on when the machine lets it, and no run would repeat. Work for `asyncio.to_thread` and
+When a thread runs is up to the machine, so no run with threads would repeat. Work for `asyncio.to_thread` and
 `run_in_executor` is done at once by the loop itself; a thread that a program starts on its own can neither be
-waited for nor wake anybody. Where Python has no threads, as in Pyodide, to start one is Python's own
-RuntimeError, and work for `asyncio.to_thread` is done as ever.
+waited for nor wake anything in the run. Where Python has no threads, as in Pyodide, starting one raises
+Python's own RuntimeError, and work for `asyncio.to_thread` is done as usual.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from p2plib.errors import Unsupported
 from p2plib.sim.clock.places import caller
 
 INSTEAD = (
-    "when a thread gets on is up to the machine, and no run would repeat; use asyncio.to_thread or "
+    "when a thread runs is up to the machine, so no run would repeat; use asyncio.to_thread or "
     "loop.run_in_executor, whose work is done at once, or an asynchronous library"
 )
 
@@ -30,15 +30,15 @@ class Threads:
         self._refused = ""
 
     def begin(self) -> None:
-        """A run begins, in this thread."""
+        """Note that a run begins, in this thread."""
         self._own, self._before, self._refused = threading.get_ident(), WeakSet(threading.enumerate()), ""
 
     def is_foreign(self) -> bool:
-        """Whether another thread than that of the run calls this."""
+        """Whether the calling thread is not that of the run."""
         return self._own is not None and threading.get_ident() != self._own
 
     def refuse(self, call: str) -> NoReturn:
-        """Refuse a call to the loop, to the thread that made it and, by `tell`, to the run.
+        """Refuse a thread's call of the loop: the thread gets the error here, and the run in `tell`.
 
         Raises:
             Unsupported: always.
@@ -51,7 +51,7 @@ class Threads:
         raise Unsupported(self._refused)
 
     def tell(self) -> None:
-        """Tell the run that a thread was refused, if one was.
+        """Raise the error in the run, too, if a thread was refused.
 
         Raises:
             Unsupported: one was.
@@ -60,6 +60,6 @@ class Threads:
             raise Unsupported(self._refused)
 
     def may_be_waited_for(self) -> str:
-        """Return the end of a sentence: which threads began during the run and may be waited for; or ""."""
+        """Name the threads that began during the run and may be waited for, to end a message; or ""."""
         names = [repr(thread.name) for thread in threading.enumerate() if thread not in self._before]
         return f"; or it waits for a thread ({', '.join(names)}): {INSTEAD}" if names else ""

@@ -1,20 +1,20 @@
-"""Time and chance inside a run: what Python's own modules tell code in the internet.
+"""Time and chance inside a run: what Python's own modules return to code in the internet.
 
 Code that was not written for a simulation asks the machine for the time and for random bytes. While an
-internet runs, it is answered from the virtual clock and from the seed, each host from its own; other threads,
-a notebook's own among them, are answered by the machine as ever.
+internet runs, it gets the virtual time and bytes drawn from the seed, each host its own; other threads, such
+as a notebook's, get the machine's as usual.
 
 Rules:
 
 * `time.time` is the wall clock of the current host, and so are `localtime`, `gmtime`, `ctime`, `asctime` and
   `strftime` without a time. `monotonic` and `perf_counter` are the virtual clock, which no host can set.
 * `time.sleep` is refused: it would stop every host at once.
-* Chance is `p2plib.sim.clock.chance`: the module `random`, `Random()`, `SystemRandom`, `os.urandom`,
-  `secrets`, `uuid1`, `uuid4` and the names of `tempfile`.
+* What is drawn at random comes from `p2plib.sim.clock.chance`: by the module `random`, `Random()`,
+  `SystemRandom`, `os.urandom`, `secrets`, `uuid1`, `uuid4` and the names of `tempfile`.
 
-* The following stay as the machine has them. `REAL` says why, or what to do instead.
+* The following stay real. `REAL` says why, or what to do instead.
     - datetime.now, datetime.utcnow (but not `datetime.today` and `date.today`, which ask `time.time`);
-    - what Python's own modules, a class or a default argument hold of time and os;
+    - functions of time and os held by Python's own modules, a class or a default argument;
     - random, getrandbits, seed, getstate, setstate, imported by name from random before the run;
     - Random() without a seed, made before the run;
     - time.process_time, time.thread_time, time.get_clock_info;
@@ -48,26 +48,26 @@ from p2plib.sim.sockets.refused import refuse
 REAL = {
     "datetime.now, datetime.utcnow": "they ask the machine in C, and a class put in their place would break "
     "isinstance and pickling; datetime.fromtimestamp(time.time()) is virtual",
-    "what Python's own modules, a class or a default argument hold of time and os": "they keep the real "
-    "function: instead of `def wait(clock=time.monotonic)` write `clock=None` and ask for it inside",
+    "functions of time and os held by Python's own modules, a class or a default argument": "they stay the "
+    "real ones: instead of `def wait(clock=time.monotonic)` write `clock=None` and look it up inside",
     "random, getrandbits, seed, getstate, setstate, imported by name from random before the run": "they are "
     "seeded, but one for the whole run and not one for each host; write `random.random()`",
-    "Random() without a seed, made before the run": "it has its seed already, and the machine gave it; some "
-    "libraries make one when they are imported",
-    "time.process_time, time.thread_time, time.get_clock_info": "the processor's time is no part of a run",
-    "the time zone": "`time.localtime` tells it the machine's way; TZ=UTC repeats everywhere",
+    "Random() without a seed, made before the run": "it already has a seed, from the machine; some libraries "
+    "make one when they are imported",
+    "time.process_time, time.thread_time, time.get_clock_info": "the processor's time is not part of a run",
+    "the time zone": "`time.localtime` uses the machine's; TZ=UTC repeats everywhere",
     "os.getpid, threading.get_ident, id, hash": "they belong to the process; PYTHONHASHSEED=0 repeats the "
     "order of sets",
     "ssl.RAND_bytes, numpy.random without a seed, libsodium": "they draw in C; give them a seed or a key",
-    "os.uname, platform.node": "they name the machine; `socket.gethostname` is the host's",
-    "files, environment variables, logging's relativeCreated": "they are the machine's; `host.disk` is a "
-    "host's own",
-    "subprocess, os.system, os.fork": "a process is the machine's, and so is the network that it is on; "
-    "every host stands still while it is waited for",
-    "threading.Thread": "a thread that a program starts itself goes on at the machine's pace, and its "
-    "sockets are real; use asyncio.to_thread",
+    "os.uname, platform.node": "they return the machine's name; `socket.gethostname` returns the host's",
+    "files, environment variables, logging's relativeCreated": "they are the machine's; a host's own files "
+    "are in `host.disk`",
+    "subprocess, os.system, os.fork": "a process belongs to the machine and uses its real network, and while "
+    "a program waits for it, every host stands still",
+    "threading.Thread": "a thread that a program starts itself runs at the machine's pace, and its sockets "
+    "are real; use asyncio.to_thread",
 }
-"""What code in the internet is told by the machine all the same, and for each why, or what to do instead."""
+"""What stays real for code in the internet, and for each item why, or what to do instead."""
 
 _NAMES = (
     "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "clock_gettime",
@@ -111,7 +111,7 @@ def _clock(name: str, virtual: Callable[[NetworkLoop], Any]) -> Callable[[], Any
 
 
 def _of_now(name: str) -> Callable[..., Any]:
-    """Return a function that tells a number of seconds in another form; without a number, the time now."""
+    """Return a function that converts a number of seconds as *name* does; without a number, the time now."""
     real = _real[name]
 
     def told(seconds: float | None = None, /) -> Any:

@@ -1,11 +1,11 @@
 """Work that a program gives to a thread and awaits: in a run it is done at once, in no virtual time.
 
 The loop does so for asyncio's own `to_thread` and `run_in_executor`. anyio has worker threads of its own,
-which FastAPI and Starlette use for each handler that is an ordinary function; while an internet runs, what
-they are given is done at once, too.
+which FastAPI and Starlette use for each handler that is an ordinary function; while an internet runs, their
+work is done at once, too.
 
-The loop stands still meanwhile. Where such work waits for a coroutine that it has given to the loop, it would
-wait forever: that is refused.
+The loop stands still in the meantime. If such work waited for a coroutine that it has given to the loop, it
+would wait forever, so that is refused.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from p2plib.sim.sockets.refused import refuse
 
 ANYIO = "anyio._backends._asyncio"
 WAITS = (
-    "what asyncio.to_thread and the like are given is done at once, while the loop stands still, so that the "
-    "coroutine would never get on; do not wait for it, or await it in a coroutine"
+    "the work of asyncio.to_thread and the like is done at once, while the loop stands still, so the "
+    "coroutine would never run; do not wait for it, or await it in a coroutine"
 )
 
 
@@ -37,29 +37,29 @@ def in_a_run() -> bool:
 
 
 class LoopsFuture(concurrent.futures.Future[Any]):
-    """What a coroutine will bring that was given to a simulated loop: it can be waited for by nobody."""
+    """The result of a coroutine that was given to a simulated loop; no thread can wait for it."""
 
     def result(self, timeout: float | None = None) -> Any:
-        """Return the result, if it is there.
+        """Return the result, if the coroutine has ended.
 
         Raises:
-            Unsupported: it is not, and the loop itself would have to wait.
+            Unsupported: it has not, and the loop itself would have to wait.
         """
         self._look()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return what was raised, if it is over.
+        """Return what the coroutine has raised, if it has ended.
 
         Raises:
-            Unsupported: it is not, and the loop itself would have to wait.
+            Unsupported: it has not, and the loop itself would have to wait.
         """
         self._look()
         return super().exception(timeout)
 
     def _look(self) -> None:
         if not self.done() and in_a_run():
-            refuse("to wait for a coroutine given to asyncio.run_coroutine_threadsafe", WAITS)
+            refuse("waiting for a coroutine given to asyncio.run_coroutine_threadsafe", WAITS)
 
 
 _real_threadsafe = asyncio.run_coroutine_threadsafe
@@ -73,7 +73,7 @@ def _run_coroutine_threadsafe(coro: Any, loop: Any) -> concurrent.futures.Future
 
 
 def _anyio_at_once(real: Any) -> Any:
-    """Return what anyio calls to have something done by a worker thread."""
+    """Return a stand-in for the method by which anyio gives work to a thread."""
 
     async def run_sync_in_worker_thread(
         cls: Any,
@@ -108,7 +108,7 @@ def _install() -> None:
 
 
 def find_anyio() -> None:
-    """Put in what anyio is to do, if a run is on and anyio is imported; a script may import it in the run."""
+    """Put in the stand-in for anyio, if a run is on and anyio is imported; a script may import it late."""
     name = "run_sync_in_worker_thread"
     if _active and "anyio" in sys.modules and not any(name == put_in for _, put_in, _ in _replaced):
         backend = import_module(ANYIO).AsyncIOBackend
@@ -117,7 +117,7 @@ def find_anyio() -> None:
 
 @contextmanager
 def work_done_at_once() -> Iterator[None]:
-    """Do at once what anyio's worker threads are given in a simulated loop, as long as the block lasts."""
+    """Do the work of anyio's threads at once in a simulated loop, for as long as the block lasts."""
     global _active
     with _lock:
         _active += 1

@@ -345,9 +345,9 @@ def staleness(history: Iterable[Operation], *, initial: Hashable = None) -> list
     """Say of each read that returned how late its answer was.
 
     Returns:
-        Each read, with the seconds for which its value had been out of date when it was called: since a
-        write had returned that began after every write of that value was over. 0 if there is none, infinity
-        for a value that nobody wrote. A history with a read above 0 is not linearizable.
+        Each read, with the seconds for which its value had been out of date when it was called, which is
+        since a write had returned that began after every write of that value was over. 0 if there is none,
+        infinity for a value that nobody wrote. A history with a read above 0 is not linearizable.
     """
     operations = list(history)
     of_key = {key: [op for op in operations if op.key == key] for key in {op.key for op in operations}}

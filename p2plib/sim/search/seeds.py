@@ -117,7 +117,7 @@ class Run:
     error: BaseException | None
 
     def same_way(self, other: Run) -> bool:
-        """Whether both raised an error of the same type, by its name: a run may load its program anew."""
+        """Whether both raised errors of the same type, by its name, as each run may load its program anew."""
         one, two = type(self.error), type(other.error)
         return (one.__module__, one.__qualname__) == (two.__module__, two.__qualname__)
 

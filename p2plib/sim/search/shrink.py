@@ -64,7 +64,7 @@ def shrink(items: Sequence[_T], fails: Callable[[list[_T]], bool], *, budget: in
         budget: how many times it may be asked, 0 or more.
 
     Returns:
-        A subset that fails: 1-minimal if the budget was enough, else the smallest found within it. It is
+        A subset that fails, 1-minimal if the budget was enough, else the smallest found within it. It is
         empty if it fails without any of them.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Sockets: what the loop's network calls find underneath, by UDP and by name."""
+"""Sockets: a program's own, asyncio's datagram transports, and the kernel of a host that serves both."""

@@ -1,6 +1,6 @@
-"""The arguments of a socket's calls: addresses as a program writes them, and what is no address or no data.
+"""The arguments of a socket's calls: addresses and data as a program writes them, and what is neither.
 
-The words of the errors are those of Python's own socket module.
+The errors have the words of Python's own socket module.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from p2plib.sim.sockets.constants import AF_UNIX
 
 
 def checked(call: str, family: int, address: Any) -> Any:
-    """Return an address that a program has given to *call*, if it has the form of one.
+    """Return the address that a program has passed to *call*, if it has the form of one.
 
     Raises:
-        TypeError: it has not.
+        TypeError: it does not have that form.
     """
     if family == AF_UNIX:
         return address
@@ -43,7 +43,11 @@ def joined(buffers: Any) -> bytes:
 
 
 def raw(data: Any) -> bytes:
-    """Return the bytes of a buffer; a str is none."""
+    """Return the bytes of a buffer; a str is not a buffer.
+
+    Raises:
+        TypeError: it is not a buffer.
+    """
     if isinstance(data, str) or not _is_buffer(data):
         raise TypeError(f"a bytes-like object is required, not '{type(data).__name__}'")
     return data if type(data) is bytes else bytes(memoryview(data))
@@ -61,7 +65,7 @@ def kind_of(family: int, type: int, proto: int) -> int:
     """Return SOCK_STREAM or SOCK_DGRAM, if a simulated host has sockets of that kind.
 
     Raises:
-        OSError: the three do not go together.
+        OSError: the three do not fit together.
     """
     numbers: dict[int, int] = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}
     if type not in (*numbers, socket.SOCK_RAW, socket.SOCK_SEQPACKET, socket.SOCK_RDM):

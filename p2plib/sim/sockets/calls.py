@@ -26,7 +26,7 @@ class NetworkLoop(ReadinessCalls):
     Args:
         net: the internet.
         max_events: how many events a run may take; None for no limit.
-        began_s: what the wall clocks show when it begins, in seconds of the Unix epoch.
+        began_s: what the hosts' wall clocks show at the start, in seconds of the Unix epoch.
     """
 
     def __init__(self, net: Internet, max_events: int | None, began_s: float) -> None:
@@ -105,7 +105,7 @@ class NetworkLoop(ReadinessCalls):
         return await streams.opened(self, own.opened.end, protocol_factory, secure, own)
 
     async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **named: Any) -> Any:
-        """Begin TLS on a connection that is open: asyncio's own does it with this loop and our transports."""
+        """Begin TLS on an open connection; asyncio's own method does it, on our transports."""
         return await asyncio.BaseEventLoop.start_tls(self, transport, protocol, sslcontext, **named)  # type: ignore[arg-type]
 
     async def getaddrinfo(

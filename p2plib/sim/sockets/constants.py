@@ -1,16 +1,16 @@
-"""The numbers of the socket interface that not every Python names: its own where it does, else Linux'.
+"""The constants of the socket interface that not every Python has: Python's own value, or else Linux's.
 
-Python names a constant where the system has it. In Pyodide even SO_REUSEADDR is missing, and on other
-systems some more are. A simulated host has them all, for what it does is what Linux does.
+Python has a constant only if the system does. In Pyodide even SO_REUSEADDR is missing, and other systems lack
+others. A simulated host has them all, for it does what Linux does.
 
-`LINUX` are those that Python has on every Linux and not in Pyodide. For the time of a run they are in the
-module `socket` everywhere, so that programs find them (`p2plib.sim.sockets.module`).
+`LINUX` are those that Python has on every Linux but not in Pyodide. During a run they are in the module
+`socket` on every system, so that programs find them (`p2plib.sim.sockets.module`).
 
-Errors are another matter: they have the numbers of Python's module `errno`, and Pyodide's are not Linux'.
+Errors are another matter: they have the numbers of Python's module `errno`, and Pyodide's are not Linux's.
 
-The numbers in here stand in the sources of Linux: include/linux/socket.h (AF, MSG), include/linux/net.h
-(SOCK), and in include/uapi: asm-generic/socket.h (SO), linux/in.h (IP), linux/in6.h (IPV6), linux/tcp.h
-(TCP). Those of EAI and AI are of glibc's netdb.h.
+The numbers are from the sources of Linux: include/linux/socket.h (AF, MSG), include/linux/net.h (SOCK), and
+in include/uapi: asm-generic/socket.h (SO), linux/in.h (IP), linux/in6.h (IPV6), linux/tcp.h (TCP). Those of
+EAI and AI are from glibc's netdb.h.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ TCP_SYNCNT = _number("TCP_SYNCNT", 7)
 TCP_LINGER2 = _number("TCP_LINGER2", 8)
 TCP_QUICKACK = _number("TCP_QUICKACK", 12)
 
-# All are plain numbers: of the flags that Python makes of them, an "and" is slow.
+# All are plain numbers, as the "and" of Python's enum flags is slow.
 MSG_PEEK = _number("MSG_PEEK", 0x2)
 MSG_CTRUNC = _number("MSG_CTRUNC", 0x8)  # there was no room for ancillary data
 MSG_TRUNC = _number("MSG_TRUNC", 0x20)
 MSG_DONTWAIT = _number("MSG_DONTWAIT", 0x40)
-MSG_ERRQUEUE = _number("MSG_ERRQUEUE", 0x2000)  # what an ICMP packet said of one that was sent
+MSG_ERRQUEUE = _number("MSG_ERRQUEUE", 0x2000)  # what an ICMP packet reported of one that was sent
 
 AI_V4MAPPED = _number("AI_V4MAPPED", 0x8)
 AI_NUMERICSERV = _number("AI_NUMERICSERV", 0x400)

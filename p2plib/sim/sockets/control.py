@@ -1,10 +1,10 @@
-"""`fcntl.fcntl` within a run, for the descriptors of simulated sockets: libraries close them on exec with it.
+"""`fcntl.fcntl` within a run, for the descriptors of simulated sockets: libraries set FD_CLOEXEC with it.
 
 Rules:
 
-* A simulated descriptor is not inherited by anybody, whatever is asked.
-* It shows itself as one that does not block; whether a socket does is what its `setblocking` said.
-* All else is refused: a simulated socket is nothing that a kernel could do it to.
+* No process ever inherits a simulated descriptor, whatever is set.
+* A descriptor always reports O_NONBLOCK; whether its socket blocks is up to `setblocking`.
+* All other commands are refused, for there is no kernel's descriptor that could carry them out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ except ImportError:  # there is none on Windows, and no program that calls it
 
 
 def control(fd: int, command: int, argument: Any = 0) -> int:
-    """Do what `fcntl.fcntl` does.
+    """Do what `fcntl.fcntl` does, for the few commands that libraries use on sockets.
 
     Args:
         fd: the descriptor of a simulated socket.
@@ -30,8 +30,8 @@ def control(fd: int, command: int, argument: Any = 0) -> int:
         argument: its argument.
 
     Raises:
-        OSError: EBADF.
-        Unsupported: any other command.
+        OSError: EBADF, it is not an open socket.
+        Unsupported: it is another command.
     """
     descriptor(fd)
     if command == fcntl.F_GETFD:
@@ -40,4 +40,4 @@ def control(fd: int, command: int, argument: Any = 0) -> int:
         return os.O_RDWR | os.O_NONBLOCK
     if command == fcntl.F_SETFD or (command == fcntl.F_SETFL and argument & os.O_NONBLOCK):
         return 0
-    return refuse(f"fcntl({command}) of a socket", "use the socket's own methods, as setblocking")
+    return refuse(f"fcntl({command}) of a socket", "use the socket's own methods, such as setblocking")

@@ -1,13 +1,13 @@
 """UdpEndpoint: a UDP socket in the kernel. An asyncio transport or a simulated `socket.socket` holds it.
 
-Rules
+Rules:
     1. Errors are Linux's and come where Linux has them: `send` raises at once what the host itself knows (no
-       such address, a broadcast without SO_BROADCAST, too long); that nobody listens at the other end comes
-       later, to connected sockets alone, as an error to be taken or raised by the next call.
+       such address, a broadcast without SO_BROADCAST, too long); ECONNREFUSED from the other end comes later,
+       only to connected sockets, as a pending error that is taken or raised by the next call.
     2. What arrives waits in a queue of SO_RCVBUF bytes, in which every datagram weighs what Linux allocates
-       for it (`weight_bytes`); what finds it full is dropped, and the trace says so. A holder that never lets
-       it wait asks for it with `hand_to`: the queue is then passed by.
-    3. `send` binds a socket that has no address yet, as `connect` does.
+       for it (`weight_bytes`); a datagram that finds it full is dropped, and the trace says so. A holder that
+       wants each datagram at once calls `hand_to`, which bypasses the queue.
+    3. `send` binds a socket that has no address yet, and so does `connect`.
 
 What differs from Linux: nothing is fragmented, and a socket never has to wait before it sends.
 """
@@ -31,14 +31,14 @@ from p2plib.sim.sockets.kernel import Options, is_on, number, shown_to
 from p2plib.sim.sockets.ports import EVERYWHERE
 
 if TYPE_CHECKING:
-    from p2plib.sim.path import Path
+    import p2plib.sim.path  # named in full: the book's reference has another Path
 
 LARGEST_BYTES = 65_507  # 65,535 less the headers of IPv4 and UDP
 LARGEST_6_BYTES = 65_527  # 65,535 less the header of UDP: IPv6 does not count its own
 RECEIVE_BUFFER_BYTES = 212_992  # Linux's net.core.rmem_default
-HEADER_BYTES = 256  # of each datagram in Linux's memory; its bytes lie in a block of their own
+HEADER_BYTES = 256  # of each datagram in Linux's memory; its data has a block of its own
 SMALLEST_BLOCK_BYTES, LARGEST_BLOCK_BYTES = 576, 16_384
-BLOCK_OVERHEAD_BYTES = 384  # of a block, what stands before and behind the datagram's own bytes
+BLOCK_OVERHEAD_BYTES = 384  # of a block, what lies before and after the datagram's own bytes
 BUFFER_FULL = "receive buffer full"
 
 Received = Callable[[bytes, Any], object]
@@ -49,16 +49,16 @@ class UdpEndpoint:
 
     Args:
         incarnation: the life of the host that it belongs to.
-        family: AF_INET, or AF_INET6, which speaks with IPv4 as well unless IPV6_V6ONLY is set.
+        family: AF_INET, or AF_INET6, which reaches IPv4 as well unless IPV6_V6ONLY is set.
 
     Attributes:
-        received: the function of data and address that is handed each datagram; None while they wait in the
+        received: the function that is called with each datagram and its sender; None while they wait in the
             queue.
-        context: in which `received` runs.
+        context: the context in which `received` runs.
         groups: the multicast groups that it has joined, with the number of the interface; None before any.
-        is_closed: whether it is gone.
-        arrived_at: the IP address that the datagram which was received last was sent to.
-        paths: the ways to addresses, kept by a holder that sends much; emptied when options change.
+        is_closed: whether it is closed.
+        arrived_at: the IP address to which the last datagram that was received had been sent.
+        paths: paths by address, kept by a holder that sends a lot; emptied when options change.
     """
 
     __slots__ = (
@@ -76,7 +76,7 @@ class UdpEndpoint:
         self.received: Received | None = None
         self.context = contextvars.copy_context()
         self.groups: dict[tuple[str, int], None] | None = None
-        self.paths: dict[Any, Path] = {}
+        self.paths: dict[Any, p2plib.sim.path.Path] = {}
         self.is_closed = self._address_is_chosen = self._port_is_chosen = False
         self._queue: deque[tuple[bytes, Any, int, str]] | None = None
         self.arrived_at = ""
@@ -89,7 +89,7 @@ class UdpEndpoint:
     # Addresses
 
     def bind(self, address: Any) -> None:
-        """Bind it to an address of its host, such as ("0.0.0.0", 4000); port 0 is a free one.
+        """Bind it to an address of its host, such as ("0.0.0.0", 4000); port 0 stands for a free one.
 
         Raises:
             OSError: as `Ports.bind`, and socket.gaierror for an address of the other family.
@@ -99,7 +99,7 @@ class UdpEndpoint:
         self._address_is_chosen, self._port_is_chosen = where[0] not in EVERYWHERE, where[1] != 0
 
     def connect(self, address: Any) -> None:
-        """Speak with one peer alone from now on; None ends that.
+        """Send to one peer and hear only that one from now on; None ends that.
 
         Raises:
             OSError: as `send`.
@@ -129,7 +129,7 @@ class UdpEndpoint:
         return None if address is None else shown_to(self.family, address)
 
     def sockname(self) -> Any:
-        """Return its own address as a program sees it, also before it is bound."""
+        """Return its own address as a program sees it, even before it is bound."""
         return self.shown(self.local or (self._everywhere(), 0))
 
     # Sending
@@ -140,7 +140,7 @@ class UdpEndpoint:
         Args:
             data: what it carries.
             address: where it goes; None for the peer.
-            own: the IP address of this host that it comes from; None for the one that is bound or usual.
+            own: the IP address of this host to send it from; None for the one that is bound, or usual.
 
         Raises:
             OSError: EACCES, EDESTADDRREQ, EINVAL, EMSGSIZE, ENETUNREACH, as Linux; or the pending error.
@@ -156,7 +156,7 @@ class UdpEndpoint:
         self.send_from(source, destination, bytes(data))
 
     def send_from(self, source: Address, destination: Address, data: bytes) -> None:
-        """Send a datagram by a way that `way_to` has found.
+        """Send a datagram between the addresses that `way_to` has returned.
 
         Raises:
             OSError: EMSGSIZE, it is too long.
@@ -168,8 +168,8 @@ class UdpEndpoint:
         else:
             self.host.net.fabric.send(self.host, "udp", source, destination, data)
 
-    def path_to(self, address: Any) -> Path | None:
-        """Return the way to an address, for a holder that keeps it; None where it leads to many.
+    def path_to(self, address: Any) -> p2plib.sim.path.Path | None:
+        """Return the path to an address, for a holder that keeps it; None if it is a group or broadcast.
 
         Raises:
             OSError: as `send`.
@@ -180,10 +180,10 @@ class UdpEndpoint:
         return self.host.net.fabric.path(self.host, "udp", source, destination)
 
     def way_to(self, address: Any, call: str = "sendto()") -> tuple[Address, Address]:
-        """Return the source and the destination of datagrams to an address, for a socket that is then bound.
+        """Return the source and the destination of datagrams to an address; bind the socket if it is not.
 
         Raises:
-            OSError: what Linux says where there is no way.
+            OSError: as Linux, if there is no way.
         """
         ports = self.host.ports
         if address is None:
@@ -212,25 +212,25 @@ class UdpEndpoint:
         if ":" not in ip and (
             (":" in bound and bound != "::") or is_on(self, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
         ):
-            raise OSError(errno.ENETUNREACH, "Network is unreachable: this socket speaks IPv6 alone")
+            raise OSError(errno.ENETUNREACH, "Network is unreachable: this socket is for IPv6 only")
         if ":" in ip and ":" not in bound:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
 
     # Receiving
 
     def hand_to(self, received: Received | None) -> None:
-        """Have each datagram handed to a function in `context` as it arrives; None lets them wait again."""
+        """Call a function with each datagram as it arrives, in `context`; None lets them wait again."""
         self.received = received
         if self.local is not None:
             self.host.ports.refresh(self.local[1])
 
     def hand_over_what_waits(self) -> None:
-        """Hand what came before `hand_to` to the holder."""
+        """Hand over to the holder what arrived before `hand_to`."""
         while self.received is not None and (got := self.receive()) is not None:
             hand_over(self, *got)
 
     def take_in(self, record: Record) -> bool:
-        """Take a datagram that arrived; return whether there was room for it."""
+        """Take in a datagram that has arrived; return whether there was room for it."""
         shown = shown_to(self.family, record.route.seen_source)
         if self.received is not None:
             hand_over(self, record.data, shown)
@@ -247,7 +247,7 @@ class UdpEndpoint:
         return True
 
     def receive(self) -> tuple[bytes, Any] | None:
-        """Return the next datagram and its sender as a program sees it; None where none waits."""
+        """Return the next datagram and its sender as a program sees it; None if none waits."""
         if not self._queue:
             return None
         data, shown, weight, self.arrived_at = self._queue.popleft()
@@ -255,7 +255,7 @@ class UdpEndpoint:
         return data, shown
 
     def peek(self) -> tuple[bytes, Any] | None:
-        """Return what `receive` would, and leave it there."""
+        """Return what `receive` would, but leave it in the queue."""
         if not self._queue:
             return None
         data, shown, _, self.arrived_at = self._queue[0]
@@ -278,19 +278,19 @@ class UdpEndpoint:
     # Errors and options
 
     def fail(self, error: OSError) -> None:
-        """Have an error wait to be taken, such as that nobody listens at the other end."""
+        """Set the pending error, such as ECONNREFUSED from the other end."""
         self._error = error
         self._tell()
 
     def refused(self, data: bytes, destination: Address) -> None:
-        """Tell a socket that nobody listens where it has sent a datagram to."""
+        """Note that nobody listens where it has sent this datagram."""
         if not self.is_closed:
             if wants_refusals(self, destination[0]):
                 self._refusals = (*self._refusals, (data, destination))
             self.fail(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
 
     def take_refusal(self) -> Refusal | None:
-        """Return the oldest datagram that was refused, for a socket that has asked to hear of it."""
+        """Return the oldest datagram that was refused, for a socket that has asked for such errors."""
         if not self._refusals:
             return None
         first, *rest = self._refusals
@@ -300,20 +300,20 @@ class UdpEndpoint:
         return first
 
     def take_error(self) -> OSError | None:
-        """Return the pending error, which is then over."""
+        """Return the pending error and clear it; None if there is none."""
         error, self._error = self._error, None
         return error
 
     def join(self, group: str, interface: int = 0) -> None:
-        """Hear a multicast group at an interface, by number; 0 for the one that the group is reached by."""
+        """Join a multicast group at an interface, by number; 0 for the one that leads to the group."""
         multicast.join(self, group, interface)
 
     def leave(self, group: str, interface: int = 0) -> None:
-        """Hear a multicast group no more."""
+        """Leave a multicast group."""
         multicast.leave(self, group, interface)
 
     def set_option(self, level: int, option: int, value: Any) -> None:
-        """Set an option as `setsockopt` does: multicast membership is done, all others are remembered.
+        """Set an option as `setsockopt` does: memberships are carried out, everything else is remembered.
 
         Raises:
             OSError: as Linux.
@@ -333,12 +333,12 @@ class UdpEndpoint:
     # The end
 
     def close(self) -> None:
-        """Be let go: the port is free, the groups are left."""
+        """Close it: its port is free again, and its groups are left."""
         if not self.is_closed:
             self.vanish()
 
     def vanish(self) -> None:
-        """Be gone without a word: the machine has crashed."""
+        """Disappear without a word: the machine has crashed."""
         self.is_closed = True
         self.paths.clear()
         multicast.leave_all(self)
@@ -347,13 +347,13 @@ class UdpEndpoint:
         self.on_ready = None
 
     def what_it_is(self) -> str:
-        """Return words for what it is and where it was made."""
+        """Describe what it is and where it was made, for an error."""
         ip, port = self.local or (self._everywhere(), 0)
         return f"a UDP socket at {ip}:{port}, made by {self.place}"
 
 
 def weight_bytes(size_bytes: int) -> int:
-    """Return what a datagram weighs in a receive queue: a block of memory, of a power of two, and its header.
+    """Return what a datagram weighs in a receive queue: its header and a block of memory, a power of two.
 
     As measured on Linux, where 212,992 bytes hold 256 datagrams of 100 bytes, 92 of 1,200 or 3 of 65,507.
     """
@@ -373,7 +373,7 @@ DEFAULTS = {
 
 
 def deliver(record: Record) -> None:
-    """Hand a datagram that arrives to the socket it was sent to."""
+    """Hand a datagram that arrives to the socket to which it was sent."""
     route = record.route
     endpoint = route.receiver.udp.get(route.at)
     if endpoint is None:
@@ -390,7 +390,7 @@ def deliver(record: Record) -> None:
 
 
 def _deliver_to_whom_it_concerns(record: Record) -> None:
-    """Deliver where several hear at one port, or where it hangs on the sender."""
+    """Deliver if several sockets share a port, or if it depends on the sender."""
     route = record.route
     receiver, at = route.receiver, route.at
     if multicast.is_for_many(receiver, at[0]):
@@ -408,7 +408,7 @@ def _deliver_to_whom_it_concerns(record: Record) -> None:
 
 
 def hand_over(endpoint: UdpEndpoint, data: bytes, shown: Any) -> None:
-    """Hand a datagram to the holder, and tell the loop if it raises."""
+    """Hand a datagram to the holder, and report to the loop if that raises."""
     try:
         endpoint.context.run(endpoint.received, data, shown)  # type: ignore[arg-type]
     except KeyboardInterrupt:

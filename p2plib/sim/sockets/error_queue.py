@@ -1,8 +1,8 @@
-"""Linux' queue of errors: what became of the datagrams of a socket that has set IP_RECVERR or IPV6_RECVERR.
+"""Linux's error queue: what became of the datagrams of a socket that has set IP_RECVERR or IPV6_RECVERR.
 
-Such a socket hears that nobody listens where it has sent to, connected or not. `recvmsg` with MSG_ERRQUEUE
-gives back the datagram, with the address it was sent to, and as ancillary data Linux' `sock_extended_err`
-and the address of the machine that said so.
+Such a socket gets ECONNREFUSED if nobody listens where it has sent to, whether it is connected or not.
+`recvmsg` with MSG_ERRQUEUE returns the datagram, the address that it was sent to, and as ancillary data
+Linux's `sock_extended_err` with the address of the machine that reported it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from p2plib.sim.sockets.names import MAPPED
 
 _FOUR = (socket.IPPROTO_IP, IP_RECVERR)
 _SIX = (socket.IPPROTO_IPV6, IPV6_RECVERR)
-_PORT_UNREACHABLE = (2, 3, 3)  # of ICMP: Linux' number for its origin, type and code (RFC 792)
+_PORT_UNREACHABLE = (2, 3, 3)  # of ICMP: Linux's number for its origin, type and code (RFC 792)
 _PORT_UNREACHABLE_6 = (3, 1, 4)  # of ICMPv6 (RFC 4443)
 
 Refusal = tuple[bytes, Address]  # a datagram, and where it was sent to
 
 
 def wants_refusals(endpoint: Endpoint, ip: str) -> bool:
-    """Whether a socket has asked to hear what becomes of datagrams to an address."""
+    """Whether a socket has asked for errors of datagrams to this address."""
     return is_on(endpoint, *(_SIX if ":" in ip else _FOUR))
 
 
 def told_with(family: int, destination: Address) -> tuple[int, int, bytes]:
-    """Return the piece of ancillary data that says that nobody listens at *destination*."""
+    """Return the ancillary data which reports that nobody listens at *destination*."""
     ip = destination[0]
     cause = struct.pack("=IBBBBII", errno.ECONNREFUSED, *_cause(ip), 0, 0, 0)
     if family == socket.AF_INET:

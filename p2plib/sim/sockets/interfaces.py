@@ -1,10 +1,10 @@
-"""The network interfaces of a host, for those that ask: `socket.if_nameindex`, and the package `ifaddr`.
+"""The network interfaces of a host, as `socket.if_nameindex` and the package `ifaddr` list them.
 
 A host has two: "lo", number 1, with 127.0.0.1 and ::1, and "eth0", number 2, with the addresses that it has
 in its LAN or in the public internet.
 
 `ifaddr` asks the C library, past Python's socket module; zeroconf and aioice find their addresses with it.
-Where it is imported before a run, it is answered by the current host.
+If it was imported before a run, it gets the interfaces of the current host.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class Interface(NamedTuple):
     """One network interface.
 
-    Attributes:
+    Args:
         number: its number, which Linux calls its index.
         name: its name.
-        addresses: its IP addresses, with the number of bits that all of its network have in common.
+        addresses: its IP addresses, each with the length of its network's prefix, in bits.
     """
 
     number: int
@@ -54,7 +54,11 @@ def name_index(host: Host) -> list[tuple[int, str]]:
 
 
 def index_of(host: Host, name: Any) -> int:
-    """Return the number of an interface, as `socket.if_nametoindex` does."""
+    """Return the number of an interface, as `socket.if_nametoindex` does.
+
+    Raises:
+        OSError: there is no such interface.
+    """
     for number, known in name_index(host):
         if known == os.fsdecode(name):
             return number
@@ -62,7 +66,11 @@ def index_of(host: Host, name: Any) -> int:
 
 
 def name_of(host: Host, number: int) -> str:
-    """Return the name of an interface, as `socket.if_indextoname` does."""
+    """Return the name of an interface, as `socket.if_indextoname` does.
+
+    Raises:
+        OSError: ENXIO, there is no such interface.
+    """
     for known, name in name_index(host):
         if known == number:
             return name

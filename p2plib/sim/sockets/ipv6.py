@@ -1,6 +1,6 @@
-"""IPv6 addresses as bytes and back, for a Python whose socket module is made without IPv6, as Pyodide's is.
+"""IPv6 addresses to bytes and back, for a Python whose socket module is built without IPv6, such as Pyodide.
 
-During a run they stand in there for `socket.inet_pton` and `socket.inet_ntop`
+During a run these functions stand in for its `socket.inet_pton` and `socket.inet_ntop`
 (`p2plib.sim.sockets.module`).
 """
 
@@ -15,10 +15,10 @@ _MAPPED, _COMPATIBLE = bytes(10) + b"\xff\xff", bytes(12)  # RFC 4291, 2.5.5
 
 
 def inet_pton(family: int, text: str, /) -> bytes:
-    """Return the bytes of an address, as `socket.inet_pton` does.
+    """Return an address as bytes, as `socket.inet_pton` does.
 
     Raises:
-        OSError: it is none.
+        OSError: it is not an address.
     """
     if family != socket.AF_INET6:
         packed: bytes = _real[0](family, text)
@@ -32,10 +32,10 @@ def inet_pton(family: int, text: str, /) -> bytes:
 
 
 def inet_ntop(family: int, packed: Any, /) -> str:
-    """Return an address of bytes as text, as `socket.inet_ntop` of the GNU C library does.
+    """Return an address as text, as `socket.inet_ntop` does with the GNU C library.
 
     Raises:
-        ValueError: an address has more bytes, or fewer.
+        ValueError: it does not have 16 bytes.
     """
     if family != socket.AF_INET6:
         text: str = _real[1](family, packed)

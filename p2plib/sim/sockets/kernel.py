@@ -1,11 +1,11 @@
 """What all kernel objects of a simulated host have in common, and how programs see addresses.
 
-Rules
-    1. A kernel object is an *endpoint*: of UDP, of a TCP connection, or a TCP listener. A transport of
-       asyncio or a simulated `socket.socket` holds it, and calls it as a program calls the kernel.
+Rules:
+    1. A kernel object is an *endpoint*: a UDP socket, one end of a TCP connection, or a TCP listener. An
+       asyncio transport or a simulated `socket.socket` holds it, and calls it as a program calls the kernel.
     2. Inside the kernel an IPv4 address is an IPv4 address. A program that holds an AF_INET6 socket sees and
        writes it as a v4-mapped one, `::ffff:10.0.0.1` (RFC 4291, 2.5.5.2); `shown_to` and `Names.resolve`
-       stand between.
+       translate.
     3. Every host has two interfaces: the loopback, and one card in the LAN or the internet that it is on.
 
 Vocabulary: the *holder* is the transport or socket that has an endpoint; *own* addresses are the host's.
@@ -32,14 +32,14 @@ class Endpoint(Protocol):
     """One object of a host's kernel.
 
     Attributes:
-        host: whose kernel it is in.
+        host: the host whose kernel it is in.
         incarnation: the life of the host that it belongs to.
         family: AF_INET or AF_INET6.
         options: what was set, by (level, option).
         local: its own address; None before it is bound.
-        remote: its peer's; None where it has none.
-        on_ready: called when `readable` or `writable` may have turned true, or an error is there to be taken.
-            The endpoint calls it directly; the holder goes to its own context by itself.
+        remote: its peer's address; None if it has no peer.
+        on_ready: called when `readable` or `writable` may have turned true, or an error is pending. The
+            endpoint calls it directly; the holder switches to its own context itself.
     """
 
     host: Host
@@ -52,23 +52,23 @@ class Endpoint(Protocol):
 
     @property
     def readable(self) -> bool:
-        """Whether there is something to take, the end of a stream and an error included."""
+        """Whether there is something to receive; the end of a stream and an error count."""
 
     @property
     def writable(self) -> bool:
-        """Whether it would take something."""
+        """Whether it would take data to send."""
 
     def take_error(self) -> OSError | None:
-        """Return the pending error (SO_ERROR), which is then over."""
+        """Return the pending error (SO_ERROR) and clear it; None if there is none."""
 
     def close(self) -> None:
-        """Be let go by the holder; the kernel ends by itself what is still to be done."""
+        """Close it for the holder; the kernel finishes by itself what is still to be done."""
 
     def vanish(self) -> None:
-        """Be gone without a word: the machine has crashed."""
+        """Disappear without a word: the machine has crashed."""
 
     def what_it_is(self) -> str:
-        """Return words for what it is and where it was made."""
+        """Describe what it is and where it was made, for an error."""
 
 
 def shown_to(family: int, address: Address) -> Any:
@@ -80,7 +80,7 @@ def shown_to(family: int, address: Address) -> Any:
 
 
 def family_of(ip: str) -> int:
-    """Return AF_INET or AF_INET6."""
+    """Return the address family of an IP address: AF_INET or AF_INET6."""
     return socket.AF_INET6 if ":" in ip else socket.AF_INET
 
 
@@ -92,6 +92,6 @@ def number(value: Any) -> int:
 
 
 def is_on(endpoint: Endpoint, level: int, option: int) -> bool:
-    """Whether an option is set to something else than 0."""
+    """Whether an option is set to anything but 0."""
     value = endpoint.options.get((level, option))
     return value is not None and number(value) != 0

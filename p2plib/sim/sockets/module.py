@@ -1,26 +1,26 @@
-"""What of Python's module `socket` is put in for a run, so that a program's own sockets are simulated ones.
+"""What is replaced in Python's module `socket` during a run, so that a program's own sockets are simulated.
 
 While an internet runs, code in its loop that makes a `socket.socket` gets a `SimSocket` of the current host,
-and what it asks about names, interfaces and itself is answered by the internet. Other threads, and code
-outside, get the real thing as ever.
+and functions about names, interfaces and the host itself answer from the internet. Other threads, and code
+outside the run, get the real thing as usual.
 
 Rules:
 
-* The class `socket.socket` stays the class that it is; what is put in is how it makes an instance. So it
-  does not matter who took the class out of the module before, or made a class of its own of it.
-* What Python has on Linux and lacks here is there for the time of a run: constants
+* The class `socket.socket` stays the same class; what is replaced is how it makes an instance. So it does not
+  matter which modules imported the class before, or derived from it.
+* What Python has on Linux and lacks here is added during a run: constants
   (`p2plib.sim.sockets.constants.LINUX`), and IPv6 (`p2plib.sim.sockets.ipv6`).
-* The functions are put in where Python's own socket module looks for them, so that
-  `from socket import getaddrinfo` before the run is answered too.
-* A real socket never escapes: what still asks the machine's network from within a simulated loop, by
-  whatever way Python has, is refused. So is another program that would be started. This is an audit hook
-  (PEP 578), put in at the first run and cheap; it cannot be taken out again. What a real socket from before
-  the run would send and receive, of which no hook hears, is refused by its class. Code in C that goes past
-  Python is beyond it.
-* To wait for sockets with `select`, or with a selector of one's own, is refused: it would stop every host. A
-  look at which are ready is answered.
-* Another event loop is refused as it is made. A run has one, and all its hosts share it.
-* A script may speak to nobody while it is outside of a run, either: see `refusing_real_network`.
+* The functions are replaced where Python's own socket module looks for them, so that
+  `from socket import getaddrinfo` before the run is covered, too.
+* No real socket escapes: whatever still reaches for the machine's network from within a simulated loop, in
+  any way that Python has, is refused, and so is starting another process. This is an audit hook (PEP 578),
+  installed at the first run and cheap; it cannot be removed again. What a real socket from before the run
+  would send and receive, which no hook hears of, is refused by its class. Code in C that bypasses Python is
+  beyond it.
+* Waiting for sockets with `select`, or with a program's own selector, is refused: it would stop every host.
+  Asking which are ready now is fine.
+* Making another event loop is refused. A run has one, and all its hosts share it.
+* A script may not use the real network outside of a run either: see `refusing_real_network`.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ from p2plib.sim.sockets.refused import PROCESSES, refuse
 from p2plib.sim.sockets.sockets import SimSocket
 
 ESCAPES = (
-    "it would reach the real network; make the socket with socket.socket on a host, or use asyncio's calls"
+    "it would use the real network; make the socket with socket.socket on a host, or use asyncio's calls"
 )
 
 OUTSIDE = (
-    "only what runs in asyncio.run is on a simulated host; move it there, into a coroutine, and use an "
-    "asynchronous library in the place of a blocking one"
+    "only what runs in asyncio.run is on a simulated host; move the call there, into a coroutine, and use an "
+    "asynchronous library in place of a blocking one"
 )
 ONE_LOOP = (
-    "all hosts share the loop of the run; use asyncio.get_running_loop(), and let nothing run in a loop, or "
-    "in a thread with a loop, of its own"
+    "all hosts share the loop of the run; use asyncio.get_running_loop(), and run nothing in a loop of its "
+    "own, nor in a thread with one"
 )
-OTHER_LOOPS = f"{polling.WAITING}; a library with an event loop of its own, as trio and curio are, cannot run"
+OTHER_LOOPS = f"{polling.WAITING}; a library with its own event loop, such as trio or curio, cannot run here"
 
 _real_new: Any = _socket.socket.__new__
 _real_init: Any = socket.socket.__init__
@@ -75,7 +75,7 @@ def in_a_run() -> bool:
 
 
 def _new(cls: type, *args: Any, **named: Any) -> Any:
-    """Make an instance of `socket.socket` or of a class of it: within a run, a simulated one."""
+    """Make an instance of `socket.socket` or of a subclass: within a run, a simulated one."""
     if issubclass(cls, SimSocket) or not in_a_run():
         return _real_new(cls, *args, **named)
     if cls is socket.socket:
@@ -88,7 +88,7 @@ def _new(cls: type, *args: Any, **named: Any) -> Any:
 
 
 def _init(self: Any, *args: Any, **named: Any) -> None:
-    """The same for a class that names `socket.socket.__init__` in its own."""
+    """Initialise it likewise, for a subclass that calls `socket.socket.__init__` by name."""
     (SimSocket.__init__ if isinstance(self, SimSocket) else _real_init)(self, *args, **named)
 
 
@@ -158,7 +158,7 @@ _with_descriptors = ("dup", "close")  # these may be about a real one, of a pipe
 
 
 def _instead(name: str, real: Callable[..., Any], simulated: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that asks within a run *simulated*, and else *real*."""
+    """Return a function that calls *simulated* within a run, and *real* otherwise."""
 
     def function(*args: Any, **named: Any) -> Any:
         if not in_a_run() or (name in _with_descriptors and not is_simulated(*args)):
@@ -183,7 +183,7 @@ def _poll() -> Any:
 def _fileobj_to_fd(fileobj: Any) -> int:
     fd: int = _real_fileobj_to_fd(fileobj)
     if in_a_run() and is_simulated(fd):
-        refuse("a selector of one's own", OTHER_LOOPS)
+        refuse("a selector of your own", OTHER_LOOPS)
     return fd
 
 
@@ -192,9 +192,9 @@ def _epoll(*args: Any, **named: Any) -> Any:
 
 
 def _new_loop(cls: type, *args: Any, **named: Any) -> Any:
-    """Make an asyncio event loop, unless there is one already that all have to share."""
+    """Make an asyncio event loop, unless a run has one already, which all have to share."""
     if in_a_run():
-        refuse("an event loop of one's own", ONE_LOOP)
+        refuse("an event loop of your own", ONE_LOOP)
     return object.__new__(cls)
 
 
@@ -231,7 +231,7 @@ def _put_in(module: str, name: str, function: Any) -> None:
 
 
 def _lacking() -> dict[str, Any]:
-    """Return what the module has not, and would have on Linux."""
+    """Return what the module lacks here and has on Linux."""
     constants = {name: number for name, number in LINUX.items() if not hasattr(socket, name)}
     if socket.has_ipv6:
         return constants
@@ -284,7 +284,7 @@ def _take_out() -> None:
 
 @contextmanager
 def simulated_sockets() -> Iterator[None]:
-    """Answer code in a simulated loop from the simulated internet, for as long as the block lasts."""
+    """Give code in a simulated loop simulated sockets, for as long as the block lasts."""
     global _active
     with _lock:
         _guard_once()
@@ -323,7 +323,7 @@ _scripts: set[int] = set()  # the threads that load one
 
 @contextmanager
 def refusing_real_network() -> Iterator[None]:
-    """Refuse a script to speak on the real network for as long as the block lasts, also outside of a run."""
+    """Keep a script from using the real network for as long as the block lasts, even outside of a run."""
     _guard_once()
     me = threading.get_ident()
     _scripts.add(me)
@@ -366,9 +366,10 @@ def _guard_once() -> None:
 def _guard(
     event: str, args: Any, watched: frozenset[str] = _WATCHED, running: Any = _get_running_loop
 ) -> None:
-    """Refuse a call of the real network that comes out of a simulated loop.
+    """Refuse a call that would use the real network from within a simulated loop.
 
-    What it asks first is an argument, for it is still called when the interpreter has cleared this module.
+    What it needs first is passed as arguments, for it is still called after the interpreter has cleared this
+    module.
     """
     if event not in watched:
         return
@@ -388,5 +389,5 @@ def _refuse(call: str) -> NoReturn:
 
 
 def _is_internet(what: Any) -> bool:
-    """Whether a socket, or a name that is looked up, is of the internet, and not of this machine alone."""
+    """Whether a socket, or a name to be looked up, belongs to the internet, not just to this machine."""
     return not isinstance(what, socket.socket) or what.family in _INTERNET

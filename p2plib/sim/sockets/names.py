@@ -1,16 +1,16 @@
-"""Names and addresses: the look-up behind `getaddrinfo`, and who gets which address.
+"""Names and addresses: the look-up behind `getaddrinfo`, and the ranges that addresses are from.
 
 Rules:
 
-* Every host's name is known, and so is what `Internet.name` adds, in capitals or not and with a dot at the
-  end or not. A look-up takes `delay_s`; what is no name but an address already takes no time, nor does a
-  look-up within one line (`getaddrinfo_now`): nobody else could do anything meanwhile.
+* Every host's name is known, and so are the names that `Internet.name` adds, in capitals or not and with a
+  dot at the end or not. A look-up takes `delay_s`; an address needs none and takes no time, nor does a
+  blocking look-up (`getaddrinfo_now`), during which no other host could do anything.
 * Addresses are from ranges that the real internet sets aside: 198.18.0.0/15 (RFC 2544, for tests) and
   2001:db8::/32 (RFC 3849, for documentation) are this public internet, 192.168.0.0/16 (RFC 1918) the LANs,
   and 100.64.0.0/10 (RFC 6598) what is behind a carrier's NAT.
 * Flags and errors are those of Linux: AI_PASSIVE, AI_NUMERICHOST, AI_NUMERICSERV, AI_CANONNAME, AI_V4MAPPED,
-  names of services from `p2plib.sim.sockets.services`, and a port above 65,535 is taken modulo 65,536. Where
-  asyncio does not ask `getaddrinfo` (for a numeric address), it is refused: `ensure_resolved`.
+  names of services from `p2plib.sim.sockets.services`, and a port above 65,535 is taken modulo 65,536. With a
+  numeric address, for which asyncio does not call `getaddrinfo`, such a port is refused (`ensure_resolved`).
 
 What differs: "localhost" is 127.0.0.1 first and ::1 second, on every host. An empty name stands for all
 addresses, or for localhost. A number without a dot is a name.
@@ -40,7 +40,7 @@ LOCALHOST = ("127.0.0.1", "::1")
 MAPPED = "::ffff:"  # how IPv6 writes an IPv4 address (RFC 4291, 2.5.5.2)
 LARGEST_PORT = 65_535
 REMEMBERED = 65_536  # addresses as text that are parsed once: those of a large internet
-SCOPES = {"lo": 1, "eth0": 2}  # the interfaces of every host
+SCOPES = {"lo": 1, "eth0": 2}  # the interfaces of every host, by name
 
 _STREAM = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "tcp")
 _DATAGRAM = (socket.SOCK_DGRAM, socket.IPPROTO_UDP, "udp")
@@ -54,10 +54,10 @@ class Names:
     """The DNS of one internet.
 
     Args:
-        loop: whose time a look-up takes.
+        loop: the loop on whose clock a look-up takes time.
 
     Attributes:
-        zone: the addresses of each name, in small letters.
+        zone: the addresses of each name, in lower case.
         delay_s: how long a look-up takes.
         is_down: whether look-ups fail, as when the resolver does not answer.
     """
@@ -71,30 +71,31 @@ class Names:
     def add(self, name: str, addresses: Sequence[str]) -> None:
         """Let *name* mean these addresses."""
         if not name:
-            raise UsageError("a name is not empty")
+            raise UsageError("a name must not be empty")
         if _plain(name) in self.zone:
             raise UsageError(
-                f"the name {name!r} is taken in this internet; another run takes another Internet"
+                f"the name {name!r} is taken in this internet; make a new Internet for another run"
             )
         self.zone[_plain(name)] = tuple(addresses)
 
     # One address
 
     def resolve(self, address: Any, family: int, call: str = "sendto()") -> Address:
-        """Return an address that a program wrote, as the kernel has it: a v4-mapped one as IPv4.
+        """Return an address that a program wrote as the kernel has it: a v4-mapped one as IPv4.
 
         Args:
-            address: (ip or name, port), with more behind them in IPv6; a name is looked up at once.
+            address: (ip or name, port), with more after them in IPv6; a name is looked up at once.
             family: that of the socket, AF_INET or AF_INET6.
-            call: what the program called, for its error.
+            call: what the program called, for the error.
 
         Raises:
-            socket.gaierror: no such name, or an address of the other family.
-            OverflowError: the port is not one.
+            socket.gaierror: there is no such name, or it is an address of the other family.
+            OverflowError: the port is out of range.
+            TypeError: it is not a string and a number.
         """
         ip, port = address[0], address[1]
         if not isinstance(ip, str) or not isinstance(port, int):
-            raise TypeError("an address is a string and a port")
+            raise TypeError(f"an address is a string and a port number, not {address[:2]!r}")
         check_port(port, call)
         six = family == socket.AF_INET6
         if ip == "":
@@ -107,10 +108,10 @@ class Names:
         return known.removeprefix(MAPPED) if "." in known else known, port
 
     def lookup(self, name: str) -> tuple[str, ...]:
-        """Return the addresses of a name, or of what is an address already.
+        """Return the addresses of a name; an address stands for itself.
 
         Raises:
-            socket.gaierror: nobody has that name, or the resolver is down.
+            socket.gaierror: there is no such name, or the resolver is down.
         """
         address = parsed(name)
         if address is not None:
@@ -125,7 +126,7 @@ class Names:
         return found
 
     def _of_family(self, name: str, family: int, flags: int) -> list[str]:
-        """Return the addresses of a name, or itself, of one family; of both where that is 0."""
+        """Return the addresses of a name in one family, or in both if that is 0."""
         numeric = parsed(name) is not None
         found = self.lookup(name)
         same = [ip for ip in found if family in (0, socket.AF_INET6 if ":" in ip else socket.AF_INET)]
@@ -142,7 +143,7 @@ class Names:
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[Answer]:
-        """Look a name up, as `socket.getaddrinfo` does; a name that is no address takes time."""
+        """Look a name up, as `socket.getaddrinfo` does; it takes time, unless it is an address."""
         name = _text(host)
         if (
             name
@@ -156,10 +157,10 @@ class Names:
     def getaddrinfo_now(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[Answer]:
-        """Look a name up within one line, as `socket.getaddrinfo` does; it takes no time.
+        """Look a name up as `socket.getaddrinfo` does, at once and in no virtual time.
 
         Raises:
-            socket.gaierror: no such name, service, family or kind of socket.
+            socket.gaierror: there is no such name, service, family or kind of socket.
         """
         if family not in (0, socket.AF_INET, socket.AF_INET6):
             raise socket.gaierror(socket.EAI_FAMILY, "ai_family not supported")
@@ -199,18 +200,18 @@ class Names:
         flags: int = 0,
         call: str = "connect()",
     ) -> list[Answer]:
-        """Look up what a call of asyncio is given: an address with a port passes as it is, without asking.
+        """Look up the address that a program has passed to one of asyncio's calls.
 
         Args:
             address: (host, port).
             family: AF_INET, AF_INET6, or 0 for both.
             type: the kind of socket.
             proto: the protocol; 0 for any.
-            flags: as `socket.getaddrinfo`.
-            call: what refuses a port above 65,535.
+            flags: as in `socket.getaddrinfo`.
+            call: the call that refuses a port above 65,535, for the error.
 
         Raises:
-            OverflowError: the port is not one.
+            OverflowError: the port is out of range.
             socket.gaierror: as `getaddrinfo`.
         """
         host, port = address[:2]
@@ -224,7 +225,7 @@ class Names:
         try:
             await waiting
         finally:
-            answer.cancel()  # whoever asked may be cancelled before it comes
+            answer.cancel()  # the caller may be cancelled before it comes
 
     # Back from an address to a name
 
@@ -233,10 +234,10 @@ class Names:
         return self.getnameinfo_now(sockaddr, flags)
 
     def getnameinfo_now(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
-        """Return the names of an address and of its port, or what they are as numbers.
+        """Return the names of an address and of its port, or the numbers of those that have none.
 
         Raises:
-            socket.gaierror: with NI_NAMEREQD, nobody has that address; or it is none.
+            socket.gaierror: it is not an address; or it has no name, with NI_NAMEREQD.
         """
         ip, port = parsed(sockaddr[0]), sockaddr[1] % (LARGEST_PORT + 1)
         if ip is None:
@@ -249,7 +250,7 @@ class Names:
         return name or ip, service or str(port)
 
     def name_of(self, ip: str) -> str | None:
-        """Return the first name that means an address; None where none does."""
+        """Return the first name of an address; None if it has none."""
         if ip in LOCALHOST:
             return "localhost"
         return next((name for name, addresses in self.zone.items() if ip in addresses), None)
@@ -259,7 +260,7 @@ class Names:
 
 
 def check_port(port: int, call: str) -> None:
-    """Refuse what is no port, as Python's sockets do.
+    """Refuse what is not a port, as Python's sockets do.
 
     Raises:
         OverflowError: it is below 0 or above 65,535.
@@ -293,7 +294,7 @@ def _kinds(type: int, proto: int) -> list[Asked]:
 
 
 def _ports(kinds: list[Asked], port: Any, flags: int) -> list[tuple[Asked, int]]:
-    """Return each kind of socket with its port; a service may be of one alone."""
+    """Return each kind of socket with its port; a service may exist for one of them only."""
     if isinstance(port, bytes | bytearray):
         port = port.decode("ascii")
     if port is None or port == "":
@@ -313,7 +314,7 @@ def _ports(kinds: list[Asked], port: Any, flags: int) -> list[tuple[Asked, int]]
 
 
 def _scope(name: str) -> int:
-    """Return the number of the interface that an address names behind its %."""
+    """Return the number of the interface that an address names after its %."""
     scope = name.partition("%")[2]
     if not scope.isdecimal() and scope not in SCOPES:
         raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {name!r}")
@@ -322,7 +323,7 @@ def _scope(name: str) -> int:
 
 @lru_cache(REMEMBERED)
 def parsed(text: str) -> str | None:
-    """Return an IP address as it is usually written, without a scope; None if the text is none."""
+    """Return an IP address as it is usually written, without a scope; None if the text is not one."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -333,7 +334,7 @@ def parsed(text: str) -> str | None:
 
 
 def _of_parts(text: str) -> str | None:
-    """Return an IPv4 address that is written in an older way: "127.1", "0x7f.0.0.1"; None if it is none.
+    """Return an IPv4 address that is written in an older way, such as "127.1"; None if it is not one.
 
     A number without a dot is a host's name here, though Linux takes it for an address.
     """

@@ -1,16 +1,16 @@
 """What a descriptor stands for: an open socket of a host, which several descriptors may share.
 
 POSIX calls it the open file description. A program sees a number, or a `socket.socket` that holds one; behind
-it is one of these, and behind that the kernel's own object: a UDP endpoint, a TCP endpoint, a listener.
+it is one of these, and behind that the kernel's own object: a UDP endpoint, a TCP endpoint or a listener.
 
 Rules:
 
-* Descriptor numbers are one row for the whole internet, from `FIRST_DESCRIPTOR` up: far from those of the
-  real machine, never used twice, and the same in every run. A host knows its own alone.
-* The kernel's object is closed when the last descriptor is. A descriptor that nobody holds any more closes
-  by itself, as Python closes a socket that it takes apart.
-* No call in here waits. What would have to raises `BlockingIOError`; who called decides what that means.
-* `on_ready` of the kernel's object wakes those who watch the descriptors (`p2plib.sim.sockets.readiness`).
+* Descriptors are numbered in one sequence for the whole internet, from `FIRST_DESCRIPTOR` up: far from those
+  of the real machine, never used twice, and the same in every run. A host knows only its own.
+* The kernel's object is closed with its last descriptor. A descriptor whose socket object nothing refers to
+  any more is closed, as by Python's own sockets.
+* No call here waits. One that would have to raises `BlockingIOError`; the caller decides what that means.
+* `on_ready` of the kernel's object wakes what watches the descriptors (`p2plib.sim.sockets.readiness`).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ Taken = tuple[bytes, Any, list[tuple[int, int, bytes]], int]  # data, sender, an
 
 
 def fail(number: int) -> OSError:
-    """Return the error of an operating system with that number."""
+    """Return the operating system's error with this number."""
     return OSError(number, os.strerror(number))
 
 
 def would_wait() -> BlockingIOError:
-    """Return what a call that does not wait raises where it would have to."""
+    """Return the error of a non-blocking call that would have to wait."""
     return BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
@@ -55,7 +55,7 @@ def current_incarnation() -> Incarnation:
 
 
 class Opened:
-    """An open socket. Its kinds say what each call does.
+    """An open socket; a subclass for each kind implements its calls.
 
     Args:
         incarnation: the life of the host that it belongs to.
@@ -66,7 +66,7 @@ class Opened:
 
     Attributes:
         transport: the asyncio transport that holds it; None while a program does.
-        watches: who is to be called when it is readable or writable, by number of descriptor.
+        watches: the callbacks for when it is readable or writable, by descriptor.
     """
 
     def __init__(self, incarnation: Incarnation, family: int, type: int, proto: int, end: Any) -> None:
@@ -83,42 +83,42 @@ class Opened:
     # Descriptors
 
     def new_descriptor(self) -> int:
-        """Return a new number that stands for this."""
+        """Return a new descriptor for this socket."""
         number = self.loop.next_descriptor()
         self._numbers[number] = None
         self.incarnation.descriptors[number] = self
         return int(number)
 
     def close_descriptor(self, number: int) -> None:
-        """Let one number go; with the last, the socket is closed."""
+        """Close one descriptor; with the last, the socket is closed."""
         self.unwatch(number)
         self.incarnation.descriptors.pop(number, None)
         if self._numbers.pop(number, number) is None and not self._numbers and self.incarnation.alive:
             self.end.close()
 
     def watch(self, number: int, watch: Watch) -> None:
-        """Have *watch* look when there may be something to read or room to write."""
+        """Let *watch* look whenever there may be something to read or room to write."""
         self.watches[number] = watch
         self.end.on_ready = self.wake
 
     def unwatch(self, number: int) -> None:
-        """Have nobody look for this descriptor any more."""
+        """Stop watching this descriptor."""
         if self.watches.pop(number, None) is not None and not self.watches and self.transport is None:
             self.end.on_ready = None
 
     def wake(self) -> None:
-        """Have those look who watch."""
+        """Let all that watch it look."""
         for watch in list(self.watches.values()):
             watch.look()
 
-    # What a program calls, each as its kind of socket has it
+    # What a program calls, implemented by each kind of socket
 
     def bind(self, address: Any) -> None:
-        """Take a local address."""
+        """Bind it to a local address."""
         raise NotImplementedError
 
     def listen(self, backlog: int) -> None:
-        """Take connections from now on."""
+        """Listen for connections from now on."""
         raise NotImplementedError
 
     def accept(self) -> Opened:
@@ -146,7 +146,7 @@ class Opened:
         raise NotImplementedError
 
     def shutdown(self, how: int) -> None:
-        """End a direction, or both."""
+        """Shut down one direction, or both."""
         raise NotImplementedError
 
     # What it is
@@ -172,11 +172,11 @@ class Opened:
 
     @property
     def listening(self) -> bool:
-        """Whether it takes connections."""
+        """Whether it listens for connections."""
         return False
 
     def take_error(self) -> OSError | None:
-        """Return the pending error (SO_ERROR), which is cleared; None if there is none."""
+        """Return the pending error (SO_ERROR) and clear it; None if there is none."""
         error: OSError | None = self.end.take_error()
         return error
 
@@ -189,7 +189,7 @@ def descriptor(number: int) -> Opened:
     """Return what a descriptor of the current host stands for.
 
     Raises:
-        OSError: EBADF: nothing, or nothing any more.
+        OSError: EBADF, it stands for nothing, or no longer.
     """
     incarnation = CURRENT.get()
     found: Opened | None = None if incarnation is None else incarnation.descriptors.get(number)

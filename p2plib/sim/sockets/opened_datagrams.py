@@ -3,9 +3,9 @@
 Rules:
 
 * A datagram that is longer than what the program asked for is cut, and the rest is lost (MSG_TRUNC says so).
-* IP_PKTINFO and IPV6_RECVPKTINFO tell, as ancillary data of `recvmsg`, the address that a datagram was sent
-  to. The same data given to `sendmsg` choose the address that it is sent from.
-* With MSG_ERRQUEUE, what was refused comes back (`p2plib.sim.sockets.error_queue`).
+* With IP_PKTINFO or IPV6_RECVPKTINFO, the ancillary data of `recvmsg` has the address that a datagram was
+  sent to. The same data passed to `sendmsg` choose the address that it is sent from.
+* With MSG_ERRQUEUE, datagrams that were refused come back (`p2plib.sim.sockets.error_queue`).
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class OpenDatagrams(Opened):
         self._may_write = True
 
     def bind(self, address: Any) -> None:
-        """Take a local address."""
+        """Bind it to a local address."""
         self.end.bind(address)
 
     def set_option(self, key: tuple[int, int], value: int | bytes) -> None:
-        """Set an option; the endpoint may find another way because of it."""
+        """Set an option; the endpoint may take another path because of it."""
         self.end.set_option(*key, value)
 
     def listen(self, backlog: int) -> None:
@@ -100,7 +100,7 @@ class OpenDatagrams(Opened):
         return len(data)
 
     def take(self, size: int, flags: int) -> Taken:
-        """Return the next datagram, cut to *size*, and who sent it."""
+        """Return the next datagram, cut to *size*, with its sender's address."""
         if flags & MSG_ERRQUEUE:
             return self._refusal(size)
         self._raise_error()
@@ -130,15 +130,15 @@ class OpenDatagrams(Opened):
         return []
 
     def shutdown(self, how: int) -> None:
-        """End sending; that nothing more is read has no effect on UDP in Linux."""
+        """Shut down sending; shutting down receiving has no effect on UDP on Linux."""
         if how in (socket.SHUT_WR, socket.SHUT_RDWR):
-            self._may_write = False  # in Linux also where it is an error
+            self._may_write = False  # on Linux even if the call then fails
         if self.end.remote is None:
             raise fail(errno.ENOTCONN)
 
 
 def _address_in(ancillary: Iterable[Any]) -> str | None:
-    """Return the address to send from that ancillary data name, if they do."""
+    """Return the source address that ancillary data name; None if they name none."""
     for level, kind, data in ancillary:
         raw = bytes(data)
         if (level, kind) == _FOUR and len(raw) >= 12:

@@ -2,10 +2,10 @@
 
 Rules:
 
-* What is written to one end is there at the other at once. A stream keeps bytes, a pair of datagram sockets
-  keeps messages.
-* An end takes what fits into the other's buffer; a message that does not fit waits, bytes go in part.
-* After one end is closed the other reads what is there, then the end; who writes gets EPIPE.
+* What is written to one end is at the other at once. A pair of streams carries bytes, a pair of datagram
+  sockets messages.
+* An end takes what fits into the other's buffer: of bytes a part, but a message whole or not at all.
+* After one end is closed, the other reads what is left, then the end of the stream; writing raises EPIPE.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ ROOM_BYTES = 212_992  # of Linux: net.core.wmem_default
 
 
 class PairEnd:
-    """One end of a pair, as a kernel keeps it; an asyncio transport may hold it as it does a TCP endpoint.
+    """One end of a pair, as a kernel keeps it; an asyncio transport may hold it like a TCP endpoint.
 
     Args:
         incarnation: the life of the host that it belongs to.
-        keeps_messages: whether it is one of datagrams.
-        place: who made it, in words.
+        keeps_messages: whether it carries messages, not bytes.
+        place: where it was made, in words.
 
     Attributes:
         other: the other end.
@@ -54,17 +54,17 @@ class PairEnd:
 
     @property
     def readable(self) -> bool:
-        """Whether something is there, or the end."""
+        """Whether there is something to read, or the end."""
         return bool(self.waiting) or self.eof
 
     @property
     def writable(self) -> bool:
-        """Whether the other end has room, or is gone."""
+        """Whether the other end has room, or is closed."""
         return not self.other.is_open or self.other.held_bytes < ROOM_BYTES
 
     @property
     def at_eof(self) -> bool:
-        """Whether everything that will ever come was read; the end of messages is never told."""
+        """Whether everything that will ever come has been read; messages have no such end."""
         return self.eof and not self.waiting and not self._keeps_messages
 
     def take_error(self) -> OSError | None:
@@ -82,11 +82,11 @@ class PairEnd:
         self.options[level, option] = value
 
     def what_it_is(self) -> str:
-        """Return words for what it is and who made it."""
+        """Describe what it is and where it was made, for an error."""
         return f"one end of a pair of sockets, made by {self.place}"
 
     def write(self, data: bytes | memoryview) -> int:
-        """Hand bytes, or one message, to the other end; return how many it took, 0 while it has no room.
+        """Pass bytes, or one message, to the other end; return how many bytes it took, 0 if it has no room.
 
         Raises:
             OSError: EPIPE, ECONNREFUSED, EMSGSIZE.
@@ -95,7 +95,7 @@ class PairEnd:
         if self.shut or (not other.is_open and not self._keeps_messages):
             raise fail(errno.EPIPE)
         if not other.is_open:
-            self.waiting.clear()  # Linux forgets what the other end had sent
+            self.waiting.clear()  # Linux drops what the other end had sent
             raise fail(errno.ECONNREFUSED)
         room = ROOM_BYTES - other.held_bytes
         if self._keeps_messages:
@@ -129,7 +129,7 @@ class PairEnd:
         return data
 
     def ready(self) -> None:
-        """Tell the holder, after what is being done now."""
+        """Call `on_ready`, after what is being done now."""
         if self.on_ready is not None and not self._ready_is_due:
             self._ready_is_due = True
             loop = self.host.net.loop
@@ -146,7 +146,7 @@ class PairEnd:
         self.other.ready()
 
     def close(self) -> None:
-        """Let go."""
+        """Close it for the holder."""
         if self.is_open:
             self.vanish()
             self.shutdown_write()
@@ -154,19 +154,19 @@ class PairEnd:
     abort = close
 
     def vanish(self) -> None:
-        """Be gone without a word: the machine has crashed."""
+        """Disappear without a word: the machine has crashed."""
         self.is_open, self.on_ready = False, None
         self.host.ports.endpoints.pop(self, None)
 
 
 class OpenPair(Opened):
-    """One end of a pair, open.
+    """An open socket that is one end of a pair.
 
     Args:
         incarnation: the life of the host that it belongs to.
         family: AF_UNIX as a rule.
         type: SOCK_STREAM or SOCK_DGRAM.
-        end: the end.
+        end: the end as the kernel keeps it.
     """
 
     end: PairEnd
@@ -202,7 +202,7 @@ class OpenPair(Opened):
         return ""
 
     def give(self, data: bytes, address: Any = None, ancillary: Any = ()) -> int:
-        """Hand bytes, or one message, to the other end."""
+        """Pass bytes, or one message, to the other end."""
         taken = self.end.write(data)
         if not taken and data:
             raise would_wait()
@@ -218,7 +218,7 @@ class OpenPair(Opened):
         return end.read(size, peek=bool(flags & MSG_PEEK)), None, [], 0
 
     def shutdown(self, how: int) -> None:
-        """End a direction, or both."""
+        """Shut down one direction, or both."""
         if how in (socket.SHUT_WR, socket.SHUT_RDWR):
             self.end.shutdown_write()
         if how in (socket.SHUT_RD, socket.SHUT_RDWR):

@@ -3,8 +3,8 @@
 Rules:
 
 * A new socket has an endpoint. `listen` puts a listener in its place, at the same address.
-* `connect` begins, and raises EINPROGRESS; how it ended is said by writability and SO_ERROR. After a failed
-  attempt the socket may try again, with a new endpoint.
+* `connect` begins to connect, and raises EINPROGRESS; when the socket is writable, SO_ERROR has the outcome.
+  After a failed attempt the socket may try again, with a new endpoint.
 * Errors come as Linux has them, each once.
 """
 
@@ -47,17 +47,17 @@ class OpenStream(Opened):
 
     @property
     def listening(self) -> bool:
-        """Whether it takes connections."""
+        """Whether it listens for connections."""
         return isinstance(self.end, TcpListener)
 
     @property
     def readable(self) -> bool:
-        """Whether bytes, an error, the end or a connection is there."""
+        """Whether there are bytes, an error, the end of the stream or a connection."""
         return bool(self._peeked) or not self._may_read or self._unconnected() or bool(self.end.readable)
 
     @property
     def writable(self) -> bool:
-        """Whether there is room to write, or an error to tell."""
+        """Whether there is room to write, or an error pending."""
         return self._unconnected() or bool(self.end.writable)
 
     def _unconnected(self) -> bool:
@@ -68,7 +68,7 @@ class OpenStream(Opened):
         return self.incarnation.host.net.names.resolve(address, self.family, call)
 
     def set_option(self, key: tuple[int, int], value: int | bytes) -> None:
-        """Keep an option; an endpoint changes its buffers by it."""
+        """Set an option; an endpoint may change its buffers because of it."""
         if isinstance(self.end, TcpEndpoint):
             self.end.set_option(*key, value)
         else:
@@ -77,14 +77,14 @@ class OpenStream(Opened):
     # Beginnings
 
     def bind(self, address: Any) -> None:
-        """Take a local address."""
+        """Bind it to a local address."""
         if self.listening or self.end.local is not None:
             raise fail(errno.EINVAL)
         self.end.bind(self._resolved(address, "bind()"))  # type: ignore[union-attr]
         self._bound = self.end.local
 
     def listen(self, backlog: int) -> None:
-        """Take connections from now on."""
+        """Listen for connections from now on."""
         self.listener().listen(backlog)
 
     def listener(self) -> TcpListener:
@@ -108,11 +108,11 @@ class OpenStream(Opened):
             old.close()
 
     def connect(self, address: Any) -> None:
-        """Begin a connection.
+        """Begin to connect.
 
         Raises:
-            BlockingIOError: EINPROGRESS, as it takes its time.
-            OSError: EALREADY, EISCONN, what made the last attempt fail, or what the network says at once.
+            BlockingIOError: EINPROGRESS, the attempt has begun; EALREADY, it is still going on.
+            OSError: EISCONN, what made the last attempt fail, or what the network refuses at once.
         """
         end = self.end
         if isinstance(end, TcpListener):
@@ -124,7 +124,7 @@ class OpenStream(Opened):
         raise BlockingIOError(errno.EINPROGRESS, os.strerror(errno.EINPROGRESS))
 
     def _connect_again(self, end: TcpEndpoint) -> None:
-        """Say how the attempt went, once; Linux does."""
+        """Report how the last attempt went, once, as Linux does."""
         if end.is_connected:
             if self._knows_it_is_connected:
                 raise fail(errno.EISCONN)
@@ -167,7 +167,7 @@ class OpenStream(Opened):
     # Bytes
 
     def give(self, data: bytes, address: Any = None, ancillary: Any = ()) -> int:
-        """Hand bytes to the kernel, and return how many it took; *address* is not looked at, as in Linux."""
+        """Hand bytes to the kernel, and return how many it took; *address* is ignored, as on Linux."""
         end = self.end
         if isinstance(end, TcpListener) or end.remote is None:
             raise fail(errno.EPIPE)
@@ -197,7 +197,7 @@ class OpenStream(Opened):
         return data, None, [], 0
 
     def shutdown(self, how: int) -> None:
-        """End a direction, or both."""
+        """Shut down one direction, or both."""
         end = self.end
         if isinstance(end, TcpListener):
             if how in (socket.SHUT_RD, socket.SHUT_RDWR):
@@ -212,7 +212,7 @@ class OpenStream(Opened):
             end.shutdown_write()
 
     def _stop_listening(self, end: TcpListener) -> None:
-        """Linux: shutting a listener down makes it an unconnected socket again, at the same address."""
+        """Make a listener an unconnected socket again, at the same address: Linux does so on shutdown."""
         fresh, local = TcpEndpoint(self.incarnation, self.family, end.options, end.place), end.local
         self._replace(fresh)
         if local is not None:

@@ -1,14 +1,14 @@
-"""Socket options, with Linux' answers: what `setsockopt` takes, and what `getsockopt` says before and after.
+"""Socket options as on Linux: what `setsockopt` takes, and what `getsockopt` returns before and after.
 
 Rules:
 
-* An option that is set is kept in the socket's `options`, as a number, or as bytes where it is a structure;
-  the kernel's objects look there. What they do not look at is remembered and has no effect.
+* An option that is set is kept in the socket's `options`, as a number, or as bytes if it is a structure; the
+  kernel's objects look there. What they do not look at is remembered and has no effect.
 * Multicast memberships go to the endpoint at once.
-* The sizes of buffers are doubled, as Linux does, and kept within Linux' usual bounds.
+* The sizes of buffers are doubled, as Linux does, and kept within Linux's usual bounds.
 * An option of another kind of socket, or one that Linux does not have, is ENOPROTOOPT or EOPNOTSUPP.
 
-The numbers that Python does not name are Linux' own (`p2plib.sim.sockets.constants`).
+The numbers that Python does not name are Linux's own (`p2plib.sim.sockets.constants`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LINGER, ERROR = (SOL, socket.SO_LINGER), (SOL, socket.SO_ERROR)
 _TYPE, _LISTENS = (SOL, socket.SO_TYPE), (SOL, SO_ACCEPTCONN)
 _DOMAIN, _PROTOCOL = (SOL, SO_DOMAIN), (SOL, SO_PROTOCOL)
 _READ_ONLY = (_TYPE, _LISTENS, _DOMAIN, _PROTOCOL, ERROR, (SOL, SO_SNDLOWAT))
-_LARGEST_BUFFER = 425_984  # twice net.core.rmem_max and wmem_max, as Linux comes
+_LARGEST_BUFFER = 425_984  # twice the defaults of net.core.rmem_max and wmem_max
 _SMALLEST_BUFFER = {RCVBUF: 2304, SNDBUF: 4608}
 
 MEMBERSHIPS = (
@@ -60,14 +60,14 @@ _INTERFACES = (_MULTICAST_IF, (IP6, socket.IPV6_MULTICAST_IF))
 _V6ONLY = (IP6, socket.IPV6_V6ONLY)
 _TTL = (IP, socket.IP_TTL)
 
-# What there is: the names that Python has, and the numbers that Linux has given so far.
+# The options there are: the names that Python has, and the numbers that Linux has assigned so far.
 _KNOWN = {
     level: {getattr(socket, name) for name in dir(socket) if name.startswith(prefix)} | {*range(1, last + 1)}
     for level, prefix, last in (
         (SOL, "SO_", 82), (TCP, "TCP_", 44), (IP, "IP_", 52), (IP6, "IPV6_", 80), (UDP, "UDP_", 104),
     )
 }  # fmt: skip
-# The least that an option may be set to, and the most.
+# The smallest and the largest value of an option.
 _BOUNDS = {
     _TTL: (-1, 255),
     (TCP, TCP_KEEPIDLE): (1, 32_767),
@@ -77,7 +77,7 @@ _BOUNDS = {
     (TCP, TCP_MAXSEG): (88, 32_767),
 }
 
-# Options that are yes or no: whatever is not 0 is 1.
+# Options that are on or off: any value but 0 becomes 1.
 _YES_OR_NO = {
     (SOL, SO_REUSEADDR), (SOL, SO_REUSEPORT), (SOL, socket.SO_BROADCAST),
     (SOL, socket.SO_KEEPALIVE), (SOL, socket.SO_OOBINLINE), (SOL, socket.SO_DONTROUTE),
@@ -85,7 +85,7 @@ _YES_OR_NO = {
     (IP6, socket.IPV6_V6ONLY), (IP6, IPV6_RECVPKTINFO), (IP, IP_PKTINFO), (IP, IP_RECVERR),
 }  # fmt: skip
 
-# What is not 0 before it is set.
+# The defaults that are not 0.
 _AT_FIRST = {
     (SOL, SO_SNDLOWAT): 1, (SOL, SO_RCVLOWAT): 1,
     (TCP, TCP_MAXSEG): 536, (TCP, TCP_KEEPIDLE): 7200,
@@ -106,14 +106,14 @@ def set_option(opened: Opened, level: int, option: int, value: Any, optlen: int 
     """Set an option, as `socket.setsockopt` does.
 
     Raises:
-        OSError: ENOPROTOOPT, EINVAL, or what the endpoint says to a membership.
+        OSError: ENOPROTOOPT, EINVAL, or what the endpoint raises for a membership.
         TypeError: the value is neither a number nor bytes.
     """
     key = (int(level), int(option))
     _check_kind(opened, key, setting=True)
     if value is None:
         if optlen is None:
-            raise TypeError("setsockopt() takes a length where the value is None")
+            raise TypeError("setsockopt() needs a length when the value is None")
         raise fail(errno.EFAULT)
     if not isinstance(value, int):
         value = bytes(memoryview(value))
@@ -170,7 +170,7 @@ def get_option(opened: Opened, level: int, option: int, buflen: int = 0) -> int 
     """Return an option, as `socket.getsockopt` does: a number, or *buflen* bytes at most.
 
     Raises:
-        OSError: it is not one of this kind of socket; EINVAL if *buflen* is none.
+        OSError: this kind of socket does not have it; or *buflen* is out of range.
     """
     key = (int(level), int(option))
     if not 0 <= buflen <= 1024:
@@ -203,14 +203,14 @@ def _found(opened: Opened, key: tuple[int, int]) -> int | bytes:
 
 
 def _address_of_interface(opened: Opened, index: int) -> bytes:
-    """Return the IPv4 address of an interface, by which Linux tells IP_MULTICAST_IF."""
+    """Return the IPv4 address of an interface, which is what Linux returns for IP_MULTICAST_IF."""
     found = interfaces_of(opened.incarnation.host)
     addresses = [ip for card in found if card.number == index for ip, _ in card.addresses if ":" not in ip]
     return socket.inet_aton(addresses[0] if addresses else "0.0.0.0")
 
 
 def _check_kind(opened: Opened, key: tuple[int, int], *, setting: bool) -> None:
-    """Raise what Linux does where a socket has no options of that level."""
+    """Raise, as Linux does, if a socket has no options of that level."""
     is_stream, is_six = opened.type == socket.SOCK_STREAM, opened.family == socket.AF_INET6
     wrong = (key[0] == TCP and not is_stream) or (key[0] == IP6 and not is_six) or key[0] not in _KNOWN
     if not wrong and key[1] not in _KNOWN[key[0]]:

@@ -1,6 +1,6 @@
-"""`select.select` and `select.poll` within a run: a look at what is ready is answered, a wait is refused.
+"""`select.select` and `select.poll` within a run: they report what is ready now, and refuse to wait.
 
-HTTP clients look in this way whether a connection that they have kept is still good. To wait would stop
+HTTP clients check in this way whether a connection that they have kept is still open. Waiting would stop
 every host.
 """
 
@@ -24,7 +24,7 @@ _IN, _OUT, _INVALID = (
 
 
 def number_of(thing: Any) -> int:
-    """Return the descriptor of a number, or of what has one."""
+    """Return a descriptor: a number as it is, or that of an object with `fileno`."""
     number = thing if isinstance(thing, int) else thing.fileno()
     if number < 0:
         raise ValueError(f"file descriptor cannot be a negative integer ({number})")
@@ -34,14 +34,17 @@ def number_of(thing: Any) -> int:
 def look(
     real: Any, rlist: Iterable[Any], wlist: Iterable[Any], xlist: Iterable[Any], timeout: float | None = None
 ) -> tuple[list[Any], list[Any], list[Any]]:
-    """Do what `select.select` does, where nothing has to be waited for.
+    """Do what `select.select` does, if it need not wait.
 
     Args:
-        real: the real `select.select`, for what is no simulated socket.
+        real: the real `select.select`, for everything but simulated sockets.
         rlist: what is to be read.
         wlist: what is to be written to.
         xlist: what may be in an exceptional state; no simulated socket ever is.
-        timeout: how long to wait, in seconds.
+        timeout: how long to wait, in seconds; 0 for not at all.
+
+    Raises:
+        Unsupported: nothing is ready, and it would have to wait.
     """
     lists = [list(rlist), list(wlist), list(xlist)]
     ours = [[thing for thing in things if is_simulated(number_of(thing))] for things in lists]
@@ -58,7 +61,7 @@ class Poll:
     """What `select.poll()` returns within a run.
 
     Args:
-        real: a real one, for what is no simulated socket.
+        real: a real one, for everything but simulated sockets.
     """
 
     def __init__(self, real: Any) -> None:
@@ -66,27 +69,31 @@ class Poll:
         self._masks: dict[int, int] = {}
 
     def register(self, fd: Any, eventmask: int = _IN | _OUT) -> None:
-        """Look at a descriptor from now on."""
+        """Add a descriptor to those that are polled."""
         if is_simulated(number_of(fd)):
             self._masks[number_of(fd)] = eventmask
         else:
             self._real.register(fd, eventmask)
 
     def modify(self, fd: Any, eventmask: int) -> None:
-        """Look at a descriptor for something else."""
+        """Change what a descriptor is polled for."""
         if is_simulated(number_of(fd)) and number_of(fd) not in self._masks:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         self.register(fd, eventmask)
 
     def unregister(self, fd: Any) -> None:
-        """Look at a descriptor no more."""
+        """Remove a descriptor from those that are polled."""
         if is_simulated(number_of(fd)):
             del self._masks[number_of(fd)]
         else:
             self._real.unregister(fd)
 
     def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
-        """Return what is ready, by descriptor."""
+        """Return the descriptors that are ready, each with its events.
+
+        Raises:
+            Unsupported: none is ready, and it would have to wait.
+        """
         if not self._masks:
             found: list[tuple[int, int]] = self._real.poll(timeout)
             return found

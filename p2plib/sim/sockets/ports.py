@@ -1,21 +1,21 @@
-"""The ports of a host: who is bound where, who hears what, and which address a packet leaves from.
+"""The ports of a host: what is bound where, which socket gets what, and which address a packet leaves from.
 
 Rules, all of them Linux's:
     1. Two sockets may be bound to addresses that overlap at one port only if both have set SO_REUSEPORT, or
        both have set SO_REUSEADDR and, of TCP, the one that is there already does not listen. "0.0.0.0"
        overlaps with all of IPv4; "::" with all of IPv6, and with IPv4 too unless IPV6_V6ONLY is set.
-    2. A datagram for one machine goes to one socket, the one bound most closely: connected to the sender
-       before any other, bound to that very address before "0.0.0.0", IPv4's own before "::". Of equals, the
-       one that was bound last hears it; where that one has set SO_REUSEPORT, one of those that have, chosen
-       by a hash of the two addresses, so that a sender keeps its receiver. (Linux's hash has a secret; ours
-       is a CRC-32, the same in each run.) The listener for a SYN is chosen likewise.
-    3. A datagram for all, by multicast or broadcast, goes to each that is bound to its port and to its
-       address or to all of them.
-    4. A socket bound to 127.0.0.0/8 reaches its own host alone: EINVAL.
+    2. A unicast datagram goes to one socket, the one bound most specifically: connected to the sender before
+       any other, bound to that very address before "0.0.0.0", IPv4's own before "::". Of equals, the one that
+       was bound last gets it; if that one has set SO_REUSEPORT, one of those that have, chosen by a hash of
+       the two addresses, so that a sender keeps its receiver. (Linux's hash has a secret; ours is a CRC-32,
+       the same in each run.) The listener for a SYN is chosen in the same way.
+    3. A multicast or broadcast datagram goes to every socket that is bound to its port, and to its address or
+       to all addresses.
+    4. A socket bound to 127.0.0.0/8 can only reach its own host; anything else is EINVAL.
     5. 0.0.0.0 as a destination is the host itself.
 
 What differs: ephemeral ports are the 16,384 of RFC 6335 (Linux: 32,768 to 60,999), taken in turn and not at
-random. Any program may bind a port below 1024. Who runs a program does not matter to SO_REUSEPORT.
+random. Any program may bind a port below 1024. SO_REUSEPORT does not require the same user.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Ports:
     """The ports of one host.
 
     Args:
-        host: whose.
+        host: the host.
         addresses: its own IP addresses, without loopback.
 
     Attributes:
         own: its addresses, 127.0.0.1 and ::1 included.
-        udp: the one UDP endpoint that hears all that arrives at (ip, port); where several share a port, or
-            the answer hangs on the sender, `hearer` knows.
+        udp: the one UDP endpoint that gets all that arrives at (ip, port); if several share the port, or it
+            depends on the sender, it is not here, and `hearer` finds it.
         tcp: connections by (local, remote).
         listening: listeners by local address.
         endpoints: the kernel objects that are open, in the order in which they were made.
@@ -73,7 +73,7 @@ class Ports:
         """Give an endpoint an address of its own; `endpoint.local` is that from now on.
 
         Args:
-            endpoint: what is bound; its options SO_REUSEADDR, SO_REUSEPORT and IPV6_V6ONLY count.
+            endpoint: what is to be bound; its options SO_REUSEADDR, SO_REUSEPORT and IPV6_V6ONLY count.
             kind: "udp" or "tcp".
             address: an IP address of this host, "0.0.0.0" or "::", and a port; 0 for a free one.
 
@@ -81,8 +81,8 @@ class Ports:
             The address.
 
         Raises:
-            OSError: EADDRNOTAVAIL, not this host's, or no port is free; EADDRINUSE, by rule 1; EINVAL, it has
-                an address already.
+            OSError: EADDRNOTAVAIL, the address is not this host's, or no port is free; EADDRINUSE, by rule 1;
+                EINVAL, the endpoint has an address already.
         """
         ip, port = address
         if endpoint.local is not None:
@@ -103,14 +103,14 @@ class Ports:
         return endpoint.local
 
     def enter(self, endpoint: Endpoint, kind: Kind) -> None:
-        """Enter an endpoint at its local address without a question: a connection that was accepted."""
+        """Enter an endpoint at its local address without a check: a connection that was accepted."""
         assert endpoint.local is not None
         self._bound.setdefault((kind, endpoint.local[1]), {})[endpoint] = None
         if kind == "udp":
             self.refresh(endpoint.local[1])
 
     def release(self, endpoint: Endpoint, kind: Kind) -> None:
-        """Take an endpoint out: its port is free, or others hear again."""
+        """Take an endpoint out: its port is free, or other sockets there get what arrives again."""
         self._listeners.pop(endpoint, None)
         if endpoint.local is None:
             return
@@ -123,10 +123,10 @@ class Ports:
             self.refresh(port)
 
     def listen(self, endpoint: Endpoint) -> None:
-        """Have a bound TCP endpoint listen.
+        """Let a bound TCP endpoint listen.
 
         Raises:
-            OSError: EADDRINUSE, another one that listens there came first.
+            OSError: EADDRINUSE, another one listens there already.
         """
         assert endpoint.local is not None
         for other in self._bound.get(("tcp", endpoint.local[1]), {}):
@@ -150,7 +150,7 @@ class Ports:
         return any(address[1] == port for address in self.listening)
 
     def bound(self, kind: Kind, port: int) -> list[Any]:
-        """Return what is bound to a port, in the order in which it was."""
+        """Return the endpoints bound to a port, in the order in which they were bound."""
         return list(self._bound.get((kind, port), ()))
 
     def _can_bind(self, ip: str) -> bool:
@@ -173,7 +173,7 @@ class Ports:
     # What arrives
 
     def refresh(self, port: int) -> None:
-        """Find anew who hears what arrives at a UDP port: a socket there has come, gone or changed."""
+        """Find anew what gets datagrams at a UDP port: a socket there has come, gone or changed."""
         for ip in self.own:
             self.udp.pop((ip, port), None)
         at_port = self._bound.get(("udp", port), {})
@@ -188,17 +188,17 @@ class Ports:
                 self.udp[own, port] = endpoint
 
     def hearer(self, at: Address, source: Address) -> UdpEndpoint | None:
-        """Rule 2: return the UDP endpoint that hears a datagram for one; None where nobody does."""
+        """Rule 2: return the UDP endpoint that gets a unicast datagram; None if there is none."""
         return _closest(self._bound.get(("udp", at[1]), ()), at, source)  # type: ignore[no-any-return]
 
     def hearers(self, at: Address, source: Address) -> list[UdpEndpoint]:
-        """Rule 3: return the UDP endpoints that hear a datagram for all."""
+        """Rule 3: return the UDP endpoints that get a multicast or broadcast datagram."""
         return [found for found in self._bound.get(("udp", at[1]), ()) if _closeness(found, at, source)]
 
     def told_of_refusal(self, local: Address, remote: Address) -> UdpEndpoint | None:
-        """Return the UDP endpoint that hears that nobody listens where it has sent to.
+        """Return the UDP endpoint that gets the error if nobody listens where a datagram was sent to.
 
-        That is the one which is connected to that peer, else one that has set IP_RECVERR or IPV6_RECVERR.
+        That is the one that is connected to that peer, or else one that has set IP_RECVERR or IPV6_RECVERR.
         """
         wanting = None
         for endpoint in self._bound.get(("udp", local[1]), ()):
@@ -209,14 +209,14 @@ class Ports:
         return wanting
 
     def listener(self, at: Address, source: Address) -> Any:
-        """Return the TCP endpoint that listens for a SYN from *source*; None where none does."""
+        """Return the TCP endpoint that takes a SYN from *source*; None if none listens."""
         at_port = self._bound.get(("tcp", at[1]), ())
         return _closest([found for found in at_port if found in self._listeners], at, source)
 
     # What leaves
 
     def is_own(self, ip: str) -> bool:
-        """Whether an address is this host."""
+        """Whether an address is one of this host's, loopback included."""
         return ip in self.own or is_loopback(ip)
 
     def source_for(self, local: Address, destination: str) -> Address:
@@ -230,12 +230,12 @@ class Ports:
         if not self._has_route(destination):
             raise OSError(
                 errno.ENETUNREACH,
-                f"Network is unreachable: no way leads from {self.host.realm.name} to {destination}",
+                f"Network is unreachable: {self.host.realm.name} has no route to {destination}",
             )
         if ip not in EVERYWHERE and not is_group(ip) and not self._is_broadcast(ip):
             if ip.startswith("127.") and not self.is_own(destination):
                 raise OSError(
-                    errno.EINVAL, f"Invalid argument: a socket bound to {ip} reaches its own host alone"
+                    errno.EINVAL, f"Invalid argument: a socket bound to {ip} can only reach its own host"
                 )
             return local
         if is_loopback(destination):
@@ -246,7 +246,8 @@ class Ports:
             if (":" in address) == (":" in destination):
                 return address, port
         raise OSError(
-            errno.ENETUNREACH, f"Network is unreachable: {self.host.name} has no address like {destination}"
+            errno.ENETUNREACH,
+            f"Network is unreachable: {self.host.name} has no address of the family of {destination}",
         )
 
     def _has_route(self, ip: str) -> bool:
@@ -300,7 +301,7 @@ def _covers(endpoint: Endpoint, ip: str) -> bool:
 
 
 def _closeness(endpoint: Endpoint, at: Address, source: Address) -> int:
-    """Rule 2: how closely an endpoint is bound to what arrives; 0 where it does not hear it."""
+    """Rule 2: how specifically an endpoint is bound to what arrives; 0 if it does not get it."""
     assert endpoint.local is not None
     near = 2 if family_of(at[0]) == endpoint.family else 1
     if endpoint.local[0] == at[0]:

@@ -3,11 +3,11 @@
 Rules:
 
 * As with a selector, a callback is called again and again for as long as its socket is ready (level-
-  triggered): once for each round in which all else that was to be done has been done.
+  triggered): once in each round, after everything else that was to be done.
 * It runs in the context in which it was added, and so on its host. When the host crashes, or the descriptor
   is closed, it is never called again.
 * There is one reader and one writer for each descriptor. `loop.sock_recv` and the like are readers and
-  writers too, and whatever was there before them is replaced.
+  writers, too, and replace what was there before.
 * However a `sock_*` call ends, cancelled or not, it leaves no reader or writer behind.
 """
 
@@ -31,10 +31,10 @@ READER, WRITER = 0, 1
 
 
 class Watch:
-    """Who is to be called when a descriptor is ready.
+    """The callbacks of one descriptor: its reader and its writer.
 
     Args:
-        loop: the loop that calls.
+        loop: the loop that calls them.
         opened: what the descriptor stands for.
         number: the descriptor.
     """
@@ -53,7 +53,7 @@ class Watch:
         )
 
     def look(self) -> None:
-        """Have those called who can do something now, after what is being done."""
+        """Schedule the callbacks whose socket is ready, after what is being done now."""
         if not self._due and (self._is_ready(READER) or self._is_ready(WRITER)):
             self._due = True
             self.loop.schedule(self.loop.now, self._call, None)
@@ -67,7 +67,7 @@ class Watch:
             self.look()
 
     def put(self, side: int, handle: SimHandle | None) -> bool:
-        """Set who is called, None for nobody; return whether there was somebody."""
+        """Set the callback of one side, None for no callback; return whether there was one."""
         before, self.handles[side] = self.handles[side], handle
         if before is not None:
             before.cancel()
@@ -79,7 +79,7 @@ class Watch:
 
 
 class ReadinessCalls(SimLoop):
-    """The calls of a loop that are about sockets of a program's own.
+    """The methods of a loop for a program's own sockets.
 
     Attributes:
         net: the internet.
@@ -113,19 +113,19 @@ class ReadinessCalls(SimLoop):
         return watch is not None and watch.put(side, None)
 
     def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
-        """Call back whenever a socket, or its descriptor, can be read."""
+        """Call `callback(*args)` whenever a socket, or its descriptor, can be read from."""
         self._add("add_reader", READER, fd, callback, args)
 
     def add_writer(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
-        """Call back whenever a socket, or its descriptor, can be written to."""
+        """Call `callback(*args)` whenever a socket, or its descriptor, can be written to."""
         self._add("add_writer", WRITER, fd, callback, args)
 
     def remove_reader(self, fd: Any) -> bool:
-        """Call back no more; return whether there was a reader."""
+        """Remove the reader of a socket or descriptor; return whether there was one."""
         return self._remove(READER, fd)
 
     def remove_writer(self, fd: Any) -> bool:
-        """Call back no more; return whether there was a writer."""
+        """Remove the writer of a socket or descriptor; return whether there was one."""
         return self._remove(WRITER, fd)
 
     # loop.sock_*
@@ -160,22 +160,22 @@ class ReadinessCalls(SimLoop):
                 watch.put(side, None)
 
     async def sock_recv(self, sock: Any, nbytes: int) -> bytes:
-        """Return data from a socket, *nbytes* at most."""
+        """Receive data from a socket, *nbytes* at most."""
         own = _checked("sock_recv", sock)
         return await self._when(READER, own, lambda: own.recv(nbytes))
 
     async def sock_recv_into(self, sock: Any, buf: Any) -> int:
-        """Put data from a socket into a buffer and return how many bytes."""
+        """Receive data into a buffer; return how many bytes."""
         own = _checked("sock_recv_into", sock)
         return await self._when(READER, own, lambda: own.recv_into(buf))
 
     async def sock_recvfrom(self, sock: Any, bufsize: int) -> tuple[bytes, Any]:
-        """Return a datagram and who sent it."""
+        """Receive a datagram; return it with its sender's address."""
         own = _checked("sock_recvfrom", sock)
         return await self._when(READER, own, lambda: own.recvfrom(bufsize))
 
     async def sock_recvfrom_into(self, sock: Any, buf: Any, nbytes: int = 0) -> tuple[int, Any]:
-        """Put a datagram into a buffer and return how many bytes, and who sent them."""
+        """Receive a datagram into a buffer; return how many bytes, and the sender's address."""
         own = _checked("sock_recvfrom_into", sock)
         return await self._when(READER, own, lambda: own.recvfrom_into(buf, nbytes))
 
@@ -205,7 +205,7 @@ class ReadinessCalls(SimLoop):
             await self._when(WRITER, own, lambda: _connected(own, address))
 
     async def sock_accept(self, sock: Any) -> tuple[SimSocket, Any]:
-        """Return the next connection of a listening socket, and its address."""
+        """Accept the next connection of a listening socket; return its socket and its peer's address."""
         own = _checked("sock_accept", sock)
         accepted, address = await self._when(READER, own, own.accept)
         accepted.setblocking(False)
@@ -213,7 +213,7 @@ class ReadinessCalls(SimLoop):
 
 
 def _connected(sock: SimSocket, address: Any) -> None:
-    """Raise what made a connection fail; BlockingIOError while it is not there."""
+    """Raise what made a connection fail; BlockingIOError while it is not established."""
     if not sock.opened.writable:
         raise BlockingIOError
     error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -225,23 +225,23 @@ def _checked(call: str, sock: Any) -> SimSocket:
     """Return a socket that the loop can use.
 
     Raises:
-        ValueError: it blocks; asyncio says so in debug mode, and without it would stand still.
+        ValueError: it blocks; asyncio checks this only in debug mode, and would hang otherwise.
     """
     if not isinstance(sock, SimSocket):
-        refuse(f"{call} of a socket that was made outside of it", "make the socket on a host, within the run")
+        refuse(f"{call} of a socket made outside the run", "make the socket on a host, within the run")
     if sock.gettimeout() != 0:
         raise ValueError("the socket must be non-blocking")
     return sock
 
 
 def _check_free(fd: Any, opened: Opened) -> None:
-    """Raise what asyncio does where a transport has the descriptor."""
+    """Raise, as asyncio does, if a transport has the descriptor."""
     if opened.transport is not None and not opened.transport.is_closing():
         raise RuntimeError(f"File descriptor {fd!r} is used by transport {opened.transport!r}")
 
 
 def _number(fd: Any) -> int:
-    """Return a descriptor's number, of a number or of what has one."""
+    """Return a descriptor: a number as it is, or that of an object with `fileno`."""
     if isinstance(fd, int):
         number = fd
     elif hasattr(fd, "fileno"):

@@ -8,16 +8,24 @@ from p2plib.errors import Unsupported
 
 
 def refuse(call: str, instead: str) -> NoReturn:
-    """Raise `Unsupported` with one sentence."""
+    """Refuse a call.
+
+    Args:
+        call: what a program has called.
+        instead: why it is refused, and what to do instead.
+
+    Raises:
+        Unsupported: always.
+    """
     raise Unsupported(f"{call} is not part of the simulated internet: {instead}")
 
 
 PROCESSES = "a host is not a computer with programs of its own; start a coroutine with host.start"
 DESCRIPTORS = (
-    "it is a file's, a pipe's or that of a socket which code in C has opened past Python, and the simulated "
+    "it belongs to a file, a pipe, or a socket that code in C has opened past Python, and the simulated "
     "internet does not know when it is ready; use sockets that Python makes, or streams"
 )
-FILES = "there are no file descriptors in here; use streams, or host.disk for what is to be kept"
+FILES = "a host has no file descriptors but those of its sockets; use streams, or host.disk to keep data"
 
 
 class RefusedCalls:

@@ -1,4 +1,4 @@
-"""Names of services, as /etc/services of a machine has them: a table of the usual ones.
+"""Names of services, as a machine has them in /etc/services: a table of the usual ones.
 
 Vocabulary: a *service* is a port with a name, of TCP, of UDP, or of both.
 """
@@ -74,13 +74,13 @@ ALIASES = {"www": "http", "mail": "smtp", "imap": "imap2", "ssmtp": "submissions
 
 
 def port_of(name: str, transport: str) -> int | None:
-    """Return the port of a service over "tcp" or "udp"; None where there is no such service."""
+    """Return the port of a service over "tcp" or "udp"; None if there is no such service."""
     port, transports = SERVICES.get(ALIASES.get(name, name), (None, ()))
     return port if transport in transports else None
 
 
 def service_at(port: int, transport: str) -> str | None:
-    """Return the name of the service at a port; None where it has none."""
+    """Return the name of the service at a port; None if it has no name."""
     return _BY_PORT.get((port, transport))
 
 

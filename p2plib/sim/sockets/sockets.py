@@ -1,17 +1,17 @@
 """The simulated `socket.socket`: the interface of Python's own, on the network of the host that makes it.
 
-It is a subclass of `socket.socket`, so that a library that asks for one is content, but no real socket is
-behind it: only the parts of the real class that need none are inherited.
+It is a subclass of `socket.socket`, so that `isinstance` holds, but there is no real socket behind it: only
+the parts of the real class that need none are inherited.
 
 Rules:
 
 * Every call does what it does on Linux, with the same errors. Names are looked up at once, without taking
   time.
-* A call that has to wait raises `BlockingIOError` on a socket that does not block. On one that does, it is
-  refused: a program that stood still in the middle of a line would stop every host. So `sendto`, `bind` or a
-  `recv` for which data is there work on any socket; the others want `setblocking(False)`, and asyncio's
-  `loop.sock_recv`, `loop.sock_connect` and so on.
-* A socket that nobody holds any more closes, with a ResourceWarning, as Python's does.
+* A call that would have to wait raises `BlockingIOError` on a non-blocking socket. On a blocking one it is
+  refused, for a call that blocks would stop every host. So `sendto`, `bind`, or a `recv` for which data has
+  arrived work on any socket; other calls need `setblocking(False)`, and asyncio's `loop.sock_recv`,
+  `loop.sock_connect` and so on.
+* A socket that nothing refers to any more is closed, with a ResourceWarning, as Python's is.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ from p2plib.sim.tcp.listener import TcpListener
 T = TypeVar("T")
 
 BLOCKS = (
-    "a program that waits within a line stops every host, in asyncio.to_thread too; use an asynchronous "
-    "library in the place of a blocking one. With a socket of one's own, call setblocking(False), and await "
-    "asyncio's loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
+    "a call that blocks would stop every host, in asyncio.to_thread, too; use an asynchronous library in "
+    "place of a blocking one. With a socket of your own, call setblocking(False), and await asyncio's "
+    "loop.sock_recv, sock_accept, sock_connect and so on, or use streams"
 )
 _FAMILIES = {*map(int, socket.AddressFamily)}
 _HEADER_BYTES = 16  # of one piece of ancillary data
@@ -66,11 +66,11 @@ class SimSocket(socket.socket):
         family: AF_INET, the default, or AF_INET6.
         type: SOCK_STREAM, the default, or SOCK_DGRAM; SOCK_NONBLOCK may be added.
         proto: 0, or the protocol's number.
-        fileno: a descriptor that `detach` gave, instead of a new socket.
+        fileno: a descriptor that `detach` returned, to use instead of a new socket.
 
     Raises:
         UsageError: the calling code runs on no host.
-        Unsupported: a kind of socket that a simulated host has not.
+        Unsupported: a simulated host has no sockets of that kind.
     """
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
@@ -101,7 +101,7 @@ class SimSocket(socket.socket):
 
     @classmethod
     def of(cls, opened: Opened, timeout: float | None = None) -> SimSocket:
-        """Return a socket object for what is open already."""
+        """Return a socket object for a socket that is open already."""
         found = cls.__new__(cls)
         found._io_refs, found._timeout = 0, timeout
         found._hold(opened)
@@ -109,10 +109,10 @@ class SimSocket(socket.socket):
 
     @property
     def opened(self) -> Opened:
-        """What it stands for.
+        """The open socket behind it.
 
         Raises:
-            OSError: EBADF, if it is closed.
+            OSError: EBADF, it is closed.
             HostDown: its host has crashed or was stopped.
         """
         if self._number < 0:
@@ -122,7 +122,7 @@ class SimSocket(socket.socket):
         return self._opened
 
     def _do(self, call: str, action: Callable[[], T]) -> T:
-        """Do what a program has called, and refuse it if it would have to wait on a socket that blocks."""
+        """Carry out a call, and refuse it if it would have to wait on a blocking socket."""
         try:
             return action()
         except BlockingIOError:
@@ -134,7 +134,7 @@ class SimSocket(socket.socket):
 
     @property
     def family(self) -> Any:
-        """Its address family, a `socket.AddressFamily` where Python has one of that number."""
+        """Its address family, a `socket.AddressFamily` if Python has one of that number."""
         family = self._opened.family
         return socket.AddressFamily(family) if family in _FAMILIES else family
 
@@ -150,11 +150,11 @@ class SimSocket(socket.socket):
 
     @property
     def timeout(self) -> float | None:
-        """The time after which its calls give up, in seconds; None if they wait."""
+        """The time-out of its calls in seconds; None if they block."""
         return self._timeout
 
     def fileno(self) -> int:
-        """Return its descriptor's number; -1 when it is closed."""
+        """Return its descriptor; -1 if it is closed."""
         return self._number
 
     def getsockname(self) -> Any:
@@ -166,7 +166,7 @@ class SimSocket(socket.socket):
         return self.opened.peer()
 
     def getsockopt(self, level: int, optname: int, buflen: int = 0) -> Any:
-        """Return an option, as Linux has it (`p2plib.sim.sockets.options`)."""
+        """Return an option, as Linux does: a number, or up to *buflen* bytes."""
         return options.get_option(self.opened, level, optname, buflen)
 
     def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:
@@ -174,15 +174,15 @@ class SimSocket(socket.socket):
         options.set_option(self.opened, level, optname, value, optlen)
 
     def setblocking(self, flag: bool) -> None:
-        """Whether calls wait."""
+        """Let calls block, or not."""
         self.settimeout(None if flag else 0.0)
 
     def getblocking(self) -> bool:
-        """Whether calls wait."""
+        """Whether calls block."""
         return self._timeout != 0.0
 
     def settimeout(self, value: float | None) -> None:
-        """Have calls give up after *value* seconds; 0 means that they do not wait."""
+        """Set the time-out of calls in seconds; 0 for not blocking at all, None for no time-out."""
         if self._number < 0:
             raise fail(errno.EBADF)
         if value is not None and value < 0:
@@ -203,14 +203,14 @@ class SimSocket(socket.socket):
     # Ends
 
     def close(self) -> None:
-        """Close it, or let it be closed when the last file made of it is."""
+        """Close it."""
         self._closed = True
         if self._io_refs <= 0 and self._number >= 0:
             number, self._number = self._number, -1
             self._opened.close_descriptor(number)
 
     def detach(self) -> int:
-        """Return its descriptor, which stays open, and be closed."""
+        """Close the object but not its descriptor, and return that."""
         number, self._number, self._closed = self._number, -1, True
         return number
 
@@ -226,7 +226,7 @@ class SimSocket(socket.socket):
             self.close()
 
     def shutdown(self, how: int) -> None:
-        """End a direction (SHUT_RD, SHUT_WR), or both."""
+        """Shut down one direction (SHUT_RD or SHUT_WR), or both."""
         if how not in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
             raise fail(errno.EINVAL)
         self.opened.shutdown(how)
@@ -237,28 +237,28 @@ class SimSocket(socket.socket):
         return checked(call, self.opened.family, address)
 
     def bind(self, address: Any) -> None:
-        """Take a local address."""
+        """Bind it to a local address."""
         self.opened.bind(self._address("bind", address))
 
     def listen(self, backlog: int = 128) -> None:
-        """Take connections from now on."""
+        """Listen for connections from now on."""
         self.opened.listen(max(0, backlog))
 
     def accept(self) -> tuple[SimSocket, Any]:
-        """Return the connection that has waited longest, and its address."""
+        """Return the connection that has waited longest, and its peer's address."""
         accepted = self._do("accept", self.opened.accept)
         found = SimSocket.of(accepted, socket.getdefaulttimeout())
         return found, shown_to(accepted.family, accepted.end.remote)
 
     def connect(self, address: Any) -> None:
-        """Connect to *address*: UDP at once, TCP by and by."""
+        """Connect to *address*: UDP at once; TCP begins to, and raises `BlockingIOError`."""
         remote = self._address("connect", address)
         if self._timeout != 0.0 and isinstance(self.opened, OpenStream) and not self.opened.listening:
             refuse("a call of socket.connect that has to wait", BLOCKS)
         self.opened.connect(remote)
 
     def connect_ex(self, address: Any) -> int:
-        """Connect, and return the number of the error; 0 if there is none."""
+        """Connect, and return the number of the error instead of raising it; 0 if there is none."""
         try:
             self.connect(address)
         except socket.gaierror:
@@ -297,7 +297,7 @@ class SimSocket(socket.socket):
     def sendmsg(
         self, buffers: Iterable[Any], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None
     ) -> int:
-        """Send what several buffers hold, as one; of ancillary data, the address to send from counts."""
+        """Send the contents of several buffers as one; of ancillary data only the source address counts."""
         opened, content, ancillary = self.opened, joined(buffers), list(ancdata)
         to = None if address is None else self._address("sendmsg", address)
         return self._do("sendmsg", lambda: opened.give(content, to, ancillary))
@@ -313,21 +313,21 @@ class SimSocket(socket.socket):
         return self._do(call, lambda: opened.take(size, flags))
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Return data, *bufsize* bytes at most."""
+        """Receive data, *bufsize* bytes at most."""
         if bufsize == 0:
             return b""  # Python does not ask
         return self._take("recv", bufsize, flags)[0]
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
-        """Return data and who sent it."""
+        """Receive data; return it with its sender's address."""
         return self._take("recvfrom", bufsize, flags)[:2]
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Put data into a buffer and return how many bytes."""
+        """Receive data into a buffer; return how many bytes."""
         return self.recvfrom_into(buffer, nbytes, flags)[0]
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
-        """Put data into a buffer and return how many bytes, and who sent them."""
+        """Receive data into a buffer; return how many bytes, and the sender's address."""
         with memoryview(buffer) as whole, whole.cast("B") as view:
             if nbytes < 0:
                 raise ValueError("negative buffersize in recvfrom_into")
@@ -338,7 +338,7 @@ class SimSocket(socket.socket):
         return len(data), sender
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, Any, int, Any]:
-        """Return data, ancillary data, flags and who sent it."""
+        """Receive data; return it with ancillary data, flags and the sender's address."""
         data, sender, ancillary, told = self._take("recvmsg", bufsize, flags)
         fits = [item for item in ancillary if _HEADER_BYTES + len(item[2]) <= ancbufsize]
         return data, fits, told | (0 if len(fits) == len(ancillary) else MSG_CTRUNC), sender
@@ -346,7 +346,7 @@ class SimSocket(socket.socket):
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0
     ) -> tuple[int, Any, int, Any]:
-        """Put data into several buffers, one after the other."""
+        """Receive data into several buffers, one after the other; return its length and as `recvmsg`."""
         views = [memoryview(buffer).cast("B") for buffer in buffers]
         data, ancillary, told, sender = self.recvmsg(sum(map(len, views)), ancbufsize, flags)
         rest = data
@@ -355,19 +355,21 @@ class SimSocket(socket.socket):
             view[: len(part)] = part
         return len(data), ancillary, told, sender
 
-    # What is not in here
+    # What it does not have
 
     def makefile(self, *args: Any, **named: Any) -> NoReturn:
-        """Refuse: a file waits."""
-        refuse("socket.makefile", "a file waits within a line; use asyncio's streams")
+        """Refuse: the calls of a file block."""
+        refuse(
+            "socket.makefile", "reading from a file blocks, and would stop every host; use asyncio's streams"
+        )
 
     def sendfile(self, *args: Any, **named: Any) -> NoReturn:
         """Refuse: there are no files."""
-        refuse("socket.sendfile", "there are no files in here; read it and use sendall")
+        refuse("socket.sendfile", "it reads a real file; read that yourself, and use loop.sock_sendall")
 
 
 def socket_of(transport: Any, endpoint: Any) -> SimSocket:
-    """Return the socket that an asyncio transport shows, where the program gave it none."""
+    """Return the socket that an asyncio transport shows if the program gave it none."""
     opened: Opened
     if isinstance(endpoint, UdpEndpoint):
         opened = OpenDatagrams(endpoint.incarnation, endpoint.family, socket.IPPROTO_UDP, endpoint)
@@ -378,16 +380,15 @@ def socket_of(transport: Any, endpoint: Any) -> SimSocket:
 
 
 def own_socket(call: str, sock: Any, kind: int) -> SimSocket:
-    """Return the socket that a program gave to one of asyncio's calls, if it may.
+    """Check the socket that a program has passed to one of asyncio's calls, and return it.
 
     Raises:
         Unsupported: it is a real one.
         ValueError: it is of another kind.
+        RuntimeError: a transport uses it.
     """
     if not isinstance(sock, SimSocket):
-        refuse(
-            f"{call} with a socket that was made outside of it", "make the socket on a host, within the run"
-        )
+        refuse(f"{call} with a socket made outside the run", "make the socket on a host, within the run")
     if sock.type != kind:
         wanted = "UDP" if kind == socket.SOCK_DGRAM else "Stream"
         raise ValueError(f"A {wanted} Socket was expected, got {sock!r}")
@@ -398,7 +399,11 @@ def own_socket(call: str, sock: Any, kind: int) -> SimSocket:
 
 
 def listener_of(sock: SimSocket) -> TcpListener:
-    """Return the listener of a program's TCP socket, which listens or is about to."""
+    """Return the listener of a program's TCP socket, which listens or is about to.
+
+    Raises:
+        OSError: EINVAL, it is not a TCP socket.
+    """
     opened = sock.opened
     if not isinstance(opened, OpenStream):
         raise fail(errno.EINVAL)

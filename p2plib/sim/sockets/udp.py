@@ -4,15 +4,14 @@ Rules:
 
 * A datagram that arrives runs `datagram_received` in the context of its socket, so that what the handler
   starts belongs to the socket's host.
-* What can be known ahead of the way to an address is found with the first datagram and kept, a
+* What can be known in advance of the way to an address is worked out for the first datagram and kept, as a
   `p2plib.sim.path`.
 * Errors come as with asyncio on Linux: what `socket.sendto` would raise as an OSError goes to
-  `error_received`, before `sendto` returns; that nobody listens at the port of a connected peer comes there
-  later.
-* Datagrams leave at once, so the write buffer is always empty: its limits are kept, and nobody is paused.
+  `error_received`, before `sendto` returns; ECONNREFUSED from a connected peer comes there later.
+* Datagrams leave at once, so the write buffer is always empty: its limits are kept, and nothing is paused.
 
-What differs: a programming error (an address that is none, no address without a peer) is raised by `sendto`,
-where asyncio closes the transport.
+What differs: a programming error (a malformed address, or no address and no peer) is raised by `sendto`; in
+asyncio it closes the transport.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ class SimDatagramTransport(asyncio.DatagramTransport):
 
     Args:
         endpoint: the socket in the kernel, bound.
-        protocol: what is told of datagrams.
-        peer: the address that datagrams go to where `sendto` is given none; None for the endpoint's peer.
-        sock: the program's own socket, whose endpoint it is; None if the program has none.
+        protocol: the protocol that receives the datagrams.
+        peer: where datagrams go if `sendto` gets no address; None for the endpoint's peer.
+        sock: the program's own socket for this endpoint; None if the program has none.
     """
 
     __slots__ = (  # a crowd of ten thousand has to fit into a processor's cache
@@ -80,11 +79,11 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         path.send(data)
 
     def _first_time(self, data: Any, addr: Any) -> Path | None:
-        """Find the way to an address; None where there is none, or where many have to be found each time."""
+        """Find the way to an address; None if there is none, or if it leads to many and is not kept."""
         if self._peer is not None and addr is not None and addr[:2] != self._peer[:2]:
             raise ValueError(f"Invalid address: must be None or {self._peer}")
         if self._peer is None and addr is None:
-            raise ValueError("this socket is not connected, so a datagram needs an address")
+            raise ValueError("this socket is not connected, so sendto needs an address")
         path = None
         if not self.is_closing():
             try:
@@ -100,7 +99,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         return path
 
     def _send_by_the_endpoint(self, data: Any, addr: Any) -> None:
-        """Send what the short way does not take: bytes of another type, a datagram too long, one for many."""
+        """Send what the fast path does not: bytes of another type, a datagram too long, one for many."""
         self._check_type(data)
         if self.is_closing():
             return
@@ -115,7 +114,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
             self._loop.call_soon(self._protocol.error_received, error, context=self.context)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Have another protocol told of datagrams from now on."""
+        """Let another protocol receive the datagrams from now on."""
         self._protocol: Any = protocol
         whole: Any = protocol
         self.endpoint.hand_to(whole.datagram_received)
@@ -126,11 +125,11 @@ class SimDatagramTransport(asyncio.DatagramTransport):
             raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return the protocol that is told of datagrams."""
+        """Return the protocol that receives the datagrams."""
         return self._protocol  # type: ignore[no-any-return]
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return "sockname", "peername" or "socket"."""
+        """Return "sockname", "peername" or "socket"; *default* for any other name."""
         endpoint = self.endpoint
         if name == "sockname":
             return endpoint.sockname()
@@ -167,11 +166,11 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         return 0
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Return the two limits of the write buffer, the lower first, in bytes."""
+        """Return the two limits of the write buffer in bytes, the lower first."""
         return self._limits
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the limits at which a protocol is paused and resumed, as asyncio reckons them."""
+        """Set the limits at which a protocol is paused and resumed; the defaults are asyncio's."""
         if high is None:
             high = HIGH_WATER if low is None else 4 * low
         if low is None:
@@ -214,7 +213,9 @@ async def open_endpoint(
                 endpoint.set_option(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             if local is not None:
                 endpoint.bind(local)
-            if remote is not None and not allow_broadcast:  # as asyncio: who broadcasts hears everybody
+            if (
+                remote is not None and not allow_broadcast
+            ):  # as asyncio: a socket that broadcasts hears everybody
                 endpoint.connect(remote)
         except BaseException as error:
             endpoint.close()
@@ -229,7 +230,7 @@ async def open_endpoint(
 async def begin(
     loop: SimLoop, endpoint: UdpEndpoint, protocol_factory: Callable[[], Any], peer: Any, sock: Any = None
 ) -> tuple[SimDatagramTransport, Any]:
-    """Give a socket in the kernel its transport and its protocol."""
+    """Give a socket in the kernel its transport and its protocol, and return both."""
     try:
         protocol = protocol_factory()
     except BaseException:
@@ -250,7 +251,7 @@ async def begin(
 async def over_socket(
     loop: SimLoop, sock: SimSocket, protocol_factory: Callable[[], Any]
 ) -> tuple[SimDatagramTransport, Any]:
-    """Give a program's own socket its transport and its protocol."""
+    """Give a program's own socket its transport and its protocol, and return both."""
     endpoint = sock.opened.end
     if not isinstance(endpoint, UdpEndpoint):
         refuse("create_datagram_endpoint with one end of a pair", "use loop.sock_recv and loop.sock_sendall")

@@ -1,1 +1,1 @@
-"""TCP, segment by segment: the machine (`connection`), a kernel (`endpoint`, `listener`), asyncio on it."""
+"""TCP, segment by segment: a machine (`connection`), a kernel's sockets on it, and asyncio's streams."""

@@ -10,12 +10,12 @@ Rules
        does. After each of these ask for `events()`, then for `segments_to_send(now_s)`, then for `timer()`.
     2. Each direction ends for itself: `write_eof` ends ours, `EofReceived` theirs.
     3. While the application does not read (`set_reading(False)`), neither bytes nor the end reach it as
-       events. It may take bytes by itself meanwhile, with `read`.
+       events. It may still take bytes itself, with `read`.
     4. `close` means that nobody will read any more. Bytes that came and were not read, or that come later,
        are answered with a RST, for the other side must know that they are lost (RFC 9293, 3.6).
     5. `ConnectionClosed` is the last event, and comes once. Nothing moves afterwards.
-    6. When segments in order are acknowledged says `p2plib.sim.tcp.acknowledge`. One that is out of order,
-       or fills a gap, is answered by itself.
+    6. `p2plib.sim.tcp.acknowledge` decides when segments in order are acknowledged. One that is out of order,
+       or fills a gap, is acknowledged by itself.
 
 What is not here: a window scale, for `Segment.window` is a number of bytes that may exceed 65,535; selective
 acknowledgements; keep-alive, so that an idle connection never notices that its other end is gone; LISTEN,
@@ -70,8 +70,8 @@ class Connection:
     Attributes:
         state: where it stands.
         ignored: how many segments were not acceptable.
-        sender: its sending half, to look at, and to size its buffer.
-        receiver: its receiving half, likewise.
+        sender: its sending half, to look at, and to set the size of its buffer.
+        receiver: its receiving half, for the same.
     """
 
     def __init__(self, iss: int, settings: Settings | None = None) -> None:
@@ -98,7 +98,7 @@ class Connection:
     # What the application does
 
     def open(self) -> None:
-        """Begins a connection: `segments_to_send` has the SYN.
+        """Begin a connection: `segments_to_send` has the SYN.
 
         Raises:
             UsageError: it was begun before.
@@ -106,7 +106,7 @@ class Connection:
         self._begin(Happening.OPEN)
 
     def accept(self, segment: Segment) -> None:
-        """Begins a connection with the SYN that came from the other side.
+        """Begin a connection with the SYN that came from the other side.
 
         Raises:
             UsageError: the segment does not begin one, or it was begun before.
@@ -118,7 +118,7 @@ class Connection:
         self._learn_irs(segment)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Appends bytes to what is to be sent; while the connection opens, they wait.
+        """Append bytes to what is to be sent; while the connection opens, they wait.
 
         Raises:
             Closed: the connection is closed, or was never begun.
@@ -131,11 +131,11 @@ class Connection:
         self.sender.write(data)
 
     def write_eof(self) -> None:
-        """Ends our direction: a FIN goes out behind what was written."""
+        """End our direction: a FIN goes out behind what was written."""
         self.sender.eof = True
 
     def close(self, now_s: float) -> None:
-        """Ends our direction, and says that nobody reads the other one any more (rule 4)."""
+        """End our direction, and stop reading the other one for good (rule 4)."""
         self._closed = True
         self.write_eof()
         unread, self.receiver.reading = self.receiver.held_bytes, False
@@ -147,7 +147,7 @@ class Connection:
             self._linger_s = now_s + FIN_WAIT_2_S
 
     def abort(self) -> None:
-        """Cuts the connection: what was not sent is lost, and the other side gets a RST (3.10.5)."""
+        """Cut the connection: what was not sent is lost, and the other side gets a RST (3.10.5)."""
         if self.state not in (State.CLOSED, State.SYN_SENT, *_ALL_HAS_COME):
             self._answers.append(self._segment(Flag.RST, self.sender.sent))
         self._end()
@@ -160,14 +160,14 @@ class Connection:
             self._acknowledge |= self.receiver.window_may_grow and self.state in _MAY_RECEIVE
 
     def read(self, size: int, now_s: float) -> bytes:
-        """Takes bytes that have arrived, *size* at most, while `set_reading` is off."""
+        """Take bytes that have arrived, *size* at most, while `set_reading` is off."""
         data = self.receiver.take(size, now_s, self.sender.round_trip_s)
         self._acknowledge |= self.receiver.window_doubles and self.state in _MAY_RECEIVE
         return data
 
     @property
     def unsent_bytes(self) -> int:
-        """Bytes that were written and have not been sent."""
+        """How many bytes were written and have not been sent."""
         return self.sender.unsent_bytes
 
     @property
@@ -246,7 +246,7 @@ class Connection:
         return self._segment(flags, piece.position, piece.data)
 
     def _segment(self, flags: Flag, position: int, data: bytes = b"") -> Segment:
-        """A segment of ours; it acknowledges what has come, and so nothing is owed any more."""
+        """Return a segment of ours; it acknowledges all that has come, so no other acknowledgement is due."""
         seq = (self._iss + position) % MODULUS
         if flags is Flag.RST:
             return Segment(flags, seq, 0, 0)
@@ -258,7 +258,7 @@ class Connection:
     # What comes in (RFC 9293, 3.10.7)
 
     def receive(self, segment: Segment, now_s: float) -> None:
-        """Takes a segment from the other side. A CLOSED connection takes none: see `refusal`."""
+        """Take a segment from the other side. A CLOSED connection takes none: see `refusal`."""
         if self.state is State.ESTABLISHED and self._receive_expected(segment, now_s):
             return
         if self.state is State.SYN_SENT:
@@ -267,9 +267,9 @@ class Connection:
             self._receive_synchronized(segment, now_s)
 
     def _receive_expected(self, segment: Segment, now_s: float) -> bool:
-        """Takes one of the two segments that come nearly always: the very next bytes, or news of our own.
+        """Take a segment of the two most common kinds: the very next bytes, or an acknowledgement of ours.
 
-        Van Jacobson's header prediction: of all the checks they pass, these few are left.
+        This is Van Jacobson's header prediction: for these, a few checks do for all the others.
 
         Returns:
             Whether it was one of them; if not, nothing was done.
@@ -415,7 +415,7 @@ class Connection:
             self._acknowledge = True
 
     def _tell(self) -> None:
-        """Gives the application what it may have."""
+        """Give the application what it may have."""
         if data := self.receiver.read():
             self._events.append(DataReceived(data))
         receiver = self.receiver

@@ -4,20 +4,19 @@ The machine is `p2plib.sim.tcp.connection`; this gives it the loop's timers and 
 its holder, an asyncio transport or a `socket.socket`, the calls that a kernel has. None of them blocks.
 
 Rules
-    1. `write` takes as many bytes as the send buffer has room for, and no more. What was taken is the
-       kernel's: the holder may let go, and it is sent all the same.
-    2. What arrives waits in the receive buffer for `read`. It has its say before an error does: bytes first,
-       then the error, then the end.
-    3. `close` is the holder's last word. The connection goes on without it: a FIN goes out behind what was
-       taken, and lost segments are sent again. But if bytes were left unread, or come later, the other side
-       gets a RST, and what was still to be sent is lost (RFC 9293, 3.6; Linux does the same). With SO_LINGER
-       set to a time of 0 it is a RST in any case.
-    4. What a segment brings about is done once for all that arrive at one instant, after the last of them:
-       `on_ready` is called, and what is to be sent then leaves, an acknowledgement together with the bytes
-       of an answer. So a process wakes up when the kernel has emptied the network card.
+    1. `write` takes as many bytes as the send buffer has room for, and no more. They are the kernel's from
+       then on, and are sent even if the holder closes the endpoint.
+    2. What arrives waits in the receive buffer for `read`. Bytes come first, then an error, then the end.
+    3. After `close` the connection goes on without the holder: a FIN follows what was taken, and segments
+       that are lost are sent again. But if bytes were left unread, or more arrive, the other side gets a RST,
+       and what was still to be sent is lost (RFC 9293, 3.6; Linux does the same). With SO_LINGER set to a
+       time of 0, it gets a RST in any case.
+    4. All segments that arrive at one instant are dealt with together, after the last of them: `on_ready` is
+       called, and then what is to be sent leaves, an acknowledgement together with the bytes of an answer.
+       In the same way a process wakes up only when the kernel has emptied the network card.
 
-Vocabulary: *local* and *remote* are the two addresses as this host sees them; *gone* means that the host's
-machine has crashed and nothing may happen any more; the *holder* is who has the endpoint open.
+Vocabulary: *local* and *remote* are the two addresses as this host sees them; *gone* means that the host has
+crashed and nothing may happen any more; the *holder* is the transport or socket that has the endpoint open.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.states import MODULUS, Connected, ConnectionClosed, Event, Reset, State, TimedOut
 
 if TYPE_CHECKING:
+    import p2plib.sim.tcp.listener  # named in full: p2plib.protocol has another TcpListener
     from p2plib.sim.host import Host
-    from p2plib.sim.tcp.listener import TcpListener
 
 ISS_TICKS_PER_S = 250_000  # RFC 9293, 3.4.1: one every 4 microseconds
 _END_IS_KNOWN = (State.CLOSED, State.FIN_WAIT_2, State.TIME_WAIT)  # our FIN was acknowledged, or none is due
@@ -52,16 +51,16 @@ class TcpEndpoint:
         incarnation: the life of the host that it belongs to.
         family: AF_INET or AF_INET6.
         options: what `setsockopt` has set, by (level, option).
-        place: who made it, in words; by default, the caller.
+        place: where it was made, in words; by default, the caller's line.
 
     Attributes:
         local: its own address; None before `bind` and `connect`.
-        remote: the other end's; None before `connect`.
+        remote: the other end's address; None before `connect`.
         on_ready: called when there may be something to read, room to write, or an error.
         on_vanish: called when the machine has crashed, for the holder to forget it.
-        kind: what leak reports call it.
+        kind: "TCP" or "TLS", for leak reports.
         is_open: whether a holder still has it; a connection lives on for a while without one.
-        is_connected: whether the handshake was ever over.
+        is_connected: whether the handshake was ever completed.
     """
 
     def __init__(
@@ -84,15 +83,15 @@ class TcpEndpoint:
         self._ports.endpoints[self] = None
         self._loop = incarnation.host.net.loop
         self._connection: Connection | None = None
-        self._listener: TcpListener | None = None
+        self._listener: p2plib.sim.tcp.listener.TcpListener | None = None
         self._error: OSError | None = None
         self._shut = self._gone = self._work_is_due = self._wants_room = self._has_news = False
         self._is_working = False
-        self._told = 1  # the position behind the last byte that the holder was told of
+        self._told = 1  # the position after the last byte that the holder knows of
         self._rings_at_s: float | None = None
 
     def what_it_is(self) -> str:
-        """Return words for what it is and who made it."""
+        """Describe what it is and where it was made, for an error."""
         if self.local is None or self.remote is None:
             return f"a TCP socket, made by {self.place}"
         local, remote = (f"{ip}:{port}" for ip, port in (self.local, self.remote))
@@ -101,14 +100,14 @@ class TcpEndpoint:
     # Beginning
 
     def bind(self, address: Address, *, shared: bool = False) -> None:
-        """Takes a local address; port 0 stands for a free one.
+        """Bind it to a local address; port 0 stands for a free one.
 
         Args:
             address: an IP address of this host, "0.0.0.0" or "::", and a port.
-            shared: whether anybody else may have it too.
+            shared: whether others may have it, too.
 
         Raises:
-            OSError: EINVAL if it has one; EADDRNOTAVAIL; EADDRINUSE.
+            OSError: EINVAL, it has one already; EADDRNOTAVAIL; EADDRINUSE.
         """
         if shared and self.local is None:
             self.local = self.host.local(address, self.host.listening, address[0])
@@ -117,31 +116,32 @@ class TcpEndpoint:
             self._ports.bind(self, "tcp", address)
 
     def connect(self, remote: Address) -> None:
-        """Begins a connection. When the endpoint is writable, it is there, or `take_error` says why not.
+        """Begin to connect. When it is writable, it is connected, or `take_error` returns why not.
 
         Raises:
             OSError: EISCONN, EALREADY, EADDRNOTAVAIL, EINVAL, ENETUNREACH.
         """
         if self._connection is not None:
             number = errno.EISCONN if self.is_connected else errno.EALREADY
-            raise OSError(number, "the socket is connected, or about to be")
+            raise OSError(number, "the socket is connected, or about to be; use another one")
         own = self.local or ("::" if ":" in remote[0] else "0.0.0.0", 0)
         remote = self._ports.itself(own[0], remote[0]), remote[1]
         if multicast.is_for_many(self.host, remote[0]):
-            raise OSError(errno.ENETUNREACH, f"Network is unreachable: {remote[0]} is no single machine")
+            raise OSError(errno.ENETUNREACH, f"Network is unreachable: {remote[0]} is not a single machine")
         local = self._ports.source_for(own, remote[0])
         if not local[1]:
             local = local[0], self._free_port(local[0], remote)
         elif (local, remote) in self._ports.tcp:
             raise OSError(
-                errno.EADDRNOTAVAIL, f"Cannot assign requested address: {local} is connected to {remote}"
+                errno.EADDRNOTAVAIL,
+                f"Cannot assign requested address: {local} is connected to {remote} already",
             )
         self._begin(local, remote)
         self.machine.open()
         self._turn()
 
     def _free_port(self, ip: str, remote: Address) -> int:
-        """A port that nothing uses, or if there is none, one that nothing uses to reach *remote*."""
+        """Return a free port, or if there is none, one that nothing uses to reach *remote*."""
         try:
             return self._ports.free_port("tcp")
         except OSError:
@@ -150,10 +150,12 @@ class TcpEndpoint:
                     return port
             raise
 
-    def accept(self, listener: TcpListener, local: Address, remote: Address, syn: Segment) -> None:
-        """Begins a connection with a SYN that came in at a listener, which hears how it goes on.
+    def accept(
+        self, listener: p2plib.sim.tcp.listener.TcpListener, local: Address, remote: Address, syn: Segment
+    ) -> None:
+        """Begin a connection with a SYN that has arrived at a listener, which is told of the outcome.
 
-        The program holds it from `is_accepted` on.
+        A program holds it only after `is_accepted`.
         """
         self._listener, self.is_open = listener, False
         self._ports.endpoints.pop(self, None)
@@ -162,7 +164,7 @@ class TcpEndpoint:
         self._turn()
 
     def is_accepted(self) -> None:
-        """A program has it now."""
+        """Note that a program has accepted it."""
         self.is_open = True
         self._ports.endpoints[self] = None
 
@@ -181,7 +183,7 @@ class TcpEndpoint:
         """The connection itself.
 
         Raises:
-            OSError: ENOTCONN, for it was never begun.
+            OSError: ENOTCONN, there is none.
         """
         if self._connection is None:
             raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
@@ -190,7 +192,7 @@ class TcpEndpoint:
     # Between the machine and the world
 
     def receive(self, segment: Segment) -> None:
-        """Takes a segment that arrived for this connection."""
+        """Take a segment that arrived for this connection."""
         self.machine.receive(segment, self._loop.now)
         self._handle_events()
         if not self._work_is_due:
@@ -202,7 +204,7 @@ class TcpEndpoint:
                 self._work(None)
 
     def _work(self, _: None) -> None:
-        """Hands on what came at this instant, and sends what it brings about."""
+        """Notify the holder of what has arrived at this instant, and send what is to be sent then."""
         self._work_is_due = False
         if self._gone:
             return
@@ -217,7 +219,7 @@ class TcpEndpoint:
         self._turn()
 
     def _look(self) -> None:
-        """Finds out what the machine has to say."""
+        """Find out whether there is news for the holder."""
         connection = self.machine
         self._handle_events()
         has_room = self._wants_room and self.writable
@@ -227,9 +229,9 @@ class TcpEndpoint:
             self._has_news = True
 
     def _flush(self) -> None:
-        """Sends what the machine has to send, and sets its timer."""
+        """Send what the machine has to send, and set its timer."""
         if self._gone:
-            return  # a program has let its own host crash
+            return  # a program has made its own host crash
         connection = self.machine
         for segment in connection.segments_to_send(self._loop.now):
             self._send(segment)
@@ -239,7 +241,7 @@ class TcpEndpoint:
             self._loop.schedule(when, self._ring, when)
 
     def _turn(self) -> None:
-        """What the holder did may end the connection, and sends something: now, or at the end of `_work`."""
+        """Carry out what the holder has set off, now or at the end of `_work`."""
         if self._is_working:
             return
         self._handle_events()
@@ -277,7 +279,7 @@ class TcpEndpoint:
         return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
     def _forget(self) -> None:
-        """The machine is closed: the two addresses are free again."""
+        """Free the two addresses: the connection has ended."""
         if self._ports.tcp.get((self.local, self.remote)) is self:
             del self._ports.tcp[self.local, self.remote]
         self._ports.release(self, "tcp")
@@ -288,7 +290,7 @@ class TcpEndpoint:
 
     @property
     def readable(self) -> bool:
-        """Whether `read` has bytes, an error or the end to tell."""
+        """Whether `read` would return bytes, raise an error, or report the end."""
         connection = self._connection
         return connection is not None and bool(
             connection.unread_bytes
@@ -299,7 +301,7 @@ class TcpEndpoint:
 
     @property
     def writable(self) -> bool:
-        """Whether there is room worth the call (a third of the send buffer, as in Linux), or an error."""
+        """Whether there is enough room (a third of the send buffer, as on Linux), or an error."""
         connection = self._connection
         if connection is None or self._error is not None or connection.state is State.CLOSED:
             return True
@@ -307,14 +309,14 @@ class TcpEndpoint:
 
     @property
     def at_eof(self) -> bool:
-        """Whether everything that will ever come was read."""
+        """Whether everything that will ever come has been read."""
         connection = self._connection
         over = connection is not None and (connection.receiver.finished or connection.state is State.CLOSED)
         return over and self._error is None and not self.unread
 
     @property
     def is_known_to_end(self) -> bool:
-        """Whether the other side knows that this one has ended: nothing is left to send, our FIN included."""
+        """Whether the other side knows that this one has ended: everything was acknowledged, the FIN too."""
         return self._connection is None or self._connection.state in _END_IS_KNOWN
 
     @property
@@ -333,23 +335,23 @@ class TcpEndpoint:
         return 0 if self._connection is None else self._connection.unacknowledged_bytes
 
     def set_option(self, level: int, option: int, value: Any) -> None:
-        """Sets what `setsockopt` sets; SO_SNDBUF and SO_RCVBUF fix sizes that else grow by themselves.
+        """Set an option; SO_SNDBUF and SO_RCVBUF fix sizes that otherwise grow by themselves.
 
         Args:
             level: SOL_SOCKET and the like.
             option: its number.
-            value: as the kernel keeps it: buffers have twice the size that a program asks for.
+            value: its value as the kernel keeps it: a buffer's size is twice what a program asks for.
         """
         self.options[level, option] = value
         if self._connection is not None:
             self._size_buffers(self._connection, is_known=True)
 
     def _size_buffers(self, connection: Connection, *, is_known: bool) -> None:
-        """Applies SO_SNDBUF and SO_RCVBUF: half of what Linux keeps there is for bytes.
+        """Apply SO_SNDBUF and SO_RCVBUF: half of the size that Linux keeps is for the data itself.
 
         Args:
-            connection: whose buffers they are.
-            is_known: whether the other side was told of a window.
+            connection: the connection whose buffers they are.
+            is_known: whether a window has been announced to the other side.
         """
         to_send = self.options.get((socket.SOL_SOCKET, socket.SO_SNDBUF))
         to_read = self.options.get((socket.SOL_SOCKET, socket.SO_RCVBUF))
@@ -359,18 +361,18 @@ class TcpEndpoint:
             connection.receiver.set_capacity(to_read // 2, is_known=is_known)
 
     def take_error(self) -> OSError | None:
-        """Return what has gone wrong since the last call, or None (SO_ERROR)."""
+        """Return the pending error (SO_ERROR) and clear it; None if there is none."""
         error, self._error = self._error, None
         return error
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Sends bytes.
+        """Send bytes.
 
         Returns:
-            How many were taken, from the front; 0 while there is no room, and before the connection is there.
+            How many were taken, from the front; 0 if there is no room, or no connection yet.
 
         Raises:
-            OSError: the pending error; EPIPE after `shutdown_write`, or when the connection is over.
+            OSError: the pending error; EPIPE, after `shutdown_write` or when the connection has ended.
         """
         connection = self._connection
         if self._error is not None:
@@ -407,7 +409,7 @@ class TcpEndpoint:
         return error
 
     def shutdown_write(self) -> None:
-        """Ends our direction behind what was taken; the other one goes on.
+        """Send a FIN after what was taken; the other direction stays open.
 
         Raises:
             OSError: ENOTCONN.
@@ -420,7 +422,7 @@ class TcpEndpoint:
         self._turn()
 
     def close(self) -> None:
-        """Lets go (rule 3); the connection ends by itself."""
+        """Close it for the holder (rule 3); the kernel ends the connection by itself."""
         if self.is_open:
             is_on, time_s = struct.unpack(
                 "ii", self.options.get((socket.SOL_SOCKET, socket.SO_LINGER), bytes(8))
@@ -428,7 +430,7 @@ class TcpEndpoint:
             self._end(is_cut=bool(is_on) and not time_s)
 
     def abort(self) -> None:
-        """Lets go and cuts the connection with a RST."""
+        """Close it for the holder, and end the connection with a RST."""
         self._end(is_cut=True)
 
     def _end(self, *, is_cut: bool) -> None:
@@ -447,7 +449,7 @@ class TcpEndpoint:
         self._ports.endpoints.pop(self, None)
 
     def vanish(self) -> None:
-        """Be gone without a word: the machine has crashed."""
+        """Disappear without a word: the machine has crashed."""
         self._gone = True
         self._let_go()
         if self.on_vanish is not None:
@@ -456,7 +458,7 @@ class TcpEndpoint:
 
 
 def initial_sequence_number(host: Host, local: Address, remote: Address) -> int:
-    """A clock and a keyed hash of the addresses (RFC 9293, 3.4.1): 0 to 2**32 - 1, the same in each run."""
+    """Return a number from a clock and a keyed hash of the addresses (RFC 9293, 3.4.1), below 2**32."""
     key = f"{host.net.seed}/tcp/{host.name}/{local}/{remote}".encode()
     clock = int(host.net.loop.time() * ISS_TICKS_PER_S)
     return (int.from_bytes(hashlib.sha256(key).digest()[:4], "big") + clock) % MODULUS

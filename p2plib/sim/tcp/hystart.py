@@ -1,27 +1,25 @@
-"""Leaving slow start before it floods the queue on the way. A machine.
+"""Leaving slow start before it floods a queue on the path. A machine.
 
-Slow start doubles what is under way in each round trip, and so ends with the loss of half a window, if
-nothing ends it before: all that a queue cannot hold. The acknowledgements tell: behind a bottleneck they come
-one by one, at its rate. The longer that train, the fuller is the way; when it is as long as a round trip, the
-way is full. HyStart (Ha and Rhee, "Taming the elephants: new TCP slow start", 2011) looks at it, as Linux
-does, and RFC 9406 has what to do: grow with care for a while, and only then leave slow start.
+Slow start doubles what is in flight in each round trip. If nothing ends it earlier, it ends with the loss of
+half a window: all that a queue cannot hold. The acknowledgements give warning: behind a bottleneck they come
+in a train, one by one, at its rate. The longer the train, the fuller the path; when it is as long as a round
+trip, the path is full. HyStart (Ha and Rhee, "Taming the elephants: new TCP slow start", 2011) measures the
+train, as Linux does, and RFC 9406 says what to do: grow more slowly for a while, then leave slow start.
 """
 
 from __future__ import annotations
 
-GAP = (
-    1 / 16
-)  # further apart, in round trips, acknowledgements are no train (in Linux 2 ms: at 32 ms the same)
+GAP = 1 / 16  # the longest gap in a train, in round trips (Linux: 2 ms, the same at a round trip of 32 ms)
 CAREFUL_FROM = 0.25  # length of the train, in round trips
 FULL_FROM = 1.0
-CARE = 4  # RFC 9406's CSS_GROWTH_DIVISOR: so much less than slow start
+CARE = 4  # RFC 9406's CSS_GROWTH_DIVISOR: how much more slowly the window grows than in slow start
 
 
 class AckTrain:
-    """Watches how acknowledgements follow one another.
+    """Measures how closely acknowledgements follow one another.
 
     Attributes:
-        is_careful: whether a train was ever long enough to be careful from then on.
+        is_careful: whether a train has ever been long enough to be careful from then on.
     """
 
     __slots__ = ("_began_s", "_last_s", "is_careful")
@@ -31,11 +29,14 @@ class AckTrain:
         self._began_s = self._last_s = 0.0
 
     def fills_the_way(self, now_s: float, round_trip_s: float) -> bool:
-        """Takes one acknowledgement. Whether the train is as long as a round trip.
+        """Note an acknowledgement.
 
         Args:
             now_s: the time.
-            round_trip_s: the shortest that was measured.
+            round_trip_s: the shortest round trip that was measured.
+
+        Returns:
+            Whether the train is now as long as a round trip.
         """
         if now_s - self._last_s > GAP * round_trip_s:
             self._began_s = now_s  # a new train

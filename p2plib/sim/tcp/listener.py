@@ -1,13 +1,13 @@
 """TcpListener: a TCP socket that listens, as an operating system's kernel keeps it. A driver.
 
 Rules
-    1. Who may have which address, and which listener gets a SYN, says `p2plib.sim.sockets.ports`.
+    1. `p2plib.sim.sockets.ports` decides which socket may have which address, and which listener gets a SYN.
     2. Connections are established by the kernel. The program takes them afterwards, with `accept`; until
-       then they wait, at most *backlog* and one, and their bytes with them. Further ones get no answer, so
+       then at most *backlog* + 1 of them wait, and their bytes with them. Further ones get no answer, so
        that the other side tries again (Linux: `tcp_abort_on_overflow` is 0).
-    3. Before `listen`, and after `close`, whoever dials is refused.
+    3. Before `listen`, and after `close`, connections are refused.
     4. `close` resets the connections that nobody has accepted, and forgets the handshakes under way: their
-       next segment finds nobody and is refused.
+       next segment finds no connection and is refused.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ MAX_BACKLOG = 4096  # Linux's SOMAXCONN
 
 
 class TcpListener:
-    """A socket bound to an address, at which it listens or will.
+    """A socket bound to an address, which listens there or is about to.
 
     Args:
         incarnation: the life of the host that it belongs to.
         local: where it listens; "0.0.0.0" and "::" stand for all of the host's addresses.
         options: what `setsockopt` has set, by (level, option); accepted connections inherit it.
-        place: who made it, in words; by default, the caller.
-        instead_of: an endpoint that is bound there and gives its address up.
+        place: where it was made, in words; by default, the caller's line.
+        instead_of: an endpoint that is bound there and gives up its address.
 
     Attributes:
         on_ready: called at once when a connection waits for `accept`.
@@ -72,12 +72,12 @@ class TcpListener:
         self._ports.endpoints[self] = None
 
     def what_it_is(self) -> str:
-        """Return words for what it is and who made it."""
+        """Describe what it is and where it was made, for an error."""
         port = None if self.local is None else self.local[1]
         return f"a TCP server at port {port}, made by {self.place}"
 
     def set_option(self, level: int, option: int, value: Any) -> None:
-        """Sets what `setsockopt` sets, for the connections to come."""
+        """Set an option, for the connections to come."""
         self.options[level, option] = value
 
     def take_error(self) -> OSError | None:
@@ -87,27 +87,30 @@ class TcpListener:
     # What arrives
 
     def receive_syn(self, local: Address, remote: Address, segment: Segment) -> None:
-        """Begins a connection, if there is room."""
+        """Begin a connection for a SYN that has arrived, if there is room."""
         if len(self._opening) < MAX_OPENING and len(self._waiting) <= self._backlog:
             endpoint = TcpEndpoint(self.incarnation, self.family, self.options, self.place)
             self._opening[endpoint] = None
             endpoint.accept(self, local, remote, segment)
 
     def established(self, endpoint: TcpEndpoint) -> None:
-        """A handshake is over."""
+        """Note that a handshake is complete."""
         self._opening.pop(endpoint, None)
         self._waiting.append(endpoint)
         if self.on_ready is not None:
             self.on_ready()
 
     def failed(self, endpoint: TcpEndpoint) -> None:
-        """A handshake came to nothing."""
+        """Note that a handshake came to nothing."""
         self._opening.pop(endpoint, None)
 
     # What the holder does
 
     def listen(self, backlog: int = MAX_BACKLOG) -> None:
-        """Answers whoever dials, from now on.
+        """Listen for connections from now on.
+
+        Args:
+            backlog: how many connections may wait for `accept`.
 
         Raises:
             OSError: EADDRINUSE, another one listens there.
@@ -134,7 +137,7 @@ class TcpListener:
         return endpoint
 
     def close(self) -> None:
-        """Listens no more (rule 4). Connections that were accepted stay open."""
+        """Stop listening (rule 4). Connections that were accepted stay open."""
         if self.is_open:
             waiting, opening = list(self._waiting), list(self._opening)
             self.vanish()
@@ -144,7 +147,7 @@ class TcpListener:
                 endpoint.vanish()
 
     def vanish(self) -> None:
-        """Be gone without a word: the machine has crashed."""
+        """Disappear without a word: the machine has crashed."""
         self.is_open, self.on_ready, self.is_listening = False, None, False
         self._waiting.clear()
         self._opening.clear()
@@ -155,7 +158,7 @@ class TcpListener:
 def server_options(
     family: int, reuse_address: bool | None = None, reuse_port: bool | None = None
 ) -> dict[tuple[int, int], Any]:
-    """Return what asyncio sets on a server's socket: SO_REUSEADDR unless told otherwise, and IPV6_V6ONLY."""
+    """Return the options that asyncio sets on a server's socket: SO_REUSEADDR by default, and IPV6_V6ONLY."""
     options = {(socket.SOL_SOCKET, SO_REUSEADDR): int(reuse_address is None or reuse_address)}
     if reuse_port:
         options[socket.SOL_SOCKET, SO_REUSEPORT] = 1

@@ -7,8 +7,8 @@ Rules
     2. The right edge of the window never moves back. It moves on when it can by a whole segment or by half
        the capacity, not for every byte that the application reads.
     3. While nobody reads, bytes are held and the window shrinks with each of them, to 0 in the end.
-    4. The capacity grows with what the application takes in a round trip (as Linux does, "dynamic right
-       sizing"), so that the window limits nobody who reads as fast as the network brings.
+    4. The capacity grows with what the application takes in a round trip (as on Linux, "dynamic right
+       sizing"), so that the window never limits an application that reads as fast as bytes arrive.
 
 Vocabulary: positions as in `p2plib.sim.tcp.send`; `nxt` is the next position that is expected (RCV.NXT),
 `edge` the first one beyond the window (RCV.NXT + RCV.WND).
@@ -27,7 +27,7 @@ class Receiver:
     """The receiving half, from the byte behind the SYN on.
 
     Args:
-        capacity: most bytes to keep, at first.
+        capacity: the most bytes to keep, at first.
         mss: most bytes of a segment.
     """
 
@@ -64,7 +64,7 @@ class Receiver:
         return position <= self.edge and (position + length > self.nxt or position == self.nxt)
 
     def receive(self, position: int, data: bytes, fin: bool) -> bool:
-        """Takes the bytes of an acceptable segment. Whether everything has come with it, the FIN too."""
+        """Take the bytes of an acceptable segment; return whether everything has come now, the FIN too."""
         if fin and self._fin is None and position + len(data) < self.edge:
             self._fin = position + len(data)
         limit = self.edge if self._fin is None else min(self.edge, self._fin)
@@ -92,7 +92,7 @@ class Receiver:
         return data
 
     def take(self, size: int, now_s: float, round_trip_s: float) -> bytes:
-        """The next bytes that are held, *size* at most, for an application that fetches them (rule 4)."""
+        """Return the next bytes that are held, *size* at most, for an application to read (rule 4)."""
         taken, left, held = [], size, self._held
         while held and left >= len(held[0]):
             taken.append(held.popleft())
@@ -110,21 +110,21 @@ class Receiver:
         return data
 
     def take_next(self, data: bytes) -> bool:
-        """Holds bytes that begin at `nxt`, if they are as welcome as usual. Whether they were."""
+        """Hold bytes that begin at `nxt`, if there is no gap and room for all; return whether it did."""
         if self._later or self._fin is not None or self.nxt + len(data) > self.edge:
             return False
         self._hold(data)
         return True
 
     def set_capacity(self, capacity: int, *, is_known: bool) -> None:
-        """Fixes the capacity; *is_known* says whether the sender was told of another."""
+        """Fix the capacity; *is_known* says whether another one has been announced to the sender."""
         self.capacity, self.grows = capacity, False
         self._step = min(self._step, max(1, capacity // 2))
         if not is_known:
             self.edge = self.nxt + capacity
 
     def drop(self) -> None:
-        """Lets go of what is held."""
+        """Let go of what is held."""
         self._held.clear()
         self.held_bytes = 0
 
@@ -140,7 +140,7 @@ class Receiver:
 
     @property
     def window_doubles(self) -> bool:
-        """Whether the room has doubled since the sender was told: worth a segment of its own, as in Linux."""
+        """Whether the window has doubled since it was announced: worth a segment of its own, as on Linux."""
         return self.window_may_grow and self._edge_possible() - self.nxt >= 2 * (self.edge - self.nxt)
 
     def _edge_possible(self) -> int:
@@ -152,7 +152,7 @@ class Receiver:
         self.nxt += len(data)
 
     def _insert(self, position: int, data: bytes) -> None:
-        """Keeps the parts that are not there yet."""
+        """Keep the parts that are not there yet."""
         at = bisect_left(self._later, (position,))
         if at:
             before, there = self._later[at - 1]

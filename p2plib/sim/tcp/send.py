@@ -13,12 +13,12 @@ Rules
        (a probe), for the news that the window is open again may have been lost.
     4. Each ring doubles the time to the next, until a segment that was sent once only has been timed (Karn).
     5. Three duplicate acknowledgements say that a segment was lost and later ones were not: it alone is sent
-       again, at once. Further losses of the same window come to light one a round trip; if that takes longer
-       than the time-out, rule 3 repairs the rest (RFC 6582, 4, "impatient").
+       again, at once. Further losses of the same window come to light one each round trip; if that takes
+       longer than the time-out, rule 3 repairs the rest (RFC 6582, 4, "impatient").
     6. A small segment waits only if the window cut it short (RFC 9293, 3.8.6.2.1). There is no Nagle
        algorithm, as asyncio turns it off on real sockets (TCP_NODELAY).
-    7. The buffer is twice the congestion window, as Linux sizes it by itself, and at least `SEND_BUFFER`. So
-       one window can be under way while the application writes the next.
+    7. The buffer is twice the congestion window, as Linux sizes it automatically, and at least `SEND_BUFFER`.
+       So one window can be in flight while the application writes the next.
 
 Vocabulary::
 
@@ -100,13 +100,13 @@ class Sender:
     # What the application does
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Appends bytes to the buffer."""
+        """Append bytes to the buffer."""
         self._buffer += data
         self.end += len(data)
 
     @property
     def room(self) -> int:
-        """How many bytes the buffer has room for (rule 7); below 0 where it is overfull."""
+        """How many bytes the buffer has room for (rule 7); below 0 if it is overfull."""
         size = self.buffer_size
         if size is None:
             size = min(max(SEND_BUFFER, 2 * self._congestion_window), MAX_SEND_BUFFER)
@@ -129,7 +129,7 @@ class Sender:
 
     @property
     def round_trip_s(self) -> float:
-        """The mean round trip in seconds, or the first time-out as long as none was measured."""
+        """The average round trip in seconds; the initial time-out until one is measured."""
         return INITIAL_RTO_S if self._mean_s is None else self._mean_s
 
     def _set_rto(self, rings: int) -> None:
@@ -144,9 +144,9 @@ class Sender:
         return self._resend or self.nxt < self.end + self.eof or self.nxt == 0
 
     def whole_segments(self, now_s: float) -> list[bytes]:
-        """The bytes of all the whole segments that may go now, from `nxt` on, less the last one of all.
+        """Return the bytes of all full segments that may be sent now, from `nxt` on, but not the very last.
 
-        It comes to the same as `next_piece`, many times.
+        It does the same as calling `next_piece` many times.
         """
         start, mss = self.nxt, self.mss
         usable = min(self._edge, self.una + self._congestion_window, self.end - 1)

@@ -1,8 +1,8 @@
-"""SimServer: who listens at a TCP port of a simulated host, with the interface of `asyncio.Server`. A driver.
+"""SimServer: a server at a TCP port of a simulated host, with the interface of `asyncio.Server`. A driver.
 
 Rules
-    1. It has a `p2plib.sim.tcp.listener` for each address, and accepts at once what is established there.
-    2. `wait_closed` waits for the connections too, as it does since Python 3.12.1, in every version.
+    1. It has a `p2plib.sim.tcp.listener` for each address, and accepts connections as soon as they are there.
+    2. In every version, `wait_closed` waits for the connections too, as asyncio's does since Python 3.12.1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class SimServer(asyncio.AbstractServer):
         protocol_factory: makes the protocol of each connection.
         listeners: where it listens.
         backlog: how many connections may wait to be accepted.
-        sock: the program's own socket, whose listener it is; None if the program has none.
+        sock: the program's own socket for the listener; None if the program has none.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class SimServer(asyncio.AbstractServer):
     # What arrives
 
     def _on_ready(self) -> None:
-        """Accepts what waits."""
+        """Accept the connections that wait."""
         for listener in self._listeners:
             while (endpoint := listener.accept()) is not None:
                 self.context.run(self._accepted, endpoint)
         if self._listeners and not any(listener.is_open for listener in self._listeners):
-            self.close()  # they were closed from below: the host stops
+            self.close()  # the kernel has closed them: the host stops
 
     def _accepted(self, endpoint: TcpEndpoint) -> None:
         try:
@@ -79,7 +79,7 @@ class SimServer(asyncio.AbstractServer):
             transport.begin()
 
     def detach(self, transport: SimStreamTransport) -> None:
-        """A connection is over."""
+        """Forget a connection that is over."""
         self._connections.pop(transport, None)
         self._wake()
 
@@ -107,7 +107,7 @@ class SimServer(asyncio.AbstractServer):
         return () if self._closed else tuple(self._shown)
 
     def is_closing(self) -> bool:
-        """Whether it listens no more."""
+        """Whether it has stopped listening."""
         return self._closed
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
@@ -119,12 +119,12 @@ class SimServer(asyncio.AbstractServer):
         return self._serving
 
     async def start_serving(self) -> None:
-        """Accepts connections from now on."""
+        """Accept connections from now on."""
         self.serve()
         await asyncio.sleep(0)
 
     def serve(self) -> None:
-        """Accepts connections from now on."""
+        """Accept connections from now on."""
         if self._closed:
             raise RuntimeError(f"server {self!r} is closed")
         self._serving = True
@@ -135,7 +135,7 @@ class SimServer(asyncio.AbstractServer):
                 self._loop.call_soon(self._on_ready, context=self.context.copy())
 
     async def serve_forever(self) -> None:
-        """Accepts connections until it is cancelled or closed."""
+        """Accept connections until it is cancelled or closed."""
         if self._forever is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
         self.serve()
@@ -150,7 +150,7 @@ class SimServer(asyncio.AbstractServer):
             self._forever = None
 
     def close(self) -> None:
-        """Listens no more. Connections that are open stay open; handshakes under way come to nothing."""
+        """Stop listening. Open connections stay open; handshakes under way come to nothing."""
         if self._closed:
             return
         self._serving, self._closed = False, True
@@ -160,17 +160,17 @@ class SimServer(asyncio.AbstractServer):
         self._wake()
 
     def close_clients(self) -> None:
-        """Closes every connection that came in here (since Python 3.13)."""
+        """Close every connection that was accepted here (in asyncio since Python 3.13)."""
         for transport in list(self._connections):
             transport.close()
 
     def abort_clients(self) -> None:
-        """Aborts every connection that came in here (since Python 3.13)."""
+        """Abort every connection that was accepted here (in asyncio since Python 3.13)."""
         for transport in list(self._connections):
             transport.abort()
 
     async def wait_closed(self) -> None:
-        """Waits until it is closed and its connections are over."""
+        """Wait until it is closed and its connections have ended."""
         if not self._closed or self._connections:
             waiter: asyncio.Future[None] = self._loop.create_future()
             self._waiters.append(waiter)

@@ -1,4 +1,4 @@
-"""TCP of a host as a whole: which endpoint a segment is for, and what becomes of them all at the end."""
+"""TCP of a whole host: which endpoint a segment is for, and how all of them are closed at the end."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 
 def receive_segment(host: Host, source: Address, destination: Address, segment: Segment) -> None:
-    """Takes a segment that reached a host: to its connection, else to who listens, else it is refused.
+    """Pass a segment that has reached a host to its connection or to a listener, or refuse it with a RST.
 
     Args:
-        source: where it comes from, as this host sees it.
-        destination: the address of this host that it arrived at.
+        host: the host.
+        source: where the segment comes from, as this host sees it.
+        destination: the address of this host at which it arrived.
+        segment: the segment.
     """
     endpoint = host.ports.tcp.get((destination, source))
     if endpoint is not None:
@@ -32,10 +34,10 @@ def receive_segment(host: Host, source: Address, destination: Address, segment: 
 
 
 def close_everything(host: Host) -> None:
-    """Closes what is open, as a process that exits does, and tells the holders.
+    """Close everything that is open, as the exit of a process does, and notify the holders.
 
-    Listeners are gone at once. Connections end with a FIN behind what the kernel has taken, or with a RST
-    if bytes were left unread; the host answers for them until the other sides have acknowledged.
+    Listeners are gone at once. Connections end with a FIN after what the kernel has taken, or with a RST if
+    bytes were left unread; the host answers for them until the other sides have acknowledged.
     """
     for endpoint in list(host.ports.endpoints):
         if isinstance(endpoint, TcpEndpoint | TcpListener):

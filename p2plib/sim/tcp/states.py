@@ -89,7 +89,7 @@ class Settings:
 
     Args:
         mss: most bytes of a segment, 1 or more.
-        receive_buffer: most bytes that are kept for an application, at first, 1 or more.
+        receive_buffer: the most bytes that are kept for an application, at first; 1 or more.
         syn_retries: how often a SYN is sent again before the attempt is given up.
         syn_ack_retries: the same, for the answer to a SYN.
         retries: how often anything else is sent again before the connection is given up.

@@ -1,10 +1,10 @@
 """TCP in the simulated internet: what is behind `loop.create_connection` and `loop.create_server`.
 
 Rules
-    1. Errors are those of an operating system: refused (a RST came), timed out (nobody answered for 127 s),
-       reset, address in use.
-    2. `local_addr` may name a port that is in use, as if SO_REUSEPORT were set on both: that is what TCP hole
-       punching needs. The two addresses of a connection together are taken only once.
+    1. Errors are those of an operating system: refused (a RST came), timed out (no answer for 127 s), reset,
+       address in use.
+    2. `local_addr` may name a port that is in use, as if both sockets had set SO_REUSEPORT: that is what TCP
+       hole punching needs. But no two connections have the same pair of addresses.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ async def connect(
     interleave: int | None = None,
     all_errors: bool = False,
 ) -> tuple[Any, Any]:
-    """Connects from a host, as `loop.create_connection` does.
+    """Connect from a host, as `loop.create_connection` does.
 
     Returns:
         The transport and the protocol.
 
     Raises:
         OSError: refused, timed out, unreachable, address in use, no such name; a TLS handshake that failed.
-        ValueError: arguments that do not go together.
+        ValueError: the arguments do not fit together.
     """
     secure = tls.for_client(ssl, host, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
     if sock is not None:
@@ -98,14 +98,20 @@ async def opened(
     secure: tls.Tls | None,
     sock: SimSocket | None = None,
 ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-    """Gives a connection that is there its transport and its protocol; with TLS, waits for its handshake.
+    """Give an established connection its transport and its protocol, after the handshake if it has TLS.
 
     Args:
         loop: the loop.
-        endpoint: the kernel's half.
+        endpoint: the kernel's end of it.
         protocol_factory: makes the protocol.
-        secure: what is said about TLS; None for none.
-        sock: the program's own socket, whose endpoint it is; None if the program has none.
+        secure: the TLS arguments; None for a connection without TLS.
+        sock: the program's own socket for this endpoint; None if the program has none.
+
+    Returns:
+        The transport and the protocol.
+
+    Raises:
+        OSError: the TLS handshake failed.
     """
     waiter: asyncio.Future[None] = loop.create_future()
     try:
@@ -131,7 +137,7 @@ async def opened(
 async def _attempt(
     incarnation: Incarnation, remote: Address, ours: list[Address] | None, errors: list[OSError]
 ) -> TcpEndpoint | None:
-    """A connection that is open and has no transport yet; None, and what went wrong among *errors*."""
+    """Return an open connection that has no transport yet; or None, and what went wrong in *errors*."""
     endpoint = TcpEndpoint(incarnation, socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
     try:
         if ours is not None:
@@ -162,7 +168,7 @@ async def _connected(endpoint: TcpEndpoint, remote: Address) -> None:
 async def _attempt_or_raise(
     incarnation: Incarnation, remote: Address, ours: list[Address] | None, errors: list[OSError]
 ) -> TcpEndpoint:
-    """The same, for a race, in which an attempt that fails raises."""
+    """Do the same for a race, in which an attempt that fails must raise."""
     endpoint = await _attempt(incarnation, remote, ours, errors)
     if endpoint is None:
         raise errors[-1]
@@ -188,17 +194,17 @@ async def listen(
     ssl_shutdown_timeout: float | None = None,
     start_serving: bool = True,
 ) -> SimServer:
-    """Listens on a host, as `loop.create_server` does.
+    """Listen on a host, as `loop.create_server` does.
 
     Args:
         host: an address or name of this host, or several; None or "" for all of its addresses.
         port: 0 or None for a free one, which is then the same for all the addresses.
-        backlog: how many connections may wait; it is without effect, as they are accepted at once.
+        backlog: how many connections may wait; it has no effect, as they are accepted at once.
 
     Raises:
         OSError: the port is in use, or the address is not this host's.
-        TypeError: `ssl` is no context.
-        ValueError: arguments that do not go together.
+        TypeError: `ssl` is not a context.
+        ValueError: the arguments do not fit together.
     """
     secure = tls.for_server(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
     if secure is not None:
@@ -233,7 +239,7 @@ async def listen(
 def _listeners(
     incarnation: Incarnation, addresses: list[Address], reuse_address: Any, reuse_port: Any
 ) -> list[TcpListener]:
-    """Who listens at each address, or at none of them."""
+    """Return a listener at each address, or raise and leave none."""
     made: list[TcpListener] = []
     place = caller()
     try:
@@ -248,7 +254,7 @@ def _listeners(
 
 
 def _interleaved(remotes: list[Address], first: int) -> list[Address]:
-    """Families in turn, *first* of the first family ahead (RFC 8305, 4)."""
+    """Return the addresses with families alternating, after *first* of the first family (RFC 8305, 4)."""
     same = [remote for remote in remotes if (":" in remote[0]) == (":" in remotes[0][0])]
     other = [remote for remote in remotes if remote not in same]
     order, same = same[: first - 1], same[first - 1 :]
@@ -259,7 +265,7 @@ def _interleaved(remotes: list[Address], first: int) -> list[Address]:
 
 
 def _one_error(errors: Iterable[OSError], all_errors: bool) -> Exception:
-    """What `create_connection` raises when every address failed."""
+    """Return what `create_connection` raises if every address has failed."""
     found = list(errors)
     if all_errors:
         return ExceptionGroup("create_connection failed", found)

@@ -1,22 +1,22 @@
 """TLS in the simulated internet: Python's own, over simulated connections. A driver.
 
-What asyncio lays over a real socket, `asyncio.sslproto.SSLProtocol`, lies unchanged over our transports; the
-cryptography is OpenSSL's. This module has what `create_connection`, `create_server` and
-`connect_accepted_socket` do with their `ssl` arguments around it.
+The layer that asyncio puts over a real socket, `asyncio.sslproto.SSLProtocol`, runs unchanged over our
+transports; the cryptography is OpenSSL's. This module does what `create_connection`, `create_server` and
+`connect_accepted_socket` do with their `ssl` arguments.
 
 Rules
-    1. Bytes differ from run to run: OpenSSL draws its own randomness, and nothing in here can have it draw
-       another. Times, sizes and the order of packets repeat, so long as the certificate's signatures are all
-       of one length: those of RSA and Ed25519 are, those of ECDSA vary by a few bytes.
+    1. Bytes differ from run to run: OpenSSL draws its own random numbers, and nothing here can seed them.
+       Times, sizes and the order of packets repeat, as long as the certificate's signatures all have the same
+       length: those of RSA and Ed25519 do, those of ECDSA vary by a few bytes.
     2. Whether a certificate has expired is judged by this machine's real clock: OpenSSL asks the C library,
-       which no host's clock reaches. A certificate for a test should be valid for a hundred years.
+       which no host's clock reaches. Give a certificate for tests a hundred years.
     3. Errors are asyncio's: a client's `create_connection` raises what went wrong in the handshake, a server
        drops the connection without a word.
     4. Time-outs (`ssl_handshake_timeout`, 60 s; `ssl_shutdown_timeout`, 30 s) are in virtual time.
-    5. The module `ssl` is imported by asyncio, where there is one. In Pyodide, which comes without it, the
-       rest of the simulated internet works, and asking for TLS raises RuntimeError.
+    5. asyncio imports the module `ssl` if there is one. In Pyodide, which comes without it, the rest of the
+       simulated internet works, and asking for TLS raises RuntimeError.
 
-An end of a TLS connection takes 300 kB of memory, most of it a buffer of asyncio's, as on a real socket.
+One end of a TLS connection takes 300 kB of memory, most of it a buffer of asyncio's, as on a real socket.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Factory = Callable[[], asyncio.BaseProtocol]
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What one call has said about TLS.
+    """The TLS arguments of one call.
 
     Attributes:
-        context: an `ssl.SSLContext`; None for Python's default, at a client's side alone.
-        server_side: whether this end proves who it is.
+        context: an `ssl.SSLContext`; None for Python's default, which only a client can use.
+        server_side: whether this end is the server, which shows its certificate.
         server_hostname: the name that the other end's certificate must be for; "" for any.
         handshake_timeout_s: how long the handshake may take, in seconds; None for asyncio's 60.
         shutdown_timeout_s: how long a closing connection waits for the other end's goodbye, in seconds; None
@@ -55,16 +55,16 @@ class Tls:
         protocol: asyncio.BaseProtocol,
         waiter: asyncio.Future[None] | None = None,
     ) -> asyncio.BufferedProtocol:
-        """Return the protocol that a connection needs, for *protocol* to speak TLS over it.
+        """Return the protocol for a connection over which *protocol* is to speak TLS.
 
         Args:
             loop: the loop of both.
-            protocol: the program's; it hears of the connection when the handshake is over.
+            protocol: the program's protocol; its `connection_made` comes after the handshake.
             waiter: done when the handshake is, or failed with what went wrong.
 
         Raises:
             RuntimeError: this Python has no `ssl`.
-            ValueError: a time-out that is not positive, a server without a context, a name that is not one.
+            ValueError: a time-out is not positive, a server has no context, or the name is not valid.
         """
         timeouts: dict[str, Any] = {
             "ssl_handshake_timeout": self.handshake_timeout_s,
@@ -87,10 +87,10 @@ def for_client(
     ssl_handshake_timeout: float | None,
     ssl_shutdown_timeout: float | None,
 ) -> Tls | None:
-    """Return what the arguments of `create_connection` say about TLS; None for a connection without.
+    """Return the TLS arguments of `create_connection`; None for a connection without TLS.
 
     Raises:
-        ValueError: an argument that needs `ssl`, or `ssl` without a name to check.
+        ValueError: an argument needs `ssl`, or `ssl` needs a name to check.
     """
     if server_hostname is not None and not ssl:
         raise ValueError("server_hostname is only meaningful with ssl")
@@ -106,11 +106,11 @@ def for_client(
 def for_server(
     ssl: Any, ssl_handshake_timeout: float | None, ssl_shutdown_timeout: float | None
 ) -> Tls | None:
-    """Return what the arguments of `create_server` say about TLS; None for connections without.
+    """Return the TLS arguments of `create_server`; None for connections without TLS.
 
     Raises:
-        TypeError: `ssl` is True or False: a server needs a certificate, and so a context of its own.
-        ValueError: a time-out without `ssl`.
+        TypeError: `ssl` is True or False, but a server needs a certificate, and so a context of its own.
+        ValueError: there is a time-out and no `ssl`.
     """
     if isinstance(ssl, bool):
         raise TypeError("ssl argument must be an SSLContext or None")
@@ -120,10 +120,10 @@ def for_server(
 def for_accepted(
     ssl: Any, ssl_handshake_timeout: float | None, ssl_shutdown_timeout: float | None
 ) -> Tls | None:
-    """Return what the arguments of `connect_accepted_socket` say about TLS; None for none.
+    """Return the TLS arguments of `connect_accepted_socket`; None for a connection without TLS.
 
     Raises:
-        ValueError: a time-out without `ssl`.
+        ValueError: there is a time-out and no `ssl`.
     """
     _no_timeouts_without(bool(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
     if not ssl:
@@ -132,18 +132,18 @@ def for_accepted(
 
 
 def is_tls(protocol: Any) -> bool:
-    """Whether a connection's protocol is that of TLS."""
+    """Whether a connection's protocol is the TLS layer."""
     return isinstance(protocol, sslproto.SSLProtocol)
 
 
 def transport_of(protocol: Any) -> asyncio.Transport:
-    """Return what the program writes to; the protocol lets go of it when the connection is lost."""
+    """Return the transport that the program writes to; the TLS layer drops it when the connection is lost."""
     secured: asyncio.Transport = protocol._app_transport
     return secured
 
 
 def forget(protocol: Any) -> None:
-    """The machine under a connection has crashed: its TLS transport is gone and no leak."""
+    """Forget the TLS transport of a connection whose machine has crashed, so that it is not a leak."""
     if protocol._app_transport is not None:
         protocol._app_transport._closed = True  # or Python would warn of it when it is collected
 

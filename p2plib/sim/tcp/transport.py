@@ -4,15 +4,15 @@ It sits on a `p2plib.sim.tcp.endpoint`, as asyncio's own sits on a non-blocking 
 
 Rules
     1. What the kernel's send buffer has no room for waits in the transport's write buffer, and the protocol
-       is told to pause when that grows. Bytes that the kernel took are not counted any more.
-    2. `close` first hands the kernel what is in the write buffer. When that is empty, the protocol hears
-       `connection_lost`, and the kernel goes on by itself: see `p2plib.sim.tcp.endpoint`, rule 3.
-    3. `abort` forgets the write buffer and then does the same: the other end sees an early end of the stream,
+       is paused when that grows too large. Bytes that the kernel has taken no longer count.
+    2. `close` first hands the kernel what is in the write buffer. When that is empty, `connection_lost` is
+       called, and the kernel goes on by itself: see `p2plib.sim.tcp.endpoint`, rule 3.
+    3. `abort` drops the write buffer and then does the same: the other end sees an early end of the stream,
        and no error. That is what asyncio does on a real socket, too. For a RST, set SO_LINGER with a time
        of 0.
-    4. A transport that neither waits for bytes (reading is paused, or the end has come) nor has bytes in the
-       write buffer hears that the connection was reset or timed out when it reads or writes again: asyncio
-       does not look.
+    4. A transport that is not reading (it is paused, or the end has come) and has nothing in its write buffer
+       notices that the connection was reset or timed out only when it reads or writes again: asyncio does
+       not look earlier either.
     5. All callbacks run in the context in which the connection was made, and so on its host.
 """
 
@@ -35,7 +35,11 @@ if TYPE_CHECKING:
     from p2plib.sim.tcp.server import SimServer
 
 HIGH_WATER = 65_536  # asyncio's own
-HARMLESS = ("connection_made", "pause_writing", "resume_writing")  # one that raises does not end a connection
+HARMLESS = (
+    "connection_made",
+    "pause_writing",
+    "resume_writing",
+)  # an error in one of these does not end a connection
 READ_AT_MOST = 262_144  # asyncio's own, bytes for one `data_received`
 
 
@@ -43,13 +47,13 @@ class SimStreamTransport(asyncio.Transport):
     """One end of a TCP connection.
 
     Args:
-        endpoint: the kernel's half, connected.
-        protocol: what is told of it.
-        server: the server that it came in at; None for a connection that this host opened.
-        sock: the program's own socket, whose endpoint it is; None if the program has none.
+        endpoint: the kernel's end of it, connected.
+        protocol: the protocol that it serves.
+        server: the server that accepted it; None for a connection that this host opened.
+        sock: the program's own socket for this endpoint; None if the program has none.
     """
 
-    _start_tls_compatible = True  # asyncio's `start_tls` asks
+    _start_tls_compatible = True  # asyncio's `start_tls` checks this
 
     def __init__(
         self,
@@ -77,7 +81,7 @@ class SimStreamTransport(asyncio.Transport):
         self._eof_told = self._eof_written = self._reading_paused = self._writing_paused = False
 
     def begin(self) -> None:
-        """Tells the protocol of the connection, which may read from now on."""
+        """Call the protocol's `connection_made`, and read from now on."""
         self.endpoint.on_ready = self._on_ready
         self._tell(self._whole.connection_made, self)
         if self.endpoint.readable:
@@ -90,9 +94,9 @@ class SimStreamTransport(asyncio.Transport):
     # What the kernel has to say
 
     def _on_ready(self) -> None:
-        """Reads and writes as long as that leads to something."""
+        """Read and write as long as there is something to do."""
         if not self.endpoint.is_open:
-            self._lose(None)  # it was closed from below: the host stops
+            self._lose(None)  # the kernel has closed it: the host stops
             if self.endpoint.on_vanish is not None and not self.endpoint.incarnation.alive:
                 self.endpoint.on_vanish()  # no line of the program runs any more
             return
@@ -132,7 +136,7 @@ class SimStreamTransport(asyncio.Transport):
         return room
 
     def _send(self) -> None:
-        """Hands the kernel what it has room for, and does what an emptier buffer brings about."""
+        """Hand the kernel what it has room for, and act on the emptier buffer."""
         buffer = self._buffer
         try:
             while buffer:
@@ -155,7 +159,7 @@ class SimStreamTransport(asyncio.Transport):
                 self.endpoint.shutdown_write()
 
     def _tell(self, callback: Callable[..., Any], *args: Any) -> Any:
-        """Calls the protocol. If it raises about what came in, the connection is lost, as with asyncio."""
+        """Call the protocol. If it raises about what has arrived, the connection is lost, as in asyncio."""
         try:
             return self._run(callback, *args)
         except KeyboardInterrupt:
@@ -178,7 +182,7 @@ class SimStreamTransport(asyncio.Transport):
             return True
 
     def _run(self, callback: Callable[..., Any], *args: Any) -> Any:
-        """Rule 5. A context cannot be entered twice, and a callback may call us, who call back."""
+        """Rule 5. A context cannot be entered twice, and a callback may call this transport again."""
         if self._inside:
             return callback(*args)
         self._inside = True
@@ -190,7 +194,7 @@ class SimStreamTransport(asyncio.Transport):
     # The end
 
     def _let_go(self, error: BaseException | None) -> None:
-        """Gives the endpoint back; the kernel goes on by itself."""
+        """Close the endpoint; the kernel goes on by itself."""
         if self.endpoint.is_open:
             self.endpoint.close()
         self._lose(error)
@@ -220,7 +224,7 @@ class SimStreamTransport(asyncio.Transport):
     # asyncio.Transport
 
     def write(self, data: Any) -> None:
-        """Sends bytes, or keeps them until they can be sent."""
+        """Send bytes, or keep them until they can be sent."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
         if self._eof_written:
@@ -242,61 +246,61 @@ class SimStreamTransport(asyncio.Transport):
                 self._tell(self._whole.pause_writing)
 
     def writelines(self, list_of_data: Iterable[Any]) -> None:
-        """Sends several pieces as one."""
+        """Send several pieces as one."""
         self.write(b"".join(list_of_data))
 
     def can_write_eof(self) -> bool:
-        """Return True: the two directions end each by itself."""
+        """Return True: each direction ends by itself."""
         return True
 
     def write_eof(self) -> None:
-        """Ends our direction behind what is in the buffer; the other one goes on."""
+        """Send a FIN after what is in the buffer; the other direction stays open."""
         if not self._closing and not self._eof_written:
             self._eof_written = True
             if not self._buffer:
                 self.endpoint.shutdown_write()
 
     def close(self) -> None:
-        """Closes, once the kernel has taken everything (rule 2)."""
+        """Close it, once the kernel has taken everything (rule 2)."""
         if not self._closing:
             self._closing = True
             if not self._buffer:
                 self._let_go(None)
 
     def abort(self) -> None:
-        """Closes at once; what is in the buffer is lost (rule 3)."""
+        """Close it at once; what is in the buffer is lost (rule 3)."""
         self._force_close(None)
 
     def _force_close(self, error: Exception | None) -> None:
-        """The same, and *error* is why: asyncio's TLS calls it."""
+        """Do the same because of *error*; asyncio's TLS layer calls this."""
         if not self._lost:
             self._let_go(error)
 
     def is_closing(self) -> bool:
         """Whether it is closed, or about to be.
 
-        One of a machine without power is: nobody is left who could have closed it, and StreamWriter asks, to
-        warn of those that a program has forgotten.
+        On a machine without power it counts as closed, for no program is left that could close it, and
+        StreamWriter would warn of it as forgotten.
         """
         return self._closing or not self.endpoint.incarnation.alive
 
     def is_reading(self) -> bool:
-        """Whether bytes that arrive are handed on."""
+        """Whether bytes that arrive are passed to the protocol."""
         return not self._closing and not self._reading_paused
 
     def pause_reading(self) -> None:
-        """Hands no bytes on until `resume_reading`; the other side may send a window full meanwhile."""
+        """Pass on no bytes until `resume_reading`; the other side may still send a full window."""
         if self.is_reading():
             self._reading_paused = True
 
     def resume_reading(self) -> None:
-        """Hands bytes on again, those that came meanwhile first, after what is being done now."""
+        """Pass on bytes again, after what is being done now; those that came in the meantime are first."""
         if not self._closing and self._reading_paused:
             self._reading_paused = False
             self._loop.call_soon(self._on_ready)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Sets the marks, in bytes, above and below which the protocol is told to pause and to go on."""
+        """Set the limits in bytes above which the protocol is paused, and down to which it is resumed."""
         if high is None:
             high = HIGH_WATER if low is None else 4 * low
         if low is None:
@@ -306,25 +310,25 @@ class SimStreamTransport(asyncio.Transport):
         self._high, self._low = high, low
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Return the marks (low, high) in bytes."""
+        """Return the limits (low, high) in bytes."""
         return self._low, self._high
 
     def get_write_buffer_size(self) -> int:
-        """Return how many bytes were written and not taken by the kernel."""
+        """Return how many bytes were written and have not been taken by the kernel."""
         return self._buffered
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Have another protocol told of what happens from now on."""
+        """Let another protocol receive what happens from now on."""
         self._protocol = protocol
         if tls.is_tls(protocol):
             self.endpoint.kind, self.endpoint.on_vanish = "TLS", partial(tls.forget, protocol)
 
     def get_protocol(self) -> Any:
-        """Return the protocol that is told of what happens."""
+        """Return the protocol that receives what happens."""
         return self._protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return "sockname", "peername" or "socket"."""
+        """Return "sockname", "peername" or "socket"; *default* for any other name."""
         if name == "socket":
             if self._socket is None:
                 self._socket = socket_of(self, self.endpoint)

@@ -7,29 +7,30 @@ import sys
 # The case's name -> what the simulator does instead, and why.
 DIFFERENCES: dict[str, str] = {
     "bind.groups_and_broadcast": (
-        "a link-local group of IPv6 is bound without its interface, for a host has one card"
+        "a link-local IPv6 group can be bound without naming an interface, for a host has only one"
     ),
-    "close.an_endpoint_aborted": "an endpoint's port is free at once, not in the loop's next round",
+    "close.an_endpoint_aborted": "after abort() the port is free at once, not in the loop's next round",
     "close.sent_by_a_closed_endpoint": (
-        "a datagram sent after close() is not sent and nothing is raised; asyncio sends it in the same round "
-        "and fails in an assertion of its own later"
+        "a datagram sent after close() is silently dropped; asyncio still sends it in the same round of the "
+        "loop, and later fails an assertion of its own"
     ),
     "connect.from_a_chosen_address": (
-        "local_addr may be a port in use, as if SO_REUSEPORT were set on both: TCP hole punching needs that, "
-        "and asyncio cannot ask for it"
+        "local_addr may name a port in use, as if both sockets had set SO_REUSEPORT: TCP hole punching needs "
+        "that, and asyncio has no argument for it"
     ),
     "connect.to_nobody_of_the_segment": (
-        "no ARP finds out that an address has no machine: ETIMEDOUT after 127 s, not EHOSTUNREACH after 3 s"
+        "there is no ARP to find out that nobody has an address: ETIMEDOUT after 127 s, not EHOSTUNREACH "
+        "after 3 s"
     ),
     "endpoints.addresses_that_are_none": (
-        "sendto raises what is wrong with the address at once; asyncio closes the endpoint a moment later"
+        "sendto raises at once when the address is malformed; asyncio closes the endpoint a moment later"
     ),
     "endpoints.sending_nowhere": (
         "sendto without an address raises ValueError at once; asyncio closes the endpoint a moment later"
     ),
     "names.a_bare_number": "a number without a dot may be a host's name; Linux takes it for an IPv4 address",
     "options.what_a_transports_socket_can_do": (
-        "the socket of a transport has every method; asyncio's shows those alone that do no harm"
+        "a transport's socket has every method; asyncio's offers only those that do no harm"
     ),
     "endpoints.nothing_at_all": (
         "an endpoint sends an empty datagram; asyncio does so since Python 3.13, and sent nothing before"

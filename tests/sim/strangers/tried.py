@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from tests.sim.strangers.table import Outcome, Stranger
 
-BLOCKS = "its sockets block, and a host that stands still stops all, also in a thread"
-THREAD = "a thread of its own wakes the loop, and when it gets on is up to the machine"
-IN_C = "it does its networking in C and in threads of its own, on the machine's real network"
+BLOCKS = "its sockets block, and one blocked call would stop every host, even in to_thread"
+THREAD = "its own thread wakes the loop, and when a thread runs is up to the machine"
+IN_C = "it does its networking in C and in its own threads, on the machine's real network"
 OWN_LOOP = "it has its own event loop, and all hosts share asyncio's"
 
 TRIED: tuple[Stranger, ...] = (
@@ -43,7 +43,7 @@ TRIED: tuple[Stranger, ...] = (
         "0.22.0",
         "app.run() in a script",
         Outcome.WITH_A_CHANGE,
-        "it makes an event loop of its own: asyncio.run(app.run_task(...))",
+        "it makes its own event loop: use asyncio.run(app.run_task(...))",
     ),
     Stranger(
         "sanic",
@@ -172,24 +172,24 @@ TRIED: tuple[Stranger, ...] = (
         "1.17.0",
         "a client that logs in, to a server made for the trial",
         Outcome.WITH_A_CHANGE,
-        "it leaves its task run_filters: cancel that, or take strict=False",
+        "it leaves its task run_filters running: cancel it, or pass strict=False",
     ),
     Stranger(
         "Twisted",
         "26.10.0",
         "TCP server and client under asyncioreactor",
         Outcome.WITH_A_CHANGE,
-        "a pipe wakes its reactor, and it keeps the real time.time: make a class of "
-        "AsyncioSelectorReactor whose installWaker and wakeUp do nothing and whose seconds() asks "
-        "the loop's time(); its timer is left, so take strict=False",
+        "a pipe wakes its reactor, and it keeps the real time.time: make a subclass of "
+        "AsyncioSelectorReactor whose installWaker and wakeUp do nothing and whose seconds() returns "
+        "the loop's time(); it leaves a timer, so pass strict=False",
     ),
     Stranger(
         "uvloop",
         "0.23.0",
         "uvloop.run, uvloop.install",
         Outcome.WITH_A_CHANGE,
-        "it is another event loop, in C: asyncio.run in the place of uvloop.run; uvloop.install() "
-        "may stay, and does nothing",
+        "it is another event loop, in C: use asyncio.run in place of uvloop.run; uvloop.install() may "
+        "stay, and does nothing",
     ),
     Stranger(
         "aiosqlite",
@@ -280,7 +280,7 @@ TRIED: tuple[Stranger, ...] = (
         "4.0.4",
         "a query",
         Outcome.NOT,
-        "c-ares asks in C, in a thread of its own; loop.getaddrinfo and dns.asyncresolver work",
+        "c-ares queries in C, in its own thread; loop.getaddrinfo and dns.asyncresolver work",
     ),
     Stranger(
         "pyzmq",
