@@ -145,7 +145,7 @@ class Internet:
             download_bytes_per_s: what it can receive; None for no limit.
 
         Raises:
-            UsageError: the name or an address is taken, or an address is none.
+            UsageError: the name or an address is taken, or an address is not an IP address.
         """
         realm = lan or self.fabric.public
         if address is None:
@@ -371,7 +371,7 @@ def collector_off() -> Iterator[None]:
 def _ip(written: str) -> str:
     found = parsed(written)
     if found is None:
-        raise UsageError(f"a host has IP addresses, and {written!r} is none")
+        raise UsageError(f"the address of a host must be an IP address, not {written!r}")
     return found
 
 

@@ -119,7 +119,7 @@ def _capture(folder: Path, test: Any, seed: int, net: Internet, others: dict[str
         test: pytest's item.
         seed: that of the run.
         net: the internet.
-        others: the tests by the names of their captures; of two with one name, the second has its number.
+        others: which test each capture is of, by name; a second test with the same name gets a number.
     """
     plain = re.sub(r"\W+", "-", test.name).strip("-")
     plain = plain if _id(seed) in plain else f"{plain}-{_id(seed)}"

@@ -170,6 +170,6 @@ def test_ctrl_c_ends_a_run_at_once_and_programs_clean_up(loop_runs_already: bool
 
 def test_an_address_is_one_however_it_is_written() -> None:
     net = Internet()
-    with pytest.raises(UsageError, match="'nonsense' is none"):
+    with pytest.raises(UsageError, match="must be an IP address, not 'nonsense'"):
         net.host("ana", address="nonsense")
     assert net.host("ben", address=["198.18.0.9", "2001:DB8:0::9"]).addresses == ("198.18.0.9", "2001:db8::9")

@@ -477,7 +477,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     def set_exception_handler(self, handler: Any) -> None:
         """Call `handler(loop, context)` when a callback raises; None goes back to noting it.
 
-        Each host has its own, as if it had a loop of its own; the main program has one for itself.
+        Each host has its own handler, as if it had its own loop, and so has the main program.
         """
         if handler is not None and not callable(handler):
             raise TypeError(f"A callable object or None is expected, got {handler!r}")

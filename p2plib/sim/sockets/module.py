@@ -14,9 +14,9 @@ Rules:
   `from socket import getaddrinfo` before the run is covered, too.
 * No real socket escapes: whatever still reaches for the machine's network from within a simulated loop, in
   any way that Python has, is refused, and so is starting another process. This is an audit hook (PEP 578),
-  installed at the first run and cheap; it cannot be removed again. What a real socket from before the run
-  would send and receive, which no hook hears of, is refused by its class. Code in C that bypasses Python is
-  beyond it.
+  installed at the first run and cheap; it cannot be removed again. To send and receive on a real socket from
+  before the run raises no audit event, so the socket's methods refuse it. Code in C that bypasses Python is
+  beyond all this.
 * Waiting for sockets with `select`, or with a program's own selector, is refused: it would stop every host.
   Asking which are ready now is fine.
 * Making another event loop is refused. A run has one, and all its hosts share it.
@@ -333,8 +333,8 @@ def refusing_real_network() -> Iterator[None]:
         _scripts.discard(me)
 
 
-# What a socket does without a word to audit hooks. (Where a pair of sockets has to be of the internet's own
-# family, a real loop of the outer world may wake itself by one.)
+# The calls of a socket that raise no audit event. (Without AF_UNIX, the real loop outside a run wakes itself by
+# a pair of internet sockets, so they stay as they are.)
 _UNHEARD = tuple(
     name
     for name in (
@@ -345,7 +345,7 @@ _UNHEARD = tuple(
 
 
 def _of_no_real_network(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method of `socket.socket` that refuses, within a run, to speak with the real network."""
+    """Return a method of `socket.socket` that refuses, within a run, to use the real network."""
 
     def method(self: Any, *args: Any, **named: Any) -> Any:
         if in_a_run() and self.family in _INTERNET:
