@@ -333,8 +333,8 @@ def refusing_real_network() -> Iterator[None]:
         _scripts.discard(me)
 
 
-# The calls of a socket that raise no audit event. (Without AF_UNIX, the real loop outside a run wakes itself by
-# a pair of internet sockets, so they stay as they are.)
+# The calls of a socket that raise no audit event. (Without AF_UNIX, the real loop outside a run wakes itself
+# by a pair of internet sockets, so they stay as they are.)
 _UNHEARD = tuple(
     name
     for name in (
