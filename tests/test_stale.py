@@ -240,6 +240,7 @@ def test_the_piece_that_changed_is_named(settled: Path) -> None:
     assert why(settled, "two") == ["changed: p2plib.wire.low:Box.open"]
 
 
+@pytest.mark.slow
 def test_no_comment_docstring_or_layout_of_the_library_reaches_a_page_that_does_not_show_it() -> None:
     gc.disable()
     edits = stale_proof.HARMLESS
