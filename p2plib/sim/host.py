@@ -154,7 +154,13 @@ class Host:
 
         Returns:
             Its task.
+
+        Raises:
+            HostDown: the host is down: restart it first.
+            UsageError: `program` is no function.
         """
+        if not self.is_up:
+            raise HostDown(f"{self.name} is down, and starts nothing: call its restart first")
         if not callable(program):
             raise UsageError(
                 "start takes an async function, so that a restart can run it again; for a coroutine, use run"

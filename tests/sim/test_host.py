@@ -446,3 +446,26 @@ def test_who_waits_for_a_program_hears_of_its_exit() -> None:
     with pytest.raises(SystemExit) as caught:
         run(main)
     assert caught.value.code == 4
+
+
+@pytest.mark.parametrize("down", ["crashed", "stopped"])
+def test_a_host_that_is_down_starts_nothing(down: str) -> None:
+    async def note() -> None:
+        ran.append(current_host().name)
+
+    async def main(net: Internet) -> None:
+        ana = net.host("ana")
+        if down == "crashed":
+            ana.crash()
+        else:
+            await ana.stop()
+        with pytest.raises(HostDown, match="ana is down, and starts nothing"):
+            ana.start(note)
+        ana.restart()
+        await asyncio.sleep(1)
+        assert ran == []  # what was refused is not run by the restart
+        await ana.start(note)
+
+    ran: list[str] = []
+    run(main)
+    assert ran == ["ana"]
