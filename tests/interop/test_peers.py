@@ -217,12 +217,12 @@ def test_a_script_that_does_not_start_says_why() -> None:
 
 
 def test_a_namespace_ends_when_its_time_is_over() -> None:
-    with ForeignPeer("trouble.js", timeout_s=0.7) as peer:
+    with ForeignPeer("trouble.js", timeout_s=5) as peer:
         assert peer.ask("echo", n=1) == {"n": 1}
         with pytest.raises(PeerError, match="ended and left a question open"):
             peer.ask("hang", 10)
         wait_until(lambda: not peer.namespace.is_up)
-        with pytest.raises(NamespaceError, match=r"its 0\.7 s are over"):
+        with pytest.raises(NamespaceError, match=r"its 5 s are over"):
             peer.namespace.run_together(interfaces_seen_by_python)
 
 
