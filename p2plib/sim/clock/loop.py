@@ -525,5 +525,10 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         """Do nothing: there is no executor."""
 
 
+def in_a_run() -> bool:
+    """Whether the calling code runs in a simulated loop."""
+    return isinstance(events._get_running_loop(), SimLoop)
+
+
 def _time_and_order(event: Event) -> tuple[float, int]:
     return event[0], event[1]

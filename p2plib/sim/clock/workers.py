@@ -14,13 +14,12 @@ import asyncio
 import concurrent.futures
 import contextvars
 import sys
-from asyncio import _get_running_loop
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any
 
-from p2plib.sim.clock.loop import SimLoop
+from p2plib.sim.clock.loop import in_a_run
 from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.sockets.refused import refuse
 
@@ -29,11 +28,6 @@ WAITS = (
     "the work of asyncio.to_thread and the like is done at once, while the loop stands still, so the "
     "coroutine would never run; do not wait for it, or await it in a coroutine"
 )
-
-
-def in_a_run() -> bool:
-    """Whether the calling code runs in a simulated loop."""
-    return isinstance(_get_running_loop(), SimLoop)
 
 
 class LoopsFuture(concurrent.futures.Future[Any]):

@@ -38,10 +38,10 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NoReturn
 
 from p2plib.sim.clock.by_name import ImportedByName
+from p2plib.sim.clock.loop import in_a_run
 from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.current import CURRENT, current_host
 from p2plib.sim.sockets import control, interfaces, ipv6, polling
-from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.constants import AF_UNIX, LINUX
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
 from p2plib.sim.sockets.opened_pairs import pair
@@ -65,11 +65,6 @@ OTHER_LOOPS = f"{polling.WAITING}; a library with its own event loop, such as tr
 _real_new: Any = _socket.socket.__new__
 _real_init: Any = socket.socket.__init__
 _own_classes: dict[type, type] = {}
-
-
-def in_a_run() -> bool:
-    """Whether the calling code runs in a simulated loop."""
-    return isinstance(_get_running_loop(), NetworkLoop)
 
 
 # The class
