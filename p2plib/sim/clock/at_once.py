@@ -25,7 +25,7 @@ class AtOnce:
                 self._ticks = 0
             self._instant_s, self._count = now_s, 0
         self._count += 1
-        if self._count < ENOUGH or self._ticks > MOST_TICKS:
+        if self._count < ENOUGH or self._ticks >= MOST_TICKS:
             return now_s
         self._ticks += self._count == ENOUGH
         return now_s + TICK_S
