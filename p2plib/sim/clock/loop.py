@@ -144,7 +144,8 @@ class SimLoop(SignalCalls, ExceptionCalls, refused.RefusedCalls, asyncio.Abstrac
     ) -> SimTimer:
         if when != when:
             raise UsageError("a timer needs a time in seconds, and this is NaN, which is not a number")
-        timer = SimTimer(when, callback, args, self, context)
+        timer = SimTimer(callback, args, self, context)
+        timer._when, timer._scheduled = when, True
         if when <= self.now:
             when = self._at_once.due_s(self.now)
         heappush(self._heap, (when, self._next_order(), self._fires, timer))
