@@ -22,7 +22,6 @@ import argparse
 import asyncio
 import contextlib
 import io
-import ipaddress
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -36,7 +35,6 @@ from p2plib.sim.faults import Chaos, Crash, Cut, Fault
 from p2plib.sim.host import Host
 from p2plib.sim.internet import Internet
 from p2plib.sim.link import Link
-from p2plib.sim.packet import Packet
 from p2plib.sim.realms import LAN, Realm
 from p2plib.sim.scripts import (
     is_for_an_internet,
@@ -46,6 +44,7 @@ from p2plib.sim.scripts import (
     run_programs,
 )
 from p2plib.sim.search.seeds import Failure, Main, in_words, search
+from p2plib.sim.sockets.names import is_group
 from p2plib.sim.tracebacks import is_the_scripts, trimmed
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -240,7 +239,7 @@ def _say_all(net: Internet, error: BaseException | None) -> None:
     dropped = "".join(f", {count} {fate}" for fate, count in net.trace.dropped().items())
     end = "" if error is None else " failed after"
     _say(f"seed {net.seed}{end or ':'} {net.time:.6g} virtual seconds, {len(net.trace)} packets{dropped}")
-    if any(packet.fate == "no route" and _is_for_many(packet) for packet in net.trace):
+    if any(packet.fate == "no route" and is_group(packet.destination[0]) for packet in net.trace):
         _say("multicast reaches nobody on the public internet: use --lan, or put the hosts on a net.lan(...)")
 
 
@@ -279,7 +278,3 @@ def _show(net: Internet, options: argparse.Namespace) -> None:
         except OSError as error:
             raise UsageError(f"the packets cannot be written: {error}") from None
         _say(f"{len(packets)} packets written to {options.pcap}")
-
-
-def _is_for_many(packet: Packet) -> bool:
-    return ipaddress.ip_address(packet.destination[0].partition("%")[0]).is_multicast
