@@ -43,6 +43,20 @@ class ExceptionCalls:
         self.raised: list[Raised] = []
         self._exception_handler: Callable[[asyncio.AbstractEventLoop, Context], object] | None = None
 
+    def handle_raised(self, context: Context) -> None:
+        """Deal with what a callback raised. Ctrl-C goes on, and an exit ends the programs of the current host.
+
+        Args:
+            context: asyncio's description of it, with the exception.
+        """
+        error = context["exception"]
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        if isinstance(error, SystemExit):
+            self.exit(error)
+        else:
+            self.call_exception_handler(context)
+
     def call_exception_handler(self, context: Context) -> None:
         """Note that a callback raised, or pass it to the handler that a program of that host has set."""
         incarnation = self._whose(context)

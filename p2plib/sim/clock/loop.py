@@ -357,17 +357,11 @@ class SimLoop(SignalCalls, ExceptionCalls, refused.RefusedCalls, asyncio.Abstrac
             return
         try:
             context.run(handle._callback, *handle._args)
-        except KeyboardInterrupt:
-            raise
-        except SystemExit as end:
-            context.run(self.exit, end)
         except asyncio.CancelledError:
             pass  # it asked a cancelled task for its exception, as asyncio.streams does before Python 3.13
         except BaseException as error:
             message = f"Exception in callback {getattr(handle._callback, '__qualname__', handle._callback)}"
-            context.run(
-                self.call_exception_handler, {"message": message, "exception": error, "handle": handle}
-            )
+            context.run(self.handle_raised, {"message": message, "exception": error, "handle": handle})
 
     def is_running(self) -> bool:
         """Whether the loop is running."""
