@@ -44,7 +44,7 @@ class ExceptionCalls:
         self._exception_handler: Callable[[asyncio.AbstractEventLoop, Context], object] | None = None
 
     def handle_raised(self, context: Context) -> None:
-        """Deal with what a callback raised. Ctrl-C goes on, and an exit ends the programs of the current host.
+        """Deal with what a callback raised. Ctrl-C goes on, an exit ends the programs of the current host.
 
         Args:
             context: asyncio's description of it, with the exception.
