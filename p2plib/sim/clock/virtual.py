@@ -32,7 +32,6 @@ The handbook's own library takes time and randomness as arguments.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
@@ -41,6 +40,7 @@ from typing import Any
 
 from p2plib.sim.clock import chance
 from p2plib.sim.clock.by_name import ImportedByName
+from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.current import CURRENT
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.refused import refuse
@@ -80,8 +80,6 @@ _STEADY = tuple(
     for name in ("MONOTONIC", "MONOTONIC_RAW", "BOOTTIME", "UPTIME_RAW")
     if hasattr(time, f"CLOCK_{name}")
 )
-_lock = threading.Lock()
-_active = 0
 
 
 def _here() -> NetworkLoop | None:
@@ -172,29 +170,22 @@ _by_name = ImportedByName(
 )
 
 
-def _install(functions: dict[str, Any]) -> None:
+def _put_in(stand_ins: StandIns) -> None:
     for name in _real:
-        setattr(time, name, functions[name])
+        stand_ins.put_in(time, name, _virtual[name])
+    _by_name.put_in(stand_ins)
+    chance.put_in(stand_ins, _wall_ns)
+
+
+_stand_ins = StandIns(_put_in)
 
 
 @contextmanager
 def virtual_time_and_chance(loop: NetworkLoop) -> Iterator[None]:
     """Answer code that runs in *loop* from its virtual clock and its seed, for as long as the block lasts."""
-    global _active
-    with _lock:
-        _active += 1
-        if _active == 1:
-            _install(_virtual)
-            _by_name.install()
-            chance.one_for_each_host(_wall_ns)
-    before = chance.swap(loop.imported_by_name)
-    try:
-        yield
-    finally:
-        loop.imported_by_name = chance.swap(before)
-        with _lock:
-            _active -= 1
-            if _active == 0:
-                _install(_real)
-                _by_name.put_back()
-                chance.put_back()
+    with _stand_ins.in_place():
+        before = chance.swap(loop.imported_by_name)
+        try:
+            yield
+        finally:
+            loop.imported_by_name = chance.swap(before)

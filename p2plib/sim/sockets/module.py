@@ -34,13 +34,14 @@ import sys
 import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NoReturn
 
 from p2plib.sim.clock.by_name import ImportedByName
+from p2plib.sim.clock.loop import in_a_run
+from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.current import CURRENT, current_host
 from p2plib.sim.sockets import control, interfaces, ipv6, polling
-from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.constants import AF_UNIX, LINUX
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
 from p2plib.sim.sockets.opened_pairs import pair
@@ -64,11 +65,6 @@ OTHER_LOOPS = f"{polling.WAITING}; a library with its own event loop, such as tr
 _real_new: Any = _socket.socket.__new__
 _real_init: Any = socket.socket.__init__
 _own_classes: dict[type, type] = {}
-
-
-def in_a_run() -> bool:
-    """Whether the calling code runs in a simulated loop."""
-    return isinstance(_get_running_loop(), NetworkLoop)
 
 
 # The class
@@ -199,8 +195,6 @@ def _new_loop(cls: type, *args: Any, **named: Any) -> Any:
 
 
 def _get_adapters(include_unconfigured: bool = False) -> Any:
-    if not in_a_run():
-        return _replaced["ifaddr", "get_adapters"](include_unconfigured)
     return interfaces.adapters(current_host(), include_unconfigured=include_unconfigured)
 
 
@@ -219,16 +213,6 @@ _real_fileobj_to_fd: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined
 
 # Putting in and taking out
 
-_lock = threading.Lock()
-_active = 0
-_ABSENT = object()
-_replaced: dict[tuple[str, str], Any] = {}  # what was there before, by module and name
-
-
-def _put_in(module: str, name: str, function: Any) -> None:
-    _replaced[module, name] = getattr(sys.modules[module], name, _ABSENT)
-    setattr(sys.modules[module], name, function)
-
 
 def _lacking() -> dict[str, Any]:
     """Return what the module lacks here and has on Linux."""
@@ -238,66 +222,43 @@ def _lacking() -> dict[str, Any]:
     return {**constants, "has_ipv6": True, "inet_pton": ipv6.inet_pton, "inet_ntop": ipv6.inet_ntop}
 
 
-def _install() -> None:
+def _put_in(stand_ins: StandIns) -> None:
+    _guard_once()
     for name, simulated in _simulated.items():
         if hasattr(_socket, name):
             function = _instead(name, getattr(_socket, name), simulated)
             if getattr(socket, name, None) is getattr(_socket, name):
-                _put_in("socket", name, function)
-            _put_in("_socket", name, function)
-    _put_in("socket", "socketpair", _instead("socketpair", socket.socketpair, _socketpair))
-    _put_in("select", "select", _instead("select", _real_select, _select))
+                stand_ins.put_in(socket, name, function)
+            stand_ins.put_in(_socket, name, function)
+    stand_ins.put_in(socket, "socketpair", _instead("socketpair", socket.socketpair, _socketpair))
+    stand_ins.put_in(select, "select", _instead("select", _real_select, _select))
     if _real_poll is not None:
-        _put_in("select", "poll", _instead("poll", _real_poll, _poll))
+        stand_ins.put_in(select, "poll", _instead("poll", _real_poll, _poll))
     if _real_epoll is not None:
-        _put_in("select", "epoll", _epoll)
-    _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
+        stand_ins.put_in(select, "epoll", _epoll)
+    stand_ins.put_in(selectors, "_fileobj_to_fd", _fileobj_to_fd)
     if _real_fcntl is not None:
-        _put_in("fcntl", "fcntl", _fcntl)
-    _by_name.install()
-    if "ifaddr" in sys.modules:
-        _put_in("ifaddr", "get_adapters", _get_adapters)
+        stand_ins.put_in(sys.modules["fcntl"], "fcntl", _fcntl)
+    _by_name.put_in(stand_ins)
+    ifaddr: Any = sys.modules.get("ifaddr")
+    if ifaddr is not None:
+        stand_ins.put_in(ifaddr, "get_adapters", _instead("get_adapters", ifaddr.get_adapters, _get_adapters))
     for name, value in _lacking().items():
-        for module in ("socket", "_socket"):  # the first looks in the second for what there is
-            _put_in(module, name, value)
-    socket.socket.__new__ = _new  # type: ignore[method-assign]
-    socket.socket.__init__ = _init  # type: ignore[method-assign]
+        for module in (socket, _socket):  # the first looks in the second for what there is
+            stand_ins.put_in(module, name, value)
+    stand_ins.put_in(socket.socket, "__new__", _new)
+    stand_ins.put_in(socket.socket, "__init__", _init)
     for name in _UNHEARD:
-        setattr(socket.socket, name, _of_no_real_network(name, getattr(_socket.socket, name)))
-    asyncio.BaseEventLoop.__new__ = _new_loop  # type: ignore[method-assign]
+        stand_ins.put_in(socket.socket, name, _of_no_real_network(name, getattr(_socket.socket, name)))
+    stand_ins.put_in(asyncio.BaseEventLoop, "__new__", _new_loop)
 
 
-def _take_out() -> None:
-    _by_name.put_back()
-    for (module, name), real in _replaced.items():
-        if real is _ABSENT:
-            delattr(sys.modules[module], name)
-        else:
-            setattr(sys.modules[module], name, real)
-    _replaced.clear()
-    socket.socket.__init__ = _real_init  # type: ignore[method-assign]
-    del socket.socket.__new__
-    for name in _UNHEARD:
-        delattr(socket.socket, name)
-    del asyncio.BaseEventLoop.__new__
+_stand_ins = StandIns(_put_in)
 
 
-@contextmanager
-def simulated_sockets() -> Iterator[None]:
+def simulated_sockets() -> AbstractContextManager[None]:
     """Give code in a simulated loop simulated sockets, for as long as the block lasts."""
-    global _active
-    with _lock:
-        _guard_once()
-        _active += 1
-        if _active == 1:
-            _install()
-    try:
-        yield
-    finally:
-        with _lock:
-            _active -= 1
-            if _active == 0:
-                _take_out()
+    return _stand_ins.in_place()
 
 
 # The safety net

@@ -32,7 +32,6 @@ from p2plib.sim import multicast
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
-from p2plib.sim.sockets.ports import FIRST_PORT, LAST_PORT
 from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.states import MODULUS, Connected, ConnectionClosed, Event, Reset, State, TimedOut
 
@@ -130,7 +129,7 @@ class TcpEndpoint:
             raise OSError(errno.ENETUNREACH, f"Network is unreachable: {remote[0]} is not a single machine")
         local = self._ports.source_for(own, remote[0])
         if not local[1]:
-            local = local[0], self._free_port(local[0], remote)
+            local = local[0], self._ports.port_to(local[0], remote)
         elif (local, remote) in self._ports.tcp:
             raise OSError(
                 errno.EADDRNOTAVAIL,
@@ -139,16 +138,6 @@ class TcpEndpoint:
         self._begin(local, remote)
         self.machine.open()
         self._turn()
-
-    def _free_port(self, ip: str, remote: Address) -> int:
-        """Return a free port, or if there is none, one that nothing uses to reach *remote*."""
-        try:
-            return self._ports.free_port("tcp")
-        except OSError:
-            for port in range(FIRST_PORT, LAST_PORT + 1):
-                if ((ip, port), remote) not in self._ports.tcp:
-                    return port
-            raise
 
     def accept(
         self, listener: p2plib.sim.tcp.listener.TcpListener, local: Address, remote: Address, syn: Segment

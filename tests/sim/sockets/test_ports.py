@@ -317,3 +317,21 @@ def test_ephemeral_ports_are_taken_in_turn_and_end() -> None:
         ports._bound.clear()
 
     run(main)
+
+
+def test_a_connection_shares_a_port_when_none_is_free() -> None:
+    async def main(net: Internet) -> None:
+        ports = net.host("ana").ports
+        ana, server, other = ports.addresses[0], ("198.18.9.9", 80), ("198.18.9.9", 81)
+        for port in range(FIRST_PORT, LAST_PORT + 1):
+            ports._bound["tcp", port] = {}
+        ports.tcp[(ana, FIRST_PORT), server] = None
+        assert ports.port_to(ana, server) == FIRST_PORT + 1
+        assert ports.port_to(ana, other) == FIRST_PORT
+        for port in range(FIRST_PORT, LAST_PORT + 1):
+            ports.tcp[(ana, port), server] = None
+        with pytest.raises(OSError, match="every port is in use"):
+            ports.port_to(ana, server)
+        ports.tcp.clear()
+
+    run(main)
