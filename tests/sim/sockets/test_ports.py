@@ -159,6 +159,23 @@ def test_with_reuse_port_each_sender_keeps_its_receiver(world: World) -> None:
 
 
 @on_linux
+def test_a_last_one_that_shares_by_reuse_address_alone_hears_all(world: World) -> None:
+    async def program() -> list[int]:
+        with (
+            bound(("0.0.0.0", 0), ADDRESS | PORT) as one,
+            bound(("0.0.0.0", port_of(one)), ADDRESS | PORT) as other,
+            bound(("0.0.0.0", port_of(one)), ADDRESS) as last,
+            contextlib.ExitStack() as opened,
+        ):
+            for sender in [opened.enter_context(bound((HOME, 0))) for _ in range(10)]:
+                sender.sendto(b"x", (HOME, port_of(one)))
+            await a_moment()
+            return heard(one, other, last)
+
+    assert world(program) == [0, 0, 10]
+
+
+@on_linux
 def test_the_closest_hears_connected_before_bound_before_everywhere(world: World) -> None:
     async def program() -> None:
         with (
