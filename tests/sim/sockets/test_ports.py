@@ -334,3 +334,17 @@ def test_ephemeral_ports_are_taken_in_turn_and_end() -> None:
         ports._bound.clear()
 
     run(main)
+
+
+def test_nothing_is_kept_of_a_listener_that_was_closed() -> None:
+    async def main(net: Internet) -> None:
+        ports = net.host("ana").ports
+        with net.hosts["ana"]:
+            for _ in range(3):
+                server = await asyncio.start_server(lambda *_: None, "0.0.0.0", 80)
+                assert len(ports._listeners) == 1
+                server.close()
+        assert not ports._listeners
+        assert not ports._bound
+
+    run(main)
