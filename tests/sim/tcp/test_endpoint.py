@@ -176,9 +176,13 @@ def test_a_reset_is_told_behind_the_bytes_and_once() -> None:
         theirs.close()
         await asyncio.sleep(1)
         assert ours.read(100) == b"last words"
+        assert (ours.readable, ours.at_eof) == (True, False)
         with pytest.raises(ConnectionResetError):
             ours.read(100)
-        assert (ours.read(100), ours.at_eof) == (b"", True)
+        assert (ours.readable, ours.read(100), ours.at_eof) == (True, b"", True)
+        with pytest.raises(OSError) as failure:  # noqa: PT011
+            ours.shutdown_write()
+        assert failure.value.errno == errno.ENOTCONN
         with pytest.raises(BrokenPipeError):
             ours.write(b"x")
 
