@@ -263,7 +263,9 @@ def test_the_way_to_a_nat_is_part_of_the_way() -> None:
         server.close()
         return [round(at, 9) for at, _, _ in server.got]
 
-    assert run(main) == [0.011], "0.5 ms in each of the two LANs, and 10 ms between the outer NAT and the server"
+    assert run(main) == [0.011], (
+        "0.5 ms in each of the two LANs, and 10 ms between the outer NAT and the server"
+    )
 
 
 def test_no_segment_waits_for_the_second_copy_of_another() -> None:
