@@ -180,3 +180,16 @@ def test_what_was_sent_in_vain_after_a_time_out_looks_like_no_loss() -> None:
     for _ in range(5):
         sender.duplicate()
     assert (sends(sender, 2.1), sender._threshold) == ([], threshold)
+
+
+def test_a_segment_that_the_window_cuts_short_waits_unless_it_is_half_of_the_widest_window() -> None:
+    assert sends(opened(1000, window=80)) == [(1, 80)]
+    assert sends(opened(1000, window=149)) == [(1, 100)]
+    assert sends(opened(1000, window=200)) == [(1, 100), (101, 100)]
+    sender = opened(1000, window=200)
+    sends(sender)
+    sender.acknowledge(201, 1.1)
+    sender.set_window(201, 99)
+    assert sends(sender) == [], "less than half of 200"
+    sender.set_window(201, 100)
+    assert sends(sender) == [(201, 100)]
