@@ -386,6 +386,24 @@ def test_a_power_cut_in_the_midst_of_a_shutdown_and_a_program_that_stops_its_own
     assert run(main) == [True, False]
 
 
+def test_a_host_that_was_started_again_in_the_midst_of_its_shutdown_stays_on() -> None:
+    async def main(net: Internet) -> bool:
+        server, ana = net.host("server"), net.host("ana")
+        server.start(plain_server)
+        await asyncio.sleep(1)
+        with ana:
+            await asyncio.get_running_loop().create_connection(lambda: Recorder([]), "server", 80)
+        await asyncio.sleep(1)
+        net.block(server, ana)
+        net.at(net.time + 1, lambda _: server.crash())
+        net.at(net.time + 1.01, lambda _: server.restart())
+        await server.stop()
+        ana.crash()
+        return server.is_up
+
+    assert run(main)
+
+
 class Odd:
     """As numpy's arrays: == has no truth."""
 
@@ -480,6 +498,34 @@ def test_a_program_that_exits_ends_what_runs_on_its_host_and_nothing_else(
     assert [leak.split(" in ")[0] for leak in net.leaks] == (
         [] if not code else ["ana: a program exited: SystemExit(3)"]
     )
+
+
+def test_an_exit_cancels_all_tasks_at_once_and_a_power_cut_meanwhile_is_one() -> None:
+    cancelled: list[float] = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(5)
+
+    async def program() -> None:
+        task = asyncio.create_task(slow())
+        await asyncio.sleep(1)
+        assert not task.done()
+        sys.exit()
+
+    async def main(net: Internet) -> None:
+        ana = net.host("ana")
+        ana.start(program)
+        await asyncio.sleep(2)
+        ana.crash()
+        await asyncio.sleep(20)
+        assert not ana.is_up
+
+    run(main)
+    assert cancelled == [1.0]
 
 
 def test_who_waits_for_a_program_hears_of_its_exit() -> None:
