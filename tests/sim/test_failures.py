@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
 import pytest
@@ -151,7 +150,7 @@ def test_a_task_that_has_exited_is_told_once_though_something_holds_it() -> None
     kept = Holder()
 
     async def leave() -> None:
-        sys.exit(3)
+        raise SystemExit(3)
 
     async def program() -> None:
         kept.task = asyncio.create_task(leave())
