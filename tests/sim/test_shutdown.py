@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from p2plib.errors import Leak
+from p2plib.errors import HostDown, Leak
 from p2plib.sim import Internet, Link
 
 
@@ -55,6 +55,17 @@ def test_a_connection_that_nobody_closed_is_a_leak_on_both_ends() -> None:
         Internet(link=Link(latency=0.01)).run(main)
 
 
+def test_a_timer_of_the_program_is_a_leak_and_one_of_asyncio_is_not() -> None:
+    async def main(net: Internet) -> None:
+        await asyncio.timeout(100).__aenter__()
+        asyncio.get_running_loop().call_later(100, serve)
+
+    net = Internet(strict=False)
+    net.run(main)
+    (leak,) = net.leaks
+    assert "the main program left a timer for serve" in leak
+
+
 def test_a_crash_within_an_asynchronous_context_manager() -> None:
     """Its `finally` awaits, and was cut off there: nothing can close that generator, and nothing has to."""
     ended: list[str] = []
@@ -96,6 +107,9 @@ def test_a_finally_that_runs_after_the_end_finds_no_real_machine(ends: str) -> N
         finally:
             found.append(time.time())
             asyncio.get_running_loop().create_task(serve())
+            with contextlib.suppress(HostDown):
+                socket.socket()
+                found.append("a machine that is on")
             socket.create_connection(("127.0.0.1", 9))
             found.append("a real socket")
 
@@ -108,6 +122,8 @@ def test_a_finally_that_runs_after_the_end_finds_no_real_machine(ends: str) -> N
     net = Internet(strict=False)
     net.run(main)
     assert found == [net.loop.began_s + net.time]
+    assert (net.loop.frozen, net.loop.ready()) == ([], [])
+    assert all(task.done() for task in net.loop.tasks)
 
     async def nothing(net: Internet) -> None:
         await asyncio.sleep(1)

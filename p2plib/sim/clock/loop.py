@@ -164,6 +164,8 @@ class SimLoop(SignalCalls, ExceptionCalls, refused.RefusedCalls, asyncio.Abstrac
             self._run_handle(timer)
 
     def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
+        if not timer._scheduled:  # type: ignore[attr-defined]  # of a sleep that is over
+            return
         self._unwanted += 1
         if self._unwanted > max(SWEEP_FROM, len(self._heap) * CANCELLED_SHARE):
             fire = self._fires
@@ -171,7 +173,7 @@ class SimLoop(SignalCalls, ExceptionCalls, refused.RefusedCalls, asyncio.Abstrac
                 event for event in self._heap if event[2] is not fire or not event[3]._cancelled
             ]  # in place: the running loop holds this very list
             heapify(self._heap)
-            self._unwanted = 0
+            self._unwanted = 1  # this timer, which is marked as cancelled next
 
     def freeze(self, incarnation: Incarnation) -> None:
         """Keep the tasks of a machine that has lost its power, for Python would run their `finally`."""

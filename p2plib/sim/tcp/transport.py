@@ -67,7 +67,6 @@ class SimStreamTransport(asyncio.Transport):
         self.set_protocol(protocol)
         self._loop, self._server = endpoint.host.net.loop, server
         self._local, self._remote = endpoint.local, endpoint.remote
-        endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio sets it
         self._socket = sock
         if endpoint.family in (socket.AF_INET, socket.AF_INET6) and (sock is None or sock.proto):
             endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio does that

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
+import random
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -66,11 +68,84 @@ def test_a_timer_is_cancelled_at_the_moment_it_fires_and_a_million_cancelled_one
             loop.call_later(1e6, seen.append, "never").cancel()
         kept = len(net.loop._heap)
         await asyncio.sleep(2)
+        assert net.loop._unwanted == len(net.loop._heap), "those that are left are all counted"
+        await asyncio.sleep(2e6)
+        assert (net.loop._unwanted, net.loop._heap) == (0, [])
         return seen, kept
 
     seen, kept = run(main)
     assert seen == []
     assert kept < 3000
+
+
+def test_timers_fire_in_order_after_many_were_swept_away() -> None:
+    async def main(net: Internet) -> list[float]:
+        loop, fired, order = asyncio.get_running_loop(), list[float](), random.Random(1)
+        timers = [
+            loop.call_later(order.uniform(1, 100), lambda: fired.append(loop.time())) for _ in range(6000)
+        ]
+        for timer in timers[::3] + timers[1::3]:
+            timer.cancel()
+        assert len(net.loop._heap) < 6000, "they were swept"
+        await asyncio.sleep(200)
+        return fired
+
+    fired = run(main)
+    assert len(fired) == 2000
+    assert fired == sorted(fired)
+
+
+def test_a_task_belongs_to_the_host_of_the_context_that_it_is_given() -> None:
+    async def main(net: Internet) -> bool:
+        ana = net.host("ana")
+        with ana:
+            there = contextvars.copy_context()
+        task = net.loop.create_task(asyncio.sleep(9), context=there)
+        ana.crash()
+        await asyncio.sleep(10)
+        return net.loop.tasks[task] is ana.incarnation and not task.done()
+
+    assert run(main)
+
+
+def test_what_one_run_has_raised_is_not_told_of_the_next() -> None:
+    async def bad(net: Internet) -> None:
+        net.loop.call_later(1, lambda: 1 / 0)
+        await asyncio.sleep(2)
+
+    async def fine(net: Internet) -> None:
+        await asyncio.sleep(1)
+
+    net = Internet(strict=False)
+    net.run(bad)
+    assert len(net.leaks) == 1
+    net.run(fine)
+    assert net.leaks == []
+
+
+def test_a_main_that_ends_in_time_is_not_late_because_something_else_would_be() -> None:
+    async def main(net: Internet) -> str:
+        net.host("ana").start(asyncio.sleep, 100)
+        await asyncio.sleep(1)
+        return "in time"
+
+    assert Internet().run(main, time_limit_s=10) == "in time"
+
+
+def test_pythons_collector_runs_at_numbers_of_events_and_at_no_other_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("p2plib.sim.clock.loop.COLLECT_EVERY", 100)
+    runs: list[int] = []
+
+    async def main(net: Internet) -> bool:
+        monkeypatch.setattr("gc.collect", lambda: runs.append(net.loop.events))
+        for number in range(1000):
+            await asyncio.sleep(number * 0.001)
+        return gc.isenabled()
+
+    assert run(main) is False
+    assert 9 <= len(runs) <= 21
 
 
 def test_timeouts_groups_queues_locks_and_context_variables_are_asyncios_own() -> None:

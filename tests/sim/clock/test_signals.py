@@ -273,6 +273,26 @@ def test_a_handler_of_asyncios_may_be_set_aside_and_put_back() -> None:
     assert run(main) == ["second", "first"]
 
 
+def test_pythons_own_handler_of_ctrl_c_is_what_a_host_has_at_first() -> None:
+    lived = Lived()
+
+    async def serve() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert signal.signal(signal.SIGINT, signal.default_int_handler) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+        await lived()
+
+    async def main(net: Internet) -> None:
+        server = net.host("server")
+        task = server.start(serve)
+        await asyncio.sleep(1)
+        server.signal(signal.SIGINT)
+        await asyncio.wait([task])
+
+    run(main)
+    assert lived.log == ["start", "clean up"]
+
+
 def test_a_program_may_end_itself_by_the_signal_that_it_has_heard() -> None:
     """It cleans up, puts the default back and raises the signal again: the machine goes off at once then."""
     log = []

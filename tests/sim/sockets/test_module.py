@@ -22,6 +22,7 @@ import pytest
 from p2plib.errors import Unsupported, UsageError
 from p2plib.sim import Internet
 from p2plib.sim.sockets.constants import LINUX
+from p2plib.sim.sockets.module import refusing_real_network
 from p2plib.sim.sockets.sockets import SimSocket
 from tests.sim.small import run
 
@@ -210,6 +211,7 @@ def test_everything_is_taken_out_after_the_run() -> None:
 
     run(main)
     assert "__new__" not in socket.socket.__dict__
+    assert "__new__" not in asyncio.BaseEventLoop.__dict__
     assert all(getattr(module, name) is function for module, name, function in before)
 
 
@@ -327,3 +329,40 @@ def test_a_thread_beside_a_run_may_have_a_loop() -> None:
 
     on("ana", program)
     assert seen == ["turned"]
+
+
+def test_pipes_and_pairs_from_before_the_run_are_the_machines() -> None:
+    def program() -> bytes:
+        copy = socket.dup(reads)
+        os.write(writes, b"by the pipe")
+        seen = os.read(copy, 100)
+        socket.close(copy)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.read(copy, 1)
+        one.send(b", by the pair")
+        return seen + other.recv(100)
+
+    (reads, writes), (one, other) = os.pipe(), socket.socketpair()
+    with one, other:
+        assert on("ana", program) == b"by the pipe, by the pair"
+    os.close(reads)
+    os.close(writes)
+
+
+def test_a_librarys_own_kind_of_socket_stays_in_its_module() -> None:
+    def program() -> list[str]:
+        with Own() as own, socket.socket() as plain:
+            return [type(own).__module__, type(own).__name__, type(plain).__name__]
+
+    assert on("ana", program) == [__name__, "Own", "SimSocket"]
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this machine has none")
+def test_a_script_reaches_this_machine_and_not_the_network_until_it_is_over() -> None:
+    with socket.socket(socket.AF_UNIX) as local, socket.socket() as stream:
+        with refusing_real_network():
+            with pytest.raises(FileNotFoundError):
+                local.connect("no/such/socket")
+            with pytest.raises(Unsupported, match=r"a real socket\.connect, called by a script"):
+                stream.connect(("127.0.0.1", 9))
+        assert stream.connect_ex(("127.0.0.1", 9)) != 0, "the machine was asked"

@@ -6,7 +6,8 @@ import asyncio
 import errno
 
 from p2plib.sim import Host, Internet
-from p2plib.sim.packet import Flag
+from p2plib.sim.packet import Flag, Segment
+from p2plib.sim.tcp.listener import TcpListener
 from p2plib.sim.tcp.stack import close_everything
 from tests.sim.tcp.recorders import recorders, two
 
@@ -75,5 +76,18 @@ def test_a_server_with_a_client_ends() -> None:
         await asyncio.wait([task])
         assert await reader.read() == b""
         writer.close()
+
+    two(main)
+
+
+def test_only_a_plain_syn_begins_a_connection() -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        listener = TcpListener(ben.incarnation, ("0.0.0.0", 80))
+        listener.listen()
+        for port, first in enumerate((Flag.SYN | Flag.ACK, Flag.SYN | Flag.FIN, Flag.ACK, Flag.SYN), start=1):
+            ana.send_segment((ana.address, port), (ben.address, 80), Segment(first, 7, 9, 1000))
+        await asyncio.sleep(1)
+        assert flags(net, "ben", 0.0) == [Flag.RST, Flag.RST | Flag.ACK, Flag.RST, Flag.SYN | Flag.ACK]
+        listener.close()
 
     two(main)
