@@ -105,7 +105,7 @@ def _gethostbyname_ex(name: str) -> tuple[str, list[str], list[str]]:
 
 
 def _gethostbyname(name: str) -> str:
-    return _gethostbyname_ex(name)[2][0]
+    return current_host().net.names.resolve((name, 0), socket.AF_INET)[0]  # "" is 0.0.0.0
 
 
 def _gethostbyaddr(address: str) -> tuple[str, list[str], list[str]]:

@@ -119,6 +119,7 @@ def test_names_are_those_of_the_internet() -> None:
     def program() -> None:
         assert socket.gethostname() == "ana" == socket.getfqdn()
         assert socket.gethostbyname("ben") == "198.18.7.7"
+        assert socket.gethostbyname("") == "0.0.0.0"  # though to getaddrinfo that is no name
         assert socket.gethostbyname_ex("ben") == ("ben", [], ["198.18.7.7"])
         assert socket.gethostbyaddr("198.18.7.7") == ("ben", [], ["198.18.7.7"])
         assert socket.getnameinfo(("198.18.7.7", 80), socket.NI_NUMERICSERV) == ("ben", "80")
