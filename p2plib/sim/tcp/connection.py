@@ -152,6 +152,10 @@ class Connection:
             self._answers.append(self._segment(Flag.RST, self.sender.sent))
         self._end()
 
+    def cut_off(self) -> None:
+        """End as if the other side had sent a RST."""
+        self._receive_reset(self.receiver.nxt)
+
     def set_reading(self, reading: bool) -> None:
         """Whether the application takes what arrives; at first it does."""
         if not self._closed:
@@ -164,6 +168,11 @@ class Connection:
         data = self.receiver.take(size, now_s, self.sender.round_trip_s)
         self._acknowledge |= self.receiver.window_doubles and self.state in _MAY_RECEIVE
         return data
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The initial sequence numbers, ours and theirs; the other end has them the other way round."""
+        return self._iss, self._irs
 
     @property
     def unsent_bytes(self) -> int:
