@@ -98,7 +98,7 @@ def test_a_connection_whose_other_end_crashed_is_no_leak(handler: Any, nat: bool
 
 
 def test_what_goes_on_without_its_connection_is_a_leak() -> None:
-    with pytest.raises(Leak, match="server left a task at .*never_end") as caught:
+    with pytest.raises(Leak, match=r"server left a task at .*never_end") as caught:
         Internet(link=Link(latency=0.01)).run(lambda net: visit_and_crash(net, never_end))
     assert "connection" not in str(caught.value)
 

@@ -13,10 +13,10 @@ Rules:
 * The functions are replaced where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is covered, too.
 * No real socket escapes: whatever still reaches for the machine's network from within a simulated loop, in
-  any way that Python has, is refused, and so is starting another process. This is an audit hook (PEP 578),
-  installed at the first run and cheap; it cannot be removed again. To send and receive on a real socket from
-  before the run raises no audit event, so the socket's methods refuse it. Code in C that bypasses Python is
-  beyond all this.
+  any way that Python has, is refused, and so is starting another process; a thread that such code starts is
+  refused the same, for as long as it lives. This is an audit hook (PEP 578), installed at the first run and
+  cheap; it cannot be removed again. To send and receive on a real socket from before the run raises no audit
+  event, so the socket's methods refuse it. Code in C that bypasses Python is beyond all this.
 * Waiting for sockets with `select`, or with a program's own selector, is refused: it would stop every host.
   Asking which are ready now is fine.
 * Making another event loop is refused. A run has one, and all its hosts share it.
@@ -35,9 +35,11 @@ import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
 
 from p2plib.sim.clock.by_name import ImportedByName
+from p2plib.sim.clock.threads import INSTEAD, belongs_to_a_run, is_of_a_run
 from p2plib.sim.current import CURRENT, current_host
 from p2plib.sim.sockets import control, interfaces, ipv6, polling
 from p2plib.sim.sockets.calls import NetworkLoop
@@ -63,6 +65,7 @@ OTHER_LOOPS = f"{polling.WAITING}; a library with its own event loop, such as tr
 
 _real_new: Any = _socket.socket.__new__
 _real_init: Any = socket.socket.__init__
+_starts: dict[type, Any] = {}  # what starts a thread or a process, while a run has put its own in
 _own_classes: dict[type, type] = {}
 
 
@@ -198,6 +201,18 @@ def _new_loop(cls: type, *args: Any, **named: Any) -> Any:
     return object.__new__(cls)
 
 
+def _start_thread(self: threading.Thread) -> None:
+    if in_a_run() or is_of_a_run():
+        belongs_to_a_run(self)
+    _starts[threading.Thread](self)
+
+
+def _start_process(self: Any) -> None:
+    if in_a_run() or is_of_a_run():  # not every way to start one raises an audit event
+        refuse("multiprocessing", PROCESSES)
+    _starts[BaseProcess](self)
+
+
 def _get_adapters(include_unconfigured: bool = False) -> Any:
     if not in_a_run():
         return _replaced["ifaddr", "get_adapters"](include_unconfigured)
@@ -265,6 +280,9 @@ def _install() -> None:
     for name in _UNHEARD:
         setattr(socket.socket, name, _of_no_real_network(name, getattr(_socket.socket, name)))
     asyncio.BaseEventLoop.__new__ = _new_loop  # type: ignore[method-assign]
+    _starts.update({threading.Thread: threading.Thread.start, BaseProcess: BaseProcess.start})
+    threading.Thread.start = _start_thread  # type: ignore[method-assign]
+    BaseProcess.start = _start_process  # type: ignore[method-assign]
 
 
 def _take_out() -> None:
@@ -280,6 +298,8 @@ def _take_out() -> None:
     for name in _UNHEARD:
         delattr(socket.socket, name)
     del asyncio.BaseEventLoop.__new__
+    for cls, start in _starts.items():
+        cls.start = start  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -310,12 +330,13 @@ _EVENTS = frozenset(
     )
 )  # fmt: skip
 _PROGRAMS = frozenset(
-    ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "os.forkpty")
+    ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "os.fork", "os.forkpty")
 )
 _WATCHED = _EVENTS | _PROGRAMS
 _SPEAKING = frozenset(
     f"socket.{call}" for call in ("connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
 )
+_REACHING = _SPEAKING | {"socket.bind"}
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 _guarded = False
 _scripts: set[int] = set()  # the threads that load one
@@ -345,10 +366,10 @@ _UNHEARD = tuple(
 
 
 def _of_no_real_network(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method of `socket.socket` that refuses, within a run, to use the real network."""
+    """Return a method of `socket.socket` that refuses to use the real network for a run."""
 
     def method(self: Any, *args: Any, **named: Any) -> Any:
-        if in_a_run() and self.family in _INTERNET:
+        if self.family in _INTERNET and (in_a_run() or is_of_a_run()):
             _refuse(f"socket.{name}")
         return real(self, *args, **named)
 
@@ -366,23 +387,31 @@ def _guard_once() -> None:
 def _guard(
     event: str, args: Any, watched: frozenset[str] = _WATCHED, running: Any = _get_running_loop
 ) -> None:
-    """Refuse a call that would use the real network from within a simulated loop.
+    """Refuse a call that would use the real network, by code in a simulated loop or in a thread of its own.
 
     What it needs first is passed as arguments, for it is still called after the interpreter has cleared this
     module.
     """
     if event not in watched:
         return
-    if running() is None:
-        if event in _SPEAKING and threading.get_ident() in _scripts and _is_internet(args[0]):
-            refuse(f"a real {event}, called by a script outside asyncio.run,", OUTSIDE)
-    elif in_a_run():
+    loop = running()
+    if loop is not None and in_a_run():
         if event in _PROGRAMS:
             refuse(event, PROCESSES)
         _refuse("_socket.socket" if event == "socket.__new__" else event)
+    elif is_of_a_run():
+        if event in _PROGRAMS:
+            refuse(event, PROCESSES)
+        if event in _REACHING and _is_internet(args[0]):
+            _refuse(event)
+    elif loop is None and event in _SPEAKING and threading.get_ident() in _scripts and _is_internet(args[0]):
+        refuse(f"a real {event}, called by a script outside asyncio.run,", OUTSIDE)
 
 
 def _refuse(call: str) -> NoReturn:
+    if not in_a_run():
+        thread = threading.current_thread().name
+        refuse(f"a real {call}, called by the thread {thread!r} that a program has started,", INSTEAD)
     incarnation = CURRENT.get()
     where = "the main program" if incarnation is None else incarnation.host.name
     refuse(f"a real {call}, called on {where},", ESCAPES)
