@@ -156,6 +156,14 @@ class Connection:
         """End as if the other side had sent a RST."""
         self._receive_reset(self.receiver.nxt)
 
+    def gives_way_to(self, syn: Segment) -> bool:
+        """In TIME_WAIT, end for a SYN that begins a new connection (3.10.7.4); return whether it did."""
+        position = _near(syn.seq - self._irs, self.receiver.nxt)
+        if self.state is not State.TIME_WAIT or position <= self.receiver.nxt:
+            return False
+        self._end()
+        return True
+
     def set_reading(self, reading: bool) -> None:
         """Whether the application takes what arrives; at first it does."""
         if not self._closed:

@@ -455,6 +455,12 @@ class TcpEndpoint:
         self.is_open, self.on_ready = False, None
         self._ports.endpoints.pop(self, None)
 
+    def gives_way_to(self, syn: Segment) -> bool:
+        """Return whether it has ended, in TIME_WAIT, for a SYN that is to begin a new connection."""
+        is_over = self.machine.gives_way_to(syn)
+        self._turn()
+        return is_over
+
     def cut_off(self) -> None:
         """End the connection as if the other side had sent a RST."""
         self.machine.cut_off()
