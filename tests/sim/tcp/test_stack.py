@@ -72,7 +72,7 @@ def test_a_syn_begins_a_new_connection_in_place_of_one_that_waits_out_its_end() 
             began_s = net.time
             assert await ana.run(visit()) == b""
             assert net.time < began_s + 0.5
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.2)
             assert [end.machine.state for end in ben.tcp.values()] == [State.TIME_WAIT]
         server.close()
         with pytest.raises(ConnectionRefusedError):
