@@ -156,10 +156,15 @@ class Connection:
         """End as if the other side had sent a RST."""
         self._receive_reset(self.receiver.nxt)
 
-    def gives_way_to(self, syn: Segment) -> bool:
-        """In TIME_WAIT, end for a SYN that begins a new connection (3.10.7.4); return whether it did."""
-        position = _near(syn.seq - self._irs, self.receiver.nxt)
-        if self.state is not State.TIME_WAIT or position <= self.receiver.nxt:
+    def gives_way_to(self, syn: Segment, iss: int) -> bool:
+        """In TIME_WAIT, end for a SYN that begins a new connection (3.10.7.4); return whether it did.
+
+        It does if old segments of neither direction can be taken for new ones: *iss* is the first number that
+        we would use.
+        """
+        sent, received = self.sender.sent, self.receiver.nxt
+        are_new = _near(syn.seq - self._irs, received) > received and _near(iss - self._iss, sent) > sent
+        if self.state is not State.TIME_WAIT or not are_new:
             return False
         self._end()
         return True

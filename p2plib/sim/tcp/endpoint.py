@@ -457,7 +457,9 @@ class TcpEndpoint:
 
     def gives_way_to(self, syn: Segment) -> bool:
         """Return whether it has ended, in TIME_WAIT, for a SYN that is to begin a new connection."""
-        is_over = self.machine.gives_way_to(syn)
+        assert self.local is not None
+        assert self.remote is not None
+        is_over = self.machine.gives_way_to(syn, initial_sequence_number(self.host, self.local, self.remote))
         self._turn()
         return is_over
 

@@ -81,6 +81,34 @@ def test_a_syn_begins_a_new_connection_in_place_of_one_that_waits_out_its_end() 
     two(main)
 
 
+def test_a_new_connection_waits_until_no_old_byte_can_be_taken_for_one_of_its_own() -> None:
+    """Numbers grow with the clock, 250,000 a second, and the server has sent more."""
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        async def many(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(bytes(1_000_000))
+            writer.close()
+
+        async def visit() -> int:
+            reader, writer = await asyncio.open_connection("ben", 80, local_addr=(ana.address, 5000))
+            size = len(await reader.read())
+            writer.close()
+            return size
+
+        with ben:
+            server = await asyncio.start_server(many, port=80)
+        assert await ana.run(visit()) == 1_000_000
+        await asyncio.sleep(0.2)
+        (end,) = ben.tcp.values()
+        again = asyncio.ensure_future(ana.run(visit()))
+        await asyncio.sleep(0.2)
+        assert list(ben.tcp.values()) in ([end], [])
+        assert await again == 1_000_000
+        server.close()
+
+    two(main)
+
+
 def test_an_old_syn_begins_no_new_connection() -> None:
     async def main(net: Internet, ana: Host, ben: Host) -> None:
         ours, theirs, server = await recorders(ana, ben)
