@@ -1,8 +1,8 @@
 """The end of a run: programs are cancelled, what is under way arrives, and what is left then is a leak.
 
-A connection whose other end has gone without a word, in a crash, is not the fault of the program that still
-waits for it. It ends as if the other machine had come back and sent a RST, and what is left after that is a
-leak. What programs raise at this late RST is not reported: in the run itself none had come.
+A connection whose other end has gone without a word, in a crash or behind a cut, is not the fault of the
+program that still waits for it. It ends as if the other machine had come back and sent a RST, and what is
+left after that is a leak. What programs raise at this late RST is not reported: in the run itself none came.
 """
 
 from __future__ import annotations
@@ -59,10 +59,15 @@ def _settle(net: Internet, began_s: float) -> None:
 
 
 def _half_open(net: Internet) -> list[TcpEndpoint]:
-    """Return the connections whose other end does not exist any more, and that have not heard so."""
+    """Return the connections whose other end is gone or was closed, and that have not heard so."""
     ends = [end for host in net.hosts.values() for end in host.tcp.values()]
-    known = {end.machine.numbers for end in ends}
-    return [end for end in ends if end.expects_more and end.machine.numbers[::-1] not in known]
+    others = {end.machine.numbers[::-1]: end for end in ends}
+
+    def has_lost_the_other(end: TcpEndpoint) -> bool:
+        other = others.get(end.machine.numbers)
+        return other is None or (other.was_closed and not end.unread)  # what is unread may hold up the FIN
+
+    return [end for end in ends if end.expects_more and has_lost_the_other(end)]
 
 
 def leak_error(net: Internet) -> Leak:

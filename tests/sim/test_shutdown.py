@@ -97,6 +97,40 @@ def test_a_connection_whose_other_end_crashed_is_no_leak(handler: Any, nat: bool
     assert not net.hosts["server"].tcp
 
 
+def test_a_connection_whose_other_end_was_closed_behind_a_cut_is_no_leak() -> None:
+    async def main(net: Internet) -> None:
+        server, ana = net.host("server"), net.host("ana")
+        server.start(serve)
+        await asyncio.sleep(1)
+        with ana:
+            _, writer = await asyncio.open_connection("server", 80)
+        await asyncio.sleep(1)
+        net.cut([ana], [server])
+        writer.close()
+
+    Internet(link=Link(latency=0.01)).run(main)
+
+
+def test_a_connection_that_nobody_reads_is_a_leak_though_the_other_end_was_closed() -> None:
+    class Deaf(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            transport.pause_reading()
+
+    async def main(net: Internet) -> None:
+        server, ana = net.host("server"), net.host("ana")
+        with server:
+            kept = await asyncio.get_running_loop().create_server(Deaf, port=80)
+        with ana:
+            _, writer = await asyncio.open_connection("server", 80)
+        writer.write(bytes(10_000_000))
+        writer.close()
+        await asyncio.sleep(1)
+        kept.close()
+
+    with pytest.raises(Leak, match="server left a TCP connection"):
+        Internet(link=Link(latency=0.01)).run(main)
+
+
 def test_what_goes_on_without_its_connection_is_a_leak() -> None:
     with pytest.raises(Leak, match=r"server left a task at .*never_end") as caught:
         Internet(link=Link(latency=0.01)).run(lambda net: visit_and_crash(net, never_end))

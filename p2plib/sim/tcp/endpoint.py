@@ -332,6 +332,11 @@ class TcpEndpoint:
         return self.is_open and connection is not None and connection.state in _EXPECTS_MORE
 
     @property
+    def was_closed(self) -> bool:
+        """Whether its program has closed it, and the kernel is still telling the other side so."""
+        return not self.is_open and self._connection is not None and self._connection.sender.eof
+
+    @property
     def unread(self) -> int:
         """How many bytes wait for `read`."""
         return 0 if self._connection is None else self._connection.unread_bytes
