@@ -208,22 +208,34 @@ class SimLoop(SignalCalls, ExceptionCalls, refused.RefusedCalls, asyncio.Abstrac
         **more: Any,
     ) -> asyncio.Task[T]:
         """Make a task of a coroutine; it belongs to the current host."""
-        if self._task_factory is not None:
-            task = self._task_factory(self, coro, **({} if context is None else {"context": context}))
+        incarnation = CURRENT.get() if context is None else context.get(CURRENT)
+        factory = self._task_factory if incarnation is None else incarnation.task_factory
+        if factory is not None:
+            task = factory(self, coro, **({} if context is None else {"context": context}))
             if name is not None:
                 task.set_name(name)
         else:
             task = asyncio.Task(coro, loop=self, name=name, context=context, **more)
-        self.tasks[task] = CURRENT.get() if context is None else context.get(CURRENT)
+        self.tasks[task] = incarnation
         return task  # type: ignore[no-any-return]
 
     def set_task_factory(self, factory: Any) -> None:
-        """Make tasks with `factory(loop, coroutine)`; None goes back to asyncio's own."""
-        self._task_factory = factory
+        """Make tasks with `factory(loop, coroutine)`; None goes back to asyncio's own.
+
+        Each host has its own factory, as if it had its own loop, and so has the main program.
+        """
+        if factory is not None and not callable(factory):
+            raise TypeError("task factory must be a callable or None")
+        incarnation = CURRENT.get()
+        if incarnation is None:
+            self._task_factory = factory
+        else:
+            incarnation.task_factory = factory
 
     def get_task_factory(self) -> Any:
         """Return what `set_task_factory` set."""
-        return self._task_factory
+        incarnation = CURRENT.get()
+        return self._task_factory if incarnation is None else incarnation.task_factory
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any

@@ -23,7 +23,6 @@ Rules:
     - ssl.RAND_bytes, numpy.random without a seed, libsodium;
     - os.uname, platform.node;
     - files, environment variables, logging's relativeCreated;
-    - os.fork;
     - threading.Thread.
 
 The handbook's own library takes time and randomness as arguments.
@@ -62,10 +61,8 @@ REAL = {
     "os.uname, platform.node": "they return the machine's name; `socket.gethostname` returns the host's",
     "files, environment variables, logging's relativeCreated": "they are the machine's; a host's own files "
     "are in `host.disk`",
-    "os.fork": "a child process belongs to the machine and uses its real network; `subprocess` and "
-    "`os.system` are refused for that reason",
-    "threading.Thread": "a thread that a program starts itself runs at the machine's pace, and its sockets "
-    "are real; use asyncio.to_thread",
+    "threading.Thread": "a thread that a program starts itself runs at the machine's pace, on its clock, and "
+    "no network is open to it; use asyncio.to_thread",
 }
 """What stays real for code in the internet, and for each item why, or what to do instead."""
 

@@ -13,10 +13,10 @@ Rules:
 * The functions are replaced where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is covered, too.
 * No real socket escapes: whatever still reaches for the machine's network from within a simulated loop, in
-  any way that Python has, is refused, and so is starting another process. This is an audit hook (PEP 578),
-  installed at the first run and cheap; it cannot be removed again. To send and receive on a real socket from
-  before the run raises no audit event, so the socket's methods refuse it. Code in C that bypasses Python is
-  beyond all this.
+  any way that Python has, is refused, and so is starting another process; a thread that such code starts is
+  refused the same, for as long as it lives. This is an audit hook (PEP 578), installed at the first run and
+  cheap; it cannot be removed again. To send and receive on a real socket from before the run raises no audit
+  event, so the socket's methods refuse it. Code in C that bypasses Python is beyond all this.
 * Waiting for sockets with `select`, or with a program's own selector, is refused: it would stop every host.
   Asking which are ready now is fine.
 * Making another event loop is refused. A run has one, and all its hosts share it.
@@ -35,11 +35,13 @@ import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
 
 from p2plib.sim.clock.by_name import ImportedByName
 from p2plib.sim.clock.loop import in_a_run
 from p2plib.sim.clock.stand_ins import StandIns
+from p2plib.sim.clock.threads import INSTEAD, belongs_to_a_run, is_of_a_run
 from p2plib.sim.current import CURRENT, current_host
 from p2plib.sim.sockets import control, interfaces, ipv6, polling
 from p2plib.sim.sockets.constants import AF_UNIX, LINUX
@@ -101,7 +103,7 @@ def _gethostbyname_ex(name: str) -> tuple[str, list[str], list[str]]:
 
 
 def _gethostbyname(name: str) -> str:
-    return _gethostbyname_ex(name)[2][0]
+    return current_host().net.names.resolve((name, 0), socket.AF_INET)[0]  # "" is 0.0.0.0
 
 
 def _gethostbyaddr(address: str) -> tuple[str, list[str], list[str]]:
@@ -194,6 +196,28 @@ def _new_loop(cls: type, *args: Any, **named: Any) -> Any:
     return object.__new__(cls)
 
 
+def _starting_a_thread(real: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a method that starts a thread as *real* does, and first notes whether it belongs to a run."""
+
+    def start(self: threading.Thread) -> None:
+        if in_a_run() or is_of_a_run():
+            belongs_to_a_run(self)
+        real(self)
+
+    return start
+
+
+def _starting_a_process(real: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a method that starts a process as *real* does, and refuses to for a run."""
+
+    def start(self: BaseProcess) -> None:
+        if in_a_run() or is_of_a_run():  # not every way to start one raises an audit event
+            refuse("multiprocessing", PROCESSES)
+        real(self)
+
+    return start
+
+
 def _get_adapters(include_unconfigured: bool = False) -> Any:
     return interfaces.adapters(current_host(), include_unconfigured=include_unconfigured)
 
@@ -251,6 +275,8 @@ def _put_in(stand_ins: StandIns) -> None:
     for name in _UNHEARD:
         stand_ins.put_in(socket.socket, name, _of_no_real_network(name, getattr(_socket.socket, name)))
     stand_ins.put_in(asyncio.BaseEventLoop, "__new__", _new_loop)
+    stand_ins.put_in(threading.Thread, "start", _starting_a_thread(threading.Thread.start))
+    stand_ins.put_in(BaseProcess, "start", _starting_a_process(BaseProcess.start))
 
 
 _stand_ins = StandIns(_put_in)
@@ -271,12 +297,13 @@ _EVENTS = frozenset(
     )
 )  # fmt: skip
 _PROGRAMS = frozenset(
-    ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "os.forkpty")
+    ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "os.fork", "os.forkpty")
 )
 _WATCHED = _EVENTS | _PROGRAMS
 _SPEAKING = frozenset(
     f"socket.{call}" for call in ("connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
 )
+_REACHING = _SPEAKING | {"socket.bind"}
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 _guarded = False
 _scripts: set[int] = set()  # the threads that load one
@@ -306,10 +333,10 @@ _UNHEARD = tuple(
 
 
 def _of_no_real_network(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method of `socket.socket` that refuses, within a run, to use the real network."""
+    """Return a method of `socket.socket` that refuses to use the real network for a run."""
 
     def method(self: Any, *args: Any, **named: Any) -> Any:
-        if in_a_run() and self.family in _INTERNET:
+        if self.family in _INTERNET and (in_a_run() or is_of_a_run()):
             _refuse(f"socket.{name}")
         return real(self, *args, **named)
 
@@ -327,23 +354,31 @@ def _guard_once() -> None:
 def _guard(
     event: str, args: Any, watched: frozenset[str] = _WATCHED, running: Any = _get_running_loop
 ) -> None:
-    """Refuse a call that would use the real network from within a simulated loop.
+    """Refuse a call that would use the real network, by code in a simulated loop or in a thread of its own.
 
     What it needs first is passed as arguments, for it is still called after the interpreter has cleared this
     module.
     """
     if event not in watched:
         return
-    if running() is None:
-        if event in _SPEAKING and threading.get_ident() in _scripts and _is_internet(args[0]):
-            refuse(f"a real {event}, called by a script outside asyncio.run,", OUTSIDE)
-    elif in_a_run():
+    loop = running()
+    if loop is not None and in_a_run():
         if event in _PROGRAMS:
             refuse(event, PROCESSES)
         _refuse("_socket.socket" if event == "socket.__new__" else event)
+    elif is_of_a_run():
+        if event in _PROGRAMS:
+            refuse(event, PROCESSES)
+        if event in _REACHING and _is_internet(args[0]):
+            _refuse(event)
+    elif loop is None and event in _SPEAKING and threading.get_ident() in _scripts and _is_internet(args[0]):
+        refuse(f"a real {event}, called by a script outside asyncio.run,", OUTSIDE)
 
 
 def _refuse(call: str) -> NoReturn:
+    if not in_a_run():
+        thread = threading.current_thread().name
+        refuse(f"a real {call}, called by the thread {thread!r} that a program has started,", INSTEAD)
     incarnation = CURRENT.get()
     where = "the main program" if incarnation is None else incarnation.host.name
     refuse(f"a real {call}, called on {where},", ESCAPES)

@@ -81,9 +81,9 @@ def test_a_module_that_comes_later_is_looked_through_too(monkeypatch: pytest.Mon
     with stand_ins.in_place():
         late.ask = None  # type: ignore[attr-defined]  # a program has put something else there
     assert late.ask is None
-    names.install()
+    with stand_ins.in_place():
+        assert late.ask is None
     assert late.ask is None
-    names.put_back()
 
 
 def test_what_a_notebook_adds_is_found_and_the_simulator_keeps_the_real_ones(
@@ -92,15 +92,14 @@ def test_what_a_notebook_adds_is_found_and_the_simulator_keeps_the_real_ones(
     def real() -> str:
         return "real"
 
-    names = ImportedByName({real: lambda: "simulated"})
+    stand_ins = StandIns(ImportedByName({real: lambda: "simulated"}).put_in)
     cells, ours = ModuleType("__main__"), ModuleType("p2plib.sim.late")
     monkeypatch.setitem(sys.modules, "__main__", cells)
     monkeypatch.setitem(sys.modules, "p2plib.sim.late", ours)
-    names.install()
-    names.put_back()
+    with stand_ins.in_place():
+        pass
     cells.ask = ours.ask = real  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "p2plib.sim.later", ours)
-    names.install()
-    assert (cells.ask(), ours.ask()) == ("simulated", "real")
-    names.put_back()
+    with stand_ins.in_place():
+        assert (cells.ask(), ours.ask()) == ("simulated", "real")
     assert (cells.ask(), ours.ask()) == ("real", "real")

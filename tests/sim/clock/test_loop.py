@@ -495,6 +495,33 @@ def test_open_generators_are_closed_in_the_order_in_which_they_began() -> None:
     assert closed(7) == list(range(20))
 
 
+def test_each_host_has_a_task_factory_of_its_own() -> None:
+    made: list[str] = []
+
+    async def main(net: Internet) -> None:
+        loop, ana, ben = asyncio.get_running_loop(), net.host("ana"), net.host("ben")
+
+        def factory(loop: Any, coroutine: Any, **named: Any) -> Any:
+            made.append("on ana")
+            return asyncio.Task(coroutine, loop=loop, **named)
+
+        with ana:
+            loop.set_task_factory(factory)
+            assert loop.get_task_factory() is factory
+            with pytest.raises(TypeError):
+                loop.set_task_factory("eager")  # type: ignore[arg-type]
+        assert loop.get_task_factory() is None
+        for host in (ben, ana):
+            await host.run(asyncio.sleep(1))
+        assert made == ["on ana"]
+        ana.crash()
+        ana.restart()
+        with ana:
+            assert loop.get_task_factory() is None
+
+    run(main)
+
+
 def test_each_host_has_an_exception_handler_of_its_own() -> None:
     told: list[str] = []
 

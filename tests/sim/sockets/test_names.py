@@ -179,6 +179,8 @@ async def answers(*args: Any, **named: Any) -> Any:
         (("127.0.0.1", 80), {"type": STREAM, "proto": 17}, socket.EAI_SOCKTYPE),
         (("127.0.0.1", 80), {"family": 77}, socket.EAI_FAMILY),
         ((None, None), {}, socket.EAI_NONAME),
+        (("", 80), {}, socket.EAI_NONAME),
+        ((b"", 80), {"type": STREAM, "flags": socket.AI_PASSIVE}, socket.EAI_NONAME),
     ],
 )  # fmt: skip
 def test_what_getaddrinfo_says_to_what_is_no_name(

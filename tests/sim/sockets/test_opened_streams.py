@@ -20,6 +20,7 @@ def test_a_stream_is_connected_read_and_ended(world: World) -> None:
             assert server.getpeername() == client.getsockname()
             assert raised(lambda: client.recv(1)) == WAIT
             assert client.recv(0) == b""
+            assert client.recv_into(bytearray(0)) == 0
             server.send(b"hello")
             await a_moment()
             assert client.recv(3, socket.MSG_PEEK) == b"hel"
