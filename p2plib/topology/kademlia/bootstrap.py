@@ -51,7 +51,7 @@ class Bootstrap:
         self._join += 1
         own_id = self._asker.own_id
         for address in given:
-            request = FindNode(self._asker.transaction(), own_id, own_id)
+            request = FindNode(self._asker.transaction(), own_id, own_id, self._asker.is_client)
             self._asker.ask(request, address, Probe(address, self._join), now, PROBE_TRIES)
 
     def probed(self, probe: Probe, is_welcome: bool, now: float) -> None:
