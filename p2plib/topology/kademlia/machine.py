@@ -43,10 +43,13 @@ from p2plib.topology.kademlia.density import Density
 from p2plib.topology.kademlia.maintenance import Maintenance
 from p2plib.topology.kademlia.messages import (
     BAD_TOKEN,
+    BUSY,
     CODEC,
     ID_TAKEN,
     MAX_CONTACTS,
     NOT_STORED,
+    DialBack,
+    DialBackFor,
     FindNode,
     FindValue,
     Found,
@@ -73,7 +76,7 @@ from p2plib.topology.kademlia.store import MAX_VALUE_BYTES, Tokens, Values
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 DEFAULTS = Settings()
-REQUESTS = FindNode, FindValue, Store, Ping
+REQUESTS = FindNode, FindValue, Store, Ping, DialBack, DialBackFor
 NO_PLACE = Verdict.OWN_ID, Verdict.ID_TAKEN  # for a sender whose id is ours or another peer's
 
 
@@ -197,7 +200,7 @@ class Kademlia(Base[Event, Timer]):
     def _requested(self, request: KademliaRequest, sender: Contact, now: float) -> None:
         verdict = self.table.may_enter(sender)
         if verdict in NO_PLACE:  # rule 1
-            response: KademliaResponse = Refused(request.transaction, self.own_id, ID_TAKEN)
+            response: KademliaResponse = Refused(request.transaction, self.own_id, ID_TAKEN, sender.address)
         else:
             response = self.respond(request, sender, now)
         self._send(CODEC.encode(response), sender.address)
@@ -206,7 +209,7 @@ class Kademlia(Base[Event, Timer]):
 
     def respond(self, request: KademliaRequest, sender: Contact, now: float) -> KademliaResponse:
         """Our response to a request."""
-        transaction = request.transaction
+        transaction, own_id, observed = request.transaction, self.own_id, sender.address
         match request:
             case FindNode():
                 return self._nodes(transaction, request.target, sender, now)
@@ -214,22 +217,25 @@ class Kademlia(Base[Event, Timer]):
                 kept = self.values.get(request.key, now)
                 if kept is None:
                     return self._nodes(transaction, request.key, sender, now)
-                return Found(transaction, self.own_id, kept.data)
+                return Found(transaction, own_id, kept.data, observed)
             case Store():
                 if not self.tokens.accept(request.token, sender.address, now):
-                    return Refused(transaction, self.own_id, BAD_TOKEN)
+                    return Refused(transaction, own_id, BAD_TOKEN, observed)
                 if not self.values.put(request.key, request.value, request.lifetime_s, now):
-                    return Refused(transaction, self.own_id, NOT_STORED)
+                    return Refused(transaction, own_id, NOT_STORED, observed)
                 self.maintenance.republish_later(request.key, now)
-                return Stored(transaction, self.own_id)
+                return Stored(transaction, own_id, observed)
             case Ping():
-                return Pong(transaction, self.own_id)
+                return Pong(transaction, own_id, observed)
+            case DialBack() | DialBackFor():
+                return Refused(transaction, own_id, BUSY, observed)
             case _:
                 assert_never(request)
 
     def _nodes(self, transaction: int, target: int, sender: Contact, now: float) -> Nodes:
         named = self.table.closest(target, self.settings.k, without=sender.id)
-        return Nodes(transaction, self.own_id, self.tokens.give(sender.address, now), tuple(named))
+        token = self.tokens.give(sender.address, now)
+        return Nodes(transaction, self.own_id, token, tuple(named), sender.address)
 
     # Responses --------------------------------------------------------------------------------------------
 
