@@ -8,5 +8,6 @@ fields      what messages are made of: numbers, ids, contacts, lists
 datagram    messages as bytes: layouts, and the codec made from them
 straight    the straight-line code that is made from a layout
 peer        the driver: any machine on a UDP socket
+udp         what its socket takes and shows; a part of it
 awaited     which call waits for which outcome of a machine; a part of drivers
 """

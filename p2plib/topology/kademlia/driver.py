@@ -16,11 +16,11 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import Any
 
-from p2plib.errors import Closed, JoinRefused, NotFound, PeerTimeout, UsageError
-from p2plib.machine.addresses import Address
-from p2plib.machine.awaited import Awaited
+from p2plib.errors import JoinRefused, NotFound, PeerTimeout, UsageError
+from p2plib.machine.addresses import Address, bootstrap_addresses
 from p2plib.machine.peer import Peer
 from p2plib.topology.kademlia.machine import DEFAULTS, Kademlia
 from p2plib.topology.kademlia.parts import (
@@ -45,7 +45,6 @@ class KademliaPeer:
 
     def __init__(self) -> None:
         self.peer: Peer[Kademlia]
-        self._awaited = Awaited()
         self._taken_at: Address | None = None
 
     @classmethod
@@ -80,10 +79,7 @@ class KademliaPeer:
             return Kademlia(own_id, rng, now=now, settings=settings)
 
         async with Peer.open(make, host, port, public=public, on_event=made._happened) as made.peer:
-            try:
-                yield made
-            finally:
-                made._awaited.close(Closed("this peer was closed"))
+            yield made
 
     @property
     def machine(self) -> Kademlia:
@@ -103,10 +99,11 @@ class KademliaPeer:
             JoinRefused: our id is taken.
             UsageError: there is no address, or an earlier `join` has not ended.
         """
-        if JOIN in self._awaited:
+        if JOIN in self.peer.awaited:
             raise UsageError("this peer is joining already: wait for that `join` to end")
-        self._taken_at, bootstrap = None, list(addresses)
-        joined: Joined = await self._awaited.wait(JOIN, lambda: self.peer.call(self.machine.join, bootstrap))
+        self._taken_at, bootstrap = None, bootstrap_addresses(addresses, self.address)
+        begin = partial(self.peer.call, self.machine.join, bootstrap)
+        joined: Joined = await self.peer.awaited.wait(JOIN, begin)
         return joined
 
     async def find(self, target: int) -> FindDone:
@@ -150,18 +147,17 @@ class KademliaPeer:
         return done
 
     async def _search(self, begin: Callable[..., int], *args: Any) -> Any:
-        number = begin(*args, self.peer.now())  # the event may be there already: `flush` reports it
-        return await self._awaited.wait(number, self.peer.flush)
+        return await self.peer.outcome(begin, *args)
 
     def _happened(self, event: object) -> bool:
         match event:
             case FindDone(number=number) | GetDone(number=number) | PutDone(number=number):
-                self._awaited.resolve(number, event)
+                self.peer.awaited.resolve(number, event)
                 return True
             case Joined():
-                return self._awaited.resolve(JOIN, event)
+                return self.peer.awaited.resolve(JOIN, event)
             case JoinFailed(asked=asked):
-                return self._awaited.fail(JOIN, self._why(asked))
+                return self.peer.awaited.fail(JOIN, self._why(asked))
             case IdTaken(address=address):
                 self._taken_at = address
         return False

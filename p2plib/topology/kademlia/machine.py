@@ -28,7 +28,7 @@ an event with that number says how it went.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
@@ -114,17 +114,30 @@ class Kademlia(Base[Event, Timer]):
             settings, rng, self.timers, table, self.values, self.searches, self.checks, now
         )
         self.copies = Copies(self.values, asker, self.maintenance.republish_later, self._tell)
-        self.bootstrap = Bootstrap(asker, self._enter, self._tell)
+        self.bootstrap = Bootstrap(asker, self.timers, rng, self._enter, self._tell)
 
     # What the owner calls ---------------------------------------------------------------------------------
 
-    def join(self, addresses: Iterable[Address], now: float) -> None:
+    def join(self, addresses: Iterable[Address], now: float, within_s: float = 0.0) -> None:
         """Enters the network through any of these bootstrap addresses. `Joined` or `JoinFailed` follows.
 
+        Args:
+            addresses: where members may be.
+            now: the time, in seconds.
+            within_s: for how many seconds another try may begin, if all of the addresses fail.
+
         Raises:
-            UsageError: there is no address.
+            UsageError: there is no address, or one of them is not of a peer, or not of the others' family.
         """
-        self.bootstrap.start(addresses, now)
+        self.bootstrap.start(addresses, now, within_s)
+
+    def restore(self, published: Mapping[int, bytes]) -> None:
+        """Takes up the values that this peer published in an earlier life; they are published after joining.
+
+        Args:
+            published: the values, by key.
+        """
+        self.maintenance.published.update(published)
 
     def find(self, target: int, now: float) -> int:
         """Looks for the k peers nearest to an id. `FindDone` with the number that is returned follows."""
@@ -186,6 +199,8 @@ class Kademlia(Base[Event, Timer]):
                     purpose = self.asker.late(about, now)
                     if purpose is not None:
                         self._failed(purpose, now)
+                case Timer.JOIN:
+                    self.bootstrap.again(now)
                 case Timer.REPUBLISH:
                     self.maintenance.republish(about, now)
                 case Timer.PUBLISH:

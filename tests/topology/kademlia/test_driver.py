@@ -192,7 +192,7 @@ def test_nobody_there_is_an_error_that_says_where() -> None:
             async with KademliaPeer.open(1, random.Random(1), ana.address, settings=full) as keeper:
                 with pytest.raises(PeerTimeout, match="no peer keeps the value, of 1 asked"):
                     await keeper.put(key_of(b"no room"), b"no room")
-                assert not keeper._awaited
+                assert not keeper.peer.awaited
 
         await ana.run(program())
 
