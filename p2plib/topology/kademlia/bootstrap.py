@@ -106,7 +106,7 @@ class Bootstrap:
         while self._waiting and len(self._awaited) < PROBES:
             address = self._waiting.popleft()
             self._awaited.add(address)
-            request = FindNode(self._asker.transaction(), own_id, own_id)
+            request = FindNode(self._asker.transaction(), own_id, own_id, self._asker.is_client)
             self._asker.ask(request, address, Probe(address, self._try), now, PROBE_TRIES)
 
     def _failed(self, now: float) -> None:

@@ -79,6 +79,7 @@ class Copies:
                 key,
                 int(search.lifetime_s),
                 value,
+                self._asker.is_client,
             )
             self._asker.ask(request, contact.address, Copy(put.number, contact), now, COPY_TRIES)
         if not nearest:
