@@ -24,6 +24,7 @@ Rules
        in `unread`.
     7. When the socket is gone, whether the block is over or the system took it, every call that waits raises
        `Closed`, and every later one does at once.
+    8. What happens to the socket is logged at DEBUG and INFO, which Python shows only if it is told to.
 """
 
 from __future__ import annotations
@@ -310,7 +311,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone: closed by us, or by the operating system. Rule 7."""
         if error is not None:
-            log.warning("the socket was closed by the system: %s", error)
+            log.info("the socket was closed by the system: %s", error)
         self._transport = None
         self.awaited.close(CLOSED)
         if self._handle is not None:

@@ -405,7 +405,7 @@ def test_what_happens_to_a_socket_can_be_read_in_the_log(caplog: pytest.LogCaptu
     with caplog.at_level(logging.DEBUG, "p2plib"):
         asyncio.run(main())
     assert [(record.name, record.levelname) for record in caplog.records] == [
-        ("p2plib.machine.peer", level) for level in ("DEBUG", "DEBUG", "WARNING")
+        ("p2plib.machine.peer", level) for level in ("DEBUG", "DEBUG", "INFO")
     ]
     assert ["listens" in caplog.messages[0], "ECONNREFUSED" in caplog.messages[1]] == [True, True]
     assert "the network card" in caplog.messages[2]
