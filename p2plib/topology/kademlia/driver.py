@@ -125,7 +125,7 @@ class KademliaPeer:
         made = cls()
 
         def make(address: Address, now: float) -> Kademlia:
-            return Kademlia(own_id, rng, now=now, settings=settings)
+            return Kademlia(own_id, rng, now=now, settings=settings, address=address)
 
         async with Peer.open(make, host, port, public=public, on_event=made._happened) as made.peer:
             yield made
