@@ -102,7 +102,7 @@ class Reachability:
             self._is_open_to_friends = True
             return
         self.reached = now
-        if not self.is_reachable:
+        if self._is_testing or not self.is_reachable:
             self._end(True, now)
 
     def test(self, now: float) -> None:
