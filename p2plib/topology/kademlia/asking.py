@@ -33,10 +33,10 @@ MAX_HOSTS = 4096
 
 @dataclass(slots=True)
 class Probe:
-    """Is anybody at this bootstrap address? Asked in the first join, or in a later one."""
+    """Is anybody at this bootstrap address? Asked in the first attempt to join, or in a later one."""
 
     address: Address
-    join: int
+    attempt: int
 
 
 @dataclass(slots=True)
