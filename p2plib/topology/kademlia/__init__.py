@@ -10,7 +10,10 @@ from p2plib.topology.kademlia.parts import (
     IdTaken,
     Joined,
     JoinFailed,
+    Left,
+    Mode,
     PutDone,
+    ReachTested,
     Settings,
 )
 from p2plib.topology.kademlia.table import RoutingTable
@@ -24,8 +27,11 @@ __all__ = [
     "Joined",
     "Kademlia",
     "KademliaPeer",
+    "Left",
     "Lookup",
+    "Mode",
     "PutDone",
+    "ReachTested",
     "RoutingTable",
     "Settings",
 ]

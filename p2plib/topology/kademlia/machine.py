@@ -134,7 +134,7 @@ class Kademlia(Base[Event, Timer]):
         asker.is_client = int(settings.mode is not Mode.SERVER)
         self.checks = Checks(table, asker, settings.fresh_s, self._tell, self._ignore)
         self.density = Density(table, self._tell)
-        self.searches = Searches(settings, table, self.density, asker, self._ended, self._ignore)
+        self.searches = Searches(settings, table, self.density, asker, self.timers, self._ended, self._ignore)
         self.maintenance = Maintenance(
             settings, rng, self.timers, table, self.values, self.searches, self.checks, now
         )
@@ -249,6 +249,8 @@ class Kademlia(Base[Event, Timer]):
                     self.maintenance.republish(about, now)
                 case Timer.PUBLISH:
                     self.maintenance.publish_again(about, now)
+                case Timer.HEDGE:
+                    self.searches.slow(about, now)
                 case Timer.REACH:
                     self.reachability.over(about, now)
                 case Timer.REFRESH:
