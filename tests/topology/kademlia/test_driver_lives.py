@@ -169,7 +169,7 @@ def test_a_restored_peer_is_back_without_its_bootstrap_and_publishes_what_it_had
 def test_a_peer_that_crashed_and_is_restored_on_another_port_is_let_in_at_once() -> None:
     async def main(net: Internet) -> float:
         home = net.host("home")
-        async with network([net.host(f"peer{number}") for number in range(24)], SOME) as peers:
+        async with network([net.host(f"peer{number}") for number in range(6)], SOME) as peers:
 
             async def life(saved: bytes | None) -> bytes:
                 if saved is None:
@@ -178,13 +178,17 @@ def test_a_peer_that_crashed_and_is_restored_on_another_port_is_let_in_at_once()
                     opened = KademliaPeer.restore(saved, random.Random(5), port=0, settings=SOME)
                 async with opened as peer:
                     await peer.join([peers[0].address])
+                    joined.append(net.time)
+                    await asyncio.sleep(5)
                     return peer.save()
 
+            joined: list[float] = []
             first = await home.run(life(None))  # nobody is told that it is over, as in a crash
             began = net.time
+            assert all(peer.machine.table.find(0xAB) for peer in peers)  # so all refuse at first
             second = await home.run(life(first))
             assert decode(second).bound != decode(first).bound
-            return net.time - began
+            return joined[1] - began
 
     assert Internet(1).run(main) < 15.0
 
