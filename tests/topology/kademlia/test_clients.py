@@ -88,7 +88,8 @@ def test_a_client_refuses_whatever_it_is_asked() -> None:
     own, key = alone(CLIENT), key_of(b"x")
     token = own.tokens.give(address_of(7), 0.0)
     requests = [
-        wire.Ping(1, 7), wire.FindNode(1, 7, 9), wire.FindValue(1, 7, key), wire.Store(1, 7, token, key, 60, b"x"),
+        wire.Ping(1, 7), wire.FindNode(1, 7, 9), wire.FindValue(1, 7, key),
+        wire.Store(1, 7, token, key, 60, b"x"),
         wire.DialBack(1, 7), wire.DialBackFor(1, 7, Contact(8, address_of(8))),
     ]  # fmt: skip
     for request in requests:
@@ -144,8 +145,7 @@ def test_a_peer_in_mode_auto_becomes_a_server_when_a_stranger_comes_and_a_client
 def test_a_server_in_mode_auto_tests_again_when_no_stranger_has_come_for_long() -> None:
     for ago_s, is_tested in ((STRANGERS_S - 1.0, False), (STRANGERS_S, True)):
         own = alone(AUTO)
-        said(own, wire.Ping(1, 7), 7)
-        own.reachability.reached = 3600.0 - ago_s
+        own.asker.is_client, own.reachability.reached = 0, 3600.0 - ago_s
         own.on_timer(3600.0)  # its hourly work
         asked = {type(wire.CODEC.decode(data)) for data, _ in own.to_send()}
         assert (wire.DialBack in asked) is is_tested
