@@ -16,6 +16,7 @@ from p2plib.topology.kademlia.parts import (
     ReachTested,
     Settings,
 )
+from p2plib.topology.kademlia.stats import KademliaStats
 from p2plib.topology.kademlia.table import RoutingTable
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Joined",
     "Kademlia",
     "KademliaPeer",
+    "KademliaStats",
     "Left",
     "Lookup",
     "Mode",
