@@ -142,7 +142,9 @@ class Kademlia(Base[Event, Timer]):
         self.copies = Copies(
             self.values, asker, self.maintenance.republish_later, self._tell, self.handover.over
         )
-        self.reachability = Reachability(table, asker, self.checks, self.timers, rng, self._reach_tested)
+        self.reachability = Reachability(
+            table, asker, self.checks, self.timers, rng, address, self._reach_tested
+        )
         self._is_entering = False
         self.bootstrap = Bootstrap(asker, self.timers, rng, self._enter, self._tell)
 
@@ -253,6 +255,8 @@ class Kademlia(Base[Event, Timer]):
                     self.searches.slow(about, now)
                 case Timer.REACH:
                     self.reachability.over(about, now)
+                case Timer.KEEP_OPEN:
+                    self.reachability.keep_open(now)
                 case Timer.REFRESH:
                     self.maintenance.refresh(now)
                     if self.settings.mode is Mode.AUTO and self.reachability.reached + STRANGERS_S <= now:

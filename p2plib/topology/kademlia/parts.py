@@ -69,6 +69,7 @@ class Timer(TimerName):
     HEDGE = "a response is slow; about the number of the search"
     JOIN = "ask the bootstrap addresses again"
     REACH = "a dial-back would have come by now; about the number of the test"
+    KEEP_OPEN = "say something, or the NAT forgets us"
     REFRESH = "look up an id in each bucket that no lookup has touched"
     REPUBLISH = "store a value that is kept for others again; about its key"
     PUBLISH = "put a value of our own again; about its key"
