@@ -220,7 +220,7 @@ def test_the_second_with_an_id_is_refused() -> None:
 
 @pytest.mark.fault("F099")
 @pytest.mark.finding("T3")
-@pytest.mark.parametrize("down_s", [0.0, 1000.0])
+@pytest.mark.parametrize("down_s", [0.0, pytest.param(1000.0, marks=pytest.mark.slow)])
 def test_a_peer_that_was_restarted_on_another_port_is_back_within_fifteen_seconds(down_s: float) -> None:
     """Those who had it in their tables ask whether it is still there, and then whether it is here now."""
     world, peers = grown(20)
