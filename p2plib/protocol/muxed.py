@@ -69,7 +69,7 @@ class MuxedConnection(abc.ABC):
 
     @abc.abstractmethod
     async def close(self) -> None:
-        """Resets what is open, tells the other side, and leaves nothing. Bounded in time; may be called twice."""
+        """Resets what is open, tells the other side, leaves nothing. Bounded in time; may be called twice."""
 
     async def __aenter__(self) -> Self:
         self.start()
