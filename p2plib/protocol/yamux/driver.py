@@ -17,10 +17,11 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from typing import Self, assert_never
+from typing import assert_never
 
 from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
 from p2plib.protocol.buffers import Bell
+from p2plib.protocol.muxed import PING_TIMEOUT_S, MuxedConnection
 from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
 from p2plib.protocol.yamux.events import Ended, Event, GoAway, Opened, Pong, Readable, Reset, Writable
 from p2plib.protocol.yamux.limits import Limits
@@ -29,7 +30,6 @@ from p2plib.protocol.yamux.states import SendState
 from p2plib.protocol.yamux.substream import Substream
 
 PROTOCOL_ID = "/yamux/1.0.0"  # as multistream names it
-PING_TIMEOUT_S = 10.0
 
 
 class YamuxStream(Stream):
@@ -99,7 +99,7 @@ class YamuxStream(Stream):
         self.connection.forget(self)
 
 
-class YamuxConnection:
+class YamuxConnection(MuxedConnection):
     """Many streams over one; use it with `async with`.
 
     Args:
@@ -216,13 +216,6 @@ class YamuxConnection:
         if not self._tasks:
             loop = asyncio.get_running_loop()
             self._tasks = [loop.create_task(self._receive()), loop.create_task(self._send())]
-
-    async def __aenter__(self) -> Self:
-        self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     # What its streams use.
 
