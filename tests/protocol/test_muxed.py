@@ -11,7 +11,7 @@ import pytest
 
 from p2plib.errors import Closed, StreamReset
 from p2plib.protocol.conformance import blocked_writer, cancelled, pattern, read_all
-from p2plib.protocol.muxed import MuxedConnection
+from p2plib.protocol.muxed import MuxedConnection, MuxedStream
 from tests.protocol import pairs
 
 Muxed = MuxedConnection
@@ -106,5 +106,64 @@ def test_an_error_in_the_block_closes_it_too(name: str) -> None:
                 raise KeyError
         await all_raise_closed(a)
         await b.wait_closed()
+
+    run(name, check)
+
+
+@every
+@pytest.mark.finding("K1")
+def test_a_stream_that_breaks_tells_what_works_for_it_unless_it_had_ended(name: str) -> None:
+    async def check(a: Muxed, b: Muxed) -> None:
+        told: list[str] = []
+
+        async def opened(what: str) -> tuple[MuxedStream, MuxedStream]:
+            near = await a.open_stream()
+            await near.write(b"x")
+            far = await b.accept_stream()
+            far.when_broken = lambda: told.append(what)
+            assert await far.read_exactly(1) == b"x"
+            return near, far
+
+        assert a.is_idle
+        assert b.is_idle
+        near, far = await opened("reset")
+        assert not a.is_idle
+        assert not b.is_idle
+        near.reset()
+        with pytest.raises(StreamReset):
+            await far.read()
+        assert told == ["reset"]
+        far.reset()
+        assert a.is_idle
+        assert b.is_idle
+
+        near, far = await opened("reset after its end")
+        await near.write(b"y")
+        await near.close_write()
+        await a.ping()
+        near.reset()
+        await a.ping()
+        assert await read_all(far) == b"y"
+
+        near, far = await opened("connection over")
+        near.when_broken = lambda: told.append("we closed")
+        near, far = await opened("connection over after its end")
+        await near.write(b"z")
+        await near.close_write()
+        await a.ping()
+        await a.close()
+        await b.wait_closed()
+        assert await read_all(far) == b"z"
+        assert told == ["reset", "connection over"]
+
+    run(name, check)
+
+
+@every
+def test_a_closed_connection_says_why(name: str) -> None:
+    async def check(a: Muxed, b: Muxed) -> None:
+        await a.close("nothing to say")
+        with pytest.raises(Closed, match=": nothing to say"):
+            await a.open_stream()
 
     run(name, check)
