@@ -1,8 +1,8 @@
 """Foreign keys: the kinds of key that libp2p's peers have besides Ed25519, to be read and verified. A codec.
 
 Our own keys are Ed25519 (`p2plib.identity.keys`). Peers of libp2p may have one of three other kinds; most of
-IPFS's bootstrap nodes have RSA keys to this day. This module reads such a key and verifies what it signed, and
-nothing else: nobody here makes one, signs with one, or stores what one has signed.
+IPFS's bootstrap nodes have RSA keys to this day. This module reads such a key and verifies what it signed, no
+more: nobody here makes one, signs with one, or stores what one has signed.
 
 libp2p's specification, "Peer Ids and Keys"::
 
@@ -13,8 +13,8 @@ libp2p's specification, "Peer Ids and Keys"::
 
 Rules
     1. Bounds come first: no key has more than `MAX_BYTES`, an RSA modulus has `MIN_RSA_BITS` to
-       `MAX_RSA_BITS`, its exponent is odd, above 1 and below 2**31. So checking a signature costs a known time
-       at most; with a large exponent it could cost as much as making one.
+       `MAX_RSA_BITS`, its exponent is odd, above 1 and below 2**31. So there is a most that a signature can
+       cost whoever checks it; with a large exponent that is as much as making one.
     2. A key has one spelling: DER without room for choice, points in the one form that all write. Two
        spellings would be two peer ids of one peer.
     3. Whether a point is on its curve is found out when it verifies something; reading computes nothing.
@@ -79,7 +79,10 @@ class ForeignKey:
             raise UsageError(f"there is no kind of key {self.kind!r}; there are {', '.join(KINDS)}")
         if len(self.data) > MAX_BYTES:
             raise DecodeError(f"a key of {len(self.data)} bytes, where {MAX_BYTES} is the most")
-        _READERS[self.kind](self.data)
+        try:
+            _READERS[self.kind](self.data)
+        except DecodeError as error:
+            raise DecodeError(f"{self.kind} key: {error.rule}") from None
 
     def __repr__(self) -> str:
         return f"ForeignKey({self.kind}, SHA-256 {hashlib.sha256(self.data).hexdigest()[:16]}…)"
@@ -115,11 +118,11 @@ def _read_rsa(data: bytes) -> tuple[int, int]:
     inner, offset = der.read(data, 0, der.SEQUENCE)
     der.end(data, offset)
     if not inner.startswith(_RSA_ENCRYPTION):
-        raise DecodeError("an RSA key begins by saying that it is one: rsaEncryption, and NULL")
+        raise DecodeError("it begins by saying what it is: rsaEncryption, and NULL")
     bits, offset = der.read(inner, len(_RSA_ENCRYPTION), der.BIT_STRING)
     der.end(inner, offset)
     if bits[:1] != b"\x00":
-        raise DecodeError("the key in an RSA key is whole bytes")
+        raise DecodeError("a bit string of whole bytes has a zero in front")
     numbers, offset = der.read(bits, 1, der.SEQUENCE)
     der.end(bits, offset)
     modulus, offset = der.read_integer(numbers, 0)
@@ -132,11 +135,11 @@ def _read_rsa(data: bytes) -> tuple[int, int]:
 def _check_rsa(modulus: int, exponent: int) -> None:
     size_bits = modulus.bit_length()
     if not MIN_RSA_BITS <= size_bits <= MAX_RSA_BITS:
-        raise DecodeError(f"an RSA key of {size_bits} bits, where {MIN_RSA_BITS} to {MAX_RSA_BITS} are taken")
+        raise DecodeError(f"{size_bits} bits, where {MIN_RSA_BITS} to {MAX_RSA_BITS} are taken")
     if modulus % 2 == 0:
-        raise DecodeError("an RSA modulus is the product of two odd primes, and this one is even")
+        raise DecodeError("a modulus is the product of two odd primes, and this one is even")
     if not 3 <= exponent <= MAX_RSA_EXPONENT or exponent % 2 == 0:
-        raise DecodeError(f"an RSA exponent is odd, and from 3 to {MAX_RSA_EXPONENT}")
+        raise DecodeError(f"an exponent is odd, and from 3 to {MAX_RSA_EXPONENT}")
 
 
 def _verify_rsa(data: bytes, message: bytes, signature: bytes) -> None:
@@ -161,7 +164,7 @@ def _read_ecdsa(data: bytes) -> tuple[str, bytes]:
         point = data[-(1 + 2 * coordinate_bytes) :]
         if point[:1] == _UNCOMPRESSED and data == _ec_info(identifier, point):
             return curve, point
-    raise DecodeError(f"an ECDSA key is the PKIX form of an uncompressed point of {', '.join(_CURVES)}")
+    raise DecodeError(f"PKIX, with an uncompressed point of {', '.join(_CURVES)}, and not this")
 
 
 def _ec_info(curve_identifier: bytes, point: bytes) -> bytes:
@@ -178,7 +181,7 @@ def _verify_ecdsa(data: bytes, message: bytes, signature: bytes) -> None:
 
 def _read_secp256k1(data: bytes) -> None:
     if len(data) != SECP256K1_BYTES or data[0] not in (2, 3):
-        raise DecodeError(f"a Secp256k1 key is a compressed point: 2 or 3, and {SECP256K1_BYTES - 1} bytes")
+        raise DecodeError(f"a compressed point is 2 or 3, and {SECP256K1_BYTES - 1} bytes")
 
 
 def _verify_secp256k1(data: bytes, message: bytes, signature: bytes) -> None:

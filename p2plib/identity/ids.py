@@ -11,10 +11,10 @@ The libp2p key is the protobuf message {1: type = 1 (Ed25519), 2: key}, always t
 (libp2p specification, "Peer Ids and Keys"). All six hold the whole key, so any of them can be turned into any
 other, and none needs a look-up.
 
-Peers of libp2p may have keys of other kinds (`p2plib.identity.foreign_keys`). Their peer ids hold the key where
-it is short ("16Uiu2HA...", Secp256k1) and its SHA-256 where it is not ("Qm...", RSA and ECDSA). Such an id names
-a peer as well as any, but `parse` gets no Ed25519 key from it and refuses it. `canonical` and `expect` take it:
-the peer shows its key when it answers.
+Peers of libp2p may have keys of other kinds (`p2plib.identity.foreign_keys`). Their peer ids hold the key
+where it is short ("16Uiu2...", Secp256k1) and its SHA-256 where it is long ("Qm...", RSA and ECDSA). Such ids
+name a peer as well as any, but hold no Ed25519 key, so `parse` refuses them. `canonical` and `expect` take
+them: the peer shows its key when it answers.
 
 Rules
     1. `parse` knows the form by its shape, takes exactly that form, and refuses everything else with the
@@ -24,8 +24,8 @@ Rules
        order.
     4. Hexadecimal digits and letters of base32 and base36 are read in either case; `render` writes lower
        case.
-    5. A peer id holds the key if its message has at most `MAX_INLINE_BYTES`, otherwise the whole SHA-256 of the
-       message. There is no other hash, so a key has one id.
+    5. A peer id holds the key if its message has at most `MAX_INLINE_BYTES`, otherwise the whole SHA-256 of
+       the message. There is no other hash, so a key has one id.
 
 Proquints carry no checksum and no dialect mark. When a text read by the paper's rule is no key, and read
 backwards, as the npm module writes it, is one, `parse` says so; it cannot notice when both happen to be keys.

@@ -23,7 +23,8 @@ from typing import Self
 
 from p2plib.errors import Closed, P2PError, PeerTimeout, UsageError
 from p2plib.identity import ids
-from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.identity.foreign_keys import PeerKey
+from p2plib.identity.keys import SecretKey
 from p2plib.identity.secret import Random
 from p2plib.protocol import multistream, secure
 from p2plib.protocol.muxed import MuxedConnection
@@ -56,7 +57,7 @@ class Connection:
     def __init__(
         self,
         muxed: MuxedConnection,
-        remote_key: PublicKey,
+        remote_key: PeerKey,
         *,
         is_client: bool,
         handlers: Mapping[str, StreamHandler] | None = None,
@@ -178,7 +179,7 @@ async def upgrade(
     identity: SecretKey,
     *,
     is_client: bool,
-    expected: PublicKey | None = None,
+    expected: PeerKey | str | None = None,
     handlers: Mapping[str, StreamHandler] | None = None,
     limits: Limits | None = None,
     offers_early_muxer: bool = True,
@@ -191,7 +192,7 @@ async def upgrade(
         stream: what both sides have so far, such as a TCP connection.
         identity: who we are.
         is_client: whether we dialled.
-        expected: who must be at the other side; None if anybody will do.
+        expected: who must be at the other side, as a key or an id in any form; None if anybody will do.
         offers_early_muxer: whether to name yamux in the Noise handshake, which saves a round trip.
         timeout_s: for all of it.
 

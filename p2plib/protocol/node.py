@@ -146,12 +146,13 @@ class Node:
                 `p2plib.protocol.connection.upgrade` raises.
         """
         place = _over_tcp(address)
+        expected = None if place.peer is None else ids.canonical(place.peer)
         stream = await connect_tcp(place.host, place.port, timeout_s=self._timeout_s)
         connection = await upgrade(
             stream,
             self.identity,
             is_client=True,
-            expected=None if place.peer is None else ids.parse(place.peer),
+            expected=expected,
             handlers=self.handlers,
             limits=self._limits,
             timeout_s=self._timeout_s,
