@@ -10,6 +10,8 @@ Rules
     3. When the other side goes, is silent for too long, or breaks a rule, every stream of ours raises
        `StreamReset` once what had arrived is read, and every call that waits raises `Closed`.
     4. A stream that was reset before anybody accepted it is not given to anybody.
+    5. After `close` of a stream, the other side is told that nobody reads what it still writes (STOP_SENDING)
+       once it has acknowledged all of ours, and not before: many give up a whole stream when they are told.
 
 QUIC's word of farewell is not acknowledged, and one that is lost leaves the other side waiting until its idle
 limit. So it is said `FAREWELLS` times.
@@ -95,7 +97,7 @@ class QuicStream(MuxedStream):
 
     def leave(self) -> None:
         """The connection is being closed: what was ended well is still delivered, all else is given up."""
-        self._stop_reading()
+        self._go_deaf()
         if not self._has_ended_writing:
             self._machine.reset_stream(self.stream_id, RESET_CODE)
         self.changed.ring()
@@ -135,14 +137,23 @@ class QuicStream(MuxedStream):
             self.connection.wake()
 
     async def _finish(self) -> None:
-        self._stop_reading()
+        self._go_deaf()
         self.changed.ring()
         self.connection.wake()
-        while not self._machine.has_sent_all(self.stream_id) and not self.connection.is_over:
+        while not self._may_stop and not self.connection.is_over:
             await self._wait_for_sending()
+        self._stop_reading()
         self.connection.forget(self)
 
+    @property
+    def _may_stop(self) -> bool:
+        """Rule 5."""
+        if self._has_ended or self._was_reset:
+            return self._machine.has_sent_all(self.stream_id)
+        return self._machine.has_delivered_all(self.stream_id)
+
     def _abort(self) -> None:
+        self._go_deaf()
         self._stop_reading()
         self._machine.reset_stream(self.stream_id, RESET_CODE)
         self.changed.ring()
@@ -158,10 +169,12 @@ class QuicStream(MuxedStream):
         self.connection.sending[self] = None
         await self.changed.wait()
 
-    def _stop_reading(self) -> None:
+    def _go_deaf(self) -> None:
         self._is_deaf = True
         self._machine.consume(self.stream_id, len(self._incoming))
         self._incoming.clear()
+
+    def _stop_reading(self) -> None:
         if not (self._has_ended or self._was_reset):
             self._machine.stop_stream(self.stream_id, RESET_CODE)
 
@@ -176,6 +189,7 @@ class QuicConnection(MuxedConnection):
 
     Attributes:
         remote_key: the key that the other side has proved, once the handshake is over.
+        heard_at: when the last datagram came from it, in seconds of the loop's clock.
         when_over: called once, when nothing more is to be sent or received.
         when_known: called with an id that the other side may call this connection by from now on, and True;
             or with one that it may not use any more, and False.
@@ -192,6 +206,7 @@ class QuicConnection(MuxedConnection):
         self._put = send
         self._address = address
         self._loop = asyncio.get_running_loop()
+        self.heard_at = self._loop.time()
         self._streams: dict[int, QuicStream] = {}
         self._arrived: dict[QuicStream, None] = {}  # and nobody has accepted them yet
         self._problem: P2PError | None = None
@@ -379,8 +394,9 @@ class QuicConnection(MuxedConnection):
         """Takes a datagram."""
         if self._is_silent:
             return
+        self.heard_at = self._loop.time()
         try:
-            self.machine.receive_datagram(data, address, now=self._loop.time())
+            self.machine.receive_datagram(data, address, now=self.heard_at)
         except Exception as error:  # aioquic met what nobody has thought of, and the other side made it so
             self.fail(f"aioquic could not read what came: {error!r}")
         else:

@@ -187,6 +187,11 @@ class Machine(QuicConnection):
         stream = self._streams.get(stream_id)
         return stream is None or stream.sender.buffer_is_empty
 
+    def has_delivered_all(self, stream_id: int) -> bool:
+        """Whether the other side has acknowledged a stream with its end, or will get no more of it."""
+        stream = self._streams.get(stream_id)
+        return stream is None or stream.sender.is_finished or stream.sender._reset_error_code is not None
+
     @property
     def is_delivering(self) -> bool:
         """Whether the other side has yet to acknowledge something of a stream that ended well."""
