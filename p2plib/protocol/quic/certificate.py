@@ -142,7 +142,7 @@ def _read(raw: bytes) -> x509.Certificate:
         raise DecodeError(f"a certificate of {len(raw)} bytes, where {MAX_BYTES} is the most")
     try:
         return x509.load_der_x509_certificate(raw)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise DecodeError(f"no X.509 certificate: {error}") from None
 
 

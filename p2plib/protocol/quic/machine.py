@@ -24,6 +24,7 @@ Vocabulary::
 from __future__ import annotations
 
 import collections
+import logging
 from typing import TYPE_CHECKING
 
 from p2plib.errors import HandshakeFailed, LocalError
@@ -51,6 +52,7 @@ ALPN = "libp2p"
 BAD_CERTIFICATE = 0x100 + 42  # TLS's alert "bad_certificate", as QUIC numbers alerts (RFC 9001, 4.8)
 MIN_INITIAL_BYTES = 1200  # of the datagram that opens a connection (RFC 9000, 14.1)
 ID_BYTES = 8  # of the connection ids that we choose
+_QUIET = logging.NullHandler()  # aioquic warns of every peer that breaks a rule; who wants to see it, can
 _CRYPTO_FRAME = 0x06
 _LIMIT_FRAME_BYTES = 1 + 8  # a type and a number
 _STREAM_LIMIT_FRAME_BYTES = 1 + 8 + 8
@@ -75,6 +77,7 @@ def configure(identity: SecretKey, *, is_client: bool, limits: Limits | None = N
         raise LocalError("QUIC needs aioquic: pip install 'p2plib[quic]'") from None
     import ssl
 
+    logging.getLogger("quic").addHandler(_QUIET)
     limits = limits or Limits()
     key, made = certificate.make(identity)
     return QuicConfiguration(
