@@ -13,10 +13,11 @@ from p2plib.errors import Closed, StreamReset
 from p2plib.protocol.conformance import blocked_writer, cancelled, pattern, read_all
 from p2plib.protocol.muxed import MuxedConnection, MuxedStream
 from tests.protocol import pairs
+from tests.protocol.quic import pairs as quic_pairs
 
 Muxed = MuxedConnection
 MakePair = Callable[[], AbstractAsyncContextManager[tuple[MuxedConnection, MuxedConnection]]]
-MAKERS: dict[str, MakePair] = {"yamux": pairs.yamux_connections}
+MAKERS: dict[str, MakePair] = {"yamux": pairs.yamux_connections, "quic": quic_pairs.connections}
 
 every = pytest.mark.parametrize("name", MAKERS)
 
