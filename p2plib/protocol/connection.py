@@ -161,8 +161,13 @@ class Connection:
         return stream
 
     async def wait_closed(self) -> None:
-        """Waits until the connection is over, whichever side ended it."""
+        """Waits until the connection is over, whichever side ended it. Handlers may be finishing still."""
         await self.muxed.wait_closed()
+
+    async def wait_done(self) -> None:
+        """Waits until the connection is over and nothing of it is left (rule 7)."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def close(self, reason: str = "") -> None:
         """Ends it, with everything that runs on it; a handler may call it, too, and goes on then.
