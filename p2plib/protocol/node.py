@@ -301,7 +301,7 @@ class Node:
             if not self._may_stay(connection):
                 self.given_up["not allowed"] += 1
             elif self._has_place(connection, host):
-                await connection.wait_done()
+                await connection.wait_closed()
 
     def _refuses(self, host: str) -> str:
         """Why a host gets no handshake; "" if it gets one."""

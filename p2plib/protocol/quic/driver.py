@@ -91,9 +91,8 @@ class QuicStream(MuxedStream):
     def broke(self) -> None:
         """Wakes whatever waits, and what works for it unless the other side had sent everything before."""
         self.changed.ring()
-        when_broken, self.when_broken = self.when_broken, None
-        if when_broken is not None and not self._has_ended:
-            when_broken()
+        if not self._has_ended:
+            self._tell_broken()
 
     def leave(self) -> None:
         """The connection is being closed: what was ended well is still delivered, all else is given up."""
