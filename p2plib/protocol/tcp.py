@@ -191,7 +191,7 @@ async def connect_tcp(
     host: str,
     port: int,
     *,
-    family: int = 0,
+    family: int = socket.AF_UNSPEC,
     timeout_s: float = CONNECT_TIMEOUT_S,
     limit_bytes: int = LIMIT_BYTES,
 ) -> TcpStream:
@@ -241,7 +241,7 @@ class TcpListener:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        family: int = 0,
+        family: int = socket.AF_UNSPEC,
         max_connections: int = MAX_CONNECTIONS,
         limit_bytes: int = LIMIT_BYTES,
     ) -> None:
@@ -261,15 +261,15 @@ class TcpListener:
         return self._bound()[0]
 
     @property
-    def addresses(self) -> list[tuple[str, int]]:
+    def addresses(self) -> tuple[tuple[str, int], ...]:
         """Where others reach it: as `address`, but for "0.0.0.0" and "::" the addresses of this machine's
         interfaces, as they are now. Closed when it does not listen."""
-        found = []
+        found: list[tuple[str, int]] = []
         for host, port in self._bound():
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             hosts = interface_addresses(family) if host in WILDCARDS else [host]
             found += [(each, port) for each in hosts]
-        return found
+        return tuple(found)
 
     def _bound(self) -> list[tuple[str, int]]:
         if self._server is None:
@@ -283,25 +283,32 @@ class TcpListener:
 
     async def __aenter__(self) -> Self:
         _check_port(self._port)
-        loop = asyncio.get_running_loop()
+        where = _spell((self._host, self._port))
         try:
-            self._server = await loop.create_server(
-                lambda: _Wire(self._limit_bytes, self._accept), self._host, self._port, family=self._family
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: _Wire(self._limit_bytes, self._accept),
+                self._host,
+                self._port,
+                family=self._family,
+                start_serving=False,  # it waits in that, and whoever is cancelled there loses the server
             )
-        except (OSError, ValueError) as error:  # as in `connect_tcp`
-            raise CannotListen(f"cannot listen at {_spell((self._host, self._port))}: {error}") from error
-        if (
-            not self._server.sockets
-        ):  # asyncio takes a socket that cannot be made for a family that is missing
-            self._server.close()
-            where = _spell((self._host, self._port))
-            raise CannotListen(f"cannot listen at {where}: no socket can be made (too many open files?)")
+            if not self._server.sockets:  # asyncio takes this for a family that is missing
+                raise CannotListen(f"cannot listen at {where}: no socket can be made (too many open files?)")
+            await self._server.start_serving()
+        except BaseException as error:
+            await self._stop()
+            if isinstance(error, (OSError, ValueError)):  # as in `connect_tcp`
+                raise CannotListen(f"cannot listen at {where}: {error}") from error
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
+        await self._stop()
+
+    async def _stop(self) -> None:
         server, self._server = self._server, None
-        server.close()
+        if server is not None:
+            server.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
