@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import cid, multibase, multihash, varint
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 MAX_BYTES = 1024  # a long one (TCP, names, a relay, two peer ids) has about 200
 MAX_CHARACTERS = 2048
@@ -323,9 +323,7 @@ def dissect(raw: bytes) -> tuple[Field, ...]:
     for component, code, (begin, after_code, start, end) in _walk(raw):
         parts.append(Field(f"{component.name}: code", raw[begin:after_code], str(code)))
         if start != after_code:
-            parts.append(
-                Field(f"{component.name}: size", raw[after_code:start], f"{end - start} bytes follow")
-            )
+            parts.append(Field(f"{component.name}: size", raw[after_code:start], bytes_follow(end - start)))
         if end != start:
             parts.append(Field(component.name, raw[start:end], component.value))
     return tuple(parts)
