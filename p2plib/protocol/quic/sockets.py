@@ -102,21 +102,21 @@ async def dial(
     configuration = configure(identity, is_client=True, limits=limits)
     loop, where = asyncio.get_running_loop(), spell((host, port))
     deadline = loop.time() + timeout_s
-    why: Exception | None = None
+    why: OSError | None = None
     try:
         async with asyncio.timeout_at(deadline):
             found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-            for *_, address in found:
-                try:
-                    return await _connect(Machine(configuration, limits), address, expected, deadline)
-                except OSError as error:
-                    why = error
-    except TimeoutError as error:
-        if isinstance(error, PeerTimeout):
-            raise
+    except TimeoutError:
         raise PeerTimeout(f"{where} was not found within {timeout_s:g} s") from None
     except OSError as error:
-        why = error
+        raise Unreachable(f"no connection to {where}: {error}") from error
+    for *_, address in found:
+        try:
+            return await _connect(Machine(configuration, limits), address, expected, deadline)
+        except PeerTimeout:  # which is an OSError by birth
+            raise
+        except OSError as error:
+            why = error
     raise Unreachable(f"no connection to {where}: {why}") from why
 
 

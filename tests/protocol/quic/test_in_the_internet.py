@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from p2plib.protocol import conformance
-from p2plib.protocol.conformance import check_stream
+from p2plib.protocol.conformance import NotConforming, check_stream
 from p2plib.protocol.quic.driver import QuicConnection, QuicStream
 from p2plib.protocol.quic.limits import Limits
 from p2plib.protocol.quic.sockets import QuicListener, dial
@@ -98,3 +98,52 @@ def test_bytes_arrive_whole_through_heavy_losses(seed: int) -> None:
 
     net = run(Link(Constant(0.02), loss=0.1, reorder=0.1, duplicate=0.05), main, seed)
     assert sum(packet.fate == "lost" for packet in net.trace) > 20
+
+
+# The suite sees here what it sees elsewhere
+
+
+async def _takes_a_reset_for_an_end(stream: QuicStream, max_bytes: int) -> bytes:
+    while not stream._incoming:
+        if stream._has_ended or stream._was_reset:
+            return b""
+        await stream.changed.wait()
+        stream._check_open()
+    data = stream._incoming.take(max_bytes)
+    stream._machine.consume(stream.stream_id, len(data))
+    stream.connection.wake()
+    return data
+
+
+async def _does_not_wait(stream: QuicStream) -> None:
+    pass
+
+
+async def _says_nothing(stream: QuicStream) -> None:
+    stream.connection.forget(stream)
+
+
+def _leaves_the_other_side_in_the_dark(stream: QuicStream) -> None:
+    stream._go_deaf()
+    stream.changed.ring()
+
+
+BROKEN: dict[str, tuple[Any, str]] = {
+    "_drain": (_does_not_wait, "check_back_pressure"),
+    "_read": (_takes_a_reset_for_an_end, "check_reset"),
+    "_abort": (_leaves_the_other_side_in_the_dark, "check_reset"),
+    "_finish": (_says_nothing, "check_close"),
+}
+
+
+@pytest.mark.parametrize("method", BROKEN)
+def test_what_is_no_stream_is_found_out(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, name = BROKEN[method]
+    monkeypatch.setattr(conformance, "QUIET_S", QUIET_S)
+    monkeypatch.setattr(QuicStream, method, broken)
+
+    async def main(ana: Host, ben: Host) -> None:
+        with pytest.raises(NotConforming, match=name):
+            await check_stream(lambda: streams(ana, ben), timeout_s=3600)
+
+    run(LINKS["far and narrow"], main)
