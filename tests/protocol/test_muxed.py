@@ -47,6 +47,8 @@ async def all_raise_closed(connection: Muxed) -> None:
 def test_streams_go_both_ways(name: str) -> None:
     async def check(a: Muxed, b: Muxed) -> None:
         a.start()  # a second time
+        clock = asyncio.get_running_loop().time
+        began = clock()
         for one, other in ((a, b), (b, a)):
             near = await one.open_stream()
             await near.write(pattern(1000))
@@ -55,6 +57,7 @@ def test_streams_go_both_ways(name: str) -> None:
             assert await read_all(far) == pattern(1000)
             assert near.remote != far.remote
             assert one.remote in near.remote
+            assert began <= other.heard_at <= clock()
         assert await a.ping() >= 0
         assert not a.is_over
 
@@ -131,9 +134,19 @@ def test_a_stream_that_breaks_tells_what_works_for_it_unless_it_had_ended(name: 
         assert not a.is_idle
         assert not b.is_idle
         near.reset()
+        while not told:
+            await asyncio.sleep(0)
         with pytest.raises(StreamReset):
             await far.read()
         assert told == ["reset"]
+        far.reset()
+
+        near, far = await opened("while it reads")  # which says it well enough
+        reading = asyncio.ensure_future(far.read())
+        await asyncio.sleep(0)
+        near.reset()
+        with pytest.raises(StreamReset):
+            await reading
         far.reset()
         assert a.is_idle
         assert b.is_idle
