@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.endpoints import Endpoint, numeric
 from p2plib.protocol.quic.driver import QuicConnection
@@ -9,7 +11,7 @@ from p2plib.protocol.quic.limits import Limits
 from p2plib.protocol.quic.sockets import QuicListener, dial
 from p2plib.protocol.transports import Incoming, Listener, Options, Take, Transport
 
-NAME = "quic-v1"
+NAME: Literal["quic-v1"] = "quic-v1"
 
 
 class QuicTransport(Transport):
@@ -43,7 +45,9 @@ class QuicTransport(Transport):
 
 def _limits(options: Options) -> Limits | None:
     limits = options.limits
-    return limits and Limits(window_bytes=limits.window_bytes, max_streams=limits.max_streams)
+    if limits is None:
+        return None
+    return Limits(window_bytes=limits.window_bytes, max_streams=limits.max_streams)
 
 
 def _connection(muxed: QuicConnection, options: Options, *, is_client: bool) -> Connection:
