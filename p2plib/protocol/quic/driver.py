@@ -30,7 +30,7 @@ from p2plib.identity.foreign_keys import PeerKey
 from p2plib.protocol.buffers import Bell, Chunks
 from p2plib.protocol.muxed import PING_TIMEOUT_S, MuxedConnection, MuxedStream
 from p2plib.protocol.quic import certificate
-from p2plib.protocol.quic.machine import ALPN, Machine, events
+from p2plib.protocol.quic.machine import Machine, events
 from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES
 
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -491,7 +491,7 @@ class QuicConnection(MuxedConnection):
                 if answered is not None and not answered.done():
                     answered.set_result(None)
             case events.HandshakeCompleted():
-                self._shook_hands(event.alpn_protocol)
+                self._shook_hands()
             case events.ConnectionIdIssued():
                 self.when_known(event.connection_id, True)
             case events.ConnectionIdRetired():
@@ -512,10 +512,8 @@ class QuicConnection(MuxedConnection):
             del self._arrived[stream]
             stream.reset()
 
-    def _shook_hands(self, alpn: str | None) -> None:
+    def _shook_hands(self) -> None:
         try:
-            if alpn != ALPN:
-                raise HandshakeFailed(f"{self.remote} speaks {alpn}, not {ALPN}")
             now = datetime.datetime.now(datetime.UTC)
             self.remote_key = certificate.verify(self.machine.peer_certificate(), now)
         except RemoteError as error:
