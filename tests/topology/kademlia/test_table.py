@@ -37,7 +37,16 @@ def test_the_closest_against_sorting(own: int, idents: list[int], target: int, c
         table.answered(contact(ident, number), 0.0)
     judge = sorted((ident for ident in idents if ident != own), key=lambda ident: ident ^ target)
     assert [near.id for near in table.closest(target, count)] == judge[:count]
+    for without in judge[:3]:
+        others = [ident for ident in judge if ident != without]
+        assert [near.id for near in table.closest(target, count, without=without)] == others[:count]
     assert len(table) == len(judge)
+
+
+def test_in_place_of_who_is_left_out_the_next_one_is_named() -> None:
+    table = filled(0, [1, 2, 4, 8])
+    assert [near.id for near in table.closest(1, 2, without=1)] == [2, 4]
+    assert [near.id for near in table.closest(1, 2, without=99)] == [1, 2]
 
 
 def test_buckets_are_by_the_highest_bit_that_differs() -> None:
