@@ -1,6 +1,7 @@
-"""Connection: a stream that is secured and carries many, with names for what is spoken on each. A driver.
+"""Connection: private, to a known peer, of many streams with names for what is spoken on each. A driver.
 
     raw stream  →  multistream: /noise  →  Noise XX  →  (multistream: /yamux/1.0.0)  →  yamux
+    UDP         →  QUIC, which is all of that in one
                 →  on every stream of it: multistream, then the protocol that was agreed on
 
 The step in brackets is left out when both sides named their multiplexers in the Noise handshake.
@@ -22,14 +23,15 @@ from typing import Self
 
 from p2plib.errors import Closed, P2PError, PeerTimeout, UsageError
 from p2plib.identity import ids
-from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.identity.foreign_keys import PeerKey
+from p2plib.identity.keys import SecretKey
 from p2plib.identity.secret import Random
 from p2plib.protocol import multistream, secure
+from p2plib.protocol.muxed import MuxedConnection
 from p2plib.protocol.noise import libp2p as libp2p_noise
-from p2plib.protocol.secure import SecureStream
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.yamux import driver as yamux
-from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
+from p2plib.protocol.yamux.driver import YamuxConnection
 from p2plib.protocol.yamux.limits import Limits
 from p2plib.wire.multiaddr import Multiaddr
 
@@ -43,30 +45,32 @@ class Connection:
     """A private connection to a peer that has proved its key; used with `async with`.
 
     Args:
-        secured: the stream to that peer.
+        muxed: what carries the streams to that peer; it is started and closed with this connection.
+        remote_key: the key that the peer has proved.
         is_client: whether we dialled.
         handlers: what we speak on streams that the other side opens, by name; may be changed later.
-        limits: what the other side may cost us.
+        has_early_muxer: whether both sides named their multiplexers in the handshake.
     """
 
     negotiation_timeout_s: float = NEGOTIATION_TIMEOUT_S
 
     def __init__(
         self,
-        secured: SecureStream,
+        muxed: MuxedConnection,
+        remote_key: PeerKey,
         *,
         is_client: bool,
         handlers: Mapping[str, StreamHandler] | None = None,
-        limits: Limits | None = None,
+        has_early_muxer: bool = False,
     ) -> None:
-        self.remote_key: PublicKey = secured.remote_key
-        self.has_early_muxer = secured.muxer is not None
+        self.muxed = muxed
+        self.remote_key = remote_key
+        self.has_early_muxer = has_early_muxer
         self.is_client = is_client
         self.handlers = {} if handlers is None else handlers
         self.failures: collections.Counter[str] = collections.Counter()
         self.seen_at: Multiaddr | None = None  # the other side's address, as we see it
         self.when_over: Callable[[], object] = lambda: None
-        self.muxed = YamuxConnection(secured, is_client=is_client, limits=limits)
         self._accepting: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -90,7 +94,7 @@ class Connection:
 
     async def open_stream(
         self, *protocols: str, timeout_s: float = NEGOTIATION_TIMEOUT_S
-    ) -> tuple[YamuxStream, str]:
+    ) -> tuple[Stream, str]:
         """A new stream, and which of the protocols is spoken on it.
 
         Args:
@@ -156,7 +160,7 @@ class Connection:
         finally:
             self.when_over()
 
-    async def _serve(self, stream: YamuxStream) -> None:
+    async def _serve(self, stream: Stream) -> None:
         try:
             async with stream:
                 name = await multistream.answer(stream, self.handlers, timeout_s=self.negotiation_timeout_s)
@@ -175,7 +179,7 @@ async def upgrade(
     identity: SecretKey,
     *,
     is_client: bool,
-    expected: PublicKey | None = None,
+    expected: PeerKey | str | None = None,
     handlers: Mapping[str, StreamHandler] | None = None,
     limits: Limits | None = None,
     offers_early_muxer: bool = True,
@@ -188,7 +192,7 @@ async def upgrade(
         stream: what both sides have so far, such as a TCP connection.
         identity: who we are.
         is_client: whether we dialled.
-        expected: who must be at the other side; None if anybody will do.
+        expected: who must be at the other side, as a key or an id in any form; None if anybody will do.
         offers_early_muxer: whether to name yamux in the Noise handshake, which saves a round trip.
         timeout_s: for all of it.
 
@@ -224,4 +228,10 @@ async def upgrade(
     except BaseException:
         stream.reset()
         raise
-    return Connection(secured, is_client=is_client, handlers=handlers, limits=limits)
+    return Connection(
+        YamuxConnection(secured, is_client=is_client, limits=limits),
+        secured.remote_key,
+        is_client=is_client,
+        handlers=handlers,
+        has_early_muxer=secured.muxer is not None,
+    )

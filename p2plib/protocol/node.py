@@ -10,7 +10,7 @@
 libp2p's ping and identify are always among what it speaks.
 
 Rules
-    1. An address is `/ip4|ip6|dns|dns4|dns6/.../tcp/<port>`, perhaps with `/p2p/<id>`: who must be there.
+    1. Addresses are those of `p2plib.protocol.endpoints`, over TCP.
     2. At most `max_pending` connections may be on their way through the handshake. When one more comes, the
        oldest of the host that has the most of them is given up: so thousands of half-open connections keep
        nobody out, and one host that floods us keeps out nobody but itself.
@@ -32,14 +32,14 @@ from typing import Self
 
 from p2plib.errors import RemoteError, UsageError
 from p2plib.identity import ids
-from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.identity.keys import SecretKey
 from p2plib.protocol import identify, ping
 from p2plib.protocol.conduct import Conduct, subject
 from p2plib.protocol.connection import UPGRADE_TIMEOUT_S, Connection, StreamHandler, upgrade
+from p2plib.protocol.endpoints import Endpoint, endpoint, numeric
 from p2plib.protocol.identify import Identity
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 from p2plib.protocol.yamux.limits import Limits
-from p2plib.wire import multiaddr
 from p2plib.wire.multiaddr import Multiaddr
 
 AGENT = "p2plib/0.1.0"
@@ -48,28 +48,12 @@ MAX_PENDING = 64
 MAX_CONNECTIONS = 1024
 CROWDING = 0.1  # of an offence
 
-_HOSTS = ("ip4", "ip6", "dns", "dns4", "dns6")
 
-
-def endpoint(address: Multiaddr | str) -> tuple[str, int, PublicKey | None]:
-    """Host, port and expected key of an address that we can dial.
-
-    Raises:
-        UsageError: we cannot.
-        DecodeError: it is no address, or its peer id names no key that we know.
-    """
-    if isinstance(address, str):
-        address = multiaddr.parse(address)
-    names = address.names
-    if names[0] not in _HOSTS or names[1:] not in (("tcp",), ("tcp", "p2p")):
+def _over_tcp(address: Multiaddr | str) -> Endpoint:
+    place = endpoint(address)
+    if place.transport != "tcp":
         raise UsageError(f"{address} is no host and TCP port, perhaps with a peer")
-    peer = address.value("p2p")
-    return address.components[0].value, int(address.components[1].value), ids.parse(peer) if peer else None
-
-
-def spell(host: str, port: int) -> Multiaddr:
-    """The address of a TCP port at a numeric host."""
-    return multiaddr.of(("ip6" if ":" in host else "ip4", host), ("tcp", port))
+    return place
 
 
 class Node:
@@ -123,7 +107,7 @@ class Node:
     @property
     def addresses(self) -> tuple[Multiaddr, ...]:
         """Where we listen, with our peer id."""
-        return tuple(spell(*each.address).with_peer(self.peer_id) for each in self._listeners)
+        return tuple(self._ours(listener) for listener in self._listeners)
 
     @property
     def pending(self) -> int:
@@ -142,14 +126,14 @@ class Node:
             CannotListen: this machine does not let us.
             UsageError: nobody can listen there.
         """
-        host, port, peer = endpoint(address)
-        if peer not in (None, self.identity.public):
+        place = _over_tcp(address)
+        if place.peer not in (None, self.peer_id):
             raise UsageError(f"{address} is another peer's")
         room = self._max_connections + self._max_pending + 1
-        listener = TcpListener(self._take, host, port, max_connections=room)
+        listener = TcpListener(self._take, place.host, place.port, max_connections=room)
         await self._cleanup.enter_async_context(listener)
         self._listeners.append(listener)
-        return spell(*listener.address).with_peer(self.peer_id)
+        return self._ours(listener)
 
     async def dial(self, address: Multiaddr | str) -> Connection:
         """A connection to an address, open already; used with `async with`, or until the node closes.
@@ -161,13 +145,14 @@ class Node:
             HandshakeFailed: the handshake does not hold; and what else
                 `p2plib.protocol.connection.upgrade` raises.
         """
-        host, port, peer = endpoint(address)
-        stream = await connect_tcp(host, port, timeout_s=self._timeout_s)
+        place = _over_tcp(address)
+        expected = None if place.peer is None else ids.canonical(place.peer)
+        stream = await connect_tcp(place.host, place.port, timeout_s=self._timeout_s)
         connection = await upgrade(
             stream,
             self.identity,
             is_client=True,
-            expected=peer,
+            expected=expected,
             handlers=self.handlers,
             limits=self._limits,
             timeout_s=self._timeout_s,
@@ -181,8 +166,11 @@ class Node:
         seen_at, names = connection.seen_at, tuple(self.handlers)
         return Identity(self.identity.public, self.addresses, names, seen_at, VERSION, self.agent)
 
+    def _ours(self, listener: TcpListener) -> Multiaddr:
+        return numeric(*listener.address).address.with_peer(self.peer_id)
+
     def _remember(self, connection: Connection, stream: TcpStream) -> None:
-        connection.seen_at = spell(*stream.remote_address)
+        connection.seen_at = numeric(*stream.remote_address).address
         self.connections.add(connection)
         connection.when_over = lambda: self.connections.discard(connection)
 

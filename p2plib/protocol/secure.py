@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from p2plib.errors import Closed, HandshakeFailed, PeerTimeout, RemoteError, StreamReset, Tampered, Truncated
+from p2plib.identity.foreign_keys import PeerKey
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.secret import Random
 from p2plib.protocol.buffers import Chunks
@@ -92,7 +93,7 @@ class SecureStream(Stream):
     """
 
     def __init__(
-        self, below: Stream, sealer: Sealer, opener: Opener, remote_key: PublicKey, muxer: str | None = None
+        self, below: Stream, sealer: Sealer, opener: Opener, remote_key: PeerKey, muxer: str | None = None
     ) -> None:
         super().__init__(below.remote)
         self.remote_key = remote_key
@@ -201,7 +202,7 @@ async def noise(
     identity: SecretKey,
     *,
     initiator: bool,
-    expected: PublicKey | None = None,
+    expected: PeerKey | str | None = None,
     muxers: Sequence[str] = (),
     prologue: bytes = b"",
     timeout_s: float = HANDSHAKE_TIMEOUT_S,

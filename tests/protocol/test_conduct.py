@@ -14,7 +14,8 @@ from p2plib.identity.keys import SecretKey
 from p2plib.protocol import ping
 from p2plib.protocol.conduct import Conduct, subject
 from p2plib.protocol.connection import upgrade
-from p2plib.protocol.node import Node, endpoint
+from p2plib.protocol.endpoints import endpoint
+from p2plib.protocol.node import Node
 from p2plib.protocol.tcp import connect_tcp
 from p2plib.sim import Internet
 from tests.protocol.test_in_the_internet import ALICE, listening_node
@@ -131,13 +132,13 @@ def test_a_thousand_bad_signatures_a_second_cost_a_few_and_harm_nobody_else() ->
 
     async def main(net: Any) -> None:
         async with listening_node(net) as (bob, address):
-            host, port, _ = endpoint(address)
+            place = endpoint(address)
             mallory = net.host("mallory")
 
             async def flood(count: int) -> list[str]:
                 tasks = []
                 for _ in range(count):
-                    tasks.append(asyncio.ensure_future(forge(host, port)))
+                    tasks.append(asyncio.ensure_future(forge(place.host, place.port)))
                     await asyncio.sleep(0.001)
                 return await asyncio.gather(*tasks)
 
@@ -173,13 +174,13 @@ def test_a_node_keeps_the_conduct_that_it_was_given() -> None:
 def test_silence_is_no_offence() -> None:
     async def main(net: Any) -> None:
         async with listening_node(net, upgrade_timeout_s=1.0) as (bob, address):
-            host, port, _ = endpoint(address)
+            place = endpoint(address)
             ana = net.host("ana")
             for _ in range(60):
-                stream = await ana.run(connect_tcp(host, port))
+                stream = await ana.run(connect_tcp(place.host, place.port))
                 await asyncio.sleep(0.1)
                 stream.reset()
-            silent = [await ana.run(connect_tcp(host, port)) for _ in range(60)]
+            silent = [await ana.run(connect_tcp(place.host, place.port)) for _ in range(60)]
             await asyncio.sleep(2)
             for stream in silent:
                 stream.reset()

@@ -15,7 +15,8 @@ from p2plib.identity.keys import SecretKey
 from p2plib.protocol import conformance, multistream, ping
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection
-from p2plib.protocol.node import Node, endpoint
+from p2plib.protocol.endpoints import endpoint
+from p2plib.protocol.node import Node
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 from p2plib.sim import Constant, Internet, Link
@@ -81,7 +82,7 @@ def test_tcp_streams_conform(link: Link | None, monkeypatch: pytest.MonkeyPatch)
 def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
     async def main(net: Any) -> None:
         async with listening_node(net, upgrade_timeout_s=30) as (bob, address):
-            host, port, _ = endpoint(address)
+            place = endpoint(address)
             loop = asyncio.get_running_loop()
 
             async def drip(stream: Stream) -> None:
@@ -90,7 +91,7 @@ def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
                     await asyncio.sleep(10)
 
             async def attack() -> float:
-                stream = await connect_tcp(host, port)
+                stream = await connect_tcp(place.host, place.port)
                 began = loop.time()
                 with pytest.raises(StreamReset):
                     await drip(stream)
@@ -109,10 +110,10 @@ def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
 def test_ten_thousand_half_open_connections_and_an_honest_peer() -> None:
     async def main(net: Any) -> None:
         async with listening_node(net, max_pending=50) as (bob, address):
-            host, port, _ = endpoint(address)
+            place = endpoint(address)
 
             async def flood() -> list[TcpStream]:
-                return [await connect_tcp(host, port) for _ in range(500)]
+                return [await connect_tcp(place.host, place.port) for _ in range(500)]
 
             attacking = [net.host(f"mallory{number}").start(flood) for number in range(20)]
             while len(bob.given_up) == 0:

@@ -17,10 +17,11 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from typing import Self, assert_never
+from typing import assert_never
 
 from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
 from p2plib.protocol.buffers import Bell
+from p2plib.protocol.muxed import PING_TIMEOUT_S, MuxedConnection, MuxedStream
 from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
 from p2plib.protocol.yamux.events import Ended, Event, GoAway, Opened, Pong, Readable, Reset, Writable
 from p2plib.protocol.yamux.limits import Limits
@@ -29,10 +30,9 @@ from p2plib.protocol.yamux.states import SendState
 from p2plib.protocol.yamux.substream import Substream
 
 PROTOCOL_ID = "/yamux/1.0.0"  # as multistream names it
-PING_TIMEOUT_S = 10.0
 
 
-class YamuxStream(Stream):
+class YamuxStream(MuxedStream):
     """One of the streams of a connection; `open_stream` and `accept_stream` make them."""
 
     def __init__(self, connection: YamuxConnection, substream: Substream) -> None:
@@ -46,6 +46,13 @@ class YamuxStream(Stream):
     def stream_id(self) -> int:
         """Its id on the wire."""
         return self._substream.stream_id
+
+    def broke(self) -> None:
+        """Wakes whoever waits, and what works for it unless the other side had ended it before."""
+        self.changed.ring()
+        when_broken, self.when_broken = self.when_broken, None
+        if when_broken is not None and not self._substream.fin_received:
+            when_broken()
 
     def _check_alive(self) -> None:
         if self._substream.send_state is not SendState.RESET_RECEIVED:
@@ -99,7 +106,7 @@ class YamuxStream(Stream):
         self.connection.forget(self)
 
 
-class YamuxConnection:
+class YamuxConnection(MuxedConnection):
     """Many streams over one; use it with `async with`.
 
     Args:
@@ -138,6 +145,11 @@ class YamuxConnection:
     def is_over(self) -> bool:
         """Whether nothing more goes over it."""
         return self._problem is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no stream is open on it, and none waits to be accepted."""
+        return not self._streams and not self.session.waiting
 
     # What callers use.
 
@@ -194,12 +206,12 @@ class YamuxConnection:
         while self._problem is None:
             await self._ended.wait()
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "") -> None:
         """Goes away: resets what is open, tells the other side, and closes the stream below."""
         if not self._tasks or self._we_closed:
             return
         self._we_closed = True
-        self._over(Closed(f"we closed the connection to {self.remote}"))
+        self._over(Closed(f"we closed the connection to {self.remote}{reason and ': ' + reason}"))
         try:
             async with asyncio.timeout(self.close_timeout_s):
                 await asyncio.wait(self._tasks[1:])
@@ -216,13 +228,6 @@ class YamuxConnection:
         if not self._tasks:
             loop = asyncio.get_running_loop()
             self._tasks = [loop.create_task(self._receive()), loop.create_task(self._send())]
-
-    async def __aenter__(self) -> Self:
-        self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     # What its streams use.
 
@@ -266,7 +271,10 @@ class YamuxConnection:
             if not answered.done():
                 answered.set_exception(Closed(str(problem)))
         for stream in self._streams.values():
-            stream.changed.ring()
+            if self._we_closed:
+                stream.changed.ring()
+            else:
+                stream.broke()
         for bell in (self._work, self._sent, self._opened, self._acknowledged, self._ended):
             bell.ring()
 
@@ -291,8 +299,12 @@ class YamuxConnection:
         match event:
             case Opened():
                 self._opened.ring()
-            case Readable(stream_id) | Writable(stream_id) | Ended(stream_id) | Reset(stream_id):
+            case Readable(stream_id) | Writable(stream_id) | Ended(stream_id):
                 self._ring(stream_id)
+            case Reset(stream_id):
+                stream = self._streams.get(stream_id)
+                if stream is not None:
+                    stream.broke()
             case Pong(value):
                 answered = self._pings.get(value)
                 if answered is not None and not answered.done():

@@ -1,11 +1,13 @@
 // A js-libp2p node on loopback: TCP, Noise, yamux, identify, ping, and an echo protocol.
 //
-// It takes and makes connections. Events: "connected" and "identified" of every peer, "echoed" of every
-// stream that was served, with the number of its bytes.
+// It takes and makes connections. Its argument is the kind of its key, Ed25519 if there is none.
+// Events: "connected" and "identified" of every peer, "echoed" of every stream that was served, with the
+// number of its bytes.
 import './polyfill.mjs'
 import { createLibp2p } from 'libp2p'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import { multiaddr } from '@multiformats/multiaddr'
 import { ping } from '@libp2p/ping'
@@ -16,6 +18,7 @@ const ECHO = '/echo/1.0.0'
 const MANY = 256 // echoes at a time; by itself js-libp2p takes 32 and opens 64 of one protocol
 
 const node = await createLibp2p({
+  privateKey: await generateKeyPair(process.argv[2] ?? 'Ed25519'),
   addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
   transports: [tcp()],
   connectionEncrypters: [noise()],
