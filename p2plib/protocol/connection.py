@@ -37,6 +37,7 @@ from p2plib.wire.multiaddr import Multiaddr
 
 UPGRADE_TIMEOUT_S = 10.0
 NEGOTIATION_TIMEOUT_S = 10.0
+SERVE_OUT_S = 5.0  # for handlers, once their connection is over
 
 StreamHandler = Callable[[Stream, "Connection"], Awaitable[None]]
 
@@ -120,8 +121,16 @@ class Connection:
         return multistream.propose(await self.muxed.open_stream(), protocol)
 
     async def wait_closed(self) -> None:
-        """Waits until the connection is over, whichever side ended it."""
+        """Waits until the connection is over, whichever side ended it, and what came before is served.
+
+        A peer that closes well has perhaps said everything; handlers have `SERVE_OUT_S` to read it.
+        """
         await self.muxed.wait_closed()
+        if self._accepting is not None:
+            await asyncio.wait([self._accepting])
+        serving = self._serving - {asyncio.current_task()}
+        if serving:
+            await asyncio.wait(serving, timeout=SERVE_OUT_S)
 
     async def close(self) -> None:
         """Ends it, with everything that runs on it."""

@@ -4,7 +4,11 @@ Rules
     1. At most `limit_bytes` of what arrived wait in memory; beyond that the socket is not read, and TCP's own
        window makes the other side wait.
     2. A stream is reset by a TCP reset (RST), so that the other side can tell it from an end.
-    3. What a connection's handler raises because of its peer is counted by name in `failures`; anything else
+    3. A socket that is closed while bytes of the other side are unread, or still come, is reset by the
+       kernel, which then drops what it has not sent yet. So `close` ends our writing, reads and throws away
+       what comes until the other side ends too, and only then closes. If that takes too long, but the kernel
+       has all that we wrote, the socket is closed all the same: a silent peer that reads late gets it.
+    4. What a connection's handler raises because of its peer is counted by name in `failures`; anything else
        is a bug of ours and goes to the loop's exception handler.
 """
 
@@ -40,6 +44,7 @@ class _Wire(asyncio.Protocol):
         self.is_lost = False
         self.is_full = False  # the transport asked us to pause writing
         self.is_paused = False  # we asked the transport to pause reading
+        self.is_discarding = False  # nobody will read what comes
         self.changed = Bell()
         self._made = made
         self.transport: asyncio.Transport
@@ -53,11 +58,25 @@ class _Wire(asyncio.Protocol):
             self._made(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.is_discarding:
+            return
         self.incoming.append(data)
         if len(self.incoming) >= self.limit_bytes and not self.is_paused:
             self.is_paused = True
             self.transport.pause_reading()
         self.changed.ring()
+
+    def discard(self) -> None:
+        """Throws away what came and what comes, and wakes the reader."""
+        self.is_discarding = True
+        self.incoming.clear()
+        self.resume_reading()
+        self.changed.ring()
+
+    def resume_reading(self) -> None:
+        if self.is_paused and len(self.incoming) < self.limit_bytes:
+            self.is_paused = False
+            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         self.has_ended = True
@@ -82,6 +101,7 @@ class TcpStream(Stream):
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
         self._transport = wire.transport
+        self._lingers = False  # `close` waits for the other side to end
         super().__init__(_spell(wire.transport.get_extra_info("peername")))
 
     @property
@@ -105,9 +125,7 @@ class TcpStream(Stream):
             await wire.changed.wait()
             self._check_open()
         data = wire.incoming.take(max_bytes)
-        if wire.is_paused and len(wire.incoming) < wire.limit_bytes:
-            wire.is_paused = False
-            self._transport.resume_reading()
+        wire.resume_reading()
         if data or wire.has_ended:
             return data
         raise StreamReset(f"the connection to {self.remote} broke")
@@ -132,21 +150,27 @@ class TcpStream(Stream):
                 self._transport.write_eof()
 
     async def _finish(self) -> None:
-        self._wire.incoming.clear()
-        self._wire.changed.ring()
+        wire = self._wire
+        self._lingers = True
+        wire.discard()
+        while not wire.has_ended and not wire.is_lost:
+            await wire.changed.wait()
         self._transport.close()
-        while not self._wire.is_lost:
-            await self._wire.changed.wait()
+        while not wire.is_lost:
+            await wire.changed.wait()
 
     def _abort(self) -> None:
-        self._wire.incoming.clear()
-        self._wire.changed.ring()
-        if not self._wire.is_lost:
-            with contextlib.suppress(OSError, AttributeError):
-                self._transport.get_extra_info("socket").setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT
-                )
-            self._transport.abort()
+        self._wire.discard()
+        if self._wire.is_lost:
+            return
+        if self._lingers and not self._transport.get_write_buffer_size():
+            self._transport.close()  # the kernel has everything, our end too, and sends it without us
+            return
+        with contextlib.suppress(OSError, AttributeError):
+            self._transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT
+            )
+        self._transport.abort()
 
 
 def _spell(address: tuple[str, int] | None) -> str:

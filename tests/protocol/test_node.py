@@ -16,8 +16,11 @@ from p2plib.errors import (
 )
 from p2plib.identity import ids
 from p2plib.protocol import identify, ping
+from p2plib.protocol.conformance import read_all
+from p2plib.protocol.connection import Connection
 from p2plib.protocol.endpoints import endpoint
 from p2plib.protocol.node import Node
+from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import connect_tcp
 from p2plib.wire import multiaddr
 from tests.protocol.nodes import ALICE, ANYWHERE, BOB, CAROL, ECHO, echo, two_nodes
@@ -137,5 +140,29 @@ def test_when_a_node_goes_the_other_side_knows() -> None:
                 await connection.open_stream(ECHO)
             while alice.connections:
                 await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W1")
+def test_closing_a_connection_delivers_what_its_streams_had_sent() -> None:
+    async def main() -> None:
+        got: asyncio.Queue[int] = asyncio.Queue()
+
+        async def count(stream: Stream, connection: Connection) -> None:
+            got.put_nowait(len(await read_all(stream)))
+
+        async with two_nodes() as (alice, bob):
+            bob.handlers["/count/1"] = count
+            async with await alice.dial(bob.addresses[0]) as connection:
+
+                async def send() -> None:
+                    stream, _ = await connection.open_stream("/count/1")
+                    async with stream:
+                        await stream.write(bytes(200_000))
+
+                await asyncio.gather(*(send() for _ in range(20)))
+            async with asyncio.timeout(10):
+                assert [await got.get() for _ in range(20)] == [200_000] * 20
 
     asyncio.run(main())

@@ -172,10 +172,10 @@ class YamuxConnection(MuxedConnection):
             Closed: the connection is over.
         """
         while True:
-            self._check()
-            substream = self.session.accept()
-            if substream is not None:
+            substream = None if self._we_closed else self.session.accept()
+            if substream is not None:  # which may be whole, though the other side has gone since
                 return self._made(substream)
+            self._check()
             await self._opened.wait()
 
     async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
