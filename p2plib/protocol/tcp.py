@@ -181,9 +181,21 @@ def _spell(address: tuple[str, int] | None) -> str:
 
 
 async def connect_tcp(
-    host: str, port: int, *, timeout_s: float = CONNECT_TIMEOUT_S, limit_bytes: int = LIMIT_BYTES
+    host: str,
+    port: int,
+    *,
+    family: int = socket.AF_UNSPEC,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+    limit_bytes: int = LIMIT_BYTES,
 ) -> TcpStream:
     """A connection to an address.
+
+    Args:
+        host: a name or a numeric address.
+        port: 1 to 65535.
+        family: `AF_INET` or `AF_INET6` if a name must be looked up in that family alone.
+        timeout_s: for all of it.
+        limit_bytes: rule 1.
 
     Raises:
         Unreachable: refused, no route, no such host, or this machine has no socket left; it says which.
@@ -193,7 +205,7 @@ async def connect_tcp(
     where = _spell((host, port))
     try:
         async with asyncio.timeout(timeout_s):
-            _, wire = await loop.create_connection(lambda: _Wire(limit_bytes), host, port)
+            _, wire = await loop.create_connection(lambda: _Wire(limit_bytes), host, port, family=family)
     except TimeoutError:
         raise PeerTimeout(f"{where} did not take our connection within {timeout_s:g} s") from None
     except OSError as error:
@@ -207,6 +219,7 @@ class TcpListener:
     Args:
         handler: called with each stream, which is closed after it (reset, if it raised).
         host, port: where to listen; port 0 lets the machine choose.
+        family: `AF_INET` or `AF_INET6` to listen in that family alone.
         max_connections: how many may be open at a time.
 
     When the block is left, it stops listening, cancels the handlers and waits for them.
@@ -218,6 +231,7 @@ class TcpListener:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
+        family: int = socket.AF_UNSPEC,
         max_connections: int = MAX_CONNECTIONS,
         limit_bytes: int = LIMIT_BYTES,
     ) -> None:
@@ -225,6 +239,7 @@ class TcpListener:
         self._handler = handler
         self._host = host
         self._port = port
+        self._family = family
         self._max_connections = max_connections
         self._limit_bytes = limit_bytes
         self._tasks: set[asyncio.Task[None]] = set()
@@ -239,30 +254,45 @@ class TcpListener:
         return host, port
 
     @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """All addresses at which it listens; Closed when it does not."""
+        if self._server is None:
+            raise Closed("this listener is not open")
+        names = [each.getsockname() for each in self._server.sockets]
+        return tuple((host, port) for host, port, *_ in names)
+
+    @property
     def connections(self) -> int:
         """How many connections are being handled."""
         return len(self._tasks)
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
+        where = _spell((self._host, self._port))
         try:
-            self._server = await loop.create_server(
-                lambda: _Wire(self._limit_bytes, self._accept), self._host, self._port
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: _Wire(self._limit_bytes, self._accept),
+                self._host,
+                self._port,
+                family=self._family,
+                start_serving=False,  # it waits in that, and whoever is cancelled there loses the server
             )
-        except OSError as error:
-            raise CannotListen(f"cannot listen at {_spell((self._host, self._port))}: {error}") from error
-        if (
-            not self._server.sockets
-        ):  # asyncio takes a socket that cannot be made for a family that is missing
-            self._server.close()
-            where = _spell((self._host, self._port))
-            raise CannotListen(f"cannot listen at {where}: no socket can be made (too many open files?)")
+            if not self._server.sockets:  # asyncio takes this for a family that is missing
+                raise CannotListen(f"cannot listen at {where}: no socket can be made (too many open files?)")
+            await self._server.start_serving()
+        except BaseException as error:
+            await self._stop()
+            if isinstance(error, OSError):
+                raise CannotListen(f"cannot listen at {where}: {error}") from error
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
+        await self._stop()
+
+    async def _stop(self) -> None:
         server, self._server = self._server, None
-        server.close()
+        if server is not None:
+            server.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

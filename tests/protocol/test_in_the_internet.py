@@ -13,6 +13,7 @@ import pytest
 from p2plib.errors import P2PError, PeerTimeout, StreamReset
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import conformance, multistream, ping
+from p2plib.protocol.admission import Places
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.endpoints import endpoint
@@ -109,7 +110,7 @@ def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
 @pytest.mark.fault("F041")
 def test_ten_thousand_half_open_connections_and_an_honest_peer() -> None:
     async def main(net: Any) -> None:
-        async with listening_node(net, max_pending=50) as (bob, address):
+        async with listening_node(net, places=Places(max_pending=50)) as (bob, address):
             place = endpoint(address)
 
             async def flood() -> list[TcpStream]:
