@@ -127,9 +127,9 @@ class YamuxConnection(MuxedConnection):
         self._work = Bell()  # there is something to send
         self._sent = Bell()  # something was sent
         self._opened = Bell()  # the other side opened a stream
-        self._acknowledged = Bell()  # the other side acknowledged one of ours
+        self._acknowledged = Bell()  # the other side acknowledged one of ours, or goes away
         self._ended = Bell()
-        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._pings: dict[int, asyncio.Future[float]] = {}  # when the pong came
         self._next_ping = 0
 
     def __repr__(self) -> str:
@@ -159,7 +159,7 @@ class YamuxConnection(MuxedConnection):
             Closed: the connection is over, or one of the sides is going away.
         """
         self._check()
-        while not self.session.can_open:
+        while not self.session.can_open and not self.session.is_going_away:
             await self._acknowledged.wait()
             self._check()
         return self._made(self.session.open())
@@ -190,15 +190,15 @@ class YamuxConnection(MuxedConnection):
         self.session.ping(value)
         answered = self._pings[value] = loop.create_future()
         self.wake_writer()
-        started = loop.time()
+        started_s = loop.time()
         try:
             async with asyncio.timeout(timeout_s):
-                await answered
+                return await answered - started_s
         except TimeoutError:
             raise PeerTimeout(f"{self.remote} did not answer a ping within {timeout_s:g} s") from None
         finally:
-            self._pings.pop(value, None)
-        return loop.time() - started
+            del self._pings[value]
+            self.session.forget_ping(value)
 
     async def wait_closed(self) -> None:
         """Waits until the connection is over, whichever side ended it."""
@@ -312,9 +312,9 @@ class YamuxConnection(MuxedConnection):
             case Pong(value):
                 answered = self._pings.get(value)
                 if answered is not None and not answered.done():
-                    answered.set_result(None)
+                    answered.set_result(asyncio.get_running_loop().time())
             case GoAway():
-                pass  # `open_stream` asks the session
+                self._acknowledged.ring()
             case _:
                 assert_never(event)
 

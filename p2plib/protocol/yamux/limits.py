@@ -16,7 +16,8 @@ class Limits:
         max_streams: how many of its streams may be alive.
         accept_backlog: how many of them may wait to be accepted.
         ack_backlog: how many of ours may wait for its acknowledgement; libp2p says 256.
-        control_frames: how many replies (pongs, resets) may wait to be sent.
+        control_frames: how many pongs, and resets of streams that are too many, may wait to be sent besides a
+            reset for each stream; at least the ack backlog of an honest peer.
         half_closed: how many streams that we have closed may wait for its FIN.
     """
 

@@ -18,9 +18,12 @@ Rules
     4. FIN says that nothing follows, RST that the stream is given up. Data after a FIN resets the stream.
        Frames for a stream that is over are dropped; for one that never was they are `DecodeError`.
     5. After `DecodeError` the session is over; all that is still sent is a go away with the reason.
-    6. Replies (pongs, resets) go first, then the streams in turn, one frame each: none of them starves.
-    7. While more than `control_frames` replies wait to be sent, nothing more should be received: a peer that
-       floods us without reading holds up only itself. See `is_congested`.
+    6. Pongs, resets and the like go first, then the streams in turn, one frame each: none of them starves.
+    7. While too many answers that the other side has caused wait to be sent, nothing more should be received:
+       a peer that floods us without reading holds up only itself. See `is_congested`. An honest peer never
+       comes so far, or two could wait for each other forever: of its streams we reset those that are alive
+       (`max_streams`) and those that are too many, which its own ack backlog bounds (`control_frames`). What
+       we say of our own accord does not count.
 """
 
 from __future__ import annotations
@@ -39,7 +42,6 @@ from p2plib.protocol.yamux.substream import Substream
 from p2plib.protocol.yamux.table import StreamTable
 
 BATCH_BYTES = 65_518  # fits one Noise frame, which in turn fits what the stream below takes at once
-MAX_PINGS = 16  # of ours that wait for a pong
 
 
 class Session:
@@ -178,8 +180,13 @@ class Session:
     # What we do.
 
     @property
+    def is_going_away(self) -> bool:
+        """Whether one of the sides opens and takes no more streams."""
+        return self.our_reason is not None or self.remote_reason is not None
+
+    @property
     def can_open(self) -> bool:
-        """Whether a stream may be opened now; if not, perhaps after an acknowledgement."""
+        """Whether the other side has acknowledged enough of our streams for one more."""
         return self._table.can_open
 
     def open(self) -> Substream:
@@ -189,7 +196,7 @@ class Session:
             Closed: one of the sides has gone away, or all ids are used.
             UsageError: `can_open` is False.
         """
-        if self.our_reason is not None or self.remote_reason is not None:
+        if self.is_going_away:
             raise Closed("one side has gone away: no more streams can be opened")
         stream = self._table.open()
         self._scheduler.enqueue(stream)
@@ -257,7 +264,8 @@ class Session:
     def reset(self, stream: Substream) -> None:
         """Gives a stream up; the other side is told, unless the stream is over or never reached it."""
         if stream.stream_id in self.streams and not stream.is_unheard:
-            self._scheduler.answer(_rst(stream.stream_id))
+            tell = self._scheduler.announce if stream.is_ours else self._scheduler.answer
+            tell(_rst(stream.stream_id))
         stream.reset()
         self._table.forget_if_over(stream)
 
@@ -265,18 +273,23 @@ class Session:
         """Sends a ping; the event `Pong` brings the value back.
 
         Raises:
-            UsageError: `MAX_PINGS` still wait for a pong, or one with this value does.
+            UsageError: one with this value still waits for its pong.
         """
-        if len(self._pings) >= MAX_PINGS or value in self._pings:
-            raise UsageError("too many pings wait for a pong, or one with this value does")
+        if value in self._pings:
+            raise UsageError("a ping waits for its pong already, one with this value")
         self._pings.add(value)
-        self._scheduler.answer(Header(codec.PING, SYN, 0, value))
+        self._scheduler.announce(Header(codec.PING, SYN, 0, value))
+
+    def forget_ping(self, value: int) -> None:
+        """Waits no longer for the pong with this value; a ping that is not sent yet never is."""
+        self._pings.discard(value)
+        self._scheduler.withdraw(Header(codec.PING, SYN, 0, value))
 
     def go_away(self, reason: int = codec.NORMAL) -> None:
         """Says that we accept and open no more streams; those that exist go on."""
         if self.our_reason is None or reason:
             self.our_reason = reason
-            self._scheduler.answer(Header(codec.GO_AWAY, 0, 0, reason))
+            self._scheduler.announce(Header(codec.GO_AWAY, 0, 0, reason))
 
     # What is to be sent.
 
@@ -287,8 +300,8 @@ class Session:
 
     @property
     def is_congested(self) -> bool:
-        """Whether so many replies wait to be sent that nothing more should be received for now."""
-        return self._scheduler.waiting_answers > self.limits.control_frames
+        """Whether so many answers wait to be sent that nothing more should be received for now: rule 7."""
+        return self._scheduler.waiting_answers > self.limits.max_streams + self.limits.control_frames
 
     @property
     def has_work(self) -> bool:

@@ -14,10 +14,11 @@ from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection, upgrade
 from p2plib.protocol.stream import LIMIT_BYTES, PIECE_BYTES, Stream, memory_pair
-from p2plib.protocol.yamux.codec import DATA, FIN, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
+from p2plib.protocol.yamux.codec import ACK, DATA, FIN, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
 from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
 from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.substream import INITIAL_WINDOW_BYTES
+from p2plib.sim import Internet
 from tests.protocol import pairs
 from tests.protocol.yamux.sessions import headers
 
@@ -287,11 +288,91 @@ def test_ping() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.finding("W7")
+def test_pings_that_nobody_answers_do_no_harm_to_later_ones() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(a, is_client=True) as client:
+            for _ in range(40):  # what keeps a connection alive asks again and again
+                with pytest.raises(PeerTimeout):
+                    await client.ping(timeout_s=1)
+            all_at_once = [asyncio.ensure_future(client.ping(timeout_s=1)) for _ in range(40)]
+            found = await asyncio.gather(*all_at_once, return_exceptions=True)
+            assert [type(one) for one in found] == [PeerTimeout] * 40
+            async with YamuxConnection(b, is_client=False):
+                assert await client.ping() == 0.0  # in virtual time, in memory
+            assert (client._pings, client.session._pings) == ({}, set())
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("W7")
+def test_pings_that_never_left_are_taken_back() -> None:
+    async def main() -> None:
+        a, b = memory_pair(limit_bytes=1)
+        async with YamuxConnection(a, is_client=True) as client:
+            (await conformance.blocked_writer(await client.open_stream()))[0].cancel()
+            for _ in range(20):
+                with pytest.raises(PeerTimeout):
+                    await client.ping(timeout_s=1)
+            assert len(client.session._scheduler._announcements) == 0
+            b.reset()
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("W6")
+def test_who_waits_for_a_stream_is_told_when_the_other_side_goes_away() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(a, is_client=True, limits=Limits(ack_backlog=1)) as client:
+            first = await client.open_stream()
+            waiting = [asyncio.ensure_future(client.open_stream()) for _ in range(3)]
+            await asyncio.sleep(1)
+            await b.write(Header(GO_AWAY, 0, 0, 0).encode())
+            async with asyncio.timeout(1):
+                found = await asyncio.gather(*waiting, return_exceptions=True)
+            assert [type(one) for one in found] == [Closed] * 3
+            with pytest.raises(Closed, match="gone away"):
+                await client.open_stream()
+            await b.write(Header(DATA, ACK, 1, 5).encode() + b"still")  # what is open goes on
+            assert await first.read() == b"still"
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("W2")
+def test_two_that_reset_everything_at_once_still_hear_each_other() -> None:
+    """Both are in the middle of sending on 600 streams each way, and give all of them up in one step."""
+
+    async def rounds(one: YamuxConnection, other: YamuxConnection) -> None:
+        for _ in range(5):
+            streams = []
+            for near, far in ((one, other), (other, one)):
+                for _ in range(600):
+                    streams += [await near.open_stream(), await far.accept_stream()]
+            await asyncio.gather(*(stream.write(bytes(20_000)) for stream in streams))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            for stream in streams:
+                stream.reset()
+            assert await one.ping(timeout_s=20) < 20
+            assert await other.ping(timeout_s=20) < 20
+        assert (one.session.streams, other.session.streams) == ({}, {})
+
+    async def over_tcp() -> None:
+        async with pairs.tcp(limit_bytes=1) as ends, pairs.yamux_connections(ends) as both:
+            await rounds(*both)
+
+    asyncio.run(over_tcp())
+
+
 @pytest.mark.fault("F049")
 def test_a_peer_that_floods_and_does_not_read_is_not_read() -> None:
     async def main() -> None:
         a, b = memory_pair()
         async with YamuxConnection(a, is_client=False) as server:
+            server.close_timeout_s = 0.02
             raw = b"".join(Header(PING, SYN, 0, value).encode() for value in range(5000))
             sent = 0
 

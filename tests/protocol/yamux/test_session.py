@@ -11,6 +11,7 @@ from p2plib.protocol.conformance import pattern
 from p2plib.protocol.yamux.codec import ACK, DATA, FIN, MAX_UINT32, PING, RST, SYN, WINDOW_UPDATE
 from p2plib.protocol.yamux.events import Ended, GoAway, Opened, Pong, Readable, Reset, Writable
 from p2plib.protocol.yamux.limits import Limits
+from p2plib.protocol.yamux.session import Session
 from p2plib.protocol.yamux.states import SendState
 from tests.protocol.yamux.sessions import WINDOW, Pair, everything, frame, headers, opened, server
 
@@ -227,10 +228,50 @@ def test_pings() -> None:
         session.ping(5)
     assert session.receive(frame(PING, ACK, 0, 6) + frame(PING, ACK, 0, 5)) == [Pong(5)]
     assert session.receive(frame(PING, ACK, 0, 5)) == []
-    for value in range(16):
+
+
+@pytest.mark.finding("W7")
+def test_pings_that_are_forgotten_leave_nothing() -> None:
+    session = server()
+    for value in range(1000):
         session.ping(value)
-    with pytest.raises(UsageError, match="too many pings"):
-        session.ping(16)
+        if value % 2:
+            assert headers(everything(session)) == [f"ping {value} SYN"]
+        session.forget_ping(value)
+    assert (session._pings, session.has_work) == (set(), False)
+    assert session.receive(frame(PING, ACK, 0, 999)) == []
+    session.ping(999)  # the value is free again
+    assert session.receive(frame(PING, ACK, 0, 999)) == [Pong(999)]
+    session.forget_ping(999)
+
+
+@pytest.mark.finding("W2")
+def test_our_own_resets_and_pings_stop_nothing() -> None:
+    session = Session(is_client=True, limits=Limits(ack_backlog=20_000))
+    streams = [session.open() for _ in range(10_000)]
+    everything(session)
+    for number, stream in enumerate(streams):
+        session.reset(stream)
+        session.ping(number)
+    assert not session.is_congested
+    assert len(headers(everything(session))) == 20_000
+
+
+@pytest.mark.finding("W2")
+@pytest.mark.fault("F049")
+def test_an_honest_peer_never_congests_us_and_one_that_floods_does() -> None:
+    session = server()
+    for number in range(1, 2049, 2):  # all that may be alive
+        opened(session, number)
+    for stream in list(session.streams.values()):
+        session.reset(stream)
+    for number in range(1024):
+        session.receive(frame(PING, SYN, 0, number))
+    assert not session.is_congested
+    session.receive(frame(PING, SYN, 0, 1024))
+    assert session.is_congested
+    session.to_send(12)
+    assert not session.is_congested
 
 
 def test_going_away() -> None:
