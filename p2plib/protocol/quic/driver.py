@@ -91,9 +91,8 @@ class QuicStream(MuxedStream):
     def broke(self) -> None:
         """Wakes whatever waits, and what works for it unless the other side had sent everything before."""
         self.changed.ring()
-        when_broken, self.when_broken = self.when_broken, None
-        if when_broken is not None and not self._has_ended:
-            when_broken()
+        if not self._has_ended:
+            self._tell_broken()
 
     def may_be_forgotten(self) -> bool:
         """Rule 5, for a stream that was closed: whether nothing more has to be said on it."""
@@ -304,13 +303,12 @@ class QuicConnection(MuxedConnection):
         Raises:
             Closed: the connection is over.
         """
-        while True:
+        while not self._arrived or self._we_closed:
             self._check()
-            if self._arrived:
-                stream = next(iter(self._arrived))
-                del self._arrived[stream]
-                return stream
             await self._opened.wait()
+        stream = next(iter(self._arrived))  # which may be whole, though the other side has gone since
+        del self._arrived[stream]
+        return stream
 
     async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
         """The seconds that a ping to the other side and back takes, its delay included.
