@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import functools
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -161,8 +162,13 @@ class Connection:
         return stream
 
     async def wait_closed(self) -> None:
-        """Waits until the connection is over, whichever side ended it."""
+        """Waits until the connection is over, whichever side ended it, and what came before is served.
+
+        A handler that calls it waits only until it is over.
+        """
         await self.muxed.wait_closed()
+        while self._tasks and asyncio.current_task() not in self._handlers:
+            await asyncio.wait(self._tasks)
 
     async def close(self, reason: str = "") -> None:
         """Ends it, with everything that runs on it; a handler may call it, too, and goes on then.
@@ -208,9 +214,16 @@ class Connection:
 
     async def _see_it_end(self) -> None:
         reason = await self._watch.run()
-        if self._handlers and not reason:
-            await asyncio.wait(self._handlers, timeout=LINGER_S)
+        if not reason:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_S):
+                    await self._serve_out()
         await self.close(reason)
+
+    async def _serve_out(self) -> None:
+        """Rule 4: what came before the end is served, streams included that nobody has accepted yet."""
+        while others := [task for task in self._tasks if task is not asyncio.current_task()]:
+            await asyncio.wait(others)
 
     async def _accept(self) -> None:
         try:

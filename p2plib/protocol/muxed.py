@@ -7,7 +7,8 @@ Rules
     1. Nothing is read and nothing sent before `start`, which `async with` calls. Whatever calls it must call
        `close` later; nothing is left running after that.
     2. Once the connection is over, whichever side ended it, every call that waits for a stream, a new one or
-       a ping raises `Closed`, and so does every later one. Nothing is left waiting.
+       a ping raises `Closed`, and so does every later one. Nothing is left waiting. But streams that were
+       there before the other side ended it are still accepted: they may be whole.
     3. Streams are independent: one that nobody reads stops none of the others.
     4. A stream that breaks before the other side had ended it says so through `when_broken`, if just then no
        `read` or `write` waits that would say it. One that the other side had ended (FIN) does not: what it

@@ -193,7 +193,7 @@ class YamuxConnection(MuxedConnection):
         started_s = loop.time()
         try:
             async with asyncio.timeout(timeout_s):
-                return float(await answered - started_s)
+                return await answered - started_s
         except TimeoutError:
             raise PeerTimeout(f"{self.remote} did not answer a ping within {timeout_s:g} s") from None
         finally:
