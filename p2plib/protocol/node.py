@@ -99,7 +99,9 @@ class Node:
         self.agent = agent
         self.given_up: collections.Counter[str] = collections.Counter()
         incoming = places.max_connections + places.max_pending + 1
-        self._options = options = Options(identity, self.handlers, limits, keep_alive, upgrade_timeout_s, incoming)
+        self._options = options = Options(
+            identity, self.handlers, limits, keep_alive, upgrade_timeout_s, incoming
+        )
         self._transports: dict[str, Transport] = {"tcp": TcpTransport(options)}
         self._listeners: list[Listener] = []
         self._pending = Pending[Incoming](places.max_pending)

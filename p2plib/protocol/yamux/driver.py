@@ -188,7 +188,8 @@ class YamuxConnection(MuxedConnection):
         loop = asyncio.get_running_loop()
         value, self._next_ping = self._next_ping, (self._next_ping + 1) % 2**32
         self.session.ping(value)
-        answered = self._pings[value] = loop.create_future()
+        answered: asyncio.Future[float] = loop.create_future()
+        self._pings[value] = answered
         self.wake_writer()
         started_s = loop.time()
         try:
