@@ -161,6 +161,7 @@ class SecureStream(Stream):
                 self._below.send(goodbye)
 
     async def _finish(self) -> None:
+        self._below.close_timeout_s = self.close_timeout_s
         await self._below.close()
 
     def _abort(self) -> None:

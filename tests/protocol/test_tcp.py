@@ -16,6 +16,7 @@ from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 from tests.protocol import pairs
 
 
+@pytest.mark.finding("W1")
 @pytest.mark.fault("F051")
 def test_tcp_conforms() -> None:
     asyncio.run(check_stream(pairs.tcp))
@@ -222,5 +223,23 @@ def test_a_close_that_takes_too_long_or_is_cancelled_is_a_reset(is_cancelled: bo
             assert a._wire.is_lost
             with pytest.raises(StreamReset):
                 await conformance.read_all(b)
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W1")
+def test_a_close_that_is_not_answered_in_time_leaves_the_rest_to_the_kernel() -> None:
+    """A silent peer that reads only after our time-out gets what we wrote, and an end that is no reset."""
+
+    async def main() -> None:
+        async with pairs.tcp() as (a, b):
+            b._transport.pause_reading()  # b asks its kernel for nothing
+            await a.write(b"x" * 1000)
+            a.close_timeout_s = 0.01
+            await a.close()
+            await asyncio.sleep(0)
+            assert a._wire.is_lost
+            b._transport.resume_reading()
+            assert await conformance.read_all(b) == b"x" * 1000
 
     asyncio.run(main())

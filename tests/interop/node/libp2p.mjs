@@ -1,6 +1,7 @@
-// A js-libp2p node on loopback: TCP, Noise, yamux, identify, ping, and an echo protocol.
+// A js-libp2p node on loopback: TCP with Noise and yamux, or QUIC; identify, ping, and an echo protocol.
 //
-// It takes and makes connections. Its argument is the kind of its key, Ed25519 if there is none.
+// It takes and makes connections. Its arguments are the kind of its key, Ed25519 if there is none, and "quic" if
+// it shall speak that and not TCP.
 // Events: "connected" and "identified" of every peer, "echoed" of every stream that was served, with the
 // number of its bytes.
 import './polyfill.mjs'
@@ -17,10 +18,12 @@ import { emit, serve } from './serve.js'
 const ECHO = '/echo/1.0.0'
 const MANY = 256 // echoes at a time; by itself js-libp2p takes 32 and opens 64 of one protocol
 
+const [kind = 'Ed25519', transport = 'tcp'] = process.argv.slice(2)
+const where = transport === 'quic' ? 'udp/0/quic-v1' : 'tcp/0'
 const node = await createLibp2p({
-  privateKey: await generateKeyPair(process.argv[2] ?? 'Ed25519'),
-  addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-  transports: [tcp()],
+  privateKey: await generateKeyPair(kind),
+  addresses: { listen: [`/ip4/127.0.0.1/${where}`] },
+  transports: [transport === 'quic' ? (await import('@chainsafe/libp2p-quic')).quic() : tcp()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
   services: { identify: identify(), ping: ping() }
