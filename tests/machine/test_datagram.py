@@ -36,7 +36,7 @@ VALUES = {
     "reason": st.integers(0, 255),
     "is_client": st.integers(0, 1),
     "observed": st.none() | V4 | V6,
-    "address": V4 | V6,
+    "contact": CONTACTS,
     "contacts": st.lists(CONTACTS, max_size=4).map(tuple),
     "owners": st.lists(CONTACTS, max_size=12).map(tuple),
     "successors": st.lists(CONTACTS, max_size=19).map(tuple),

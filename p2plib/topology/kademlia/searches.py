@@ -10,6 +10,7 @@ its kind::
     GET         of a key: the value is reported
     PUT         of a key: then a copy goes to each of the peers found
     REPUBLISH   the same, for a value that another peer published
+    HAND_ON     the same, for a value that we kept and will keep no longer
 
 Rules
     1. A get ends with the first valid value. Where values can change, all of the peers are asked, and the
@@ -44,9 +45,10 @@ class SearchKind(Enum):
     GET = "get"
     PUT = "put"
     REPUBLISH = "republish"
+    HAND_ON = "hand on"
 
 
-STORING = frozenset({SearchKind.PUT, SearchKind.REPUBLISH})
+STORING = frozenset({SearchKind.PUT, SearchKind.REPUBLISH, SearchKind.HAND_ON})
 FOR_KEYS = STORING | {SearchKind.GET}
 
 

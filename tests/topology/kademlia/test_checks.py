@@ -220,10 +220,10 @@ def test_the_second_with_an_id_is_refused() -> None:
 
 @pytest.mark.fault("F099")
 @pytest.mark.finding("T3")
-@pytest.mark.parametrize("down_s", [0.0, 60.0, 1000.0])
+@pytest.mark.parametrize("down_s", [0.0, 1000.0])
 def test_a_peer_that_was_restarted_on_another_port_is_back_within_fifteen_seconds(down_s: float) -> None:
     """Those who had it in their tables ask whether it is still there, and then whether it is here now."""
-    world, peers = grown(30)
+    world, peers = grown(20)
     old, ident = peers[7], peers[7].own_id
     world.crash(address_of(7))
     world.run(down_s)
@@ -234,7 +234,7 @@ def test_a_peer_that_was_restarted_on_another_port_is_back_within_fifteen_second
     world.run(15.0)
     assert len(world.heard(here, Joined)) == 1
     assert len(again.table) >= len(old.table) - 3
-    others = [number for number in range(30) if number != 7]
+    others = [number for number in range(20) if number != 7]
     for number in others:
         done = outcome_of(world, peers, number, FindDone, "find", ident)
         assert isinstance(done, FindDone)
