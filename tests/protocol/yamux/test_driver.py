@@ -138,6 +138,91 @@ def test_a_slow_reader_stops_its_own_stream_only() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.finding("K2")
+def test_streams_that_the_other_side_does_not_read_stop_no_other() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with (
+            YamuxConnection(a, is_client=True, limits=Limits(memory_bytes=INITIAL_WINDOW_BYTES)) as client,
+            YamuxConnection(b, is_client=False) as server,
+        ):
+            writing = []
+            for _ in range(50):  # they fill what may wait to be sent, and then wait
+                stream = await client.open_stream()
+                await server.accept_stream()
+                writing.append(asyncio.ensure_future(stream.write(bytes(2_000_000))))
+            await asyncio.sleep(1)
+            assert client.session._table.unsent.size_bytes < INITIAL_WINDOW_BYTES + PIECE_BYTES
+            lively = [(await client.open_stream(), await server.accept_stream()) for _ in range(3)]
+
+            async def goes_through(near: YamuxStream, far: YamuxStream, number: int) -> None:
+                sent = pattern(1_000_000, number)
+                sending = asyncio.ensure_future(near.write(sent))
+                assert await far.read_exactly(len(sent)) == sent
+                await sending
+
+            async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+                for number, (near, far) in enumerate(lively):
+                    group.create_task(goes_through(near, far, number))
+            await client.close()
+            found = await asyncio.gather(*writing, return_exceptions=True)
+            assert {type(one) for one in found} == {Closed}
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("K2")
+def test_writers_to_a_peer_that_reads_nothing_at_all_keep_to_the_budget() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(
+            a, is_client=True, limits=Limits(memory_bytes=INITIAL_WINDOW_BYTES)
+        ) as client:
+            client.close_timeout_s = 1
+            writing = [
+                asyncio.ensure_future((await client.open_stream()).write(bytes(200_000))) for _ in range(100)
+            ]
+            await asyncio.sleep(1)
+            assert client.session._table.unsent.size_bytes < INITIAL_WINDOW_BYTES + PIECE_BYTES
+            reading = asyncio.ensure_future(read_all(b))  # and once it reads, everything goes
+            await asyncio.gather(*writing)
+            while client.session._table.unsent.size_bytes:
+                await asyncio.sleep(1)
+        assert len(await reading) > 100 * 200_000
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("K1")
+@pytest.mark.finding("K2")
+def test_who_works_for_a_stream_that_held_too_much_is_told_why() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(
+            a, is_client=True, limits=Limits(memory_bytes=INITIAL_WINDOW_BYTES)
+        ) as client:
+            told: list[int] = []
+            await b.write(Header(WINDOW_UPDATE, SYN, 2, 0).encode())
+            stream = await client.accept_stream()
+            stream.when_broken = lambda: told.append(stream.stream_id)
+            for number, size in (
+                (2, 50_000),
+                (4, 49_999),
+                (6, 49_999),
+                (8, 49_999),
+                (10, 49_999),
+                (12, 49_999),
+            ):
+                flags = SYN if number > 2 else 0
+                await b.write(Header(DATA, flags, number, size).encode() + bytes(size))
+            while not told:
+                await asyncio.sleep(0)
+            with pytest.raises(StreamReset, match="too much of the connection was not read, and most of it"):
+                await stream.read()
+
+    asyncio.run(main())
+
+
 @pytest.mark.fault("F051")
 def test_everybody_is_woken_when_the_other_side_goes() -> None:
     async def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2plib.errors import Closed, DecodeError, UsageError
@@ -135,6 +135,115 @@ def test_data_past_the_window_is_refused_at_its_header() -> None:
     with pytest.raises(DecodeError, match="a data 1 on stream 1, where the window has room for 0"):
         session.receive(frame(DATA, 0, 1, 1))
     assert headers(everything(session)) == ["go away 1"]
+
+
+def unread(session: Session) -> int:
+    """What waits to be read, added up."""
+    held = sum(len(stream.incoming) for stream in session._table.in_use.values())
+    assert session._table.unread.size_bytes == held
+    return held
+
+
+@pytest.mark.finding("K2")
+def test_as_many_full_windows_as_fit_are_kept() -> None:
+    session = server()
+    for number in range(1, 129, 2):  # sixty-four
+        opened(session, number)
+        session.receive(frame(DATA, 0, number, data=bytes(WINDOW)))
+    assert (unread(session), session.sacrificed, len(session.streams)) == (64 * WINDOW, 0, 64)
+    small = opened(session, 129)
+    assert session.receive(frame(DATA, 0, 129, data=b"x")) == [Readable(129, 1), Reset(127)]
+    assert headers(everything(session)) == ["window update 0 RST on stream 127"]
+    assert (session.read(small, 9), unread(session), session.sacrificed) == (b"x", 63 * WINDOW, 1)
+
+
+@pytest.mark.finding("K2")
+def test_a_thousand_streams_that_nobody_reads_cost_one_budget_and_small_ones_are_left_alone() -> None:
+    session = server(memory_bytes=WINDOW)
+    small = {number: opened(session, number) for number in range(1, 1025, 2)}
+    large = [opened(session, number) for number in range(1025, 2049, 2)]
+    share = WINDOW // 1024
+    for number in small:
+        session.receive(frame(DATA, 0, number, data=bytes(share)))
+    for stream in large:
+        session.receive(frame(DATA, 0, stream.stream_id, data=bytes(60_000)))
+        assert unread(session) <= WINDOW
+    assert session.sacrificed > 500
+    assert all(len(stream.incoming) == share for stream in small.values())
+    assert all(stream.why_reset for stream in large if stream.is_reset)
+
+
+@pytest.mark.finding("K2")
+def test_what_is_over_and_not_read_counts_too() -> None:
+    session = server(memory_bytes=WINDOW)
+    done = opened(session, 1)
+    session.close_write(done)
+    everything(session)
+    session.receive(frame(DATA, FIN, 1, data=bytes(WINDOW)))
+    opened(session, 3)
+    assert (list(session.streams), unread(session)) == ([3], WINDOW)
+    assert session.receive(frame(DATA, 0, 3, data=b"x")) == [Readable(3, 1), Reset(1)]
+    assert (everything(session), done.is_reset, session.read(done, 9), unread(session)) == (b"", True, b"", 1)
+
+
+@pytest.mark.finding("K2")
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("owrRfcn"), st.integers(0, 5), st.integers(1, 70_000)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_the_totals_are_those_of_the_streams(moves: list[tuple[str, int, int]]) -> None:
+    pair = Pair(Limits(memory_bytes=WINDOW))
+    ends = [pair.stream() for _ in range(6)]
+    for what, which, size in moves:
+        near, far = ends[which]
+        match what:
+            case "o":
+                ends[which] = pair.stream()
+            case "w" if near.send_state is SendState.OPEN:
+                pair.client.write(near, bytes(size))
+            case "r":
+                pair.server.read(far, size)
+            case "R":
+                pair.client.reset(near)
+            case "f" if near.send_state is SendState.OPEN:
+                pair.client.close_write(near)
+            case "c" if far.is_held:
+                pair.server.close_read(far)
+            case _:
+                pair.server.reset(far)
+        pair.exchange()
+        for session in (pair.client, pair.server):
+            assert unread(session) <= WINDOW
+            unsent = sum(len(stream.outgoing) for stream in session._table.in_use.values())
+            assert session._table.unsent.size_bytes == unsent
+    for session in (pair.client, pair.server):
+        for stream in list(session._table.in_use.values()):
+            session.reset(stream)
+    assert [session._table.unread.size_bytes for session in (pair.client, pair.server)] == [0, 0]
+
+
+@pytest.mark.finding("K2")
+def test_a_stream_that_is_read_has_room_however_many_are_not() -> None:
+    session = Session(is_client=True, limits=Limits(memory_bytes=WINDOW))
+    stuck = [session.open() for _ in range(10)]
+    for stream in stuck:
+        while session.has_room(stream):
+            session.write(stream, bytes(50_000))
+            everything(session)
+    assert WINDOW <= session._table.unsent.size_bytes < WINDOW + 50_000
+    lively = session.open()
+    everything(session)
+    for _ in range(100):
+        assert session.has_room(lively)
+        session.write(lively, bytes(50_000))
+        assert not session.has_room(session.open())  # only one at a time
+        everything(session)
+        session.receive(frame(WINDOW_UPDATE, ACK, lively.stream_id, 50_000))
+    assert session._table.unsent.size_bytes < WINDOW + 50_000
 
 
 @pytest.mark.fault("F053")
