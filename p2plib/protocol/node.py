@@ -99,8 +99,10 @@ class Node:
         self.agent = agent
         self.given_up: collections.Counter[str] = collections.Counter()
         incoming = places.max_connections + places.max_pending + 1
-        self._options = Options(identity, self.handlers, limits, keep_alive, upgrade_timeout_s, incoming)
-        self._transports: dict[str, Transport] = {"tcp": TcpTransport(self._options)}
+        self._options = options = Options(
+            identity, self.handlers, limits, keep_alive, upgrade_timeout_s, incoming
+        )
+        self._transports: dict[str, Transport] = {"tcp": TcpTransport(options)}
         self._listeners: list[Listener] = []
         self._pending = Pending[Incoming](places.max_pending)
         self._admission = Admission[Connection](places)
