@@ -136,15 +136,17 @@ def test_what_nobody_reads_any_more_takes_no_room() -> None:
     """Bytes that come to streams that we have closed or reset: many times the room of the connection."""
 
     async def main(ana: Host, ben: Host) -> None:
-        async with connections(ana, ben, Limits(window_bytes=20_000, unread_bytes=40_000)) as (near, far):
+        async with connections(ana, ben, Limits(window_bytes=20_000, memory_bytes=40_000)) as (near, far):
             for number in range(40):
                 stream, other = await opened(near, far)
                 await other.write(bytes(5_000))
-                if number % 2:
-                    stream.reset()
-                else:
+                if number % 3 == 0:
+                    await other.close_write()
+                if number % 3:
                     await stream.close()
-                with contextlib.suppress(StreamReset):
+                else:
+                    stream.reset()
+                with contextlib.suppress(StreamReset, Closed):
                     await other.write(bytes(5_000))
                 other.reset()
             stream, other = await opened(near, far)
