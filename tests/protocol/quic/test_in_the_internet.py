@@ -142,12 +142,14 @@ def test_what_nobody_reads_any_more_takes_no_room() -> None:
                 await other.write(bytes(5_000))
                 if number % 3 == 0:
                     await other.close_write()
+                await asyncio.sleep(0.01)  # it is on its way
                 if number % 3:
                     await stream.close()
                 else:
                     stream.reset()
                 with contextlib.suppress(StreamReset, Closed):
                     await other.write(bytes(5_000))
+                await asyncio.sleep(0.01)
                 other.reset()
             stream, other = await opened(near, far)
             writing = asyncio.ensure_future(other.write(bytes(200_000)))
