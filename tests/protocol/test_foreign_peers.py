@@ -14,6 +14,7 @@ from p2plib.identity.foreign_keys import KINDS
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import identify
 from p2plib.protocol.node import Node
+from p2plib.wire import multibase
 from tests.identity.foreign import signer
 from tests.protocol.nodes import ALICE, ANYWHERE, CAROL, ECHO, echo
 
@@ -61,9 +62,7 @@ def test_without_the_extra_the_one_who_dials_learns_what_to_install(monkeypatch:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    "peer", ["16Uiu2HAm", "QmNothing", "12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH"]
-)
+@pytest.mark.parametrize("peer", ["16Uiu2HAm", "QmNothing", multibase.base58btc_encode(b"\0\4" + bytes(4))])
 def test_what_is_no_id_is_dialled_nowhere(peer: str) -> None:
     async def main() -> None:
         async with Node(ALICE) as alice:
