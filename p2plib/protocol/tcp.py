@@ -22,13 +22,15 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-from p2plib.errors import CannotListen, Closed, PeerTimeout, RemoteError, StreamReset, Unreachable
+from p2plib.errors import CannotListen, Closed, PeerTimeout, RemoteError, StreamReset, Unreachable, UsageError
 from p2plib.protocol.buffers import Bell, Chunks
+from p2plib.protocol.interfaces import interface_addresses
 from p2plib.protocol.stream import Stream
 
 CONNECT_TIMEOUT_S = 10.0
 LIMIT_BYTES = 262_144  # what asyncio takes from a socket at once: with less it would pause after every chunk
 MAX_CONNECTIONS = 4096  # of one listener; past it a connection is reset as soon as it is accepted
+WILDCARDS = ("0.0.0.0", "::")  # all interfaces of one family
 _LINGER_NOT = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends RST
 
 Handler = Callable[["TcpStream"], Awaitable[None]]
@@ -180,27 +182,34 @@ def _spell(address: tuple[str, int] | None) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _check_port(port: int) -> None:
+    if not 0 <= port < 65_536:
+        raise UsageError(f"a port is 0 to 65535, not {port}")
+
+
 async def connect_tcp(
     host: str,
     port: int,
     *,
-    family: int = socket.AF_UNSPEC,
+    family: int = 0,
     timeout_s: float = CONNECT_TIMEOUT_S,
     limit_bytes: int = LIMIT_BYTES,
 ) -> TcpStream:
     """A connection to an address.
 
     Args:
-        host: a name or a numeric address.
-        port: 1 to 65535.
-        family: `AF_INET` or `AF_INET6` if a name must be looked up in that family alone.
-        timeout_s: for all of it.
+        host: an address, or a name to look up.
+        port: 0 to 65535.
+        family: `socket.AF_INET` or `socket.AF_INET6` if only one of them will do; 0 if either will.
+        timeout_s: for the look-up and the connection together, in seconds.
         limit_bytes: rule 1.
 
     Raises:
         Unreachable: refused, no route, no such host, or this machine has no socket left; it says which.
         PeerTimeout: nobody answered in time.
+        UsageError: there is no such port.
     """
+    _check_port(port)
     loop = asyncio.get_running_loop()
     where = _spell((host, port))
     try:
@@ -208,7 +217,7 @@ async def connect_tcp(
             _, wire = await loop.create_connection(lambda: _Wire(limit_bytes), host, port, family=family)
     except TimeoutError:
         raise PeerTimeout(f"{where} did not take our connection within {timeout_s:g} s") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the look-up raises ValueError for what cannot be a name
         raise Unreachable(f"no connection to {where}: {error}") from error
     return TcpStream(wire)
 
@@ -219,8 +228,9 @@ class TcpListener:
     Args:
         handler: called with each stream, which is closed after it (reset, if it raised).
         host, port: where to listen; port 0 lets the machine choose.
-        family: `AF_INET` or `AF_INET6` to listen in that family alone.
+        family: `socket.AF_INET` or `socket.AF_INET6` if only one of them will do; 0 if either will.
         max_connections: how many may be open at a time.
+        limit_bytes: rule 1.
 
     When the block is left, it stops listening, cancels the handlers and waits for them.
     """
@@ -231,7 +241,7 @@ class TcpListener:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        family: int = socket.AF_UNSPEC,
+        family: int = 0,
         max_connections: int = MAX_CONNECTIONS,
         limit_bytes: int = LIMIT_BYTES,
     ) -> None:
@@ -248,18 +258,23 @@ class TcpListener:
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens, with the port that was chosen; Closed when it does not."""
-        if self._server is None:
-            raise Closed("this listener is not open")
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return host, port
+        return self._bound()[0]
 
     @property
-    def addresses(self) -> tuple[tuple[str, int], ...]:
-        """All addresses at which it listens; Closed when it does not."""
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where others reach it: as `address`, but for "0.0.0.0" and "::" the addresses of this machine's
+        interfaces, as they are now. Closed when it does not listen."""
+        found = []
+        for host, port in self._bound():
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            hosts = interface_addresses(family) if host in WILDCARDS else [host]
+            found += [(each, port) for each in hosts]
+        return found
+
+    def _bound(self) -> list[tuple[str, int]]:
         if self._server is None:
             raise Closed("this listener is not open")
-        names = [each.getsockname() for each in self._server.sockets]
-        return tuple((host, port) for host, port, *_ in names)
+        return [each.getsockname()[:2] for each in self._server.sockets]
 
     @property
     def connections(self) -> int:
@@ -267,6 +282,7 @@ class TcpListener:
         return len(self._tasks)
 
     async def __aenter__(self) -> Self:
+        _check_port(self._port)
         where = _spell((self._host, self._port))
         try:
             self._server = await asyncio.get_running_loop().create_server(
@@ -281,7 +297,7 @@ class TcpListener:
             await self._server.start_serving()
         except BaseException as error:
             await self._stop()
-            if isinstance(error, OSError):
+            if isinstance(error, (OSError, ValueError)):  # as in `connect_tcp`
                 raise CannotListen(f"cannot listen at {where}: {error}") from error
             raise
         return self

@@ -11,7 +11,10 @@ Rules
        the stream below is closed, all of it within `close_timeout_s`.
     2. When the other side goes, or breaks a rule, every stream of ours raises `StreamReset`, and every call
        that waits for a stream raises `Closed`. Nothing is left waiting.
-    3. A slow reader stops only its own stream: the others have windows of their own.
+    3. A slow reader stops only its own stream: the others have windows of their own, and a share of the
+       memory that a connection may use (`p2plib.protocol.yamux.limits`).
+    4. A stream of theirs counts against `max_streams` until we have closed or reset it, even if they reset it
+       long before: so what they make us begin is bounded, too.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import assert_never
 from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.muxed import PING_TIMEOUT_S, MuxedConnection, MuxedStream
-from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
+from p2plib.protocol.stream import CLOSE_TIMEOUT_S, READ_BYTES, Stream
 from p2plib.protocol.yamux.events import Ended, Event, GoAway, Opened, Pong, Readable, Reset, Writable
 from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.session import Session
@@ -47,6 +50,11 @@ class YamuxStream(MuxedStream):
         """Its id on the wire."""
         return self._substream.stream_id
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a writer need not wait."""
+        return self._session.has_room(self._substream)
+
     def broke(self) -> None:
         """Wakes whoever waits, and what works for it unless the other side had ended it before."""
         self.changed.ring()
@@ -57,7 +65,8 @@ class YamuxStream(MuxedStream):
         if self._substream.send_state is not SendState.RESET_RECEIVED:
             self.connection.check_for_streams()
         if self._substream.is_reset:
-            raise StreamReset(f"{self.remote} was reset")
+            why = self._substream.why_reset
+            raise StreamReset(f"{self.remote} was reset{why and ': ' + why}")
 
     async def _read(self, max_bytes: int) -> bytes:
         substream = self._substream
@@ -73,9 +82,9 @@ class YamuxStream(MuxedStream):
             self._check_open()
 
     async def _drain(self) -> None:
-        substream = self._substream
         self._check_alive()
-        while len(substream.outgoing) >= LIMIT_BYTES:
+        while not self.has_room:
+            self.connection.wants_room(self)
             await self.changed.wait()
             self._check_writable()
             self._check_alive()
@@ -120,6 +129,7 @@ class YamuxConnection(MuxedConnection):
         self.session = Session(is_client=is_client, limits=limits)
         self._below = below
         self._streams: dict[int, YamuxStream] = {}
+        self._want_room: dict[int, YamuxStream] = {}  # their writers wait, perhaps for other streams' memory
         self._problem: P2PError | None = None
         self._we_closed = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,9 +137,9 @@ class YamuxConnection(MuxedConnection):
         self._work = Bell()  # there is something to send
         self._sent = Bell()  # something was sent
         self._opened = Bell()  # the other side opened a stream
-        self._acknowledged = Bell()  # the other side acknowledged one of ours
+        self._acknowledged = Bell()  # the other side acknowledged one of ours, or goes away
         self._ended = Bell()
-        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._pings: dict[int, asyncio.Future[float]] = {}  # when the pong came
         self._next_ping = 0
 
     def __repr__(self) -> str:
@@ -159,7 +169,7 @@ class YamuxConnection(MuxedConnection):
             Closed: the connection is over, or one of the sides is going away.
         """
         self._check()
-        while not self.session.can_open:
+        while not self.session.can_open and not self.session.is_going_away:
             await self._acknowledged.wait()
             self._check()
         return self._made(self.session.open())
@@ -188,17 +198,18 @@ class YamuxConnection(MuxedConnection):
         loop = asyncio.get_running_loop()
         value, self._next_ping = self._next_ping, (self._next_ping + 1) % 2**32
         self.session.ping(value)
-        answered = self._pings[value] = loop.create_future()
+        answered: asyncio.Future[float] = loop.create_future()
+        self._pings[value] = answered
         self.wake_writer()
-        started = loop.time()
+        started_s = loop.time()
         try:
             async with asyncio.timeout(timeout_s):
-                await answered
+                return await answered - started_s
         except TimeoutError:
             raise PeerTimeout(f"{self.remote} did not answer a ping within {timeout_s:g} s") from None
         finally:
-            self._pings.pop(value, None)
-        return loop.time() - started
+            del self._pings[value]
+            self.session.forget_ping(value)
 
     async def wait_closed(self) -> None:
         """Waits until the connection is over, whichever side ended it."""
@@ -241,6 +252,11 @@ class YamuxConnection(MuxedConnection):
     def forget(self, stream: YamuxStream) -> None:
         """A stream is closed, and need not be told of anything more."""
         self._streams.pop(stream.stream_id, None)
+        self._want_room.pop(stream.stream_id, None)
+
+    def wants_room(self, stream: YamuxStream) -> None:
+        """Has a stream's writer woken when the session has room for it."""
+        self._want_room[stream.stream_id] = stream
 
     def check_for_streams(self) -> None:
         """Raises for a stream the error that ended the connection, if it is over."""
@@ -289,6 +305,7 @@ class YamuxConnection(MuxedConnection):
                     self._happened(event)
                 if self.session.can_open:
                     self._acknowledged.ring()
+                self._give_room()
                 self.wake_writer()
                 while self.session.is_congested and self._problem is None:
                     await self._sent.wait()
@@ -312,9 +329,9 @@ class YamuxConnection(MuxedConnection):
             case Pong(value):
                 answered = self._pings.get(value)
                 if answered is not None and not answered.done():
-                    answered.set_result(None)
+                    answered.set_result(asyncio.get_running_loop().time())
             case GoAway():
-                pass  # `open_stream` asks the session
+                self._acknowledged.ring()
             case _:
                 assert_never(event)
 
@@ -324,12 +341,19 @@ class YamuxConnection(MuxedConnection):
         if stream is not None:
             stream.changed.ring()
 
+    def _give_room(self) -> None:
+        """Wakes the writers that have room now."""
+        for stream in [each for each in self._want_room.values() if each.has_room]:
+            del self._want_room[stream.stream_id]
+            stream.changed.ring()
+
     async def _send(self) -> None:
         below, session = self._below, self.session
         try:
             while True:
                 await below.drain()
                 data = session.to_send()
+                self._give_room()
                 if data:
                     below.send(data)
                     for stream_id in session.progress:
