@@ -15,7 +15,7 @@ from tests.protocol.quic.machines import ALICE, BOB, Wire, connected
 pytest.importorskip("aioquic")
 
 WINDOW = 10_000
-SMALL = Limits(window_bytes=WINDOW, unread_bytes=4 * WINDOW, max_streams=8)
+SMALL = Limits(window_bytes=WINDOW, memory_bytes=4 * WINDOW, max_streams=8)
 
 
 def fill(wire: Wire, size_bytes: int) -> int:
