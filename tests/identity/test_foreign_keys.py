@@ -118,7 +118,7 @@ WRONG_KEYS = {
     "RSA, exponent as large": (RSA, rsa_data(MODULUS, MODULUS - 2), "an exponent is odd"),
     "RSA, empty": (RSA, b"", "the data ends"),
     "RSA, PKCS #1": (RSA, der.sequence(der.integer(MODULUS), der.integer(3)), "rsaEncryption"),
-    "RSA, something behind": (RSA, GOOD + b"\0", "1 bytes follow"),
+    "RSA, something behind": (RSA, GOOD + b"\0", "1 byte follows"),
     "RSA, cut": (RSA, GOOD[:-1], "bytes, .* are left"),
     "RSA, three numbers": (
         RSA,
