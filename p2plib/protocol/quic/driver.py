@@ -30,8 +30,8 @@ from p2plib.identity.foreign_keys import PeerKey
 from p2plib.protocol.buffers import Bell, Chunks
 from p2plib.protocol.muxed import PING_TIMEOUT_S, MuxedConnection, MuxedStream
 from p2plib.protocol.quic import certificate
-from p2plib.protocol.quic.machine import ALPN, Machine, events
-from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES
+from p2plib.protocol.quic.machine import Machine, events
+from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, PIECE_BYTES
 
 HANDSHAKE_TIMEOUT_S = 10.0
 FAREWELLS = 3
@@ -103,6 +103,19 @@ class QuicStream(MuxedStream):
             return True
         return False
 
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of it waits to be sent."""
+        return self._machine.unsent(self.stream_id, self._written_bytes)
+
+    def break_off(self) -> None:
+        """The other side does not read, and it holds too much."""
+        self._go_deaf()
+        self._stop_reading()
+        self._machine.reset_stream(self.stream_id, RESET_CODE)
+        self._was_reset = self._was_stopped = True
+        self.broke()
+
     def leave(self) -> None:
         """The connection is being closed: what was ended well is still delivered, all else is given up."""
         self._go_deaf()
@@ -128,7 +141,7 @@ class QuicStream(MuxedStream):
 
     async def _drain(self) -> None:
         self._check_sendable()
-        while self._machine.unsent(self.stream_id, self._written_bytes) >= LIMIT_BYTES:
+        while self.unsent_bytes >= LIMIT_BYTES:
             await self._wait_for_sending()
             self._check_writable()
             self._check_sendable()
@@ -138,6 +151,7 @@ class QuicStream(MuxedStream):
         self._machine.send_stream_data(self.stream_id, data)
         self._written_bytes += len(data)
         self.connection.wake()
+        self.connection.check_memory()
 
     def _end_writing(self) -> None:
         if not self._was_stopped and not self.connection.is_over:
@@ -371,6 +385,16 @@ class QuicConnection(MuxedConnection):
         if self._wake is None and not self._is_silent:
             self._wake = self._loop.call_soon(self._transmit)
 
+    def check_memory(self) -> None:
+        """Resets the stream that holds most of what waits to be sent, when that is too much."""
+        of_one = LIMIT_BYTES + PIECE_BYTES  # which is the most that waits on one
+        room = max(of_one, self.machine.limits.memory_bytes)
+        if len(self._streams) * of_one <= room:
+            return
+        held = {stream: stream.unsent_bytes for stream in self._streams.values()}
+        if sum(held.values()) > room:
+            max(held, key=held.__getitem__).break_off()
+
     def let_go(self, stream: QuicStream) -> None:
         """A stream is closed, and what it sent is on its way; the rest is done without it."""
         self._let_go[stream] = None
@@ -491,7 +515,7 @@ class QuicConnection(MuxedConnection):
                 if answered is not None and not answered.done():
                     answered.set_result(None)
             case events.HandshakeCompleted():
-                self._shook_hands(event.alpn_protocol)
+                self._shook_hands()
             case events.ConnectionIdIssued():
                 self.when_known(event.connection_id, True)
             case events.ConnectionIdRetired():
@@ -512,10 +536,8 @@ class QuicConnection(MuxedConnection):
             del self._arrived[stream]
             stream.reset()
 
-    def _shook_hands(self, alpn: str | None) -> None:
+    def _shook_hands(self) -> None:
         try:
-            if alpn != ALPN:
-                raise HandshakeFailed(f"{self.remote} speaks {alpn}, not {ALPN}")
             now = datetime.datetime.now(datetime.UTC)
             self.remote_key = certificate.verify(self.machine.peer_certificate(), now)
         except RemoteError as error:

@@ -18,7 +18,7 @@ class QuicTransport(Transport):
     """QUIC, which secures and multiplexes by itself.
 
     Args:
-        options: of all its connections. Of the limits, those of windows and of streams hold here, too.
+        options: of all its connections. Of the limits, those of windows, memory and streams hold here, too.
     """
 
     def __init__(self, options: Options) -> None:
@@ -47,7 +47,7 @@ def _limits(options: Options) -> Limits | None:
     limits = options.limits
     if limits is None:
         return None
-    return Limits(window_bytes=limits.window_bytes, max_streams=limits.max_streams)
+    return Limits(limits.window_bytes, limits.memory_bytes, limits.max_streams)
 
 
 def _connection(muxed: QuicConnection, options: Options, *, is_client: bool) -> Connection:

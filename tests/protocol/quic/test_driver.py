@@ -12,7 +12,7 @@ from p2plib.errors import Closed, HandshakeFailed, PeerTimeout, StreamReset, Wro
 from p2plib.identity import ids
 from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream, read_all
-from p2plib.protocol.quic.driver import FAREWELLS, QuicConnection, spell
+from p2plib.protocol.quic.driver import FAREWELLS, QuicConnection, QuicStream, spell
 from p2plib.protocol.quic.limits import Limits
 from p2plib.protocol.quic.machine import Machine
 from p2plib.protocol.quic.sockets import dial
@@ -58,6 +58,40 @@ def test_what_waits_in_memory_is_bounded_on_both_sides() -> None:
         assert len(await unread.read_exactly(written[0])) == written[0]
 
     run(check)
+
+
+@pytest.mark.finding("K2")
+def test_what_waits_to_be_sent_is_bounded_over_all_streams() -> None:
+    """A peer that opens many streams and reads none of the answers: the fullest of them are reset."""
+    limits = Limits(window_bytes=1000, memory_bytes=500_000)
+
+    async def check(near: QuicConnection, far: QuicConnection) -> None:
+        pairs_of_streams = [await opened(near, far) for _ in range(20)]
+
+        async def answer(stream: QuicStream, size_bytes: int) -> None:
+            await stream.write(bytes(size_bytes))
+            held.append(sum(each.unsent_bytes for each in far._streams.values()))
+
+        held: list[int] = []
+        answers = [
+            answer(far_end, 1000 * (number + 1)) for number, (_, far_end) in enumerate(pairs_of_streams)
+        ]
+        await asyncio.gather(*answers)
+        assert max(held) < 500_000, "these fit"
+        big = [asyncio.ensure_future(answer(far_end, 200_000)) for _, far_end in pairs_of_streams[:15]]
+        await asyncio.sleep(0.05)
+        assert sum(each.unsent_bytes for each in far._streams.values()) <= 500_000
+        for one in big:
+            await conformance.cancelled(one)
+        for near_end, far_end in pairs_of_streams[15:]:  # who holds less than its share is not touched
+            await far_end.close_write()
+            assert len(await read_all(near_end)) == 1000 * (near_end.stream_id // 4 + 1)
+        resets = [each for _, each in pairs_of_streams[:15] if each._was_reset]
+        assert resets
+        with pytest.raises(StreamReset):
+            await resets[0].write(b"more")
+
+    run(check, limits)
 
 
 def test_a_stream_is_opened_when_the_other_side_is_done_with_one() -> None:
@@ -179,7 +213,7 @@ def test_farewell_is_said_more_than_once() -> None:
         sent: list[bytes] = []
         near._put = lambda data, _: sent.append(data)
         near.abort()
-        assert len(sent) == FAREWELLS
+        assert len(sent) == FAREWELLS == 3
         assert set(sent) == {sent[0]}
         far.receive(sent[-1], far._address)
         assert far.is_over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -128,6 +129,33 @@ def test_closing_delivers_through_losses(seed: int) -> None:
 
     net = run(Link(Constant(0.03), loss=0.08, reorder=0.05), main, seed)
     assert sum(packet.fate == "lost" for packet in net.trace) > 10
+
+
+@pytest.mark.fault("F050")
+def test_what_nobody_reads_any_more_takes_no_room() -> None:
+    """Bytes that come to streams that we have closed or reset: many times the room of the connection."""
+
+    async def main(ana: Host, ben: Host) -> None:
+        async with connections(ana, ben, Limits(window_bytes=20_000, memory_bytes=40_000)) as (near, far):
+            for number in range(40):
+                stream, other = await opened(near, far)
+                await other.write(bytes(5_000))
+                if number % 3 == 0:
+                    await other.close_write()
+                if number % 3:
+                    await stream.close()
+                else:
+                    stream.reset()
+                with contextlib.suppress(StreamReset, Closed):
+                    await other.write(bytes(5_000))
+                other.reset()
+            stream, other = await opened(near, far)
+            writing = asyncio.ensure_future(other.write(bytes(200_000)))
+            assert len(await stream.read_exactly(200_000)) == 200_000
+            await writing
+            assert near.machine._consumed_bytes == near.machine._local_max_data.used
+
+    run(LINKS["far and narrow"], main)
 
 
 def test_an_idle_connection_is_kept() -> None:

@@ -132,13 +132,13 @@ async def first_word(address: Multiaddr) -> asyncio.DatagramTransport:
 
 def test_limits_of_the_node_hold_for_quic() -> None:
     async def main() -> None:
-        limits = Limits(window_bytes=300_000, max_streams=7)
+        limits = Limits(window_bytes=300_000, memory_bytes=1_000_000, max_streams=7)
         async with Node(ALICE) as alice, Node(BOB, limits=limits) as bob:
             async with await alice.dial(await bob.listen(ANYWHERE)) as connection:
                 (back,) = bob.connections
                 assert isinstance(back.muxed, QuicConnection)
                 found = back.muxed.machine.limits
-                assert (found.window_bytes, found.max_streams) == (300_000, 7)
+                assert (found.window_bytes, found.memory_bytes, found.max_streams) == (300_000, 1_000_000, 7)
             assert connection.is_over
 
     asyncio.run(main())
