@@ -57,6 +57,7 @@ def test_what_a_reset_leaves_out_does_not_shrink_the_room() -> None:
     wire = connected(SMALL)
     for _ in range(20):  # five times the room
         stream_id = fill(wire, WINDOW)
+        assert wire.client.datagrams_to_send(wire.now), "which are lost"
         wire.client.reset_stream(stream_id, 0)
         wire.run(0.2)
         reset = wire.got(wire.server, "StreamReset")[-1]

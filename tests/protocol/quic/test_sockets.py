@@ -248,6 +248,7 @@ def test_the_names_of_a_connection_are_forgotten_with_it() -> None:
             near = await dial(ALICE, *listener.address)
             far = await arrived.get()
             await near.ping()
+            assert not listener._unproved, "it has proved its address by the handshake"
             assert len(listener._routes) > 2, "the other side has been given names to use later"
             near.machine.change_connection_id()
             near.wake()
