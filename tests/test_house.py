@@ -162,6 +162,7 @@ TOLD_ELSEWHERE = {
         f"p2plib.sim.{name}"
         for name in (
             "shutdown",
+            "tracebacks",
             "capture.headers",
             "clock.places",
             "clock.threads",

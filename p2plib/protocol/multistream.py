@@ -327,6 +327,7 @@ class ProposedStream(Stream):
             self._propose()
 
     async def _finish(self) -> None:
+        self._below.close_timeout_s = self.close_timeout_s
         await self._below.close()
 
     def _abort(self) -> None:

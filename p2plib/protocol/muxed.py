@@ -7,11 +7,12 @@ Rules
     1. Nothing is read and nothing sent before `start`, which `async with` calls. Whatever calls it must call
        `close` later; nothing is left running after that.
     2. Once the connection is over, whichever side ended it, every call that waits for a stream, a new one or
-       a ping raises `Closed`, and so does every later one. Nothing is left waiting.
+       a ping raises `Closed`, and so does every later one. Nothing is left waiting. But streams that were
+       there before the other side ended it are still accepted: they may be whole.
     3. Streams are independent: one that nobody reads stops none of the others.
-    4. A stream that breaks before the other side had said all it wanted says so through `when_broken`, even
-       when nobody reads or writes just then. One that it had ended (FIN) does not: what it sent is complete,
-       and may still be read.
+    4. A stream that breaks before the other side had ended it says so through `when_broken`, if just then no
+       `read` or `write` waits that would say it. One that the other side had ended (FIN) does not: what it
+       sent is complete, and may still be read.
 """
 
 from __future__ import annotations
@@ -29,16 +30,27 @@ class MuxedStream(Stream):
     """One of the streams of a connection; `open_stream` and `accept_stream` make them.
 
     Attributes:
-        when_broken: called once, when the other side gave the stream up before it had ended it, or the
-            connection was over before that; not when we closed the connection ourselves. It may call
-            nothing of the stream.
+        when_broken: called once, by rule 4; not when we closed the connection ourselves. It may call nothing
+            of the stream.
     """
 
     when_broken: Callable[[], object] | None = None
 
+    def _tell_broken(self) -> None:
+        """For implementations: the stream broke before the other side had ended it."""
+        when_broken, self.when_broken = self.when_broken, None
+        if when_broken is not None and not self._is_reading and not self._is_writing:
+            when_broken()
+
 
 class MuxedConnection(abc.ABC):
-    """Many streams over one connection; used with `async with`."""
+    """Many streams over one connection; used with `async with`.
+
+    Attributes:
+        heard_at: when anything last came from the other side, in seconds of the loop's clock.
+    """
+
+    heard_at: float = 0.0
 
     @property
     @abc.abstractmethod

@@ -13,6 +13,7 @@ import pytest
 from p2plib.errors import P2PError, PeerTimeout, StreamReset
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import conformance, multistream, ping
+from p2plib.protocol.admission import Places
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.endpoints import endpoint
@@ -109,7 +110,7 @@ def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
 @pytest.mark.fault("F041")
 def test_ten_thousand_half_open_connections_and_an_honest_peer() -> None:
     async def main(net: Any) -> None:
-        async with listening_node(net, max_pending=50) as (bob, address):
+        async with listening_node(net, places=Places(max_pending=50)) as (bob, address):
             place = endpoint(address)
 
             async def flood() -> list[TcpStream]:
@@ -211,3 +212,34 @@ def test_a_host_that_dies_in_the_middle_leaves_nobody_waiting() -> None:
         await net.host("alice").run(use())
 
     Internet(seed=1).run(main)
+
+
+@pytest.mark.finding("W1")
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_connection_that_is_closed_well_delivers_every_stream_that_was(seed: int) -> None:
+    """Even to handlers that read only when the connection is over."""
+    got: list[int] = []
+
+    async def count(stream: Stream, connection: Connection) -> None:
+        await asyncio.sleep(2)
+        got.append(len(await read_all(stream)))
+
+    async def main(net: Any) -> None:
+        async with listening_node(net) as (bob, address):
+            bob.handlers["/count/1"] = count
+
+            async def use() -> None:
+                async with Node(ALICE) as alice, await alice.dial(address) as connection:
+
+                    async def send() -> None:
+                        stream, _ = await connection.open_stream("/count/1", timeout_s=60)
+                        async with stream:
+                            await stream.write(bytes(20_000))
+
+                    await asyncio.gather(*(send() for _ in range(20)))
+
+            await net.host("alice").run(use())
+            await asyncio.sleep(3)
+
+    Internet(seed, link=Link(Constant(0.02), loss=0.01)).run(main)
+    assert got == [20_000] * 20

@@ -13,10 +13,11 @@ from p2plib.errors import Closed, StreamReset
 from p2plib.protocol.conformance import blocked_writer, cancelled, pattern, read_all
 from p2plib.protocol.muxed import MuxedConnection, MuxedStream
 from tests.protocol import pairs
+from tests.protocol.quic import pairs as quic_pairs
 
 Muxed = MuxedConnection
 MakePair = Callable[[], AbstractAsyncContextManager[tuple[MuxedConnection, MuxedConnection]]]
-MAKERS: dict[str, MakePair] = {"yamux": pairs.yamux_connections}
+MAKERS: dict[str, MakePair] = {"yamux": pairs.yamux_connections, "quic": quic_pairs.connections}
 
 every = pytest.mark.parametrize("name", MAKERS)
 
@@ -46,6 +47,8 @@ async def all_raise_closed(connection: Muxed) -> None:
 def test_streams_go_both_ways(name: str) -> None:
     async def check(a: Muxed, b: Muxed) -> None:
         a.start()  # a second time
+        clock = asyncio.get_running_loop().time
+        began = clock()
         for one, other in ((a, b), (b, a)):
             near = await one.open_stream()
             await near.write(pattern(1000))
@@ -54,6 +57,7 @@ def test_streams_go_both_ways(name: str) -> None:
             assert await read_all(far) == pattern(1000)
             assert near.remote != far.remote
             assert one.remote in near.remote
+            assert began <= other.heard_at <= clock()
         assert await a.ping() >= 0
         assert not a.is_over
 
@@ -130,9 +134,19 @@ def test_a_stream_that_breaks_tells_what_works_for_it_unless_it_had_ended(name: 
         assert not a.is_idle
         assert not b.is_idle
         near.reset()
+        while not told:
+            await asyncio.sleep(0)
         with pytest.raises(StreamReset):
             await far.read()
         assert told == ["reset"]
+        far.reset()
+
+        near, far = await opened("while it reads")  # which says it well enough
+        reading = asyncio.ensure_future(far.read())
+        await asyncio.sleep(0)
+        near.reset()
+        with pytest.raises(StreamReset):
+            await reading
         far.reset()
         assert a.is_idle
         assert b.is_idle

@@ -16,8 +16,12 @@ from p2plib.errors import (
 )
 from p2plib.identity import ids
 from p2plib.protocol import identify, ping
+from p2plib.protocol.admission import Places
+from p2plib.protocol.conformance import read_all
+from p2plib.protocol.connection import Connection
 from p2plib.protocol.endpoints import endpoint
 from p2plib.protocol.node import Node
+from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import connect_tcp
 from p2plib.wire import multiaddr
 from tests.protocol.nodes import ALICE, ANYWHERE, BOB, CAROL, ECHO, echo, two_nodes
@@ -84,7 +88,7 @@ def test_nobody_listens_at_the_address_of_another_peer() -> None:
 @pytest.mark.fault("F041")
 def test_half_open_connections_keep_nobody_out() -> None:
     async def main() -> None:
-        async with two_nodes(max_pending=8) as (alice, bob):
+        async with two_nodes(places=Places(max_pending=8)) as (alice, bob):
             place = endpoint(bob.addresses[0])
             silent = [await connect_tcp(place.host, place.port) for _ in range(100)]
             async with await alice.dial(bob.addresses[0]) as connection:
@@ -104,19 +108,30 @@ def test_half_open_connections_keep_nobody_out() -> None:
 
 
 @pytest.mark.fault("F041")
-def test_connections_are_counted() -> None:
+def test_connections_are_counted_and_idle_ones_give_way() -> None:
     async def main() -> None:
-        async with two_nodes(max_connections=2) as (alice, bob), contextlib.AsyncExitStack() as open_ones:
+        async with (
+            two_nodes(places=Places(max_connections=2)) as (alice, bob),
+            contextlib.AsyncExitStack() as open_ones,
+        ):
             first = [await open_ones.enter_async_context(await alice.dial(bob.addresses[0])) for _ in "12"]
-            await asyncio.gather(*map(ping.ping, first))
+            for connection in first:
+                assert await ping.ping(connection) > 0
+                await (await connection.open_stream(ECHO))[0].write(b"so that it is busy")
             with pytest.raises(P2PError):
-                await alice.dial(bob.addresses[0])
-            assert bob.given_up["too many connections"] == 1
+                async with await alice.dial(bob.addresses[0]) as refused:
+                    await ping.ping(refused)
+            assert bob.given_up == {"too many connections": 1}
             await first[0].close()
             while len(bob.connections) == 2:
                 await asyncio.sleep(0)
+            idle = await open_ones.enter_async_context(await alice.dial(bob.addresses[0]))
+            assert await ping.ping(idle) > 0
             async with await alice.dial(bob.addresses[0]) as connection:
                 assert await ping.ping(connection) > 0
+                await idle.wait_closed()
+                assert not first[1].is_over
+            assert bob.given_up == {"too many connections": 1, "another connection came": 1}
 
     asyncio.run(main())
 
@@ -137,5 +152,29 @@ def test_when_a_node_goes_the_other_side_knows() -> None:
                 await connection.open_stream(ECHO)
             while alice.connections:
                 await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W1")
+def test_closing_a_connection_delivers_what_its_streams_had_sent() -> None:
+    async def main() -> None:
+        got: asyncio.Queue[int] = asyncio.Queue()
+
+        async def count(stream: Stream, connection: Connection) -> None:
+            got.put_nowait(len(await read_all(stream)))
+
+        async with two_nodes() as (alice, bob):
+            bob.handlers["/count/1"] = count
+            async with await alice.dial(bob.addresses[0]) as connection:
+
+                async def send() -> None:
+                    stream, _ = await connection.open_stream("/count/1")
+                    async with stream:
+                        await stream.write(bytes(200_000))
+
+                await asyncio.gather(*(send() for _ in range(20)))
+            async with asyncio.timeout(10):
+                assert [await got.get() for _ in range(20)] == [200_000] * 20
 
     asyncio.run(main())

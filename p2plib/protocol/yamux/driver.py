@@ -58,9 +58,8 @@ class YamuxStream(MuxedStream):
     def broke(self) -> None:
         """Wakes whoever waits, and what works for it unless the other side had ended it before."""
         self.changed.ring()
-        when_broken, self.when_broken = self.when_broken, None
-        if when_broken is not None and not self._substream.fin_received:
-            when_broken()
+        if not self._substream.fin_received:
+            self._tell_broken()
 
     def _check_alive(self) -> None:
         if self._substream.send_state is not SendState.RESET_RECEIVED:
@@ -182,10 +181,10 @@ class YamuxConnection(MuxedConnection):
             Closed: the connection is over.
         """
         while True:
-            self._check()
-            substream = self.session.accept()
-            if substream is not None:
+            substream = None if self._we_closed else self.session.accept()
+            if substream is not None:  # which may be whole, though the other side has gone since
                 return self._made(substream)
+            self._check()
             await self._opened.wait()
 
     async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
@@ -219,10 +218,12 @@ class YamuxConnection(MuxedConnection):
 
     async def close(self, reason: str = "") -> None:
         """Goes away: resets what is open, tells the other side, and closes the stream below."""
-        if not self._tasks or self._we_closed:
+        if not self._we_closed:
+            self._we_closed = True
+            self._over(Closed(f"we closed the connection to {self.remote}{reason and ': ' + reason}"))
+        if not self._tasks:  # it was never started
+            self._below.reset()
             return
-        self._we_closed = True
-        self._over(Closed(f"we closed the connection to {self.remote}{reason and ': ' + reason}"))
         try:
             async with asyncio.timeout(self.close_timeout_s):
                 await asyncio.wait(self._tasks[1:])
@@ -238,6 +239,7 @@ class YamuxConnection(MuxedConnection):
         """Begins to read and write, as `async with` does. Whatever calls it must call `close` later."""
         if not self._tasks:
             loop = asyncio.get_running_loop()
+            self.heard_at = loop.time()
             self._tasks = [loop.create_task(self._receive()), loop.create_task(self._send())]
 
     # What its streams use.
@@ -295,8 +297,10 @@ class YamuxConnection(MuxedConnection):
             bell.ring()
 
     async def _receive(self) -> None:
+        clock = asyncio.get_running_loop().time
         try:
             while data := await self._below.read(READ_BYTES):
+                self.heard_at = clock()
                 for event in self.session.receive(data):
                     self._happened(event)
                 if self.session.can_open:

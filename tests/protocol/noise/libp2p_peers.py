@@ -15,7 +15,7 @@ def signed_by(secret: SecretKey, static: bytes, prefix: bytes = SIGNATURE_PREFIX
     return ProtoField(2, BYTES, secret.sign_raw(prefix + static)).encode()
 
 
-def rsa_key(static: bytes) -> bytes:
+def short_rsa_key(static: bytes) -> bytes:
     return ProtoField(1, BYTES, b"\x08\x00\x12\x04" + bytes(4)).encode() + signed_by(BOB, static)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import nacl.bindings
@@ -14,6 +15,7 @@ from p2plib.errors import (
     DecodeError,
     HandshakeFailed,
     KeyExhausted,
+    LocalError,
     Tampered,
     Truncated,
     UsageError,
@@ -21,6 +23,7 @@ from p2plib.errors import (
 )
 from p2plib.identity import ids
 from p2plib.identity.exchange import ExchangeKey
+from p2plib.identity.foreign_keys import ECDSA, KINDS, RSA, SECP256K1, ForeignKey
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.protocol.noise import libp2p as libp2p_noise
 from p2plib.protocol.noise import libp2p_payload as libp2p_noise_payload
@@ -33,8 +36,10 @@ from p2plib.protocol.noise.libp2p import (
     NoiseOpener,
     NoiseSealer,
 )
+from p2plib.protocol.noise.libp2p_payload import SIGNATURE_PREFIX, Payload
 from p2plib.wire.protobuf import BYTES, VARINT, ProtoField
-from tests.protocol.noise.libp2p_peers import ALICE, BOB, MPLEX, YAMUX, rsa_key, signed_by, weak_key
+from tests.identity.foreign import rsa_data, signer
+from tests.protocol.noise.libp2p_peers import ALICE, BOB, MPLEX, YAMUX, short_rsa_key, signed_by, weak_key
 
 MALLORY = SecretKey.from_seed(bytes([3]) * 32)
 
@@ -46,7 +51,7 @@ def counting(first: int) -> Callable[[int], bytes]:
 
 def pair(
     *,
-    expected: PublicKey | None = BOB.public,
+    expected: PublicKey | str | None = BOB.public,
     muxers: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
     prologues: tuple[bytes, bytes] = (b"", b""),
     responder: SecretKey = BOB,
@@ -242,15 +247,25 @@ def test_a_peer_that_is_ourselves_is_refused(expected: PublicKey | None) -> None
         feed(dialler, listener.to_send())
 
 
-def listener_that_says(make_payload: Callable[[bytes], bytes]) -> NoiseHandshake:
+def listener_that_says(
+    make_payload: Callable[[bytes], bytes], *, expected: PublicKey | str | None = BOB.public
+) -> NoiseHandshake:
     """A dialler that has just read message 2 of a listener with a payload of its own making."""
-    dialler, _ = pair()
+    dialler, _ = pair(expected=expected)
     static = ExchangeKey.from_bytes(bytes([77]) * 32)
     listener = HandshakeState(NOISE_NAME, initiator=False, static=static)
     listener.read_message(dialler.to_send()[2:])
     message = listener.write_message(make_payload(static.public))
     feed(dialler, len(message).to_bytes(2, "big") + message)
     return dialler
+
+
+def foreign_payload(kind: str, static: bytes, signed: bytes | None = None) -> bytes:
+    """The payload of a peer with a key of another kind, with its signature unless another field is given."""
+    peer = signer(kind)
+    if signed is None:
+        signed = ProtoField(2, BYTES, peer.sign_raw(SIGNATURE_PREFIX + static)).encode()
+    return ProtoField(1, BYTES, ids.encode_public_key(peer.public)).encode() + signed
 
 
 def honest(static: bytes) -> bytes:
@@ -271,7 +286,10 @@ LIES: dict[str, Callable[[bytes], bytes]] = {
     "another static key signed": lambda static: KEY + signed_by(BOB, bytes(32)),
     "another domain signed": lambda static: KEY + signed_by(BOB, static, b"noise-libp2p-other-thing:"),
     "no domain signed": lambda static: KEY + signed_by(BOB, static, b""),
-    "an RSA key": rsa_key,
+    "a key that is no RSA key": short_rsa_key,
+    "an RSA key, another's signature": lambda static: foreign_payload(RSA, static, signed_by(BOB, static)),
+    "an ECDSA key, another static key signed": lambda static: foreign_payload(ECDSA, bytes(32)),
+    "a secp256k1 key, no signature": lambda static: foreign_payload(SECP256K1, static, b""),
     "a key of small order": weak_key,
     "a muxer that is no text": lambda static: honest(static) + ProtoField(4, BYTES, b"\x12\x01\xff").encode(),
     "a muxer that is empty": lambda static: honest(static) + ProtoField(4, BYTES, b"\x12\x00").encode(),
@@ -290,6 +308,55 @@ def test_a_payload_that_does_not_hold_aborts(make_payload: Callable[[bytes], byt
     with pytest.raises(HandshakeFailed, match="who the peer says it is does not hold") as failed:
         listener_that_says(make_payload)
     assert failed.value.__context__ is None
+
+
+@pytest.mark.finding("W11")
+@pytest.mark.parametrize("kind", KINDS)
+def test_peers_with_keys_of_other_kinds_are_taken(kind: str) -> None:
+    dialler = listener_that_says(lambda static: foreign_payload(kind, static), expected=None)
+    assert dialler.remote == signer(kind).public
+
+
+@pytest.mark.finding("W11")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_peer_may_be_expected_by_the_id_of_a_key_that_we_have_not_seen(kind: str) -> None:
+    theirs = ids.peer_id(signer(kind).public)
+    found = listener_that_says(lambda static: foreign_payload(kind, static), expected=theirs)
+    assert found.remote == signer(kind).public
+    with pytest.raises(WrongPeer, match=f"promised was {theirs}, the peer that answered is 12D3KooW"):
+        listener_that_says(honest, expected=theirs)
+    with pytest.raises(WrongPeer, match=f"the peer that answered is {theirs}"):
+        listener_that_says(lambda static: foreign_payload(kind, static), expected=BOB.public)
+
+
+@pytest.mark.parametrize("form", ids.FORMS)
+def test_a_peer_may_be_expected_by_its_id_in_any_form(form: str) -> None:
+    assert listener_that_says(honest, expected=ids.render(BOB.public, form)).remote == BOB.public
+
+
+@pytest.mark.parametrize("text", ["", "bob", "Qm", "12D3KooW"])
+def test_what_is_no_id_is_expected_by_nobody(text: str) -> None:
+    with pytest.raises(DecodeError):
+        NoiseHandshake(ALICE, initiator=True, expected=text)
+
+
+@pytest.mark.finding("W11")
+def test_the_largest_key_and_signature_fit_into_a_handshake() -> None:
+    """An RSA key of 8192 bits, 16 muxers of 64 bytes."""
+    largest = ForeignKey(RSA, rsa_data(2**8191 + 1, 2**31 - 1))
+    muxers = tuple(f"{number:064}" for number in range(16))
+    raw = libp2p_noise_payload.encode(Payload(largest, bytes(1024), muxers))
+    assert 96 + len(raw) <= MAX_HANDSHAKE_BYTES
+    assert libp2p_noise_payload.decode(raw).key == largest
+
+
+@pytest.mark.finding("W11")
+def test_without_the_extra_it_is_no_fault_of_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing more is sent, and the sentence says what to install."""
+    signer(RSA)
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    with pytest.raises(LocalError, match="to verify RSA keys: pip install"):
+        listener_that_says(lambda static: foreign_payload(RSA, static))
 
 
 def test_an_honest_payload_and_one_of_the_future_hold() -> None:
@@ -318,7 +385,7 @@ def test_the_first_message_is_32_bytes(size: int) -> None:
 @pytest.mark.parametrize("size", [0, 95, MAX_HANDSHAKE_BYTES + 1, 65_535])
 def test_the_second_message_is_neither_too_short_nor_too_long(size: int) -> None:
     dialler, _ = pair()
-    with pytest.raises(HandshakeFailed, match="message 2 has 96 to 2048"):
+    with pytest.raises(HandshakeFailed, match="message 2 has 96 to 4096"):
         dialler.receive(size.to_bytes(2, "big"))
     for right in (96, MAX_HANDSHAKE_BYTES):
         dialler, _ = pair()
@@ -350,7 +417,7 @@ def test_a_handshake_costs_at_most_one_check_of_a_signature(monkeypatch: pytest.
     with pytest.raises(HandshakeFailed):
         listener_that_says(LIES["another's signature"])
     assert len(checked) == 2
-    for lie in ("an RSA key", "a key of small order", "two keys", "not protobuf"):
+    for lie in ("a key that is no RSA key", "a key of small order", "two keys", "not protobuf"):
         with pytest.raises(HandshakeFailed):
             listener_that_says(LIES[lie])
     with pytest.raises(HandshakeFailed):
