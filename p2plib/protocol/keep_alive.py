@@ -92,16 +92,16 @@ class Watch:
             if not (was_idle and muxed.is_idle):  # one that has just become idle was used until now
                 self.touch()
             was_idle = muxed.is_idle
-            unused_s, silent_s = clock() - self.used_at, clock() - muxed.heard_at
-            idle_s = math.inf if rules.idle_s is None else rules.idle_s
-            if unused_s >= idle_s:
-                return f"it has carried no stream for {idle_s:g} s"
-            if silent_s >= rules.interval_s:
+            unneeded_at = math.inf if rules.idle_s is None else self.used_at + rules.idle_s
+            silent_at = muxed.heard_at + rules.interval_s
+            if clock() >= unneeded_at:
+                return f"it has carried no stream for {rules.idle_s:g} s"
+            if clock() >= silent_at:
                 if not await self._answers(rules.timeout_s):
                     return f"nothing came from it for {clock() - muxed.heard_at:.0f} s, not even a pong"
                 continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(idle_s - unused_s, rules.interval_s - silent_s)):
+                async with asyncio.timeout_at(min(unneeded_at, silent_at)):
                     await muxed.wait_closed()
         return ""
 
