@@ -191,7 +191,7 @@ async def connect_tcp(
     host: str,
     port: int,
     *,
-    family: int = 0,
+    family: int = socket.AF_UNSPEC,
     timeout_s: float = CONNECT_TIMEOUT_S,
     limit_bytes: int = LIMIT_BYTES,
 ) -> TcpStream:
@@ -241,7 +241,7 @@ class TcpListener:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        family: int = 0,
+        family: int = socket.AF_UNSPEC,
         max_connections: int = MAX_CONNECTIONS,
         limit_bytes: int = LIMIT_BYTES,
     ) -> None:
@@ -261,15 +261,15 @@ class TcpListener:
         return self._bound()[0]
 
     @property
-    def addresses(self) -> list[tuple[str, int]]:
+    def addresses(self) -> tuple[tuple[str, int], ...]:
         """Where others reach it: as `address`, but for "0.0.0.0" and "::" the addresses of this machine's
         interfaces, as they are now. Closed when it does not listen."""
-        found = []
+        found: list[tuple[str, int]] = []
         for host, port in self._bound():
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             hosts = interface_addresses(family) if host in WILDCARDS else [host]
             found += [(each, port) for each in hosts]
-        return found
+        return tuple(found)
 
     def _bound(self) -> list[tuple[str, int]]:
         if self._server is None:

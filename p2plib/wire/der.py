@@ -17,6 +17,7 @@ Rules
 from __future__ import annotations
 
 from p2plib.errors import DecodeError, UsageError
+from p2plib.wire.fields import bytes_follow
 
 INTEGER, BIT_STRING, OCTET_STRING, NULL, OBJECT_IDENTIFIER, SEQUENCE = 0x02, 0x03, 0x04, 0x05, 0x06, 0x30
 NAMES = {
@@ -132,4 +133,4 @@ def end(raw: bytes, offset: int) -> None:
         DecodeError: something does.
     """
     if offset != len(raw):
-        raise DecodeError(f"{len(raw) - offset} bytes follow, where it should end", offset)
+        raise DecodeError(f"{bytes_follow(len(raw) - offset)}, where it should end", offset)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import varint
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 from p2plib.wire.multiaddr_protocols import BY_CODE, BY_NAME, PROTOCOLS, VARIABLE, Protocol
 
 MAX_BYTES = 1024  # a long one (TCP, names, a relay, two peer ids) has about 200, one of I2P about 400
@@ -200,9 +200,7 @@ def dissect(raw: bytes) -> tuple[Field, ...]:
     for component, code, (begin, after_code, start, end) in _walk(raw):
         parts.append(Field(f"{component.name}: code", raw[begin:after_code], str(code)))
         if start != after_code:
-            parts.append(
-                Field(f"{component.name}: size", raw[after_code:start], f"{end - start} bytes follow")
-            )
+            parts.append(Field(f"{component.name}: size", raw[after_code:start], bytes_follow(end - start)))
         if end != start:
             parts.append(Field(component.name, raw[start:end], component.value))
     return tuple(parts)

@@ -118,7 +118,7 @@ WRONG_KEYS = {
     "RSA, exponent as large": (RSA, rsa_data(MODULUS, MODULUS - 2), "an exponent is odd"),
     "RSA, empty": (RSA, b"", "the data ends"),
     "RSA, PKCS #1": (RSA, der.sequence(der.integer(MODULUS), der.integer(3)), "rsaEncryption"),
-    "RSA, something behind": (RSA, GOOD + b"\0", "1 bytes follow"),
+    "RSA, something behind": (RSA, GOOD + b"\0", "1 byte follows"),
     "RSA, cut": (RSA, GOOD[:-1], "bytes, .* are left"),
     "RSA, three numbers": (
         RSA,
@@ -129,6 +129,11 @@ WRONG_KEYS = {
         RSA,
         der.sequence(der.sequence(bytes.fromhex("06092a864886f70d010101")), der.bit_string(b"")),
         "rsaEncryption, and NULL",
+    ),
+    "RSA, something behind the bits": (
+        RSA,
+        der.sequence(ALGORITHM, der.bit_string(b""), der.integer(1)),
+        "3 bytes follow",
     ),
     "RSA, bits left over": (RSA, GOOD.replace(b"\x03\x82\x01\x0f\0", b"\x03\x82\x01\x0f\1"), "whole bytes"),
     "ECDSA, empty": (ECDSA, b"", "an uncompressed point of secp256r1, secp384r1"),

@@ -108,7 +108,7 @@ def test_what_ends_a_connection_can_be_switched_off() -> None:
         assert await ping.ping(connection) > 0
 
     async def until_it_is_dead(net: Any, bob: Any, connection: Connection) -> None:
-        await forever(net, alice, connection)
+        await forever(net, bob, connection)
         bob.crash()
         await connection.wait_closed()
 

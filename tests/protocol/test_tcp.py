@@ -153,7 +153,7 @@ def test_who_listens_everywhere_is_reached_at_each_interface() -> None:
                 async with await connect_tcp(*address) as stream:
                     assert stream.remote_address == address
         async with TcpListener(nobody) as listener:
-            assert listener.addresses == [listener.address]
+            assert listener.addresses == (listener.address,)
         with pytest.raises(Closed, match="not open"):
             assert listener.addresses
 

@@ -77,7 +77,7 @@ def test_wrong_elements(raw: str, rule: str, offset: int) -> None:
 
 def test_nothing_may_follow() -> None:
     der.end(b"ab", 2)
-    with pytest.raises(DecodeError, match="1 bytes follow, where it should end") as caught:
+    with pytest.raises(DecodeError, match="1 byte follows, where it should end") as caught:
         der.end(b"ab", 1)
     assert caught.value.offset == 1
 

@@ -52,7 +52,7 @@ from p2plib.protocol.noise import patterns as noise_patterns
 from p2plib.protocol.noise.handshake import MAX_PLAINTEXT_BYTES, HandshakeState, Session
 from p2plib.protocol.noise.libp2p_payload import Payload, choose_muxer
 from p2plib.protocol.noise.patterns import KEY_BYTES, TAG_BYTES
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 PROTOCOL_ID = "/noise"  # as multistream names it
 NOISE_NAME = "Noise_XX_25519_ChaChaPoly_SHA256"
@@ -70,7 +70,7 @@ def dissect(number: int, raw: bytes) -> tuple[Field, ...]:
     """
     if len(raw) < SIZE_BYTES or int.from_bytes(raw[:SIZE_BYTES], "big") != len(raw) - SIZE_BYTES:
         raise DecodeError("the size in front of a frame is that of its message", 0)
-    head = Field("size", raw[:SIZE_BYTES], f"{len(raw) - SIZE_BYTES} bytes follow")
+    head = Field("size", raw[:SIZE_BYTES], bytes_follow(len(raw) - SIZE_BYTES))
     return (head, *noise_patterns.dissect(NOISE_NAME, number, raw[SIZE_BYTES:]))
 
 

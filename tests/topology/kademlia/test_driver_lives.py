@@ -19,6 +19,7 @@ from p2plib.sim import Internet
 from p2plib.topology.kademlia import driver
 from p2plib.topology.kademlia.driver import KademliaPeer
 from p2plib.topology.kademlia.parts import Mode, Settings
+from p2plib.topology.kademlia.saved import decode
 from p2plib.topology.kademlia.store import MAX_VALUE_BYTES, key_of
 from p2plib.topology.kademlia.table import NO_LIMITS
 from tests.topology.kademlia.test_driver import HERE, network
@@ -162,6 +163,34 @@ def test_a_restored_peer_is_back_without_its_bootstrap_and_publishes_what_it_had
             assert await peers[5].get(key_of(b"its own")) == b"its own"
 
     Internet(1).run(main)
+
+
+@pytest.mark.finding("T3")
+def test_a_peer_that_crashed_and_is_restored_on_another_port_is_let_in_at_once() -> None:
+    async def main(net: Internet) -> float:
+        home = net.host("home")
+        async with network([net.host(f"peer{number}") for number in range(6)], SOME) as peers:
+
+            async def life(saved: bytes | None) -> bytes:
+                if saved is None:
+                    opened = KademliaPeer.open(0xAB, random.Random(4), home.address, settings=SOME)
+                else:
+                    opened = KademliaPeer.restore(saved, random.Random(5), port=0, settings=SOME)
+                async with opened as peer:
+                    await peer.join([peers[0].address])
+                    joined.append(net.time)
+                    await asyncio.sleep(5)
+                    return peer.save()
+
+            joined: list[float] = []
+            first = await home.run(life(None))  # nobody is told that it is over, as in a crash
+            began = net.time
+            assert all(peer.machine.table.find(0xAB) for peer in peers)  # so all refuse at first
+            second = await home.run(life(first))
+            assert decode(second).bound != decode(first).bound
+            return joined[1] - began
+
+    assert Internet(1).run(main) < 15.0
 
 
 def test_a_restored_peer_listens_and_is_reached_where_it_was_or_where_it_is_told_to() -> None:
