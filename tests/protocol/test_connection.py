@@ -173,9 +173,9 @@ def test_rapid_resets_start_no_more_work_than_may_be_done_at_once() -> None:
     async def main() -> None:
         worker = Worker()
         worker.may_clean_up.clear()  # so slow that all of it would pile up
-        async with two_connections({"/work/1": worker}, max_handlers=20) as (near, far):
+        async with two_connections({"/job/1": worker}, max_handlers=20) as (near, far):
             for _ in range(200):
-                stream = await near.propose_stream("/work/1")
+                stream = await near.propose_stream("/job/1")
                 await stream.write(b"x")
                 await near.muxed.ping()
                 stream.reset()
@@ -184,7 +184,7 @@ def test_rapid_resets_start_no_more_work_than_may_be_done_at_once() -> None:
             assert worker.cancelled > 0
             worker.may_clean_up.set()
             await until(lambda: not worker.running)
-            async with (await near.open_stream("/work/1"))[0] as stream:  # it works again
+            async with (await near.open_stream("/job/1"))[0] as stream:  # it works again
                 await stream.write(b"x")
                 worker.may_end.set()
                 assert await stream.read() == b""
@@ -198,9 +198,9 @@ def test_rapid_resets_start_no_more_work_than_may_be_done_at_once() -> None:
 def test_whoever_works_for_a_stream_that_was_reset_is_stopped() -> None:
     async def main() -> None:
         worker = Worker()
-        async with two_connections({"/work/1": worker}) as (near, far):
+        async with two_connections({"/job/1": worker}) as (near, far):
             for is_ended in (True, False):
-                stream, _ = await near.open_stream("/work/1")
+                stream, _ = await near.open_stream("/job/1")
                 await stream.write(b"x")
                 if is_ended:  # its request is whole: to reset it now only means to want no response
                     await stream.close_write()
@@ -220,10 +220,10 @@ def test_whoever_works_for_a_stream_that_was_reset_is_stopped() -> None:
 def test_whoever_works_for_a_peer_that_has_gone_is_stopped() -> None:
     async def main() -> None:
         worker, over = Worker(), asyncio.Event()
-        async with two_connections({"/work/1": worker}) as (near, far):
+        async with two_connections({"/job/1": worker}) as (near, far):
             far.when_over = over.set
             for _ in range(5):
-                await (await near.open_stream("/work/1"))[0].write(b"x")
+                await (await near.open_stream("/job/1"))[0].write(b"x")
             await near.muxed.ping()
             await near.close()
             await asyncio.wait_for(far.wait_closed(), 20)
@@ -236,8 +236,8 @@ def test_whoever_works_for_a_peer_that_has_gone_is_stopped() -> None:
 def test_what_a_peer_had_said_whole_is_served_when_it_has_gone() -> None:
     async def main() -> None:
         worker = Worker()
-        async with two_connections({"/work/1": worker}) as (near, far):
-            stream, _ = await near.open_stream("/work/1")
+        async with two_connections({"/job/1": worker}) as (near, far):
+            stream, _ = await near.open_stream("/job/1")
             async with stream:
                 await stream.write(b"x")
             await near.close()
@@ -252,8 +252,8 @@ def test_what_a_peer_had_said_whole_is_served_when_it_has_gone() -> None:
 def test_but_not_forever() -> None:
     async def main(net: Any) -> None:
         worker = Worker()
-        async with two_connections({"/work/1": worker}) as (near, far):
-            stream, _ = await near.open_stream("/work/1")
+        async with two_connections({"/job/1": worker}) as (near, far):
+            stream, _ = await near.open_stream("/job/1")
             async with stream:
                 await stream.write(b"x")
             await near.close()

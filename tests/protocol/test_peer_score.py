@@ -164,7 +164,7 @@ def test_a_thousand_bad_signatures_a_second_cost_a_few_and_harm_nobody_else() ->
     Internet(seed=1).run(main)
 
 
-def test_a_node_keeps_the_conduct_that_it_was_given() -> None:
+def test_a_node_keeps_the_scores_that_it_was_given() -> None:
     shared = PeerScore()
     assert Node(ALICE, scores=shared).scores is shared
     assert Node(ALICE).scores is not Node(ALICE).scores
