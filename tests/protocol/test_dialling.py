@@ -1,4 +1,4 @@
-"""Several addresses of one peer: which is taken, what is left of the others, and what is said if none will do."""
+"""Several addresses of one peer: which is taken, what is left of the others, and what is said of them."""
 
 from __future__ import annotations
 
@@ -98,14 +98,17 @@ def test_of_two_at_once_one_is_closed() -> None:
 
 def test_if_none_will_do_it_says_why_of_each() -> None:
     async def main(attempts: Attempts) -> None:
-        tried = {"/a": attempts("a", 1, Unreachable("refused")), "/b": attempts("b", 0.1, PeerTimeout("late"))}
+        tried = {
+            "/a": attempts("a", 1, Unreachable("refused")),
+            "/b": attempts("b", 0.1, PeerTimeout("late")),
+        }
         problems = {"/c": UsageError("no TCP port")}
         with pytest.raises(Unreachable) as caught:
             await first_of(tried, problems)
         assert str(caught.value) == "none of 3 addresses will do: /c: no TCP port; /b: late; /a: refused"
-        with pytest.raises(PeerTimeout, match="^late$"):
+        with pytest.raises(PeerTimeout, match="late"):
             await first_of({"/b": tried["/b"]})
-        with pytest.raises(UsageError, match="^no TCP port$"):
+        with pytest.raises(UsageError, match="no TCP port"):
             await first_of({}, problems)
 
     run(main)

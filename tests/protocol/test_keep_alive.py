@@ -1,4 +1,4 @@
-"""A peer that is gone is noticed, and a connection that nobody needs is ended; nothing else is. Virtual time."""
+"""A peer that is gone is noticed, and a connection that nobody needs is ended; nothing else is."""
 
 from __future__ import annotations
 

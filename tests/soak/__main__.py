@@ -14,10 +14,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from tests.soak.nodes import nodes
 from tests.soak.streams import streams
 from tests.soak.worlds import Scenario, run_on_loopback, run_simulated
 
-KINDS: dict[str, Scenario] = {"streams": streams}
+KINDS: dict[str, Scenario] = {"streams": streams, "nodes": nodes}
 RUNS: dict[str, Callable[[Scenario, int], None]] = {"simulated": run_simulated, "real": run_on_loopback}
 
 

@@ -7,7 +7,7 @@ import contextlib
 from random import Random
 from typing import Self
 
-from p2plib.errors import P2PError
+from p2plib.errors import P2PError, Unreachable
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 
@@ -43,7 +43,11 @@ class Proxy:
         await self._listener.__aexit__(*error)
 
     async def _carry(self, near: TcpStream) -> None:
-        far = await connect_tcp(*self.target)
+        try:
+            far = await connect_tcp(*self.target)
+        except Unreachable:  # whoever listened there is being restarted
+            near.reset()
+            return
         try:
             await asyncio.gather(self._pass_on(near, far), self._pass_on(far, near))
             # Both have ended, so this closes nobody's stream too early.

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+from p2plib.protocol.endpoints import endpoint
+from p2plib.protocol.node import Node
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 from p2plib.sim import Constant, Internet, Link
+from p2plib.sim.host import Host
 from tests.soak.proxy import Proxy
 
 PATIENCE_S = 120.0  # on the real clock, for one seed, which takes a second or two
+PORT = 4001
 VIRTUAL_LIMIT_S = 7200.0
 
 TcpPair = tuple[TcpStream, TcpStream]
@@ -32,8 +36,21 @@ def demand(holds: bool, promise: str) -> None:
         raise Failed(promise)
 
 
+T = TypeVar("T")
+
+
+class Place(Protocol):
+    """Where one peer runs."""
+
+    async def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        """Does something there."""
+
+    async def listen(self, node: Node) -> str:
+        """Has a node listen there; gives the address at which others dial it."""
+
+
 class World(Protocol):
-    """What a scenario gets: connections, and how long a short pause is.
+    """What a scenario gets: connections, places for peers, and how long a short pause is.
 
     Attributes:
         pause_s: the longest pause between two things that a peer does, in seconds.
@@ -43,6 +60,9 @@ class World(Protocol):
 
     def connections(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[TcpPair]]]:
         """Something that makes TCP connections, each as its two ends, as long as the block lasts."""
+
+    def place(self, name: str) -> AbstractAsyncContextManager[Place]:
+        """A place for one more peer."""
 
 
 Scenario = Callable[[World, Random], Awaitable[None]]
@@ -71,6 +91,34 @@ async def _accepted(
         await listener.__aexit__()
 
 
+class _OnHost:
+    """A host of the simulated internet."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return await self._host.run(doing)
+
+    async def listen(self, node: Node) -> str:
+        return str(await node.listen(f"/ip4/{self._host.address}/tcp/{PORT}"))
+
+
+class _BehindProxy:
+    """This machine, through a proxy that stays when the node behind it is restarted."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+
+    async def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return await doing
+
+    async def listen(self, node: Node) -> str:
+        place = endpoint(await node.listen("/ip4/127.0.0.1/tcp/0"))
+        self._proxy.target = (place.host, place.port)
+        return f"/ip4/127.0.0.1/tcp/{self._proxy.address[1]}/p2p/{node.peer_id}"
+
+
 class Simulated:
     """Two hosts, and a link that loses and reorders packets and sends some twice."""
 
@@ -79,6 +127,11 @@ class Simulated:
     def __init__(self, net: Internet) -> None:
         self.net = net
         self.ana, self.ben = net.host("ana"), net.host("ben")
+
+    @asynccontextmanager
+    async def place(self, name: str) -> AsyncIterator[Place]:
+        """A host of its own."""
+        yield _OnHost(self.net.host(name))
 
     def connections(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[TcpPair]]]:
         """Connections that Ana makes to Ben."""
@@ -100,6 +153,12 @@ class Loopback:
 
     def __init__(self, random: Random) -> None:
         self._random = random
+
+    @asynccontextmanager
+    async def place(self, name: str) -> AsyncIterator[Place]:
+        """A proxy of its own."""
+        async with Proxy(self._random) as proxy:
+            yield _BehindProxy(proxy)
 
     @asynccontextmanager
     async def connections(self) -> AsyncIterator[Callable[[], Awaitable[TcpPair]]]:

@@ -58,12 +58,14 @@ def test_a_garlic64_destination_of_391_bytes() -> None:
 
 # As nodes of IPFS and browsers list their addresses, and as go-multiaddr's tests have them.
 ADDRESSES = (
+    "/dnsaddr/bootstrap.libp2p.io/p2p/QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
+    "/ip4/104.131.131.82/udp/4001/quic-v1/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
     f"/ip4/147.75.87.27/udp/4001/quic-v1/webtransport/certhash/{HASH}/certhash/{HASH_2}/p2p/{PEER}",
     f"/ip4/192.0.2.7/udp/4001/webrtc-direct/certhash/{HASH}/p2p/{PEER}",
     f"/ip6/2604:1380:45e3:6e00::1/udp/4001/quic-v1/p2p/{PEER}/p2p-circuit",
     f"/dns4/am6.bootstrap.libp2p.io/tcp/443/wss/p2p/{PEER}/p2p-circuit/webrtc/p2p/{PEER}",
     "/dns/example.com/tcp/443/tls/sni/example.com/ws",
-    "/ip4/147-75-87-27.k51.libp2p.direct/tcp/4001".replace("/ip4/", "/dns4/"),
+    "/dns4/147-75-87-27.k51.libp2p.direct/tcp/4001/tls/ws",
     "/ip4/127.0.0.1/tcp/443/tls/sni/example.com/http/http-path/foo",
     f"/ip4/127.0.0.1/tcp/0/p2p/{PEER}/http-path/foo",
     "/http-path/a%20b%2F%C3%BC%2Bc~-._",

@@ -301,6 +301,8 @@ class YamuxConnection(MuxedConnection):
         try:
             while data := await self._below.read(READ_BYTES):
                 self.heard_at = clock()
+                if self._problem is not None:
+                    continue  # read on: if nobody did, two peers that close at once would wait for room
                 for event in self.session.receive(data):
                     self._happened(event)
                 if self.session.can_open:
@@ -309,8 +311,6 @@ class YamuxConnection(MuxedConnection):
                 self.wake_writer()
                 while self.session.is_congested and self._problem is None:
                     await self._sent.wait()
-                if self._problem is not None:
-                    return
             self._over(StreamReset(f"{self.remote} has gone"))
         except (P2PError, UsageError) as error:
             what = "broke a rule: " if isinstance(error, DecodeError) else ""
@@ -363,6 +363,7 @@ class YamuxConnection(MuxedConnection):
                     break
                 else:
                     await self._work.wait()
+            below.close_timeout_s = self.close_timeout_s
             await below.close()
         except P2PError as error:
             self._over(StreamReset(f"the connection to {self.remote} is over: {error}"))
