@@ -4,8 +4,8 @@ What multiplexes may be yamux over one stream (`p2plib.protocol.yamux`), or QUIC
 own (`p2plib.protocol.quic`). `p2plib.protocol.connection` puts names on the streams, whichever it is.
 
 Rules
-    1. Nothing is read and nothing sent before `start`, which `async with` calls. Whatever calls it must call
-       `close` later; nothing is left running after that.
+    1. `start`, which `async with` calls, begins the work (QUIC's has begun with its handshake). Whatever
+       calls it must call `close` later; nothing is left running after that.
     2. Once the connection is over, whichever side ended it, every call that waits for a stream, a new one or
        a ping raises `Closed`, and so does every later one. Nothing is left waiting. But streams that were
        there before the other side ended it are still accepted: they may be whole.
@@ -69,7 +69,8 @@ class MuxedConnection(abc.ABC):
 
     @abc.abstractmethod
     async def open_stream(self) -> MuxedStream:
-        """A new stream. Waits while the other side allows no more of them.
+        """A new stream. Waits while the other side allows no more of them. It may learn of the stream with
+        the first bytes only.
 
         Raises:
             Closed: the connection is over, or one of the sides is going away.

@@ -24,14 +24,24 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Self, cast
 
-from p2plib.errors import CannotListen, Closed, HandshakeFailed, PeerTimeout, RemoteError, Unreachable
+from p2plib.errors import (
+    CannotListen,
+    Closed,
+    HandshakeFailed,
+    PeerTimeout,
+    RemoteError,
+    Unreachable,
+    UsageError,
+)
 from p2plib.identity.foreign_keys import PeerKey
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol.buffers import Bell
+from p2plib.protocol.interfaces import interface_addresses
 from p2plib.protocol.quic.door import Door, Opening, destination_id
 from p2plib.protocol.quic.driver import HANDSHAKE_TIMEOUT_S, Address, QuicConnection, spell
 from p2plib.protocol.quic.limits import Limits
 from p2plib.protocol.quic.machine import Machine, configure
+from p2plib.protocol.tcp import WILDCARDS
 
 MAX_CONNECTIONS = 4096  # of one listener; past it a first datagram is not answered
 PROVE_ABOVE = 16
@@ -72,6 +82,11 @@ class _Wire(asyncio.DatagramProtocol):
             await self.changed.wait()
 
 
+def _check_port(port: int) -> None:
+    if not 0 <= port < 65_536:
+        raise UsageError(f"a port is 0 to 65535, not {port}")
+
+
 async def dial(
     identity: SecretKey,
     host: str,
@@ -97,8 +112,10 @@ async def dial(
         PeerTimeout: nobody answered in time.
         WrongPeer: another peer did.
         HandshakeFailed: the handshake does not hold.
+        UsageError: there is no such port.
         LocalError: aioquic is not installed.
     """
+    _check_port(port)
     configuration = configure(identity, is_client=True, limits=limits)
     loop, where = asyncio.get_running_loop(), spell((host, port))
     deadline = loop.time() + timeout_s
@@ -108,7 +125,7 @@ async def dial(
             found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
     except TimeoutError:
         raise PeerTimeout(f"{where} was not found within {timeout_s:g} s") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the look-up raises ValueError for what cannot be a name
         raise Unreachable(f"no connection to {where}: {error}") from error
     for *_, address in found:
         try:
@@ -193,18 +210,49 @@ class QuicListener:
         return host, port
 
     @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Where others reach it: as `address`, but for "0.0.0.0" and "::" the addresses of this machine's
+        interfaces, as they are now. Closed when it does not listen."""
+        host, port = self.address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        hosts = interface_addresses(family) if host in WILDCARDS else [host]
+        return tuple((each, port) for each in hosts)
+
+    @property
     def connections(self) -> int:
         """How many connections are being handled."""
         return len(self._tasks)
 
     async def __aenter__(self) -> Self:
+        _check_port(self._where[1])
+        loop = asyncio.get_running_loop()
         try:
-            _, self._wire = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: _Wire(self._receive), local_addr=self._where, family=self._family
-            )
-        except OSError as error:
+            bound = await self._bound()
+            try:
+                _, self._wire = await loop.create_datagram_endpoint(lambda: _Wire(self._receive), sock=bound)
+            except BaseException:
+                bound.close()
+                raise
+        except (OSError, ValueError) as error:  # as in `dial`
             raise CannotListen(f"cannot listen at {spell(self._where)}: {error}") from error
         return self
+
+    async def _bound(self) -> socket.socket:
+        """A socket of one family alone: at "::" asyncio's would take IPv4, too, and "0.0.0.0" were taken."""
+        found = await asyncio.get_running_loop().getaddrinfo(
+            *self._where, family=self._family, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
+        )
+        family, *_, address = found[0]
+        made = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            made.setblocking(False)
+            if family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.bind(address)
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     async def __aexit__(self, *_: object) -> None:
         assert self._wire is not None

@@ -96,7 +96,7 @@ class _Listening(Listener):
 
     @property
     def places(self) -> tuple[Endpoint, ...]:
-        return (numeric(*self._listener.address, NAME),)
+        return tuple(numeric(*address, NAME) for address in self._listener.addresses)
 
     async def open(self) -> None:
         await self._listener.__aenter__()

@@ -135,6 +135,10 @@ class Asker:
         purpose: Purpose = request.purpose
         return purpose
 
+    def slow_s(self, address: Address) -> float:
+        """After how long a response from an address is slow, in seconds."""
+        return self._requests.slow_s(address)
+
     def has_asked_lately(self, host: str, now: float) -> bool:
         """Whether a NAT may take a request of this host for an answer to what we asked it."""
         asked = self._hosts.get(host)

@@ -5,10 +5,11 @@ Rules
        it is republished; `AT_ONCE` values are under way at a time. So do values of our own.
     2. Where nobody takes a value, it is lost with us.
 
-What it is good for: values outlive a network that changes completely, as long as peers take their leave. One
-that vanishes takes its copies with it, and nobody notices before the next republishing. So a value is lost
-when all of its k holders vanish between two of those: with k = 8 and one of eight holders vanishing every 300
-seconds, all are gone in 40 minutes, and the hour is not over. Every 600 seconds, most copies remain.
+So values outlive a network in which every peer is replaced, as long as peers take their leave. One that
+vanishes takes its copies with it, and nobody notices before the next republishing, an hour later. Measured
+with k = 8, 100 peers, the publisher gone and always the holder nearest to the key vanishing next: one in 900
+seconds, and seven or eight copies remain; one in 700 seconds, and after three hours the value is lost; one in
+300 seconds, and it is lost within the first hour, before anybody could republish it.
 """
 
 from __future__ import annotations

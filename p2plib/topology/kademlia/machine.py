@@ -134,7 +134,7 @@ class Kademlia(Base[Event, Timer]):
         asker.is_client = int(settings.mode is not Mode.SERVER)
         self.checks = Checks(table, asker, settings.fresh_s, self._tell, self._ignore)
         self.density = Density(table, self._tell)
-        self.searches = Searches(settings, table, self.density, asker, self._ended, self._ignore)
+        self.searches = Searches(settings, table, self.density, asker, self.timers, self._ended, self._ignore)
         self.maintenance = Maintenance(
             settings, rng, self.timers, table, self.values, self.searches, self.checks, now
         )
@@ -142,7 +142,9 @@ class Kademlia(Base[Event, Timer]):
         self.copies = Copies(
             self.values, asker, self.maintenance.republish_later, self._tell, self.handover.over
         )
-        self.reachability = Reachability(table, asker, self.checks, self.timers, rng, self._reach_tested)
+        self.reachability = Reachability(
+            table, asker, self.checks, self.timers, rng, address, self._reach_tested
+        )
         self._is_entering = False
         self.bootstrap = Bootstrap(asker, self.timers, rng, self._enter, self._tell)
 
@@ -249,8 +251,12 @@ class Kademlia(Base[Event, Timer]):
                     self.maintenance.republish(about, now)
                 case Timer.PUBLISH:
                     self.maintenance.publish_again(about, now)
+                case Timer.HEDGE:
+                    self.searches.slow(about, now)
                 case Timer.REACH:
                     self.reachability.over(about, now)
+                case Timer.KEEP_OPEN:
+                    self.reachability.keep_open(now)
                 case Timer.REFRESH:
                     self.maintenance.refresh(now)
                     if self.settings.mode is Mode.AUTO and self.reachability.reached + STRANGERS_S <= now:

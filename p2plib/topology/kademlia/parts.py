@@ -38,6 +38,8 @@ class Settings:
         alpha: how many peers are asked at once on one path.
         paths: how many disjoint paths `get` and `put` use; more paths cost more, and resist liars better.
         strict: whether lookups go in rounds.
+        hedged: whether one more peer is asked when a response is slow; with alpha = 1, a lookup takes far
+            fewer datagrams, and is held up less by a peer that is gone.
         refresh_s, republish_s, fresh_s: see the rules.
         limits: how many places in the table one owner of addresses may take.
         validator: which values may be stored.
@@ -50,6 +52,7 @@ class Settings:
     alpha: int = ALPHA
     paths: int = 1
     strict: bool = False
+    hedged: bool = False
     refresh_s: float = REFRESH_S
     republish_s: float = REPUBLISH_S
     fresh_s: float = FRESH_S
@@ -63,8 +66,10 @@ class Timer(TimerName):
     """What a peer sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
+    HEDGE = "a response is slow; about the number of the search"
     JOIN = "ask the bootstrap addresses again"
     REACH = "a dial-back would have come by now; about the number of the test"
+    KEEP_OPEN = "say something, or the NAT forgets us"
     REFRESH = "look up an id in each bucket that no lookup has touched"
     REPUBLISH = "store a value that is kept for others again; about its key"
     PUBLISH = "put a value of our own again; about its key"

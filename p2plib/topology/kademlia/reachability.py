@@ -13,7 +13,9 @@ Rules
        own, in another network than ours, and that one asks us whether we are there. If they have done so, and
        `TEST_S` later nobody has come, strangers do not reach us. If only such came as we had asked lately,
        or there was nobody to pass it on to, the test says nothing.
-    4. Whoever is asked to pass on a wish names nobody but the peer that asks; whoever it is passed on to
+    4. A NAT forgets where we are when we say nothing for some minutes. So behind one, as long as strangers
+       reach us, a contact is asked whether it is there every `KEEP_OPEN_S`.
+    5. Whoever is asked to pass on a wish names nobody but the peer that asks; whoever it is passed on to
        listens to its own contacts only, and has at most `MAX_CHECKS` checks under way: nobody gets more
        datagrams sent to a victim than it could send itself.
 """
@@ -36,6 +38,7 @@ VOTERS = 16
 VOTE_S = 1.0  # once all have voted, there is a new vote so often
 DIAL_BACKS = 3  # a datagram may be lost, or a contact be gone
 TEST_S = 3.0
+KEEP_OPEN_S = 100.0  # RFC 4787, REQ-5: no NAT may forget sooner than after two minutes
 MAX_PASSED_ON = 16  # under way
 TRIES = 2
 
@@ -49,6 +52,7 @@ class Reachability:
         checks: ask the peers that wish it.
         timers: those of the machine.
         rng: draws who is asked.
+        own: where our socket is, if that is known.
         decided: called with what a test has found out, or None if it says nothing, and the time; also when
             a request shows that strangers reach us and that was not known.
 
@@ -64,10 +68,11 @@ class Reachability:
         checks: Checks,
         timers: Timers[Timer],
         rng: random.Random,
+        own: Address | None,
         decided: Callable[[bool | None, float], None],
     ) -> None:
         self._table, self._asker, self._checks = table, asker, checks
-        self._timers, self._rng, self._decided = timers, rng, decided
+        self._timers, self._rng, self._own, self._decided = timers, rng, own, decided
         self.is_reachable: bool | None = None
         self.reached = 0.0
         self._votes: dict[bytes, Address] = {}
@@ -105,9 +110,19 @@ class Reachability:
         if self._is_testing or not self.is_reachable:
             self._end(True, now)
 
+    def keep_open(self, now: float) -> None:
+        """Rule 4."""
+        if self.is_reachable and self.outer not in (None, self._own):
+            self._timers.set(Timer.KEEP_OPEN, now + KEEP_OPEN_S)
+            if sound := self._sound():
+                self._checks.check(self._rng.choice(sound), now)
+
+    def _sound(self) -> list[Contact]:
+        return [entry.contact for entry in self._table if not entry.failures]
+
     def test(self, now: float) -> None:
         """Finds out whether strangers reach us. Rule 3."""
-        sound = [entry.contact for entry in self._table if not entry.failures]
+        sound = self._sound()
         self._test += 1
         self._is_testing, self._done, self._is_open_to_friends = True, 0, False
         self._timers.set(Timer.REACH, now + TEST_S if sound else now, self._test)
@@ -130,12 +145,13 @@ class Reachability:
         self._is_testing = False
         if is_reachable is not None:
             self.is_reachable = is_reachable
+        self._timers.set(Timer.KEEP_OPEN, now + KEEP_OPEN_S)
         self._decided(is_reachable, now)
 
     # What we do for others --------------------------------------------------------------------------------
 
     def pass_on(self, contact: Contact, now: float) -> bool:
-        """Has another peer ask this one whether it is there; returns whether there is one. Rule 4."""
+        """Has another peer ask this one whether it is there; returns whether there is one. Rule 5."""
         network = network_of(contact.address[0])
         others = [entry.contact for entry in self._table if not entry.failures and entry.network != network]
         if not others or self._passed_on >= MAX_PASSED_ON:
@@ -151,7 +167,7 @@ class Reachability:
         self._passed_on -= 1
 
     def dial_back(self, contact: Contact, teller: Contact, now: float) -> bool:
-        """Asks a peer that another names whether it is there; returns whether it does. Rule 4."""
+        """Asks a peer that another names whether it is there; returns whether it does. Rule 5."""
         entry = self._table.find(teller.id)
         is_ours = entry is not None and entry.contact == teller
         if not is_ours or not acceptable(contact.address, teller.address):

@@ -43,7 +43,7 @@ def run(check: Check, limits: Limits | None = None) -> None:
 @pytest.mark.slow
 @pytest.mark.fault("F051")
 def test_its_streams_conform() -> None:
-    asyncio.run(check_stream(pairs.streams))
+    asyncio.run(check_stream(pairs.streams, timeout_s=60))
 
 
 @pytest.mark.fault("F050")

@@ -102,6 +102,47 @@ def test_a_port_that_somebody_has() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.finding("M5")
+def test_all_interfaces_of_one_family() -> None:
+    """As most nodes are set up: one port at "0.0.0.0" and at "::"."""
+
+    async def main() -> None:
+        async with QuicListener(handler, BOB, "0.0.0.0") as four:
+            _, port = four.address
+            assert ("127.0.0.1", port) in four.addresses
+            async with QuicListener(handler, BOB, "::", port) as six:
+                assert ("::1", port) in six.addresses
+                for host, listener in (("127.0.0.1", four), ("::1", six)):
+                    async with await dial(ALICE, host, port):
+                        assert listener.connections == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W10")
+@pytest.mark.parametrize("host", ["a" * 300, "a..b", "\0", "é" * 70 + ".example"])
+def test_what_can_be_no_host(host: str) -> None:
+    async def main() -> None:
+        with pytest.raises(Unreachable, match="no connection to"):
+            await dial(ALICE, host, 4001)
+        with pytest.raises(CannotListen, match="cannot listen at"):
+            await QuicListener(handler, BOB, host).__aenter__()
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W10")
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_what_can_be_no_port(port: int) -> None:
+    async def main() -> None:
+        with pytest.raises(UsageError, match="a port is 0 to 65535"):
+            await dial(ALICE, "127.0.0.1", port)
+        with pytest.raises(UsageError, match="a port is 0 to 65535"):
+            await QuicListener(handler, BOB, "127.0.0.1", port).__aenter__()
+
+    asyncio.run(main())
+
+
 def test_at_most_so_many_connections() -> None:
     async def main() -> None:
         async with QuicListener(handler, BOB, max_connections=2) as listener:

@@ -10,7 +10,7 @@ from p2plib.machine.addresses import Contact
 from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.kademlia import messages as wire
 from p2plib.topology.kademlia.asking import Check
-from p2plib.topology.kademlia.checks import HOLDER_S, HOLDER_TRIES, MAX_CHECKS, Checks
+from p2plib.topology.kademlia.checks import HOLDER_S, MAX_CHECKS, Checks
 from p2plib.topology.kademlia.machine import Kademlia
 from p2plib.topology.kademlia.parts import FindDone, IdTaken, Joined, Settings
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
@@ -117,7 +117,7 @@ def test_a_living_holder_keeps_its_id_though_three_of_its_answers_are_lost() -> 
     own.receive(wire.CODEC.encode(wire.Ping(1, 0x80)), thief, 0.1)
     (refused, to), (_, holder) = own.to_send()
     assert (wire.CODEC.decode(refused).reason, to, holder) == (wire.ID_TAKEN, thief, address_of(0x80))
-    for _ in range(HOLDER_TRIES - 1):
+    for _ in range(3):
         now = own.timer()
         assert now is not None
         own.on_timer(now)

@@ -255,6 +255,22 @@ def test_an_answer_names_at_most_k() -> None:
         Lookup(0, [], k=0)
 
 
+def test_slow_ones_do_not_count_until_they_answer_or_fail() -> None:
+    peers = [contact(ident) for ident in range(1, 9)]
+    lookup = Lookup(0, peers, k=8, alpha=2)
+    assert lookup.next() == peers[:2]
+    lookup.slow()
+    assert lookup.next() == peers[2:4]
+    assert lookup.next() == []
+    lookup.answered(peers[0])
+    assert lookup.next() == []  # a slow one has answered: still two are under way
+    lookup.answered(peers[2])
+    assert lookup.next() == peers[4:5]
+    lookup.failed(peers[1].id)
+    lookup.failed(peers[3].id)
+    assert lookup.next() == peers[5:6]
+
+
 @pytest.mark.finding("T7", "T8")
 def test_what_a_liar_names_is_asked_only_where_a_peer_can_be() -> None:
     hosts = ["127.0.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "169.254.1.1", "10.0.5.1", "192.168.0.1"]

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from p2plib.machine.addresses import Contact
+from p2plib.machine.addresses import Address, Contact
 from p2plib.population.machines import address_of
 from p2plib.topology.kademlia import messages as wire
 from p2plib.topology.kademlia.asking import Check, PassOn, Reach
@@ -14,6 +14,7 @@ from p2plib.topology.kademlia.checks import MAX_CHECKS, Checks
 from p2plib.topology.kademlia.parts import Timer
 from p2plib.topology.kademlia.reachability import (
     DIAL_BACKS,
+    KEEP_OPEN_S,
     MAX_PASSED_ON,
     TEST_S,
     VOTE_S,
@@ -26,6 +27,7 @@ from tests.topology.kademlia.network import Outbox
 pytestmark = pytest.mark.finding("T6")
 
 STRANGER = ("203.0.113.9", 4000)
+OWN = ("192.168.0.2", 5000)
 OUTER = ("198.51.100.1", 5000)
 
 
@@ -46,7 +48,7 @@ class Testing:
         asker, timers = self.outbox.asker, self.outbox.timers
         checks = Checks(self.table, asker, 900.0, self.outbox.told.append, lambda reason: None)
         self.reach = Reachability(
-            self.table, asker, checks, timers, random.Random(1), lambda *what: self.decided.append(what)
+            self.table, asker, checks, timers, random.Random(1), OWN, lambda *what: self.decided.append(what)
         )
 
     def tested(self, passed_on: int = DIAL_BACKS, now: float = 0.0) -> None:
@@ -148,6 +150,19 @@ def test_a_server_that_is_tested_again_may_turn_out_to_be_reached_no_more() -> N
     testing.tested(now=30.0)
     assert testing.ends(30.0 + TEST_S)[2:] == [(False, 30.0 + TEST_S)]
     assert not testing.reach.is_reachable
+
+
+@pytest.mark.parametrize(("outer", "is_kept_open"), [(OUTER, True), (OWN, False)])
+def test_behind_a_nat_something_is_said_before_it_forgets(outer: Address, is_kept_open: bool) -> None:
+    testing = Testing()
+    testing.reach.told(outer, address_of(1), 0.0)
+    testing.reach.requested(STRANGER, 0.0)
+    for number in range(1, 4):
+        due = [timer for timer, _ in testing.outbox.timers.due(number * KEEP_OPEN_S)]
+        if Timer.KEEP_OPEN in due:
+            testing.reach.keep_open(number * KEEP_OPEN_S)
+        asked = [type(message) for message, _ in testing.outbox.asked()]
+        assert asked == ([wire.Ping] if is_kept_open else [])
 
 
 def test_with_one_contact_it_is_asked_for_all_and_with_none_the_test_says_nothing() -> None:
