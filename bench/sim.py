@@ -28,12 +28,10 @@ import argparse
 import asyncio
 import gc
 import platform
-import random
 import resource
 import time
 import tracemalloc
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -41,10 +39,10 @@ import detangle
 import simpy
 import trio
 import trio.testing
+from peers import joined_peers
 from tqdm import tqdm
 
 from p2plib.sim import Host, Internet, Link
-from p2plib.topology.kademlia.driver import KademliaPeer
 from p2plib.topology.kademlia.parts import Settings
 
 REAL_CLOCK = time.process_time  # taken here: inside a run, `time` is virtual
@@ -306,21 +304,10 @@ def bytes_of_a_host(count: int = 2000) -> tuple[float, float]:
 
 def peers_join(count: int) -> float:
     """Return seconds of processor time in which so many Kademlia peers join, and settle for a minute."""
-    settings = Settings(k=8)
 
     async def main(net: Internet) -> None:
-        async with AsyncExitStack() as stack:
-            peers: list[KademliaPeer] = []
-            for number in tqdm(range(count), desc="joins", leave=False):
-                rng = random.Random(f"peer {number}")
-                host = net.host(f"peer{number}", address=f"100.{number >> 8}.{number & 255}.1")
-                opened = KademliaPeer.open(rng.getrandbits(160), rng, host.address, settings=settings)
-                with host:
-                    peer = await stack.enter_async_context(opened)
-                if peers:
-                    await peer.join([rng.choice(peers).address for _ in range(3)])
-                peers.append(peer)
-            await asyncio.sleep(60)
+        async with joined_peers(net, count, Settings(k=8)):
+            pass
 
     began = REAL_CLOCK()
     Internet(1, strict=False).run(main)

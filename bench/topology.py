@@ -50,6 +50,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kademlia.network import Server
+from peers import joined_peers
 from plain_lookups import PlainLookups
 from tqdm import tqdm
 
@@ -307,26 +308,11 @@ def tell_the_dead(runs: dict[str, list[Run]]) -> None:
 
 def simulated(count: int) -> tuple[float, float, int, float]:
     """Real seconds, virtual seconds, datagrams, and the part of k nearest neighbours that tables have."""
-    settings = Settings(k=K)
     full = 0.0
 
     async def main(net: Internet) -> None:
         nonlocal full
-        async with AsyncExitStack() as stack:
-            peers: list[KademliaPeer] = []
-            for number in tqdm(range(count), desc="joins", leave=False):
-                rng = random.Random(f"peer {number}")
-                network = (
-                    f"100.{number >> 8}.{number & 255}"  # one owner each; a table takes few of one owner
-                )
-                host = net.host(f"peer{number}", address=f"{network}.1")
-                opened = KademliaPeer.open(rng.getrandbits(160), rng, host.address, settings=settings)
-                with host:
-                    peer = await stack.enter_async_context(opened)
-                if peers:
-                    await peer.join([rng.choice(peers).address for _ in range(3)])
-                peers.append(peer)
-            await asyncio.sleep(60)
+        async with joined_peers(net, count, Settings(k=K)) as peers:
             ids = [peer.machine.own_id for peer in peers]
             parts = []
             for peer in random.Random(1).sample(peers, min(100, count)):

@@ -157,11 +157,15 @@ def test_what_is_committed_names_no_registry_host_and_no_path_of_a_machine() -> 
 
 # The other half of a module whose page shows what readers call of it: codec of a driver, tables of a machine.
 TOLD_ELSEWHERE = {
-    *(f"p2plib.identity.{name}" for name in ("keyfile_format", "private_files", "lookalikes", "name_ledger")),
+    *(
+        f"p2plib.identity.{name}"
+        for name in ("keyfile_format", "private_files", "lookalikes", "joiners", "name_ledger")
+    ),
     *(
         f"p2plib.sim.{name}"
         for name in (
             "shutdown",
+            "tracebacks",
             "capture.headers",
             "clock.places",
             "clock.threads",

@@ -92,27 +92,24 @@ def packet_sequence(
     check_count(
         len(drawn), limit, "arrows", "leave pure acknowledgements out with acks=False, name fewer peers"
     )
+    messages = _messages(drawn, unit)
+    return sequence(messages, peers=peers, title=title, caption=caption, among=among, unit=unit)
+
+
+def _messages(drawn: Sequence[tuple[Packet, str, str]], unit: str) -> list[Message]:
+    """An arrow for each packet, given with its receiver and its label."""
     usual = {
         frozenset((p.sender, end)): p.arrives_s - p.sent_s for p, end, _ in drawn if p.arrives_s is not None
     }
     messages = []
     for p, end, text in drawn:
+        lost = p.arrives_s is None
         arrives = p.arrives_s
         if arrives is None:
             arrives = p.sent_s + usual.get(frozenset((p.sender, end)), 0.0)
-        lost = p.arrives_s is None
-        messages.append(
-            Message(
-                p.sender,
-                end,
-                printable(text),
-                in_unit(p.sent_s, unit),
-                in_unit(arrives, unit),
-                lost,
-                printable(p.fate),
-            )
-        )
-    return sequence(messages, peers=peers, title=title, caption=caption, among=among, unit=unit)
+        sent_and_arrives = in_unit(p.sent_s, unit), in_unit(arrives, unit)
+        messages.append(Message(p.sender, end, printable(text), *sent_and_arrives, lost, printable(p.fate)))
+    return messages
 
 
 def packet_table(

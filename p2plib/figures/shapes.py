@@ -107,32 +107,19 @@ def arrow(
         lost: broken, and ended by a cross at two thirds of the way.
         both: a head at both ends.
     """
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    length = math.hypot(dx, dy) or 1.0
-    ux, uy = dx / length, dy / length
-    mid = ((start[0] + end[0]) / 2 + uy * curve, (start[1] + end[1]) / 2 - ux * curve)
-    control = ((start[0] + end[0]) / 2 + uy * 2 * curve, (start[1] + end[1]) / 2 - ux * 2 * curve)
-
-    def towards(a: Point, b: Point) -> Point:
-        away = math.hypot(b[0] - a[0], b[1] - a[1]) or 1.0
-        return (b[0] - a[0]) / away, (b[1] - a[1]) / away
-
-    first, last = towards(start, control), towards(control, end)
-    if not curve:
-        first = last = (ux, uy)
-    stop = length * 0.62 if lost else length - gap
-    a = (start[0] + first[0] * gap, start[1] + first[1] * gap)
-    b = (end[0] - last[0] * gap, end[1] - last[1] * gap)
+    way = _direction(start, end)
+    middle, control = _beside_middle(start, end, curve), _beside_middle(start, end, 2 * curve)
+    first, last = (_direction(start, control), _direction(control, end)) if curve else (way, way)
+    a, b = _along(start, first, gap), _along(end, last, -gap)
     if lost:
-        b = (start[0] + ux * stop, start[1] + uy * stop)
-        control = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
-    tip, tail = (0.0, 0.0) if lost else last, first if both else (0.0, 0.0)
-    c = (b[0] - tip[0] * HEAD_PX * 0.8, b[1] - tip[1] * HEAD_PX * 0.8)
-    d = (a[0] + tail[0] * HEAD_PX * 0.8, a[1] + tail[1] * HEAD_PX * 0.8)
+        b = _along(start, way, math.dist(start, end) * 0.62)
+        middle = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
+    back = _along(a, first, HEAD_PX * 0.8) if both else a
+    front = b if lost else _along(b, last, -HEAD_PX * 0.8)
     bend = f"Q{number(control[0])} {number(control[1])} " if curve and not lost else "L"
     out = element(
         "path",
-        d=f"M{number(d[0])} {number(d[1])}{bend}{number(c[0])} {number(c[1])}",
+        d=f"M{number(back[0])} {number(back[1])}{bend}{number(front[0])} {number(front[1])}",
         fill="none",
         stroke=colour,
         stroke_width=2,
@@ -141,14 +128,31 @@ def arrow(
     out += cross(*b) if lost else head(b, last, colour)
     if both:
         out += head(a, (-first[0], -first[1]), colour)
-    if text:
-        if lost:
-            mid = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
-        if abs(uy) > 0.7:  # a steep arrow: beside it
-            out += write(mid[0] + 9, mid[1] + 5, text, anchor="start", halo=True)
-        else:
-            out += write(mid[0], mid[1] - 8, text, halo=True)
-    return element("g", out)
+    return element("g", out + _arrow_label(text, middle, way))
+
+
+def _direction(start: Point, end: Point) -> Point:
+    """The vector of length 1 from one position towards another."""
+    away = math.hypot(end[0] - start[0], end[1] - start[1]) or 1.0
+    return (end[0] - start[0]) / away, (end[1] - start[1]) / away
+
+
+def _along(start: Point, direction: Point, pixels: float) -> Point:
+    return start[0] + direction[0] * pixels, start[1] + direction[1] * pixels
+
+
+def _beside_middle(start: Point, end: Point, pixels: float) -> Point:
+    """The position so far to the left of the middle between two others."""
+    x, y = _direction(start, end)
+    return _along(((start[0] + end[0]) / 2, (start[1] + end[1]) / 2), (y, -x), pixels)
+
+
+def _arrow_label(text: str, middle: Point, way: Point) -> str:
+    if not text:
+        return ""
+    if abs(way[1]) > 0.7:  # a steep arrow: beside it
+        return write(middle[0] + 9, middle[1] + 5, text, anchor="start", halo=True)
+    return write(middle[0], middle[1] - 8, text, halo=True)
 
 
 def label(

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from p2plib.errors import UsageError
+from p2plib.identity import ids
 from p2plib.wire import multiaddr
 from p2plib.wire.multiaddr import Multiaddr
 
@@ -83,7 +84,7 @@ def endpoint(address: Multiaddr | str) -> Endpoint:
 
     Raises:
         UsageError: it is an address that we can neither dial nor listen at; the sentence names it.
-        DecodeError: it is no address.
+        DecodeError: it is no address, or what stands there as a peer is no id of one.
     """
     if isinstance(address, str):
         address = multiaddr.parse(address)
@@ -93,7 +94,7 @@ def endpoint(address: Multiaddr | str) -> Endpoint:
         zone, parts = f"%{parts[0].value}", parts[1:]
     peer = None
     if parts[-1].name == "p2p":
-        peer, parts = parts[-1].value, parts[:-1]
+        peer, parts = ids.canonical(parts[-1].value), parts[:-1]
     transport = _TRANSPORTS.get(tuple(part.name for part in parts[1:]))
     if transport is None or parts[0].name not in _FAMILIES:
         raise UsageError(f"{address} is no host and port for TCP or QUIC, perhaps with a peer")

@@ -99,7 +99,9 @@ class Node:
         self.agent = agent
         self.given_up: collections.Counter[str] = collections.Counter()
         incoming = places.max_connections + places.max_pending + 1
-        options = Options(identity, self.handlers, limits, keep_alive, upgrade_timeout_s, incoming)
+        self._options = options = Options(
+            identity, self.handlers, limits, keep_alive, upgrade_timeout_s, incoming
+        )
         self._transports: dict[str, Transport] = {"tcp": TcpTransport(options)}
         self._listeners: list[Listener] = []
         self._pending = Pending[Incoming](places.max_pending)
@@ -237,10 +239,11 @@ class Node:
     # How it works.
 
     def _transport(self, place: Endpoint) -> Transport:
-        transport = self._transports.get(place.transport)
-        if transport is None:
-            raise UsageError(f"{place.address} needs a transport that this node has not: {place.transport}")
-        return transport
+        if place.transport not in self._transports:
+            from p2plib.protocol.quic.transport import QuicTransport  # aioquic takes long to import
+
+            self._transports[place.transport] = QuicTransport(self._options)
+        return self._transports[place.transport]
 
     def _ours(self, place: Endpoint) -> Multiaddr:
         return place.address.with_peer(self.peer_id)

@@ -22,23 +22,19 @@ import argparse
 import asyncio
 import contextlib
 import io
-import ipaddress
-import os
-import re
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from p2plib.errors import Leak, UsageError
 from p2plib.sim.capture.pcap import pcap
+from p2plib.sim.capture.table import trace_table
+from p2plib.sim.command_line import COMMAND, parser
 from p2plib.sim.faults import Chaos, Crash, Cut, Fault
 from p2plib.sim.host import Host
 from p2plib.sim.internet import Internet
 from p2plib.sim.link import Link
-from p2plib.sim.packet import Packet
 from p2plib.sim.realms import LAN, Realm
 from p2plib.sim.scripts import (
     is_for_an_internet,
@@ -48,35 +44,11 @@ from p2plib.sim.scripts import (
     run_programs,
 )
 from p2plib.sim.search.seeds import Failure, Main, in_words, search
+from p2plib.sim.sockets.names import is_group
+from p2plib.sim.tracebacks import is_the_scripts, trimmed
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-COMMAND = "python -m p2plib.sim"
-DAY_S = 86_400.0  # a run that is not over by then will hardly ever be
-SHOWN_PACKETS = 20
 TOO_SHORT = "the run ended before any crash or cut began: use a shorter --within"
-NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?"
-LEFT_OUT = (  # of tracebacks
-    os.path.dirname(__file__),
-    os.path.dirname(asyncio.__file__),
-    contextlib.__file__,
-    "<frozen ",
-)
-
-DESCRIPTION = """\
-Run a script in a simulated internet: in virtual time, with the loss and delay you ask for, and the same for
-the same seed.
-
-The script may be one of three kinds:
-  - It has `async def main(net)`. That is run, and makes hosts with net.host("name").
-  - It has functions for hosts to run: say which with --host. The run ends when the programs of the last
-    --host have ended; the other hosts are then stopped.
-  - It ends in asyncio.run(...), as scripts do. It runs on a host named after it. Several such scripts make a
-    network: --host server=server.py --host client="client.py --to server".
-"""
-EPILOG = """\
-What follows -- is passed to the script. Hosts find each other by name: open_connection("server", 80).
-Exit status: 0 all went well; 1 the program failed, or left sockets, timers or tasks behind; 2 wrong usage.
-"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -114,102 +86,6 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     words = list(argv)
     at = words.index("--") if "--" in words else len(words)
     return words[:at], words[at + 1 :]
-
-
-# Options
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    told = argparse.ArgumentParser(
-        prog=COMMAND, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    add = told.add_argument
-    # fmt: off
-    add("script", nargs="?", type=Path,
-        help="the file to run; not needed if every --host names one")
-    add("--host", action="append", default=[], metavar="NAME[,NAME]=WHAT",
-        help="a host, or several, and what runs there: a function of the script, FILE.py or FILE.py:FUNCTION,"
-        " with its arguments in the same quotes")
-    add("--seed", type=_whole, default=0, metavar="N",
-        help="the seed from which everything random is drawn (default: 0)")
-    add("--seeds", type=_count, metavar="N",
-        help="try N seeds, starting at --seed, and stop at the first that fails")
-    add("--time-limit", type=_seconds, default=DAY_S, metavar="TIME",
-        help="how much virtual time a run may take (default: a day)")
-    add("--allow-leaks", action="store_true",
-        help="do not fail if sockets, timers or tasks are left at the end")
-
-    add = told.add_argument_group("the network between hosts").add_argument
-    add("--lan", action="store_true",
-        help="put all hosts on one LAN, where multicast and broadcast reach them")
-    add("--latency", type=_seconds, metavar="TIME",
-        help="one-way latency, such as 0.04 or 40ms (default: drawn for each pair, half of them below 40ms;"
-        " 0.5ms on a LAN)")
-    add("--jitter", type=_seconds, default=0.0, metavar="TIME",
-        help="add up to this much to each packet's latency")
-    add("--loss", type=_probability, default=0.0, metavar="P",
-        help="probability that a packet is lost, such as 0.02 or 2%%")
-    add("--duplicate", type=_probability, default=0.0, metavar="P",
-        help="probability that a packet arrives twice")
-    add("--bandwidth", type=_bytes_per_s, metavar="RATE",
-        help="bytes a second each way between two hosts, such as 125000, 125k or 1Mbit")
-
-    add = told.add_argument_group("what goes wrong").add_argument
-    add("--crashes", type=_count, default=0, metavar="N",
-        help="how many times a host loses its power")
-    add("--cuts", type=_count, default=0, metavar="N",
-        help="how many times the network is cut in two")
-    add("--within", type=_seconds, default=30.0, metavar="TIME",
-        help="crashes and cuts begin within this much virtual time (default: 30s)")
-    add("--spare", default="", metavar="NAME[,NAME]",
-        help="hosts that never lose their power")
-
-    add = told.add_argument_group("what to look at afterwards").add_argument
-    add("--pcap", type=Path, metavar="FILE",
-        help="write all packets to a file for Wireshark or tshark")
-    add("--trace", nargs="?", type=_count, const=SHOWN_PACKETS, metavar="N",
-        help=f"print the last N packets (default: {SHOWN_PACKETS})")
-    add("--digest", action="store_true",
-        help="print a digest of all packets: the same run has the same digest")
-    # fmt: on
-    return told
-
-
-def _whole(word: str) -> int:
-    if not re.fullmatch(r"-?\d+", word):
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number")
-    return int(word)
-
-
-def _count(word: str) -> int:
-    number = _whole(word)
-    if number < 1:
-        raise argparse.ArgumentTypeError("it must be 1 or more")
-    return number
-
-
-def _probability(word: str) -> float:
-    found = re.fullmatch(rf"({NUMBER})(%?)", word)
-    if not found or not 0 <= (p := float(found[1]) / (100 if found[2] else 1)) <= 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a probability: write 0.02 or 2%")
-    return p
-
-
-def _seconds(word: str) -> float:
-    found = re.fullmatch(rf"({NUMBER}|inf)(ms|us|s|min|h)?", word)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a time: write 0.04, 40ms, 30s, 5min or 2h")
-    return float(found[1]) * {"us": 1e-6, "ms": 1e-3, "min": 60, "h": 3600}.get(found[2], 1)
-
-
-def _bytes_per_s(word: str) -> float:
-    found = re.fullmatch(rf"({NUMBER})([kMG]?)(bit|B)?(/s)?", word)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a rate: write 125000, 125k, 1M or 10Mbit")
-    rate = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]]
-    return rate / 8 if found[3] == "bit" else rate
 
 
 def _maker(options: argparse.Namespace, arguments: Sequence[str]) -> Callable[..., Internet]:
@@ -288,7 +164,7 @@ def _run_once(net: Internet, options: argparse.Namespace, argv: Sequence[str]) -
     try:
         net.run(_the_script, time_limit_s=options.time_limit)
     except UsageError as wrong:
-        if wrong.__traceback__ is None or _is_the_scripts(wrong):
+        if wrong.__traceback__ is None or is_the_scripts(wrong):
             error = wrong
         else:
             raise
@@ -333,7 +209,7 @@ def _search(make: Callable[..., Internet], options: argparse.Namespace, argv: Se
         if quiet and (options.crashes or options.cuts):
             _say(f"under {quiet} of them {TOO_SHORT}")
         return FINE
-    if isinstance(failure.error, UsageError) and not _is_the_scripts(failure.error):
+    if isinstance(failure.error, UsageError) and not is_the_scripts(failure.error):
         raise failure.error
     _say_failure(failure)
     _show(failure.net, options)
@@ -344,11 +220,6 @@ def _search(make: Callable[..., Internet], options: argparse.Namespace, argv: Se
 def _outages(faults: Iterable[Fault]) -> list[Fault]:
     """Return those of the faults that --crashes and --cuts ask for."""
     return [fault for fault in faults if isinstance(fault, Crash | Cut)]
-
-
-def _is_the_scripts(error: BaseException) -> bool:
-    """Whether an error was raised by a line of the script, and not by the command before one ran."""
-    return any(not _left_out(frame) for frame in traceback.extract_tb(error.__traceback__)[1:])
 
 
 # What is said
@@ -368,7 +239,7 @@ def _say_all(net: Internet, error: BaseException | None) -> None:
     dropped = "".join(f", {count} {fate}" for fate, count in net.trace.dropped().items())
     end = "" if error is None else " failed after"
     _say(f"seed {net.seed}{end or ':'} {net.time:.6g} virtual seconds, {len(net.trace)} packets{dropped}")
-    if any(packet.fate == "no route" and _is_for_many(packet) for packet in net.trace):
+    if any(packet.fate == "no route" and is_group(packet.destination[0]) for packet in net.trace):
         _say("multicast reaches nobody on the public internet: use --lan, or put the hosts on a net.lan(...)")
 
 
@@ -394,25 +265,6 @@ def _again(argv: Sequence[str], seed: int) -> str:
     )
 
 
-def _left_out(frame: traceback.FrameSummary) -> bool:
-    return frame.filename.startswith(LEFT_OUT)
-
-
-def trimmed(error: BaseException) -> str:
-    """Return an error's traceback as text, without the lines of the simulator and of asyncio."""
-    told = traceback.TracebackException.from_exception(error)
-    _trim(told)
-    return "".join(told.format()).rstrip()
-
-
-def _trim(told: traceback.TracebackException) -> None:
-    kept = [frame for frame in told.stack if not _left_out(frame)]
-    told.stack = traceback.StackSummary.from_list(kept) if kept else None  # type: ignore[assignment]
-    for inner in (told.__cause__, told.__context__, *(told.exceptions or ())):
-        if inner is not None:
-            _trim(inner)
-
-
 def _show(net: Internet, options: argparse.Namespace) -> None:
     """Write and print what was asked for."""
     if options.trace is not None:
@@ -426,32 +278,3 @@ def _show(net: Internet, options: argparse.Namespace) -> None:
         except OSError as error:
             raise UsageError(f"the packets cannot be written: {error}") from None
         _say(f"{len(packets)} packets written to {options.pcap}")
-
-
-def _is_for_many(packet: Packet) -> bool:
-    return ipaddress.ip_address(packet.destination[0].partition("%")[0]).is_multicast
-
-
-def trace_table(packets: Iterable[Packet]) -> str:
-    """Return packets as a table of text, one a line."""
-    rows = [("sent", "arrives", "from", "to", "what", "bytes", "")]
-    rows += [_row(packet) for packet in packets]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = (True, True, False, False, False, True, False)
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if is_right else cell.ljust(width)
-            for cell, width, is_right in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in rows
-    )  # fmt: skip
-
-
-def _row(packet: Packet) -> tuple[str, str, str, str, str, str, str]:
-    what = (
-        packet.kind if packet.segment is None else f"tcp {packet.segment.flags.name or ''}".replace("|", " ")
-    )
-    arrives = "" if packet.arrives_s is None else f"{packet.arrives_s:.6f}"
-    source = f"{packet.sender}:{packet.source[1]}"
-    destination = f"{packet.receiver or packet.destination[0]}:{packet.destination[1]}"
-    return f"{packet.sent_s:.6f}", arrives, source, destination, what, str(len(packet.data)), packet.fate

@@ -34,15 +34,22 @@ class Incarnation:
         exception_handler: what its programs have set with `loop.set_exception_handler`; None for nothing.
         has_programs: whether its programs were started; False on a machine that stays up after its programs
             were killed.
+        is_stopping: whether `Host.stop` has sent its programs SIGTERM.
+        task_factory: what its programs have set with `loop.set_task_factory`; None for nothing.
     """
 
-    __slots__ = ("alive", "descriptors", "ended", "exception_handler", "has_programs", "host", "signals")
+    __slots__ = (
+        "alive", "descriptors", "ended", "exception_handler", "has_programs", "host", "is_stopping",
+        "signals", "task_factory",
+    )  # fmt: skip
 
     def __init__(self, host: Host, *, has_programs: bool = True) -> None:
         self.host, self.alive, self.has_programs = host, True, has_programs
         self.ended: dict[asyncio.Future[None], None] = {}
         self.signals: dict[int, SimHandle] = {}
         self.exception_handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
+        self.is_stopping = False
+        self.task_factory: Any = None
         self.descriptors: dict[int, Opened] = {}
 
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from p2plib.sim.clock.places import TOLD_AT_MOST, raised_at
 
 if TYPE_CHECKING:
-    from p2plib.sim.clock.loop import Raised, SimLoop
+    from p2plib.sim.clock.exceptions import Raised
+    from p2plib.sim.clock.loop import SimLoop
     from p2plib.sim.current import Incarnation
 
 NEVER_ASKED = "Task exception was never retrieved"  # asyncio's own words for it

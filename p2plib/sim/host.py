@@ -253,16 +253,20 @@ class Host:
         if not self.is_up:
             return
         incarnation, programs = self.incarnation, dict(self._programs)
-        if signal.SIGTERM in incarnation.signals:
+        if signal.SIGTERM in incarnation.signals and not incarnation.is_stopping:
+            incarnation.is_stopping = True  # its handler may call this method, too
             self.signal(signal.SIGTERM)
             await _wait(self._running_programs(), grace_s, incarnation)  # they may kill themselves at the end
-        self._cancel_programs()
-        await _wait(self._running_programs(), grace_s)
-        others = [task for task in self._tasks() if task not in self._running and task not in self._awaited]
-        for task in others:
-            task.cancel()
-        await _wait(others, grace_s)
-        await _wait(self._running_programs(), 0.0)  # those that only waited for the others
+        if incarnation.alive:
+            self._cancel_programs()
+            await _wait(self._running_programs(), grace_s)
+        if incarnation.alive:  # it may have lost its power, and perhaps begun another life
+            tasks = self._tasks()
+            others = [task for task in tasks if task not in self._running and task not in self._awaited]
+            for task in others:
+                task.cancel()
+            await _wait(others, grace_s)
+            await _wait(self._running_programs(), 0.0)  # those that only waited for the others
         if self.is_up and (incarnation.alive or not self.incarnation.has_programs):  # no power cut meanwhile
             self.disk.sync()
             killed = self._kill()

@@ -45,7 +45,8 @@ from p2plib.sim.realms import LAN, Gateway, Realm
 from p2plib.sim.shutdown import abandon, finish, leak_error
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.module import simulated_sockets
-from p2plib.sim.sockets.names import CARRIER_NETWORK, Names, parsed
+from p2plib.sim.sockets.names import BROADCAST, CARRIER_NETWORK, Names, is_group, is_loopback, parsed
+from p2plib.sim.sockets.ports import EVERYWHERE
 
 BEGAN_S = 1_700_000_000.0  # what wall clocks show at the start: 14 November 2023, 22:13:20 UTC
 RUN_TAKES = "run takes an async function of one argument, the internet: async def main(net)"
@@ -145,7 +146,8 @@ class Internet:
             download_bytes_per_s: what it can receive; None for no limit.
 
         Raises:
-            UsageError: the name or an address is taken, or an address is not an IP address.
+            UsageError: the name or an address is taken, a bandwidth is not above 0, or an address is not that
+                of a single machine.
         """
         realm = lan or self.fabric.public
         if address is None:
@@ -158,8 +160,8 @@ class Internet:
         taken = [ip for ip in addresses if ip in realm.members]
         if taken:
             raise UsageError(f"an address belongs to one host, and {taken[0]} is taken in {realm.name}")
-        self.names.add(name, addresses)
         host = Host(self, name, tuple(addresses), realm, region, upload_bytes_per_s, download_bytes_per_s)
+        self.names.add(name, addresses)
         self.hosts[name] = host
         realm.members.update(dict.fromkeys(addresses, host))
         if not realm.sought.isdisjoint(addresses):
@@ -372,6 +374,8 @@ def _ip(written: str) -> str:
     found = parsed(written)
     if found is None:
         raise UsageError(f"the address of a host must be an IP address, not {written!r}")
+    if found in (*EVERYWHERE, BROADCAST) or is_loopback(found) or is_group(found):
+        raise UsageError(f"{found} is not an address of a single machine")
     return found
 
 

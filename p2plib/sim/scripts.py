@@ -27,7 +27,7 @@ import shlex
 import sys
 from asyncio import _get_running_loop
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -37,6 +37,7 @@ from types import ModuleType
 from typing import Any, NoReturn, overload
 
 from p2plib.errors import SimulationError, UsageError
+from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.clock.workers import find_anyio
 from p2plib.sim.current import CURRENT
 from p2plib.sim.host import Host
@@ -335,8 +336,7 @@ def _is_the_scripts_own(name: str, folder: str) -> bool:
     return file.is_relative_to(folder) and "site-packages" not in file.parts and not name.startswith("p2plib")
 
 
-@contextmanager
-def asyncio_run_is(run: Run) -> Iterator[None]:
+def asyncio_run_is(run: Run) -> AbstractContextManager[None]:
     """Put *run* in place of `asyncio.run` and `asyncio.Runner`, and refuse other event loops."""
 
     def run_instead(main: Coroutine[Any, Any, Any], **options: Any) -> Any:
@@ -363,17 +363,13 @@ def asyncio_run_is(run: Run) -> Iterator[None]:
             """Refuse: the loop exists only while something runs in it."""
             refuse("Runner.get_loop", "use the runner's `run`, and asyncio.get_running_loop in a coroutine")
 
-    stand_ins: dict[str, Any] = {
-        "run": run_instead, "Runner": Runner, "new_event_loop": _new_loop, "get_event_loop": _get_loop,
-    }  # fmt: skip
-    real = {name: getattr(asyncio, name) for name in stand_ins}
-    for name, stand_in in stand_ins.items():
-        setattr(asyncio, name, stand_in)
-    try:
-        yield
-    finally:
-        for name, function in real.items():
-            setattr(asyncio, name, function)
+    def put_in(stand_ins: StandIns) -> None:
+        stand_ins.put_in(asyncio, "run", run_instead)
+        stand_ins.put_in(asyncio, "Runner", Runner)
+        stand_ins.put_in(asyncio, "new_event_loop", _new_loop)
+        stand_ins.put_in(asyncio, "get_event_loop", _get_loop)
+
+    return StandIns(put_in).in_place()
 
 
 def _new_loop() -> NoReturn:

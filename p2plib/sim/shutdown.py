@@ -1,4 +1,9 @@
-"""The end of a run: programs are cancelled, what is under way arrives, and what is left then is a leak."""
+"""The end of a run: programs are cancelled, what is under way arrives, and what is left then is a leak.
+
+A connection whose other end has gone without a word, in a crash or behind a cut, is not the fault of the
+program that still waits for it. It ends as if the other machine had come back and sent a RST, and what is
+left after that is a leak. What programs raise at this late RST is not reported: in the run itself none came.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from p2plib.sim.failures import note_unasked_tasks, sentence, tell_causes, who
 if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
     from p2plib.sim.internet import Internet
+    from p2plib.sim.tcp.endpoint import TcpEndpoint
 
 SETTLE_S, LOOK_EVERY_S = 10.0, 0.25  # how long connections may take to close after the end, in virtual time
 
@@ -31,15 +37,37 @@ def finish(net: Internet) -> list[str]:
     for host in net.hosts.values():
         host.end_programs()
     loop.run_while(_always, until=began_s)
-    for look in range(1, round(SETTLE_S / LOOK_EVERY_S) + 1):
-        if not _left(net):
-            break
-        loop.run_while(_always, until=began_s + look * LOOK_EVERY_S)
+    _settle(net, began_s)
     note_unasked_tasks(loop)
+    raised = len(loop.raised)
+    if half_open := _half_open(net):
+        for end in half_open:
+            end.cut_off()
+        _settle(net, loop.time())
+        del loop.raised[raised:]
     left = _left(net)
     leaks = [*map(sentence, loop.raised), *(words for words, _ in left)]
     _clear(net, left)
     return leaks
+
+
+def _settle(net: Internet, began_s: float) -> None:
+    for look in range(1, round(SETTLE_S / LOOK_EVERY_S) + 1):
+        if not _left(net):
+            break
+        net.loop.run_while(_always, until=began_s + look * LOOK_EVERY_S)
+
+
+def _half_open(net: Internet) -> list[TcpEndpoint]:
+    """Return the connections whose other end is gone or was closed, and that have not heard so."""
+    ends = [end for host in net.hosts.values() for end in host.tcp.values()]
+    others = {end.machine.numbers[::-1]: end for end in ends}
+
+    def has_lost_the_other(end: TcpEndpoint) -> bool:
+        other = others.get(end.machine.numbers)
+        return other is None or (other.was_closed and not end.unread)  # what is unread may hold up the FIN
+
+    return [end for end in ends if end.expects_more and has_lost_the_other(end)]
 
 
 def leak_error(net: Internet) -> Leak:

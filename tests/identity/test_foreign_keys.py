@@ -130,6 +130,11 @@ WRONG_KEYS = {
         der.sequence(der.sequence(bytes.fromhex("06092a864886f70d010101")), der.bit_string(b"")),
         "rsaEncryption, and NULL",
     ),
+    "RSA, something behind the bits": (
+        RSA,
+        der.sequence(ALGORITHM, der.bit_string(b""), der.integer(1)),
+        "3 bytes follow",
+    ),
     "RSA, bits left over": (RSA, GOOD.replace(b"\x03\x82\x01\x0f\0", b"\x03\x82\x01\x0f\1"), "whole bytes"),
     "ECDSA, empty": (ECDSA, b"", "an uncompressed point of secp256r1, secp384r1"),
     "ECDSA, of nothing but zeros": (ECDSA, bytes(91), "an uncompressed point"),

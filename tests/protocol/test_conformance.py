@@ -1,5 +1,7 @@
-"""The conformance suite notices streams that are broken on purpose. They are in memory, and time is virtual,
-so that no pause of the machine is taken for one of theirs."""
+"""The conformance suite notices streams that are broken on purpose.
+
+They are in memory, and time is virtual, so that no pause of the machine is taken for one of theirs.
+"""
 
 from __future__ import annotations
 

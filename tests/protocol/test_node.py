@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+from typing import Any
 
 import pytest
 
 from p2plib.errors import (
     Closed,
+    DecodeError,
+    NotForUs,
     P2PError,
     StreamReset,
+    Unreachable,
     UsageError,
     WrongPeer,
 )
@@ -178,3 +183,93 @@ def test_closing_a_connection_delivers_what_its_streams_had_sent() -> None:
                 assert [await got.get() for _ in range(20)] == [200_000] * 20
 
     asyncio.run(main())
+
+
+@pytest.mark.finding("W9")
+def test_a_name_is_looked_up_in_the_family_that_its_address_says() -> None:
+    async def main() -> None:
+        asked: list[int] = []
+        loop = asyncio.get_running_loop()
+        look_up = loop.getaddrinfo
+
+        async def noting(*where: Any, family: int = 0, **options: Any) -> Any:
+            asked.append(family)
+            return await look_up(*where, family=family, **options)
+
+        loop.getaddrinfo = noting  # type: ignore[method-assign]
+        async with two_nodes() as (alice, bob):
+            port = endpoint(bob.addresses[0]).port
+            async with await alice.dial(f"/dns4/localhost/tcp/{port}") as connection:
+                assert await ping.ping(connection) > 0
+            with pytest.raises(Unreachable):  # Bob listens in IPv4 alone
+                await alice.dial(f"/dns6/localhost/tcp/{port}")
+            address = await alice.listen("/dns4/localhost/tcp/0")
+            assert str(address).startswith("/ip4/127.0.0.1/tcp/")
+            assert asked == [socket.AF_INET, socket.AF_INET6, socket.AF_INET]
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("M4")
+def test_of_several_addresses_those_that_can_be_dialled_are_tried() -> None:
+    async def main() -> None:
+        async with two_nodes() as (alice, bob):
+            (good,) = bob.addresses
+            useless = ("/ip4/127.0.0.1/udp/1", "no address", "/ip4/127.0.0.1/tcp/0", f"{ANYWHERE[:-1]}1")
+            async with await alice.dial(*useless, good) as connection:
+                assert connection.remote_key == BOB.public
+            with pytest.raises(Unreachable) as caught:
+                await alice.dial(*useless)
+            for why in (
+                "none of 4 addresses will do",
+                "/ip4/127.0.0.1/udp/1 is no host and port for TCP or QUIC",
+                'no address: an address begins with "/"',
+                "has no port that can be dialled",
+                "/ip4/127.0.0.1/tcp/1: no connection to 127.0.0.1:1",
+            ):
+                assert why in str(caught.value)
+            with pytest.raises(UsageError, match="no address to dial"):
+                await alice.dial()
+            with pytest.raises(DecodeError):
+                await alice.dial("no address")
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F014")
+def test_nobody_dials_itself() -> None:
+    async def main() -> None:
+        async with two_nodes() as (_, bob):
+            with pytest.raises(UsageError, match="is our own"):
+                await bob.dial(bob.addresses[0])
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("K7")
+def test_a_node_remembers_what_its_connections_counted() -> None:
+    async def refuses(stream: Stream, connection: Connection) -> None:
+        raise NotForUs("not this")
+
+    async def main() -> None:
+        async with two_nodes() as (alice, bob):
+            bob.handlers["/refuses/1"] = refuses
+            for number in range(1, 4):
+                async with await alice.dial(bob.addresses[0]) as connection:
+                    stream = await connection.propose_stream("/refuses/1")
+                    await stream.write(b"x")
+                    with pytest.raises(StreamReset):
+                        await stream.read()
+                    assert bob.failures["NotForUs"] == number
+                await no_connections(bob)
+                assert bob.failures["NotForUs"] == number
+            await bob.close()
+            assert bob.failures["NotForUs"] == 3
+
+    asyncio.run(main())
+
+
+async def no_connections(node: Node) -> None:
+    async with asyncio.timeout(20):
+        while node.connections:
+            await asyncio.sleep(0)

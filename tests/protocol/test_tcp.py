@@ -339,3 +339,40 @@ def test_a_close_that_is_not_answered_in_time_leaves_the_rest_to_the_kernel() ->
             assert await conformance.read_all(b) == b"x" * 1000
 
     asyncio.run(main())
+
+
+@pytest.mark.finding("W8")
+def test_a_listener_that_is_cancelled_while_it_opens_leaves_its_port() -> None:
+    async def handler(stream: TcpStream) -> None: ...
+
+    async def main() -> None:
+        async with TcpListener(handler) as listener:
+            _, port = listener.address
+        for steps in range(8):
+            opening = asyncio.ensure_future(TcpListener(handler, port=port).__aenter__())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            opening.cancel()
+            await asyncio.wait([opening])
+            if not opening.cancelled():
+                await opening.result().__aexit__()
+            async with TcpListener(handler, port=port):
+                pass
+        assert not opening.cancelled()
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W9")
+def test_one_family_alone() -> None:
+    async def handler(stream: TcpStream) -> None: ...
+
+    async def main() -> None:
+        async with TcpListener(handler, "localhost", family=socket.AF_INET) as listener:
+            host, port = listener.address
+            assert host == "127.0.0.1"
+            (await connect_tcp("localhost", port, family=socket.AF_INET)).reset()
+            with pytest.raises(Unreachable):
+                await connect_tcp("localhost", port, family=socket.AF_INET6)
+
+    asyncio.run(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import runpy
 import subprocess
@@ -13,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from p2plib.sim import Internet, Link
-from p2plib.sim.command import FAILED, FINE, USAGE, main, trace_table, trimmed
+from p2plib.sim.command import FAILED, FINE, USAGE, main
 from tests.conftest import ROOT
 from tests.sim.capture.test_pcap import frames
 from tests.sim.capture.test_pcap_tshark import fields
@@ -370,32 +369,6 @@ def test_what_is_looked_at_afterwards(folder: Path, capsys: pytest.CaptureFixtur
     assert {row[0] for row in rows} == {"ana", "shop"}
     lost = re.findall(r"packets, (\d+) lost", told)
     assert sum(row[2] == "lost" for row in rows) == int(lost[0])
-
-
-def test_a_table_of_packets() -> None:
-    net = Internet(1, link=Link(latency=0.04))
-
-    async def hello(net: Internet) -> None:
-        ana, ben = net.host("ana"), net.host("ben")
-        await ana.run(one_datagram((ben.address, 80)))
-        await asyncio.sleep(1)
-
-    net.run(hello)
-    assert trace_table(net.trace) == (
-        "    sent  arrives  from       to      what  bytes\n"
-        "0.000000           ana:49152  ben:80  udp       5  nobody listens"
-    )
-
-
-async def one_datagram(where: tuple[str, int]) -> None:
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=where)
-    transport.sendto(b"hello")
-    transport.close()
-
-
-def test_an_error_without_a_line_of_the_program_has_no_empty_list_of_lines() -> None:
-    assert trimmed(ValueError("no")) == "ValueError: no"
 
 
 # As its users run it

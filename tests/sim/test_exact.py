@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import random
-import subprocess
-import sys
 from statistics import NormalDist
 
 import pytest
 
 from p2plib.sim import LogNormal, exact
-from tests.conftest import ROOT
+from tests.sim.another_process import printed
 
 # Linux's C library has other functions for processors without these; elsewhere this changes nothing.
 OLD_PROCESSOR = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX2_Usable,-FMA_Usable"}
@@ -50,15 +47,8 @@ def digest() -> str:
 
 
 def test_all_bits_are_the_same_on_every_machine_and_on_an_old_processor() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from tests.sim.test_exact import digest; print(digest())"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **OLD_PROCESSOR, "PYTHONPATH": str(ROOT)},
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == digest()
+    program = "from tests.sim.test_exact import digest; print(digest())"
+    assert printed(program, "0", **OLD_PROCESSOR) == digest()
     assert digest() == "5cc84e4785fd614092964f3c2fb6980c3f7b59306a0d4ec404c031cfee9236d7"
 
 

@@ -138,6 +138,44 @@ def test_a_cut_is_between_hosts_whatever_nats_lie_between() -> None:
     assert run(main) == ([b"one", b"two"], [b"one"], {"cut off": 1})
 
 
+def test_the_trace_knows_when_a_packet_arrived_behind_a_nat_or_a_download() -> None:
+    async def main(net: Internet) -> Any:
+        server = await mailbox(net.host("server"), 53, echo=True)
+        slow = net.host("slow", lan=net.lan("home"), download_bytes_per_s=1000.0)
+        box = await mailbox(slow, 4000)
+        for address in (net.hosts["server"].address, slow.address):
+            box.send(bytes(72), (address, 53 if address != slow.address else 4000))  # 100 bytes with headers
+        await asyncio.sleep(1)
+        box.close()
+        server.close()
+        arrived = [packet.arrives_s for packet in net.trace if packet.receiver == "slow"]
+        return sorted(arrived), sorted(at for at, _, _ in box.got)
+
+    in_trace, heard = run(main)
+    assert in_trace == heard
+    assert heard == pytest.approx([0.000_02, 0.010_5 + 0.010_5 + 0.1]), "the host itself has no download"
+
+
+def test_a_nats_address_that_another_host_got_leads_to_that_host() -> None:
+    async def main(net: Internet) -> Any:
+        server = await mailbox(net.host("server"), 53)
+        home = net.lan("home", nat="full cone")
+        boxes = []
+        for name in ("ana", "ben"):
+            boxes.append(await mailbox(net.host(name, lan=home), 4000))
+            boxes[-1].send(b"hello", (net.hosts["server"].address, 53))
+            await asyncio.sleep(1)
+            server.send(name.encode(), server.got[-1][2])
+            await asyncio.sleep(1000)  # longer than a NAT remembers
+        for box in (server, *boxes):
+            box.close()
+        return [box.data for box in boxes], [addr for _, _, addr in server.got]
+
+    data, seen = run(main)
+    assert seen[0] == seen[1], "it gave the address again"
+    assert data == [[b"ana"], [b"ben"]]
+
+
 def test_a_nat_that_does_not_exist_is_told_with_those_that_do() -> None:
     with pytest.raises(UsageError, match="full cone, restricted cone"):
         Internet().lan("home", nat="conical")

@@ -118,6 +118,54 @@ def test_the_cause_stands_behind_what_the_error_tells_of_its_own_origin() -> Non
     assert isinstance(error.__context__.__cause__, ValueError)
 
 
+def test_the_cause_is_told_where_an_error_hides_its_own_origin() -> None:
+    async def main(net: Internet) -> None:
+        net.host("srv").start(broken_server)
+        await asyncio.sleep(1)
+        try:
+            raise KeyError("first")
+        except KeyError:
+            raise RuntimeError("second") from None
+
+    assert isinstance(failed(Internet(1), main, RuntimeError).__cause__, ValueError)
+
+
+def test_a_group_that_main_has_raised_in_part_is_told() -> None:
+    shared = ValueError("shared")
+
+    async def both() -> None:
+        raise ExceptionGroup("both", [shared, KeyError("other")])
+
+    async def main(net: Internet) -> None:
+        net.host("srv").start(both)
+        await asyncio.sleep(1)
+        raise shared
+
+    (note,) = failed(Internet(1), main, ValueError).__notes__
+    assert "ValueError('shared')" in note
+    assert "KeyError('other')" in note
+
+
+def test_a_task_that_has_exited_is_told_once_though_something_holds_it() -> None:
+    kept = Holder()
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    async def program() -> None:
+        kept.task = asyncio.create_task(leave())
+        await asyncio.sleep(2)
+
+    async def main(net: Internet) -> None:
+        net.host("ana").start(program)
+        await asyncio.sleep(3)
+
+    net = Internet(1, strict=False)
+    net.run(main)
+    (leak,) = net.leaks
+    assert leak.startswith("ana: a program exited: SystemExit(3)")
+
+
 def test_main_that_raises_from_the_servers_error_makes_no_circle() -> None:
     async def main(net: Internet) -> None:
         task = net.host("srv").start(broken_server)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from p2plib.sim import Chaos, Crash, Cut, Internet, Link, Lose
+import pytest
+
+from p2plib.sim import Chaos, Crash, Cut, Delay, Internet, Link, Lose
+from p2plib.sim.faults import draw
 from tests.sim.small import mailbox
 
 
@@ -59,3 +62,30 @@ def test_told_faults_happen_where_nothing_else_does() -> None:
     net.run(chatter)
     assert net.trace.dropped() == {"lost": 2}
     assert net.happened == [Lose("cy", 0), Lose("ana", 1)]
+
+
+@pytest.mark.parametrize(
+    ("link", "chaos", "in_order"),
+    [
+        (Link(latency=0.02, jitter_s=0.01), Chaos(), True),
+        (Link(latency=0.02, reorder=1.0), Chaos(), False),
+        (Link(latency=0.02, jitter_s=0.01), Chaos(delay=1.0), False),
+    ],
+)
+def test_a_delay_says_whether_it_keeps_the_order_of_segments(
+    link: Link, chaos: Chaos, in_order: bool
+) -> None:
+    net = Internet(seed=4, link=link, faults=chaos)
+    ana = net.host("ana")
+    fortune = net.faults.fortune(ana, link, 100)
+    assert net.happened == [Delay("ana", 0, fortune.late_s[0], in_order)]
+    again = Internet(seed=4, link=link, faults=net.happened)
+    assert again.faults.fortune(again.host("ana"), link, 100) == fortune
+    assert fortune.overtaken is not in_order
+
+
+@pytest.mark.parametrize(("size", "fragments"), [(1500, 1), (1501, 2), (2980, 2), (2981, 3)])
+def test_each_fragment_of_a_datagram_has_a_header_of_its_own(size: int, fragments: int) -> None:
+    link, arrives = Link(loss=0.1), 0.9**fragments
+    assert draw(link, size, lambda: arrives - 0.001).fate == ""
+    assert draw(link, size, lambda: arrives + 0.001).fate == "lost"

@@ -267,6 +267,52 @@ def test_a_shutdown_is_heard_at_the_other_end_and_the_port_can_be_used_again(
     assert run(main) == [(heard_s, "eof"), (heard_s, "lost: None")]
 
 
+def test_a_shutdown_whose_last_words_are_lost_says_them_again() -> None:
+    async def main(net: Internet) -> list[tuple[float, str]]:
+        server, ana, log = net.host("server"), net.host("ana"), list[tuple[float, str]]()
+        server.start(plain_server)
+        await asyncio.sleep(1)
+        with ana:
+            await asyncio.get_running_loop().create_connection(lambda: Recorder(log), "server", 80)
+        await asyncio.sleep(1)
+        net.block(server, ana)
+        net.at(net.time + 0.1, lambda _: net.unblock(server, ana))
+        await server.stop()
+        assert not server.is_up
+        await asyncio.sleep(1)
+        return log
+
+    assert [what for _, what in run(main)] == ["eof", "lost: None"]
+
+
+def test_a_program_that_waits_for_a_task_of_its_host_ends_after_it() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("task")
+
+    async def program() -> None:
+        task = asyncio.create_task(work())
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.wait({task})
+            ended.append("program")
+
+    async def main(net: Internet) -> float:
+        ana = net.host("ana")
+        ana.start(program)
+        await asyncio.sleep(1)
+        await ana.stop(grace_s=2)
+        return net.time
+
+    assert run(main) == 3.0, "the program has two seconds, and the task ends at once"
+    assert ended == ["task", "program"]
+
+
 def test_a_shutdown_ends_all_that_runs_on_the_host() -> None:
     ended: list[str] = []
 
@@ -338,6 +384,24 @@ def test_a_power_cut_in_the_midst_of_a_shutdown_and_a_program_that_stops_its_own
         return [ana.is_up, ben.is_up]
 
     assert run(main) == [True, False]
+
+
+def test_a_host_that_was_started_again_in_the_midst_of_its_shutdown_stays_on() -> None:
+    async def main(net: Internet) -> bool:
+        server, ana = net.host("server"), net.host("ana")
+        server.start(plain_server)
+        await asyncio.sleep(1)
+        with ana:
+            await asyncio.get_running_loop().create_connection(lambda: Recorder([]), "server", 80)
+        await asyncio.sleep(1)
+        net.block(server, ana)
+        net.at(net.time + 1, lambda _: server.crash())
+        net.at(net.time + 1.01, lambda _: server.restart())
+        await server.stop()
+        ana.crash()
+        return server.is_up
+
+    assert run(main)
 
 
 class Odd:
@@ -434,6 +498,34 @@ def test_a_program_that_exits_ends_what_runs_on_its_host_and_nothing_else(
     assert [leak.split(" in ")[0] for leak in net.leaks] == (
         [] if not code else ["ana: a program exited: SystemExit(3)"]
     )
+
+
+def test_an_exit_cancels_all_tasks_at_once_and_a_power_cut_meanwhile_is_one() -> None:
+    cancelled: list[float] = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(5)
+
+    async def program() -> None:
+        task = asyncio.create_task(slow())
+        await asyncio.sleep(1)
+        assert not task.done()
+        sys.exit()
+
+    async def main(net: Internet) -> None:
+        ana = net.host("ana")
+        ana.start(program)
+        await asyncio.sleep(2)
+        ana.crash()
+        await asyncio.sleep(20)
+        assert not ana.is_up
+
+    run(main)
+    assert cancelled == [1.0]
 
 
 def test_who_waits_for_a_program_hears_of_its_exit() -> None:

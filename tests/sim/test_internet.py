@@ -173,3 +173,22 @@ def test_an_address_is_one_however_it_is_written() -> None:
     with pytest.raises(UsageError, match="must be an IP address, not 'nonsense'"):
         net.host("ana", address="nonsense")
     assert net.host("ben", address=["198.18.0.9", "2001:DB8:0::9"]).addresses == ("198.18.0.9", "2001:db8::9")
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "127.0.0.2", "::1", "224.0.0.1", "255.255.255.255"])
+def test_an_address_that_is_not_of_a_single_machine_is_no_hosts(address: str) -> None:
+    with pytest.raises(UsageError, match="single machine"):
+        Internet().host("ana", address=address)
+
+
+@pytest.mark.parametrize("name", ["localhost", "LocalHost.", "192.0.2.1", "::1"])
+def test_a_name_that_stands_for_an_address_already_is_no_hosts(name: str) -> None:
+    with pytest.raises(UsageError, match="nobody would be found by the name"):
+        Internet().host(name)
+
+
+def test_a_host_that_could_not_be_made_leaves_its_name_free() -> None:
+    net = Internet()
+    with pytest.raises(UsageError, match="bandwidth"):
+        net.host("ana", upload_bytes_per_s=-1)
+    assert net.host("ana").name == "ana"

@@ -88,6 +88,8 @@ def test_joining_groups_of_ipv6(world: World) -> None:
                 value = request(group, index)
                 outcome = raised(lambda option=option, value=value: sock.setsockopt(V6, option, value))  # type: ignore[misc]
                 assert outcome == (None if error is None else (OSError, error)), (option, group, index)
+            for number in range(1, 41):  # it may join more than the 20 of IPv4
+                sock.setsockopt(V6, socket.IPV6_JOIN_GROUP, request(f"ff02::3:{number}", loopback))
 
     world(program)
 

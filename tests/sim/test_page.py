@@ -16,7 +16,7 @@ import yaml
 
 from p2plib.sim import Internet, Link
 from p2plib.sim.capture.pcap import pcap
-from p2plib.sim.command import parser
+from p2plib.sim.command_line import parser
 from tests.conftest import ROOT
 from tests.sim.capture.test_pcap_tshark import tshark_says
 from tests.sim.like_real.differences import DIFFERENCES

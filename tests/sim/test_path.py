@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from p2plib.sim import Chaos, Host, Internet, Link
+from p2plib.sim import Chaos, Corrupt, Duplicate, Host, Internet, Link, Lose
 from p2plib.sim.path import flip_one_bit
 from tests.sim.small import Mailbox, mailbox, pair, run
 
@@ -217,10 +217,67 @@ def test_a_host_speaks_to_itself_by_every_name_of_its_own() -> None:
     async def main(net: Internet) -> list[Any]:
         ana: Host = net.host("ana")
         box = await mailbox(ana, 1000)
-        for ip in (ana.address, "127.0.0.1"):
+        for ip in (ana.address, "127.0.0.1", "127.0.0.9"):
             box.send(ip.encode(), (ip, 1000))
         await asyncio.sleep(1)
         box.close()
         return [(round(at, 9), data) for at, data, _ in box.got]
 
-    assert run(main) == [(0.00002, b"198.18.0.1"), (0.00002, b"127.0.0.1")]
+    assert run(main) == [(0.00002, ip) for ip in (b"198.18.0.1", b"127.0.0.1", b"127.0.0.9")]
+
+
+def test_what_is_told_happens_on_a_way_on_which_nothing_else_does() -> None:
+    async def main(net: Internet) -> list[bytes]:
+        ana, ben, address = await pair(net)
+        for data in (b"one", b"two", b"three"):
+            ana.send(data, address)
+        await asyncio.sleep(1)
+        ana.close()
+        ben.close()
+        return ben.data
+
+    assert run(main, faults=[Lose("ana", 1)]) == [b"one", b"three"]
+
+
+def test_a_hosts_own_bandwidth_counts_on_a_way_on_which_nothing_else_happens() -> None:
+    async def main(net: Internet) -> list[float]:
+        ana, ben = net.host("ana", upload_bytes_per_s=1000.0), net.host("ben")
+        boxes = await mailbox(ana, 1000), await mailbox(ben, 2000)
+        for _ in range(2):
+            boxes[0].send(bytes(72), (ben.address, 2000))  # 100 bytes with the headers
+        await asyncio.sleep(1)
+        for box in boxes:
+            box.close()
+        return [round(at, 9) for at, _, _ in boxes[1].got]
+
+    assert run(main) == [0.11, 0.21]
+
+
+def test_the_way_to_a_nat_is_part_of_the_way() -> None:
+    async def main(net: Internet) -> list[float]:
+        server = await mailbox(net.host("server"), 53)
+        box = await mailbox(net.host("ana", lan=net.lan("home", behind=net.lan("block"))), 4000)
+        box.send(b"hello", (net.hosts["server"].address, 53))
+        await asyncio.sleep(1)
+        box.close()
+        server.close()
+        return [round(at, 9) for at, _, _ in server.got]
+
+    assert run(main) == [0.011], (
+        "0.5 ms in each of the two LANs, and 10 ms between the outer NAT and the server"
+    )
+
+
+def test_no_segment_waits_for_the_second_copy_of_another() -> None:
+    took = []
+    for faults in ([], [Duplicate("ana", number, 5.0) for number in range(3, 9)]):
+        net = Internet(seed=3, link=Link(latency=0.02), faults=faults)
+        took.append(net.run(upload))
+        assert len(net.happened) == len(faults)
+    assert took[0] == took[1]
+
+
+def test_a_segment_with_a_wrong_checksum_is_dropped_and_sent_again() -> None:
+    net = Internet(seed=3, link=Link(latency=0.02), faults=[Corrupt("ana", 5, 9)])
+    net.run(upload)
+    assert net.trace.dropped() == {"bad checksum": 1}

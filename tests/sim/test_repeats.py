@@ -7,12 +7,12 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from p2plib.sim import Internet, Link, LogNormal
 from tests.conftest import ROOT
+from tests.sim.another_process import printed
 from tests.sim.small import Mailbox, mailbox
 from tests.sim.test_exact import OLD_PROCESSOR
 
@@ -77,18 +77,7 @@ def digest(seed: int = 9) -> str:
 
 
 def in_another_process(hash_seed: str, **changed: str) -> str:
-    program = "from tests.sim.test_repeats import digest; print(digest())"
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT), **changed}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=ROOT,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip()
+    return printed("from tests.sim.test_repeats import digest; print(digest())", hash_seed, **changed)
 
 
 @pytest.mark.slow

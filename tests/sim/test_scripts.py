@@ -284,7 +284,7 @@ def test_classes_of_a_script_are_found_by_their_modules() -> None:
         from __future__ import annotations
         from dataclasses import dataclass
         from typing import get_type_hints
-        import pickle
+        import asyncio, pickle
         @dataclass
         class Order:
             what: str
@@ -293,8 +293,32 @@ def test_classes_of_a_script_are_found_by_their_modules() -> None:
             assert pickle.loads(pickle.dumps(Order("pen"))) == Order("pen")
             assert get_type_hints(Order) == {"what": str}
         """
-    Path("script.py").write_text("import asyncio\n" + dedent(text).replace("\nfrom __future__", "\n#"))
+    Path("script.py").write_text(dedent(text))
     programs("a=check")
+
+
+def test_what_is_installed_beside_a_script_is_not_loaded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("venv/site-packages").mkdir(parents=True)
+    Path("venv/site-packages/installed.py").write_text("")
+    script("""
+        sys.path.insert(0, "venv/site-packages")
+        import installed
+        asyncio.run(asyncio.sleep(1))
+        """)
+    monkeypatch.setitem(sys.modules, "installed", None)  # to be put back after the test
+    monkeypatch.delitem(sys.modules, "installed")
+    run_ordinary(Internet(), Path("script.py"), [], FOREVER)
+    assert "installed" in sys.modules
+
+
+def test_an_error_of_a_program_says_on_which_host_it_was_raised() -> None:
+    script("""
+        async def fail():
+            raise ValueError("no such setting")
+        """)
+    with pytest.raises(ValueError, match="no such setting") as caught:
+        programs("ana=fail")
+    assert "raised on the host ana" in caught.value.__notes__
 
 
 @pytest.mark.parametrize("text", ["asyncio.run(asyncio.sleep(1))", "1 / 0", "sys.exit(4)"])

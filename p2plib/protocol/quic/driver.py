@@ -30,8 +30,8 @@ from p2plib.identity.foreign_keys import PeerKey
 from p2plib.protocol.buffers import Bell, Chunks
 from p2plib.protocol.muxed import PING_TIMEOUT_S, MuxedConnection, MuxedStream
 from p2plib.protocol.quic import certificate
-from p2plib.protocol.quic.machine import ALPN, Machine, events
-from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES
+from p2plib.protocol.quic.machine import Machine, events
+from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, PIECE_BYTES
 
 HANDSHAKE_TIMEOUT_S = 10.0
 FAREWELLS = 3
@@ -94,6 +94,28 @@ class QuicStream(MuxedStream):
         if not self._has_ended:
             self._tell_broken()
 
+    def may_be_forgotten(self) -> bool:
+        """Rule 5, for a stream that was closed: whether nothing more has to be said on it."""
+        if self._has_ended or self._was_reset:
+            return True
+        if self._machine.has_delivered_all(self.stream_id):
+            self._stop_reading()
+            return True
+        return False
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of it waits to be sent."""
+        return self._machine.unsent(self.stream_id, self._written_bytes)
+
+    def break_off(self) -> None:
+        """The other side does not read, and it holds too much."""
+        self._go_deaf()
+        self._stop_reading()
+        self._machine.reset_stream(self.stream_id, RESET_CODE)
+        self._was_reset = self._was_stopped = True
+        self.broke()
+
     def leave(self) -> None:
         """The connection is being closed: what was ended well is still delivered, all else is given up."""
         self._go_deaf()
@@ -119,7 +141,7 @@ class QuicStream(MuxedStream):
 
     async def _drain(self) -> None:
         self._check_sendable()
-        while self._machine.unsent(self.stream_id, self._written_bytes) >= LIMIT_BYTES:
+        while self.unsent_bytes >= LIMIT_BYTES:
             await self._wait_for_sending()
             self._check_writable()
             self._check_sendable()
@@ -129,6 +151,7 @@ class QuicStream(MuxedStream):
         self._machine.send_stream_data(self.stream_id, data)
         self._written_bytes += len(data)
         self.connection.wake()
+        self.connection.check_memory()
 
     def _end_writing(self) -> None:
         if not self._was_stopped and not self.connection.is_over:
@@ -139,17 +162,9 @@ class QuicStream(MuxedStream):
         self._go_deaf()
         self.changed.ring()
         self.connection.wake()
-        while not self._may_stop and not self.connection.is_over:
+        while not self._machine.has_sent_all(self.stream_id) and not self.connection.is_over:
             await self._wait_for_sending()
-        self._stop_reading()
-        self.connection.forget(self)
-
-    @property
-    def _may_stop(self) -> bool:
-        """Rule 5."""
-        if self._has_ended or self._was_reset:
-            return self._machine.has_sent_all(self.stream_id)
-        return self._machine.has_delivered_all(self.stream_id)
+        self.connection.let_go(self)
 
     def _abort(self) -> None:
         self._go_deaf()
@@ -202,6 +217,7 @@ class QuicConnection(MuxedConnection):
         self.when_over: Callable[[], object] = lambda: None
         self.when_known: Callable[[bytes, bool], object] = lambda _id, _is_known: None
         self.sending: dict[QuicStream, None] = {}  # those that wait until something was sent
+        self._let_go: dict[QuicStream, None] = {}  # those that were closed, and rule 5 is not done with yet
         self._put = send
         self._address = address
         self._loop = asyncio.get_running_loop()
@@ -243,7 +259,7 @@ class QuicConnection(MuxedConnection):
     @property
     def is_idle(self) -> bool:
         """Whether no stream is open on it, and none waits to be accepted."""
-        return not self._streams
+        return len(self._streams) == len(self._let_go)
 
     # What callers use.
 
@@ -301,13 +317,12 @@ class QuicConnection(MuxedConnection):
         Raises:
             Closed: the connection is over.
         """
-        while True:
+        while not self._arrived or self._we_closed:
             self._check()
-            if self._arrived:
-                stream = next(iter(self._arrived))
-                del self._arrived[stream]
-                return stream
             await self._opened.wait()
+        stream = next(iter(self._arrived))  # which may be whole, though the other side has gone since
+        del self._arrived[stream]
+        return stream
 
     async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
         """The seconds that a ping to the other side and back takes, its delay included.
@@ -370,8 +385,24 @@ class QuicConnection(MuxedConnection):
         if self._wake is None and not self._is_silent:
             self._wake = self._loop.call_soon(self._transmit)
 
+    def check_memory(self) -> None:
+        """Resets the stream that holds most of what waits to be sent, when that is too much."""
+        of_one = LIMIT_BYTES + PIECE_BYTES  # which is the most that waits on one
+        room = max(of_one, self.machine.limits.memory_bytes)
+        if len(self._streams) * of_one <= room:
+            return
+        held = {stream: stream.unsent_bytes for stream in self._streams.values()}
+        if sum(held.values()) > room:
+            max(held, key=held.__getitem__).break_off()
+
+    def let_go(self, stream: QuicStream) -> None:
+        """A stream is closed, and what it sent is on its way; the rest is done without it."""
+        self._let_go[stream] = None
+        self._forget_some()
+
     def forget(self, stream: QuicStream) -> None:
-        """A stream is closed, and need not be told of anything more."""
+        """A stream is over, and need not be told of anything more."""
+        self._let_go.pop(stream, None)
         if self._streams.pop(stream.stream_id, None) is not None:
             self.machine.release(stream.stream_id)
         self.wake()
@@ -420,9 +451,14 @@ class QuicConnection(MuxedConnection):
         """Looks what the machine has to say and to send, and whether it is over."""
         while (event := self.machine.next_event()) is not None:
             self._happened(event)
+        self._forget_some()
         self._transmit()
         if self.machine.why_over is not None:
             self.fail(self.machine.why_over)
+
+    def _forget_some(self) -> None:
+        for stream in [each for each in self._let_go if each.may_be_forgotten()]:
+            self.forget(stream)
 
     def _transmit(self, copies: int = 1) -> None:
         if self._wake is not None:
@@ -479,7 +515,7 @@ class QuicConnection(MuxedConnection):
                 if answered is not None and not answered.done():
                     answered.set_result(None)
             case events.HandshakeCompleted():
-                self._shook_hands(event.alpn_protocol)
+                self._shook_hands()
             case events.ConnectionIdIssued():
                 self.when_known(event.connection_id, True)
             case events.ConnectionIdRetired():
@@ -500,10 +536,8 @@ class QuicConnection(MuxedConnection):
             del self._arrived[stream]
             stream.reset()
 
-    def _shook_hands(self, alpn: str | None) -> None:
+    def _shook_hands(self) -> None:
         try:
-            if alpn != ALPN:
-                raise HandshakeFailed(f"{self.remote} speaks {alpn}, not {ALPN}")
             now = datetime.datetime.now(datetime.UTC)
             self.remote_key = certificate.verify(self.machine.peer_certificate(), now)
         except RemoteError as error:

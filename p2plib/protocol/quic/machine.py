@@ -87,7 +87,7 @@ def configure(identity: SecretKey, *, is_client: bool, limits: Limits | None = N
         private_key=key,
         connection_id_length=ID_BYTES,
         idle_timeout=limits.idle_timeout_s,
-        max_data=limits.unread_bytes,
+        max_data=limits.memory_bytes,
         max_stream_data=limits.window_bytes,
         supported_versions=[QuicProtocolVersion.VERSION_1],
         verify_mode=ssl.CERT_NONE,  # by an authority, that is: `certificate.verify` looks at it
@@ -235,7 +235,7 @@ class Machine(QuicConnection):
             self._consumed.pop(stream_id, None)
             self._over += self.is_theirs(stream_id)
         data, streams = self._local_max_data, self._local_max_streams_bidi
-        data.value = _raised(data.value, data.used, self._consumed_bytes + self.limits.unread_bytes)
+        data.value = _raised(data.value, data.used, self._consumed_bytes + self.limits.memory_bytes)
         # Not `streams.value`, which aioquic has raised for each that ended on the wire.
         self._streams_granted = _raised(
             self._streams_granted, streams.used, self._over + self.limits.max_streams

@@ -102,21 +102,21 @@ async def dial(
     configuration = configure(identity, is_client=True, limits=limits)
     loop, where = asyncio.get_running_loop(), spell((host, port))
     deadline = loop.time() + timeout_s
-    why: Exception | None = None
+    why: OSError | None = None
     try:
         async with asyncio.timeout_at(deadline):
             found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-            for *_, address in found:
-                try:
-                    return await _connect(Machine(configuration, limits), address, expected, deadline)
-                except OSError as error:
-                    why = error
-    except TimeoutError as error:
-        if isinstance(error, PeerTimeout):
-            raise
+    except TimeoutError:
         raise PeerTimeout(f"{where} was not found within {timeout_s:g} s") from None
     except OSError as error:
-        why = error
+        raise Unreachable(f"no connection to {where}: {error}") from error
+    for *_, address in found:
+        try:
+            return await _connect(Machine(configuration, limits), address, expected, deadline)
+        except PeerTimeout:  # which is an OSError by birth
+            raise
+        except OSError as error:
+            why = error
     raise Unreachable(f"no connection to {where}: {why}") from why
 
 
@@ -183,7 +183,6 @@ class QuicListener:
         self._unproved: dict[QuicConnection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wire: _Wire | None = None
-        self._is_closing = False
 
     @property
     def address(self) -> tuple[str, int]:
@@ -209,12 +208,11 @@ class QuicListener:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._wire is not None
-        self._is_closing = True
+        wire, self._wire = self._wire, None  # nobody gets in any more, and what is open is closed well
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        wire, self._wire = self._wire, None
         await wire.close()
 
     def _receive(self, data: bytes, address: Address) -> None:
@@ -228,27 +226,28 @@ class QuicListener:
 
     def _knock(self, data: bytes, address: Address) -> None:
         """A datagram that belongs to no connection."""
-        assert self._wire is not None
-        if self._is_closing:
+        if self._wire is None:  # not yet, or not any more
             return
+        transport = self._wire.transport
         now = asyncio.get_running_loop().time()
         answer = self._door.receive(data, address, now, must_prove=len(self._unproved) >= PROVE_ABOVE)
         if isinstance(answer, bytes):
-            self._wire.transport.sendto(answer, address)
+            transport.sendto(answer, address)
         elif answer is not None and len(self._tasks) >= self._max_connections:
             self.failures["too many connections"] += 1
         elif answer is not None:
-            self._accept(answer, data, address)
+            self._accept(answer, address, transport).receive(data, address)
 
-    def _accept(self, opening: Opening, data: bytes, address: Address) -> None:
-        assert self._wire is not None
+    def _accept(
+        self, opening: Opening, address: Address, transport: asyncio.DatagramTransport
+    ) -> QuicConnection:
         machine = Machine(
             self._configuration,
             self._limits,
             original_id=opening.original_id,
             retry_id=opening.arrived_at if opening.is_proved else None,
         )
-        connection = QuicConnection(machine, self._wire.transport.sendto, address)
+        connection = QuicConnection(machine, transport.sendto, address)
         ids = [opening.arrived_at, machine.host_cid]  # by which it is known, to be forgotten with it
 
         def known(name: bytes, is_known: bool) -> None:
@@ -271,7 +270,7 @@ class QuicListener:
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        connection.receive(data, address)
+        return connection
 
     async def _serve(self, connection: QuicConnection) -> None:
         try:

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from p2plib.sim.clock.stand_ins import StandIns
+
 PYTHONS_OWN = sys.stdlib_module_names - {"__main__"}
 OURS = "p2plib.sim."  # it keeps the real ones, to call them
 GROWS = "__main__"  # a notebook's cells add to it
@@ -34,18 +36,12 @@ class ImportedByName:
         self._looked_at: set[str] = set()
         self._found: dict[tuple[str, str], tuple[ModuleType, Callable[..., Any], Callable[..., Any]]] = {}
 
-    def install(self) -> None:
+    def put_in(self, stand_ins: StandIns) -> None:
         """Let the names mean the stand-ins."""
         self._look()
         for (_, name), (module, real, stand_in) in self._found.items():
             if vars(module).get(name) is real:
-                setattr(module, name, stand_in)
-
-    def put_back(self) -> None:
-        """Let the names mean what they meant before."""
-        for (_, name), (module, real, stand_in) in self._found.items():
-            if vars(module).get(name) is stand_in:
-                setattr(module, name, real)
+                stand_ins.put_in(module, name, stand_in)
 
     def _look(self) -> None:
         """Look through the modules that are new since the last time."""

@@ -29,6 +29,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
 from p2plib.sim.clock.loop import SimLoop
+from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.current import CURRENT
 
 if TYPE_CHECKING:
@@ -172,39 +173,35 @@ def _names_rng(self: Any) -> Random:
     return _real_names_rng.fget(self) if _here() is None else _source()
 
 
-def one_for_each_host(wall_ns: Callable[[], int]) -> None:
+def put_in(stand_ins: StandIns, wall_ns: Callable[[], int]) -> None:
     """Let Python's own modules draw from the sources of the current host.
 
     Args:
+        stand_ins: what takes them out again.
         wall_ns: returns the time on the current host's wall clock, in nanoseconds of the Unix epoch.
     """
     _outside.setstate(_shared.getstate())
     _shared.__class__ = _EachHostsOwn
+    stand_ins.afterwards(_share_again)
     for name in _BOUND_IN_C:
-        setattr(random, name, getattr(_shared, name))
-    Random.seed = _seed  # type: ignore[method-assign]
-    os.urandom = random._urandom = simulated_urandom  # type: ignore[attr-defined]
+        stand_ins.put_in(random, name, getattr(_shared, name))
+    stand_ins.put_in(Random, "seed", _seed)
+    stand_ins.put_in(os, "urandom", simulated_urandom)
+    stand_ins.put_in(random, "_urandom", simulated_urandom)
     if _real_getrandom is not None:
-        os.getrandom = _getrandom
-    uuid.getnode, uuid.uuid1 = _getnode, _uuid1_of(wall_ns)
+        stand_ins.put_in(os, "getrandom", _getrandom)
+    uuid1 = _uuid1_of(wall_ns)
+    stand_ins.put_in(uuid, "getnode", _getnode)
+    stand_ins.put_in(uuid, "uuid1", uuid1)
     if _real_uuid1_in_c is not None:  # what `uuid1` calls that was imported by name before
-        uuid._generate_time_safe = _in_c(uuid.uuid1)  # type: ignore[attr-defined]
-    tempfile._RandomNameSequence.rng = property(_names_rng)  # type: ignore[attr-defined]
+        stand_ins.put_in(uuid, "_generate_time_safe", _in_c(uuid1))
+    stand_ins.put_in(tempfile._RandomNameSequence, "rng", property(_names_rng))  # type: ignore[attr-defined]
 
 
-def put_back() -> None:
-    """Undo `one_for_each_host`; numbers drawn outside in the meantime stay drawn."""
+def _share_again() -> None:
+    """Let the module's functions work on its own generator; numbers drawn outside meanwhile stay drawn."""
     _shared.__class__ = Random
     _shared.setstate(_outside.getstate())
-    for name in _BOUND_IN_C:
-        setattr(random, name, getattr(_shared, name))
-    Random.seed = _real_seed  # type: ignore[method-assign]
-    os.urandom = random._urandom = _real_urandom  # type: ignore[attr-defined]
-    if _real_getrandom is not None:
-        os.getrandom = _real_getrandom
-    uuid.getnode, uuid.uuid1 = _real_getnode, _real_uuid1
-    uuid._generate_time_safe = _real_uuid1_in_c  # type: ignore[attr-defined]
-    tempfile._RandomNameSequence.rng = _real_names_rng  # type: ignore[attr-defined]
 
 
 def state_of(seed: str) -> Any:

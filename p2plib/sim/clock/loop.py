@@ -12,10 +12,7 @@ Rules:
   what that sets off, is the same in every run. (It also costs less: every packet is an object.)
 * Blocking work given to an executor is done at once, and takes no virtual time. Other threads do not repeat:
   one that calls the loop ends the run.
-* Some programs set a timer for now again and again: by a rounding of the last digit, they find that the time
-  has not quite come. On a real machine that is over in a microsecond; here the thousandth such timer of one
-  instant is due a microsecond later. Ten such microseconds in a row are enough for any rounding: a program
-  that still goes on is in an endless loop.
+* A timer for now is due now, or a microsecond later (`p2plib.sim.clock.at_once`).
 * A million events without a step of the clock are an endless loop at one instant. They are counted where the
   collector runs, so that it costs nothing.
 * What a simulated internet cannot have raises `Unsupported`, with a sentence on what to do instead.
@@ -37,9 +34,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from p2plib.errors import Deadlock, Livelock, TimeLimit, UsageError
+from p2plib.sim.clock.at_once import AtOnce
+from p2plib.sim.clock.exceptions import ExceptionCalls
 from p2plib.sim.clock.handles import SimHandle, SimTimer
 from p2plib.sim.clock.places import describe_spinning, describe_waiting
 from p2plib.sim.clock.signals import SignalCalls
@@ -49,31 +48,14 @@ from p2plib.sim.sockets import refused
 
 T = TypeVar("T")
 Event = tuple[float, int, Callable[[Any], object], Any]
-Context = dict[str, Any]
 
-DUE_AT_ONCE, TICK_S = 1000, 1e-6  # after this many timers for now at one instant, the clock moves this far
-MOST_TICKS = 10  # in a row
 LAST_S = sys.float_info.max  # what is due later, as in `asyncio.sleep(math.inf)`, never happens
 COLLECT_EVERY = 1_000_000  # events between two rounds of Python's garbage collector
 CANCELLED_SHARE = 0.5  # sweep the heap once half of it is cancelled timers
 SWEEP_FROM = 1000  # and only when that is worth the walk
 
 
-class Raised(NamedTuple):
-    """Something that went wrong in a callback or a program, as `call_exception_handler` received it.
-
-    Args:
-        incarnation: the life of the host on which it happened; None for the main program.
-        context: asyncio's description of it: "message", "exception" and so on.
-        at_s: when, in virtual seconds.
-    """
-
-    incarnation: Incarnation | None
-    context: Context
-    at_s: float
-
-
-class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[misc]  # it refuses
+class SimLoop(SignalCalls, ExceptionCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # type: ignore[misc]  # it refuses
     """An event loop over virtual time. `Internet` makes one and gives it a network.
 
     Args:
@@ -81,6 +63,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     """
 
     def __init__(self, max_events: int | None = None) -> None:
+        super().__init__()
         self.now = 0.0  # virtual seconds since the internet began: read it, or call `time`
         self._ready: deque[SimHandle] = deque()
         self._heap: list[Event] = []
@@ -90,7 +73,6 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self._running = self._closed = self._stopping = False
         self._debug, self.slow_callback_duration = False, 0.1  # of asyncio, and without effect
         self._task_factory: Any = None
-        self._exception_handler: Callable[[asyncio.AbstractEventLoop, Context], object] | None = None
         self._generators = weakref.WeakKeyDictionary[AsyncGenerator[Any, Any], None]()  # in order
         self.tasks = weakref.WeakKeyDictionary[asyncio.Task[Any], Incarnation | None]()
         self.max_events = max_events
@@ -100,9 +82,8 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self._last_event: float = float("inf")  # number of the event after which a run is stopped
         self.time_limit: float = float("inf")  # virtual second at which a run is stopped
         self.frozen: list[asyncio.Task[Any]] = []  # of machines that have crashed
-        self.raised: list[Raised] = []  # what handlers and programs raised in this run, in order
         self.threads = Threads()
-        self._due_at, self._due_at_once, self._ticks = -1.0, 0, 0  # timers for now: when, how many, and ticks
+        self._at_once = AtOnce()
         self._stood_at = -1.0  # where the clock stood when the collector last ran
 
     # Time
@@ -163,23 +144,12 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
     ) -> SimTimer:
         if when != when:
             raise UsageError("a timer needs a time in seconds, and this is NaN, which is not a number")
-        timer = SimTimer(when, callback, args, self, context)
+        timer = SimTimer(callback, args, self, context)
+        timer._when, timer._scheduled = when, True
         if when <= self.now:
-            when = self._when_it_is_due_at_once()
+            when = self._at_once.due_s(self.now)
         heappush(self._heap, (when, self._next_order(), self._fires, timer))
         return timer
-
-    def _when_it_is_due_at_once(self) -> float:
-        now = self.now
-        if self._due_at != now:
-            if now > self._due_at + 2 * TICK_S:
-                self._ticks = 0
-            self._due_at, self._due_at_once = now, 0
-        self._due_at_once += 1
-        if self._due_at_once < DUE_AT_ONCE or self._ticks > MOST_TICKS:
-            return now
-        self._ticks += self._due_at_once == DUE_AT_ONCE
-        return now + TICK_S
 
     def schedule(self, when: float, function: Callable[[Any], object], argument: Any) -> None:
         """Put an event on the heap: cheaper than `call_at`, without a context, and not to be cancelled."""
@@ -194,6 +164,8 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             self._run_handle(timer)
 
     def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
+        if not timer._scheduled:  # type: ignore[attr-defined]  # of a sleep that is over
+            return
         self._unwanted += 1
         if self._unwanted > max(SWEEP_FROM, len(self._heap) * CANCELLED_SHARE):
             fire = self._fires
@@ -201,7 +173,7 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
                 event for event in self._heap if event[2] is not fire or not event[3]._cancelled
             ]  # in place: the running loop holds this very list
             heapify(self._heap)
-            self._unwanted = 0
+            self._unwanted = 1  # this timer, which is marked as cancelled next
 
     def freeze(self, incarnation: Incarnation) -> None:
         """Keep the tasks of a machine that has lost its power, for Python would run their `finally`."""
@@ -236,22 +208,34 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         **more: Any,
     ) -> asyncio.Task[T]:
         """Make a task of a coroutine; it belongs to the current host."""
-        if self._task_factory is not None:
-            task = self._task_factory(self, coro, **({} if context is None else {"context": context}))
+        incarnation = CURRENT.get() if context is None else context.get(CURRENT)
+        factory = self._task_factory if incarnation is None else incarnation.task_factory
+        if factory is not None:
+            task = factory(self, coro, **({} if context is None else {"context": context}))
             if name is not None:
                 task.set_name(name)
         else:
             task = asyncio.Task(coro, loop=self, name=name, context=context, **more)
-        self.tasks[task] = CURRENT.get() if context is None else context.get(CURRENT)
+        self.tasks[task] = incarnation
         return task  # type: ignore[no-any-return]
 
     def set_task_factory(self, factory: Any) -> None:
-        """Make tasks with `factory(loop, coroutine)`; None goes back to asyncio's own."""
-        self._task_factory = factory
+        """Make tasks with `factory(loop, coroutine)`; None goes back to asyncio's own.
+
+        Each host has its own factory, as if it had its own loop, and so has the main program.
+        """
+        if factory is not None and not callable(factory):
+            raise TypeError("task factory must be a callable or None")
+        incarnation = CURRENT.get()
+        if incarnation is None:
+            self._task_factory = factory
+        else:
+            incarnation.task_factory = factory
 
     def get_task_factory(self) -> Any:
         """Return what `set_task_factory` set."""
-        return self._task_factory
+        incarnation = CURRENT.get()
+        return self._task_factory if incarnation is None else incarnation.task_factory
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any
@@ -387,33 +371,11 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
             return
         try:
             context.run(handle._callback, *handle._args)
-        except KeyboardInterrupt:
-            raise
-        except SystemExit as end:
-            context.run(self.exit, end)
         except asyncio.CancelledError:
             pass  # it asked a cancelled task for its exception, as asyncio.streams does before Python 3.13
         except BaseException as error:
             message = f"Exception in callback {getattr(handle._callback, '__qualname__', handle._callback)}"
-            context.run(
-                self.call_exception_handler, {"message": message, "exception": error, "handle": handle}
-            )
-
-    def exit(self, end: SystemExit) -> None:
-        """End the programs of the current host, one of which has called `sys.exit`: they are one process.
-
-        Args:
-            end: what `sys.exit` has raised.
-
-        Raises:
-            SystemExit: it was the main program.
-        """
-        incarnation = CURRENT.get()
-        if incarnation is None:
-            raise end
-        if end.code not in (None, 0):
-            self.call_exception_handler({"message": "a program exited", "exception": end})
-        incarnation.host.exit()
+            context.run(self.handle_raised, {"message": message, "exception": error, "handle": handle})
 
     def is_running(self) -> bool:
         """Whether the loop is running."""
@@ -444,53 +406,6 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
         self._closed = True
         self._ready.clear()
         self._heap.clear()
-
-    # What goes wrong
-
-    def call_exception_handler(self, context: Context) -> None:
-        """Note that a callback raised, or pass it to the handler that a program of that host has set."""
-        incarnation = self._whose(context)
-        handler = self._exception_handler if incarnation is None else incarnation.exception_handler
-        if handler is None:
-            self.default_exception_handler(context)
-            return
-        try:
-            handler(self, context)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            self.default_exception_handler(context)
-            message = {"message": "the exception handler raised", "exception": error}
-            self.default_exception_handler(message)
-
-    def default_exception_handler(self, context: Context) -> None:
-        """Note what was raised, and on which host; it is reported at the end of the run."""
-        self.raised.append(Raised(self._whose(context), context, self.now))
-
-    def _whose(self, context: Context) -> Incarnation | None:
-        incarnation = CURRENT.get()
-        task = context.get("task") or context.get("future")
-        if incarnation is None and isinstance(task, asyncio.Task):
-            incarnation = self.tasks.get(task)
-        return incarnation
-
-    def set_exception_handler(self, handler: Any) -> None:
-        """Call `handler(loop, context)` when a callback raises; None goes back to noting it.
-
-        Each host has its own handler, as if it had its own loop, and so has the main program.
-        """
-        if handler is not None and not callable(handler):
-            raise TypeError(f"A callable object or None is expected, got {handler!r}")
-        incarnation = CURRENT.get()
-        if incarnation is None:
-            self._exception_handler = handler
-        else:
-            incarnation.exception_handler = handler
-
-    def get_exception_handler(self) -> Any:
-        """Return what `set_exception_handler` set."""
-        incarnation = CURRENT.get()
-        return self._exception_handler if incarnation is None else incarnation.exception_handler
 
     def get_debug(self) -> bool:
         """Return what `set_debug` set; False at first, whatever the environment says."""
@@ -523,6 +438,11 @@ class SimLoop(SignalCalls, refused.RefusedCalls, asyncio.AbstractEventLoop):  # 
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Do nothing: there is no executor."""
+
+
+def in_a_run() -> bool:
+    """Whether the calling code runs in a simulated loop."""
+    return isinstance(events._get_running_loop(), SimLoop)
 
 
 def _time_and_order(event: Event) -> tuple[float, int]:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import errno
 import inspect
 import signal
-import threading
 from asyncio import _get_running_loop
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 from p2plib.sim.clock.handles import SimHandle
+from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.current import CURRENT, Incarnation, current_host
 
 NOT_TO_CATCH = {"SIGKILL", "SIGSTOP"}
@@ -69,8 +69,6 @@ class SignalCalls:
 # The module `signal`
 
 _real: dict[str, Any] = {name: getattr(signal, name) for name in ("signal", "getsignal", "raise_signal")}
-_lock = threading.Lock()
-_active = 0
 
 
 def _here() -> Incarnation | None:
@@ -124,24 +122,14 @@ def _raise_signal(signalnum: int, /) -> None:
         incarnation.host.signal(signalnum)
 
 
-@contextmanager
-def signals_of_hosts() -> Iterator[None]:
+def _put_in(stand_ins: StandIns) -> None:
+    for name, stand_in in (("signal", _signal), ("getsignal", _getsignal), ("raise_signal", _raise_signal)):
+        stand_ins.put_in(signal, name, stand_in)
+
+
+_stand_ins = StandIns(_put_in)
+
+
+def signals_of_hosts() -> AbstractContextManager[None]:
     """Give each host its own signals in the module `signal`, too, for as long as the block lasts."""
-    global _active
-    with _lock:
-        _active += 1
-        if _active == 1:
-            for name, function in (
-                ("signal", _signal),
-                ("getsignal", _getsignal),
-                ("raise_signal", _raise_signal),
-            ):
-                setattr(signal, name, function)
-    try:
-        yield
-    finally:
-        with _lock:
-            _active -= 1
-            if _active == 0:
-                for name, function in _real.items():
-                    setattr(signal, name, function)
+    return _stand_ins.in_place()

@@ -2,8 +2,9 @@
 
 When a thread runs is up to the machine, so no run with threads would repeat. Work for `asyncio.to_thread` and
 `run_in_executor` is done at once by the loop itself; a thread that a program starts on its own can neither be
-waited for nor wake anything in the run. Where Python has no threads, as in Pyodide, starting one raises
-Python's own RuntimeError, and work for `asyncio.to_thread` is done as usual.
+waited for nor wake anything in the run, and the real network is closed to it, also after the run. Where
+Python has no threads, as in Pyodide, starting one raises Python's own RuntimeError, and work for
+`asyncio.to_thread` is done as usual.
 """
 
 from __future__ import annotations
@@ -19,6 +20,20 @@ INSTEAD = (
     "when a thread runs is up to the machine, so no run would repeat; use asyncio.to_thread or "
     "loop.run_in_executor, whose work is done at once, or an asynchronous library"
 )
+
+_of_runs: WeakSet[threading.Thread] = WeakSet()
+
+
+def belongs_to_a_run(thread: threading.Thread) -> None:
+    """Note that a thread is about to be started by code in a run, or by another such thread."""
+    _of_runs.add(thread)
+
+
+def is_of_a_run() -> bool:
+    """Whether the calling thread was started by code in a run."""
+    # `threading.current_thread` would make an object for a thread that Python does not know.
+    thread = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]
+    return thread is not None and thread in _of_runs
 
 
 class Threads:

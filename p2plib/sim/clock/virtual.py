@@ -23,7 +23,6 @@ Rules:
     - ssl.RAND_bytes, numpy.random without a seed, libsodium;
     - os.uname, platform.node;
     - files, environment variables, logging's relativeCreated;
-    - os.fork;
     - threading.Thread.
 
 The handbook's own library takes time and randomness as arguments.
@@ -32,7 +31,6 @@ The handbook's own library takes time and randomness as arguments.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
@@ -41,6 +39,7 @@ from typing import Any
 
 from p2plib.sim.clock import chance
 from p2plib.sim.clock.by_name import ImportedByName
+from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.current import CURRENT
 from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.refused import refuse
@@ -62,10 +61,8 @@ REAL = {
     "os.uname, platform.node": "they return the machine's name; `socket.gethostname` returns the host's",
     "files, environment variables, logging's relativeCreated": "they are the machine's; a host's own files "
     "are in `host.disk`",
-    "os.fork": "a child process belongs to the machine and uses its real network; `subprocess` and "
-    "`os.system` are refused for that reason",
-    "threading.Thread": "a thread that a program starts itself runs at the machine's pace, and its sockets "
-    "are real; use asyncio.to_thread",
+    "threading.Thread": "a thread that a program starts itself runs at the machine's pace, on its clock, and "
+    "no network is open to it; use asyncio.to_thread",
 }
 """What stays real for code in the internet, and for each item why, or what to do instead."""
 
@@ -80,8 +77,6 @@ _STEADY = tuple(
     for name in ("MONOTONIC", "MONOTONIC_RAW", "BOOTTIME", "UPTIME_RAW")
     if hasattr(time, f"CLOCK_{name}")
 )
-_lock = threading.Lock()
-_active = 0
 
 
 def _here() -> NetworkLoop | None:
@@ -172,29 +167,22 @@ _by_name = ImportedByName(
 )
 
 
-def _install(functions: dict[str, Any]) -> None:
+def _put_in(stand_ins: StandIns) -> None:
     for name in _real:
-        setattr(time, name, functions[name])
+        stand_ins.put_in(time, name, _virtual[name])
+    _by_name.put_in(stand_ins)
+    chance.put_in(stand_ins, _wall_ns)
+
+
+_stand_ins = StandIns(_put_in)
 
 
 @contextmanager
 def virtual_time_and_chance(loop: NetworkLoop) -> Iterator[None]:
     """Answer code that runs in *loop* from its virtual clock and its seed, for as long as the block lasts."""
-    global _active
-    with _lock:
-        _active += 1
-        if _active == 1:
-            _install(_virtual)
-            _by_name.install()
-            chance.one_for_each_host(_wall_ns)
-    before = chance.swap(loop.imported_by_name)
-    try:
-        yield
-    finally:
-        loop.imported_by_name = chance.swap(before)
-        with _lock:
-            _active -= 1
-            if _active == 0:
-                _install(_real)
-                _by_name.put_back()
-                chance.put_back()
+    with _stand_ins.in_place():
+        before = chance.swap(loop.imported_by_name)
+        try:
+            yield
+        finally:
+            loop.imported_by_name = chance.swap(before)

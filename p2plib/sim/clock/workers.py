@@ -14,14 +14,13 @@ import asyncio
 import concurrent.futures
 import contextvars
 import sys
-import threading
-from asyncio import _get_running_loop
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any
 
-from p2plib.sim.clock.loop import SimLoop
+from p2plib.sim.clock.loop import in_a_run
+from p2plib.sim.clock.stand_ins import StandIns
 from p2plib.sim.sockets.refused import refuse
 
 ANYIO = "anyio._backends._asyncio"
@@ -29,11 +28,6 @@ WAITS = (
     "the work of asyncio.to_thread and the like is done at once, while the loop stands still, so the "
     "coroutine would never run; do not wait for it, or await it in a coroutine"
 )
-
-
-def in_a_run() -> bool:
-    """Whether the calling code runs in a simulated loop."""
-    return isinstance(_get_running_loop(), SimLoop)
 
 
 class LoopsFuture(concurrent.futures.Future[Any]):
@@ -91,44 +85,29 @@ def _anyio_at_once(real: Any) -> Any:
     return classmethod(run_sync_in_worker_thread)
 
 
-_lock = threading.Lock()
-_active = 0
-_replaced: list[tuple[Any, str, Any]] = []
-
-
-def _put_in(owner: Any, name: str, instead: Any) -> None:
-    _replaced.append((owner, name, vars(owner)[name]))
-    setattr(owner, name, instead)
-
-
-def _install() -> None:
+def _put_in(stand_ins: StandIns) -> None:
     for module in (asyncio, asyncio.tasks):
-        _put_in(module, "run_coroutine_threadsafe", _run_coroutine_threadsafe)
-    find_anyio()
+        stand_ins.put_in(module, "run_coroutine_threadsafe", _run_coroutine_threadsafe)
+    _put_in_anyios(stand_ins)
+
+
+def _put_in_anyios(stand_ins: StandIns) -> None:
+    if "anyio" in sys.modules:
+        backend, name = import_module(ANYIO).AsyncIOBackend, "run_sync_in_worker_thread"
+        there = vars(backend)[name]
+        if there.__func__.__module__ != __name__:
+            stand_ins.put_in(backend, name, _anyio_at_once(there))
+
+
+_stand_ins = StandIns(_put_in)
 
 
 def find_anyio() -> None:
     """Put in the stand-in for anyio, if a run is on and anyio is imported; a script may import it late."""
-    name = "run_sync_in_worker_thread"
-    if _active and "anyio" in sys.modules and not any(name == put_in for _, put_in, _ in _replaced):
-        backend = import_module(ANYIO).AsyncIOBackend
-        _put_in(backend, name, _anyio_at_once(vars(backend)[name]))
+    if _stand_ins.are_in:
+        _put_in_anyios(_stand_ins)
 
 
-@contextmanager
-def work_done_at_once() -> Iterator[None]:
+def work_done_at_once() -> AbstractContextManager[None]:
     """Do the work of anyio's threads at once in a simulated loop, for as long as the block lasts."""
-    global _active
-    with _lock:
-        _active += 1
-        if _active == 1:
-            _install()
-    try:
-        yield
-    finally:
-        with _lock:
-            _active -= 1
-            if _active == 0:
-                for owner, name, real in reversed(_replaced):
-                    setattr(owner, name, real)
-                _replaced.clear()
+    return _stand_ins.in_place()

@@ -11,6 +11,8 @@ from typing import Any
 
 from p2plib.sim.sockets.constants import AF_UNIX
 
+HIGH_WATER = 65_536  # asyncio's own: above so many bytes, a transport pauses its protocol
+
 
 def checked(call: str, family: int, address: Any) -> Any:
     """Return the address that a program has passed to *call*, if it has the form of one.
@@ -35,6 +37,21 @@ def checked(call: str, family: int, address: Any) -> Any:
     if not hasattr(port, "__index__"):
         raise TypeError(f"'{type(port).__name__}' object cannot be interpreted as an integer")
     return name, port.__index__(), *address[2:]
+
+
+def write_buffer_limits(high: int | None, low: int | None) -> tuple[int, int]:
+    """Return the limits (low, high) of a transport's write buffer; the defaults are asyncio's.
+
+    Raises:
+        ValueError: they are not in this order, or below 0.
+    """
+    if high is None:
+        high = HIGH_WATER if low is None else 4 * low
+    if low is None:
+        low = high // 4
+    if not high >= low >= 0:
+        raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+    return low, high
 
 
 def joined(buffers: Any) -> bytes:

@@ -381,10 +381,6 @@ def deliver(record: Record) -> None:
         return
     try:
         endpoint.context.run(endpoint.received, record.data, route.shown)
-    except KeyboardInterrupt:
-        raise
-    except SystemExit as end:
-        endpoint.context.run(endpoint.host.net.loop.exit, end)
     except BaseException as error:
         _raised(endpoint, error)
 
@@ -411,14 +407,10 @@ def hand_over(endpoint: UdpEndpoint, data: bytes, shown: Any) -> None:
     """Hand a datagram to the holder, and report to the loop if that raises."""
     try:
         endpoint.context.run(endpoint.received, data, shown)  # type: ignore[arg-type]
-    except KeyboardInterrupt:
-        raise
-    except SystemExit as end:
-        endpoint.context.run(endpoint.host.net.loop.exit, end)
     except BaseException as error:
         _raised(endpoint, error)
 
 
 def _raised(endpoint: UdpEndpoint, error: BaseException) -> None:
     message = {"message": "datagram_received raised", "exception": error, "socket": endpoint}
-    endpoint.context.run(endpoint.host.net.loop.call_exception_handler, message)
+    endpoint.context.run(endpoint.host.net.loop.handle_raised, message)

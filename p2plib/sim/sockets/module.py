@@ -13,10 +13,10 @@ Rules:
 * The functions are replaced where Python's own socket module looks for them, so that
   `from socket import getaddrinfo` before the run is covered, too.
 * No real socket escapes: whatever still reaches for the machine's network from within a simulated loop, in
-  any way that Python has, is refused, and so is starting another process. This is an audit hook (PEP 578),
-  installed at the first run and cheap; it cannot be removed again. To send and receive on a real socket from
-  before the run raises no audit event, so the socket's methods refuse it. Code in C that bypasses Python is
-  beyond all this.
+  any way that Python has, is refused, and so is starting another process; a thread that such code starts is
+  refused the same, for as long as it lives. This is an audit hook (PEP 578), installed at the first run and
+  cheap; it cannot be removed again. To send and receive on a real socket from before the run raises no audit
+  event, so the socket's methods refuse it. Code in C that bypasses Python is beyond all this.
 * Waiting for sockets with `select`, or with a program's own selector, is refused: it would stop every host.
   Asking which are ready now is fine.
 * Making another event loop is refused. A run has one, and all its hosts share it.
@@ -34,13 +34,16 @@ import sys
 import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
 
 from p2plib.sim.clock.by_name import ImportedByName
+from p2plib.sim.clock.loop import in_a_run
+from p2plib.sim.clock.stand_ins import StandIns
+from p2plib.sim.clock.threads import INSTEAD, belongs_to_a_run, is_of_a_run
 from p2plib.sim.current import CURRENT, current_host
 from p2plib.sim.sockets import control, interfaces, ipv6, polling
-from p2plib.sim.sockets.calls import NetworkLoop
 from p2plib.sim.sockets.constants import AF_UNIX, LINUX
 from p2plib.sim.sockets.opened import current_incarnation, descriptor, is_simulated
 from p2plib.sim.sockets.opened_pairs import pair
@@ -64,11 +67,6 @@ OTHER_LOOPS = f"{polling.WAITING}; a library with its own event loop, such as tr
 _real_new: Any = _socket.socket.__new__
 _real_init: Any = socket.socket.__init__
 _own_classes: dict[type, type] = {}
-
-
-def in_a_run() -> bool:
-    """Whether the calling code runs in a simulated loop."""
-    return isinstance(_get_running_loop(), NetworkLoop)
 
 
 # The class
@@ -105,7 +103,7 @@ def _gethostbyname_ex(name: str) -> tuple[str, list[str], list[str]]:
 
 
 def _gethostbyname(name: str) -> str:
-    return _gethostbyname_ex(name)[2][0]
+    return current_host().net.names.resolve((name, 0), socket.AF_INET)[0]  # "" is 0.0.0.0
 
 
 def _gethostbyaddr(address: str) -> tuple[str, list[str], list[str]]:
@@ -198,9 +196,29 @@ def _new_loop(cls: type, *args: Any, **named: Any) -> Any:
     return object.__new__(cls)
 
 
+def _starting_a_thread(real: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a method that starts a thread as *real* does, and first notes whether it belongs to a run."""
+
+    def start(self: threading.Thread) -> None:
+        if in_a_run() or is_of_a_run():
+            belongs_to_a_run(self)
+        real(self)
+
+    return start
+
+
+def _starting_a_process(real: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a method that starts a process as *real* does, and refuses to for a run."""
+
+    def start(self: BaseProcess) -> None:
+        if in_a_run() or is_of_a_run():  # not every way to start one raises an audit event
+            refuse("multiprocessing", PROCESSES)
+        real(self)
+
+    return start
+
+
 def _get_adapters(include_unconfigured: bool = False) -> Any:
-    if not in_a_run():
-        return _replaced["ifaddr", "get_adapters"](include_unconfigured)
     return interfaces.adapters(current_host(), include_unconfigured=include_unconfigured)
 
 
@@ -219,16 +237,6 @@ _real_fileobj_to_fd: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined
 
 # Putting in and taking out
 
-_lock = threading.Lock()
-_active = 0
-_ABSENT = object()
-_replaced: dict[tuple[str, str], Any] = {}  # what was there before, by module and name
-
-
-def _put_in(module: str, name: str, function: Any) -> None:
-    _replaced[module, name] = getattr(sys.modules[module], name, _ABSENT)
-    setattr(sys.modules[module], name, function)
-
 
 def _lacking() -> dict[str, Any]:
     """Return what the module lacks here and has on Linux."""
@@ -238,66 +246,45 @@ def _lacking() -> dict[str, Any]:
     return {**constants, "has_ipv6": True, "inet_pton": ipv6.inet_pton, "inet_ntop": ipv6.inet_ntop}
 
 
-def _install() -> None:
+def _put_in(stand_ins: StandIns) -> None:
+    _guard_once()
     for name, simulated in _simulated.items():
         if hasattr(_socket, name):
             function = _instead(name, getattr(_socket, name), simulated)
             if getattr(socket, name, None) is getattr(_socket, name):
-                _put_in("socket", name, function)
-            _put_in("_socket", name, function)
-    _put_in("socket", "socketpair", _instead("socketpair", socket.socketpair, _socketpair))
-    _put_in("select", "select", _instead("select", _real_select, _select))
+                stand_ins.put_in(socket, name, function)
+            stand_ins.put_in(_socket, name, function)
+    stand_ins.put_in(socket, "socketpair", _instead("socketpair", socket.socketpair, _socketpair))
+    stand_ins.put_in(select, "select", _instead("select", _real_select, _select))
     if _real_poll is not None:
-        _put_in("select", "poll", _instead("poll", _real_poll, _poll))
+        stand_ins.put_in(select, "poll", _instead("poll", _real_poll, _poll))
     if _real_epoll is not None:
-        _put_in("select", "epoll", _epoll)
-    _put_in("selectors", "_fileobj_to_fd", _fileobj_to_fd)
+        stand_ins.put_in(select, "epoll", _epoll)
+    stand_ins.put_in(selectors, "_fileobj_to_fd", _fileobj_to_fd)
     if _real_fcntl is not None:
-        _put_in("fcntl", "fcntl", _fcntl)
-    _by_name.install()
-    if "ifaddr" in sys.modules:
-        _put_in("ifaddr", "get_adapters", _get_adapters)
+        stand_ins.put_in(sys.modules["fcntl"], "fcntl", _fcntl)
+    _by_name.put_in(stand_ins)
+    ifaddr: Any = sys.modules.get("ifaddr")
+    if ifaddr is not None:
+        stand_ins.put_in(ifaddr, "get_adapters", _instead("get_adapters", ifaddr.get_adapters, _get_adapters))
     for name, value in _lacking().items():
-        for module in ("socket", "_socket"):  # the first looks in the second for what there is
-            _put_in(module, name, value)
-    socket.socket.__new__ = _new  # type: ignore[method-assign]
-    socket.socket.__init__ = _init  # type: ignore[method-assign]
+        for module in (socket, _socket):  # the first looks in the second for what there is
+            stand_ins.put_in(module, name, value)
+    stand_ins.put_in(socket.socket, "__new__", _new)
+    stand_ins.put_in(socket.socket, "__init__", _init)
     for name in _UNHEARD:
-        setattr(socket.socket, name, _of_no_real_network(name, getattr(_socket.socket, name)))
-    asyncio.BaseEventLoop.__new__ = _new_loop  # type: ignore[method-assign]
+        stand_ins.put_in(socket.socket, name, _of_no_real_network(name, getattr(_socket.socket, name)))
+    stand_ins.put_in(asyncio.BaseEventLoop, "__new__", _new_loop)
+    stand_ins.put_in(threading.Thread, "start", _starting_a_thread(threading.Thread.start))
+    stand_ins.put_in(BaseProcess, "start", _starting_a_process(BaseProcess.start))
 
 
-def _take_out() -> None:
-    _by_name.put_back()
-    for (module, name), real in _replaced.items():
-        if real is _ABSENT:
-            delattr(sys.modules[module], name)
-        else:
-            setattr(sys.modules[module], name, real)
-    _replaced.clear()
-    socket.socket.__init__ = _real_init  # type: ignore[method-assign]
-    del socket.socket.__new__
-    for name in _UNHEARD:
-        delattr(socket.socket, name)
-    del asyncio.BaseEventLoop.__new__
+_stand_ins = StandIns(_put_in)
 
 
-@contextmanager
-def simulated_sockets() -> Iterator[None]:
+def simulated_sockets() -> AbstractContextManager[None]:
     """Give code in a simulated loop simulated sockets, for as long as the block lasts."""
-    global _active
-    with _lock:
-        _guard_once()
-        _active += 1
-        if _active == 1:
-            _install()
-    try:
-        yield
-    finally:
-        with _lock:
-            _active -= 1
-            if _active == 0:
-                _take_out()
+    return _stand_ins.in_place()
 
 
 # The safety net
@@ -310,12 +297,13 @@ _EVENTS = frozenset(
     )
 )  # fmt: skip
 _PROGRAMS = frozenset(
-    ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "os.forkpty")
+    ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "os.fork", "os.forkpty")
 )
 _WATCHED = _EVENTS | _PROGRAMS
 _SPEAKING = frozenset(
     f"socket.{call}" for call in ("connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")
 )
+_REACHING = _SPEAKING | {"socket.bind"}
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 _guarded = False
 _scripts: set[int] = set()  # the threads that load one
@@ -345,10 +333,10 @@ _UNHEARD = tuple(
 
 
 def _of_no_real_network(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method of `socket.socket` that refuses, within a run, to use the real network."""
+    """Return a method of `socket.socket` that refuses to use the real network for a run."""
 
     def method(self: Any, *args: Any, **named: Any) -> Any:
-        if in_a_run() and self.family in _INTERNET:
+        if self.family in _INTERNET and (in_a_run() or is_of_a_run()):
             _refuse(f"socket.{name}")
         return real(self, *args, **named)
 
@@ -366,23 +354,31 @@ def _guard_once() -> None:
 def _guard(
     event: str, args: Any, watched: frozenset[str] = _WATCHED, running: Any = _get_running_loop
 ) -> None:
-    """Refuse a call that would use the real network from within a simulated loop.
+    """Refuse a call that would use the real network, by code in a simulated loop or in a thread of its own.
 
     What it needs first is passed as arguments, for it is still called after the interpreter has cleared this
     module.
     """
     if event not in watched:
         return
-    if running() is None:
-        if event in _SPEAKING and threading.get_ident() in _scripts and _is_internet(args[0]):
-            refuse(f"a real {event}, called by a script outside asyncio.run,", OUTSIDE)
-    elif in_a_run():
+    loop = running()
+    if loop is not None and in_a_run():
         if event in _PROGRAMS:
             refuse(event, PROCESSES)
         _refuse("_socket.socket" if event == "socket.__new__" else event)
+    elif is_of_a_run():
+        if event in _PROGRAMS:
+            refuse(event, PROCESSES)
+        if event in _REACHING and _is_internet(args[0]):
+            _refuse(event)
+    elif loop is None and event in _SPEAKING and threading.get_ident() in _scripts and _is_internet(args[0]):
+        refuse(f"a real {event}, called by a script outside asyncio.run,", OUTSIDE)
 
 
 def _refuse(call: str) -> NoReturn:
+    if not in_a_run():
+        thread = threading.current_thread().name
+        refuse(f"a real {call}, called by the thread {thread!r} that a program has started,", INSTEAD)
     incarnation = CURRENT.get()
     where = "the main program" if incarnation is None else incarnation.host.name
     refuse(f"a real {call}, called on {where},", ESCAPES)

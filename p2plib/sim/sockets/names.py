@@ -12,8 +12,7 @@ Rules:
   names of services from `p2plib.sim.sockets.services`, and a port above 65,535 is taken modulo 65,536. With a
   numeric address, for which asyncio does not call `getaddrinfo`, such a port is refused (`ensure_resolved`).
 
-What differs: "localhost" is 127.0.0.1 first and ::1 second, on every host. An empty name stands for all
-addresses, or for localhost. A number without a dot is a name.
+What differs: "localhost" is 127.0.0.1 first and ::1 second, on every host. A number without a dot is a name.
 """
 
 from __future__ import annotations
@@ -72,6 +71,8 @@ class Names:
         """Let *name* mean these addresses."""
         if not name:
             raise UsageError("a name must not be empty")
+        if parsed(name) is not None or _plain(name) == "localhost":
+            raise UsageError(f"nobody would be found by the name {name!r}: it stands for an address already")
         if _plain(name) in self.zone:
             raise UsageError(
                 f"the name {name!r} is taken in this internet; make a new Internet for another run"
@@ -165,8 +166,8 @@ class Names:
         if family not in (0, socket.AF_INET, socket.AF_INET6):
             raise socket.gaierror(socket.EAI_FAMILY, "ai_family not supported")
         name = _text(host)
-        if not name and port in (None, "", b""):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known: neither a name nor a port")
+        if name == "" or (name is None and port in (None, "", b"")):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known: there is no name")
         ways = _ports(_kinds(type, proto), port, flags)
         canonical = name if name and flags & socket.AI_CANONNAME else ""
         answers: list[Answer] = []
@@ -185,8 +186,6 @@ class Names:
             if flags & socket.AI_NUMERICHOST and parsed(name) is None:
                 raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {name!r} is no address")
             return self._of_family(name, family, flags)
-        if name is not None and flags & socket.AI_NUMERICHOST:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known: '' is no address")
         here = ("0.0.0.0", "::") if flags & socket.AI_PASSIVE else ("::1", "127.0.0.1")
         return [ip for ip in here if family in (0, socket.AF_INET6 if ":" in ip else socket.AF_INET)]
 

@@ -184,12 +184,8 @@ class OpenStream(Opened):
         if isinstance(end, TcpListener) or end.remote is None:
             raise fail(errno.ENOTCONN)
         data, self._peeked = self._peeked[:size], self._peeked[size:]
-        if len(data) < size:
-            try:
-                data += end.read(size - len(data))
-            except OSError:
-                if not data:
-                    raise
+        if len(data) < size and (end.unread or not data):  # an error waits until all bytes are read
+            data += end.read(size - len(data))
         if flags & MSG_PEEK:
             self._peeked = data + self._peeked
         if not data and self._may_read and not end.at_eof:

@@ -135,7 +135,7 @@ def _plain(key: tuple[int, int], value: int | bytes) -> int | bytes:
     """Return what is kept of a number, or of bytes that hold one."""
     if isinstance(value, bytes):
         if key[0] == IP and 1 <= len(value) < 4:  # Linux takes one byte for the options of IPv4
-            value = struct.unpack("b" if value[0] == 255 else "B", value[:1])[0]
+            value = value[0]
         elif len(value) < 4:
             raise fail(errno.EINVAL)
         elif len(value) > 4:
@@ -162,7 +162,9 @@ def _plain(key: tuple[int, int], value: int | bytes) -> int | bytes:
 
 def _multicast(opened: Opened, key: tuple[int, int], value: int | bytes) -> None:
     if opened.type == socket.SOCK_STREAM:
-        raise fail(errno.EPROTO if key in MEMBERSHIPS else errno.EINVAL)
+        if key in MEMBERSHIPS:
+            raise fail(errno.EPROTO)
+        raise fail(errno.EINVAL if key == _MULTICAST_IF else errno.ENOPROTOOPT)
     opened.end.set_option(*key, value)
 
 

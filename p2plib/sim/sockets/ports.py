@@ -146,6 +146,21 @@ class Ports:
                 return port
         raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address: every port is in use")
 
+    def port_to(self, ip: str, remote: Address) -> int:
+        """Return a free port of TCP, or if there is none, one from which nothing is connected to *remote*.
+
+        Args:
+            ip: the address of this host that is connected.
+            remote: the other end.
+        """
+        try:
+            return self.free_port("tcp")
+        except OSError:
+            for port in range(FIRST_PORT, LAST_PORT + 1):
+                if ((ip, port), remote) not in self.tcp:
+                    return port
+            raise
+
     def _listened(self, port: int) -> bool:
         return any(address[1] == port for address in self.listening)
 

@@ -324,6 +324,8 @@ class SimSocket(socket.socket):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receive data into a buffer; return how many bytes."""
+        if nbytes == 0 and memoryview(buffer).nbytes == 0:
+            return 0  # as in `recv`
         return self.recvfrom_into(buffer, nbytes, flags)[0]
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:

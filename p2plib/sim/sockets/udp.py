@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from p2plib.sim.current import Incarnation
+from p2plib.sim.sockets.arguments import write_buffer_limits
 from p2plib.sim.sockets.constants import SO_REUSEPORT
 from p2plib.sim.sockets.datagrams import LARGEST_BYTES, UdpEndpoint
 from p2plib.sim.sockets.refused import refuse
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from p2plib.sim.clock.loop import SimLoop
     from p2plib.sim.path import Path
     from p2plib.sim.sockets.names import Names
-
-HIGH_WATER = 65_536  # asyncio's own
 
 
 class SimDatagramTransport(asyncio.DatagramTransport):
@@ -58,7 +57,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
         self.endpoint, self.host, self.context = endpoint, endpoint.host, endpoint.context
         self._loop = endpoint.host.net.loop
         self._paths: dict[Any, Path] = endpoint.paths
-        self._closing, self._limits = False, (HIGH_WATER // 4, HIGH_WATER)
+        self._closing, self._limits = False, write_buffer_limits(None, None)
         self._peer = peer or endpoint.shown(endpoint.remote)
         self._socket = sock
         if sock is not None:
@@ -171,13 +170,7 @@ class SimDatagramTransport(asyncio.DatagramTransport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set the limits at which a protocol is paused and resumed; the defaults are asyncio's."""
-        if high is None:
-            high = HIGH_WATER if low is None else 4 * low
-        if low is None:
-            low = high // 4
-        if not high >= low >= 0:
-            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
-        self._limits = low, high
+        self._limits = write_buffer_limits(high, low)
 
 
 async def open_endpoint(

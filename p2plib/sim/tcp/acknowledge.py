@@ -60,10 +60,6 @@ class Acknowledger:
             self.due_s = now_s + DELAY_S
         return False
 
-    def owe(self, now_s: float) -> None:
-        """Make an acknowledgement due now, though the application may still add bytes to it."""
-        self.due_s = now_s
-
     def sent(self) -> None:
         """Note that an acknowledgement has left, by itself or with bytes."""
         self.due_s = None

@@ -152,6 +152,23 @@ class Connection:
             self._answers.append(self._segment(Flag.RST, self.sender.sent))
         self._end()
 
+    def cut_off(self) -> None:
+        """End as if the other side had sent a RST."""
+        self._receive_reset(self.receiver.nxt)
+
+    def gives_way_to(self, syn: Segment, iss: int) -> bool:
+        """In TIME_WAIT, end for a SYN that begins a new connection (3.10.7.4); return whether it did.
+
+        It does if old segments of neither direction can be taken for new ones: *iss* is the first number that
+        we would use.
+        """
+        sent, received = self.sender.sent, self.receiver.nxt
+        are_new = _near(syn.seq - self._irs, received) > received and _near(iss - self._iss, sent) > sent
+        if self.state is not State.TIME_WAIT or not are_new:
+            return False
+        self._end()
+        return True
+
     def set_reading(self, reading: bool) -> None:
         """Whether the application takes what arrives; at first it does."""
         if not self._closed:
@@ -164,6 +181,11 @@ class Connection:
         data = self.receiver.take(size, now_s, self.sender.round_trip_s)
         self._acknowledge |= self.receiver.window_doubles and self.state in _MAY_RECEIVE
         return data
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The initial sequence numbers, ours and theirs; the other end has them the other way round."""
+        return self._iss, self._irs
 
     @property
     def unsent_bytes(self) -> int:

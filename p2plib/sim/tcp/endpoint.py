@@ -32,7 +32,6 @@ from p2plib.sim import multicast
 from p2plib.sim.clock.places import caller
 from p2plib.sim.current import Incarnation
 from p2plib.sim.packet import Address, Segment
-from p2plib.sim.sockets.ports import FIRST_PORT, LAST_PORT
 from p2plib.sim.tcp.connection import Connection
 from p2plib.sim.tcp.states import MODULUS, Connected, ConnectionClosed, Event, Reset, State, TimedOut
 
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from p2plib.sim.host import Host
 
 ISS_TICKS_PER_S = 250_000  # RFC 9293, 3.4.1: one every 4 microseconds
+_EXPECTS_MORE = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2)
 _END_IS_KNOWN = (State.CLOSED, State.FIN_WAIT_2, State.TIME_WAIT)  # our FIN was acknowledged, or none is due
 
 
@@ -130,7 +130,7 @@ class TcpEndpoint:
             raise OSError(errno.ENETUNREACH, f"Network is unreachable: {remote[0]} is not a single machine")
         local = self._ports.source_for(own, remote[0])
         if not local[1]:
-            local = local[0], self._free_port(local[0], remote)
+            local = local[0], self._ports.port_to(local[0], remote)
         elif (local, remote) in self._ports.tcp:
             raise OSError(
                 errno.EADDRNOTAVAIL,
@@ -139,16 +139,6 @@ class TcpEndpoint:
         self._begin(local, remote)
         self.machine.open()
         self._turn()
-
-    def _free_port(self, ip: str, remote: Address) -> int:
-        """Return a free port, or if there is none, one that nothing uses to reach *remote*."""
-        try:
-            return self._ports.free_port("tcp")
-        except OSError:
-            for port in range(FIRST_PORT, LAST_PORT + 1):
-                if ((ip, port), remote) not in self._ports.tcp:
-                    return port
-            raise
 
     def accept(
         self, listener: p2plib.sim.tcp.listener.TcpListener, local: Address, remote: Address, syn: Segment
@@ -325,6 +315,17 @@ class TcpEndpoint:
         return self._connection is not None and self._connection.state in (State.CLOSED, State.TIME_WAIT)
 
     @property
+    def expects_more(self) -> bool:
+        """Whether a program has it open, and has heard of no end by the other side."""
+        connection = self._connection
+        return self.is_open and connection is not None and connection.state in _EXPECTS_MORE
+
+    @property
+    def was_closed(self) -> bool:
+        """Whether its program has closed it, and the kernel is still telling the other side so."""
+        return not self.is_open and self._connection is not None and self._connection.sender.eof
+
+    @property
     def unread(self) -> int:
         """How many bytes wait for `read`."""
         return 0 if self._connection is None else self._connection.unread_bytes
@@ -447,6 +448,19 @@ class TcpEndpoint:
     def _let_go(self) -> None:
         self.is_open, self.on_ready = False, None
         self._ports.endpoints.pop(self, None)
+
+    def gives_way_to(self, syn: Segment) -> bool:
+        """Return whether it has ended, in TIME_WAIT, for a SYN that is to begin a new connection."""
+        assert self.local is not None
+        assert self.remote is not None
+        is_over = self.machine.gives_way_to(syn, initial_sequence_number(self.host, self.local, self.remote))
+        self._turn()
+        return is_over
+
+    def cut_off(self) -> None:
+        """End the connection as if the other side had sent a RST."""
+        self.machine.cut_off()
+        self._work(None)
 
     def vanish(self) -> None:
         """Disappear without a word: the machine has crashed."""

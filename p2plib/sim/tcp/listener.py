@@ -40,7 +40,6 @@ class TcpListener:
     Attributes:
         on_ready: called at once when a connection waits for `accept`.
         is_open: whether a holder still has it.
-        is_listening: whether `listen` was called.
 
     Raises:
         OSError: EADDRINUSE.
@@ -60,7 +59,7 @@ class TcpListener:
         self.place = caller() if place is None else place
         self.on_ready: Callable[[], None] | None = None
         self.is_open = True
-        self.is_listening, self._backlog = False, 0
+        self._backlog = 0
         self._opening: dict[TcpEndpoint, None] = {}
         self._waiting: deque[TcpEndpoint] = deque()
         self._ports = incarnation.host.ports
@@ -116,7 +115,7 @@ class TcpListener:
             OSError: EADDRINUSE, another one listens there.
         """
         self._ports.listen(self)
-        self.is_listening, self._backlog = True, max(0, min(backlog, MAX_BACKLOG))
+        self._backlog = max(0, min(backlog, MAX_BACKLOG))
 
     @property
     def readable(self) -> bool:
@@ -148,7 +147,7 @@ class TcpListener:
 
     def vanish(self) -> None:
         """Disappear without a word: the machine has crashed."""
-        self.is_open, self.on_ready, self.is_listening = False, None, False
+        self.is_open, self.on_ready = False, None
         self._waiting.clear()
         self._opening.clear()
         self._ports.endpoints.pop(self, None)

@@ -64,14 +64,9 @@ class SimServer(asyncio.AbstractServer):
     def _accepted(self, endpoint: TcpEndpoint) -> None:
         try:
             protocol = self._factory()
-        except KeyboardInterrupt:
-            raise
-        except SystemExit as end:
-            self._loop.exit(end)
-            endpoint.abort()
         except BaseException as error:
             message = {"message": "the protocol factory of a server raised", "exception": error}
-            self._loop.call_exception_handler(message)
+            self._loop.handle_raised(message)
             endpoint.abort()
         else:
             transport = SimStreamTransport(endpoint, protocol, self)

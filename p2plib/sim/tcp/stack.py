@@ -12,6 +12,8 @@ from p2plib.sim.tcp.states import refusal
 if TYPE_CHECKING:
     from p2plib.sim.host import Host
 
+_SYN = Flag.SYN
+
 
 def receive_segment(host: Host, source: Address, destination: Address, segment: Segment) -> None:
     """Pass a segment that has reached a host to its connection or to a listener, or refuse it with a RST.
@@ -22,12 +24,11 @@ def receive_segment(host: Host, source: Address, destination: Address, segment: 
         destination: the address of this host at which it arrived.
         segment: the segment.
     """
+    listener = host.ports.listener(destination, source) if segment.flags == _SYN else None
     endpoint = host.ports.tcp.get((destination, source))
-    if endpoint is not None:
+    if endpoint is not None and (listener is None or not endpoint.gives_way_to(segment)):
         endpoint.receive(segment)
-        return
-    listener = host.ports.listener(destination, source) if segment.flags == Flag.SYN else None
-    if listener is not None:
+    elif listener is not None:
         listener.receive_syn(destination, source, segment)
     elif answer := refusal(segment):  # RFC 9293, 3.10.7.1
         host.send_segment(destination, source, answer)

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from p2plib.sim.sockets.arguments import write_buffer_limits
 from p2plib.sim.sockets.kernel import shown_to
 from p2plib.sim.sockets.sockets import SimSocket, socket_of
 from p2plib.sim.tcp import tls
@@ -34,7 +35,6 @@ from p2plib.sim.tcp.endpoint import TcpEndpoint
 if TYPE_CHECKING:
     from p2plib.sim.tcp.server import SimServer
 
-HIGH_WATER = 65_536  # asyncio's own
 HARMLESS = (
     "connection_made",
     "pause_writing",
@@ -67,7 +67,6 @@ class SimStreamTransport(asyncio.Transport):
         self.set_protocol(protocol)
         self._loop, self._server = endpoint.host.net.loop, server
         self._local, self._remote = endpoint.local, endpoint.remote
-        endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio sets it
         self._socket = sock
         if endpoint.family in (socket.AF_INET, socket.AF_INET6) and (sock is None or sock.proto):
             endpoint.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1  # asyncio does that
@@ -76,7 +75,7 @@ class SimStreamTransport(asyncio.Transport):
         self.context = contextvars.copy_context()
         self._buffer: deque[bytes | memoryview] = deque()  # what the kernel has not taken
         self._buffered = 0
-        self._high, self._low = HIGH_WATER, HIGH_WATER // 4
+        self._low, self._high = write_buffer_limits(None, None)
         self._closing = self._lost = self._inside = False
         self._eof_told = self._eof_written = self._reading_paused = self._writing_paused = False
 
@@ -162,12 +161,6 @@ class SimStreamTransport(asyncio.Transport):
         """Call the protocol. If it raises about what has arrived, the connection is lost, as in asyncio."""
         try:
             return self._run(callback, *args)
-        except KeyboardInterrupt:
-            raise
-        except SystemExit as end:
-            self._run(self._loop.exit, end)
-            self._let_go(None)
-            return True
         except BaseException as error:
             name = getattr(callback, "__name__", "callback")
             message = {
@@ -176,8 +169,10 @@ class SimStreamTransport(asyncio.Transport):
                 "transport": self,
                 "protocol": self._protocol,
             }
-            self._run(self._loop.call_exception_handler, message)
-            if name not in HARMLESS:
+            self._run(self._loop.handle_raised, message)
+            if isinstance(error, SystemExit):
+                self._let_go(None)
+            elif name not in HARMLESS:
                 self._let_go(error)
             return True
 
@@ -301,13 +296,7 @@ class SimStreamTransport(asyncio.Transport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set the limits in bytes above which the protocol is paused, and down to which it is resumed."""
-        if high is None:
-            high = HIGH_WATER if low is None else 4 * low
-        if low is None:
-            low = high // 4
-        if not high >= low >= 0:
-            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
-        self._high, self._low = high, low
+        self._low, self._high = write_buffer_limits(high, low)
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """Return the limits (low, high) in bytes."""

@@ -6,6 +6,7 @@ The rules are in `p2plib.topology.kademlia.machine` and the parts it is made fro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.timers import TimerName
@@ -17,6 +18,14 @@ from p2plib.topology.kademlia.table import BITS, STRICT, Limits
 REFRESH_S = 3600.0  # section 2.3 of the paper
 REPUBLISH_S = 3600.0  # section 2.5
 FRESH_S = 900.0  # a contact heard from so recently is not checked; BEP 5 has the same 15 minutes
+
+
+class Mode(Enum):
+    """Whether a peer serves others."""
+
+    SERVER = "in tables, answers requests, keeps values"
+    CLIENT = "in no table, only asks; for a peer that strangers do not reach, or that is there for a moment"
+    AUTO = "a client until it finds out that strangers reach it, then a server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class Settings:
         limits: how many places in the table one owner of addresses may take.
         validator: which values may be stored.
         max_values: how many values are kept for others.
+        mode: whether the peer serves others.
     """
 
     bits: int = BITS
@@ -46,12 +56,15 @@ class Settings:
     limits: Limits = STRICT
     validator: Validator = SELF_NAMED
     max_values: int = 4096
+    mode: Mode = Mode.SERVER
 
 
 class Timer(TimerName):
     """What a peer sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
+    JOIN = "ask the bootstrap addresses again"
+    REACH = "a dial-back would have come by now; about the number of the test"
     REFRESH = "look up an id in each bucket that no lookup has touched"
     REPUBLISH = "store a value that is kept for others again; about its key"
     PUBLISH = "put a value of our own again; about its key"
@@ -95,12 +108,21 @@ class GetDone:
 
 @dataclass(frozen=True, slots=True)
 class PutDone:
-    """How many peers said that they keep the value, and how many were asked to."""
+    """How many peers said that they keep the value, and how many were asked to.
+
+    Args:
+        number: identifies the put.
+        key: of the value.
+        copies: how many peers keep it, with ourselves.
+        asked: how many peers were asked to, with ourselves.
+        here: how many of the copies are our own, 0 or 1.
+    """
 
     number: int
     key: int
     copies: int
     asked: int
+    here: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +140,20 @@ class IdTaken:
     address: Address
 
 
-Event = Joined | JoinFailed | FindDone | GetDone | PutDone | Crowded | IdTaken
+@dataclass(frozen=True, slots=True)
+class ReachTested:
+    """Whether the requests of strangers reach us, and the address that others see; None is "not known"."""
+
+    is_reachable: bool | None
+    outer: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """We have taken our leave: of so many values that we kept, so many were taken by others."""
+
+    values: int
+    handed_on: int
+
+
+Event = Joined | JoinFailed | FindDone | GetDone | PutDone | Crowded | IdTaken | ReachTested | Left

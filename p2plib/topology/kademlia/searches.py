@@ -10,6 +10,7 @@ its kind::
     GET         of a key: the value is reported
     PUT         of a key: then a copy goes to each of the peers found
     REPUBLISH   the same, for a value that another peer published
+    HAND_ON     the same, for a value that we kept and will keep no longer
 
 Rules
     1. A get ends with the first valid value. Where values can change, all of the peers are asked, and the
@@ -44,9 +45,10 @@ class SearchKind(Enum):
     GET = "get"
     PUT = "put"
     REPUBLISH = "republish"
+    HAND_ON = "hand on"
 
 
-STORING = frozenset({SearchKind.PUT, SearchKind.REPUBLISH})
+STORING = frozenset({SearchKind.PUT, SearchKind.REPUBLISH, SearchKind.HAND_ON})
 FOR_KEYS = STORING | {SearchKind.GET}
 
 
@@ -182,10 +184,10 @@ class Searches:
         )
 
     def _advance(self, search: Search, now: float) -> None:
-        lookup, own_id = search.lookup, self._asker.own_id
+        lookup, own_id, is_client = search.lookup, self._asker.own_id, self._asker.is_client
         ask_for = FindValue if search.kind is SearchKind.GET else FindNode
         for contact in lookup.next():
-            request = ask_for(self._asker.transaction(), own_id, lookup.target)
+            request = ask_for(self._asker.transaction(), own_id, lookup.target, is_client)
             self._asker.ask(request, contact.address, Step(search.number, contact), now)
         if lookup.done:
             self._finish(search, now)

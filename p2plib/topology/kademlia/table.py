@@ -17,8 +17,8 @@ Rules
        one left: when our own link is down, all peers look dead. A peer that was removed for this is
        *forgotten* slowly: it is asked again now and then, for half of the network may have been cut off and
        come back.
-    4. An id has one address, and the first to claim it keeps it. An address has one id, the last that
-       answered from it: the peer was restarted.
+    4. An id has one address, and the first to claim it keeps it for as long as it answers; the next waits
+       among the spares. An address has one id, the last that answered from it: the peer was restarted.
     5. At most `per_host` peers of one IP address, `per_network_and_bucket` of one /24 in a bucket and
        `per_network` in the table. Ids are free; an attacker has to pay for addresses.
 
@@ -185,10 +185,9 @@ class RoutingTable:
     def _within_limits(self, contact: Contact, bucket: Bucket) -> Verdict:
         limits, host = self.limits, contact.address[0]
         network = network_of(host)
-        gone = self._by_address.get(contact.address)  # rule 4: the contact with this address would make room
-        replaced = 0 if gone is None else 1
-        of_host = self._hosts.get(host, 0) - replaced
-        of_network = self._networks.get(network, 0) - replaced
+        replaced = self._replaced_by(contact)  # they would make room
+        of_host = self._hosts.get(host, 0) - sum(one.contact.address[0] == host for one in replaced)
+        of_network = self._networks.get(network, 0) - sum(one.network == network for one in replaced)
         if limits.per_host is not None and of_host >= limits.per_host:
             return Verdict.HOST_FULL
         if limits.per_network is not None and of_network >= limits.per_network:
@@ -196,10 +195,15 @@ class RoutingTable:
         in_bucket = limits.per_network_and_bucket
         if in_bucket is not None and of_network >= in_bucket:  # else no bucket can have so many
             entries = bucket.entries.values()
-            near = [entry for entry in entries if entry.network == network and entry.contact.id != gone]
+            near = [entry for entry in entries if entry.network == network and entry not in replaced]
             if len(near) >= in_bucket:
                 return Verdict.NETWORK_FULL
         return Verdict.ADDED
+
+    def _replaced_by(self, contact: Contact) -> list[Entry]:
+        """The entries with this address or this id: rule 4."""
+        idents = dict.fromkeys((self._by_address.get(contact.address, contact.id), contact.id))
+        return [entry for ident in idents if (entry := self.find(ident))]
 
     def answered(self, contact: Contact, now: float) -> Verdict:
         """Takes a contact that has just answered us from its address.
@@ -221,10 +225,8 @@ class RoutingTable:
         return verdict
 
     def _put(self, contact: Contact, now: float) -> None:
-        before = self._by_address.get(contact.address)
-        for ident in (before, contact.id):
-            if ident is not None and self.find(ident):
-                self.remove(ident)
+        for replaced in self._replaced_by(contact):
+            self.remove(replaced.contact.id)
         bucket = self.bucket_of(contact.id)
         if len(bucket.entries) >= self.k:  # rule 3: the most doubtful makes room
             self.remove(max(bucket.entries.values(), key=lambda entry: entry.failures).contact.id)
@@ -254,7 +256,8 @@ class RoutingTable:
         """Notes that a contact did not answer.
 
         Returns:
-            A spare, taken out of the spares, that is to be asked now whether it is there; None if none waits.
+            A spare that is to be asked now whether it is there, taken out of the spares: the one that has the
+            same id (rule 4), or else the last that came; None if none waits.
         """
         entry = self.find(ident)
         if entry is None:
@@ -267,7 +270,8 @@ class RoutingTable:
             self.forgotten[ident] = entry.contact
             if len(self.forgotten) > MAX_FORGOTTEN:
                 del self.forgotten[next(iter(self.forgotten))]
-        return bucket.spares.popitem()[1] if bucket.spares else None
+        spares = bucket.spares
+        return spares.pop(ident, None) or (spares.popitem()[1] if spares else None)
 
     def remove(self, ident: int) -> None:
         """Takes a contact out."""

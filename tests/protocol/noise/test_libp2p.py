@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import nacl.bindings
@@ -15,73 +14,39 @@ from p2plib.errors import (
     DecodeError,
     HandshakeFailed,
     KeyExhausted,
-    LocalError,
     Tampered,
     Truncated,
     UsageError,
     WrongPeer,
 )
 from p2plib.identity import ids
-from p2plib.identity.exchange import ExchangeKey
-from p2plib.identity.foreign_keys import ECDSA, KINDS, RSA, SECP256K1, ForeignKey
-from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.identity.foreign_keys import ECDSA, RSA, SECP256K1
+from p2plib.identity.keys import PublicKey
 from p2plib.protocol.noise import libp2p as libp2p_noise
-from p2plib.protocol.noise import libp2p_payload as libp2p_noise_payload
 from p2plib.protocol.noise.crypto import LAST_COUNTER, CipherState, SessionSecret
-from p2plib.protocol.noise.handshake import HandshakeState, Session
+from p2plib.protocol.noise.handshake import Session
 from p2plib.protocol.noise.libp2p import (
     MAX_HANDSHAKE_BYTES,
-    NOISE_NAME,
     NoiseHandshake,
     NoiseOpener,
     NoiseSealer,
 )
-from p2plib.protocol.noise.libp2p_payload import SIGNATURE_PREFIX, Payload
 from p2plib.wire.protobuf import BYTES, VARINT, ProtoField
-from tests.identity.foreign import rsa_data, signer
-from tests.protocol.noise.libp2p_peers import ALICE, BOB, MPLEX, YAMUX, short_rsa_key, signed_by, weak_key
-
-MALLORY = SecretKey.from_seed(bytes([3]) * 32)
-
-
-def counting(first: int) -> Callable[[int], bytes]:
-    numbers = iter(range(first, 256))
-    return lambda size: bytes([next(numbers)]) * size
-
-
-def pair(
-    *,
-    expected: PublicKey | str | None = BOB.public,
-    muxers: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
-    prologues: tuple[bytes, bytes] = (b"", b""),
-    responder: SecretKey = BOB,
-    first: int = 10,
-) -> tuple[NoiseHandshake, NoiseHandshake]:
-    dialler = NoiseHandshake(
-        ALICE,
-        initiator=True,
-        expected=expected,
-        muxers=muxers[0],
-        prologue=prologues[0],
-        random=counting(first),
-    )
-    listener = NoiseHandshake(
-        responder, initiator=False, muxers=muxers[1], prologue=prologues[1], random=counting(first + 100)
-    )
-    return dialler, listener
-
-
-def feed(reader: NoiseHandshake, raw: bytes) -> None:
-    """Give a side what came, piece by piece as it asks; what is missing at the end is a peer that hung up."""
-    offset = 0
-    while not reader.is_finished and offset < len(raw):
-        piece = raw[offset : offset + reader.need_bytes]
-        if len(piece) < reader.need_bytes:
-            raise HandshakeFailed("the peer hung up")
-        offset += reader.need_bytes
-        reader.receive(piece)
-    if offset < len(raw):
-        raise HandshakeFailed("more than the handshake")
+from tests.protocol.noise.libp2p_peers import (
+    ALICE,
+    BOB,
+    MALLORY,
+    MPLEX,
+    YAMUX,
+    feed,
+    foreign_payload,
+    honest,
+    listener_that_says,
+    pair,
+    short_rsa_key,
+    signed_by,
+    weak_key,
+)
 
 
 def unchanged(number: int, raw: bytes) -> bytes:
@@ -247,31 +212,6 @@ def test_a_peer_that_is_ourselves_is_refused(expected: PublicKey | None) -> None
         feed(dialler, listener.to_send())
 
 
-def listener_that_says(
-    make_payload: Callable[[bytes], bytes], *, expected: PublicKey | str | None = BOB.public
-) -> NoiseHandshake:
-    """A dialler that has just read message 2 of a listener with a payload of its own making."""
-    dialler, _ = pair(expected=expected)
-    static = ExchangeKey.from_bytes(bytes([77]) * 32)
-    listener = HandshakeState(NOISE_NAME, initiator=False, static=static)
-    listener.read_message(dialler.to_send()[2:])
-    message = listener.write_message(make_payload(static.public))
-    feed(dialler, len(message).to_bytes(2, "big") + message)
-    return dialler
-
-
-def foreign_payload(kind: str, static: bytes, signed: bytes | None = None) -> bytes:
-    """The payload of a peer with a key of another kind, with its signature unless another field is given."""
-    peer = signer(kind)
-    if signed is None:
-        signed = ProtoField(2, BYTES, peer.sign_raw(SIGNATURE_PREFIX + static)).encode()
-    return ProtoField(1, BYTES, ids.encode_public_key(peer.public)).encode() + signed
-
-
-def honest(static: bytes) -> bytes:
-    return libp2p_noise_payload.encode(libp2p_noise_payload.sign(BOB, static))
-
-
 KEY = ProtoField(1, BYTES, ids.encode_public_key(BOB.public)).encode()
 LIES: dict[str, Callable[[bytes], bytes]] = {
     "no payload": lambda static: b"",
@@ -308,55 +248,6 @@ def test_a_payload_that_does_not_hold_aborts(make_payload: Callable[[bytes], byt
     with pytest.raises(HandshakeFailed, match="who the peer says it is does not hold") as failed:
         listener_that_says(make_payload)
     assert failed.value.__context__ is None
-
-
-@pytest.mark.finding("W11")
-@pytest.mark.parametrize("kind", KINDS)
-def test_peers_with_keys_of_other_kinds_are_taken(kind: str) -> None:
-    dialler = listener_that_says(lambda static: foreign_payload(kind, static), expected=None)
-    assert dialler.remote == signer(kind).public
-
-
-@pytest.mark.finding("W11")
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_peer_may_be_expected_by_the_id_of_a_key_that_we_have_not_seen(kind: str) -> None:
-    theirs = ids.peer_id(signer(kind).public)
-    found = listener_that_says(lambda static: foreign_payload(kind, static), expected=theirs)
-    assert found.remote == signer(kind).public
-    with pytest.raises(WrongPeer, match=f"promised was {theirs}, the peer that answered is 12D3KooW"):
-        listener_that_says(honest, expected=theirs)
-    with pytest.raises(WrongPeer, match=f"the peer that answered is {theirs}"):
-        listener_that_says(lambda static: foreign_payload(kind, static), expected=BOB.public)
-
-
-@pytest.mark.parametrize("form", ids.FORMS)
-def test_a_peer_may_be_expected_by_its_id_in_any_form(form: str) -> None:
-    assert listener_that_says(honest, expected=ids.render(BOB.public, form)).remote == BOB.public
-
-
-@pytest.mark.parametrize("text", ["", "bob", "Qm", "12D3KooW"])
-def test_what_is_no_id_is_expected_by_nobody(text: str) -> None:
-    with pytest.raises(DecodeError):
-        NoiseHandshake(ALICE, initiator=True, expected=text)
-
-
-@pytest.mark.finding("W11")
-def test_the_largest_key_and_signature_fit_into_a_handshake() -> None:
-    """An RSA key of 8192 bits, 16 muxers of 64 bytes."""
-    largest = ForeignKey(RSA, rsa_data(2**8191 + 1, 2**31 - 1))
-    muxers = tuple(f"{number:064}" for number in range(16))
-    raw = libp2p_noise_payload.encode(Payload(largest, bytes(1024), muxers))
-    assert 96 + len(raw) <= MAX_HANDSHAKE_BYTES
-    assert libp2p_noise_payload.decode(raw).key == largest
-
-
-@pytest.mark.finding("W11")
-def test_without_the_extra_it_is_no_fault_of_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing more is sent, and the sentence says what to install."""
-    signer(RSA)
-    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
-    with pytest.raises(LocalError, match="to verify RSA keys: pip install"):
-        listener_that_says(lambda static: foreign_payload(RSA, static))
 
 
 def test_an_honest_payload_and_one_of_the_future_hold() -> None:

@@ -102,7 +102,7 @@ def test_what_is_not_answered() -> None:
         bytes([data[0] & 0xBF]) + data[1:],  # without the fixed bit
         bytes([data[0] | 0x20]) + data[1:],  # a handshake packet
         long_ids,
-        data[:5] + bytes([3]) + data[6:],  # an id that is too easily guessed
+        data[:5] + bytes([3]) + data[6:9] + data[14:] + bytes(5),  # an id that is too easily guessed
         b"GET / HTTP/1.1\r\n" * 100,
     ):
         assert Door().receive(nothing, THERE, 0.0, must_prove=False) is None

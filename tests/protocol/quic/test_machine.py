@@ -15,7 +15,7 @@ from tests.protocol.quic.machines import ALICE, BOB, Wire, connected
 pytest.importorskip("aioquic")
 
 WINDOW = 10_000
-SMALL = Limits(window_bytes=WINDOW, unread_bytes=4 * WINDOW, max_streams=8)
+SMALL = Limits(window_bytes=WINDOW, memory_bytes=4 * WINDOW, max_streams=8)
 
 
 def fill(wire: Wire, size_bytes: int) -> int:
@@ -57,6 +57,7 @@ def test_what_a_reset_leaves_out_does_not_shrink_the_room() -> None:
     wire = connected(SMALL)
     for _ in range(20):  # five times the room
         stream_id = fill(wire, WINDOW)
+        assert wire.client.datagrams_to_send(wire.now), "which are lost"
         wire.client.reset_stream(stream_id, 0)
         wire.run(0.2)
         reset = wire.got(wire.server, "StreamReset")[-1]

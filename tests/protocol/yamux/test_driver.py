@@ -46,8 +46,11 @@ async def upgraded(
 
 @asynccontextmanager
 async def streams_over_noise() -> AsyncIterator[tuple[YamuxStream, YamuxStream]]:
-    async with upgraded() as (one, two):
-        two._accepting.cancel()  # type: ignore[union-attr]  # the test accepts
+    a, b = memory_pair()
+    one, two = await asyncio.gather(
+        upgrade(a, SECRETS[0], is_client=True), upgrade(b, SECRETS[1], is_client=False)
+    )
+    async with one.muxed, two.muxed:  # without the connections: the test accepts
         near = await one.muxed.open_stream()
         yield near, await two.muxed.accept_stream()
 
@@ -193,6 +196,32 @@ def test_writers_to_a_peer_that_reads_nothing_at_all_keep_to_the_budget() -> Non
     Internet(seed=1).run(lambda _: main())
 
 
+@pytest.mark.finding("K2")
+def test_a_writer_that_waits_for_memory_is_woken_when_the_other_side_resets_what_holds_it() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with (
+            YamuxConnection(a, is_client=True, limits=Limits(memory_bytes=INITIAL_WINDOW_BYTES)) as client,
+            YamuxConnection(b, is_client=False) as server,
+        ):
+            near, far = await client.open_stream(), await server.accept_stream()
+            await near.write(bytes(INITIAL_WINDOW_BYTES - 1000))
+            stuck = [(await client.open_stream(), await server.accept_stream()) for _ in range(10)]
+            writing = [asyncio.ensure_future(mine.write(bytes(1_000_000))) for mine, _ in stuck]
+            await asyncio.sleep(1)
+            last = asyncio.ensure_future(near.write(bytes(1000)))
+            await asyncio.sleep(1)
+            assert not last.done()  # its window has no room for a whole piece
+            for _, theirs in stuck:
+                theirs.reset()
+            await asyncio.wait_for(last, 1)
+            found = await asyncio.gather(*writing, return_exceptions=True)
+            assert {type(one) for one in found} == {StreamReset}
+            assert len(await far.read_exactly(INITIAL_WINDOW_BYTES)) == INITIAL_WINDOW_BYTES
+
+    Internet(seed=1).run(lambda _: main())
+
+
 @pytest.mark.finding("K1")
 @pytest.mark.finding("K2")
 def test_who_works_for_a_stream_that_held_too_much_is_told_why() -> None:
@@ -215,8 +244,9 @@ def test_who_works_for_a_stream_that_held_too_much_is_told_why() -> None:
             ):
                 flags = SYN if number > 2 else 0
                 await b.write(Header(DATA, flags, number, size).encode() + bytes(size))
-            while not told:
-                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                while not told:
+                    await asyncio.sleep(0)
             with pytest.raises(StreamReset, match="too much of the connection was not read, and most of it"):
                 await stream.read()
 

@@ -154,6 +154,7 @@ def test_as_many_full_windows_as_fit_are_kept() -> None:
     small = opened(session, 129)
     assert session.receive(frame(DATA, 0, 129, data=b"x")) == [Readable(129, 1), Reset(127)]
     assert headers(everything(session)) == ["window update 0 RST on stream 127"]
+    assert 127 in session._table.in_use  # our program still works for it
     assert (session.read(small, 9), unread(session), session.sacrificed) == (b"x", 63 * WINDOW, 1)
 
 

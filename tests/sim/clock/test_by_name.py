@@ -16,6 +16,7 @@ import pytest
 from p2plib.errors import Unsupported
 from p2plib.sim import Internet
 from p2plib.sim.clock.by_name import ImportedByName
+from p2plib.sim.clock.stand_ins import StandIns
 
 BEGAN_S = 1_700_000_000.0
 kept = (monotonic,)  # not a name of the module's
@@ -68,17 +69,37 @@ def test_a_module_that_comes_later_is_looked_through_too(monkeypatch: pytest.Mon
     def stand_in() -> str:
         return "simulated"
 
-    names = ImportedByName({real: stand_in})
-    names.install()
-    names.put_back()
+    stand_ins = StandIns(ImportedByName({real: stand_in}).put_in)
+    with stand_ins.in_place():
+        pass
     late = ModuleType("late")
     late.ask, late.other = real, 7  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "late", late)
-    names.install()
-    assert late.ask() == "simulated"
-    names.put_back()
+    with stand_ins.in_place():
+        assert late.ask() == "simulated"
     assert late.ask() == "real"
-    names.install()
-    late.ask = None  # type: ignore[attr-defined]  # a program has put something else there
-    names.put_back()
+    with stand_ins.in_place():
+        late.ask = None  # type: ignore[attr-defined]  # a program has put something else there
     assert late.ask is None
+    with stand_ins.in_place():
+        assert late.ask is None
+    assert late.ask is None
+
+
+def test_what_a_notebook_adds_is_found_and_the_simulator_keeps_the_real_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def real() -> str:
+        return "real"
+
+    stand_ins = StandIns(ImportedByName({real: lambda: "simulated"}).put_in)
+    cells, ours = ModuleType("__main__"), ModuleType("p2plib.sim.late")
+    monkeypatch.setitem(sys.modules, "__main__", cells)
+    monkeypatch.setitem(sys.modules, "p2plib.sim.late", ours)
+    with stand_ins.in_place():
+        pass
+    cells.ask = ours.ask = real  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "p2plib.sim.later", ours)
+    with stand_ins.in_place():
+        assert (cells.ask(), ours.ask()) == ("simulated", "real")
+    assert (cells.ask(), ours.ask()) == ("real", "real")

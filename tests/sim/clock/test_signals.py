@@ -40,6 +40,74 @@ class Service:
         self.log.append(f"{current_host().name} reads its settings {word}")
 
 
+def test_a_handler_of_sigterm_may_stop_the_host_itself() -> None:
+    tasks: list[Any] = []
+
+    async def program() -> None:
+        loop, host = asyncio.get_running_loop(), current_host()
+        loop.add_signal_handler(signal.SIGTERM, lambda: tasks.append(loop.create_task(host.stop())))
+        await asyncio.Event().wait()
+
+    async def main(net: Internet) -> tuple[bool, float]:
+        ana = net.host("ana")
+        ana.start(program)
+        await asyncio.sleep(1)
+        await ana.stop()
+        return ana.is_up, net.time
+
+    assert Internet(1, max_events=1000).run(main) == (False, 1.0)
+    assert len(tasks) == 1
+
+
+def test_a_handler_of_sigterm_may_cut_the_power_and_the_shutdown_is_over() -> None:
+    async def program() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current_host().crash)
+        await asyncio.Event().wait()
+
+    async def main(net: Internet) -> float:
+        ana = net.host("ana")
+        ana.start(program)
+        await asyncio.sleep(1)
+        await ana.stop()
+        assert not ana.is_up
+        return net.time
+
+    assert run(main) == 1.0
+
+
+def test_a_shutdown_that_a_power_cut_overtakes_leaves_the_next_life_alone() -> None:
+    lives: list[float] = []
+
+    async def in_the_background() -> None:
+        await asyncio.Event().wait()
+
+    async def program() -> None:
+        lives.append(asyncio.get_running_loop().time())
+        helper = asyncio.ensure_future(in_the_background())
+        try:
+            await helper
+        finally:
+            await asyncio.sleep(5)
+
+    async def main(net: Internet) -> None:
+        ana = net.host("ana")
+        ana.start(program)
+        await asyncio.sleep(1)
+        net.at(2.0, lambda _: ana.crash())
+        net.at(3.0, lambda _: ana.restart())
+        await ana.stop()
+        tasks = [task for task, its in net.loop.tasks.items() if its is ana.incarnation]
+        await asyncio.sleep(20)
+        assert ana.is_up
+        assert lives == [0.0, 3.0]
+        assert len(tasks) == 2
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+
+    run(main)
+
+
 @pytest.mark.parametrize(
     ("takes_s", "last", "at_s"), [(3.0, "ended by itself", 4.0), (30.0, "cancelled", 11.0)]
 )
@@ -271,6 +339,26 @@ def test_a_handler_of_asyncios_may_be_set_aside_and_put_back() -> None:
         return heard
 
     assert run(main) == ["second", "first"]
+
+
+def test_pythons_own_handler_of_ctrl_c_is_what_a_host_has_at_first() -> None:
+    lived = Lived()
+
+    async def serve() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert signal.signal(signal.SIGINT, signal.default_int_handler) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+        await lived()
+
+    async def main(net: Internet) -> None:
+        server = net.host("server")
+        task = server.start(serve)
+        await asyncio.sleep(1)
+        server.signal(signal.SIGINT)
+        await asyncio.wait([task])
+
+    run(main)
+    assert lived.log == ["start", "clean up"]
 
 
 def test_a_program_may_end_itself_by_the_signal_that_it_has_heard() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from typing import Any
 
@@ -35,6 +36,41 @@ def test_what_anyios_worker_threads_are_given_is_done_at_once_on_the_host() -> N
 
     here = threading.current_thread() is threading.main_thread()
     assert run(main) == ([(1, "ana", here), (2, "ana", here)], 0.0)
+
+
+def test_their_work_has_a_context_of_its_own_and_counts_for_its_limiter() -> None:
+    told = contextvars.ContextVar("told", default="outside")
+
+    async def program() -> list[Any]:
+        limiter, seen = anyio.CapacityLimiter(1), list[Any]()
+
+        def work() -> None:
+            seen.append((told.get(), limiter.borrowed_tokens))
+            told.set("in the work")
+
+        told.set("in the program")
+        await to_thread.run_sync(work, limiter=limiter)
+        return [*seen, told.get()]
+
+    async def main(net: Internet) -> list[Any]:
+        return await net.host("ana").run(program())
+
+    assert run(main) == [("in the program", 1), "in the program"]
+
+
+def test_what_is_cancelled_before_is_not_done() -> None:
+    done: list[str] = []
+
+    async def program() -> None:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await to_thread.run_sync(done.append, "done")
+
+    async def main(net: Internet) -> None:
+        await net.host("ana").run(program())
+
+    run(main)
+    assert not done
 
 
 def test_outside_of_a_run_they_are_threads_as_ever() -> None:

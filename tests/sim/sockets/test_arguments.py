@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw
+from p2plib.sim.sockets.arguments import checked, joined, kind_of, raw, write_buffer_limits
 
 FOUR, SIX = socket.AF_INET, socket.AF_INET6
 
@@ -50,3 +50,13 @@ def test_kinds_go_with_their_protocols() -> None:
         kind_of(FOUR, socket.SOCK_STREAM, socket.IPPROTO_UDP)
     with pytest.raises(OSError, match="Invalid argument"):
         kind_of(FOUR, 99, 0)
+
+
+def test_the_limits_of_a_write_buffer_are_asyncios() -> None:
+    assert write_buffer_limits(None, None) == (16_384, 65_536)
+    assert write_buffer_limits(None, 10) == (10, 40)
+    assert write_buffer_limits(40, None) == (10, 40)
+    assert write_buffer_limits(0, None) == (0, 0)
+    for high, low in ((1, 2), (5, -1)):
+        with pytest.raises(ValueError, match="must be >= low"):
+            write_buffer_limits(high, low)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from p2plib.sim import Internet
+from p2plib.sim.sockets.constants import SO_REUSEPORT
 from p2plib.sim.sockets.datagrams import BUFFER_FULL, UdpEndpoint, weight_bytes
 from tests.sim.small import mailbox, run
 from tests.sim.sockets.conftest import World
@@ -164,6 +165,57 @@ def test_a_connection_is_made_and_ended(world: World) -> None:
     assert world(program) == ([], [b"x"], [b"x"])
 
 
+@on_linux
+def test_port_0_is_a_peer_to_connect_to_and_no_address_to_send_to(world: World) -> None:
+    async def program() -> None:
+        with udp() as sock:
+            sock.connect((HOME, 0))
+            assert raised(lambda: sock.sendto(b"x", (HOME, 0))) == (OSError, errno.EINVAL)
+
+    world(program)
+
+
+def test_an_option_that_is_set_holds_for_ways_that_were_used_before() -> None:
+    async def main(net: Internet) -> list[Any]:
+        ana, ben = net.host("ana", ipv6=True), net.host("ben")
+        box, server = await mailbox(ana, 4, ip="::"), await mailbox(ben, 5)
+        to = (f"::ffff:{ben.address}", 5)
+        box.send(b"before", to)
+        box.transport.endpoint.set_option(*ALSO_SIX_ALONE, 1)
+        box.send(b"after", to)
+        await asyncio.sleep(1)
+        box.close()
+        server.close()
+        return [server.data, [error.errno for error in box.errors]]  # type: ignore[attr-defined]
+
+    assert run(main) == [[b"before"], [errno.ENETUNREACH]]
+
+
+def test_a_datagram_for_many_is_dropped_only_if_none_of_them_has_room() -> None:
+    async def main(net: Internet) -> list[Any]:
+        home = net.lan("home")
+        ana, ben = net.host("ana", lan=home), net.host("ben", lan=home)
+        boxes = []
+        for room in (1, 2):
+            with ben:
+                boxes.append(UdpEndpoint(ben.incarnation))
+            boxes[-1].set_option(socket.SOL_SOCKET, SO_REUSEPORT, 1)
+            boxes[-1].set_option(socket.SOL_SOCKET, socket.SO_RCVBUF, room * weight_bytes(1))
+            boxes[-1].bind(("0.0.0.0", 5))
+            boxes[-1].join("224.0.0.251")
+        sender = await mailbox(ana, 6)
+        fates = []
+        for _ in range(3):
+            sender.send(b"x", ("224.0.0.251", 5))
+            await asyncio.sleep(1)
+            fates.append(list(net.trace)[-1].fate)
+        for box in (sender, *boxes):
+            box.close()
+        return fates
+
+    assert run(main) == ["", "", BUFFER_FULL]
+
+
 def test_an_end_of_a_connection_gives_back_what_was_bound_for_it_alone() -> None:
     async def main(net: Internet) -> None:
         ana = net.host("ana")
@@ -194,6 +246,7 @@ def test_a_crash_takes_all_endpoints_bound_or_not() -> None:
             bound, fresh = UdpEndpoint(ana.incarnation), UdpEndpoint(ana.incarnation, SIX)
         bound.bind(("0.0.0.0", 5))
         bound.join("224.0.0.251")
+        assert any(ana.realm.groups.values())
         ana.crash()
         assert (bound.is_closed, fresh.is_closed, len(ana.ports.endpoints)) == (True, True, 0)
         assert not any(ana.realm.groups.values())

@@ -70,3 +70,20 @@ def test_the_next_call_hears_of_it_too_and_the_queue_stays(world: World) -> None
             assert raised(lambda: silent.recvmsg(100, 1024, MSG_ERRQUEUE)) == WAIT
 
     world(program)
+
+
+@pytest.mark.parametrize("to", ["::1", "::ffff:127.0.0.1"])
+def test_each_family_is_asked_for_by_itself(world: World, to: str) -> None:
+    async def program() -> list[bool]:
+        told = []
+        for key in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
+            with udp(socket.AF_INET6, None) as one:
+                with udp(socket.AF_INET6, ("::", 0)) as gone:
+                    port = gone.getsockname()[1]
+                one.setsockopt(*key, 1)
+                one.sendto(b"hello", (to, port))
+                await a_moment()
+                told.append(raised(lambda one=one: one.recvmsg(100, 1024, MSG_ERRQUEUE)) is None)  # type: ignore[misc]
+        return told
+
+    assert world(program) == [to != "::1", to == "::1"]

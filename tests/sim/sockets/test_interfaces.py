@@ -19,6 +19,8 @@ def test_a_host_has_the_loopback_and_one_card() -> None:
         card = Interface(2, "eth0", ((ana.address, 15), (ana.addresses[1], 32)))
         assert interfaces_of(ana) == (loopback, card)
         assert interfaces_of(ben) == (loopback, Interface(2, "eth0", ((ben.address, 16),)))
+        cy = net.host("cy", address=["203.0.113.5", "2001:db9::5"])  # of no range of this internet
+        assert interfaces_of(cy)[1].addresses == (("203.0.113.5", 24), ("2001:db9::5", 64))
         assert name_index(ana) == [(1, "lo"), (2, "eth0")]
         assert (index_of(ana, "lo"), index_of(ana, b"eth0"), name_of(ana, 2)) == (1, 2, "eth0")
         with pytest.raises(OSError, match="no interface with this name"):

@@ -18,8 +18,8 @@ def test_an_ipv4_address_is_shown_mapped_by_a_socket_of_ipv6() -> None:
 
 
 def test_an_option_is_a_number_or_the_bytes_of_a_c_int() -> None:
-    values = (1, True, struct.pack("<i", 7), struct.pack("<i", -1), b"\x03")
-    assert [number(value) for value in values] == [1, 1, 7, -1, 3]
+    values = (1, True, struct.pack("<i", 7), struct.pack("<i", -1), b"\x03", struct.pack("<2i", 5, 6))
+    assert [number(value) for value in values] == [1, 1, 7, -1, 3, 5]
 
     async def main(net: object) -> list[bool]:
         box = await mailbox(net.host("ana"))  # type: ignore[attr-defined]

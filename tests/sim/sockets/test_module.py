@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import asyncio
+import multiprocessing
 import os
 import select
 import selectors
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from socket import getaddrinfo, socketpair
 from socket import socket as taken_before
 from typing import Any
@@ -22,6 +24,7 @@ import pytest
 from p2plib.errors import Unsupported, UsageError
 from p2plib.sim import Internet
 from p2plib.sim.sockets.constants import LINUX
+from p2plib.sim.sockets.module import refusing_real_network
 from p2plib.sim.sockets.sockets import SimSocket
 from tests.sim.small import run
 
@@ -119,6 +122,7 @@ def test_names_are_those_of_the_internet() -> None:
     def program() -> None:
         assert socket.gethostname() == "ana" == socket.getfqdn()
         assert socket.gethostbyname("ben") == "198.18.7.7"
+        assert socket.gethostbyname("") == "0.0.0.0"  # though to getaddrinfo that is no name
         assert socket.gethostbyname_ex("ben") == ("ben", [], ["198.18.7.7"])
         assert socket.gethostbyaddr("198.18.7.7") == ("ben", [], ["198.18.7.7"])
         assert socket.getnameinfo(("198.18.7.7", 80), socket.NI_NUMERICSERV) == ("ben", "80")
@@ -175,17 +179,21 @@ def test_the_main_program_has_no_sockets() -> None:
 
 
 def test_other_threads_and_code_outside_have_the_real_thing() -> None:
+    made: list[Any] = []
+    goes_on = threading.Event()
+
+    def work() -> None:
+        goes_on.wait(60)
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            made.append((sock, socket.gethostname()))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+
     async def main(net: Internet) -> None:
-        made: list[Any] = []
-
-        def work() -> None:
-            with socket.socket() as sock:
-                sock.bind(("127.0.0.1", 0))
-                made.append((sock, socket.gethostname()))
-
         with net.host("ana"):
-            thread = threading.Thread(target=work)
-            thread.start()
+            goes_on.set()
             thread.join()
         assert not isinstance(made[0][0], SimSocket)
         assert made[0][1] != "ana"
@@ -195,12 +203,68 @@ def test_other_threads_and_code_outside_have_the_real_thing() -> None:
         assert not isinstance(sock, SimSocket)
 
 
+def test_a_thread_that_a_program_starts_reaches_no_real_network_then_or_later() -> None:
+    said: list[str] = []
+    is_over = threading.Event()
+
+    def attempt(call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except Unsupported as error:
+            said.append(str(error))
+
+    def work() -> None:
+        inner = threading.Thread(target=attempt, args=(lambda: socket.gethostbyname("localhost"),), name="b")
+        inner.start()
+        inner.join()
+        is_over.wait(60)
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            attempt(lambda: sock.bind(("127.0.0.1", 0)))
+            attempt(lambda: sock.sendto(b"x", ("127.0.0.1", 1)))
+        attempt(lambda: socket.create_connection(("127.0.0.1", 1)))
+        attempt(lambda: os.system("true"))
+
+    thread = threading.Thread(target=work, name="a")
+    on("ana", lambda: thread.start())
+    is_over.set()
+    thread.join()
+    calls = [words.partition(", called by the ")[0].removeprefix("a real ") for words in said]
+    assert calls[:-1] == ["socket.gethostbyname", "socket.bind", "socket.sendto", "socket.getaddrinfo"]
+    assert calls[-1].startswith("os.system is not part")
+    assert "the thread 'b'" in said[0]
+    assert "the thread 'a'" in said[1]
+    assert "asyncio.to_thread" in said[1]
+
+
+def test_a_thread_that_a_program_starts_says_nothing_over_a_connection_from_before() -> None:
+    one, other = socket.create_server(("127.0.0.1", 0)), socket.socket()
+    refused: list[str] = []
+
+    def work() -> None:
+        try:
+            other.send(b"x")
+        except Unsupported as error:
+            refused.append(str(error))
+
+    def program() -> None:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    with one, other:
+        other.connect(one.getsockname())
+        on("ana", program)
+    assert "socket.send, called by the thread" in refused[0]
+
+
 def test_everything_is_taken_out_after_the_run() -> None:
     names = ("getaddrinfo", "gethostname", "socketpair", "if_nameindex", "dup")
     before = [(module, name, getattr(module, name)) for module in (socket, _socket) for name in names]
     before += [(select, "select", select.select), (selectors, "_fileobj_to_fd", selectors._fileobj_to_fd)]
+    starts = [(cls, cls.start) for cls in (threading.Thread, BaseProcess)]
 
     async def main(net: Internet) -> None:
+        assert all(cls.start is not start for cls, start in starts)
         assert "__new__" in socket.socket.__dict__
         Internet().run(inner)
         assert "__new__" in socket.socket.__dict__
@@ -210,7 +274,9 @@ def test_everything_is_taken_out_after_the_run() -> None:
 
     run(main)
     assert "__new__" not in socket.socket.__dict__
+    assert "__new__" not in asyncio.BaseEventLoop.__dict__
     assert all(getattr(module, name) is function for module, name, function in before)
+    assert all(cls.start is start for cls, start in starts)
 
 
 REAL = {
@@ -299,7 +365,15 @@ def test_a_real_connection_from_before_the_run_carries_nothing_within_it() -> No
 
 def test_no_program_starts_another() -> None:
     def program() -> None:
-        for call in (lambda: subprocess.run(["true"], check=True), lambda: os.system("true")):
+        ways: list[Any] = [
+            multiprocessing.get_context(way) for way in multiprocessing.get_all_start_methods()
+        ]
+        for call in (
+            lambda: subprocess.run(["true"], check=True),
+            lambda: os.system("true"),
+            lambda: os.fork() or os._exit(0),
+            *(way.Process().start for way in ways),
+        ):
             with pytest.raises(Unsupported, match=r"host\.start"):
                 call()
 
@@ -327,3 +401,40 @@ def test_a_thread_beside_a_run_may_have_a_loop() -> None:
 
     on("ana", program)
     assert seen == ["turned"]
+
+
+def test_pipes_and_pairs_from_before_the_run_are_the_machines() -> None:
+    def program() -> bytes:
+        copy = socket.dup(reads)
+        os.write(writes, b"by the pipe")
+        seen = os.read(copy, 100)
+        socket.close(copy)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.read(copy, 1)
+        one.send(b", by the pair")
+        return seen + other.recv(100)
+
+    (reads, writes), (one, other) = os.pipe(), socket.socketpair()
+    with one, other:
+        assert on("ana", program) == b"by the pipe, by the pair"
+    os.close(reads)
+    os.close(writes)
+
+
+def test_a_librarys_own_kind_of_socket_stays_in_its_module() -> None:
+    def program() -> list[str]:
+        with Own() as own, socket.socket() as plain:
+            return [type(own).__module__, type(own).__name__, type(plain).__name__]
+
+    assert on("ana", program) == [__name__, "Own", "SimSocket"]
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this machine has none")
+def test_a_script_reaches_this_machine_and_not_the_network_until_it_is_over() -> None:
+    with socket.socket(socket.AF_UNIX) as local, socket.socket() as stream:
+        with refusing_real_network():
+            with pytest.raises(FileNotFoundError):
+                local.connect("no/such/socket")
+            with pytest.raises(Unsupported, match=r"a real socket\.connect, called by a script"):
+                stream.connect(("127.0.0.1", 9))
+        assert stream.connect_ex(("127.0.0.1", 9)) != 0, "the machine was asked"

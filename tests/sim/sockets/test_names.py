@@ -149,6 +149,10 @@ async def answers(*args: Any, **named: Any) -> Any:
             ("127.0.0.1", 80), {"type": STREAM, "flags": socket.AI_CANONNAME},
             [(2, 1, 6, "127.0.0.1", ("127.0.0.1", 80))],
         ),
+        (
+            ("127.0.0.1", "domain"), {"flags": socket.AI_CANONNAME},
+            [(2, 1, 6, "127.0.0.1", ("127.0.0.1", 53)), (2, 2, 17, "", ("127.0.0.1", 53))],
+        ),
         (("::1", 80), {"type": STREAM, "flags": socket.AI_NUMERICHOST}, [(10, 1, 6, "", ("::1", 80, 0, 0))]),
         (("::ffff:1.2.3.4", 80), {"type": STREAM}, [(10, 1, 6, "", ("::ffff:1.2.3.4", 80, 0, 0))]),
         (("fe80::1%lo", 80), {"type": STREAM}, [(10, 1, 6, "", ("fe80::1", 80, 0, 1))]),
@@ -175,6 +179,8 @@ async def answers(*args: Any, **named: Any) -> Any:
         (("127.0.0.1", 80), {"type": STREAM, "proto": 17}, socket.EAI_SOCKTYPE),
         (("127.0.0.1", 80), {"family": 77}, socket.EAI_FAMILY),
         ((None, None), {}, socket.EAI_NONAME),
+        (("", 80), {}, socket.EAI_NONAME),
+        ((b"", 80), {"type": STREAM, "flags": socket.AI_PASSIVE}, socket.EAI_NONAME),
     ],
 )  # fmt: skip
 def test_what_getaddrinfo_says_to_what_is_no_name(
@@ -200,6 +206,12 @@ def test_a_port_that_is_none_is_refused_before_anything_is_sent(world: World) ->
             await loop.create_server(asyncio.Protocol, "127.0.0.1", 70_000)
         with pytest.raises(OSError, match="Int or String expected"):
             await loop.getaddrinfo("127.0.0.1", 1.5)
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        transport, _ = await loop.create_connection(asyncio.Protocol, "localhost", port + 65_536)
+        assert transport.get_extra_info("peername") == ("127.0.0.1", port), "of a name, it is taken modulo"
+        transport.close()
+        server.close()
 
     world(program)
 

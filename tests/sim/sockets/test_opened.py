@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import warnings
 
@@ -10,8 +11,8 @@ import pytest
 from p2plib.errors import HostDown
 from p2plib.sim import Internet
 from tests.sim.small import run
-from tests.sim.sockets.conftest import World
-from tests.sim.sockets.small_sockets import HOME, a_moment, udp
+from tests.sim.sockets.conftest import World, simulated
+from tests.sim.sockets.small_sockets import HOME, a_moment, connected, udp
 
 
 def test_a_descriptor_is_handed_on(world: World) -> None:
@@ -50,6 +51,21 @@ def test_a_socket_that_nobody_holds_closes_with_a_warning(world: World) -> None:
             pass
 
     world(program)
+
+
+def test_a_watched_copy_that_is_closed_does_not_deafen_the_transport() -> None:
+    async def program() -> bytes:
+        async with connected() as (client, server):
+            copy = client.dup()
+            asyncio.get_running_loop().add_reader(copy, lambda: None)
+            reader, writer = await asyncio.open_connection(sock=client)
+            copy.close()
+            server.send(b"hello")
+            data = await asyncio.wait_for(reader.read(5), 1)
+            writer.close()
+            return data
+
+    assert simulated(program) == b"hello"
 
 
 def test_descriptors_repeat_and_belong_to_their_host() -> None:

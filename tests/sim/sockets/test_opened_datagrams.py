@@ -57,6 +57,10 @@ def test_a_port_where_nobody_listens_is_an_error_of_the_next_call(world: World) 
             await a_moment()
             assert one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
             assert one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+            one.send(b"x")
+            await a_moment()
+            assert raised(lambda: one.send(b"x")) == (ConnectionRefusedError, errno.ECONNREFUSED)
+            assert raised(lambda: one.send(b"x")) is None
 
     world(program)
 

@@ -7,7 +7,8 @@ import errno
 import socket
 
 from p2plib.sim import Internet
-from tests.sim.sockets.conftest import World
+from p2plib.sim.sockets.opened_pairs import ROOM_BYTES
+from tests.sim.sockets.conftest import World, simulated
 from tests.sim.sockets.small_sockets import raised
 
 WAIT = (BlockingIOError, errno.EAGAIN)
@@ -48,11 +49,26 @@ def test_datagrams_keep_messages_and_tell_no_end(world: World) -> None:
             for data in (b"abc", b"", b"def"):
                 one.send(data)
             assert (other.recv(2), other.recv(10), other.recv(10)) == (b"ab", b"", b"def")
+            one.send(b"dropped when the error comes")
             one.close()
             assert raised(lambda: other.send(b"x")) == (ConnectionRefusedError, errno.ECONNREFUSED)
             assert raised(lambda: other.recv(10)) == WAIT
 
     world(program)
+
+
+def test_a_message_that_has_no_room_waits_as_a_whole() -> None:
+    async def program() -> None:
+        one, other = of(socket.SOCK_DGRAM)
+        with one, other:
+            for size, error in ((ROOM_BYTES + 1, errno.EMSGSIZE), (ROOM_BYTES - 5, None), (6, errno.EAGAIN)):
+                outcome = raised(lambda size=size: one.send(bytes(size)))  # type: ignore[misc]
+                assert (outcome and outcome[1]) == error
+            one.send(bytes(5))
+            assert [len(other.recv(300_000)) for _ in range(2)] == [ROOM_BYTES - 5, 5]
+            assert raised(lambda: other.recv(1)) == WAIT
+
+    simulated(program)
 
 
 def test_what_an_end_cannot_do(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 
 from tests.sim.sockets.conftest import World
 from tests.sim.sockets.small_sockets import HOME, a_moment, connected, listening, raised, tcp, udp
@@ -19,6 +20,7 @@ def test_a_stream_is_connected_read_and_ended(world: World) -> None:
             assert server.getpeername() == client.getsockname()
             assert raised(lambda: client.recv(1)) == WAIT
             assert client.recv(0) == b""
+            assert client.recv_into(bytearray(0)) == 0
             server.send(b"hello")
             await a_moment()
             assert client.recv(3, socket.MSG_PEEK) == b"hel"
@@ -79,13 +81,33 @@ def test_a_refused_connection_may_be_tried_again(world: World) -> None:
         with listening() as server:
             name = server.getsockname()
         with tcp() as client:
+            client.bind((HOME, 0))
+            own = client.getsockname()
             assert client.connect_ex(name) == errno.EINPROGRESS
             await a_moment()
             assert client.connect_ex(name) == errno.ECONNREFUSED
+            assert client.getsockname()[1] == own[1], "what was bound stays bound"
             assert client.connect_ex(name) == errno.EINPROGRESS
             await a_moment()
             assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
             assert client.recv(1) == b""
+
+    world(program)
+
+
+def test_what_was_peeked_at_is_read_before_the_error_and_then_there_is_no_peer(world: World) -> None:
+    async def program() -> None:
+        async with connected() as (client, server):
+            server.send(b"hello")
+            await a_moment()
+            assert client.recv(10, socket.MSG_PEEK) == b"hello"
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            server.close()
+            await a_moment()
+            assert client.recv(10) == b"hello"
+            assert raised(lambda: client.recv(10)) == (ConnectionResetError, errno.ECONNRESET)
+            assert client.recv(10) == b""
+            assert raised(client.getpeername) == (OSError, errno.ENOTCONN)
 
     world(program)
 

@@ -135,6 +135,50 @@ def test_options_of_multicast(world: World) -> None:
     world(program)
 
 
+def test_how_far_a_datagram_may_go(world: World) -> None:
+    async def program() -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            for value, kept in ((255, 255), (-1, 64), (1, 1), (b"\xff", 255), (b"\x05\x00", 5)):
+                sock.setsockopt(IP, socket.IP_TTL, value)
+                assert sock.getsockopt(IP, socket.IP_TTL) == kept
+            for value in (0, 256, -2, b"\x00"):
+                assert raised(lambda value=value: sock.setsockopt(IP, socket.IP_TTL, value)) == INVALID  # type: ignore[misc]
+
+    world(program)
+
+
+def test_a_stream_takes_no_options_of_multicast(world: World) -> None:
+    async def program() -> None:
+        with socket.socket() as four, socket.socket(socket.AF_INET6) as six:
+            for sock, level, option, value, error in (
+                (four, IP, socket.IP_ADD_MEMBERSHIP, bytes(8), errno.EPROTO),
+                (four, IP, socket.IP_MULTICAST_IF, bytes(4), errno.EINVAL),
+                (four, IP, socket.IP_MULTICAST_TTL, 1, errno.EINVAL),
+                (six, IP, socket.IP_MULTICAST_TTL, 1, errno.EINVAL),
+                (six, IP6, socket.IPV6_JOIN_GROUP, bytes(20), errno.EPROTO),
+                (six, IP6, socket.IPV6_MULTICAST_IF, 1, errno.ENOPROTOOPT),
+                (six, IP6, socket.IPV6_MULTICAST_HOPS, 1, errno.ENOPROTOOPT),
+            ):
+                with pytest.raises(OSError) as caught:  # noqa: PT011 (any number is looked at)
+                    sock.setsockopt(level, option, value)
+                assert caught.value.errno == error, option
+
+    world(program)
+
+
+def test_an_option_that_is_longer_than_asked_for_is_cut(world: World) -> None:
+    async def program() -> None:
+        with socket.socket() as sock:
+            linger = struct.pack("ii", 1, 5)
+            sock.setsockopt(SOL, socket.SO_LINGER, linger)
+            for size in (2, 4, 8, 100):
+                assert sock.getsockopt(SOL, socket.SO_LINGER, size) == linger[:size]
+            assert sock.getsockopt(SOL, socket.SO_LINGER) == 1
+            assert sock.getsockopt(SOL, socket.SO_KEEPALIVE, 2) == bytes(2)
+
+    world(program)
+
+
 @pytest.mark.parametrize(
     ("value", "error"),
     [(b"\x01", OSError), (b"", OSError), ("x", TypeError), (2**31, TypeError), (None, TypeError)],

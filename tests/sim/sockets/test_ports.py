@@ -159,6 +159,23 @@ def test_with_reuse_port_each_sender_keeps_its_receiver(world: World) -> None:
 
 
 @on_linux
+def test_a_last_one_that_shares_by_reuse_address_alone_hears_all(world: World) -> None:
+    async def program() -> list[int]:
+        with (
+            bound(("0.0.0.0", 0), ADDRESS | PORT) as one,
+            bound(("0.0.0.0", port_of(one)), ADDRESS | PORT) as other,
+            bound(("0.0.0.0", port_of(one)), ADDRESS) as last,
+            contextlib.ExitStack() as opened,
+        ):
+            for sender in [opened.enter_context(bound((HOME, 0))) for _ in range(10)]:
+                sender.sendto(b"x", (HOME, port_of(one)))
+            await a_moment()
+            return heard(one, other, last)
+
+    assert world(program) == [0, 0, 10]
+
+
+@on_linux
 def test_the_closest_hears_connected_before_bound_before_everywhere(world: World) -> None:
     async def program() -> None:
         with (
@@ -315,5 +332,37 @@ def test_ephemeral_ports_are_taken_in_turn_and_end() -> None:
             ports.free_port("udp")
         assert caught.value.errno == errno.EADDRNOTAVAIL
         ports._bound.clear()
+
+    run(main)
+
+
+def test_a_connection_shares_a_port_when_none_is_free() -> None:
+    async def main(net: Internet) -> None:
+        ports = net.host("ana").ports
+        ana, server, other = ports.addresses[0], ("198.18.9.9", 80), ("198.18.9.9", 81)
+        for port in range(FIRST_PORT, LAST_PORT + 1):
+            ports._bound["tcp", port] = {}
+        ports.tcp[(ana, FIRST_PORT), server] = None
+        assert ports.port_to(ana, server) == FIRST_PORT + 1
+        assert ports.port_to(ana, other) == FIRST_PORT
+        for port in range(FIRST_PORT, LAST_PORT + 1):
+            ports.tcp[(ana, port), server] = None
+        with pytest.raises(OSError, match="every port is in use"):
+            ports.port_to(ana, server)
+        ports.tcp.clear()
+
+    run(main)
+
+
+def test_nothing_is_kept_of_a_listener_that_was_closed() -> None:
+    async def main(net: Internet) -> None:
+        ports = net.host("ana").ports
+        with net.hosts["ana"]:
+            for _ in range(3):
+                server = await asyncio.start_server(lambda *_: None, "0.0.0.0", 80)
+                assert len(ports._listeners) == 1
+                server.close()
+        assert not ports._listeners
+        assert not ports._bound
 
     run(main)

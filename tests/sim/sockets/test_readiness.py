@@ -309,6 +309,50 @@ def test_reading_after_a_cancelled_read_loses_nothing(world: World) -> None:
     world(program)
 
 
+def test_a_cancelled_call_leaves_the_reader_that_has_replaced_its_own(world: World) -> None:
+    async def program() -> None:
+        loop, got = asyncio.get_running_loop(), []
+        with udp() as one:
+            task = asyncio.create_task(loop.sock_recv(one, 10))
+            await a_moment()
+            loop.add_reader(one, lambda: got.append(one.recv(10)))
+            task.cancel()
+            await a_moment()
+            one.sendto(b"x", one.getsockname())
+            await a_moment()
+            assert got == [b"x"]
+            assert loop.remove_reader(one)
+
+    world(program)
+
+
+def test_a_socket_that_its_transport_has_closed_is_free_again(world: World) -> None:
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+        one = socket.socket(type=socket.SOCK_DGRAM)
+        one.setblocking(False)
+        one.bind((HOME, 0))
+        transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=one)
+        with pytest.raises(RuntimeError, match="is used by transport"):
+            loop.remove_reader(one)
+        transport.close()
+        assert not loop.remove_reader(one)
+        await a_moment()
+
+    world(program)
+
+
+def test_who_waits_for_bytes_hears_that_the_socket_is_shut_down(world: World) -> None:
+    async def program() -> None:
+        async with connected() as (client, _):
+            task = asyncio.create_task(asyncio.get_running_loop().sock_recv(client, 10))
+            await a_moment()
+            client.shutdown(socket.SHUT_RD)
+            assert await asyncio.wait_for(task, 1) == b""
+
+    world(program)
+
+
 # What the simulated world alone has
 
 
@@ -330,6 +374,22 @@ def test_a_reader_runs_on_its_host_and_ends_with_it() -> None:
         assert seen == [("ana", b"x")]
 
     run(main)
+
+
+def test_a_reader_that_turns_its_own_host_off_is_not_called_again() -> None:
+    async def main(net: Internet) -> int:
+        ana = net.host("ana")
+        with ana:
+            one = socket.socket(type=socket.SOCK_DGRAM)
+            one.setblocking(False)
+            one.bind(("", 1000))
+            asyncio.get_running_loop().add_reader(one, ana.crash)
+            with udp(address=("", 0)) as other:
+                other.sendto(b"never read", (ana.address, 1000))
+        await asyncio.sleep(1)
+        return len(net.loop._heap)
+
+    assert run(main) == 0
 
 
 def test_a_real_descriptor_and_a_socket_that_blocks_are_refused() -> None:

@@ -211,6 +211,23 @@ def test_addresses_that_an_endpoint_is_opened_with(world: World) -> None:
     world(program)
 
 
+def test_of_several_addresses_that_fail_the_first_is_told_and_no_socket_is_left() -> None:
+    async def main(net: Internet) -> list[Any]:
+        ana = net.host("ana", ipv6=True)
+        net.names.add("wrong", [ana.address, "2001:db8::77"])
+        box = await mailbox(ana, 5)
+        for name in ("wrong", "2001:db8::77"):
+            try:
+                await mailbox(ana, 5, ip=name)
+            except OSError as error:
+                box.errors.append(error)
+        assert list(ana.ports.endpoints) == [box.transport.endpoint]
+        box.close()
+        return [error.errno for error in box.errors]  # type: ignore[attr-defined]
+
+    assert run(main) == [errno.EADDRINUSE, errno.EADDRNOTAVAIL]
+
+
 @on_linux
 def test_two_share_a_port_only_if_both_want_to(world: World) -> None:
     async def program() -> None:

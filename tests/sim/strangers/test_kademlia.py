@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from p2plib.sim import Internet, Link
-from tests.conftest import ROOT
+from tests.sim.another_process import printed
 
 pytest.importorskip("kademlia")
 
@@ -62,17 +59,5 @@ def test_kademlia_of_two_hundred_nodes_sets_and_gets() -> None:
 @pytest.mark.fault("F158")
 def test_kademlia_does_the_same_whatever_the_hash_seed() -> None:
     program = "from tests.sim.strangers.test_kademlia import kademlia_run; print(*kademlia_run()[1:])"
-    seen = set()
-    for seed in ("0", "77"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd=ROOT,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        seen.add(done.stdout)
+    seen = {printed(program, seed) for seed in ("0", "77")}
     assert len(seen) == 1

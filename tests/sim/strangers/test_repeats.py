@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.sim.another_process import printed
 from tests.sim.strangers import (
     test_aiohttp,
     test_anyio,
@@ -43,18 +41,6 @@ def digests(folder: str) -> list[str]:
 @pytest.mark.slow
 def test_digests_are_the_same_in_another_process(tmp_path: Path) -> None:
     program = f"from tests.sim.strangers.test_repeats import digests; print(*digests({str(tmp_path)!r}))"
-    told = []
-    for seed in ("0", "77"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd=ROOT,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        told.append(done.stdout.split())
+    told = [printed(program, seed).split() for seed in ("0", "77")]
     assert told[0] == told[1]
     assert len(set(told[0])) == 8

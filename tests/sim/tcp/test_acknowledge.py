@@ -29,8 +29,6 @@ def test_the_first_ones_are_due_at_once_and_later_ones_after_a_while() -> None:
     assert acks.arrived(1, 1.12, PAUSE_S)
     acks.sent()
     assert acks.due_s is None
-    acks.owe(2.0)
-    assert acks.due_s == 2.0
 
 
 def test_after_a_pause_they_are_quick_again() -> None:

@@ -176,11 +176,40 @@ def test_a_reset_is_told_behind_the_bytes_and_once() -> None:
         theirs.close()
         await asyncio.sleep(1)
         assert ours.read(100) == b"last words"
+        assert (ours.readable, ours.at_eof) == (True, False)
         with pytest.raises(ConnectionResetError):
             ours.read(100)
-        assert (ours.read(100), ours.at_eof) == (b"", True)
+        assert (ours.readable, ours.read(100), ours.at_eof) == (True, b"", True)
+        with pytest.raises(OSError) as failure:  # noqa: PT011
+            ours.shutdown_write()
+        assert failure.value.errno == errno.ENOTCONN
         with pytest.raises(BrokenPipeError):
             ours.write(b"x")
+
+    endpoints(story)
+
+
+def test_a_close_that_may_linger_ends_in_order_and_one_that_may_not_cuts() -> None:
+    for time_s, expected in ((5, type(None)), (0, ConnectionResetError)):
+
+        async def story(
+            ours: TcpEndpoint, theirs: TcpEndpoint, time_s: int = time_s, expected: type = expected
+        ) -> None:
+            theirs.set_option(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, time_s))
+            theirs.close()
+            await asyncio.sleep(1)
+            assert type(ours.take_error()) is expected
+
+        endpoints(story)
+
+
+def test_what_is_sent_to_an_end_that_was_closed_breaks_the_pipe() -> None:
+    async def story(ours: TcpEndpoint, theirs: TcpEndpoint) -> None:
+        theirs.close()
+        await asyncio.sleep(1)
+        assert (ours.read(1), ours.at_eof, ours.write(b"x")) == (b"", True, 1)
+        await asyncio.sleep(1)
+        assert type(ours.take_error()) is BrokenPipeError
 
     endpoints(story)
 

@@ -8,6 +8,8 @@ import errno
 import pytest
 
 from p2plib.sim import Host, Internet
+from p2plib.sim.packet import Flag, Segment
+from p2plib.sim.tcp import listener as module
 from p2plib.sim.tcp.endpoint import TcpEndpoint
 from p2plib.sim.tcp.listener import TcpListener
 from tests.sim.tcp.recorders import two
@@ -98,4 +100,23 @@ def test_close_resets_whom_nobody_has_accepted() -> None:
         for end in (waiting, opening):
             end.close()
 
+    two(main)
+
+
+def test_only_so_many_handshakes_are_under_way_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        listener = TcpListener(ben.incarnation, ("0.0.0.0", 80))
+        listener.listen()
+        for port in range(1, 6):
+            ana.send_segment((ana.address, port), (ben.address, 80), Segment(Flag.SYN, 7, 0, 1000))
+        await asyncio.sleep(0.06)  # the answers are under way
+        assert [packet.destination[1] for packet in net.trace if packet.sender == "ben"] == [1, 2, 3]
+        await asyncio.sleep(1)
+        assert not ben.tcp, "nobody had asked, and said so"
+        ana.send_segment((ana.address, 6), (ben.address, 80), Segment(Flag.SYN, 7, 0, 1000))
+        await asyncio.sleep(0.06)
+        assert list(net.trace)[-1].destination == (ana.address, 6), "there is room again"
+        listener.close()
+
+    monkeypatch.setattr(module, "MAX_OPENING", 3)
     two(main)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from p2plib.sim.packet import Segment
 from p2plib.sim.tcp.connection import Connection
-from p2plib.sim.tcp.receive import Receiver
+from p2plib.sim.tcp.receive import MAX_CAPACITY, Receiver
 from p2plib.sim.tcp.states import DataReceived
 from tests.sim.tcp.link import ACK, PSH, SYN
 
@@ -80,3 +80,41 @@ def test_bytes_are_taken_in_pieces_of_any_size() -> None:
     assert receiver.take(100, 0.0, 1.0) == b"\x02" * 8 + b"\x03" * 10 + b"\x04" * 10
     assert receiver.take(100, 0.0, 1.0) == b""
     assert not receiver.take_next(bytes(951))  # beyond the window
+
+
+def test_the_capacity_has_an_end() -> None:
+    receiver = Receiver(3_000_000, 1000)
+    receiver.receive(1, bytes(2_000_000), False)
+    receiver.take(2_000_000, 9.0, 1.0)
+    assert receiver.capacity == MAX_CAPACITY < 4 * 2_000_000
+
+
+def test_room_is_news_by_a_segment_and_worth_one_of_its_own_when_it_has_doubled() -> None:
+    receiver = Receiver(1000, 100)
+    receiver.receive(1, bytes(800), False)  # room for 200 is left, as far as the sender knows
+    seen = []
+    for _ in range(4):
+        receiver.take(99, 0.0, 1.0)
+        seen.append((receiver.window_may_grow, receiver.window_doubles))
+    assert seen == [(False, False), (True, False), (True, True), (True, True)]
+    receiver = Receiver(1000, 100)
+    receiver.receive(1, bytes(1000), False)
+    receiver.take(50, 0.0, 1.0)
+    assert not receiver.window_doubles, "twice nothing is no news"
+
+
+def test_a_window_that_was_announced_is_not_taken_back() -> None:
+    for is_known, edge in ((True, 1001), (False, 501)):
+        receiver = Receiver(1000, 100)
+        receiver.set_capacity(500, is_known=is_known)
+        assert receiver.edge == edge
+
+
+def test_a_fin_beyond_the_window_has_not_come() -> None:
+    receiver = Receiver(100, 10)
+    assert not receiver.receive(1, bytes(100), True)
+    assert not receiver.finished
+    assert len(receiver.read()) == 100
+    assert receiver.window() == 100
+    assert receiver.receive(1, bytes(100), True), "it is sent again"
+    assert receiver.finished

@@ -180,3 +180,41 @@ def test_what_was_sent_in_vain_after_a_time_out_looks_like_no_loss() -> None:
     for _ in range(5):
         sender.duplicate()
     assert (sends(sender, 2.1), sender._threshold) == ([], threshold)
+
+
+def test_a_segment_that_the_window_cuts_short_waits_unless_it_is_half_of_the_widest_window() -> None:
+    assert sends(opened(1000, window=80)) == [(1, 80)]
+    assert sends(opened(1000, window=149)) == [(1, 100)]
+    assert sends(opened(1000, window=200)) == [(1, 100), (101, 100)]
+    sender = opened(1000, window=200)
+    sends(sender)
+    sender.acknowledge(201, 1.1)
+    sender.set_window(201, 99)
+    assert sends(sender) == [], "less than half of 200"
+    sender.set_window(201, 100)
+    assert sends(sender) == [(201, 100)]
+
+
+def test_the_time_out_is_the_average_and_four_deviations() -> None:
+    sender = Sender(100)
+    sender.next_piece(0.0)
+    sender.acknowledge(1, 1.0)
+    assert sender.rto_s == 1.0 + 4 * 0.5  # RFC 6298, 2.2
+    sender.set_window(1, 1000)
+    sender.write(b"x")
+    sends(sender, 2.0)
+    sender.acknowledge(2, 3.8)
+    assert sender.rto_s == pytest.approx(1.1 + 4 * (0.75 * 0.5 + 0.25 * 0.8))  # 2.3
+
+
+def test_only_probes_that_are_answered_may_go_on_forever() -> None:
+    sender = opened(100)
+    sends(sender)
+    sender.on_timer(2.0)
+    sender.answered()
+    assert sender.tries == 1, "bytes are under way, and nobody has acknowledged them"
+    probing = opened(100, window=0)
+    sends(probing)
+    probing.on_timer(2.0)
+    probing.answered()
+    assert probing.tries == 0

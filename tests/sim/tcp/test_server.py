@@ -65,6 +65,8 @@ def test_a_server_and_its_end() -> None:
         await asyncio.sleep(1)
         assert not waiting.done()
         kept[0].transport.close()
+        await asyncio.sleep(1)
+        assert not waiting.done(), "two are still open"
         server.close_clients()
         await waiting
         await asyncio.sleep(1)
@@ -92,6 +94,25 @@ def test_serve_forever_ends_when_it_is_cancelled_or_closed() -> None:
                 await task
             assert not server.is_serving()
             assert ben.ports.bound("tcp", 80) == []
+
+    two(main)
+
+
+def test_who_ends_serve_forever_waits_for_the_connections() -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        with ben:
+            server = await loop.create_server(Recorder, port=80)
+        task = asyncio.ensure_future(server.serve_forever())
+        with ana:
+            transport, _ = await loop.create_connection(Recorder, "ben", 80)
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.sleep(1)
+        assert (server.is_serving(), task.done()) == (False, False)
+        transport.close()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
     two(main)
 

@@ -16,6 +16,7 @@ from p2plib.errors import Unsupported
 from p2plib.sim import Host, Internet, Link
 from p2plib.sim.packet import Flag
 from p2plib.sim.tcp.endpoint import initial_sequence_number
+from p2plib.sim.tcp.streams import _interleaved
 from tests.sim.tcp.recorders import DATA, Recorder, recorders, two
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -362,5 +363,52 @@ def test_a_local_address_may_be_a_name() -> None:
         assert transport.get_extra_info("sockname") == ("198.18.0.1", 5000)
         transport.close()
         server.close()
+
+    two(main)
+
+
+def test_a_factory_that_raises_leaves_the_programs_own_socket_to_the_program() -> None:
+    def factory() -> asyncio.Protocol:
+        raise ValueError("no protocol today")
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        with ben:
+            server = await loop.create_server(Recorder, port=80)
+        with ana, socket.socket() as own:
+            own.setblocking(False)
+            await loop.sock_connect(own, (ben.address, 80))
+            with pytest.raises(ValueError, match="no protocol today"):
+                await loop.create_connection(factory, sock=own)
+            await loop.sock_sendall(own, b"still here")
+            with pytest.raises(ValueError, match="no protocol today"):
+                await loop.create_connection(factory, ben.address, 80)
+            assert [end.is_open for end in ana.tcp.values()] == [True]
+        await asyncio.sleep(1)
+        server.close()
+
+    two(main)
+
+
+def test_families_alternate_as_in_asyncio() -> None:
+    fours, sixes = [(f"10.0.0.{n}", 1) for n in range(4)], [(f"2001:db8::{n}", 1) for n in range(3)]
+    for found in (fours + sixes, sixes + fours, fours, fours[:1] + sixes, [*sixes[:1], *fours, *sixes[1:]]):
+        infos = [(socket.AF_INET6 if ":" in at[0] else socket.AF_INET, 1, 6, "", at) for at in found]
+        for first in (1, 2, 3, 9):
+            wanted = asyncio.base_events._interleave_addrinfos(infos, first)  # type: ignore[attr-defined]
+            assert _interleaved(found, first) == [info[4] for info in wanted]
+
+
+def test_a_server_at_several_addresses_has_one_port_or_none_of_them() -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        with ana:
+            server = await loop.create_server(Recorder, ["127.0.0.1", ana.address], 0)
+            first, second = (sock.getsockname()[1] for sock in server.sockets)
+            assert first == second
+            with pytest.raises(OSError, match="in use"):
+                await loop.create_server(Recorder, ["127.0.0.2", ana.address], first)
+            (await loop.create_server(Recorder, "127.0.0.2", first)).close()
+            server.close()
 
     two(main)

@@ -77,6 +77,7 @@ async def wrong_arguments(papers: Certificates) -> list[str]:
         loop.create_connection(Told, "127.0.0.1", port, ssl=client, server_hostname="no..name"),
         loop.create_connection(Told, None, port, ssl=client),
         loop.create_server(Told, "127.0.0.1", 0, ssl=True),
+        loop.create_server(Told, "127.0.0.1", 0, ssl=False),  # type: ignore[arg-type]
         loop.create_server(Told, "127.0.0.1", 0, ssl_handshake_timeout=1),
         loop.create_server(Told, "127.0.0.1", 0, ssl_shutdown_timeout=1),
         loop.start_tls(plain, Told(), None),  # type: ignore[arg-type]

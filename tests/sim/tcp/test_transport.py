@@ -13,6 +13,7 @@ import pytest
 from p2plib.sim import Host, Internet, current_host
 from p2plib.sim.tcp.send import SEND_BUFFER
 from p2plib.sim.tcp.states import State
+from tests.sim.sockets.conftest import World, on_loopback, simulated
 from tests.sim.tcp.recorders import DATA, Recorder, recorders, two
 
 
@@ -151,6 +152,103 @@ def test_watermarks_pause_and_resume_the_writer() -> None:
         await server.wait_closed()
 
     two(main)
+
+
+def test_the_writer_is_resumed_when_little_is_left() -> None:
+    left: list[int] = []
+
+    class Writer(Recorder):
+        def resume_writing(self) -> None:
+            left.append(self.transport.get_write_buffer_size())
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop = asyncio.get_running_loop()
+        theirs = Recorder()
+        with ben:
+            server = await loop.create_server(lambda: theirs, port=80)
+        with ana:
+            transport, _ = await loop.create_connection(Writer, "ben", 80)
+        transport.set_write_buffer_limits(high=200_000, low=10_000)
+        transport.write(DATA * 4)
+        assert transport.get_write_buffer_size() > 200_000
+        await asyncio.sleep(60)
+        assert len(left) == 1
+        assert left[0] <= 10_000
+        assert theirs.data == DATA * 4
+        transport.close()
+        server.close()
+
+    two(main)
+
+
+def test_what_is_written_is_as_it_was_and_the_end_comes_behind_it() -> None:
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        ours, theirs, server = await recorders(ana, ben, (True, False))
+        data = bytearray(DATA)
+        ours.transport.write(data)
+        ours.transport.write_eof()
+        assert ours.transport.get_write_buffer_size() > 0
+        data[:] = bytes(len(data))
+        await asyncio.sleep(10)
+        assert theirs.data == DATA
+        assert theirs.told == ["made", "eof", ("lost", None)]
+        server.close()
+        ours.transport.close()
+
+    two(main)
+
+
+def test_a_protocol_gets_no_more_at_once_than_asyncio_reads() -> None:
+    sizes: list[int] = []
+
+    class Reader(Recorder):
+        def data_received(self, data: bytes) -> None:
+            sizes.append(len(data))
+
+    async def main(net: Internet, ana: Host, ben: Host) -> None:
+        loop, reader = asyncio.get_running_loop(), Reader()
+        with ben:
+            server = await loop.create_server(lambda: reader, port=80)
+        with ana:
+            transport, _ = await loop.create_connection(Recorder, "ben", 80)
+        await asyncio.sleep(1)
+        for _ in range(12):  # the window grows as it is read
+            transport.write(bytes(200_000))
+            await asyncio.sleep(1)
+        reader.transport.pause_reading()
+        sizes.clear()
+        transport.write(bytes(500_000))
+        await asyncio.sleep(5)
+        unread = reader.transport.endpoint.unread
+        assert unread > 262_144
+        reader.transport.resume_reading()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert sizes[0] == 262_144
+        transport.close()
+        await asyncio.sleep(5)
+        server.close()
+
+    two(main)
+
+
+@pytest.mark.parametrize("world", [on_loopback, simulated])
+@pytest.mark.parametrize("proto", [0, socket.IPPROTO_TCP])
+def test_small_segments_do_not_wait_on_a_socket_that_says_it_is_tcp(world: World, proto: int) -> None:
+    async def program() -> int:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+        with socket.socket(proto=proto) as sock:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, server.sockets[0].getsockname())
+            transport, _ = await loop.create_connection(asyncio.Protocol, sock=sock)
+            found = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            transport.close()
+            await asyncio.sleep(0.01)
+        server.close()
+        return int(found != 0)
+
+    assert world(program) == (proto == socket.IPPROTO_TCP)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError, GeneratorExit])

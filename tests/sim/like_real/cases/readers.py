@@ -77,23 +77,16 @@ async def a_writer_runs_at_once(here: Machine, there: Machine) -> list[Any]:
 
 
 async def the_other_end_closes(here: Machine, there: Machine) -> list[Any]:
-    loop = asyncio.get_running_loop()
-    listening, client, server = await joined((there.ip, 5150), at=there)
-    with listening, client, server:
-        done = loop.create_future()
-
-        def called() -> None:
-            loop.remove_reader(client)
-            done.set_result(tried(client.recv, 10))
-
-        loop.add_reader(client, called)
-        server.close()
-        return [await done]
+    return await _read_as_the_other_end_closes(there, 5150)
 
 
 async def the_other_end_resets(here: Machine, there: Machine) -> list[Any]:
+    return await _read_as_the_other_end_closes(there, 5151, linger=b"\1\0\0\0\0\0\0\0")
+
+
+async def _read_as_the_other_end_closes(there: Machine, port: int, linger: bytes = bytes(8)) -> list[Any]:
     loop = asyncio.get_running_loop()
-    listening, client, server = await joined((there.ip, 5151), at=there)
+    listening, client, server = await joined((there.ip, port), at=there)
     with listening, client, server:
         done = loop.create_future()
 
@@ -102,7 +95,7 @@ async def the_other_end_resets(here: Machine, there: Machine) -> list[Any]:
             done.set_result(tried(client.recv, 10))
 
         loop.add_reader(client, called)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         server.close()
         return [await done]
 
