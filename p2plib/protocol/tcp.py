@@ -222,6 +222,18 @@ async def connect_tcp(
     return TcpStream(wire)
 
 
+async def _accept_no_more(server: asyncio.Server) -> None:
+    """asyncio loses a connection that it has accepted and not announced yet when its server is closed, and
+    leaves its socket open. So accepting ends first, and those are announced, to be reset."""
+    loop = asyncio.get_running_loop()
+    for listening in server.sockets:
+        # A loop that listens without a reader, as Windows' and the simulated one do, says so.
+        with contextlib.suppress(RuntimeError, NotImplementedError):
+            loop.remove_reader(listening.fileno())
+    for _ in range(3):  # to make its transport, to announce it, to close its socket
+        await asyncio.sleep(0)
+
+
 class TcpListener:
     """Takes connections and gives each to a handler, in a task of its own; used with `async with`.
 
@@ -308,7 +320,10 @@ class TcpListener:
     async def _stop(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            try:
+                await _accept_no_more(server)
+            finally:
+                server.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from p2plib.protocol import conformance
@@ -31,6 +31,7 @@ def test_chunks_keep_large_ones_and_join_small_ones(writes: list[bytes]) -> None
 
 @pytest.mark.finding("K2")
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 70_000)), max_size=20))
+@example([(True, 65_000), (False, 64_000)])
 def test_what_is_counted_together_is_nearly_all_that_is_kept(moves: list[tuple[bool, int]]) -> None:
     total = Total()
     other, chunks, whole = Chunks(total), Chunks(total), b""

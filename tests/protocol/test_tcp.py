@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from typing import Any
@@ -250,6 +251,31 @@ def test_failures_are_counted_bugs_are_seen_and_nothing_is_left() -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(main(), debug=True)
+
+
+@pytest.mark.parametrize("rounds", range(8))
+def test_who_comes_while_it_stops_is_reset_and_nothing_is_left(rounds: int) -> None:
+    """asyncio loses a connection that it has accepted and not announced when its server is closed."""
+    problems: list[object] = []
+
+    async def nobody(stream: TcpStream) -> None:
+        await stream.read()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: problems.append(context))
+        async with TcpListener(nobody) as listener:
+            comers = [socket.create_connection(listener.address) for _ in range(3)]
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+        for comer in comers:
+            comer.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):
+                assert comer.recv(1) == b""
+            comer.close()
+
+    asyncio.run(main(), debug=True)
+    assert not problems
 
 
 @pytest.mark.fault("F050")

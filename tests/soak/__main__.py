@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from tests.soak.nodes import nodes
+from tests.soak.overlays import overlays
 from tests.soak.streams import streams
 from tests.soak.worlds import Scenario, run_on_loopback, run_simulated
 
-KINDS: dict[str, Scenario] = {"streams": streams, "nodes": nodes}
+KINDS: dict[str, Scenario] = {"streams": streams, "nodes": nodes, "overlays": overlays}
 RUNS: dict[str, Callable[[Scenario, int], None]] = {"simulated": run_simulated, "real": run_on_loopback}
 
 

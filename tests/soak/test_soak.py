@@ -11,8 +11,13 @@ from random import Random
 import pytest
 
 from p2plib.errors import Leak
+from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpStream
+from p2plib.topology.kademlia.driver import KademliaPeer
 from tests.soak import __main__ as command
+from tests.soak import nodes
+from tests.soak.nodes import Server
+from tests.soak.overlays import overlays
 from tests.soak.streams import streams
 from tests.soak.worlds import Failed, Scenario, Simulated, World, run_simulated
 
@@ -39,6 +44,26 @@ def test_a_close_that_loses_bytes_fails_a_seed(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ExceptionGroup) as caught:
         run_simulated(streams, 25)
     assert "closed well, and" in str(command.first(caught.value))
+
+
+def test_a_value_that_is_not_the_one_that_was_put_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gets(peer: KademliaPeer, key: int) -> bytes:
+        return b"another"
+
+    monkeypatch.setattr(KademliaPeer, "get", gets)
+    with pytest.raises((Failed, ExceptionGroup)) as caught:
+        run_simulated(overlays, 1)
+    assert "another value" in str(command.first(caught.value))
+
+
+def test_a_stream_that_is_read_in_part_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def keeps_a_part(server: Server, stream: Stream, connection: object) -> None:
+        server.kept[await stream.read_exactly(nodes.NAME_BYTES)] = await stream.read(10)
+
+    monkeypatch.setattr(Server, "_keep", keeps_a_part)
+    with pytest.raises(ExceptionGroup) as caught:
+        run_simulated(nodes.nodes, 13)
+    assert "arrived" in str(command.first(caught.value))
 
 
 async def _leaves_a_task(world: World, random: Random) -> None:

@@ -40,7 +40,13 @@ T = TypeVar("T")
 
 
 class Place(Protocol):
-    """Where one peer runs."""
+    """Where one peer runs.
+
+    Attributes:
+        host: its IP address.
+    """
+
+    host: str
 
     async def run(self, doing: Coroutine[Any, Any, T]) -> T:
         """Does something there."""
@@ -95,7 +101,7 @@ class _OnHost:
     """A host of the simulated internet."""
 
     def __init__(self, host: Host) -> None:
-        self._host = host
+        self._host, self.host = host, host.address
 
     async def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return await self._host.run(doing)
@@ -106,6 +112,8 @@ class _OnHost:
 
 class _BehindProxy:
     """This machine, through a proxy that stays when the node behind it is restarted."""
+
+    host = "127.0.0.1"
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
