@@ -398,6 +398,7 @@ TESTED_ELSEWHERE = {
         for part in parts
     },
     "p2plib.machine.fields": "tests/machine/test_datagram.py",  # a field is seen in the messages made of it
+    "p2plib.protocol.quic.stream": "tests/protocol/quic/test_driver.py",  # a stream is one of a connection
     "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone
     "p2plib.protocol.yamux.limits": "tests/protocol/yamux/test_session.py",  # numbers alone
     "p2plib.sim.__main__": "tests/sim/test_command.py",  # it calls the command

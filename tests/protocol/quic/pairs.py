@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from p2plib.identity.keys import SecretKey
-from p2plib.protocol.quic.driver import QuicConnection, QuicStream
+from p2plib.protocol.quic.driver import QuicConnection
 from p2plib.protocol.quic.limits import Limits
 from p2plib.protocol.quic.sockets import QuicListener, dial
+from p2plib.protocol.quic.stream import QuicStream
 
 ALICE, BOB = (SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2))
 

@@ -12,10 +12,11 @@ from p2plib.errors import Closed, HandshakeFailed, PeerTimeout, StreamReset, Wro
 from p2plib.identity import ids
 from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream, read_all
-from p2plib.protocol.quic.driver import FAREWELLS, QuicConnection, QuicStream, spell
+from p2plib.protocol.quic.driver import FAREWELLS, QuicConnection, spell
 from p2plib.protocol.quic.limits import Limits
 from p2plib.protocol.quic.machine import Machine
 from p2plib.protocol.quic.sockets import dial
+from p2plib.protocol.quic.stream import QuicStream
 from p2plib.protocol.stream import LIMIT_BYTES, PIECE_BYTES
 from tests.protocol.quic import pairs
 from tests.protocol.quic.pairs import ALICE, BOB, opened

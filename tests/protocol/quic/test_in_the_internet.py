@@ -13,9 +13,10 @@ import pytest
 from p2plib.errors import Closed, StreamReset
 from p2plib.protocol import conformance
 from p2plib.protocol.conformance import NotConforming, check_stream, pattern, read_all
-from p2plib.protocol.quic.driver import QuicConnection, QuicStream
+from p2plib.protocol.quic.driver import QuicConnection
 from p2plib.protocol.quic.limits import Limits
 from p2plib.protocol.quic.sockets import QuicListener, dial
+from p2plib.protocol.quic.stream import QuicStream
 from p2plib.sim import Constant, Internet, Link
 from p2plib.sim.host import Host
 from tests.protocol.quic.pairs import ALICE, BOB, opened
@@ -56,10 +57,9 @@ async def connections(
 
 @asynccontextmanager
 async def streams(ana: Host, ben: Host) -> AsyncIterator[tuple[QuicStream, QuicStream]]:
-    """A stream, among others that are open and say nothing."""
+    """A stream, beside another that is open and says nothing."""
     async with connections(ana, ben) as (near, far):
-        for _ in range(2):
-            await opened(far, near)
+        await opened(far, near)
         yield await opened(near, far)
 
 
