@@ -112,7 +112,7 @@ class Reachability:
 
     def keep_open(self, now: float) -> None:
         """Rule 4."""
-        if self.is_reachable and self.outer not in (None, self._own):
+        if self.is_reachable and self._own is not None and self.outer not in (None, self._own):
             self._timers.set(Timer.KEEP_OPEN, now + KEEP_OPEN_S)
             if sound := self._sound():
                 self._checks.check(self._rng.choice(sound), now)

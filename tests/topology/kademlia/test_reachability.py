@@ -40,7 +40,7 @@ class Testing:
 
     __test__ = False
 
-    def __init__(self, known: int = 4) -> None:
+    def __init__(self, known: int = 4, own: Address | None = OWN) -> None:
         self.outbox, self.decided = Outbox(), list[tuple[bool | None, float]]()
         self.table = RoutingTable(0, bits=8)
         for ident in range(1, known + 1):
@@ -48,7 +48,7 @@ class Testing:
         asker, timers = self.outbox.asker, self.outbox.timers
         checks = Checks(self.table, asker, 900.0, self.outbox.told.append, lambda reason: None)
         self.reach = Reachability(
-            self.table, asker, checks, timers, random.Random(1), OWN, lambda *what: self.decided.append(what)
+            self.table, asker, checks, timers, random.Random(1), own, lambda *what: self.decided.append(what)
         )
 
     def tested(self, passed_on: int = DIAL_BACKS, now: float = 0.0) -> None:
@@ -152,9 +152,13 @@ def test_a_server_that_is_tested_again_may_turn_out_to_be_reached_no_more() -> N
     assert not testing.reach.is_reachable
 
 
-@pytest.mark.parametrize(("outer", "is_kept_open"), [(OUTER, True), (OWN, False)])
-def test_behind_a_nat_something_is_said_before_it_forgets(outer: Address, is_kept_open: bool) -> None:
-    testing = Testing()
+@pytest.mark.parametrize(
+    ("own", "outer", "is_kept_open"), [(OWN, OUTER, True), (OWN, OWN, False), (None, OUTER, False)]
+)
+def test_behind_a_nat_something_is_said_before_it_forgets(
+    own: Address | None, outer: Address, is_kept_open: bool
+) -> None:
+    testing = Testing(own=own)
     testing.reach.told(outer, address_of(1), 0.0)
     testing.reach.requested(STRANGER, 0.0)
     for number in range(1, 4):
