@@ -273,3 +273,19 @@ async def no_connections(node: Node) -> None:
     async with asyncio.timeout(20):
         while node.connections:
             await asyncio.sleep(0)
+
+
+@pytest.mark.finding("M5")
+def test_a_node_at_all_interfaces_names_each_of_them() -> None:
+    async def main() -> None:
+        async with Node(ALICE) as alice, Node(BOB) as bob:
+            first = await bob.listen("/ip4/0.0.0.0/tcp/0")
+            places = [endpoint(address) for address in bob.addresses]
+            assert first == bob.addresses[0]
+            assert "127.0.0.1" in {place.host for place in places}
+            assert "0.0.0.0" not in {place.host for place in places}
+            assert len({place.port for place in places}) == 1
+            async with await alice.dial(f"/ip4/127.0.0.1/tcp/{places[0].port}") as connection:
+                assert (await identify.identify(connection)).addresses == bob.addresses
+
+    asyncio.run(main())
