@@ -4,6 +4,7 @@
     ├── LocalError                 you, the caller, did something wrong
     │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
     │   ├── CannotListen           this machine does not let us listen at that address
+    │   ├── NotAllowed             our own connection gater refuses that peer
     │   ├── KeyExhausted           a key has encrypted as many messages as it safely can
     │   ├── KeyFileError           a key file cannot be used as it is
     │   │   ├── KeyFileMissing     there is none (also a FileNotFoundError)
@@ -29,6 +30,7 @@
     │   ├── NoCommonProtocol       the peer speaks none of the protocols that we proposed
     │   ├── JoinRefused            a network did not let us in: it is full, or our id is taken
     │   └── Truncated              a stream ended before its peer had said that it was over
+    ├── Refusal                    a handler of ours refuses a call: its caller gets CallFailed
     ├── PeerTimeout                nobody answered in time
     ├── Unreachable                there is no connection to an address: refused, or no way there
     ├── NotFound                   it was looked for everywhere where it could be, and nobody has it
@@ -59,6 +61,10 @@ class UsageError(LocalError, ValueError):
 
 class CannotListen(LocalError):
     """This machine does not let us listen at an address: in use, not ours, or not allowed."""
+
+
+class NotAllowed(LocalError):
+    """Our own connection gater refuses an address or a peer; the sentence says which."""
 
 
 class KeyExhausted(LocalError):
@@ -179,14 +185,30 @@ class JoinRefused(RemoteError):
 
 
 class CallFailed(RemoteError):
-    """A call was answered with an error. A handler raises it to refuse, the caller gets it.
+    """A call was answered with an error.
 
     Args:
-        code: of which kind, as `p2plib.protocol.rpc_codec` lists them, or one of the application's own.
+        code: of which kind, as `p2plib.protocol.rpc.messages` lists them, or one of the application's own.
         sentence: what happened, for people.
     """
 
     def __init__(self, code: str, sentence: str) -> None:
+        self.code = code
+        self.sentence = sentence
+        super().__init__(f"{code}: {sentence}" if sentence else code)
+
+
+class Refusal(P2PError):
+    """What a handler raises to refuse a request; its caller gets a `CallFailed` that says the same.
+
+    It is a class of its own because a handler may call others: a `CallFailed` that it lets out is theirs.
+
+    Args:
+        code: of which kind, 1 to 64 printable characters of ASCII: "not allowed".
+        sentence: why, for people; at most 512 bytes of it are sent.
+    """
+
+    def __init__(self, code: str, sentence: str = "") -> None:
         self.code = code
         self.sentence = sentence
         super().__init__(f"{code}: {sentence}" if sentence else code)

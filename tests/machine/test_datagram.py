@@ -138,7 +138,7 @@ def test_rubbish_is_refused(raw: bytes) -> None:
         ("02 01 00 00", "overlay 2; that of Kademlia is 1"),
         ("01 63 00 00", "no message of kind 99"),
         ("01 01 00", "ends inside a varint"),
-        ("01 01 00 00 00 00", "1 bytes follow the last field"),
+        ("01 01 00 00 00 00", "1 byte follows the last field"),
         ("01 01 02 0001 00", "begins with a zero byte"),
         ("01 01 09 010203040506070809 00", "transaction of 9 bytes, where 8 is the most"),
         ("01 01 04 010203", "transaction of 4 bytes, where 3 are left"),

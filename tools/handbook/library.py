@@ -218,7 +218,7 @@ class Library:
 
     def _pieces(self, names: Names, shown: ast.expr, docstrings: bool, seen: set[str]) -> dict[str, str]:
         """The digests of a piece of source; of all the source that it could be, if that cannot be told."""
-        if isinstance(shown, ast.Name) and shown.id in names.defined:
+        if ast.unparse(shown) in names.defined:
             return {}  # the page's own text
         made = {}
         for dotted in names.of(shown) or {""}:

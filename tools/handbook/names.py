@@ -25,7 +25,8 @@ class Names:
     """
 
     def __init__(self, trees: Iterable[ast.AST], package: str = "") -> None:
-        self.defined: set[str] = set()  # by def or class in a cell, and by nothing else
+        # By def or class in a cell, and by nothing else: `owner`, and `Ring.join` in a class.
+        self.defined: set[str] = set()
         self.strings: set[str] = set()
         self._calls: list[ast.Call] = []
         self.attributes: list[ast.Attribute] = []
@@ -33,8 +34,13 @@ class Names:
         self._bound: dict[str, set[str]] = {"help": {"help"}}  # a built-in function that shows docstrings
         self._imported: set[str] = set()
         assigned: set[str] = set()
+        assigned_with_dot: set[str] = set()
+        methods: dict[str, set[str]] = {}  # of each class; of one that two cells define, what both have
         for tree in trees:
-            self.defined |= {one.name for one in getattr(tree, "body", []) if isinstance(one, Definition)}
+            for one in _definitions(tree):
+                self.defined.add(one.name)
+                found = _methods(one) if isinstance(one, ast.ClassDef) else set()
+                methods[one.name] = methods.get(one.name, found) & found
             for node in ast.walk(tree):
                 match node:
                     case ast.Name():
@@ -43,6 +49,8 @@ class Names:
                             assigned.add(node.id)
                     case ast.Attribute():
                         self.attributes.append(node)
+                        if isinstance(node.ctx, ast.Store):
+                            assigned_with_dot.add(node.attr)
                     case ast.Call():
                         self._calls.append(node)
                     case ast.Constant(value=str(text)):
@@ -52,6 +60,8 @@ class Names:
                     case ast.ImportFrom():
                         self._import_from(_absolute(node, package), node.names)
         self.defined -= assigned | self._bound.keys()
+        for name in tuple(self.defined):
+            self.defined |= {f"{name}.{method}" for method in methods[name] - assigned_with_dot}
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -110,6 +120,24 @@ class Names:
             if id(attribute) not in inner:
                 found |= self.of(attribute)
         return found
+
+
+def _definitions(tree: ast.AST) -> list[Definition]:
+    """What the outermost statements of some code define."""
+    return [one for one in getattr(tree, "body", []) if isinstance(one, Definition)]
+
+
+def _methods(one: ast.ClassDef) -> set[str]:
+    """What a class defines, and by nothing but def or class."""
+    inner = [
+        node
+        for statement in one.body
+        if not isinstance(statement, Definition)
+        for node in ast.walk(statement)
+    ]
+    assigned = {node.id for node in inner if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    imported = {node.asname or node.name for node in inner if isinstance(node, ast.alias)}
+    return {below.name for below in _definitions(one)} - assigned - imported
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

@@ -10,15 +10,8 @@ from p2plib.errors import (
     DecodeError,
     UsageError,
 )
-from p2plib.protocol import rpc_codec
-from p2plib.protocol.rpc import Service
-from p2plib.protocol.rpc_codec import ERROR, ITEM, Call, Request, Response
-from tests.protocol.calculator import (
-    DOUBLE,
-    NAME,
-    NUMBERS,
-    Calculator,
-)
+from p2plib.protocol.rpc import messages
+from p2plib.protocol.rpc.messages import ERROR, VALUE, Request, Response
 
 
 @given(
@@ -28,10 +21,10 @@ from tests.protocol.calculator import (
 )
 def test_requests_round_trip(method: str, deadline_ms: int, body: bytes) -> None:
     request = Request(method, deadline_ms, body)
-    assert rpc_codec.decode_request(request.encode()) == request
-    assert rpc_codec.decode_response(Response(ITEM, body).encode()) == Response(ITEM, body)
+    assert messages.decode_request(request.encode()) == request
+    assert messages.decode_response(Response(VALUE, body).encode()) == Response(VALUE, body)
     error = Response(ERROR, b"", method, "héllo")
-    assert rpc_codec.decode_response(error.encode()) == error
+    assert messages.decode_response(error.encode()) == error
 
 
 def test_messages_that_are_none() -> None:
@@ -39,20 +32,14 @@ def test_messages_that_are_none() -> None:
     assert good.hex() == "0a016d10011a00"
     for raw in (b"", good[:-2], good + b"\x20\x01", b"\x0a\x00" + good[3:], b"\x0a\x01\x07" + good[3:]):
         with pytest.raises(DecodeError):
-            rpc_codec.decode_request(raw)
+            messages.decode_request(raw)
     with pytest.raises(DecodeError, match="is the most"):
-        rpc_codec.decode_request(bytes.fromhex("0a016d1081dddb011a00"))
+        messages.decode_request(bytes.fromhex("0a016d1081dddb011a00"))
     for raw in ("0804", "0800", "08021200", "08012200", "08031a0161", "08031a01612201ff"):
         with pytest.raises(DecodeError):
-            rpc_codec.decode_response(bytes.fromhex(raw))
+            messages.decode_response(bytes.fromhex(raw))
     long = Response(ERROR, b"", "code", "é" * 1000).encode()
-    assert rpc_codec.decode_response(long).sentence == "é" * 256
+    assert messages.decode_response(long).sentence == "é" * 256
     for wrong in (Request("", 1, b""), Request("m\n", 1, b""), Request("m", -1, b"")):
         with pytest.raises(UsageError):
             wrong.encode()
-    with pytest.raises(UsageError, match="a name has"):
-        Call("x" * 65, *NUMBERS)
-    service = Service(NAME)
-    service.add(DOUBLE, Calculator.double)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="has a method double already"):
-        service.add(DOUBLE, Calculator.double)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Calls: requests and responses, as bytes. A codec.
+"""Requests and responses, as bytes. A codec.
 
 Our own protocol, in the forms that the handbook has introduced: each message is protobuf in a varint frame.
 A call has a stream to itself, so it needs no number, and calls do not wait for each other.
@@ -7,7 +7,7 @@ A call has a stream to itself, so it needs no number, and calls do not wait for 
 
     the caller                               the service
     request {1 method, 2 deadline, 3 body} →
-                                           ← response {1 kind = 1 item, 2 body}   once, or for a subscription
+                                           ← response {1 kind = 1 value, 2 body}  once, or for a subscription
                                                                                   as often as there is news
                                            ← response {1 kind = 2 end}            only after subscriptions
                                            ← response {1 kind = 3 error, 3 code, 4 sentence}
@@ -19,18 +19,11 @@ Rules
     3. The deadline is in milliseconds from the request's arrival, 1 to `MAX_DEADLINE_MS`; for a subscription
        it is 0: it lasts until somebody ends it.
     4. A call and a subscription have limits for their bodies, and both sides check them.
-
-Vocabulary::
-
-    Call           one response: what a function returns
-    Subscription   responses as long as there are any: what an async generator yields
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import protobuf
@@ -39,54 +32,15 @@ from p2plib.wire.protobuf import BYTES, VARINT, ProtoField
 MAX_NAME_CHARACTERS = 64
 MAX_SENTENCE_BYTES = 512
 MAX_DEADLINE_MS = 3_600_000  # an hour; what takes longer is a subscription
-MAX_BODY_BYTES = 1024 * 1024
 OVERHEAD_BYTES = 1024  # of a message around its body, at most
 
-ITEM, END, ERROR = 1, 2, 3
+VALUE, END, ERROR = 1, 2, 3
 
 UNKNOWN_METHOD = "unknown method"
 BAD_REQUEST = "bad request"
 TOO_BUSY = "too busy"
 TOO_LATE = "too late"
 FAILED = "failed"
-
-RequestT = TypeVar("RequestT")  # what is asked
-ResponseT = TypeVar("ResponseT")  # what is answered
-
-
-@dataclass(frozen=True, slots=True)
-class Method(Generic[RequestT, ResponseT]):
-    """The name of something that may be asked, and how request and response become bytes.
-
-    Args:
-        name: what the request calls it.
-        encode_request, decode_request: of the request; what decoding refuses, it raises as DecodeError.
-        encode_response, decode_response: of a response.
-        max_request_bytes, max_response_bytes: how large they may be, encoded.
-    """
-
-    name: str
-    encode_request: Callable[[RequestT], bytes]
-    decode_request: Callable[[bytes], RequestT]
-    encode_response: Callable[[ResponseT], bytes]
-    decode_response: Callable[[bytes], ResponseT]
-    max_request_bytes: int = MAX_BODY_BYTES
-    max_response_bytes: int = MAX_BODY_BYTES
-
-    def __post_init__(self) -> None:
-        check_name(self.name, UsageError)
-
-
-class Call(Method[RequestT, ResponseT]):
-    """A method with one response."""
-
-    __slots__ = ()
-
-
-class Subscription(Method[RequestT, ResponseT]):
-    """A method with responses as long as there are any."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +76,8 @@ class Response:
     """What is answered.
 
     Args:
-        kind: `ITEM`, `END` or `ERROR`.
-        body: an item, encoded.
+        kind: `VALUE`, `END` or `ERROR`.
+        body: a value, encoded.
         code, sentence: of an error.
     """
 
@@ -135,7 +89,7 @@ class Response:
     def encode(self) -> bytes:
         """The message, without its frame."""
         fields = [ProtoField(1, VARINT, self.kind)]
-        if self.kind == ITEM:
+        if self.kind == VALUE:
             fields.append(ProtoField(2, BYTES, self.body))
         if self.kind == ERROR:
             check_name(self.code, UsageError)
@@ -174,14 +128,14 @@ def decode_response(raw: bytes) -> Response:
     """
     fields = protobuf.decode(raw, max_fields=3)
     kind = protobuf.number(fields, 1)
-    if kind == ITEM:
+    if kind == VALUE:
         protobuf.only(fields, (1, 2))
-        return Response(ITEM, protobuf.content(fields, 2))
+        return Response(VALUE, protobuf.content(fields, 2))
     if kind == END:
         protobuf.only(fields, (1,))
         return Response(END)
     if kind != ERROR:
-        raise DecodeError(f"there are no replies of kind {kind}")
+        raise DecodeError(f"there are no responses of kind {kind}")
     protobuf.only(fields, (1, 3, 4))
     code = _text(protobuf.content(fields, 3), "a code")
     check_name(code, DecodeError)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
-from p2plib.errors import CallFailed, DecodeError
+from p2plib.errors import DecodeError, Refusal
 from p2plib.protocol.connection import Connection
-from p2plib.protocol.rpc import Service
-from p2plib.protocol.rpc_codec import Call, Subscription
+from p2plib.protocol.rpc import BYTES, Call, Codec, Service, Subscription
 
 NAME = "/test/1.0.0"
 
@@ -23,12 +22,13 @@ def bytes_number(raw: bytes) -> int:
     return int(raw)
 
 
-NUMBERS = (number_bytes, bytes_number, number_bytes, bytes_number)
+NUMBER = Codec(number_bytes, bytes_number)
+NUMBERS = (NUMBER, NUMBER)
 DOUBLE: Call[int, int] = Call("double", *NUMBERS)
 STUCK: Call[int, int] = Call("stuck", *NUMBERS)
 BREAK: Call[int, int] = Call("break", *NUMBERS)
 REFUSE: Call[int, int] = Call("refuse", *NUMBERS)
-LARGE: Call[int, bytes] = Call("large", number_bytes, bytes_number, bytes, bytes, max_response_bytes=1000)
+LARGE: Call[int, bytes] = Call("large", NUMBER, BYTES, max_response_bytes=1000)
 COUNT: Subscription[int, int] = Subscription("count", *NUMBERS)
 
 
@@ -64,12 +64,12 @@ class Calculator:
         raise KeyError("a secret of ours")
 
     async def refuse(self, number: int, caller: Connection) -> int:
-        raise CallFailed("not you", "go away")
+        raise Refusal("not you", "go away")
 
     async def large(self, size: int, caller: Connection) -> bytes:
         return bytes(size)
 
-    async def count(self, end: int, caller: Connection) -> AsyncIterator[int]:
+    async def count(self, end: int, caller: Connection) -> AsyncGenerator[int, None]:
         try:
             for self.counted in range(end):
                 yield self.counted
