@@ -1,8 +1,8 @@
 """Noise's cryptography: key derivation, a cipher that counts, and a hash that runs along. Small machines.
 
 The Noise Protocol Framework, revision 34, sections 4 (functions), 5.1 and 5.2 (CipherState and
-SymmetricState), 11.3 (rekey) and 12 (the algorithms). ChaCha20-Poly1305 is libsodium's, hashes and HMAC are
-Python's.
+SymmetricState), 11.3 (rekey) and 12 (the algorithms). ChaCha20-Poly1305 is OpenSSL's or libsodium's (`aead`
+chooses), hashes and HMAC are Python's.
 
 Rules
     1. A key encrypts each counter once. The counter begins at 0 and is not sent: both sides count.
@@ -19,12 +19,10 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-import nacl.bindings
-import nacl.exceptions
-
 from p2plib.errors import KeyExhausted, Tampered, UsageError
 from p2plib.identity.secret import Secret
-from p2plib.protocol.noise.patterns import KEY_BYTES, TAG_BYTES
+from p2plib.protocol.noise.aead import Aead, aead
+from p2plib.protocol.noise.patterns import KEY_BYTES
 
 LAST_COUNTER = 2**64 - 1
 
@@ -104,23 +102,23 @@ class CipherState:
         counter: where it begins to count, 0 to 2^64 - 1.
     """
 
-    __slots__ = ("_key", "counter")
+    __slots__ = ("_cipher", "counter")
 
     def __init__(self, key: SessionSecret | None = None, counter: int = 0) -> None:
         if key is not None and len(key.expose()) != KEY_BYTES:
             raise UsageError(f"a cipher's key is {KEY_BYTES} bytes")
         if not 0 <= counter <= LAST_COUNTER:
             raise UsageError("a counter is 0 to 2^64 - 1")
-        self._key = key
+        self._cipher: Aead | None = None if key is None else aead(key)
         self.counter = counter
 
     def __repr__(self) -> str:
-        return f"CipherState({'a key' if self._key else 'no key'}, counter={self.counter})"
+        return f"CipherState({'a key' if self._cipher else 'no key'}, counter={self.counter})"
 
     @property
     def has_key(self) -> bool:
         """Whether it encrypts at all."""
-        return self._key is not None
+        return self._cipher is not None
 
     def encrypt(self, associated: bytes, plaintext: bytes) -> bytes:
         """The plaintext encrypted, 16 bytes longer; or as it is, without a key.
@@ -132,12 +130,10 @@ class CipherState:
         Raises:
             KeyExhausted: the key has encrypted 2^64 - 1 messages.
         """
-        if self._key is None:
+        if self._cipher is None:
             return plaintext
         self._check_counter()
-        sealed = nacl.bindings.crypto_aead_chacha20poly1305_ietf_encrypt(
-            plaintext, associated, _nonce(self.counter), self._key.expose()
-        )
+        sealed = self._cipher.encrypt(_nonce(self.counter), plaintext, associated)
         self.counter += 1
         return sealed
 
@@ -148,18 +144,10 @@ class CipherState:
             Tampered: it is not. The counter stays.
             KeyExhausted: the key has decrypted 2^64 - 1 messages.
         """
-        if self._key is None:
+        if self._cipher is None:
             return ciphertext
         self._check_counter()
-        plaintext: bytes | None = None
-        if len(ciphertext) >= TAG_BYTES:
-            # The error that libsodium's binding raises is dropped with its frame, which holds the key.
-            try:
-                plaintext = nacl.bindings.crypto_aead_chacha20poly1305_ietf_decrypt(
-                    ciphertext, associated, _nonce(self.counter), self._key.expose()
-                )
-            except nacl.exceptions.CryptoError:
-                plaintext = None
+        plaintext = self._cipher.decrypt(_nonce(self.counter), ciphertext, associated)
         if plaintext is None:
             raise Tampered("a message that was changed, cut, repeated or moved, or is under another key")
         self.counter += 1
@@ -168,12 +156,10 @@ class CipherState:
     def rekey(self) -> None:
         """Goes on with the next key, made of this one; whoever gets it later cannot go back. The counter
         stays. Both sides must do it at the same place of the stream (section 11.3)."""
-        if self._key is None:
+        if self._cipher is None:
             raise UsageError("a cipher without a key has nothing to go on from")
-        made = nacl.bindings.crypto_aead_chacha20poly1305_ietf_encrypt(
-            bytes(KEY_BYTES), b"", _nonce(LAST_COUNTER), self._key.expose()
-        )
-        self._key = SessionSecret.from_bytes(made[:KEY_BYTES])
+        made = self._cipher.encrypt(_nonce(LAST_COUNTER), bytes(KEY_BYTES), b"")
+        self._cipher = aead(SessionSecret.from_bytes(made[:KEY_BYTES]))
 
     def _check_counter(self) -> None:
         if self.counter >= LAST_COUNTER:
