@@ -7,6 +7,8 @@ requests    which responses are awaited, and for how long
 fields      what messages are made of: numbers, ids, contacts, lists
 datagram    messages as bytes: layouts, and the codec made from them
 straight    the straight-line code that is made from a layout
+saved       what a peer writes down of itself for its next life, as bytes
 peer        the driver: any machine on a UDP socket
+udp         what its socket takes and shows; a part of it
 awaited     which call waits for which outcome of a machine; a part of drivers
 """

@@ -6,12 +6,13 @@ the two into one call that can be awaited::
     number = machine.find(key, now)
     done = await awaited.wait(number, peer.flush)       # in the call
     awaited.resolve(done.number, done)                  # where the event is reported
-    awaited.close(Closed("this peer was closed"))       # when the driver ends
+    awaited.close("this peer was closed")               # when the driver ends
 
 Rules
     1. An outcome goes to the call that is waiting for its key; if there is none any more, it is dropped.
     2. A call that is cancelled stops waiting; what it began goes on.
-    3. When the driver closes, every call that is still waiting raises an error that says so.
+    3. When the driver closes, every call that is still waiting raises `Closed`, and so does every later one:
+       no outcome can come any more.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from p2plib.errors import Closed
+
 
 class Awaited:
     """The calls that wait, by key: a number that the machine gave, or a name where there can be only one."""
 
     def __init__(self) -> None:
         self._futures: dict[Hashable, asyncio.Future[Any]] = {}
+        self._why_closed: str | None = None
 
     def __len__(self) -> int:
         return len(self._futures)
@@ -46,8 +50,11 @@ class Awaited:
             What `resolve` was given.
 
         Raises:
-            Exception: what `fail` or `close` was given, or what `begin` raises.
+            Closed: rule 3; then `begin` is not called.
+            Exception: what `fail` was given, or what `begin` raises.
         """
+        if self._why_closed is not None:
+            raise Closed(self._why_closed)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._futures[key] = future
         try:
@@ -71,8 +78,9 @@ class Awaited:
         self._futures[key].set_exception(error)
         return True
 
-    def close(self, error: Exception) -> None:
-        """Raises an error in every call that is waiting."""
+    def close(self, why: str) -> None:
+        """Raises `Closed`, with a sentence that says why, in every call that is waiting and in later ones."""
+        self._why_closed = why
         for future in self._futures.values():
             if not future.done():
-                future.set_exception(error)
+                future.set_exception(Closed(why))

@@ -5,6 +5,7 @@ A message names the wire type of each of its fields once, beside the field's Pyt
     target: Annotated[int, ID]                              # or just `Id`, which all overlays share
     token: Annotated[bytes, Blob(8)]
     contacts: Annotated[tuple[Contact, ...], Many(CONTACT, 20)]
+    observed: Annotated[Address | None, Maybe(ADDRESS)]
 
 Rules
     1. A value has one form: numbers have no leading zero bytes, lengths are minimal varints, an IPv4 address
@@ -151,6 +152,34 @@ class Blob(FieldType):
 
 
 @dataclass(frozen=True)
+class Maybe(FieldType):
+    """A field that may be missing: None has no bytes.
+
+    Args:
+        item: the type of what is there otherwise; it must have no value without bytes.
+    """
+
+    item: FieldType
+
+    @property
+    def max_bytes(self) -> int:  # type: ignore[override]
+        """As many as the item may have."""
+        return self.item.max_bytes
+
+    def pack(self, value: Any) -> bytes:
+        """See `FieldType`."""
+        return b"" if value is None else self.item.pack(value)
+
+    def unpack(self, raw: bytes) -> Any:
+        """See `FieldType`."""
+        return self.item.unpack(raw) if raw else None
+
+    def show(self, value: Any) -> str:
+        """See `FieldType`."""
+        return "" if value is None else self.item.show(value)
+
+
+@dataclass(frozen=True)
 class Many(FieldType):
     """A list of items, each with its length before it.
 
@@ -201,6 +230,19 @@ def _packed_address(address: Address) -> bytes:
 
 
 @remembered
+def _unpacked_address(raw: bytes) -> Address:
+    if len(raw) not in (IPV4_BYTES, IPV6_BYTES):
+        raise DecodeError(f"an address is {IPV4_BYTES} or {IPV6_BYTES} bytes, not {len(raw)}")
+    family = socket.AF_INET if len(raw) == IPV4_BYTES else socket.AF_INET6
+    address = socket.inet_ntop(family, raw[:-2]), int.from_bytes(raw[-2:], "big")
+    if address[1] == 0:
+        raise DecodeError("an address has port 0, where nobody can receive")
+    if _packed_address(address) != raw:
+        raise DecodeError(f"an IPv4 address is written in {IPV4_BYTES} bytes, and not as an IPv6 address")
+    return address
+
+
+@remembered
 def _contact_item(contact: Contact) -> bytes:
     return with_length(CONTACT.pack(contact))
 
@@ -220,25 +262,12 @@ class AddressField(FieldType):
 
     max_bytes = IPV6_BYTES
 
-    def pack(self, value: Address) -> bytes:
-        """See `FieldType`."""
-        return _packed_address(value)
-
-    def unpack(self, raw: bytes) -> Address:
-        """See `FieldType`."""
-        if len(raw) not in (IPV4_BYTES, IPV6_BYTES):
-            raise DecodeError(f"an address is {IPV4_BYTES} or {IPV6_BYTES} bytes, not {len(raw)}")
-        family = socket.AF_INET if len(raw) == IPV4_BYTES else socket.AF_INET6
-        address = socket.inet_ntop(family, raw[:-2]), int.from_bytes(raw[-2:], "big")
-        if address[1] == 0:
-            raise DecodeError("an address has port 0, where nobody can receive")
-        if _packed_address(address) != raw:
-            raise DecodeError(f"an IPv4 address is written in {IPV4_BYTES} bytes, and not as an IPv6 address")
-        return address
-
     def show(self, value: Address) -> str:
         """See `FieldType`."""
         return f"{value[0]}:{value[1]}"
+
+    pack = staticmethod(_packed_address)  # type: ignore[assignment]  # their arguments have no names
+    unpack = staticmethod(_unpacked_address)  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,13 @@ _E = TypeVar("_E")
 
 
 class Machine(Protocol[_E_co]):
-    """What a driver needs of a protocol; the type variable is the type of its events."""
+    """What a driver needs of a protocol; the type variable is the type of its events.
+
+    Attributes:
+        ignored: how many datagrams it dropped, by reason.
+    """
+
+    ignored: Counter[str]
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
         """Takes a datagram that arrived from an address."""

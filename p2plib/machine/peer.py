@@ -8,19 +8,23 @@ Rules
     1. It does what `p2plib.machine.machine` asks of a driver, and nothing else: it gives the machine what
        arrives and wakes it when it wants to be woken; after either it sends what the machine has to send, and
        keeps its events until a call waits for them.
-    2. An IPv4 address that an IPv6 socket shows as ``::ffff:192.0.2.1`` is the IPv4 address, in both
+    2. A peer is of one family, that of its address (`p2plib.machine.addresses`, rule 1). On an IPv6 socket it
+       can still be IPv4's: what the socket shows as ``::ffff:192.0.2.1`` is the IPv4 address, in both
        directions, so that one host is one host.
     3. An error that the operating system reports for a datagram that was sent (unreachable, too large) is
        counted in `failures` under its name, EHOSTUNREACH for example. It is never believed: anybody can forge
        it.
     4. A datagram that a full socket does not take at once is dropped and counted as "full": a machine that
        gets no response asks again.
-    5. A destination that our socket cannot send to is not tried, only counted: an IPv6 address on an IPv4
-       socket as EAFNOSUPPORT, a name or an impossible port as "no address". Nothing is ever looked up. What
-       comes from such a place, from port 0 or from an address that is valid on one link alone, is dropped and
-       counted in the same way.
+    5. A destination that we cannot send to is not tried, only counted: one of the other family as
+       EAFNOSUPPORT, a name or an impossible port as "no address". Nothing is ever looked up. What comes from
+       such a place, from port 0 or from an address that is valid on one link alone, is dropped and counted in
+       the same way.
     6. The newest `MAX_UNREAD` events wait for a call that asks for them; those that are dropped are counted
        in `unread`.
+    7. When the socket is gone, whether the block is over or the system took it, every call that waits raises
+       `Closed`, and every later one does at once.
+    8. What happens to the socket is logged at DEBUG and INFO, which Python shows only if it is told to.
 """
 
 from __future__ import annotations
@@ -29,84 +33,31 @@ import asyncio
 import contextlib
 import errno
 import functools
+import logging
 import math
-import os
 import socket
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from p2plib.errors import CannotListen, Closed, PeerTimeout, UsageError
-from p2plib.machine.addresses import Address, packed_host
+from p2plib.machine.addresses import Address, given_address, is_ipv6
+from p2plib.machine.awaited import Awaited
 from p2plib.machine.fields import MAX_BYTES
 from p2plib.machine.machine import Machine
-from p2plib.machine.remembered import remembered
+from p2plib.machine.udp import TARGETS, Family, checked_public, family_of, own_handle, plain
 
 MAX_UNREAD = 1024
 # asyncio makes room for 256 KiB before it reads a datagram, which takes twice as long as reading it. A
 # datagram that is cut off at this length is too long anyway, and no machine accepts it.
 ROOM_BYTES = MAX_BYTES + 1
-MAPPED = "::ffff:"
-WILDCARDS = ("0.0.0.0", "::")
+CLOSED = "this peer's socket is closed"
+
+log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Machine[Any])
 E = TypeVar("E")
-
-
-def plain(source: tuple[Any, ...]) -> Address:
-    """The address in what a socket reports about a sender (rule 2)."""
-    host, port = source[:2]
-    if host.startswith(MAPPED) and "." in host:
-        host = host[len(MAPPED) :]
-    return host, port
-
-
-def target(address: Address, is_ipv6: bool) -> Address:
-    """An address in the form that our socket takes (rule 2).
-
-    Args:
-        address: where a machine wants to send to.
-        is_ipv6: the family of the socket.
-
-    Raises:
-        UsageError: it is not an IP address and a port (rule 5).
-        OSError: EAFNOSUPPORT, the address is of the other family (rule 5).
-    """
-    host, port = address
-    packed_host(host)
-    if type(port) is not int or not 1 <= port <= 65_535:
-        raise UsageError(f"a port is 1 to 65535, not {port!r}")
-    if is_ipv6:
-        return address if ":" in host else (MAPPED + host, port)
-    if ":" in host:
-        raise OSError(errno.EAFNOSUPPORT, f"{host} is an IPv6 address, and this socket is for IPv4")
-    return address
-
-
-TARGETS = {is_ipv6: remembered(functools.partial(target, is_ipv6=is_ipv6)) for is_ipv6 in (False, True)}
-
-
-def own_handle(transport: asyncio.BaseTransport) -> socket.socket | None:
-    """A second handle on a transport's socket, or None where there is no operating system beneath it.
-
-    What is sent on it goes at once, as it does on the transport, but without asyncio's work for each
-    datagram. The simulated internet has only the transport.
-    """
-    shown = transport.get_extra_info("socket")
-    if shown is None or not _is_open(shown.fileno()):
-        return None
-    handle = socket.fromfd(shown.fileno(), shown.family, shown.type)
-    handle.setblocking(False)
-    return handle
-
-
-def _is_open(descriptor: int) -> bool:
-    """Whether the operating system knows a descriptor: a simulated socket's number means nothing to it."""
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 def _has_result(future: asyncio.Future[Any]) -> bool:
@@ -122,12 +73,35 @@ def _holds(condition: Callable[[], bool], future: asyncio.Future[Any]) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class PeerStats:
+    """What a peer on a socket has counted so far.
+
+    Args:
+        address: where others reach it.
+        sent: how many datagrams the socket has taken.
+        received: how many datagrams have arrived.
+        failures: what was not sent or was dropped unread, by reason (rules 3 to 5 of the module).
+        ignored: what the machine dropped, by reason.
+        unread: how many events were dropped (rule 6).
+    """
+
+    address: Address
+    sent: int
+    received: int
+    failures: dict[str, int]
+    ignored: dict[str, int]
+    unread: int
+
+
 class Peer(asyncio.DatagramProtocol, Generic[M]):
     """A machine on a socket; `open` makes it.
 
     Attributes:
         machine: the machine. Read from it what you like; use `call` for whatever makes it act.
         address: where others reach it, (host, port).
+        bound: where its socket listens; the host is a wildcard if `open` was given one.
+        awaited: the calls that wait for an outcome of the machine; see `outcome`.
         failures: what was not sent, and why (rules 3 to 5).
         unread: how many events were dropped (rule 6).
         sent: how many datagrams the socket has taken.
@@ -137,6 +111,8 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
     def __init__(self, on_event: Callable[[Any], bool] | None = None) -> None:
         self.machine: M
         self.address: Address
+        self.bound: Address
+        self.awaited = Awaited()
         self.failures: Counter[str] = Counter()
         self.unread = self.sent = self.received = 0
         self._loop = asyncio.get_running_loop()
@@ -147,7 +123,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         self._transport: asyncio.DatagramTransport | None = None
         self._handle: socket.socket | None = None
         self._sendto: Callable[[bytes, Address], object]
-        self._is_ipv6, self._target = False, TARGETS[False]
+        self._is_ipv6, self._target = False, TARGETS[Family.IPV4]  # the family of the socket, not of the peer
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = math.inf
 
@@ -167,18 +143,17 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         Args:
             make: makes the machine, given the address that others reach it at, and the time in seconds.
             host, port: where to listen, an IP address; port 0 lets the operating system choose.
-            public: the address that others reach us at, if it differs from the socket's.
+            public: the address that others reach us at, if it differs from the socket's. Its family is the
+                peer's (rule 2).
             on_event: called with each event first; it returns True if the event is dealt with and need not be
                 kept.
 
         Raises:
             CannotListen: the operating system does not let us.
-            UsageError: the host is a wildcard, and `public` is missing.
+            UsageError: the host is no IP address, or a wildcard while `public` is missing; `public` is no
+                address of a peer, or of a family that the host does not receive from.
         """
-        if host in WILDCARDS and public is None:
-            raise UsageError(
-                f"nobody can send to {host}: pass an address that others reach us at as `public`"
-            )
+        public = checked_public(host, port, public)
         peer = cls(on_event)
         try:
             await peer._loop.create_datagram_endpoint(lambda: peer, local_addr=(host, port))
@@ -202,8 +177,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         Raises:
             Closed: the block is over. Otherwise whatever the method raises.
         """
-        if self._transport is None:
-            raise Closed("this peer's socket is closed")
+        self._is_there()
         try:
             return what(*args, self._loop.time())
         finally:
@@ -227,6 +201,23 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
                 self._wake.cancel()
             self._wake_at, self._wake = at, self._loop.call_at(at, self._woken)
 
+    async def outcome(self, begin: Callable[..., Hashable], *args: Any) -> Any:
+        """Calls a method of the machine that returns a number, and waits for the outcome with that number.
+
+        The owner of the peer gives the outcome to `awaited`, in its `on_event`; it may come at once.
+
+        Raises:
+            Closed: the block is over, or ends while this waits.
+            Exception: what the method raises, or what `awaited` was given.
+        """
+        self._is_there()
+        return await self.awaited.wait(begin(*args, self._loop.time()), self.flush)
+
+    def stats(self) -> PeerStats:
+        """What was counted so far."""
+        failures, ignored = dict(self.failures), dict(self.machine.ignored)
+        return PeerStats(self.address, self.sent, self.received, failures, ignored, self.unread)
+
     async def wait(
         self, *kinds: type[E], where: Callable[[E], bool] = lambda event: True, within_s: float = 60.0
     ) -> E:
@@ -245,8 +236,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             if isinstance(event, kinds) and where(event):
                 self._events.remove(event)
                 return event
-        if self._transport is None:
-            raise Closed("this peer's socket is closed")
+        self._is_there()
         future: asyncio.Future[E] = self._loop.create_future()
         waiter = (kinds, cast(Callable[[Any], bool], where), future)
         self._waiters.append(waiter)
@@ -275,8 +265,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         """
         if condition():
             return
-        if self._transport is None:
-            raise Closed("this peer's socket is closed")
+        self._is_there()
         waiter = (condition, self._loop.create_future())
         self._conditions.append(waiter)
         try:
@@ -305,35 +294,51 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
             if not address[1] or "%" in address[0]:  # rule 5
                 self.failures["no address"] += 1
                 return
+            if self._is_ipv6 and is_ipv6(address) != is_ipv6(self.address):  # rules 2 and 5
+                self.failures[errno.errorcode[errno.EAFNOSUPPORT]] += 1
+                return
             self.machine.receive(data, address, self._loop.time())
             self.flush()
 
     def error_received(self, error: Exception) -> None:
         """Rule 3."""
         number = getattr(error, "errno", None)
-        self.failures[errno.errorcode.get(number or 0, type(error).__name__)] += 1
+        name = errno.errorcode.get(number or 0, type(error).__name__)
+        if name not in self.failures:
+            log.debug("the first %s that the system reports: %s", name, error)
+        self.failures[name] += 1
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The socket is gone: closed by us, or by the operating system."""
+        """The socket is gone: closed by us, or by the operating system. Rule 7."""
+        if error is not None:
+            log.info("the socket was closed by the system: %s", error)
         self._transport = None
+        self.awaited.close(CLOSED)
         if self._handle is not None:
             self._handle.close()
         futures: list[asyncio.Future[Any]] = [future for _, _, future in self._waiters]
         futures += [future for _, future in self._conditions]
         for future in futures:
             if not future.done():
-                future.set_exception(Closed("this peer's socket was closed"))
+                future.set_exception(Closed(CLOSED))
 
     # ------------------------------------------------------------------------------------------------------
 
     def _begin(self, make: Callable[[Address, float], M], public: Address | None) -> None:
         assert self._transport is not None
         name = self._transport.get_extra_info("sockname")
+        self.bound = plain(name)
+        self.address = public or given_address(self.bound)
         self._is_ipv6 = ":" in name[0]
-        self._target = TARGETS[self._is_ipv6]
-        self.address = public or plain(name)
+        self._target = TARGETS[family_of(self.address, name[0])]
+        log.debug("a peer listens at %s, port %d; others reach it at %s, port %d", *self.bound, *self.address)
         self.machine = make(self.address, self._loop.time())
         self.flush()
+
+    def _is_there(self) -> None:
+        """Rule 7."""
+        if self._transport is None:
+            raise Closed(CLOSED)
 
     async def _end(self) -> None:
         if self._wake is not None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.machine.fields import MAX_BYTES, Blob, FieldType, Many, Number
+from p2plib.machine.fields import MAX_BYTES, Blob, FieldType, Many, Maybe, Number
 from p2plib.wire import varint
 
 ONE_BYTE = 0x80  # lengths below it take one byte; here all others take two
@@ -73,6 +73,8 @@ class Straight:
         for name, kind in self.fields:
             if type(kind) is Many:
                 names |= {f"pack_{name}": kind.item.pack_item, f"unpack_{name}": kind.item.unpack}
+            elif type(kind) is Maybe:
+                names |= {f"pack_{name}": kind.item.pack, f"unpack_{name}": kind.item.unpack}
             else:
                 names |= {f"pack_{name}": kind.pack, f"unpack_{name}": kind.unpack}
         exec(compile(self.source, f"<{self.message.__name__}>", "exec"), names)  # rule 2
@@ -114,6 +116,8 @@ def _write(name: str, kind: FieldType) -> Iterator[str]:
         case Many(max_items=most) if type(kind) is Many:
             yield f"if len(message.{name}) > {most}: return None"
             yield f"{name} = b''.join(map(pack_{name}, message.{name}))"
+        case Maybe() if type(kind) is Maybe:
+            yield f"{name} = b'' if message.{name} is None else pack_{name}(message.{name})"
         case _:
             yield f"{name} = pack_{name}(message.{name})"
     yield f"if len({name}) > {min(kind.max_bytes, MAX_BYTES)}: return None"
@@ -150,6 +154,8 @@ def _read(name: str, kind: FieldType) -> Iterator[str]:
             yield f"{name} = tuple({name})"
         case Many() if type(kind) is Many:
             yield "return None"  # no overlay has items so long; the loop can read them
+        case Maybe() if type(kind) is Maybe:
+            yield f"{name} = unpack_{name}(data[start:end]) if start < end else None"
         case _:
             yield f"{name} = unpack_{name}(data[start:end])"
 

@@ -69,17 +69,22 @@ def test_who_stops_waiting_is_forgotten_and_does_not_disturb_the_next() -> None:
     asyncio.run(main())
 
 
-def test_closing_wakes_everybody() -> None:
+@pytest.mark.finding("T2")
+def test_closing_wakes_everybody_and_nobody_waits_after_it() -> None:
     async def main() -> None:
         awaited = Awaited()
         waits = [asyncio.ensure_future(awaited.wait(number, lambda: None)) for number in range(3)]
         await asyncio.sleep(0)
         awaited.resolve(1, "in time")
-        awaited.close(Closed("this peer was closed"))
+        awaited.close("this peer was closed")
         assert await waits[1] == "in time"
         for number in (0, 2):
             with pytest.raises(Closed, match="this peer was closed"):
                 await waits[number]
-        assert len(awaited) == 0
+        begun: list[str] = []
+        for _ in range(2):
+            with pytest.raises(Closed, match="this peer was closed"):
+                await awaited.wait("join", lambda: begun.append("join"))
+        assert (len(awaited), begun) == (0, [])
 
     asyncio.run(main())

@@ -34,6 +34,9 @@ VALUES = {
     "value": st.binary(max_size=1000),
     "lifetime_s": st.integers(0, 86_400),
     "reason": st.integers(0, 255),
+    "is_client": st.integers(0, 1),
+    "observed": st.none() | V4 | V6,
+    "address": V4 | V6,
     "contacts": st.lists(CONTACTS, max_size=4).map(tuple),
     "owners": st.lists(CONTACTS, max_size=12).map(tuple),
     "successors": st.lists(CONTACTS, max_size=19).map(tuple),
@@ -70,13 +73,12 @@ def messages(draw: st.DrawFn, codec: Codec, kind: type[Any] | None = None) -> An
 
 def test_a_question_and_its_answer_byte_by_byte() -> None:
     question = kad.FindNode(0x5E11FA7E, 0xAB, 0xFFEE)
-    assert kad.CODEC.encode(question) == bytes.fromhex("01 03 04 5e11fa7e 01 ab 02 ffee")
-    answer = kad.Nodes(
-        0x5E11FA7E, 0, b"tok", (Contact(7, ("192.0.2.1", 4001)), Contact(0, ("2001:db8::1", 1)))
-    )
+    assert kad.CODEC.encode(question) == bytes.fromhex("01 03 04 5e11fa7e 01 ab 02 ffee 00")
+    named = Contact(7, ("192.0.2.1", 4001)), Contact(0, ("2001:db8::1", 1))
+    answer = kad.Nodes(0x5E11FA7E, 0, b"tok", named, ("198.51.100.7", 258))
     raw = kad.CODEC.encode(answer)
     contacts = "09 01 07 06 c0000201 0fa1" + "14 00 12 20010db8 00000000 00000000 00000001 0001"
-    assert raw == bytes.fromhex("01 04 04 5e11fa7e 00 03 746f6b 1f" + contacts)
+    assert raw == bytes.fromhex("01 04 04 5e11fa7e 00 03 746f6b 1f" + contacts + "06 c6336407 0102")
     assert kad.CODEC.decode(raw) == answer
     fields = kad.CODEC.dissect(raw)
     assert b"".join(field.raw for field in fields) == raw
@@ -86,8 +88,9 @@ def test_a_question_and_its_answer_byte_by_byte() -> None:
         "transaction",
         "token",
         "contacts",
+        "observed",
     ]
-    assert fields[-1].note == "2: 7 at 192.0.2.1:4001, 0 at 2001:db8::1:1"
+    assert fields[-3].note == "2: 7 at 192.0.2.1:4001, 0 at 2001:db8::1:1"
 
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
@@ -135,7 +138,7 @@ def test_rubbish_is_refused(raw: bytes) -> None:
         ("02 01 00 00", "overlay 2; that of Kademlia is 1"),
         ("01 63 00 00", "no message of kind 99"),
         ("01 01 00", "ends inside a varint"),
-        ("01 01 00 00 00", "1 bytes follow the last field"),
+        ("01 01 00 00 00 00", "1 bytes follow the last field"),
         ("01 01 02 0001 00", "begins with a zero byte"),
         ("01 01 09 010203040506070809 00", "transaction of 9 bytes, where 8 is the most"),
         ("01 01 04 010203", "transaction of 4 bytes, where 3 are left"),
@@ -146,6 +149,8 @@ def test_rubbish_is_refused(raw: bytes) -> None:
         ("01 04 00 00 00 09 08 00 06 c0000201 0000", "port 0"),
         ("01 04 00 00 00 0a 09 00 06 c0000201 0fa1 00", "bytes follow the address of a contact"),
         ("01 04 00 00 00 15 14 00 12" + "00" * 10 + "ffff c0000201 0fa1", "is written in 6 bytes"),
+        ("01 01 00 00 01 02", "2 bits, where 1 is the most"),
+        ("01 02 00 00 02 c000", "2 bytes, not"),
         ("01 07 00 00 00 00 03 03ffff 00", "18 bits, where 17 is the most"),
     ],
 )
@@ -187,7 +192,12 @@ def test_a_field_says_its_type_on_the_wire() -> None:
 
     with pytest.raises(UsageError, match=r"Odd\.target is not annotated with its type on the wire"):
         layout_of(1, Odd)
-    assert layout_of(3, kad.FindNode).fields == (("transaction", Number(64)), ("sender", ID), ("target", ID))
+    assert layout_of(3, kad.FindNode).fields == (
+        ("transaction", Number(64)),
+        ("sender", ID),
+        ("target", ID),
+        ("is_client", Number(1)),
+    )
 
 
 def test_kinds_are_those_of_the_first_edition() -> None:
@@ -196,7 +206,7 @@ def test_kinds_are_those_of_the_first_edition() -> None:
         codec.name: " ".join(layout.message.__name__ for layout in codec.by_kind.values()) for codec in CODECS
     }
     assert names == {
-        "Kademlia": "Ping Pong FindNode Nodes FindValue Found Store Stored Refused",
+        "Kademlia": "Ping Pong FindNode Nodes FindValue Found Store Stored Refused DialBack DialBackFor",
         "ring": "Ping Pong Step Owner Nearer Neighbours NeighboursAre Notify Leaving Done Refused",
         "mesh": "Hello Welcome Refused Who Members Ping Pong Probe Probed Goodbye",
         "HyParView": "Join Neighbour Agreed Ping Pong ForwardJoin Disconnect Shuffle Shuffled",

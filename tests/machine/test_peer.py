@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from enum import Enum
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from p2plib.errors import CannotListen, Closed, PeerTimeout, UsageError
 from p2plib.machine.addresses import Address
 from p2plib.machine.machine import Base
-from p2plib.machine.peer import MAX_UNREAD, Peer, plain, target
+from p2plib.machine.peer import MAX_UNREAD, Peer, PeerStats
 from p2plib.sim import Internet
 
 
@@ -47,6 +48,10 @@ class Echo(Base[bytes, Timer]):
         self._send(data, address)
         return now
 
+    def number(self, now: float) -> int:
+        self._tell(b"7")
+        return 7
+
     def wake_at(self, at: float, now: float) -> None:
         self.timers.set(Timer.WAKE, at)
 
@@ -71,12 +76,6 @@ def test_what_arrives_is_told_and_answered_on_ipv4_ipv6_and_between_them() -> No
         assert answered == asked
 
     asyncio.run(main())
-
-
-def test_a_mapped_address_is_the_ipv4_address() -> None:
-    assert plain(("::ffff:192.0.2.1", 7, 0, 0)) == ("192.0.2.1", 7)
-    assert plain(("::ffff:1", 7, 0, 0)) == ("::ffff:1", 7)  # no IPv4 address: an IPv6 address that begins so
-    assert plain(("2001:db8::1", 7, 0, 0)) == ("2001:db8::1", 7)
 
 
 def test_it_is_woken_when_the_machine_wants_it(internet: Internet) -> None:
@@ -146,6 +145,8 @@ def test_after_the_block_nothing_is_left_and_who_waits_is_told() -> None:
             await peer.wait(bytes)
         with pytest.raises(Closed):
             await peer.until(lambda: False)
+        with pytest.raises(Closed):
+            await peer.outcome(peer.machine.number)
         assert peer._wake is not None
         assert peer._wake.cancelled()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
@@ -160,7 +161,7 @@ def test_a_port_in_use_and_a_wildcard_are_refused_with_the_reason() -> None:
             with pytest.raises(CannotListen, match=str(peer.address[1])):
                 async with Peer.open(Echo, *peer.address):
                     pass
-        for wildcard in ("0.0.0.0", "::"):
+        for wildcard in ("0.0.0.0", "::", "0:0::0"):
             with pytest.raises(UsageError, match="public"):
                 async with Peer.open(Echo, wildcard):
                     pass
@@ -233,17 +234,6 @@ def test_it_sends_on_a_socket_of_its_own_that_never_blocks_and_is_closed_with_th
     asyncio.run(main())
 
 
-def test_an_address_as_a_socket_takes_it() -> None:
-    assert target(("192.0.2.1", 7), False) == ("192.0.2.1", 7)
-    assert target(("192.0.2.1", 7), True) == ("::ffff:192.0.2.1", 7)
-    assert target(("2001:db8::1", 7), True) == ("2001:db8::1", 7)
-    with pytest.raises(OSError, match="this socket is for IPv4") as caught:
-        target(("2001:db8::1", 7), False)
-    assert caught.value.errno == errno.EAFNOSUPPORT
-    with pytest.raises(UsageError, match="a port is 1 to 65535, not 0"):
-        target(("192.0.2.1", 0), False)
-
-
 @pytest.mark.parametrize("how", ["cancelled", "timed out"])
 def test_an_event_that_comes_in_the_instant_in_which_its_waiter_gives_up_is_not_lost(how: str) -> None:
     async def main() -> None:
@@ -305,3 +295,117 @@ def test_what_is_no_address_at_all_is_not_sent_to_and_ends_nothing(address: Any)
             assert peer.failures == {"no address": 1}
 
     asyncio.run(main())
+
+
+@pytest.mark.finding("T1")
+@pytest.mark.parametrize(
+    ("host", "port", "public", "why"),
+    [
+        ("example.org", 0, None, "'example.org' is not an IP address"),
+        ("127.0.0.1", 99_999, None, "a port to listen at is 0 to 65535, not 99999"),
+        ("127.0.0.1", "53", None, "a port to listen at is"),
+        ("224.0.0.1", 0, None, r"no peer can be at 224\.0\.0\.1"),
+        ("0.0.0.0", 0, ("example.org", 4000), "'example.org' is not an IP address"),
+        ("0.0.0.0", 0, ("192.0.2.1", 0), "a port is a number from 1 to 65535, not 0"),
+        ("0.0.0.0", 0, ("2001:db8::1", 4000), r"0\.0\.0\.0 receives from IPv4 alone"),
+    ],
+)
+def test_what_cannot_be_listened_at_is_a_usage_error_before_anything_is_opened(
+    host: str, port: Any, public: Any, why: str
+) -> None:
+    async def main() -> None:
+        with pytest.raises(UsageError, match=why):
+            async with Peer.open(Echo, host, port, public=public):
+                pass
+
+    asyncio.run(main())
+
+
+def test_an_outcome_is_awaited_by_its_number_even_if_it_comes_at_once() -> None:
+    async def main() -> None:
+        async with Peer.open(Echo, on_event=lambda event: peer.awaited.resolve(int(event), event)) as peer:
+            assert await peer.outcome(peer.machine.number) == b"7"
+            with pytest.raises(TypeError):
+                await peer.outcome(peer.machine.number, "too much")
+            assert len(peer.awaited) == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("T1")
+@pytest.mark.parametrize("by", ["the system", "the block"])
+def test_nothing_waits_on_when_the_socket_is_gone(by: str) -> None:
+    async def main() -> None:
+        async with Peer.open(Echo) as peer:
+            waits = [
+                asyncio.ensure_future(waiting)
+                for waiting in (
+                    peer.wait(bytes),
+                    peer.until(lambda: False),
+                    peer.outcome(lambda now: "never"),
+                )
+            ]
+            await asyncio.sleep(0)
+            if by == "the system":
+                assert peer._transport is not None
+                peer._transport._fatal_error(OSError("the network card was pulled out"))  # type: ignore[attr-defined]
+                await asyncio.sleep(0)
+        for waiting in waits:
+            with pytest.raises(Closed, match="this peer's socket is closed"):
+                await asyncio.wait_for(waiting, 5)
+        with pytest.raises(Closed):
+            await asyncio.wait_for(peer.outcome(lambda now: "never"), 5)
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("T7")
+def test_a_peer_is_of_one_family_on_an_ipv6_socket_too() -> None:
+    """A socket at :: receives from both; what is not of the family of the peer's address is dropped."""
+
+    async def main() -> None:
+        public = {4: ("127.0.0.1", 4000), 6: ("::1", 4000)}
+        for family in (4, 6):
+            async with (
+                Peer.open(Echo, "127.0.0.1") as four,
+                Peer.open(Echo, "::1") as six,
+                Peer.open(Echo, "::", public=public[family]) as both,
+            ):
+                of_family, other = (four, six) if family == 4 else (six, four)
+                for peer in (other, of_family):
+                    peer.call(peer.machine.say, b"hello", (peer.address[0], both.bound[1]))
+                    both.call(both.machine.say, b"hello", peer.address)
+                assert await both.wait(bytes) == await of_family.wait(bytes) == b"hello"
+                assert both.machine.sources == [of_family.address]
+                assert both.failures == {"EAFNOSUPPORT": 2}  # one to send, one received
+                assert other.machine.heard == []
+
+    asyncio.run(main())
+
+
+def test_what_was_counted_is_told_together() -> None:
+    async def main() -> None:
+        async with Peer.open(Echo) as peer:
+            peer.call(peer.machine.say, b"hello", peer.address)
+            peer.call(peer.machine.say, b"hello", ("::1", 9))
+            await peer.wait(bytes)
+            peer.machine._ignore("malformed")
+            assert peer.stats() == PeerStats(peer.address, 1, 1, {"EAFNOSUPPORT": 1}, {"malformed": 1}, 0)
+
+    asyncio.run(main())
+
+
+def test_what_happens_to_a_socket_can_be_read_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with Peer.open(Echo) as peer:
+            for _ in range(2):
+                peer.error_received(ConnectionRefusedError(errno.ECONNREFUSED, "nobody there"))
+            peer.connection_lost(OSError("the network card was pulled out"))
+
+    with caplog.at_level(logging.DEBUG, "p2plib"):
+        asyncio.run(main())
+    assert [(record.name, record.levelname) for record in caplog.records] == [
+        ("p2plib.machine.peer", level) for level in ("DEBUG", "DEBUG", "INFO")
+    ]
+    assert ["listens" in caplog.messages[0], "ECONNREFUSED" in caplog.messages[1]] == [True, True]
+    assert "the network card" in caplog.messages[2]

@@ -61,6 +61,8 @@ def test_straight_code_writes_and_reads_what_the_loop_does(codec: Codec, data: s
         kad.Nodes(1, 2, b"", (Contact(1 << 256, ("192.0.2.1", 1)),)),
         kad.Nodes(1 << 70, 2, bytes(9), (Contact(1, ("localhost", 1)),)),  # the first that is wrong is named
         kad.Store(1, 2, b"", 3, 1 << 24, b""),
+        kad.Ping(1, 2, 2),
+        kad.Pong(1, 2, ("localhost", 1)),
     ],
     ids=str,
 )
@@ -171,7 +173,7 @@ def test_a_field_cannot_have_the_name_of_a_variable_of_its_code() -> None:
 def test_the_source_can_be_read() -> None:
     source = kad.CODEC.source(kad.Nodes)
     assert "    token = bytes(message.token)\n    if len(token) > 8: return None\n" in source
-    assert "        return Nodes(transaction, sender, token, contacts)\n" in source
+    assert "        return Nodes(transaction, sender, token, contacts, observed)\n" in source
     assert CONTACT.max_bytes == 52
     assert "if after - start > 53: return None" in source
 

@@ -9,7 +9,8 @@ It speaks the language of `p2plib.topology.kademlia`, so the library's peers tak
 Rules
     1. A peer that answers is heard, one that does not is silent; whom the table then wants asked is asked, on
        the side.
-    2. A peer that asks us is pinged before the table hears of it: a request may carry a forged address.
+    2. A peer that asks us is pinged before the table hears of it: a request may carry a forged address. One
+       that says it is a client is not pinged, for it does not want to be asked.
     3. A response counts if it comes from the address and with the number of a request that waits for it.
     4. It keeps no values: a request for one is answered with contacts, without the token that storing takes.
 """
@@ -24,9 +25,12 @@ from typing import Any
 from p2plib.errors import DecodeError, PeerTimeout
 from p2plib.machine.addresses import Address, Contact
 from p2plib.topology.kademlia.messages import (
+    BUSY,
     CODEC,
     MAX_CONTACTS,
     NOT_STORED,
+    DialBack,
+    DialBackFor,
     FindNode,
     FindValue,
     KademliaRequest,
@@ -169,6 +173,8 @@ class Node(asyncio.DatagramProtocol):
                 return Refused(*about, NOT_STORED)
             case Ping():
                 return Pong(*about)
+            case DialBack() | DialBackFor():
+                return Refused(*about, BUSY)
 
     # What asyncio calls
 
@@ -187,7 +193,7 @@ class Node(asyncio.DatagramProtocol):
         if isinstance(message, KademliaRequest):
             sender = Contact(message.sender, addr[:2])
             self._transport.sendto(CODEC.encode(self._response(message, sender)), addr)
-            if sender not in self.table.closest(sender.id, 1):
+            if not message.is_client and sender not in self.table.closest(sender.id, 1):
                 self._ping(sender)
             return
         waiter = self._waiting.get((message.transaction, addr[:2]))

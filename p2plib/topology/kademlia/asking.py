@@ -67,10 +67,14 @@ class Asker:
         own_id: the id that requests carry.
         requests: what is awaited, and for how long.
         send: takes a datagram and where it goes.
+
+    Attributes:
+        is_client: 1 if requests say that we are a client, otherwise 0.
     """
 
     def __init__(self, own_id: int, requests: Requests[Timer], send: Send) -> None:
         self.own_id, self._requests, self._send = own_id, requests, send
+        self.is_client = 0
 
     def transaction(self) -> int:
         """The transaction of the next request."""

@@ -34,6 +34,7 @@ class Put:
     key: int
     copies: int = 0
     asked: int = 0
+    here: int = 0
     awaited: set[Contact] = field(default_factory=set)
 
 
@@ -66,7 +67,7 @@ class Copies:
         if search.kind is SearchKind.PUT and not self._is_beyond(search, nearest):
             put.asked += 1
             if self._values.put(key, value, search.lifetime_s, now):
-                put.copies += 1
+                put.copies = put.here = 1
                 self._republish_later(key, now)
         put.awaited = set(nearest)
         put.asked += len(nearest)
@@ -78,6 +79,7 @@ class Copies:
                 key,
                 int(search.lifetime_s),
                 value,
+                self._asker.is_client,
             )
             self._asker.ask(request, contact.address, Copy(put.number, contact), now, COPY_TRIES)
         if not nearest:
@@ -100,4 +102,4 @@ class Copies:
     def _done(self, put: Put) -> None:
         del self._puts[put.number]
         if put.kind is SearchKind.PUT:
-            self._tell(PutDone(put.number, put.key, put.copies, put.asked))
+            self._tell(PutDone(put.number, put.key, put.copies, put.asked, put.here))

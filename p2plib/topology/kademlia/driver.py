@@ -1,29 +1,60 @@
 """KademliaPeer: a peer of the distributed hash table on a UDP socket. A driver.
 
-    async with KademliaPeer.open(own_id, random.SystemRandom(), "192.0.2.1") as peer:
+    rng = random.SystemRandom()
+    async with KademliaPeer.open(KademliaPeer.new_id(rng), rng, "192.0.2.1") as peer:
         await peer.join([("192.0.2.7", 4001)])
-        await peer.put(key, b"value")
-        print(await peer.get(key))
+        await peer.put(key_of(b"value"), b"value")
+        print(await peer.get(key_of(b"value")))
+        saved = peer.save()
+
+In its next life the peer needs its bootstrap addresses no more, as long as one peer of its table is there::
+
+    async with KademliaPeer.restore(saved, rng) as peer:
+        await peer.join()
+
+A value has at most `MAX_VALUE_BYTES`. What is larger is cut into chunks, and their keys are published as a
+value of their own, whose key names the whole. 50 keys of 20 bytes fit, so this is good for 50,000 bytes; for
+more, cut the list of keys in the same way. ::
+
+    async def put_large(peer: KademliaPeer, data: bytes) -> int:
+        keys = []
+        for start in range(0, len(data), MAX_VALUE_BYTES):
+            chunk = data[start : start + MAX_VALUE_BYTES]
+            keys.append(key_of(chunk).to_bytes(20, "big"))
+            await peer.put(key_of(chunk), chunk)
+        index = b"".join(keys)
+        await peer.put(key_of(index), index)
+        return key_of(index)
+
+    async def get_large(peer: KademliaPeer, key: int) -> bytes:
+        index = await peer.get(key)
+        keys = [index[start : start + 20] for start in range(0, len(index), 20)]
+        return b"".join([await peer.get(int.from_bytes(key, "big")) for key in keys])
 
 Rules
     1. A call returns what its search found. If there is no result, it raises an error that says why: nobody
        answered (`PeerTimeout`), nobody has the value (`NotFound`), we were not let in (`JoinRefused`).
     2. A call that is cancelled stops waiting; the search goes on, for other peers learn from it.
+    3. A call during which the block ends raises `Closed`, and so does every call after it, except `save` and
+       `stats`.
+    4. What its owner may want to know is logged at INFO, which Python shows only if it is told to: that it
+       joined, that its id is taken, that peers crowd round a key.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
+from functools import partial
 
-from p2plib.errors import Closed, JoinRefused, NotFound, PeerTimeout, UsageError
-from p2plib.machine.addresses import Address
-from p2plib.machine.awaited import Awaited
+from p2plib.errors import JoinRefused, NotFound, PeerTimeout, UsageError
+from p2plib.machine.addresses import Address, bootstrap_addresses
 from p2plib.machine.peer import Peer
 from p2plib.topology.kademlia.machine import DEFAULTS, Kademlia
 from p2plib.topology.kademlia.parts import (
+    Crowded,
     FindDone,
     GetDone,
     IdTaken,
@@ -32,21 +63,38 @@ from p2plib.topology.kademlia.parts import (
     PutDone,
     Settings,
 )
+from p2plib.topology.kademlia.saved import FORMAT, Published, Saved, decode
+from p2plib.topology.kademlia.stats import KademliaStats, stats_of
 
 JOIN = "join"  # what `join` waits under; searches have numbers
+JOIN_S = 30.0  # longer than it takes the others to notice that our earlier life, on another port, is over
+ALONE = "this peer knows no other: join first"
+
+log = logging.getLogger(__name__)
 
 
 class KademliaPeer:
-    """One peer; `open` makes it.
+    """One peer; `open` makes it, or `restore`.
 
     Attributes:
         peer: the driver underneath, with `failures`, `sent` and `received`, and `wait` for other events.
+        remembered: the addresses of the peers that were in its table in an earlier life.
     """
 
     def __init__(self) -> None:
         self.peer: Peer[Kademlia]
-        self._awaited = Awaited()
+        self.remembered: tuple[Address, ...] = ()
         self._taken_at: Address | None = None
+
+    @staticmethod
+    def new_id(rng: random.Random, settings: Settings = DEFAULTS) -> int:
+        """A random id; so many are possible that no two peers draw the same.
+
+        Args:
+            rng: see `p2plib.machine.machine`.
+            settings: those of the network.
+        """
+        return rng.getrandbits(settings.bits)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -63,7 +111,7 @@ class KademliaPeer:
         """Opens a socket, and runs a peer on it for as long as the block runs.
 
         Args:
-            own_id: its id.
+            own_id: its id; `new_id` makes one.
             rng: see `p2plib.machine.machine`.
             host: see `p2plib.machine.peer.Peer.open`.
             port: see there.
@@ -80,10 +128,47 @@ class KademliaPeer:
             return Kademlia(own_id, rng, now=now, settings=settings)
 
         async with Peer.open(make, host, port, public=public, on_event=made._happened) as made.peer:
-            try:
-                yield made
-            finally:
-                made._awaited.close(Closed("this peer was closed"))
+            yield made
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def restore(
+        cls,
+        data: bytes,
+        rng: random.Random,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        settings: Settings = DEFAULTS,
+        public: Address | None = None,
+    ) -> AsyncIterator[KademliaPeer]:
+        """Opens a peer with the id, the addresses, the contacts and the published values that `save` gave.
+
+        `join` then needs no addresses, and after it the values are published again.
+
+        Args:
+            data: what `save` returned.
+            rng: see `p2plib.machine.machine`.
+            host: where to listen; None for where it did.
+            port: the port there; None for the same as before.
+            settings: see `Settings`; these are not saved.
+            public: where others reach it; None for where they did, if it listens where it did.
+
+        Raises:
+            DecodeError: these are not the bytes of a peer that was saved.
+            CannotListen: as in `open`.
+            UsageError: as in `open`, or the settings are for ids of another length.
+        """
+        saved = decode(data)
+        if saved.bits != settings.bits:
+            raise UsageError(f"a peer with an id of {saved.bits} bits was saved, not of {settings.bits}")
+        if host is None and port is None and public is None:
+            public = saved.public
+        where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
+        async with cls.open(saved.id, rng, *where, settings=settings, public=public) as made:
+            made.remembered = tuple(contact.address for contact in saved.contacts)
+            made.machine.restore(dict(saved.published))
+            yield made
 
     @property
     def machine(self) -> Kademlia:
@@ -95,18 +180,49 @@ class KademliaPeer:
         """Where others reach it."""
         return self.peer.address
 
-    async def join(self, addresses: Iterable[Address]) -> Joined:
-        """Enters the network through any of these bootstrap addresses.
+    def save(self) -> bytes:
+        """What `restore` needs to take this peer up again; see `p2plib.topology.kademlia.saved`."""
+        machine, bound = self.machine, self.peer.bound
+        return FORMAT.encode(
+            Saved(
+                bits=machine.settings.bits,
+                id=machine.own_id,
+                bound=bound,
+                public=None if self.address == bound else self.address,
+                contacts=tuple(entry.contact for entry in machine.table),
+                published=tuple(Published(*item) for item in machine.maintenance.published.items()),
+            )
+        )
+
+    def stats(self) -> KademliaStats:
+        """What this peer has counted so far, and what it has now."""
+        return stats_of(self.peer)
+
+    async def join(self, addresses: Iterable[Address] = (), *, within_s: float = JOIN_S) -> Joined:
+        """Enters the network through any of these bootstrap addresses, or of the peers it remembers.
+
+        If all of them fail or refuse, they are asked again after a pause, which doubles each time.
+
+        Args:
+            addresses: where members of the network may be, IP addresses with their ports.
+            within_s: for how many seconds another try may begin; 0 for one try alone.
 
         Raises:
             PeerTimeout: nobody answered there.
             JoinRefused: our id is taken.
-            UsageError: there is no address, or an earlier `join` has not ended.
+            UsageError: there is no address, one is not of a peer of our family, or an earlier `join` has not
+                ended.
+            Closed: the block is over.
         """
-        if JOIN in self._awaited:
+        if JOIN in self.peer.awaited:
             raise UsageError("this peer is joining already: wait for that `join` to end")
-        self._taken_at, bootstrap = None, list(addresses)
-        joined: Joined = await self._awaited.wait(JOIN, lambda: self.peer.call(self.machine.join, bootstrap))
+        self._taken_at = None
+        bootstrap = bootstrap_addresses([*addresses, *self.remembered], self.address)
+        begin = partial(self.peer.call, partial(self.machine.join, within_s=within_s), bootstrap)
+        joined: Joined = await self.peer.awaited.wait(JOIN, begin)
+        log.info(
+            "%x at %s, port %d, has joined: %d contacts", self.machine.own_id, *self.address, joined.contacts
+        )
         return joined
 
     async def find(self, target: int) -> FindDone:
@@ -115,10 +231,11 @@ class KademliaPeer:
         Raises:
             PeerTimeout: nobody answered.
             UsageError: it is not an id of this network.
+            Closed: the block is over.
         """
-        done: FindDone = await self._search(self.machine.find, target)
+        done: FindDone = await self.peer.outcome(self.machine.find, target)
         if not done.closest:
-            raise PeerTimeout(f"no peer answered, of {done.queries} asked")
+            raise PeerTimeout(_nobody_answered(done.queries))
         return done
 
     async def get(self, key: int) -> bytes:
@@ -128,42 +245,55 @@ class KademliaPeer:
             NotFound: peers answered, and none of them has it.
             PeerTimeout: nobody answered.
             UsageError: it is not a key of this network.
+            Closed: the block is over.
         """
-        done: GetDone = await self._search(self.machine.get, key)
+        done: GetDone = await self.peer.outcome(self.machine.get, key)
         if done.value is not None:
             return done.value
         if done.queries == done.failures:
-            raise PeerTimeout(f"no peer answered, of {done.queries} asked")
+            raise PeerTimeout(_nobody_answered(done.queries))
         answered = done.queries - done.failures
         raise NotFound(f"none of the {answered} peers that answered has a value under {key:x}")
 
     async def put(self, key: int, value: bytes) -> PutDone:
-        """Publishes a value, and publishes it again in time until `machine.forget`.
+        """Publishes a value, and publishes it again in time until `forget`.
+
+        It is published again even if this raises `PeerTimeout`, and before that as soon as this peer joins.
+
+        Args:
+            key: an id; by default it must be the value's own hash (`p2plib.topology.kademlia.store.key_of`).
+            value: at most `MAX_VALUE_BYTES`; the head of this module shows what to do with more.
 
         Raises:
-            PeerTimeout: nobody keeps it.
+            PeerTimeout: no other peer keeps it.
             UsageError: it is too large, or the validator of this network forbids it.
+            Closed: the block is over.
         """
-        done: PutDone = await self._search(self.machine.put, key, value)
-        if not done.copies:
-            raise PeerTimeout(f"no peer keeps the value, of {done.asked} asked")
-        return done
+        done: PutDone = await self.peer.outcome(self.machine.put, key, value)
+        if done.copies > done.here:
+            return done
+        if not len(self.machine.table):
+            raise PeerTimeout(f"no other peer keeps the value; {ALONE}")
+        raise PeerTimeout(f"no other peer keeps the value, of {done.asked} asked, ourselves included")
 
-    async def _search(self, begin: Callable[..., int], *args: Any) -> Any:
-        number = begin(*args, self.peer.now())  # the event may be there already: `flush` reports it
-        return await self._awaited.wait(number, self.peer.flush)
+    def forget(self, key: int) -> None:
+        """Stops publishing a value; the peers that keep it drop it within a day."""
+        self.peer.call(lambda now: self.machine.forget(key))
 
     def _happened(self, event: object) -> bool:
         match event:
             case FindDone(number=number) | GetDone(number=number) | PutDone(number=number):
-                self._awaited.resolve(number, event)
+                self.peer.awaited.resolve(number, event)
                 return True
             case Joined():
-                return self._awaited.resolve(JOIN, event)
+                return self.peer.awaited.resolve(JOIN, event)
             case JoinFailed(asked=asked):
-                return self._awaited.fail(JOIN, self._why(asked))
+                return self.peer.awaited.fail(JOIN, self._why(asked))
             case IdTaken(address=address):
                 self._taken_at = address
+                log.info("the peer at %s, port %d, has our id, or says that another has", *address)
+            case Crowded(key=key, surprise=surprise):
+                log.info("more peers round %x than chance explains: %.2g", key, surprise)
         return False
 
     def _why(self, asked: tuple[Address, ...]) -> Exception:
@@ -171,3 +301,7 @@ class KademliaPeer:
             host, port = self._taken_at
             return JoinRefused(f"the peer at {host}, port {port}, says that another peer has our id")
         return PeerTimeout("nobody answered at " + ", ".join(f"{host}:{port}" for host, port in asked))
+
+
+def _nobody_answered(asked: int) -> str:
+    return f"no peer answered, of {asked} asked" if asked else ALONE

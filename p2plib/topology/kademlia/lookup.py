@@ -15,6 +15,10 @@ Rules
        each address counts once until it fails: a liar with one address is one peer, whatever ids it invents.
        A path asks `max_queries` peers at most, so that a chain of invented peers, each nearer than the last,
        comes to an end.
+    5. A contact at an address that the peer may not name (`acceptable`) is not taken in, so nothing is ever
+       sent there.
+    6. Where the peer of an id does not answer, and another address was named for that id, it is asked there:
+       most likely the peer was restarted, and not all have noticed.
 
 Vocabulary::
 
@@ -32,7 +36,7 @@ from enum import Enum
 from itertools import islice
 
 from p2plib.errors import UsageError
-from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.addresses import Address, Contact, acceptable
 from p2plib.topology.kademlia.table import MAX_BITS, K, closest_first
 
 ALPHA = 3  # section 2.3
@@ -55,6 +59,7 @@ class Path:
     candidates: list[Contact] = field(default_factory=list)  # nearest first
     distances: list[int] = field(default_factory=list)  # the distance of each candidate from the target
     addresses: set[Address] = field(default_factory=set)
+    moved: dict[int, Contact] = field(default_factory=dict)  # rule 6: the candidates named elsewhere, too
     waiting: set[int] = field(default_factory=set)
     asked: int = 0
     ended: bool = False
@@ -183,28 +188,38 @@ class Lookup:
             Whether we had asked it.
         """
         path = self._path_of.get(contact.id)
-        if path is None or self.state[contact.id] is State.ANSWERED:
+        if path is None or self.state.get(contact.id) is State.ANSWERED:
             return False
         self.state[contact.id] = State.ANSWERED
         path.waiting.discard(contact.id)
         self._contacts[contact.id] = contact
         if not path.ended:
-            known = path.addresses
+            known, teller = path.addresses, contact.address
             for other in islice(named, self.k):  # rule 4
-                if other.address not in known:  # asked here, for most of them are known
+                address = other.address
+                if address not in known and acceptable(address, teller):  # asked here: most of them are known
                     self._learn(path, other)
         return True
 
     def failed(self, ident: int) -> None:
         """Notes that a peer did not answer in time."""
         path = self._path_of.get(ident)
-        if path is not None and self.state[ident] is State.ASKED:
+        if path is not None and self.state.get(ident) is State.ASKED:
             self.state[ident] = State.FAILED
             path.waiting.discard(ident)
             self.failures += 1
             at = bisect_left(path.distances, ident ^ self.target)
             if at < len(path.candidates) and path.candidates[at].id == ident:
                 path.addresses.discard(path.candidates[at].address)  # another id may live there
+                if ident in path.moved:
+                    self._move(path, at, path.moved.pop(ident))
+
+    def _move(self, path: Path, at: int, contact: Contact) -> None:
+        """Rule 6: a candidate that has failed is to be asked again, at another address."""
+        if contact.address not in path.addresses:
+            path.addresses.add(contact.address)
+            path.candidates[at] = contact
+            del self.state[contact.id]
 
     def _learn(self, path: Path, contact: Contact) -> None:
         if contact.id == self.own_id or contact.id >> self.bits:
@@ -212,6 +227,12 @@ class Lookup:
         distance = contact.id ^ self.target
         at = bisect_left(path.distances, distance)
         if at < len(path.distances) and path.distances[at] == distance:
+            if contact.address == path.candidates[at].address:
+                return
+            if self.state.get(contact.id) is State.FAILED:
+                self._move(path, at, contact)
+            else:
+                path.moved[contact.id] = contact
             return
         path.addresses.add(contact.address)
         path.distances.insert(at, distance)

@@ -28,7 +28,7 @@ an event with that number says how it went.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
@@ -43,10 +43,13 @@ from p2plib.topology.kademlia.density import Density
 from p2plib.topology.kademlia.maintenance import Maintenance
 from p2plib.topology.kademlia.messages import (
     BAD_TOKEN,
+    BUSY,
     CODEC,
     ID_TAKEN,
     MAX_CONTACTS,
     NOT_STORED,
+    DialBack,
+    DialBackFor,
     FindNode,
     FindValue,
     Found,
@@ -73,7 +76,7 @@ from p2plib.topology.kademlia.store import MAX_VALUE_BYTES, Tokens, Values
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 DEFAULTS = Settings()
-REQUESTS = FindNode, FindValue, Store, Ping
+REQUESTS = FindNode, FindValue, Store, Ping, DialBack, DialBackFor
 NO_PLACE = Verdict.OWN_ID, Verdict.ID_TAKEN  # for a sender whose id is ours or another peer's
 
 
@@ -111,17 +114,30 @@ class Kademlia(Base[Event, Timer]):
             settings, rng, self.timers, table, self.values, self.searches, self.checks, now
         )
         self.copies = Copies(self.values, asker, self.maintenance.republish_later, self._tell)
-        self.bootstrap = Bootstrap(asker, self._enter, self._tell)
+        self.bootstrap = Bootstrap(asker, self.timers, rng, self._enter, self._tell)
 
     # What the owner calls ---------------------------------------------------------------------------------
 
-    def join(self, addresses: Iterable[Address], now: float) -> None:
+    def join(self, addresses: Iterable[Address], now: float, within_s: float = 0.0) -> None:
         """Enters the network through any of these bootstrap addresses. `Joined` or `JoinFailed` follows.
 
+        Args:
+            addresses: where members may be.
+            now: the time, in seconds.
+            within_s: for how many seconds another try may begin, if all of the addresses fail.
+
         Raises:
-            UsageError: there is no address.
+            UsageError: there is no address, or one of them is not of a peer, or not of the others' family.
         """
-        self.bootstrap.start(addresses, now)
+        self.bootstrap.start(addresses, now, within_s)
+
+    def restore(self, published: Mapping[int, bytes]) -> None:
+        """Takes up the values that this peer published in an earlier life; they are published after joining.
+
+        Args:
+            published: the values, by key.
+        """
+        self.maintenance.published.update(published)
 
     def find(self, target: int, now: float) -> int:
         """Looks for the k peers nearest to an id. `FindDone` with the number that is returned follows."""
@@ -183,6 +199,8 @@ class Kademlia(Base[Event, Timer]):
                     purpose = self.asker.late(about, now)
                     if purpose is not None:
                         self._failed(purpose, now)
+                case Timer.JOIN:
+                    self.bootstrap.again(now)
                 case Timer.REPUBLISH:
                     self.maintenance.republish(about, now)
                 case Timer.PUBLISH:
@@ -197,7 +215,7 @@ class Kademlia(Base[Event, Timer]):
     def _requested(self, request: KademliaRequest, sender: Contact, now: float) -> None:
         verdict = self.table.may_enter(sender)
         if verdict in NO_PLACE:  # rule 1
-            response: KademliaResponse = Refused(request.transaction, self.own_id, ID_TAKEN)
+            response: KademliaResponse = Refused(request.transaction, self.own_id, ID_TAKEN, sender.address)
         else:
             response = self.respond(request, sender, now)
         self._send(CODEC.encode(response), sender.address)
@@ -206,7 +224,7 @@ class Kademlia(Base[Event, Timer]):
 
     def respond(self, request: KademliaRequest, sender: Contact, now: float) -> KademliaResponse:
         """Our response to a request."""
-        transaction = request.transaction
+        transaction, own_id, observed = request.transaction, self.own_id, sender.address
         match request:
             case FindNode():
                 return self._nodes(transaction, request.target, sender, now)
@@ -214,22 +232,25 @@ class Kademlia(Base[Event, Timer]):
                 kept = self.values.get(request.key, now)
                 if kept is None:
                     return self._nodes(transaction, request.key, sender, now)
-                return Found(transaction, self.own_id, kept.data)
+                return Found(transaction, own_id, kept.data, observed)
             case Store():
                 if not self.tokens.accept(request.token, sender.address, now):
-                    return Refused(transaction, self.own_id, BAD_TOKEN)
+                    return Refused(transaction, own_id, BAD_TOKEN, observed)
                 if not self.values.put(request.key, request.value, request.lifetime_s, now):
-                    return Refused(transaction, self.own_id, NOT_STORED)
+                    return Refused(transaction, own_id, NOT_STORED, observed)
                 self.maintenance.republish_later(request.key, now)
-                return Stored(transaction, self.own_id)
+                return Stored(transaction, own_id, observed)
             case Ping():
-                return Pong(transaction, self.own_id)
+                return Pong(transaction, own_id, observed)
+            case DialBack() | DialBackFor():
+                return Refused(transaction, own_id, BUSY, observed)
             case _:
                 assert_never(request)
 
     def _nodes(self, transaction: int, target: int, sender: Contact, now: float) -> Nodes:
         named = self.table.closest(target, self.settings.k, without=sender.id)
-        return Nodes(transaction, self.own_id, self.tokens.give(sender.address, now), tuple(named))
+        token = self.tokens.give(sender.address, now)
+        return Nodes(transaction, self.own_id, token, tuple(named), sender.address)
 
     # Responses --------------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ Rules
     3. A value that is kept for others is republished every `republish_s`, with the lifetime that is left,
        unless another peer has stored it again in that time. A jitter makes one of the k holders the first;
        the others see its copy and stay quiet.
-    4. A value of our own is published again before it expires, until it is forgotten.
+    4. A value of our own is published again before it expires, until it is forgotten. After joining, all of
+       them are, one after the other: they may be of an earlier life, or published before we knew anybody.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from p2plib.topology.kademlia.table import RoutingTable
 
 PUBLISH_AGAIN_S = EXPIRE_S - 3600.0  # section 2.5 says 24 hours, when it has just expired
 REPUBLISH_JITTER = 0.1
+PUBLISH_PACE_S = 0.25  # so a thousand values take four minutes, and a few dozen datagrams are under way
 CALL_BACK = 3  # forgotten peers that are asked at each refresh
 
 
@@ -65,9 +67,11 @@ class Maintenance:
         return range(0) if nearest is None else range(nearest, self._settings.bits)
 
     def joined(self, now: float) -> None:
-        """Refreshes all far buckets. Rule 1."""
+        """Refreshes all far buckets, and publishes our own values. Rules 1 and 4."""
         for i in self.far_buckets():
             self._refresh_bucket(i, now)
+        for number, key in enumerate(self.published, 1):
+            self._timers.set(Timer.PUBLISH, now + number * PUBLISH_PACE_S, key)
 
     def refresh(self, now: float) -> None:
         """Rules 1 and 2."""

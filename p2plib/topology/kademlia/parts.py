@@ -52,6 +52,7 @@ class Timer(TimerName):
     """What a peer sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
+    JOIN = "ask the bootstrap addresses again"
     REFRESH = "look up an id in each bucket that no lookup has touched"
     REPUBLISH = "store a value that is kept for others again; about its key"
     PUBLISH = "put a value of our own again; about its key"
@@ -95,12 +96,21 @@ class GetDone:
 
 @dataclass(frozen=True, slots=True)
 class PutDone:
-    """How many peers said that they keep the value, and how many were asked to."""
+    """How many peers said that they keep the value, and how many were asked to.
+
+    Args:
+        number: identifies the put.
+        key: of the value.
+        copies: how many peers keep it, with ourselves.
+        asked: how many peers were asked to, with ourselves.
+        here: how many of the copies are our own, 0 or 1.
+    """
 
     number: int
     key: int
     copies: int
     asked: int
+    here: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,10 +182,10 @@ class Searches:
         )
 
     def _advance(self, search: Search, now: float) -> None:
-        lookup, own_id = search.lookup, self._asker.own_id
+        lookup, own_id, is_client = search.lookup, self._asker.own_id, self._asker.is_client
         ask_for = FindValue if search.kind is SearchKind.GET else FindNode
         for contact in lookup.next():
-            request = ask_for(self._asker.transaction(), own_id, lookup.target)
+            request = ask_for(self._asker.transaction(), own_id, lookup.target, is_client)
             self._asker.ask(request, contact.address, Step(search.number, contact), now)
         if lookup.done:
             self._finish(search, now)

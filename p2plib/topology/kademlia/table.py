@@ -17,8 +17,8 @@ Rules
        one left: when our own link is down, all peers look dead. A peer that was removed for this is
        *forgotten* slowly: it is asked again now and then, for half of the network may have been cut off and
        come back.
-    4. An id has one address, and the first to claim it keeps it. An address has one id, the last that
-       answered from it: the peer was restarted.
+    4. An id has one address, and the first to claim it keeps it for as long as it answers; the next waits
+       among the spares. An address has one id, the last that answered from it: the peer was restarted.
     5. At most `per_host` peers of one IP address, `per_network_and_bucket` of one /24 in a bucket and
        `per_network` in the table. Ids are free; an attacker has to pay for addresses.
 
@@ -254,7 +254,8 @@ class RoutingTable:
         """Notes that a contact did not answer.
 
         Returns:
-            A spare, taken out of the spares, that is to be asked now whether it is there; None if none waits.
+            A spare that is to be asked now whether it is there, taken out of the spares: the one that has the
+            same id (rule 4), or else the last that came; None if none waits.
         """
         entry = self.find(ident)
         if entry is None:
@@ -267,7 +268,8 @@ class RoutingTable:
             self.forgotten[ident] = entry.contact
             if len(self.forgotten) > MAX_FORGOTTEN:
                 del self.forgotten[next(iter(self.forgotten))]
-        return bucket.spares.popitem()[1] if bucket.spares else None
+        spares = bucket.spares
+        return spares.pop(ident, None) or (spares.popitem()[1] if spares else None)
 
     def remove(self, ident: int) -> None:
         """Takes a contact out."""

@@ -5,7 +5,8 @@
         done = await peer.find(key)
         await peer.leave()
 
-If a call has no result, it raises an error that says why, as in `p2plib.topology.kademlia.driver`.
+If a call has no result, it raises an error that says why, as in `p2plib.topology.kademlia.driver`; after the
+block, it raises `Closed`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 
-from p2plib.errors import Closed, JoinRefused, PeerTimeout, UsageError
-from p2plib.machine.addresses import Address, Contact
-from p2plib.machine.awaited import Awaited
+from p2plib.errors import JoinRefused, PeerTimeout, UsageError
+from p2plib.machine.addresses import Address, Contact, bootstrap_addresses
 from p2plib.machine.peer import Peer
 from p2plib.topology.ring.machine import DEFAULTS, Ring
 from p2plib.topology.ring.parts import FindDone, FindFailed, IdTaken, Joined, JoinFailed, RingSettings
@@ -34,7 +35,6 @@ class RingPeer:
 
     def __init__(self) -> None:
         self.peer: Peer[Ring]
-        self._awaited = Awaited()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -70,10 +70,7 @@ class RingPeer:
             return kind(Contact(own_id, address), rng, settings=settings)
 
         async with Peer.open(make, host, port, public=public, on_event=made._happened) as made.peer:
-            try:
-                yield made
-            finally:
-                made._awaited.close(Closed("this peer was closed"))
+            yield made
 
     @property
     def machine(self) -> Ring:
@@ -86,9 +83,12 @@ class RingPeer:
         return self.peer.address
 
     def create(self, others: Iterable[Contact] = ()) -> None:
-        """Creates a ring, alone, or with others that do the same with the same list."""
-        self.machine.create(self.peer.now(), others)
-        self.peer.flush()
+        """Creates a ring, alone, or with others that do the same with the same list.
+
+        Raises:
+            Closed: the block is over.
+        """
+        self.peer.call(lambda now: self.machine.create(now, others))
 
     async def join(self, addresses: Iterable[Address]) -> Joined:
         """Enters the ring through any of these bootstrap addresses.
@@ -96,12 +96,14 @@ class RingPeer:
         Raises:
             PeerTimeout: none of them led to a member.
             JoinRefused: our id is taken.
-            UsageError: there is no address, or an earlier `join` has not ended.
+            UsageError: there is no address, one is not of a peer of our family, or an earlier `join` has not
+                ended.
         """
-        if JOIN in self._awaited:
+        if JOIN in self.peer.awaited:
             raise UsageError("this peer is joining already: wait for that `join` to end")
-        bootstrap = list(addresses)
-        joined: Joined = await self._awaited.wait(JOIN, lambda: self.peer.call(self.machine.join, bootstrap))
+        bootstrap = bootstrap_addresses(addresses, self.address)
+        begin = partial(self.peer.call, self.machine.join, bootstrap)
+        joined: Joined = await self.peer.awaited.wait(JOIN, begin)
         return joined
 
     async def find(self, key: int) -> FindDone:
@@ -111,8 +113,7 @@ class RingPeer:
             PeerTimeout: none of the peers that were named answered.
             UsageError: it is not a key of this ring, or we are in no ring.
         """
-        number = self.machine.find(key, self.peer.now())  # the event may be there already: `flush` reports it
-        done: FindDone = await self._awaited.wait(number, self.peer.flush)
+        done: FindDone = await self.peer.outcome(self.machine.find, key)
         return done
 
     async def leave(self) -> None:
@@ -124,17 +125,17 @@ class RingPeer:
     def _happened(self, event: object) -> bool:
         match event:
             case FindDone(number=number):
-                self._awaited.resolve(number, event)
+                self.peer.awaited.resolve(number, event)
                 return True
             case FindFailed(number=number, hops=hops, timeouts=timeouts):
-                self._awaited.fail(number, PeerTimeout(f"{hops} peers answered, then {timeouts} did not"))
+                self.peer.awaited.fail(number, PeerTimeout(f"{hops} peers answered, then {timeouts} did not"))
                 return True
             case Joined():
-                return self._awaited.resolve(JOIN, event)
+                return self.peer.awaited.resolve(JOIN, event)
             case JoinFailed():
                 reason = "none of these addresses led to a member of the ring"
-                return self._awaited.fail(JOIN, PeerTimeout(reason))
+                return self.peer.awaited.fail(JOIN, PeerTimeout(reason))
             case IdTaken(address=(host, port)):
                 reason = f"the peer at {host}, port {port}, says that another peer has our id"
-                return self._awaited.fail(JOIN, JoinRefused(reason))
+                return self.peer.awaited.fail(JOIN, JoinRefused(reason))
         return False

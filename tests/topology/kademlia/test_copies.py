@@ -66,7 +66,7 @@ def test_a_publisher_that_is_among_the_nearest_keeps_a_copy_itself() -> None:
         assert sending.republished == [(KEY, 1.0)]
         for contact in NEAR:
             sending.copies.over(Copy(9, contact), True)
-        assert sending.outbox.told == [PutDone(9, KEY, 4, 4)]
+        assert sending.outbox.told == [PutDone(9, KEY, 4, 4, here=1)]
 
 
 def test_whoever_gave_no_token_is_not_asked_and_with_nobody_left_the_put_is_done_at_once() -> None:
@@ -74,7 +74,7 @@ def test_whoever_gave_no_token_is_not_asked_and_with_nobody_left_the_put_is_done
     assert [address for _, address in sending.outbox.asked()] == [NEAR[1].address]
     sending = Sending(8, SearchKind.PUT, {})
     assert sending.outbox.asked() == []
-    assert sending.outbox.told == [PutDone(9, KEY, 1, 1)]  # its own copy
+    assert sending.outbox.told == [PutDone(9, KEY, 1, 1, here=1)]
 
 
 def test_of_republishing_nobody_is_told_and_no_copy_is_kept_for_it() -> None:

@@ -159,9 +159,11 @@ def test_a_taken_id_is_refused() -> None:
             taken = peers[5].machine.own_id
             async with KademliaPeer.open(taken, random.Random(1), settings=strict) as second:
                 with pytest.raises(JoinRefused, match="our id"):
-                    await second.join([peers[5].address])
+                    await second.join([peers[5].address], within_s=0.0)  # in real time, so no second try
                 with pytest.raises(PeerTimeout, match=r"nobody answered at 127\.0\.0\.1:9"):
-                    await second.join([("127.0.0.1", 9)])  # what was said elsewhere is forgotten
+                    await second.join(
+                        [("127.0.0.1", 9)], within_s=0.0
+                    )  # what was said elsewhere is forgotten
 
     asyncio.run(main())
 
@@ -176,10 +178,6 @@ def test_nobody_there_is_an_error_that_says_where() -> None:
             async with KademliaPeer.open(1, random.Random(1), ana.address, settings=quick) as peer:
                 with pytest.raises(PeerTimeout, match=f"nobody answered at {nobody.address}:9"):
                     await peer.join([(nobody.address, 9)])
-                with pytest.raises(PeerTimeout, match="no peer answered, of 0 asked"):
-                    await peer.get(5)
-                with pytest.raises(PeerTimeout, match="no peer answered, of 0 asked"):
-                    await peer.find(5)
                 with pytest.raises(UsageError, match="at least one bootstrap address"):
                     await peer.join([])
                 joining = asyncio.ensure_future(peer.join([(nobody.address, 9)]))
@@ -187,12 +185,8 @@ def test_nobody_there_is_an_error_that_says_where() -> None:
                 with pytest.raises(UsageError, match="joining already"):
                     await peer.join([(nobody.address, 9)])
                 joining.cancel()
-                await asyncio.sleep(10)
-            full = Settings(k=8, limits=NO_LIMITS, max_values=0)
-            async with KademliaPeer.open(1, random.Random(1), ana.address, settings=full) as keeper:
-                with pytest.raises(PeerTimeout, match="no peer keeps the value, of 1 asked"):
-                    await keeper.put(key_of(b"no room"), b"no room")
-                assert not keeper._awaited
+                await asyncio.sleep(60)
+                assert not peer.peer.awaited
 
         await ana.run(program())
 

@@ -19,7 +19,7 @@ BITS = 32
 
 
 def contact(ident: int) -> Contact:
-    return Contact(ident, (f"10.{ident >> 16 & 255}.{ident >> 8 & 255}.{ident & 255}", 1 + ident % 60_000))
+    return Contact(ident, (f"10.{ident >> 16 & 255}.{ident >> 8 & 255}.{ident & 255}", 1024 + ident % 60_000))
 
 
 def ids(contacts: list[Contact]) -> list[int]:

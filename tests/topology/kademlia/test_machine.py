@@ -205,7 +205,7 @@ def test_a_check_that_is_answered_may_be_made_again() -> None:
     own = Kademlia(0, random.Random(1), settings=Settings(bits=8, k=2))
     own.receive(wire.CODEC.encode(wire.Ping(1, 0x80)), address_of(1), 0.0)
     (pong, _), (check, _) = own.to_send()
-    assert wire.CODEC.decode(pong) == wire.Pong(1, 0)
+    assert wire.CODEC.decode(pong) == wire.Pong(1, 0, address_of(1))
     ping = wire.CODEC.decode(check)
     assert isinstance(ping, wire.Ping)
     assert len(own.checks) == 1

@@ -25,14 +25,21 @@ def test_the_largest_messages_fit_a_datagram() -> None:
         Contact(GREATEST_ID - number, (f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number + 1:x}", 65_535))
         for number in range(wire.MAX_CONTACTS)
     )
-    nodes = wire.Nodes(GREATEST_TRANSACTION, GREATEST_ID, TOKEN, far)
+    nodes = wire.Nodes(GREATEST_TRANSACTION, GREATEST_ID, TOKEN, far, far[0].address)
     value = bytes(MAX_VALUE_BYTES)
-    store = wire.Store(GREATEST_TRANSACTION, GREATEST_ID, TOKEN, GREATEST_ID, 86_400, value)
-    for message in (nodes, store):
+    store = wire.Store(GREATEST_TRANSACTION, GREATEST_ID, TOKEN, GREATEST_ID, 86_400, value, 1)
+    found = wire.Found(GREATEST_TRANSACTION, GREATEST_ID, value, far[0].address)
+    for message in (nodes, store, found):
         data = wire.CODEC.encode(message)
         assert len(data) <= MAX_BYTES
         assert wire.CODEC.decode(data) == message
 
 
 def test_every_refusal_has_its_words() -> None:
-    assert set(wire.REASONS) == {wire.ID_TAKEN, wire.BAD_TOKEN, wire.NOT_STORED}
+    assert set(wire.REASONS) == {wire.ID_TAKEN, wire.BAD_TOKEN, wire.NOT_STORED, wire.CLIENT, wire.BUSY}
+
+
+def test_each_request_says_whether_a_client_asks_and_each_response_where_the_request_came_from() -> None:
+    for message in wire.CODEC.by_class:
+        (last, _) = wire.CODEC.by_class[message].fields[-1]
+        assert last == ("is_client" if message in get_args(wire.KademliaRequest) else "observed")

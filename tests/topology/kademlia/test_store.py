@@ -111,14 +111,14 @@ def test_storing_needs_the_token_of_this_address() -> None:
         (nodes.token, (thief[0], 2)),
     ):
         assert said(wire.Store(2, 77, token, key, 60, b"x"), address) == wire.Refused(
-            2, own.own_id, wire.BAD_TOKEN
+            2, own.own_id, wire.BAD_TOKEN, address
         )
     owner = ("203.0.113.4", 1)
     assert said(wire.Store(2, 77, nodes.token, key, 60, b"y"), owner) == wire.Refused(
-        2, own.own_id, wire.NOT_STORED
+        2, own.own_id, wire.NOT_STORED, owner
     )
-    assert said(wire.Store(2, 77, nodes.token, key, 60, b"x"), owner) == wire.Stored(2, own.own_id)
+    assert said(wire.Store(2, 77, nodes.token, key, 60, b"x"), owner) == wire.Stored(2, own.own_id, owner)
     world.now += 601
     assert said(wire.Store(3, 77, nodes.token, key, 60, b"x"), owner) == wire.Refused(
-        3, own.own_id, wire.BAD_TOKEN
+        3, own.own_id, wire.BAD_TOKEN, owner
     )

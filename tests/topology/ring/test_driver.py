@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_a_ring_on_real_sockets(kind: type[Ring]) -> None:
             assert (await peers[3].find(8 * 4096)).owners[0].id == leaving.machine.own.id == 8 * 4096 + 7
             await leaving.leave()
             assert (await peers[7].find(8 * 4096)).owners[0].id == 9 * 4096 + 7
-            assert not peers[7]._awaited
+            assert not peers[7].peer.awaited
             finding = asyncio.ensure_future(peers[7].find(60_000))
             await asyncio.sleep(0)
         with pytest.raises(Closed):
@@ -122,8 +123,40 @@ def test_nobody_there_is_an_error_and_so_is_a_search_of_no_member() -> None:
                     await peer.join([(nobody.address, 9)])
                 joining.cancel()
                 await asyncio.sleep(10)
-                assert not peer._awaited
+                assert not peer.peer.awaited
 
         await ana.run(program())
 
     Internet(1).run(main)
+
+
+@pytest.mark.finding("T1")
+@pytest.mark.parametrize(
+    "address", [("127.0.0.1", 99_999), ("127.0.0.1", "53"), ("localhost", 53), ("::1", 9)]
+)
+def test_what_is_no_address_of_a_peer_of_our_family_is_an_error_before_anything_is_sent(address: Any) -> None:
+    async def main() -> None:
+        async with RingPeer.open(7, random.Random(1), settings=RING) as peer:
+            with pytest.raises(UsageError):
+                await asyncio.wait_for(peer.join([("127.0.0.1", 9), address]), 5)
+            assert peer.peer.sent == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("T2")
+def test_after_the_block_every_call_says_so() -> None:
+    async def main() -> None:
+        async with RingPeer.open(7, random.Random(1), settings=RING) as peer:
+            peer.create()
+        for call in (
+            lambda: peer.join([("127.0.0.1", 9)]),
+            lambda: peer.find(3),
+            lambda: peer.leave(),
+        ):
+            with pytest.raises(Closed):
+                await asyncio.wait_for(call(), 5)
+        with pytest.raises(Closed):
+            peer.create()
+
+    asyncio.run(main())
