@@ -42,6 +42,8 @@ VALUES = {
     "successors": st.lists(CONTACTS, max_size=19).map(tuple),
     "members": st.lists(CONTACTS, max_size=18).map(tuple),
     "sample": st.lists(CONTACTS, max_size=16).map(tuple),
+    "active": st.lists(CONTACTS, max_size=8).map(tuple),
+    "passive": st.lists(CONTACTS, max_size=8).map(tuple),
     "newcomer": CONTACTS,
     "about": IDS,
     "digest": TRANSACTIONS,
