@@ -211,7 +211,7 @@ def test_kinds_are_those_of_the_first_edition() -> None:
         "Kademlia": "Ping Pong FindNode Nodes FindValue Found Store Stored Refused DialBack DialBackFor",
         "ring": "Ping Pong Step Owner Nearer Neighbours NeighboursAre Notify Leaving Done Refused",
         "mesh": "Hello Welcome Refused Who Members Ping Pong Probe Probed Goodbye",
-        "HyParView": "Join Neighbour Agreed Ping Pong ForwardJoin Disconnect Shuffle Shuffled",
+        "HyParView": "Join Neighbour Agreed Ping Pong ForwardJoin Disconnect Shuffle Shuffled Who Names",
         "random walk": "Step Back Ended",
     }
     assert all(list(codec.by_kind) == list(range(1, len(codec.by_kind) + 1)) for codec in CODECS)

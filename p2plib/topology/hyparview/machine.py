@@ -22,7 +22,7 @@ Rules (the names are the paper's)
        that a stranger may not name (`p2plib.machine.addresses`).
     6. Islands (not in the paper): when many peers join at once through one address, groups of them may end
        with links to each other alone. So each peer asks now and then at a *door*, an address outside its
-       views (`p2plib.topology.hyparview.doors`), for neighbours and names. If none of those neighbours is
+       views (`p2plib.machine.doors`), for neighbours and names. If none of those neighbours is
        ours, the two may be on different islands; then one of those named is asked to be our neighbour, and
        must not refuse. It takes the place of the one that was found like that before, so a door that lies
        gets one place. A peer without neighbours joins again through a door.
@@ -45,7 +45,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact, acceptable
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
-from p2plib.topology.hyparview.doors import Doors
+from p2plib.machine.doors import Doors
 from p2plib.topology.hyparview.messages import (
     CODEC,
     MAX_NAMED,

@@ -16,6 +16,7 @@ Rules
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 
@@ -67,5 +68,7 @@ class Doors:
     def pause_s(self) -> float:
         """How long to wait before asking again, in seconds; the next pause is twice as long."""
         pause_s = self._pause_s
+        if math.isinf(pause_s):
+            return pause_s
         self._pause_s = min(2 * pause_s, LONGEST * self._first_pause_s)
         return pause_s * self._rng.uniform(0.5, 1.0)
