@@ -43,9 +43,9 @@ from typing import assert_never, cast
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact, acceptable
+from p2plib.machine.doors import Doors
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
-from p2plib.machine.doors import Doors
 from p2plib.topology.hyparview.messages import (
     CODEC,
     MAX_NAMED,

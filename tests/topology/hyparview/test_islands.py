@@ -8,10 +8,10 @@ import random
 import pytest
 
 from p2plib.machine.addresses import Contact
+from p2plib.machine.doors import LONGEST, MAX_LOST, Doors
 from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.graph import components
 from p2plib.topology.hyparview import messages as wire
-from p2plib.machine.doors import LONGEST, MAX_LOST, Doors
 from p2plib.topology.hyparview.machine import HyParView
 from p2plib.topology.hyparview.parts import Isolated, ViewSettings
 from tests.topology.hyparview.test_machine import graph_of, grown, joined_at_once, peer
