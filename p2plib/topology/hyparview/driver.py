@@ -4,7 +4,7 @@
         await peer.join([("192.0.2.7", 4001)])      # the first peer of an overlay joins nobody
         neighbours = peer.machine.active
         up = await peer.peer.wait(NeighbourUp)
-        peer.leave()
+        await peer.leave()
 
 `p2plib.machine.member` says how such a peer is saved and taken up again. After the block, every call raises
 `Closed`, except `save` and `stats`. That it has its first neighbour and that it lost its last is logged at
@@ -129,7 +129,7 @@ class HyParViewPeer(Member[HyParView]):
             raise PeerTimeout(f"no neighbour within {within_s:g} s, asked for at {where}") from None
         log.info("%x at %s, port %d, has joined", self.own_id, *self.address)
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
         """Says goodbye to the neighbours; nothing is sent or answered after that."""
         self.peer.call(self.machine.leave)
 

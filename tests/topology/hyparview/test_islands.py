@@ -8,7 +8,7 @@ import random
 import pytest
 
 from p2plib.machine.addresses import Contact
-from p2plib.machine.doors import LONGEST, MAX_LOST, Doors
+from p2plib.machine.doors import Doors
 from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.graph import components
 from p2plib.topology.hyparview import messages as wire
@@ -143,22 +143,3 @@ def test_names_that_were_not_asked_for_are_dropped() -> None:
     node.receive(wire.CODEC.encode(wire.Names(1, near.id, many, many)), near.address, world.now)
     node.receive(wire.CODEC.encode(wire.Names(transaction, ident, many, many)), asked, world.now)
     assert node.passive == before
-
-
-def test_doors_and_pauses() -> None:
-    doors = Doors(random.Random(1), 10.0)
-    assert doors.chosen() == []
-    doors.given([address_of(1), address_of(2)])
-    pauses = [doors.pause_s() for _ in range(12)]
-    for i, pause_s in enumerate(pauses):
-        whole_s = 10.0 * min(2**i, LONGEST)
-        assert whole_s / 2 <= pause_s <= whole_s
-    doors.alone()
-    assert doors.pause_s() <= 1.0
-    for i in range(20):
-        doors.silent(address_of(100 + i))
-    doors.silent(address_of(105))
-    assert len(doors.lost) == MAX_LOST
-    assert [*doors.lost][-2:] == [address_of(119), address_of(105)]
-    kinds = {tuple(address in doors.lost for address in doors.chosen()) for _ in range(20)}
-    assert kinds == {(False, True)}
