@@ -4,6 +4,7 @@
     ├── LocalError                 you, the caller, did something wrong
     │   ├── UsageError             an argument has the wrong type, size or value (also a ValueError)
     │   ├── CannotListen           this machine does not let us listen at that address
+    │   ├── NotAllowed             our own connection gater refuses that peer
     │   ├── KeyExhausted           a key has encrypted as many messages as it safely can
     │   ├── KeyFileError           a key file cannot be used as it is
     │   │   ├── KeyFileMissing     there is none (also a FileNotFoundError)
@@ -60,6 +61,10 @@ class UsageError(LocalError, ValueError):
 
 class CannotListen(LocalError):
     """This machine does not let us listen at an address: in use, not ours, or not allowed."""
+
+
+class NotAllowed(LocalError):
+    """Our own connection gater refuses an address or a peer; the sentence says which."""
 
 
 class KeyExhausted(LocalError):

@@ -157,7 +157,10 @@ def test_what_is_committed_names_no_registry_host_and_no_path_of_a_machine() -> 
 
 # The other half of a module whose page shows what readers call of it: codec of a driver, tables of a machine.
 TOLD_ELSEWHERE = {
-    *(f"p2plib.identity.{name}" for name in ("keyfile_format", "private_files", "lookalikes", "name_ledger")),
+    *(
+        f"p2plib.identity.{name}"
+        for name in ("keyfile_format", "private_files", "lookalikes", "joiners", "name_ledger")
+    ),
     *(
         f"p2plib.sim.{name}"
         for name in (
@@ -395,6 +398,7 @@ TESTED_ELSEWHERE = {
         for part in parts
     },
     "p2plib.machine.fields": "tests/machine/test_datagram.py",  # a field is seen in the messages made of it
+    "p2plib.protocol.quic.stream": "tests/protocol/quic/test_driver.py",  # a stream is one of a connection
     "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone
     "p2plib.protocol.yamux.limits": "tests/protocol/yamux/test_session.py",  # numbers alone
     "p2plib.sim.__main__": "tests/sim/test_command.py",  # it calls the command

@@ -9,8 +9,12 @@
 
 The libp2p key is the protobuf message {1: type = 1 (Ed25519), 2: key}, always the 36 bytes 08 01 12 20 ‖ key
 (libp2p specification, "Peer Ids and Keys"). All six hold the whole key, so any of them can be turned into any
-other, and none needs a look-up. libp2p ids of larger keys ("Qm...") hold a hash: the key cannot be had from
-them, and they are refused.
+other, and none needs a look-up.
+
+Peers of libp2p may have keys of other kinds (`p2plib.identity.foreign_keys`). Their peer ids hold the key
+where it is short ("16Uiu2...", Secp256k1) and its SHA-256 where it is long ("Qm...", RSA and ECDSA). Such ids
+name a peer as well as any, but hold no Ed25519 key, so `parse` refuses them. `canonical` and `expect` take
+them: the peer shows its key when it answers.
 
 Rules
     1. `parse` knows the form by its shape, takes exactly that form, and refuses everything else with the
@@ -20,6 +24,8 @@ Rules
        order.
     4. Hexadecimal digits and letters of base32 and base36 are read in either case; `render` writes lower
        case.
+    5. A peer id holds the key if its message has at most `MAX_INLINE_BYTES`, otherwise the whole SHA-256 of
+       the message. There is no other hash, so a key has one id.
 
 Proquints carry no checksum and no dialect mark. When a text read by the paper's rule is no key, and read
 backwards, as the npm module writes it, is one, `parse` says so; it cannot notice when both happen to be keys.
@@ -31,9 +37,11 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from p2plib.errors import DecodeError, RemoteError, UsageError, WrongPeer
 from p2plib.identity import proquint
+from p2plib.identity.foreign_keys import ECDSA, MAX_BYTES, RSA, SECP256K1, ForeignKey, PeerKey
 from p2plib.identity.keys import PUBLIC_BYTES, PublicKey
 from p2plib.wire import cid, multibase, multicodec, multihash, protobuf, varint
 from p2plib.wire.fields import Field
@@ -43,9 +51,10 @@ FORMS = ("hex", "proquint", "peer-id", "peer-id-cid", "did:key", "ssb-feed")
 MAX_CHARACTERS = 512  # the longest form, proquints, has 95; the rest is for errors that say what else it is
 
 # libp2p's KeyType enumeration.
-KEY_TYPES = {0: "RSA", 1: "Ed25519", 2: "Secp256k1", 3: "ECDSA"}
+KEY_TYPES = {0: RSA, 1: "Ed25519", 2: SECP256K1, 3: ECDSA}
 ED25519_TYPE = 1
 LIBP2P_KEY_BYTES = 36
+MAX_KEY_MESSAGE_BYTES = MAX_BYTES + 5  # type, and a size of two bytes
 # libp2p puts keys of up to 42 bytes into the id itself and hashes longer ones.
 MAX_INLINE_BYTES = 42
 
@@ -55,6 +64,8 @@ _DID_CODE = varint.encode(multicodec.ED25519_PUB)
 # digits cut short or long, and of base 45, which has spaces.
 _CID_PREFIXES = tuple("bBcCvVtThkKzZfFmMuU")
 _SSB_KINDS = {"%": "a message id", "&": "a blob id"}
+_TYPE_OF_KIND = {kind: number for number, kind in KEY_TYPES.items()}
+_Found = TypeVar("_Found")
 
 
 def render(key: PublicKey, form: str) -> str:
@@ -118,43 +129,79 @@ def _shape(text: str) -> str:
 # libp2p
 
 
-def encode_public_key(key: PublicKey) -> bytes:
-    """A key as libp2p sends it: the 36 bytes 08 01 12 20 ‖ key."""
+def encode_public_key(key: PeerKey) -> bytes:
+    """A key as libp2p sends it: type and key. For ours, the 36 bytes 08 01 12 20 ‖ key."""
+    if isinstance(key, PublicKey):
+        key_type, data = ED25519_TYPE, key.raw
+    else:
+        key_type, data = _TYPE_OF_KIND[key.kind], key.data
     return protobuf.encode(
         (
-            protobuf.ProtoField(1, protobuf.VARINT, ED25519_TYPE),
-            protobuf.ProtoField(2, protobuf.BYTES, key.raw),
+            protobuf.ProtoField(1, protobuf.VARINT, key_type),
+            protobuf.ProtoField(2, protobuf.BYTES, data),
         )
     )
 
 
+def decode_peer_key(raw: bytes) -> PeerKey:
+    """The key in libp2p's message, of whichever kind. Type and size are looked at first: a huge RSA key costs
+    nothing.
+
+    Raises:
+        DecodeError: it is of no known type, too large, or not exactly the deterministic encoding of a key.
+        WeakKey: an Ed25519 key of small order.
+    """
+    key_type = _key_type(raw)
+    if key_type == ED25519_TYPE:
+        return decode_public_key(raw)
+    if key_type not in KEY_TYPES:
+        raise DecodeError(f"a key of type {key_type}, which libp2p does not have", 1)
+    if len(raw) > MAX_KEY_MESSAGE_BYTES:
+        raise DecodeError(f"a libp2p key of {len(raw)} bytes, where {MAX_KEY_MESSAGE_BYTES} is the most")
+    return ForeignKey(KEY_TYPES[key_type], _data(raw))
+
+
+def _key_type(raw: bytes) -> int:
+    if raw[:1] != b"\x08":
+        raise DecodeError("a libp2p key begins with its type, field 1", 0)
+    return varint.decode(raw, 1)[0]
+
+
+def _data(raw: bytes) -> bytes:
+    fields = protobuf.decode(raw, max_fields=2)
+    protobuf.only(fields, (1, 2))
+    return protobuf.content(fields, 2)
+
+
 def decode_public_key(raw: bytes) -> PublicKey:
-    """The key in libp2p's message. The type is looked at first, then the size: a huge RSA key costs nothing.
+    """The Ed25519 key in libp2p's message, for where no other kind will do.
 
     Raises:
         DecodeError: it is of another type, or not exactly the deterministic encoding of an Ed25519 key.
         WeakKey: the key is of small order.
     """
-    if raw[:1] != b"\x08":
-        raise DecodeError("a libp2p key begins with its type, field 1", 0)
-    key_type, _ = varint.decode(raw, 1)
+    key_type = _key_type(raw)
     if key_type != ED25519_TYPE:
         called = KEY_TYPES.get(key_type, "unknown")
-        raise DecodeError(f"a key of type {key_type} ({called}); this library takes Ed25519 alone", 1)
+        raise DecodeError(f"a key of type {key_type} ({called}), where Ed25519 alone will do", 1)
     if len(raw) != LIBP2P_KEY_BYTES:
         raise DecodeError(f"a libp2p Ed25519 key takes {LIBP2P_KEY_BYTES} bytes, not {len(raw)}")
-    fields = protobuf.decode(raw, max_fields=2)
-    protobuf.only(fields, (1, 2))
-    return PublicKey(protobuf.content(fields, 2))
+    return PublicKey(_data(raw))
 
 
-def peer_id_bytes(key: PublicKey) -> bytes:
-    """libp2p's binary peer id: the identity multihash 00 24 ‖ key message, 38 bytes."""
-    return multihash.identity(encode_public_key(key)).encode()
+def peer_id_multihash(key: PeerKey) -> Multihash:
+    """What a peer id is: the identity multihash of the key message, or the SHA-256 of a long one."""
+    message = encode_public_key(key)
+    return multihash.identity(message) if len(message) <= MAX_INLINE_BYTES else multihash.sha2_256(message)
+
+
+def peer_id_bytes(key: PeerKey) -> bytes:
+    """libp2p's binary peer id. For a key of ours, 00 24 ‖ key message: 38 bytes."""
+    return peer_id_multihash(key).encode()
 
 
 def decode_peer_id(raw: bytes) -> PublicKey:
-    """The key in a binary peer id.
+    """The Ed25519 key in a binary peer id.
 
     Raises:
         DecodeError: the multihash is malformed, hashes the key instead of holding it, or holds another kind
@@ -167,26 +214,66 @@ def decode_peer_id(raw: bytes) -> PublicKey:
 def _key_of(found: Multihash) -> PublicKey:
     if found.code == multicodec.SHA2_256:
         raise DecodeError("a peer id that is the hash of a key (RSA or ECDSA): it does not hold the key", 0)
+    return decode_public_key(_inlined(found))
+
+
+def _inlined(found: Multihash) -> bytes:
+    """The key message that a peer id holds."""
     if found.code != multicodec.IDENTITY:
         raise DecodeError(f"a peer id under {found.name}, which libp2p does not use", 0)
     if len(found.digest) > MAX_INLINE_BYTES:
         raise DecodeError(f"{len(found.digest)} bytes in a peer id, where {MAX_INLINE_BYTES} is the most", 1)
-    return decode_public_key(found.digest)
+    return found.digest
 
 
-def peer_id(key: PublicKey) -> str:
-    """libp2p's usual peer id, 52 letters from "12D3KooW" on."""
+def peer_id(key: PeerKey) -> str:
+    """libp2p's usual peer id. For a key of ours, 52 letters from "12D3KooW" on."""
     return multibase.base58btc_encode(peer_id_bytes(key))
 
 
-def peer_id_cid(key: PublicKey, base: str = "base32") -> str:
+def canonical(peer: str | PeerKey) -> str:
+    """The one text that stands for a peer wherever peers are compared: its usual peer id.
+
+    Args:
+        peer: its key, or any form of its id, those of keys of other kinds included.
+
+    Raises:
+        DecodeError: the text is no id, or its peer id breaks rule 5.
+        WeakKey: the key in it is of small order.
+    """
+    if not isinstance(peer, str):
+        return peer_id(peer)
+    form = _shape(peer)
+    if form == "peer-id":
+        return _within(_canonical_peer_id, multibase.base58btc_decode(peer))
+    if form == "peer-id-cid":
+        return _within(_canonical_cid, multibase.decode(peer)[1])
+    return peer_id(_PARSERS[form](peer))
+
+
+def _canonical_peer_id(raw: bytes) -> str:
+    return _canonical_multihash(multihash.decode(raw))
+
+
+def _canonical_cid(raw: bytes) -> str:
+    return _canonical_multihash(_multihash_of_cid(raw))
+
+
+def _canonical_multihash(found: Multihash) -> str:
+    if found.code == multicodec.SHA2_256:
+        found.require_whole()
+        return multibase.base58btc_encode(found.encode())
+    return peer_id(decode_peer_key(_inlined(found)))
+
+
+def peer_id_cid(key: PeerKey, base: str = "base32") -> str:
     """libp2p's peer id as a CID of codec libp2p-key; base36 is the form for DNS labels
     ("k51qzi5uqu5d...").
 
     Raises:
         UsageError: the base is unknown, or one of 2, 8, 10 and 45, in which `parse` reads no ids.
     """
-    text = cid.to_text(cid.Cid(1, multicodec.LIBP2P_KEY, multihash.identity(encode_public_key(key))), base)
+    text = cid.to_text(cid.Cid(1, multicodec.LIBP2P_KEY, peer_id_multihash(key)), base)
     if text[0] not in _CID_PREFIXES:
         raise UsageError(f"ids are not written in {base}: they would not be recognised")
     return text
@@ -200,8 +287,8 @@ def _parse_peer_id_cid(text: str) -> PublicKey:
     return _within(_decode_peer_id_cid, multibase.decode(text)[1])
 
 
-def _within(read: Callable[[bytes], PublicKey], raw: bytes) -> PublicKey:
-    """The key in the bytes that a text stood for; its offsets would mislead who sees the text."""
+def _within(read: Callable[[bytes], _Found], raw: bytes) -> _Found:
+    """What is in the bytes that a text stood for; offsets in them would mislead whoever sees the text."""
     try:
         return read(raw)
     except DecodeError as error:
@@ -209,10 +296,14 @@ def _within(read: Callable[[bytes], PublicKey], raw: bytes) -> PublicKey:
 
 
 def _decode_peer_id_cid(raw: bytes) -> PublicKey:
+    return _key_of(_multihash_of_cid(raw))
+
+
+def _multihash_of_cid(raw: bytes) -> Multihash:
     found = cid.decode_bytes(raw)
     if found.codec != multicodec.LIBP2P_KEY:
         raise DecodeError(f"a CID of {multicodec.name(found.codec)}, which names content, not a key")
-    return _key_of(found.multihash)
+    return found.multihash
 
 
 def dissect_peer_id(text: str) -> tuple[Field, ...]:
@@ -225,20 +316,21 @@ def dissect_peer_id(text: str) -> tuple[Field, ...]:
     return whole
 
 
-def expect(advertised: str, key: PublicKey) -> None:
+def expect(advertised: str | PeerKey, key: PeerKey) -> None:
     """Returns if the key that a peer proved to hold is the one that its address promised.
 
     Args:
-        advertised: the id that we dialled, in any of the six forms.
+        advertised: whom we dialled, as for `canonical`.
         key: the key that the handshake authenticated.
 
     Raises:
         WrongPeer: they differ.
         DecodeError: the advertised id is not one.
+        WeakKey: the key in the advertised id is of small order.
     """
-    promised = parse(advertised)
-    if promised != key:
-        raise WrongPeer(f"promised was {promised!r}, the peer that answered is {key!r}")
+    promised, answered = canonical(advertised), peer_id(key)
+    if promised != answered:
+        raise WrongPeer(f"promised was {promised}, the peer that answered is {answered}")
 
 
 # The others

@@ -89,13 +89,15 @@ class Cost:
         memory_kib: 8 to 1,048,576 (1 GiB).
 
     Raises:
-        UsageError: out of these ranges.
+        UsageError: out of these ranges, or no whole numbers.
     """
 
     passes: int
     memory_kib: int
 
     def __post_init__(self) -> None:
+        if type(self.passes) is not int or type(self.memory_kib) is not int:
+            raise UsageError(f"passes and KiB are whole numbers, not {self.passes!r} and {self.memory_kib!r}")
         if not 1 <= self.passes <= MAX_PASSES:
             raise UsageError(f"Argon2id takes 1 to {MAX_PASSES} passes here, not {self.passes}")
         if not MIN_MEMORY_KIB <= self.memory_kib <= MAX_MEMORY_KIB:

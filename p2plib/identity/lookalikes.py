@@ -17,6 +17,8 @@ The results do not depend on the Python version for text that Unicode 14 assigns
 Vocabulary::
 
     flag      something about a name that a person should know before believing it
+    hidden    a character that moves the cursor, turns the direction of text, or shows nothing; but not the
+              joiners and selectors that belong where they stand (`p2plib.identity.joiners`)
     skeleton  what is left of a name when everything is taken away that the eye may miss
 """
 
@@ -26,6 +28,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from p2plib.identity.joiners import in_place
 
 MAX_NAME_CHARACTERS = 64  # longer than any name people go by; a bound for what is kept, compared and shown
 MAX_MARKS_IN_A_ROW = 3  # Vietnamese stacks two; more than three paint over the neighbouring lines
@@ -139,9 +143,11 @@ def visible(text: str) -> str:
     Returns:
         at most 64 characters of it, each hidden one as "[U+202E]", and "…" if there were more.
     """
+    kept = text[:MAX_NAME_CHARACTERS]
+    belongs = in_place(kept)
     shown = "".join(
-        f"[U+{ord(c):04X}]" if _hides(c) or unicodedata.category(c) in _UNKNOWN_CATEGORIES else c
-        for c in text[:MAX_NAME_CHARACTERS]
+        c if at in belongs or not (_hides(c) or unicodedata.category(c) in _UNKNOWN_CATEGORIES) else _code(c)
+        for at, c in enumerate(kept)
     )
     return shown + "…" * (len(text) > MAX_NAME_CHARACTERS)
 
@@ -160,8 +166,10 @@ def _flags(whole: str) -> Iterator[Flag]:
         )
     if _BIDI.search(text):
         yield Flag("direction", "the direction of text is changed: " + _codes(text, _BIDI.match))
-    if _INVISIBLE.search(text):
-        yield Flag("invisible", "characters that show nothing: " + _codes(text, _INVISIBLE.match))
+    belongs = in_place(text)
+    idle = "".join(c for at, c in enumerate(text) if _INVISIBLE.match(c) and at not in belongs)
+    if idle:
+        yield Flag("invisible", "characters that show nothing: " + _codes(idle, _INVISIBLE.match))
     if categories.intersection(_UNKNOWN_CATEGORIES):
         yield Flag("unknown", "characters that no standard gives a shape to")
     if text != " ".join(text.split()) or any(c.isspace() and c != " " for c in text):
@@ -190,6 +198,10 @@ def _in_disguise(character: str) -> bool:
 
 def _script(character: str) -> str:
     return unicodedata.name(character, "").split(" ", 1)[0] if character.isalpha() else ""
+
+
+def _code(character: str) -> str:
+    return f"[U+{ord(character):04X}]"
 
 
 def _codes(text: str, matches: object) -> str:

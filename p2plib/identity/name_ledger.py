@@ -26,7 +26,7 @@ from p2plib.identity.keys import PublicKey, SecretKey
 
 def key_of(person: str) -> PublicKey:
     """A person's key, the same in every run; for examples only: anybody can make the secret half."""
-    return SecretKey.from_seed(hashlib.sha256(person.encode()).digest()).public
+    return SecretKey.from_seed(hashlib.sha256(person.encode("utf-8", "surrogatepass")).digest()).public
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Claim:
 
 def commitment(owner: PublicKey, name: str, salt: bytes) -> bytes:
     """The hash that is published first: it fixes owner and name and shows neither."""
-    return hashlib.sha256(owner.raw + salt + name.encode()).digest()
+    return hashlib.sha256(owner.raw + salt + name.encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass(slots=True)
@@ -87,7 +87,10 @@ def longest(*chains: Chain) -> Chain:
 
 def register(chain: Chain, person: str, name: str) -> None:
     """Appends what it takes to have a name: the claim, after its commitment if the chain asks for one."""
-    owner, salt = key_of(person), hashlib.sha256(b"salt of " + person.encode()).digest()
+    owner, salt = (
+        key_of(person),
+        hashlib.sha256(b"salt of " + person.encode("utf-8", "surrogatepass")).digest(),
+    )
     if chain.commit_first:
         chain.add(Claim(owner, commitment=commitment(owner, name, salt)))
     chain.add(Claim(owner, name, salt))

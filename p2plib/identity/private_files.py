@@ -193,7 +193,7 @@ def _system_errors(path: Path) -> Iterator[None]:
 def _not_opened(path: Path, error: OSError) -> KeyFileError:
     if isinstance(error, FileNotFoundError):
         return KeyFileMissing(f"there is no key file at {path}")
-    if path.is_symlink():
+    if os.path.islink(path):  # unlike Path.is_symlink, it raises nothing for a name that is too long
         return KeyFilePermissions(f"{path} is a symbolic link: give the path of the file itself")
     return KeyFileError(f"{path} cannot be opened: {error.strerror}")
 

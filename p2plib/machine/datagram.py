@@ -44,7 +44,7 @@ from typing import Any, get_type_hints
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.fields import MAX_BYTES, FieldType, cut, with_length
 from p2plib.machine.straight import Straight
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 HEADER_BYTES = 2
 
@@ -146,7 +146,7 @@ class Codec:
             raw, offset = cut(data, offset, kind.max_bytes, name)
             values.append(kind.unpack(raw))
         if offset != len(data):
-            raise DecodeError(f"{len(data) - offset} bytes follow the last field", offset)
+            raise DecodeError(f"{bytes_follow(len(data) - offset)} the last field", offset)
         return layout.message(*values)
 
     def dissect(self, data: bytes) -> tuple[Field, ...]:
@@ -158,7 +158,7 @@ class Codec:
         for name, kind in layout.fields:
             raw, end = cut(data, offset, kind.max_bytes, name)
             start = end - len(raw)
-            parts.append(Field("length", data[offset:start], f"{len(raw)} bytes follow"))
+            parts.append(Field("length", data[offset:start], bytes_follow(len(raw))))
             if raw:
                 parts.append(Field(name, raw, kind.show(kind.unpack(raw))))
             offset = end

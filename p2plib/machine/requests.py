@@ -36,6 +36,7 @@ FIRST_TIMEOUT_S = 1.0  # RFC 6298, 2.1: before anything is measured
 MIN_MARGIN_S = 0.1
 MAX_TIMEOUT_S = 5.0  # what the PyPI package kademlia always waits
 GAIN, VARIATION_GAIN, VARIATIONS = 1 / 8, 1 / 4, 4.0  # RFC 6298, 2.3: alpha, beta and K
+SLOW_VARIATIONS = 2.0
 MAX_LATE = 256  # requests given up whose responses may still come
 MAX_MEASURED = 1024  # peers whose round trip is remembered
 TRANSACTION_BITS = 64
@@ -48,6 +49,13 @@ class RoundTrip:
     smoothed_s: float = 0.0
     variation_s: float = 0.0
     timeout_s: float = FIRST_TIMEOUT_S
+
+    @property
+    def slow_s(self) -> float:
+        """The time after which a response is slow, though not yet late: most have come by then."""
+        if self.smoothed_s == 0.0:
+            return self.timeout_s / 2
+        return self.smoothed_s + max(self.smoothed_s / 4, SLOW_VARIATIONS * self.variation_s)
 
     def measured(self, rtt_s: float) -> None:
         """Takes one measurement in seconds."""
@@ -103,6 +111,10 @@ class Requests(Generic[T]):
     def timeout_s(self, address: Address) -> float:
         """How long to wait for a response from an address."""
         return self._peers.get(address, self.all_peers).timeout_s
+
+    def slow_s(self, address: Address) -> float:
+        """After how long a response from an address is slow; see `RoundTrip.slow_s`."""
+        return self._peers.get(address, self.all_peers).slow_s
 
     def start(
         self, transaction: int, data: bytes, address: Address, purpose: object, now: float, tries: int = 1

@@ -16,10 +16,29 @@ SMALL_BYTES = 4096
 _JOINED_BYTES = 65_536
 
 
-class Chunks:
-    """Bytes in the order in which they came. Large chunks are neither copied nor joined."""
+class Total:
+    """How many bytes wait in several `Chunks` together.
+
+    Attributes:
+        size_bytes: so many; the `Chunks` keep it.
+    """
+
+    __slots__ = ("size_bytes",)
 
     def __init__(self) -> None:
+        self.size_bytes = 0
+
+
+class Chunks:
+    """Bytes in the order in which they came. Large chunks are neither copied nor joined.
+
+    Args:
+        total: where they are counted together with those of others; what is counted is nearly all that they
+            keep, then.
+    """
+
+    def __init__(self, total: Total | None = None) -> None:
+        self._total = total
         self._chunks: deque[bytes | bytearray] = deque()
         self._offset = 0  # how much of the first chunk has been taken
         self._size = 0
@@ -32,6 +51,8 @@ class Chunks:
         if not data:
             return
         self._size += len(data)
+        if self._total is not None:
+            self._total.size_bytes += len(data)
         if len(data) >= SMALL_BYTES:
             self._chunks.append(data)
             return
@@ -68,12 +89,19 @@ class Chunks:
         else:
             self._offset = end
             piece = memoryview(head)[start:end]
+            if self._total is not None and (len(head) - end) * 4 < len(head) > SMALL_BYTES:
+                self._chunks[0] = bytearray(memoryview(head)[end:])  # keeps not much for the sake of little
+                self._offset = 0
         self._size -= len(piece)
+        if self._total is not None:
+            self._total.size_bytes -= len(piece)
         return piece
 
     def clear(self) -> None:
         """Forgets everything."""
         self._chunks.clear()
+        if self._total is not None:
+            self._total.size_bytes -= self._size
         self._offset = self._size = 0
 
 

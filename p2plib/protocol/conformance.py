@@ -16,6 +16,7 @@ The idea is trio's `check_two_way_stream`; the rules are ours.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -28,6 +29,9 @@ MakePair = Callable[[], AbstractAsyncContextManager[Pair]]
 
 TIMEOUT_S = 10.0
 QUIET_S = 0.05  # real streams need the kernel to move bytes; a simulated one spends no time on this
+PAUSE = 1 / 40  # of QUIET_S: between two words of a peer that talks, or two reads of a slow one
+PATIENCE_S = 3600.0  # the close_timeout_s of a stream whose close must come to its end by itself
+MUCH_BYTES = 1_000_000  # more than a peer that does not read has room for
 MAX_HELD_BYTES = 32 * 1024 * 1024  # what a writer may get rid of unread; Linux takes 6 MiB for one socket
 MAX_STEPS = 400  # of the event loop, for one scenario that is cancelled at each of them
 
@@ -223,15 +227,73 @@ async def check_close(a: Stream, b: Stream) -> None:
     reading = asyncio.ensure_future(a.read())
     await still_waits(reading, "a read")
     await a.write(pattern(1000))
-    await a.close()
+    closing = asyncio.ensure_future(a.close())
+    await raises(Closed, reading, "our reader, when we closed,")
+    demand(await read_all(b) == pattern(1000), "what was written before close did not arrive whole")
+    await b.close()
+    await closing
     await a.close()
     a.reset()
     demand(a.is_closed, "a closed stream says that it is open")
-    await raises(Closed, reading, "our reader, when we closed,")
-    demand(await read_all(b) == pattern(1000), "what was written before close did not arrive whole")
     await raises(Closed, a.read(), "reading what we closed")
     await raises(Closed, a.write(b"x"), "writing what we closed")
+
+
+async def check_writing_to_a_peer_that_has_closed(a: Stream, b: Stream) -> None:
+    a.close_timeout_s = QUIET_S  # it may wait so long for the end of the other side, which goes on
+    await a.close()
     await raises(StreamReset, _write_until_blocked(b, [0]), "writing to a peer that has closed")
+
+
+async def _talk(talker: Stream) -> None:
+    """Says something now and then, as long as anybody listens."""
+    with contextlib.suppress(StreamReset, Closed):
+        while True:
+            await talker.write(b"meanwhile")
+            await asyncio.sleep(PAUSE * QUIET_S)
+
+
+async def _closes_whole(a: Stream, b: Stream, size_bytes: int, talking: asyncio.Task[None]) -> None:
+    """Demands that what we wrote before close arrives at a peer that talks, and reads late and slowly."""
+    a.close_timeout_s = PATIENCE_S
+    sent = pattern(size_bytes)
+
+    async def write_and_close() -> None:
+        await a.write(sent)
+        await a.close()
+
+    closing = asyncio.ensure_future(write_and_close())
+    await asyncio.sleep(QUIET_S)
+    got = b""
+    try:
+        while part := await b.read():
+            got += part
+            await asyncio.sleep(PAUSE * QUIET_S)
+    except StreamReset as error:
+        raise NotConforming(f"a close while the other side talked looked like a reset: {error}") from error
+    finally:
+        await cancelled(talking)
+    demand(got == sent, f"of {size_bytes} bytes before close {len(got)} arrived: the other side was talking")
+    await b.close()  # no reset: a lost RST is not sent again
+    await closing
+
+
+async def check_close_while_the_other_side_talks(a: Stream, b: Stream) -> None:
+    await _closes_whole(a, b, 1000, asyncio.ensure_future(_talk(b)))
+
+
+async def check_close_of_much_while_the_other_side_talks(a: Stream, b: Stream) -> None:
+    await _closes_whole(a, b, MUCH_BYTES, asyncio.ensure_future(_talk(b)))
+
+
+async def check_close_with_bytes_unread(a: Stream, b: Stream) -> None:
+    talking, _ = await blocked_writer(b)
+    await _closes_whole(a, b, 1000, talking)
+
+
+async def check_close_of_much_with_bytes_unread(a: Stream, b: Stream) -> None:
+    talking, _ = await blocked_writer(b)
+    await _closes_whole(a, b, MUCH_BYTES, talking)
 
 
 async def check_close_is_bounded(a: Stream, b: Stream) -> None:
@@ -249,9 +311,15 @@ async def check_both_close_at_once(a: Stream, b: Stream) -> None:
 
 
 async def check_context_manager(a: Stream, b: Stream) -> None:
-    async with a:
-        await a.write(b"whole")
+    async def write() -> None:
+        async with a:
+            await a.write(b"whole")
+        demand(a.is_closed, "leaving the block did not close the stream")
+
+    writing = asyncio.ensure_future(write())
     demand(await read_all(b) == b"whole", "leaving the block lost what was written")
+    await b.close()
+    await writing
 
 
 async def check_context_manager_with_an_error(a: Stream, b: Stream) -> None:

@@ -1,7 +1,7 @@
 """Framing: where one message ends and the next one begins. Codecs, a machine, and helpers over a `Stream`.
 
 A stream has no message boundaries: what was written in one piece may arrive in many, and what was written in
-many in one. So every protocol over streams marks them. Four ways, each a `Framing`::
+many in one. So every protocol over streams marks them. Three ways, each a `Framing`::
 
     VarintFrames   varint(size) ‖ payload          libp2p, Protocol Buffers
     SizedFrames    size as 2 or 4 bytes ‖ payload  Noise (2), many others (4); big-endian
@@ -31,7 +31,7 @@ from typing import Self
 from p2plib.errors import DecodeError, EndOfStream, Truncated, UsageError
 from p2plib.protocol.stream import READ_BYTES, Stream
 from p2plib.wire import varint
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 MAX_FRAME_BYTES = 1024 * 1024  # a default for protocols that name no limit of their own
 
@@ -96,15 +96,16 @@ class Framing(abc.ABC):
             )
         size = found.end - found.start
         parts = (
-            Field("size", raw[: found.start], f"{size} bytes follow"),
+            Field("size", raw[: found.start], bytes_follow(size)),
             Field("payload", raw[found.start : found.end]),
             Field("line feed", raw[found.end :], "the end"),
         )
         return tuple(part for part in parts if part.raw or part.name == "payload")
 
-    def _check(self, size: int) -> None:
+    def _check(self, size: int, *, is_whole: bool = True) -> None:
         if size > self.max_bytes:
-            raise DecodeError(f"a frame of {size} bytes, where {self.max_bytes} is the most", 0)
+            more = "" if is_whole else " or more"
+            raise DecodeError(f"a frame of {size} bytes{more}, where {self.max_bytes} is the most", 0)
 
     @abc.abstractmethod
     def _encode(self, payload: bytes) -> bytes: ...
@@ -128,7 +129,7 @@ class VarintFrames(Framing):
         size = 0
         for at, byte in enumerate(buffer[: varint.MAX_BYTES]):
             size |= (byte & 0x7F) << 7 * at
-            self._check(size)  # more bytes only make it larger
+            self._check(size, is_whole=byte < 0x80)  # more bytes only make it larger
             if byte < 0x80:
                 size, start = varint.decode(bytes(buffer[: at + 1]))
                 return _sized(start, size, buffer)

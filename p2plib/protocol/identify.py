@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from p2plib.errors import DecodeError, PeerTimeout, UsageError, WrongPeer
 from p2plib.identity import ids
-from p2plib.identity.keys import PublicKey
+from p2plib.identity.foreign_keys import PeerKey
 from p2plib.protocol.connection import Connection, StreamHandler
 from p2plib.protocol.framing import VarintFrames, read_frame, write_frame
 from p2plib.protocol.stream import Stream
@@ -64,7 +64,7 @@ class Identity:
         unknown_addresses: how many addresses it named of kinds that we do not know.
     """
 
-    key: PublicKey
+    key: PeerKey
     addresses: tuple[Multiaddr, ...] = ()
     protocols: tuple[str, ...] = ()
     observed: Multiaddr | None = None
@@ -99,7 +99,7 @@ def decode(raw: bytes) -> Identity:
         WeakKey: its key is of small order.
     """
     fields = protobuf.decode(raw)
-    key = ids.decode_public_key(protobuf.content(fields, 1))
+    key = ids.decode_peer_key(protobuf.content(fields, 1))
     names = tuple(_text(value) for value in _all(fields, 3, MAX_PROTOCOLS))
     addresses, unknown = _addresses(_all(fields, 2, MAX_ADDRESSES))
     observed, _ = _addresses(_all(fields, 4, 1))

@@ -52,9 +52,12 @@ def encode(line: str) -> bytes:
     """The message that says one line.
 
     Raises:
-        UsageError: it has a line feed, or is too long.
+        UsageError: it has a line feed, is too long, or has half a surrogate pair.
     """
-    raw = line.encode()
+    try:
+        raw = line.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"a name here is Unicode text, not {line!a}: {error.reason}") from None
     if b"\n" in raw or not raw:
         raise UsageError(f"a name here has no line feed and at least one character: {line!r}")
     return LINES.encode(raw + b"\n")
@@ -327,6 +330,7 @@ class ProposedStream(Stream):
             self._propose()
 
     async def _finish(self) -> None:
+        self._below.close_timeout_s = self.close_timeout_s
         await self._below.close()
 
     def _abort(self) -> None:

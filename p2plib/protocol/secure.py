@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from p2plib.errors import Closed, HandshakeFailed, PeerTimeout, RemoteError, StreamReset, Tampered, Truncated
+from p2plib.identity.foreign_keys import PeerKey
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.secret import Random
 from p2plib.protocol.buffers import Chunks
@@ -92,7 +93,7 @@ class SecureStream(Stream):
     """
 
     def __init__(
-        self, below: Stream, sealer: Sealer, opener: Opener, remote_key: PublicKey, muxer: str | None = None
+        self, below: Stream, sealer: Sealer, opener: Opener, remote_key: PeerKey, muxer: str | None = None
     ) -> None:
         super().__init__(below.remote)
         self.remote_key = remote_key
@@ -160,6 +161,7 @@ class SecureStream(Stream):
                 self._below.send(goodbye)
 
     async def _finish(self) -> None:
+        self._below.close_timeout_s = self.close_timeout_s
         await self._below.close()
 
     def _abort(self) -> None:
@@ -201,7 +203,7 @@ async def noise(
     identity: SecretKey,
     *,
     initiator: bool,
-    expected: PublicKey | None = None,
+    expected: PeerKey | str | None = None,
     muxers: Sequence[str] = (),
     prologue: bytes = b"",
     timeout_s: float = HANDSHAKE_TIMEOUT_S,

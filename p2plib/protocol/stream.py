@@ -13,9 +13,11 @@ Rules
        everything or nothing; a longer one may have stopped between two pieces of that size.
     4. `close_write` says that nothing follows, and leaves the other direction alone (half-close).
     5. `reset` gives up both directions at once: the other side's `read` raises `StreamReset`, and never looks
-       as if the stream had ended well. `close` ends well: what was written still arrives, then b"".
+       as if the stream had ended well. `close` ends well: what was written still arrives, then b"", even
+       while the other side talks. What it says is thrown away, or its `write` raises `StreamReset`.
     6. After our own `close` or `reset` everything raises `Closed`, and whatever waits is woken with that. All
-       three may be called twice. `close` never takes longer than `close_timeout_s`, then it resets.
+       three may be called twice. `close` may wait until the other side ends too, but never takes longer than
+       `close_timeout_s`; then it resets.
     7. One task reads and one task writes at a time; another one is told so with `UsageError`.
 
     >>> async with stream:                       # closed at the end; reset if an exception leaves the block

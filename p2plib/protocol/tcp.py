@@ -4,7 +4,11 @@ Rules
     1. At most `limit_bytes` of what arrived wait in memory; beyond that the socket is not read, and TCP's own
        window makes the other side wait.
     2. A stream is reset by a TCP reset (RST), so that the other side can tell it from an end.
-    3. What a connection's handler raises because of its peer is counted by name in `failures`; anything else
+    3. A socket that is closed while bytes of the other side are unread, or still come, is reset by the
+       kernel, which then drops what it has not sent yet. So `close` ends our writing, reads and throws away
+       what comes until the other side ends too, and only then closes. If that takes too long, but the kernel
+       has all that we wrote, the socket is closed all the same: a silent peer that reads late gets it.
+    4. What a connection's handler raises because of its peer is counted by name in `failures`; anything else
        is a bug of ours and goes to the loop's exception handler.
 """
 
@@ -18,13 +22,15 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-from p2plib.errors import CannotListen, Closed, PeerTimeout, RemoteError, StreamReset, Unreachable
+from p2plib.errors import CannotListen, Closed, PeerTimeout, RemoteError, StreamReset, Unreachable, UsageError
 from p2plib.protocol.buffers import Bell, Chunks
+from p2plib.protocol.interfaces import interface_addresses
 from p2plib.protocol.stream import Stream
 
 CONNECT_TIMEOUT_S = 10.0
 LIMIT_BYTES = 262_144  # what asyncio takes from a socket at once: with less it would pause after every chunk
 MAX_CONNECTIONS = 4096  # of one listener; past it a connection is reset as soon as it is accepted
+WILDCARDS = ("0.0.0.0", "::")  # all interfaces of one family
 _LINGER_NOT = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends RST
 
 Handler = Callable[["TcpStream"], Awaitable[None]]
@@ -40,6 +46,7 @@ class _Wire(asyncio.Protocol):
         self.is_lost = False
         self.is_full = False  # the transport asked us to pause writing
         self.is_paused = False  # we asked the transport to pause reading
+        self.is_discarding = False  # nobody will read what comes
         self.changed = Bell()
         self._made = made
         self.transport: asyncio.Transport
@@ -53,11 +60,25 @@ class _Wire(asyncio.Protocol):
             self._made(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.is_discarding:
+            return
         self.incoming.append(data)
         if len(self.incoming) >= self.limit_bytes and not self.is_paused:
             self.is_paused = True
             self.transport.pause_reading()
         self.changed.ring()
+
+    def discard(self) -> None:
+        """Throws away what came and what comes, and wakes the reader."""
+        self.is_discarding = True
+        self.incoming.clear()
+        self.resume_reading()
+        self.changed.ring()
+
+    def resume_reading(self) -> None:
+        if self.is_paused and len(self.incoming) < self.limit_bytes:
+            self.is_paused = False
+            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         self.has_ended = True
@@ -82,6 +103,7 @@ class TcpStream(Stream):
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
         self._transport = wire.transport
+        self._lingers = False  # `close` waits for the other side to end
         super().__init__(_spell(wire.transport.get_extra_info("peername")))
 
     @property
@@ -105,9 +127,7 @@ class TcpStream(Stream):
             await wire.changed.wait()
             self._check_open()
         data = wire.incoming.take(max_bytes)
-        if wire.is_paused and len(wire.incoming) < wire.limit_bytes:
-            wire.is_paused = False
-            self._transport.resume_reading()
+        wire.resume_reading()
         if data or wire.has_ended:
             return data
         raise StreamReset(f"the connection to {self.remote} broke")
@@ -132,21 +152,27 @@ class TcpStream(Stream):
                 self._transport.write_eof()
 
     async def _finish(self) -> None:
-        self._wire.incoming.clear()
-        self._wire.changed.ring()
+        wire = self._wire
+        self._lingers = True
+        wire.discard()
+        while not wire.has_ended and not wire.is_lost:
+            await wire.changed.wait()
         self._transport.close()
-        while not self._wire.is_lost:
-            await self._wire.changed.wait()
+        while not wire.is_lost:
+            await wire.changed.wait()
 
     def _abort(self) -> None:
-        self._wire.incoming.clear()
-        self._wire.changed.ring()
-        if not self._wire.is_lost:
-            with contextlib.suppress(OSError, AttributeError):
-                self._transport.get_extra_info("socket").setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT
-                )
-            self._transport.abort()
+        self._wire.discard()
+        if self._wire.is_lost:
+            return
+        if self._lingers and not self._transport.get_write_buffer_size():
+            self._transport.close()  # the kernel has everything, our end too, and sends it without us
+            return
+        with contextlib.suppress(OSError, AttributeError):
+            self._transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT
+            )
+        self._transport.abort()
 
 
 def _spell(address: tuple[str, int] | None) -> str:
@@ -156,25 +182,56 @@ def _spell(address: tuple[str, int] | None) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _check_port(port: int) -> None:
+    if not 0 <= port < 65_536:
+        raise UsageError(f"a port is 0 to 65535, not {port}")
+
+
 async def connect_tcp(
-    host: str, port: int, *, timeout_s: float = CONNECT_TIMEOUT_S, limit_bytes: int = LIMIT_BYTES
+    host: str,
+    port: int,
+    *,
+    family: int = socket.AF_UNSPEC,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+    limit_bytes: int = LIMIT_BYTES,
 ) -> TcpStream:
     """A connection to an address.
+
+    Args:
+        host: an address, or a name to look up.
+        port: 0 to 65535.
+        family: `socket.AF_INET` or `socket.AF_INET6` if only one of them will do; 0 if either will.
+        timeout_s: for the look-up and the connection together, in seconds.
+        limit_bytes: rule 1.
 
     Raises:
         Unreachable: refused, no route, no such host, or this machine has no socket left; it says which.
         PeerTimeout: nobody answered in time.
+        UsageError: there is no such port.
     """
+    _check_port(port)
     loop = asyncio.get_running_loop()
     where = _spell((host, port))
     try:
         async with asyncio.timeout(timeout_s):
-            _, wire = await loop.create_connection(lambda: _Wire(limit_bytes), host, port)
+            _, wire = await loop.create_connection(lambda: _Wire(limit_bytes), host, port, family=family)
     except TimeoutError:
         raise PeerTimeout(f"{where} did not take our connection within {timeout_s:g} s") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the look-up raises ValueError for what cannot be a name
         raise Unreachable(f"no connection to {where}: {error}") from error
     return TcpStream(wire)
+
+
+async def _accept_no_more(server: asyncio.Server) -> None:
+    """asyncio loses a connection that it has accepted and not announced yet when its server is closed, and
+    leaves its socket open. So accepting ends first, and those are announced, to be reset."""
+    loop = asyncio.get_running_loop()
+    for listening in server.sockets:
+        # A loop that listens without a reader, as Windows' and the simulated one do, says so.
+        with contextlib.suppress(RuntimeError, NotImplementedError):
+            loop.remove_reader(listening.fileno())
+    for _ in range(3):  # to make its transport, to announce it, to close its socket
+        await asyncio.sleep(0)
 
 
 class TcpListener:
@@ -183,7 +240,9 @@ class TcpListener:
     Args:
         handler: called with each stream, which is closed after it (reset, if it raised).
         host, port: where to listen; port 0 lets the machine choose.
+        family: `socket.AF_INET` or `socket.AF_INET6` if only one of them will do; 0 if either will.
         max_connections: how many may be open at a time.
+        limit_bytes: rule 1.
 
     When the block is left, it stops listening, cancels the handlers and waits for them.
     """
@@ -194,6 +253,7 @@ class TcpListener:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
+        family: int = socket.AF_UNSPEC,
         max_connections: int = MAX_CONNECTIONS,
         limit_bytes: int = LIMIT_BYTES,
     ) -> None:
@@ -201,6 +261,7 @@ class TcpListener:
         self._handler = handler
         self._host = host
         self._port = port
+        self._family = family
         self._max_connections = max_connections
         self._limit_bytes = limit_bytes
         self._tasks: set[asyncio.Task[None]] = set()
@@ -209,10 +270,23 @@ class TcpListener:
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens, with the port that was chosen; Closed when it does not."""
+        return self._bound()[0]
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Where others reach it: as `address`, but for "0.0.0.0" and "::" the addresses of this machine's
+        interfaces, as they are now. Closed when it does not listen."""
+        found: list[tuple[str, int]] = []
+        for host, port in self._bound():
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            hosts = interface_addresses(family) if host in WILDCARDS else [host]
+            found += [(each, port) for each in hosts]
+        return tuple(found)
+
+    def _bound(self) -> list[tuple[str, int]]:
         if self._server is None:
             raise Closed("this listener is not open")
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return host, port
+        return [each.getsockname()[:2] for each in self._server.sockets]
 
     @property
     def connections(self) -> int:
@@ -220,25 +294,36 @@ class TcpListener:
         return len(self._tasks)
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
+        _check_port(self._port)
+        where = _spell((self._host, self._port))
         try:
-            self._server = await loop.create_server(
-                lambda: _Wire(self._limit_bytes, self._accept), self._host, self._port
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: _Wire(self._limit_bytes, self._accept),
+                self._host,
+                self._port,
+                family=self._family,
+                start_serving=False,  # it waits in that, and whoever is cancelled there loses the server
             )
-        except OSError as error:
-            raise CannotListen(f"cannot listen at {_spell((self._host, self._port))}: {error}") from error
-        if (
-            not self._server.sockets
-        ):  # asyncio takes a socket that cannot be made for a family that is missing
-            self._server.close()
-            where = _spell((self._host, self._port))
-            raise CannotListen(f"cannot listen at {where}: no socket can be made (too many open files?)")
+            if not self._server.sockets:  # asyncio takes this for a family that is missing
+                raise CannotListen(f"cannot listen at {where}: no socket can be made (too many open files?)")
+            await self._server.start_serving()
+        except BaseException as error:
+            await self._stop()
+            if isinstance(error, (OSError, ValueError)):  # as in `connect_tcp`
+                raise CannotListen(f"cannot listen at {where}: {error}") from error
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
+        await self._stop()
+
+    async def _stop(self) -> None:
         server, self._server = self._server, None
-        server.close()
+        if server is not None:
+            try:
+                await _accept_no_more(server)
+            finally:
+                server.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

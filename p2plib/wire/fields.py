@@ -33,6 +33,11 @@ class Field:
         return len(self.raw)
 
 
+def bytes_follow(count: int) -> str:
+    """The note of a size: "1 byte follows", "2 bytes follow"."""
+    return "1 byte follows" if count == 1 else f"{count} bytes follow"
+
+
 def table(fields: tuple[Field, ...] | list[Field]) -> str:
     """The fields as lines of text: offset, size, hex (shortened past eight bytes), name and note."""
     width = max((len(f.name) for f in fields), default=0)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import multicodec, varint
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 MAX_DIGEST_BYTES = 128  # the cap that IPFS puts on identity digests
 
@@ -134,6 +134,6 @@ def dissect(raw: bytes) -> tuple[Field, ...]:
     code, size = varint.encode(multihash.code), varint.encode(len(multihash.digest))
     return (
         Field("hash function", code, multihash.name),
-        Field("size", size, f"{len(multihash.digest)} bytes follow"),
+        Field("size", size, bytes_follow(len(multihash.digest))),
         Field("digest", multihash.digest),
     )

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import varint
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 WIRE_TYPE_NAMES = {VARINT: "varint", FIXED64: "fixed64", BYTES: "bytes", FIXED32: "fixed32"}
@@ -182,7 +182,7 @@ def dissect(raw: bytes, names: dict[int, str] | None = None) -> tuple[Field, ...
         kind = WIRE_TYPE_NAMES[field.wire_type]
         parts.append(Field(f"{called}: tag", raw[offset:after_tag], f"field {field.number}, {kind}"))
         if begin != after_tag:
-            parts.append(Field(f"{called}: size", raw[after_tag:begin], f"{end - begin} bytes follow"))
+            parts.append(Field(f"{called}: size", raw[after_tag:begin], bytes_follow(end - begin)))
         note = str(field.value) if field.wire_type == VARINT else ""
         parts.append(Field(called, raw[begin:end], note))
         offset = end

@@ -92,12 +92,100 @@ def test_libp2p_specifications_peer_ids() -> None:
     form, key = ids.recognise("12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA")
     assert form == "peer-id"
     assert ids.peer_id(key) == "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"
-    for text in (
-        "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N",
-        "bafzbeie5745rpv2m6tjyuugywy4d5ewrqgqqhfnf445he3omzpjbx5xqxe",
-    ):
+    for text in HASHES:
         with pytest.raises(DecodeError, match="the hash of a key"):
             ids.parse(text)
+
+
+# The specification's two texts of one id, and IPFS's bootstrap nodes as its programs list them.
+HASHES = (
+    "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N",
+    "bafzbeie5745rpv2m6tjyuugywy4d5ewrqgqqhfnf445he3omzpjbx5xqxe",
+)
+BOOTSTRAP = (
+    "QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
+    "QmQCU2EcMqAqQPR2i9bChDtGNJchTbq5TbXJJ16u19uLTa",
+    "QmbLHAnMoJPWSCR5Zhtx6BHJX9KiKNN6tpvbUcqanj75Nb",
+    "QmcZf59bWwK5XFi76CZX8cbJ4BhTzzA3gU1ZjYZcYW3dwt",
+    "QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
+)
+
+
+@pytest.mark.finding("W11")
+def test_ids_that_are_hashes_name_peers() -> None:
+    assert {ids.canonical(text) for text in HASHES} == {HASHES[0]}
+    assert [ids.canonical(text) for text in BOOTSTRAP] == list(BOOTSTRAP)
+
+
+# Keys of libp2p's specification and the ids that its libraries give them.
+SPECIFIED = {
+    "16Uiu2HAmLhLvBoYaoZfaMUKuibM6ac163GwKY74c5kiSLg5KvLpY": (
+        "08021221037777e994e452c21604f91de093ce415f5432f701dd8cd1a7a6fea0e630bfca99"
+    ),
+    "QmVMT29id3TUASyfZZ6k9hmNyc2nYabCo4uMSpDw4zrgDk": (
+        "0803125b3059301306072a8648ce3d020106082a8648ce3d03010703420004de3d300fa36ae0e8f5d530899d83abab"
+        "44abf3161f162a4bc901d8e6ecda020e8b6d5f8da30525e71d6851510c098e5c47c646a597fb4dcec034e9f77c409e62"
+    ),
+}
+
+
+@pytest.mark.finding("W11")
+@pytest.mark.parametrize(("text", "message"), SPECIFIED.items())
+def test_ids_of_other_kinds_of_keys(text: str, message: str) -> None:
+    key = ids.decode_peer_key(bytes.fromhex(message))
+    assert ids.peer_id(key) == text
+    assert ids.canonical(text) == ids.canonical(key) == ids.canonical(ids.peer_id_cid(key)) == text
+    assert ids.canonical(ids.peer_id_cid(key, "base36").upper()) == text
+    ids.expect(text, key)
+    ids.expect(key, key)
+    with pytest.raises(WrongPeer, match=f"promised was {text}, the peer that answered is 12D3KooW"):
+        ids.expect(text, KEY)
+    with pytest.raises(WrongPeer, match=f"the peer that answered is {text}"):
+        ids.expect(KEY, key)
+    with pytest.raises(DecodeError, match=r"the hash of a key|where Ed25519 alone will do"):
+        ids.parse(text)
+
+
+@pytest.mark.parametrize("form", ids.FORMS)
+def test_every_form_of_a_key_has_one_canonical_text(form: str) -> None:
+    assert ids.canonical(FORMS[form]) == FORMS["peer-id"] == ids.canonical(KEY)
+
+
+SECP256K1 = bytes.fromhex("08021221037777e994e452c21604f91de093ce415f5432f701dd8cd1a7a6fea0e630bfca99")
+NO_IDS = {
+    "a short hash": (multihash.Multihash(0x12, bytes(31)).encode(), "cut from 32 to 31 bytes"),
+    "another hash": (
+        multihash.Multihash(0x13, bytes(64)).encode(),
+        "under sha2-512, which libp2p does not use",
+    ),
+    "no key": (b"\0\0", "begins with its type"),
+    "a kind of key that nobody has": (b"\0\x24\x08\x09\x12\x20" + bytes(32), "a key of type 9, which libp2p"),
+    "an RSA key that is short": (b"\0\x08\x08\0\x12\x04" + bytes(4), "RSA key: "),
+    "a key of 43 bytes": (b"\0\x2b" + bytes(43), "43 bytes in a peer id, where 42 is the most"),
+    "a third field": (b"\0\x27" + SECP256K1 + b"\x18\1", "2 fields"),
+    "fields turned round": (b"\0\x25" + SECP256K1[2:] + SECP256K1[:2], "begins with its type"),
+    "a field twice": (b"\0\4\x08\2\x08\2", "field 2 is there 0 times"),
+}
+
+
+@pytest.mark.fault("F018")
+@pytest.mark.finding("W11")
+@pytest.mark.parametrize(("raw", "rule"), NO_IDS.values(), ids=NO_IDS)
+def test_no_id_of_any_kind_of_key(raw: bytes, rule: str) -> None:
+    text = multibase.base58btc_encode(raw)
+    if text.startswith(("1", "Qm")):
+        with pytest.raises(DecodeError, match=rule):
+            ids.canonical(text)
+    text = multibase.encode("base32", b"\x01\x72" + raw)
+    if len(text) > 40:
+        with pytest.raises(DecodeError, match=rule):
+            ids.canonical(text)
+
+
+@pytest.mark.parametrize("text", ["", "alice", "Qm", "did:web:example.org"])
+def test_what_is_no_id_is_not_expected(text: str) -> None:
+    with pytest.raises(DecodeError):
+        ids.expect(text, KEY)
 
 
 @pytest.mark.fault("F017")

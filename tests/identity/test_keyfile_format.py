@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import nacl.exceptions
 import pytest
@@ -179,6 +180,13 @@ def test_the_cost_is_bounded_before_it_is_spent(
     with pytest.raises(KeyFileCorrupt, match="out of bounds"):
         keyfile.decode(mended(raw), PASSPHRASE)
     with pytest.raises(UsageError):
+        Cost(passes, memory_kib)
+
+
+@pytest.mark.finding("small: Cost(1.5, 8)")
+@pytest.mark.parametrize(("passes", "memory_kib"), [(1.5, 8), (1, 8.0), (True, 8), ("1", 8)])
+def test_costs_that_are_no_whole_numbers(passes: Any, memory_kib: Any) -> None:
+    with pytest.raises(UsageError, match="whole numbers"):
         Cost(passes, memory_kib)
 
 

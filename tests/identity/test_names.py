@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from p2plib.errors import UsageError
 from p2plib.identity import names
+from p2plib.identity.keys import PublicKey
 from p2plib.identity.names import Contacts, look_alike
 from tests.identity.tricks import ALICE, BOB, CAROL, MALLORY, TRICKS, key
 
@@ -144,6 +146,124 @@ def test_the_first_introducer_in_the_alphabet_is_shown(contacts: Contacts) -> No
     assert contacts.display(CAROL).text == "Bob's ‘Caz’"  # capitals sort first
     contacts.assign(BOB, "bob")
     assert contacts.display(CAROL).text == "alice's ‘Carrie’"
+
+
+NFC_NAME, NFD_NAME = (unicodedata.normalize(form, "José") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.finding("K4")
+@pytest.mark.parametrize(
+    ("said", "asked"), [(NFC_NAME, NFD_NAME), (NFD_NAME, NFC_NAME), (NFD_NAME, NFD_NAME)]
+)
+def test_a_name_has_one_spelling_wherever_it_came_from(contacts: Contacts, said: str, asked: str) -> None:
+    contacts.introduce(BOB, CAROL, said)
+    assert contacts.resolve("Bob", asked) == CAROL
+    assert contacts.display(CAROL).text == f"Bob's ‘{NFC_NAME}’"
+    contacts.heard(MALLORY, said)
+    assert contacts.display(MALLORY).text == f"«{NFC_NAME}» (unconfirmed)"
+    contacts.assign(MALLORY, said)
+    assert contacts.resolve(asked) == MALLORY
+
+
+@pytest.mark.finding("K4")
+def test_an_edge_name_is_found_by_all_of_it_and_by_what_is_kept_of_it(contacts: Contacts) -> None:
+    flags = contacts.introduce(BOB, CAROL, "x" * 80)
+    assert [flag.kind for flag in flags] == ["too long"]
+    assert contacts.display(CAROL).flags == flags
+    assert contacts.resolve("Bob", "x" * 80) == contacts.resolve("Bob", "x" * 64) == CAROL
+
+
+@pytest.mark.finding("K3")
+@pytest.mark.parametrize("name", ["Mum \u2764\ufe0f", "می\u200cخواهم", "ශ\u0dca\u200dරීමාල්", "葛\U000e0100城"])
+def test_petnames_that_people_have(contacts: Contacts, name: str) -> None:
+    contacts.assign(CAROL, name)
+    assert str(contacts.display(CAROL)) == f"‘{name}’"
+    assert contacts.resolve(name) == CAROL
+    bare = re.sub("[\ufe0f\u200c\u200d\U000e0100]", "", name)
+    with pytest.raises(UsageError, match="looks like your name for"):
+        contacts.assign(MALLORY, bare)
+
+
+# Many names
+
+
+@pytest.mark.finding("K5")
+@pytest.mark.parametrize("alike", [False, True])
+def test_to_show_a_key_no_name_is_looked_at_again(alike: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Contacts()
+    keys = [key(str(number)) for number in range(100)]
+    mine.assign(BOB, "Bob")
+    for number, one in enumerate(keys):
+        name = "Sam" if alike else f"Sam {number:03}".translate(str.maketrans("0123456789", "abdefghkpq"))
+        mine.heard(one, name)
+        if number % 3 == 0:
+            mine.introduce(BOB, one, name)
+
+    def never(*_: object) -> None:
+        raise AssertionError("a name was looked at")
+
+    monkeypatch.setattr(names, "skeletons", never)
+    monkeypatch.setattr(names, "inspect", never)
+    for number, one in enumerate(keys):
+        notes = [flag.note for flag in mine.display(one).flags]
+        edges = ["Bob calls 33 more the same or nearly so"] * (number % 3 == 0)
+        assert notes == (["99 other keys of this or a similar nickname", *edges] if alike else [])
+
+
+class Plainly(Contacts):
+    """The judge: the same doubts, by looking at every name of everybody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: dict[PublicKey, str] = {}
+        self.mine: dict[PublicKey, str] = {}
+
+    def doubts(self, one: PublicKey) -> list[str]:
+        name = self.said[one]
+        alike = sorted(mine for other, mine in self.mine.items() if other != one and look_alike(name, mine))
+        others = [other for other in self.said if other != one and other not in self.mine]
+        same = sum(look_alike(name, self.said[other]) for other in others)
+        return [f"looks like your contact ‘{mine}’ and is another key" for mine in alike] + (
+            [f"{same} other key{'s' * (same > 1)} of this or a similar nickname"] if same else []
+        )
+
+
+SAID = st.sampled_from(
+    ["alice", "Alice", "aIice", "bob", "Bob", "ΒΟΒ", "вов", "B", "β", "Β", "carol", "modem", "modern"]
+)
+DEEDS = st.lists(
+    st.tuples(st.sampled_from(["assign", "heard", "forget"]), st.integers(0, 5), SAID), max_size=30
+)
+
+
+@pytest.mark.finding("K5")
+@given(DEEDS)
+def test_doubts_are_those_of_looking_at_everybody(deeds: list[tuple[str, int, str]]) -> None:
+    judge = Plainly()
+    for deed, number, name in deeds:
+        who = key(str(number))
+        if deed == "heard":
+            judge.heard(who, name)
+            judge.said[who] = name
+        elif deed == "assign":
+            with contextlib.suppress(UsageError):
+                judge.assign(who, name)
+                judge.mine[who] = name
+        elif who in judge.mine:
+            judge.forget(who)
+            del judge.mine[who]
+        for one in judge.said:
+            if one not in judge.mine:
+                notes = [
+                    flag.note for flag in judge.display(one).flags if flag.kind in ("lookalike", "duplicate")
+                ]
+                assert notes == judge.doubts(one)
+        for one, mine in judge.mine.items():
+            assert judge.resolve(mine) == one
+            taken = [
+                other for other, theirs in judge.mine.items() if other != one and look_alike(theirs, mine)
+            ]
+            assert not taken
 
 
 @given(

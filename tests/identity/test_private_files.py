@@ -15,8 +15,9 @@ from p2plib.errors import (
     KeyFilePermissions,
     WrongPassphrase,
 )
-from p2plib.identity import keyfile, private_files
+from p2plib.identity import keyfile, private_files, ssb_secret
 from p2plib.identity.keyfile import CHEAPEST
+from p2plib.identity.keys import SecretKey
 from tests.identity.faulty_disk import Crash, FaultyDisk
 from tests.identity.keyfiles import ALICE, BOB, OTHER, PASSPHRASE, RAW, file_of
 
@@ -209,6 +210,22 @@ def test_only_what_a_crash_left_is_removed(tmp_path: Path) -> None:
     create(tmp_path / "key")
     change(tmp_path / "key")
     assert sorted(os.listdir(tmp_path)) == sorted([*others, "key"])
+
+
+@pytest.mark.finding("W10")
+@pytest.mark.parametrize("name", ["n" * 300, "d/" * 3000 + "key"], ids=["a long name", "a long path"])
+def test_names_that_are_too_long(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    for action in (
+        lambda: keyfile.load(path, PASSPHRASE),
+        lambda: create(path),
+        lambda: keyfile.load_or_create(path, PASSPHRASE),
+        lambda: keyfile.change_passphrase(path, PASSPHRASE, PASSPHRASE),
+        lambda: ssb_secret.load(path),
+        lambda: ssb_secret.save(path, SecretKey.from_seed(bytes(32))),
+    ):
+        with pytest.raises(KeyFileError, match="File name too long"):
+            action()
 
 
 @pytest.mark.parametrize("name", ["zero\0byte", "half\ud800pair"])

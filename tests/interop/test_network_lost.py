@@ -18,7 +18,8 @@ import pytest
 from p2plib.errors import CannotListen, P2PError, Unreachable
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import ping
-from p2plib.protocol.node import Node, endpoint
+from p2plib.protocol.endpoints import endpoint
+from p2plib.protocol.node import Node
 from p2plib.protocol.tcp import connect_tcp
 from p2plib.topology.kademlia.driver import KademliaPeer
 from p2plib.topology.kademlia.parts import Settings
@@ -45,14 +46,14 @@ async def runs_out_of_sockets() -> dict[str, Any]:
     loop.set_exception_handler(lambda loop, context: told.append(str(context.get("exception"))))
     async with Node(ALICE) as alice, Node(BOB) as bob:
         address = await bob.listen("/ip4/127.0.0.1/tcp/0")
-        host, port, _ = endpoint(address)
+        place = endpoint(address)
         used = len(subprocess.os.listdir("/proc/self/fd"))  # type: ignore[attr-defined]
         resource.setrlimit(resource.RLIMIT_NOFILE, (used + 20, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         taken: list[Any] = []
         refusals: list[str] = []
         for _ in range(40):
             try:
-                taken.append(await connect_tcp(host, port))
+                taken.append(await connect_tcp(place.host, place.port))
             except Unreachable as error:
                 refusals.append(str(error))
         try:

@@ -147,6 +147,7 @@ def test_after_the_block_nothing_is_left_and_who_waits_is_told() -> None:
             await peer.until(lambda: False)
         with pytest.raises(Closed):
             await peer.outcome(peer.machine.number)
+        assert peer.machine.events() == []  # and the machine is not asked
         assert peer._wake is not None
         assert peer._wake.cancelled()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:

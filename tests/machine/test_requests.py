@@ -46,6 +46,21 @@ def test_rfc_6298_by_hand() -> None:
     assert trip.timeout_s == MAX_TIMEOUT_S
 
 
+def test_slow_is_later_than_most_and_sooner_than_late() -> None:
+    trip = RoundTrip()
+    assert trip.slow_s == trip.timeout_s / 2
+    trip.measured(0.2)
+    assert trip.slow_s == pytest.approx(0.4)
+    assert trip.slow_s < trip.timeout_s
+    for _ in range(100):
+        trip.measured(0.2)  # no variation is left
+    assert trip.slow_s == pytest.approx(0.25)
+    assert trip.slow_s < trip.timeout_s
+    requests, _, number = started()
+    requests.answered(number, ALICE, 10.2)
+    assert requests.slow_s(ALICE) == requests.slow_s(("192.0.2.99", 1)) == pytest.approx(0.4)
+
+
 @pytest.mark.fault("F070")
 def test_an_answer_counts_once_and_from_who_was_asked_only() -> None:
     requests, timers, number = started()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from p2plib.protocol import conformance
-from p2plib.protocol.buffers import SMALL_BYTES, Bell, Chunks
+from p2plib.protocol.buffers import SMALL_BYTES, Bell, Chunks, Total
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +27,28 @@ def test_chunks_keep_large_ones_and_join_small_ones(writes: list[bytes]) -> None
     assert chunks.take(100) == b"c"
     assert chunks.take(6000) is writes[2]
     assert [chunks.take(9), chunks.take(9), len(chunks)] == [b"e", b"", 0]
+
+
+@pytest.mark.finding("K2")
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 70_000)), max_size=20))
+@example([(True, 65_000), (False, 64_000)])
+def test_what_is_counted_together_is_nearly_all_that_is_kept(moves: list[tuple[bool, int]]) -> None:
+    total = Total()
+    other, chunks, whole = Chunks(total), Chunks(total), b""
+    other.append(b"of others")
+    for appends, size in moves:
+        if appends:
+            data = conformance.pattern(size, size)
+            chunks.append(data)
+            whole += data
+        elif size:
+            piece = chunks.take(size)
+            assert piece == whole[: len(piece)]
+            whole = whole[len(piece) :]
+        assert total.size_bytes == len(chunks) + 9 == len(whole) + 9
+        assert sum(map(len, chunks._chunks)) <= 4 * len(whole) + SMALL_BYTES
+    chunks.clear()
+    assert total.size_bytes == 9
 
 
 @pytest.mark.fault("F050")

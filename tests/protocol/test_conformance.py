@@ -184,6 +184,55 @@ class CloseLeavesOurReader(Broken):
         pass
 
 
+class PeerGoesOn(Broken):
+    """check_writing_to_a_peer_that_has_closed"""
+
+    def _is_alone(self) -> bool:
+        return self._out.is_broken and self._in.has_ended
+
+    async def _drain(self) -> None:
+        if not self._is_alone():
+            await super()._drain()
+
+    def _send(self, data: bytes) -> None:
+        if not self._is_alone():
+            super()._send(data)
+
+
+class BreaksAtAWord(Broken):
+    """check_close_while_the_other_side_talks"""
+
+    at_least_bytes = 1
+
+    async def _drain(self) -> None:
+        if self._out.is_broken and self._in.has_ended and len(self._in.buffer) >= self.at_least_bytes:
+            self._in.stop_reading()
+        await super()._drain()
+
+
+class BreaksAtAWordWhenMuchIsLeft(BreaksAtAWord, Broken):
+    """check_close_of_much_while_the_other_side_talks"""
+
+    at_least_bytes = 10_000
+
+
+class BreaksWhenUnread(Broken):
+    """check_close_with_bytes_unread"""
+
+    at_least_bytes = 1
+
+    async def _finish(self) -> None:
+        if len(self._in.buffer) >= 60_000 and len(self._out.buffer) >= self.at_least_bytes:
+            self._out.stop_reading()
+        await super()._finish()
+
+
+class BreaksWhenUnreadAndMuchIsLeft(BreaksWhenUnread, Broken):
+    """check_close_of_much_with_bytes_unread"""
+
+    at_least_bytes = 10_000
+
+
 class ClosesWhenRead(Broken):
     """check_close_is_bounded"""
 

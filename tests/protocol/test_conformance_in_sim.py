@@ -4,7 +4,7 @@ internet whose links are far and narrow, or lose packets. Time is virtual, so wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ LINKS = {
 }
 
 Pair = tuple[Stream, Stream]
+Check = Callable[[Stream, Stream], Awaitable[None]]
 Opens = Callable[[Host, Host], AbstractAsyncContextManager[Pair]]
 Random = Callable[[int], bytes]
 
@@ -104,6 +105,7 @@ def _run(opens: Opens, link: Link, check: Callable[[conformance.MakePair], Any],
 
 
 @pytest.mark.slow
+@pytest.mark.finding("W1")
 @pytest.mark.fault("F051")
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("layer", ["noise", "yamux"])
@@ -163,6 +165,39 @@ async def _gives_too_much(stream: Any, max_bytes: int) -> bytes:
             return b""
         stream._open(await stream._below.read(65_536))
     return stream._plain.take(max_bytes + 1)  # type: ignore[no-any-return]
+
+
+async def _closes_at_once(stream: TcpStream) -> None:
+    """The kernel resets a connection that is closed while the other side talks."""
+    stream._wire.incoming.clear()
+    stream._wire.changed.ring()
+    stream._transport.close()
+    while not stream._wire.is_lost:
+        await stream._wire.changed.wait()
+
+
+@pytest.mark.finding("W1")
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("layer", ["tcp", "noise"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        conformance.check_close_of_much_while_the_other_side_talks,
+        conformance.check_close_of_much_with_bytes_unread,
+    ],
+)
+def test_a_socket_closed_too_early_loses_bytes_here_as_well(
+    check: Check, layer: str, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def closes(make_pair: conformance.MakePair) -> None:
+        async with make_pair() as (a, b):
+            await check(a, b)
+
+    monkeypatch.setattr(conformance, "QUIET_S", QUIET_S)
+    _run(LAYERS[layer], LINKS[link], closes)
+    monkeypatch.setattr(TcpStream, "_finish", _closes_at_once)
+    with pytest.raises(NotConforming, match="looked like a reset"):
+        _run(LAYERS[layer], LINKS[link], closes)
 
 
 BROKEN = {

@@ -93,6 +93,7 @@ def test_every_boundary(framing: Framing) -> None:
 @pytest.mark.parametrize(
     ("framing", "prefix", "rule"),
     [
+        (VarintFrames(1000), "c09a", "a frame of 3392 bytes or more, where 1000 is the most"),  # of 200,000
         (SizedFrames(4), "80000000", "a frame of 2147483648 bytes, where 1048576 is the most"),
         (SizedFrames(4, 300), "0000012d", "a frame of 301 bytes, where 300 is the most"),
         (SizedFrames(2, 300), "012d", "a frame of 301 bytes"),

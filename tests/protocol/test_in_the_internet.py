@@ -13,9 +13,11 @@ import pytest
 from p2plib.errors import P2PError, PeerTimeout, StreamReset
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import conformance, multistream, ping
+from p2plib.protocol.admission import Places
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection
-from p2plib.protocol.node import Node, endpoint
+from p2plib.protocol.endpoints import endpoint
+from p2plib.protocol.node import Node
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 from p2plib.sim import Constant, Internet, Link
@@ -81,7 +83,7 @@ def test_tcp_streams_conform(link: Link | None, monkeypatch: pytest.MonkeyPatch)
 def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
     async def main(net: Any) -> None:
         async with listening_node(net, upgrade_timeout_s=30) as (bob, address):
-            host, port, _ = endpoint(address)
+            place = endpoint(address)
             loop = asyncio.get_running_loop()
 
             async def drip(stream: Stream) -> None:
@@ -90,7 +92,7 @@ def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
                     await asyncio.sleep(10)
 
             async def attack() -> float:
-                stream = await connect_tcp(host, port)
+                stream = await connect_tcp(place.host, place.port)
                 began = loop.time()
                 with pytest.raises(StreamReset):
                     await drip(stream)
@@ -108,11 +110,11 @@ def test_a_byte_every_ten_seconds_is_no_handshake() -> None:
 @pytest.mark.fault("F041")
 def test_ten_thousand_half_open_connections_and_an_honest_peer() -> None:
     async def main(net: Any) -> None:
-        async with listening_node(net, max_pending=50) as (bob, address):
-            host, port, _ = endpoint(address)
+        async with listening_node(net, places=Places(max_pending=50)) as (bob, address):
+            place = endpoint(address)
 
             async def flood() -> list[TcpStream]:
-                return [await connect_tcp(host, port) for _ in range(500)]
+                return [await connect_tcp(place.host, place.port) for _ in range(500)]
 
             attacking = [net.host(f"mallory{number}").start(flood) for number in range(20)]
             while len(bob.given_up) == 0:
@@ -210,3 +212,34 @@ def test_a_host_that_dies_in_the_middle_leaves_nobody_waiting() -> None:
         await net.host("alice").run(use())
 
     Internet(seed=1).run(main)
+
+
+@pytest.mark.finding("W1")
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_connection_that_is_closed_well_delivers_every_stream_that_was(seed: int) -> None:
+    """Even to handlers that read only when the connection is over."""
+    got: list[int] = []
+
+    async def count(stream: Stream, connection: Connection) -> None:
+        await asyncio.sleep(2)
+        got.append(len(await read_all(stream)))
+
+    async def main(net: Any) -> None:
+        async with listening_node(net) as (bob, address):
+            bob.handlers["/count/1"] = count
+
+            async def use() -> None:
+                async with Node(ALICE) as alice, await alice.dial(address) as connection:
+
+                    async def send() -> None:
+                        stream, _ = await connection.open_stream("/count/1", timeout_s=60)
+                        async with stream:
+                            await stream.write(bytes(20_000))
+
+                    await asyncio.gather(*(send() for _ in range(20)))
+
+            await net.host("alice").run(use())
+            await asyncio.sleep(3)
+
+    Internet(seed, link=Link(Constant(0.02), loss=0.01)).run(main)
+    assert got == [20_000] * 20

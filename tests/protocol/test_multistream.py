@@ -84,6 +84,13 @@ def test_listings(names: list[str]) -> None:
             multistream.decode_listing(cut)
 
 
+@pytest.mark.finding("W10")
+@pytest.mark.parametrize("name", ["two\nlines", "", "half a pair \ud83d", "x" * 1100])
+def test_what_cannot_be_a_name(name: str) -> None:
+    with pytest.raises(UsageError):
+        multistream.encode(name)
+
+
 WRONG = [
     ("8108", "a frame of 1025 bytes, where 1024 is the most"),
     ("ffffffff0f", "where 1024 is the most"),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from typing import Any
 
 import pytest
 
-from p2plib.errors import CannotListen, Closed, PeerTimeout, StreamReset, Truncated, Unreachable
+from p2plib.errors import CannotListen, Closed, PeerTimeout, StreamReset, Truncated, Unreachable, UsageError
 from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream
+from p2plib.protocol.interfaces import interface_addresses
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
 from tests.protocol import pairs
 
 
+@pytest.mark.finding("W1")
 @pytest.mark.fault("F051")
 def test_tcp_conforms() -> None:
     asyncio.run(check_stream(pairs.tcp))
@@ -85,6 +88,75 @@ def test_an_address_in_use_and_one_that_is_not_ours() -> None:
                 pass
         with pytest.raises(Closed, match="not open"):
             assert listener.address
+
+    asyncio.run(main())
+
+
+BAD_HOSTS = ["a" * 64, "a..b", "a\0b", "\udc80", "x" * 300]
+
+
+@pytest.mark.finding("W10")
+@pytest.mark.fault("F054")
+@pytest.mark.parametrize("host", BAD_HOSTS, ids=repr)
+def test_what_cannot_be_a_host(host: str) -> None:
+    async def nobody(stream: TcpStream) -> None:
+        raise AssertionError
+
+    async def main() -> None:
+        with pytest.raises(Unreachable, match="no connection to"):
+            await connect_tcp(host, 9)
+        with pytest.raises(CannotListen, match="cannot listen at"):
+            async with TcpListener(nobody, host):
+                pass
+        for port in (-1, 65_536):
+            with pytest.raises(UsageError, match=f"not {port}"):
+                await connect_tcp("127.0.0.1", port)
+            with pytest.raises(UsageError, match=f"not {port}"):
+                async with TcpListener(nobody, port=port):
+                    pass
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W9")
+def test_one_family_will_do() -> None:
+    async def nobody(stream: TcpStream) -> None:
+        await stream.read()
+
+    async def main() -> None:
+        async with TcpListener(nobody, "localhost", family=socket.AF_INET) as listener:
+            host, port = listener.address
+            assert host == "127.0.0.1"
+            async with await connect_tcp("localhost", port, family=socket.AF_INET) as stream:
+                assert stream.remote_address == (host, port)
+            for wrong in ("localhost", "127.0.0.1"):
+                with pytest.raises(Unreachable):
+                    await connect_tcp(wrong, port, family=socket.AF_INET6)
+            with pytest.raises(CannotListen):
+                async with TcpListener(nobody, "127.0.0.1", family=socket.AF_INET6):
+                    pass
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("M5")
+def test_who_listens_everywhere_is_reached_at_each_interface() -> None:
+    async def nobody(stream: TcpStream) -> None:
+        await stream.read()
+
+    async def main() -> None:
+        async with TcpListener(nobody, "0.0.0.0") as listener:
+            port = listener.address[1]
+            assert listener.address == ("0.0.0.0", port)
+            assert ("127.0.0.1", port) in listener.addresses
+            assert [host for host, _ in listener.addresses] == interface_addresses(socket.AF_INET)
+            for address in listener.addresses:
+                async with await connect_tcp(*address) as stream:
+                    assert stream.remote_address == address
+        async with TcpListener(nobody) as listener:
+            assert listener.addresses == (listener.address,)
+        with pytest.raises(Closed, match="not open"):
+            assert listener.addresses
 
     asyncio.run(main())
 
@@ -181,6 +253,31 @@ def test_failures_are_counted_bugs_are_seen_and_nothing_is_left() -> None:
     asyncio.run(main(), debug=True)
 
 
+@pytest.mark.parametrize("rounds", range(8))
+def test_who_comes_while_it_stops_is_reset_and_nothing_is_left(rounds: int) -> None:
+    """asyncio loses a connection that it has accepted and not announced when its server is closed."""
+    problems: list[object] = []
+
+    async def nobody(stream: TcpStream) -> None:
+        await stream.read()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: problems.append(context))
+        async with TcpListener(nobody) as listener:
+            comers = [socket.create_connection(listener.address) for _ in range(3)]
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+        for comer in comers:
+            comer.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):
+                assert comer.recv(1) == b""
+            comer.close()
+
+    asyncio.run(main(), debug=True)
+    assert not problems
+
+
 @pytest.mark.fault("F050")
 def test_a_slow_reader_stops_the_socket() -> None:
     async def main() -> None:
@@ -222,5 +319,60 @@ def test_a_close_that_takes_too_long_or_is_cancelled_is_a_reset(is_cancelled: bo
             assert a._wire.is_lost
             with pytest.raises(StreamReset):
                 await conformance.read_all(b)
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W1")
+def test_a_close_that_is_not_answered_in_time_leaves_the_rest_to_the_kernel() -> None:
+    """A silent peer that reads only after our time-out gets what we wrote, and an end that is no reset."""
+
+    async def main() -> None:
+        async with pairs.tcp() as (a, b):
+            b._transport.pause_reading()  # b asks its kernel for nothing
+            await a.write(b"x" * 1000)
+            a.close_timeout_s = 0.01
+            await a.close()
+            await asyncio.sleep(0)
+            assert a._wire.is_lost
+            b._transport.resume_reading()
+            assert await conformance.read_all(b) == b"x" * 1000
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W8")
+def test_a_listener_that_is_cancelled_while_it_opens_leaves_its_port() -> None:
+    async def handler(stream: TcpStream) -> None: ...
+
+    async def main() -> None:
+        async with TcpListener(handler) as listener:
+            _, port = listener.address
+        for steps in range(8):
+            opening = asyncio.ensure_future(TcpListener(handler, port=port).__aenter__())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            opening.cancel()
+            await asyncio.wait([opening])
+            if not opening.cancelled():
+                await opening.result().__aexit__()
+            async with TcpListener(handler, port=port):
+                pass
+        assert not opening.cancelled()
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("W9")
+def test_one_family_alone() -> None:
+    async def handler(stream: TcpStream) -> None: ...
+
+    async def main() -> None:
+        async with TcpListener(handler, "localhost", family=socket.AF_INET) as listener:
+            host, port = listener.address
+            assert host == "127.0.0.1"
+            (await connect_tcp("localhost", port, family=socket.AF_INET)).reset()
+            with pytest.raises(Unreachable):
+                await connect_tcp("localhost", port, family=socket.AF_INET6)
 
     asyncio.run(main())

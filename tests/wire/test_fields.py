@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2plib.wire.fields import Field, table
+from p2plib.wire.fields import Field, bytes_follow, table
 
 
 def test_a_table_has_offsets_sizes_bytes_and_notes() -> None:
@@ -19,6 +19,11 @@ def test_long_fields_are_cut_past_eight_bytes() -> None:
     eight, nine = table([Field("a", bytes(8)), Field("b", bytes(9))]).splitlines()
     assert "00 00 00 00 00 00 00 00  a" in eight
     assert "00 00 00 00 00 00 …      b" in nine
+
+
+def test_one_byte_is_said_in_the_singular() -> None:
+    notes = [bytes_follow(count) for count in (0, 1, 2)]
+    assert notes == ["0 bytes follow", "1 byte follows", "2 bytes follow"]
 
 
 def test_no_fields_are_no_text() -> None:

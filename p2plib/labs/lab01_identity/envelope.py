@@ -19,7 +19,7 @@ from p2plib.identity import edwards
 from p2plib.identity.keys import PUBLIC_BYTES, SIGNATURE_BYTES, PublicKey, SecretKey, with_context
 from p2plib.labs.engine.tasks import Mistake, Task
 from p2plib.wire import varint
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 Seal = Callable[[SecretKey, str, bytes], bytes]
 
@@ -60,7 +60,7 @@ def dissect_envelope(envelope: bytes) -> tuple[Field, ...]:
     end = start + size
     return (
         Field("author", envelope[:PUBLIC_BYTES], "Ed25519 public key"),
-        Field("size", envelope[PUBLIC_BYTES:start], f"varint: {size} bytes follow"),
+        Field("size", envelope[PUBLIC_BYTES:start], f"varint: {bytes_follow(size)}"),
         Field("payload", envelope[start:end]),
         Field("signature", envelope[end:], "of all bytes before it, in the context"),
     )

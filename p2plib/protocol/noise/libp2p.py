@@ -19,7 +19,7 @@ Rules
     2. The initiator says who it is after the responder has proved who *it* is, and only if that is the peer
        that was dialled. The responder says it to everybody who asks: that is what XX gives away, and what
        `p2plib.protocol.scuttlebutt.secret_handshake` does not.
-    3. One signature is checked for each handshake, of an Ed25519 key.
+    3. One signature is checked for each handshake, of a key of bounded size.
     4. Whatever is wrong, it is `HandshakeFailed`, also a peer that proves to be ourselves. One that proves to
        be another than the one that we dialled is `WrongPeer`. In either case nothing more is sent.
 
@@ -41,23 +41,25 @@ from p2plib.errors import (
     Truncated,
     UsageError,
     WeakKey,
-    WrongPeer,
 )
+from p2plib.identity import ids
 from p2plib.identity.exchange import ExchangeKey
-from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.identity.foreign_keys import PeerKey
+from p2plib.identity.keys import SecretKey
 from p2plib.identity.secret import Random
 from p2plib.protocol.noise import libp2p_payload as libp2p_noise_payload
 from p2plib.protocol.noise import patterns as noise_patterns
 from p2plib.protocol.noise.handshake import MAX_PLAINTEXT_BYTES, HandshakeState, Session
 from p2plib.protocol.noise.libp2p_payload import Payload, choose_muxer
 from p2plib.protocol.noise.patterns import KEY_BYTES, TAG_BYTES
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 PROTOCOL_ID = "/noise"  # as multistream names it
 NOISE_NAME = "Noise_XX_25519_ChaChaPoly_SHA256"
 
 SIZE_BYTES = 2
-MAX_HANDSHAKE_BYTES = 2048  # with an Ed25519 key and a few muxers, about 220; no reason to read 65535 for it
+# With an Ed25519 key and a few muxers, about 220; an RSA key of 8192 bits and its signature take 2,091.
+MAX_HANDSHAKE_BYTES = 4096
 
 
 def dissect(number: int, raw: bytes) -> tuple[Field, ...]:
@@ -68,7 +70,7 @@ def dissect(number: int, raw: bytes) -> tuple[Field, ...]:
     """
     if len(raw) < SIZE_BYTES or int.from_bytes(raw[:SIZE_BYTES], "big") != len(raw) - SIZE_BYTES:
         raise DecodeError("the size in front of a frame is that of its message", 0)
-    head = Field("size", raw[:SIZE_BYTES], f"{len(raw) - SIZE_BYTES} bytes follow")
+    head = Field("size", raw[:SIZE_BYTES], bytes_follow(len(raw) - SIZE_BYTES))
     return (head, *noise_patterns.dissect(NOISE_NAME, number, raw[SIZE_BYTES:]))
 
 
@@ -161,10 +163,13 @@ class NoiseHandshake:
     Args:
         identity: who we are.
         initiator: whether we dialled.
-        expected: whom we dialled; None if anybody will do.
+        expected: whom we dialled, as a key or an id in any form; None if anybody will do.
         muxers: multiplexers that we can speak, the dearest first; empty to negotiate later.
         prologue: bytes that both must have the same; libp2p's is empty.
         random: called twice for 32 bytes, for the static and the ephemeral key.
+
+    Raises:
+        DecodeError: `expected` is no id.
     """
 
     def __init__(
@@ -172,13 +177,13 @@ class NoiseHandshake:
         identity: SecretKey,
         *,
         initiator: bool,
-        expected: PublicKey | None = None,
+        expected: PeerKey | str | None = None,
         muxers: Sequence[str] = (),
         prologue: bytes = b"",
         random: Random = os.urandom,
     ) -> None:
         self.initiator = initiator
-        self.expected = expected
+        self.expected = None if expected is None else ids.canonical(expected)
         self._static = ExchangeKey.generate(random)
         self._noise = HandshakeState(
             NOISE_NAME, initiator=initiator, prologue=prologue, static=self._static, random=random
@@ -212,6 +217,7 @@ class NoiseHandshake:
         Raises:
             HandshakeFailed: they do not hold, whatever the reason.
             WrongPeer: they hold, and it is another peer than the one that was expected.
+            LocalError: the peer's key is of a kind that needs a package which is not installed.
             Closed: it failed before.
         """
         if self._has_failed:
@@ -263,8 +269,8 @@ class NoiseHandshake:
             raise HandshakeFailed(
                 "the peer is ourselves: our messages came back, or our key is in two places"
             )
-        if self.expected is not None and payload.key != self.expected:
-            raise WrongPeer(f"promised was {self.expected!r}, the peer that answered is {payload.key!r}")
+        if self.expected is not None:
+            ids.expect(self.expected, payload.key)
         return payload
 
     def _payload_of_peer(self) -> Payload:
@@ -273,7 +279,7 @@ class NoiseHandshake:
         return self._theirs
 
     @property
-    def remote(self) -> PublicKey:
+    def remote(self) -> PeerKey:
         """Who the other side has proved to be; UsageError before the handshake is finished."""
         return self._payload_of_peer().key
 

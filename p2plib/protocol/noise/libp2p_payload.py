@@ -7,8 +7,8 @@ libp2p's specification "noise-libp2p", revision 5, and "inlined muxer negotiatio
     4  extensions     {2: stream_muxers (repeated)}: what to speak next, which saves a round trip
 
 Rules
-    1. Keys are Ed25519, and a signature is valid by the rule of `p2plib.identity.keys`. The type of a key is
-       looked at before anything is computed with it.
+    1. A signature is valid by the rule of `p2plib.identity.keys`, or of `p2plib.identity.foreign_keys` for a
+       key of another kind. Type and size of a key are looked at before anything is computed with it.
     2. The known fields stand there once. Unknown ones are ignored, so that the format can grow.
     3. At most `MAX_MUXERS` multiplexers, with names of 1 to `MAX_MUXER_BYTES` ASCII characters.
 """
@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.identity import ids
-from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.identity.foreign_keys import PeerKey
+from p2plib.identity.keys import SecretKey
 from p2plib.wire import protobuf
 from p2plib.wire.fields import Field
 from p2plib.wire.protobuf import BYTES, ProtoField
@@ -44,16 +45,17 @@ class Payload:
 
     Args:
         key: who it says it is.
-        signature: of its static key, 64 bytes.
+        signature: of its static key, 64 bytes for a key of ours.
         muxers: protocol ids of multiplexers, the dearest first; empty for "let us negotiate later".
     """
 
-    key: PublicKey
+    key: PeerKey
     signature: bytes
     muxers: tuple[str, ...] = ()
 
     def verify(self, static: bytes) -> None:
-        """Returns if the key signed this static key; raises SignatureError."""
+        """Returns if the key signed this static key; raises SignatureError, and LocalError where a key of its
+        kind cannot be verified here."""
         self.key.verify_raw(SIGNATURE_PREFIX + static, self.signature)
 
 
@@ -95,12 +97,12 @@ def decode(raw: bytes) -> Payload:
     """The payload in a protobuf message. The signature is not checked here.
 
     Raises:
-        DecodeError: malformed, a known field that is missing or repeated, a key of another type than Ed25519,
-            or too many or too long names of muxers.
+        DecodeError: malformed, a known field that is missing or repeated, a key of no known kind, or too many
+            or too long names of muxers.
         WeakKey: the key is of small order.
     """
     fields = protobuf.decode(raw, max_fields=MAX_FIELDS)
-    key = ids.decode_public_key(protobuf.content(fields, _IDENTITY_KEY))
+    key = ids.decode_peer_key(protobuf.content(fields, _IDENTITY_KEY))
     signature = protobuf.content(fields, _IDENTITY_SIGNATURE)
     if not any(field.number == _EXTENSIONS for field in fields):
         return Payload(key, signature)

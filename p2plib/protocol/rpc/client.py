@@ -64,13 +64,14 @@ class Client:
         try:
             async with asyncio.timeout(timeout_s) as bound, await self._open(timeout_s) as stream:
                 await stream.write(raw)
-                return _result(method, await read_frame(stream, method.response_frames))
+                response = await read_frame(stream, method.response_frames)
         except TimeoutError:
             if not bound.expired():
                 raise
             raise PeerTimeout(
                 f"{self.connection.remote} did not answer {method.name} within {timeout_s:g} s"
             ) from None
+        return _result(method, response)  # behind the block, which an error would leave with a reset
 
     @contextlib.asynccontextmanager
     async def subscribe(

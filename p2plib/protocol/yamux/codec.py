@@ -21,7 +21,7 @@ import struct
 from dataclasses import dataclass
 
 from p2plib.errors import DecodeError
-from p2plib.wire.fields import Field
+from p2plib.wire.fields import Field, bytes_follow
 
 HEADER_BYTES = 12
 DATA, WINDOW_UPDATE, PING, GO_AWAY = range(4)
@@ -100,7 +100,7 @@ def dissect(raw: bytes) -> tuple[Field, ...]:
         )
     flags = " ".join(name for flag, name in FLAG_NAMES.items() if header.flags & flag)
     meaning = {
-        DATA: f"{header.length} bytes follow",
+        DATA: bytes_follow(header.length),
         WINDOW_UPDATE: f"{header.length} more bytes may be sent",
         PING: "comes back",
         GO_AWAY: REASONS[header.length] if header.length < len(REASONS) else "a reason that is not defined",

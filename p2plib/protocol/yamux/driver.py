@@ -11,17 +11,21 @@ Rules
        the stream below is closed, all of it within `close_timeout_s`.
     2. When the other side goes, or breaks a rule, every stream of ours raises `StreamReset`, and every call
        that waits for a stream raises `Closed`. Nothing is left waiting.
-    3. A slow reader stops only its own stream: the others have windows of their own.
+    3. A slow reader stops only its own stream: the others have windows of their own, and a share of the
+       memory that a connection may use (`p2plib.protocol.yamux.limits`).
+    4. A stream of theirs counts against `max_streams` until we have closed or reset it, even if they reset it
+       long before: so what they make us begin is bounded, too.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Self, assert_never
+from typing import assert_never
 
 from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, StreamReset, UsageError
 from p2plib.protocol.buffers import Bell
-from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, READ_BYTES, Stream
+from p2plib.protocol.muxed import PING_TIMEOUT_S, MuxedConnection, MuxedStream
+from p2plib.protocol.stream import CLOSE_TIMEOUT_S, READ_BYTES, Stream
 from p2plib.protocol.yamux.events import Ended, Event, GoAway, Opened, Pong, Readable, Reset, Writable
 from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.session import Session
@@ -29,10 +33,9 @@ from p2plib.protocol.yamux.states import SendState
 from p2plib.protocol.yamux.substream import Substream
 
 PROTOCOL_ID = "/yamux/1.0.0"  # as multistream names it
-PING_TIMEOUT_S = 10.0
 
 
-class YamuxStream(Stream):
+class YamuxStream(MuxedStream):
     """One of the streams of a connection; `open_stream` and `accept_stream` make them."""
 
     def __init__(self, connection: YamuxConnection, substream: Substream) -> None:
@@ -47,11 +50,23 @@ class YamuxStream(Stream):
         """Its id on the wire."""
         return self._substream.stream_id
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a writer need not wait."""
+        return self._session.has_room(self._substream)
+
+    def broke(self) -> None:
+        """Wakes whoever waits, and what works for it unless the other side had ended it before."""
+        self.changed.ring()
+        if not self._substream.fin_received:
+            self._tell_broken()
+
     def _check_alive(self) -> None:
         if self._substream.send_state is not SendState.RESET_RECEIVED:
             self.connection.check_for_streams()
         if self._substream.is_reset:
-            raise StreamReset(f"{self.remote} was reset")
+            why = self._substream.why_reset
+            raise StreamReset(f"{self.remote} was reset{why and ': ' + why}")
 
     async def _read(self, max_bytes: int) -> bytes:
         substream = self._substream
@@ -67,9 +82,9 @@ class YamuxStream(Stream):
             self._check_open()
 
     async def _drain(self) -> None:
-        substream = self._substream
         self._check_alive()
-        while len(substream.outgoing) >= LIMIT_BYTES:
+        while not self.has_room:
+            self.connection.wants_room(self)
             await self.changed.wait()
             self._check_writable()
             self._check_alive()
@@ -99,7 +114,7 @@ class YamuxStream(Stream):
         self.connection.forget(self)
 
 
-class YamuxConnection:
+class YamuxConnection(MuxedConnection):
     """Many streams over one; use it with `async with`.
 
     Args:
@@ -114,6 +129,7 @@ class YamuxConnection:
         self.session = Session(is_client=is_client, limits=limits)
         self._below = below
         self._streams: dict[int, YamuxStream] = {}
+        self._want_room: dict[int, YamuxStream] = {}  # their writers wait, perhaps for other streams' memory
         self._problem: P2PError | None = None
         self._we_closed = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -121,9 +137,9 @@ class YamuxConnection:
         self._work = Bell()  # there is something to send
         self._sent = Bell()  # something was sent
         self._opened = Bell()  # the other side opened a stream
-        self._acknowledged = Bell()  # the other side acknowledged one of ours
+        self._acknowledged = Bell()  # the other side acknowledged one of ours, or goes away
         self._ended = Bell()
-        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._pings: dict[int, asyncio.Future[float]] = {}  # when the pong came
         self._next_ping = 0
 
     def __repr__(self) -> str:
@@ -139,6 +155,11 @@ class YamuxConnection:
         """Whether nothing more goes over it."""
         return self._problem is not None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no stream is open on it, and none waits to be accepted."""
+        return not self._streams and not self.session.waiting
+
     # What callers use.
 
     async def open_stream(self) -> YamuxStream:
@@ -148,7 +169,7 @@ class YamuxConnection:
             Closed: the connection is over, or one of the sides is going away.
         """
         self._check()
-        while not self.session.can_open:
+        while not self.session.can_open and not self.session.is_going_away:
             await self._acknowledged.wait()
             self._check()
         return self._made(self.session.open())
@@ -160,10 +181,10 @@ class YamuxConnection:
             Closed: the connection is over.
         """
         while True:
-            self._check()
-            substream = self.session.accept()
-            if substream is not None:
+            substream = None if self._we_closed else self.session.accept()
+            if substream is not None:  # which may be whole, though the other side has gone since
                 return self._made(substream)
+            self._check()
             await self._opened.wait()
 
     async def ping(self, *, timeout_s: float = PING_TIMEOUT_S) -> float:
@@ -177,29 +198,32 @@ class YamuxConnection:
         loop = asyncio.get_running_loop()
         value, self._next_ping = self._next_ping, (self._next_ping + 1) % 2**32
         self.session.ping(value)
-        answered = self._pings[value] = loop.create_future()
+        answered: asyncio.Future[float] = loop.create_future()
+        self._pings[value] = answered
         self.wake_writer()
-        started = loop.time()
+        started_s = loop.time()
         try:
             async with asyncio.timeout(timeout_s):
-                await answered
+                return await answered - started_s
         except TimeoutError:
             raise PeerTimeout(f"{self.remote} did not answer a ping within {timeout_s:g} s") from None
         finally:
-            self._pings.pop(value, None)
-        return loop.time() - started
+            del self._pings[value]
+            self.session.forget_ping(value)
 
     async def wait_closed(self) -> None:
         """Waits until the connection is over, whichever side ended it."""
         while self._problem is None:
             await self._ended.wait()
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "") -> None:
         """Goes away: resets what is open, tells the other side, and closes the stream below."""
-        if not self._tasks or self._we_closed:
+        if not self._we_closed:
+            self._we_closed = True
+            self._over(Closed(f"we closed the connection to {self.remote}{reason and ': ' + reason}"))
+        if not self._tasks:  # it was never started
+            self._below.reset()
             return
-        self._we_closed = True
-        self._over(Closed(f"we closed the connection to {self.remote}"))
         try:
             async with asyncio.timeout(self.close_timeout_s):
                 await asyncio.wait(self._tasks[1:])
@@ -215,14 +239,8 @@ class YamuxConnection:
         """Begins to read and write, as `async with` does. Whatever calls it must call `close` later."""
         if not self._tasks:
             loop = asyncio.get_running_loop()
+            self.heard_at = loop.time()
             self._tasks = [loop.create_task(self._receive()), loop.create_task(self._send())]
-
-    async def __aenter__(self) -> Self:
-        self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     # What its streams use.
 
@@ -234,6 +252,11 @@ class YamuxConnection:
     def forget(self, stream: YamuxStream) -> None:
         """A stream is closed, and need not be told of anything more."""
         self._streams.pop(stream.stream_id, None)
+        self._want_room.pop(stream.stream_id, None)
+
+    def wants_room(self, stream: YamuxStream) -> None:
+        """Has a stream's writer woken when the session has room for it."""
+        self._want_room[stream.stream_id] = stream
 
     def check_for_streams(self) -> None:
         """Raises for a stream the error that ended the connection, if it is over."""
@@ -266,22 +289,28 @@ class YamuxConnection:
             if not answered.done():
                 answered.set_exception(Closed(str(problem)))
         for stream in self._streams.values():
-            stream.changed.ring()
+            if self._we_closed:
+                stream.changed.ring()
+            else:
+                stream.broke()
         for bell in (self._work, self._sent, self._opened, self._acknowledged, self._ended):
             bell.ring()
 
     async def _receive(self) -> None:
+        clock = asyncio.get_running_loop().time
         try:
             while data := await self._below.read(READ_BYTES):
+                self.heard_at = clock()
+                if self._problem is not None:
+                    continue  # read on: if nobody did, two peers that close at once would wait for room
                 for event in self.session.receive(data):
                     self._happened(event)
                 if self.session.can_open:
                     self._acknowledged.ring()
+                self._give_room()
                 self.wake_writer()
                 while self.session.is_congested and self._problem is None:
                     await self._sent.wait()
-                if self._problem is not None:
-                    return
             self._over(StreamReset(f"{self.remote} has gone"))
         except (P2PError, UsageError) as error:
             what = "broke a rule: " if isinstance(error, DecodeError) else ""
@@ -291,14 +320,18 @@ class YamuxConnection:
         match event:
             case Opened():
                 self._opened.ring()
-            case Readable(stream_id) | Writable(stream_id) | Ended(stream_id) | Reset(stream_id):
+            case Readable(stream_id) | Writable(stream_id) | Ended(stream_id):
                 self._ring(stream_id)
+            case Reset(stream_id):
+                stream = self._streams.get(stream_id)
+                if stream is not None:
+                    stream.broke()
             case Pong(value):
                 answered = self._pings.get(value)
                 if answered is not None and not answered.done():
-                    answered.set_result(None)
+                    answered.set_result(asyncio.get_running_loop().time())
             case GoAway():
-                pass  # `open_stream` asks the session
+                self._acknowledged.ring()
             case _:
                 assert_never(event)
 
@@ -308,12 +341,19 @@ class YamuxConnection:
         if stream is not None:
             stream.changed.ring()
 
+    def _give_room(self) -> None:
+        """Wakes the writers that have room now."""
+        for stream in [each for each in self._want_room.values() if each.has_room]:
+            del self._want_room[stream.stream_id]
+            stream.changed.ring()
+
     async def _send(self) -> None:
         below, session = self._below, self.session
         try:
             while True:
                 await below.drain()
                 data = session.to_send()
+                self._give_room()
                 if data:
                     below.send(data)
                     for stream_id in session.progress:
@@ -323,6 +363,7 @@ class YamuxConnection:
                     break
                 else:
                     await self._work.wait()
+            below.close_timeout_s = self.close_timeout_s
             await below.close()
         except P2PError as error:
             self._over(StreamReset(f"the connection to {self.remote} is over: {error}"))

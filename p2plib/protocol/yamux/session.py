@@ -13,14 +13,20 @@ Rules
        kept.
     2. The side that dialled opens streams with odd ids, the other even ones; none is used twice.
     3. A stream is opened by SYN and acknowledged by ACK when it is accepted. At most `ack_backlog` of ours
-       are not acknowledged; of theirs at most `accept_backlog` wait and `max_streams` are alive: any more are
-       reset.
+       are not acknowledged; of theirs at most `accept_backlog` wait and `max_streams` are in use: any more
+       are reset. A stream is in use until it is over *and* our program has closed its reading or reset it: a
+       peer that opens streams and resets them at once makes us begin no more than that.
     4. FIN says that nothing follows, RST that the stream is given up. Data after a FIN resets the stream.
        Frames for a stream that is over are dropped; for one that never was they are `DecodeError`.
     5. After `DecodeError` the session is over; all that is still sent is a go away with the reason.
-    6. Replies (pongs, resets) go first, then the streams in turn, one frame each: none of them starves.
-    7. While more than `control_frames` replies wait to be sent, nothing more should be received: a peer that
-       floods us without reading holds up only itself. See `is_congested`.
+    6. Pongs, resets and the like go first, then the streams in turn, one frame each: none of them starves.
+    7. While too many answers that the other side has caused wait to be sent, nothing more should be received:
+       a peer that floods us without reading holds up only itself. See `is_congested`. An honest peer never
+       comes so far, or two could wait for each other forever: of its streams we reset those that are alive
+       (`max_streams`) and those that are too many, which its own ack backlog bounds (`control_frames`). What
+       we say of our own accord does not count.
+    8. At most `memory_bytes` wait to be read over all streams. When it is more, the stream that holds most is
+       reset. As much may wait to be sent; then only what leaves at once is taken. See `has_room`.
 """
 
 from __future__ import annotations
@@ -28,10 +34,11 @@ from __future__ import annotations
 from collections import deque
 
 from p2plib.errors import Closed, DecodeError, UsageError
+from p2plib.protocol.stream import LIMIT_BYTES, PIECE_BYTES
 from p2plib.protocol.yamux import codec
 from p2plib.protocol.yamux.codec import ACK, FIN, MAX_UINT32, PROTOCOL_ERROR, RST, SYN, Header
 from p2plib.protocol.yamux.events import Ended, Event, GoAway, Opened, Pong, Readable, Reset, Writable
-from p2plib.protocol.yamux.limits import INITIAL_WINDOW_BYTES, Limits
+from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.parser import FrameParser, Piece
 from p2plib.protocol.yamux.scheduler import SendScheduler
 from p2plib.protocol.yamux.states import ReceiveState
@@ -39,7 +46,6 @@ from p2plib.protocol.yamux.substream import Substream
 from p2plib.protocol.yamux.table import StreamTable
 
 BATCH_BYTES = 65_518  # fits one Noise frame, which in turn fits what the stream below takes at once
-MAX_PINGS = 16  # of ours that wait for a pong
 
 
 class Session:
@@ -52,10 +58,9 @@ class Session:
 
     def __init__(self, *, is_client: bool, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        if not INITIAL_WINDOW_BYTES <= self.limits.window_bytes <= MAX_UINT32:
-            raise UsageError("a window is 256 KiB to 4 GiB - 1 byte")
         self.remote_reason: int | None = None  # once they have gone away
         self.our_reason: int | None = None
+        self.sacrificed = 0  # streams that were reset because they held most of too much memory
         self._parser = FrameParser()
         self._table = StreamTable(is_client=is_client, limits=self.limits)
         self._scheduler = SendScheduler(self._has_sent)
@@ -155,7 +160,7 @@ class Session:
             raise DecodeError(f"a {header}, where the window has room for {stream.may_receive}")
         stream.may_receive -= header.length
         if stream.fin_received and (header.length or header.flags & FIN):
-            self.reset(stream)
+            self._give_up(stream, "the other side sent more behind its end")
             events.append(Reset(stream.stream_id))
 
     def _take_piece(self, piece: Piece, events: list[Event]) -> None:
@@ -165,6 +170,11 @@ class Session:
         if piece.data and stream.receive_state is ReceiveState.OPEN:
             stream.incoming.append(piece.data)
             events.append(Readable(stream.stream_id, len(piece.data)))
+            if self._table.unread.size_bytes > self.limits.memory_bytes:
+                heaviest = self._table.heaviest
+                self.sacrificed += 1
+                self._give_up(heaviest, "too much of the connection was not read, and most of it here")
+                events.append(Reset(heaviest.stream_id))
         elif piece.data:
             self._does_not_read(stream)
         if piece.is_last and piece.header.flags & FIN and not stream.is_reset:
@@ -178,8 +188,13 @@ class Session:
     # What we do.
 
     @property
+    def is_going_away(self) -> bool:
+        """Whether one of the sides opens and takes no more streams."""
+        return self.our_reason is not None or self.remote_reason is not None
+
+    @property
     def can_open(self) -> bool:
-        """Whether a stream may be opened now; if not, perhaps after an acknowledgement."""
+        """Whether the other side has acknowledged enough of our streams for one more."""
         return self._table.can_open
 
     def open(self) -> Substream:
@@ -189,7 +204,7 @@ class Session:
             Closed: one of the sides has gone away, or all ids are used.
             UsageError: `can_open` is False.
         """
-        if self.our_reason is not None or self.remote_reason is not None:
+        if self.is_going_away:
             raise Closed("one side has gone away: no more streams can be opened")
         stream = self._table.open()
         self._scheduler.enqueue(stream)
@@ -213,6 +228,16 @@ class Session:
         """
         stream.write(data)
         self._scheduler.enqueue(stream)
+
+    def has_room(self, stream: Substream) -> bool:
+        """Whether a program should write to a stream now, up to `PIECE_BYTES`, rather than wait.
+
+        When too much waits already, mostly for windows that the other side does not open, there is room only
+        for what leaves at once: the window takes it whole, and nothing else waits for its turn.
+        """
+        if self._table.unsent.size_bytes < self.limits.memory_bytes:
+            return len(stream.outgoing) < LIMIT_BYTES
+        return not stream.outgoing and stream.may_send >= PIECE_BYTES and not self.has_work
 
     def read(self, stream: Substream, max_bytes: int) -> bytes:
         """Takes the next bytes that came; b"" if there are none. What is read makes room in the window."""
@@ -240,6 +265,7 @@ class Session:
         """
         has_unread = bool(stream.incoming)
         if not stream.close_read():
+            self._table.forget_if_over(stream)
             return
         half_closed = self._table.half_closed
         half_closed[stream.stream_id] = stream
@@ -256,8 +282,14 @@ class Session:
 
     def reset(self, stream: Substream) -> None:
         """Gives a stream up; the other side is told, unless the stream is over or never reached it."""
+        stream.is_held = False
+        self._give_up(stream)
+
+    def _give_up(self, stream: Substream, why: str = "") -> None:
+        stream.why_reset = stream.why_reset or why
         if stream.stream_id in self.streams and not stream.is_unheard:
-            self._scheduler.answer(_rst(stream.stream_id))
+            tell = self._scheduler.announce if stream.is_ours else self._scheduler.answer
+            tell(_rst(stream.stream_id))
         stream.reset()
         self._table.forget_if_over(stream)
 
@@ -265,18 +297,23 @@ class Session:
         """Sends a ping; the event `Pong` brings the value back.
 
         Raises:
-            UsageError: `MAX_PINGS` still wait for a pong, or one with this value does.
+            UsageError: one with this value still waits for its pong.
         """
-        if len(self._pings) >= MAX_PINGS or value in self._pings:
-            raise UsageError("too many pings wait for a pong, or one with this value does")
+        if value in self._pings:
+            raise UsageError("a ping waits for its pong already, one with this value")
         self._pings.add(value)
-        self._scheduler.answer(Header(codec.PING, SYN, 0, value))
+        self._scheduler.announce(Header(codec.PING, SYN, 0, value))
+
+    def forget_ping(self, value: int) -> None:
+        """Waits no longer for the pong with this value; a ping that is not sent yet never is."""
+        self._pings.discard(value)
+        self._scheduler.withdraw(Header(codec.PING, SYN, 0, value))
 
     def go_away(self, reason: int = codec.NORMAL) -> None:
         """Says that we accept and open no more streams; those that exist go on."""
         if self.our_reason is None or reason:
             self.our_reason = reason
-            self._scheduler.answer(Header(codec.GO_AWAY, 0, 0, reason))
+            self._scheduler.announce(Header(codec.GO_AWAY, 0, 0, reason))
 
     # What is to be sent.
 
@@ -287,8 +324,8 @@ class Session:
 
     @property
     def is_congested(self) -> bool:
-        """Whether so many replies wait to be sent that nothing more should be received for now."""
-        return self._scheduler.waiting_answers > self.limits.control_frames
+        """Whether so many answers wait to be sent that nothing more should be received for now: rule 7."""
+        return self._scheduler.waiting_answers > self.limits.max_streams + self.limits.control_frames
 
     @property
     def has_work(self) -> bool:

@@ -12,7 +12,7 @@ Vocabulary::
 from __future__ import annotations
 
 from p2plib.errors import UsageError
-from p2plib.protocol.buffers import Chunks
+from p2plib.protocol.buffers import Chunks, Total
 from p2plib.protocol.stream import PIECE_BYTES
 from p2plib.protocol.yamux.codec import ACK, DATA, FIN, SYN, WINDOW_UPDATE, Header
 from p2plib.protocol.yamux.limits import INITIAL_WINDOW_BYTES
@@ -37,10 +37,18 @@ class Substream:
         stream_id: its id on the wire.
         is_ours: whether we opened it.
         window_bytes: how much the other side may send before we have read it.
+        unread: counts what waits to be read, over all streams of the session.
+        unsent: counts what waits to be sent.
+
+    Attributes:
+        is_held: whether our program still has it: it has opened or accepted it, and not yet closed it for
+            reading or reset it.
+        why_reset: for the sentences of errors, if it was not our program that reset it; else "".
     """
 
     __slots__ = (
         "incoming",
+        "is_held",
         "is_ours",
         "may_receive",
         "may_send",
@@ -49,19 +57,29 @@ class Substream:
         "receive_state",
         "send_state",
         "stream_id",
+        "why_reset",
         "window_bytes",
         "window_credit",
     )
 
-    def __init__(self, stream_id: int, *, is_ours: bool, window_bytes: int = INITIAL_WINDOW_BYTES) -> None:
+    def __init__(
+        self,
+        stream_id: int,
+        *,
+        is_ours: bool,
+        window_bytes: int = INITIAL_WINDOW_BYTES,
+        unread: Total | None = None,
+        unsent: Total | None = None,
+    ) -> None:
         self.stream_id = stream_id
-        self.is_ours = is_ours
+        self.is_ours = self.is_held = is_ours
+        self.why_reset = ""
         self.window_bytes = window_bytes
         self.open_state = OpenState.SYN_QUEUED if is_ours else OpenState.SYN_RECEIVED
         self.send_state = SendState.OPEN
         self.receive_state = ReceiveState.OPEN
-        self.incoming = Chunks()
-        self.outgoing = Chunks()
+        self.incoming = Chunks(unread)
+        self.outgoing = Chunks(unsent)
         self.may_send = self.may_receive = INITIAL_WINDOW_BYTES
         self.window_credit = window_bytes - INITIAL_WINDOW_BYTES if is_ours else 0
 
@@ -104,6 +122,7 @@ class Substream:
     def accept(self) -> None:
         """Takes a stream that the other side opened."""
         self.open_state = next_state(OPENING, self.open_state, Action.ACCEPT)
+        self.is_held = True
         self.window_credit += self.window_bytes - INITIAL_WINDOW_BYTES
 
     def write(self, data: bytes) -> None:
@@ -123,6 +142,7 @@ class Substream:
     def close_read(self) -> bool:
         """Drops what was not read; returns whether the stream waits for the other side's FIN now."""
         self.receive_state = next_state(RECEIVING, self.receive_state, Action.CLOSE_READING)
+        self.is_held = False
         self.incoming.clear()
         return self.receive_state is ReceiveState.READ_CLOSED
 

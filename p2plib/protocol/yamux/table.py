@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 
 from p2plib.errors import Closed, DecodeError, UsageError
+from p2plib.protocol.buffers import Total
 from p2plib.protocol.yamux.codec import MAX_UINT32, Header
-from p2plib.protocol.yamux.limits import Limits
+from p2plib.protocol.yamux.limits import INITIAL_WINDOW_BYTES, Limits
 from p2plib.protocol.yamux.states import OpenState
 from p2plib.protocol.yamux.substream import Substream
 
@@ -58,7 +59,7 @@ class UsedIds:
 
 
 class StreamTable:
-    """The streams that are alive.
+    """The streams that are alive, or that our program still works with.
 
     Args:
         is_client: whether we dialled; it decides whose ids are odd.
@@ -66,7 +67,12 @@ class StreamTable:
     """
 
     def __init__(self, *, is_client: bool, limits: Limits) -> None:
-        self.streams: dict[int, Substream] = {}
+        self.streams: dict[int, Substream] = {}  # that are not over
+        self.in_use: dict[
+            int, Substream
+        ] = {}  # these, and those that are over and that our program still has
+        self.unread = Total()
+        self.unsent = Total()
         self.waiting: deque[Substream] = deque()  # opened by them, not accepted yet
         self.half_closed: dict[int, Substream] = {}  # closed by us and not yet by them; the oldest first
         self.refused = 0  # streams of theirs that were too many
@@ -75,7 +81,8 @@ class StreamTable:
         self._is_client = is_client
         self._next_id = 1 if is_client else 2
         self._their_ids = UsedIds(2 if is_client else 1)
-        self._their_streams = 0
+        self._theirs_in_use = 0
+        self._windows_bytes = 0  # of all that are in use
 
     def find(self, header: Header) -> Substream | None:
         """The stream that a frame without SYN is for; None if that stream is over.
@@ -123,13 +130,13 @@ class StreamTable:
             raise DecodeError(f"the other side opened stream {stream_id}, an id that only we may use")
         self._their_ids.use(stream_id)
         limits = self._limits
-        if len(self.waiting) >= limits.accept_backlog or self._their_streams >= limits.max_streams:
+        if len(self.waiting) >= limits.accept_backlog or self._theirs_in_use >= limits.max_streams:
             takes_more = False
         if not takes_more:
             self.refused += 1
             return None
         stream = self._made(stream_id, is_ours=False)
-        self._their_streams += 1
+        self._theirs_in_use += 1
         self.waiting.append(stream)
         return stream
 
@@ -139,21 +146,33 @@ class StreamTable:
             self.unacknowledged -= 1
 
     def forget_if_over(self, stream: Substream) -> None:
-        """Frees what a stream holds once nothing will come or go on it."""
-        if not stream.is_over or self.streams.pop(stream.stream_id, None) is None:
+        """Frees what a stream holds once nothing will come or go on it, and our program has let go of it."""
+        if not stream.is_over:
             return
-        self.half_closed.pop(stream.stream_id, None)
-        if stream.is_ours:
-            if stream.open_state is not OpenState.ESTABLISHED:
+        if self.streams.pop(stream.stream_id, None) is not None:
+            self.half_closed.pop(stream.stream_id, None)
+            if stream.is_ours and stream.open_state is not OpenState.ESTABLISHED:
                 self.unacknowledged -= 1
-            return
-        self._their_streams -= 1
-        if stream.is_reset and stream in self.waiting:
-            self.waiting.remove(stream)
+            if stream.is_reset and stream in self.waiting:
+                self.waiting.remove(stream)
+        if not stream.is_held and self.in_use.pop(stream.stream_id, None) is not None:
+            self._windows_bytes -= stream.window_bytes
+            self._theirs_in_use -= not stream.is_ours
+
+    @property
+    def heaviest(self) -> Substream:
+        """The stream in use that holds most of what is not read; of several, the youngest."""
+        return max(reversed(self.in_use.values()), key=lambda stream: len(stream.incoming))
 
     def _made(self, stream_id: int, *, is_ours: bool) -> Substream:
-        stream = Substream(stream_id, is_ours=is_ours, window_bytes=self._limits.window_bytes)
-        self.streams[stream_id] = stream
+        window_bytes = self._limits.window_bytes
+        if self._windows_bytes + window_bytes > self._limits.memory_bytes:
+            window_bytes = INITIAL_WINDOW_BYTES
+        self._windows_bytes += window_bytes
+        stream = Substream(
+            stream_id, is_ours=is_ours, window_bytes=window_bytes, unread=self.unread, unsent=self.unsent
+        )
+        self.streams[stream_id] = self.in_use[stream_id] = stream
         return stream
 
     def _is_ours(self, stream_id: int) -> bool:

@@ -10,9 +10,13 @@ from p2plib.topology.kademlia.parts import (
     IdTaken,
     Joined,
     JoinFailed,
+    Left,
+    Mode,
     PutDone,
+    ReachTested,
     Settings,
 )
+from p2plib.topology.kademlia.stats import KademliaStats
 from p2plib.topology.kademlia.table import RoutingTable
 
 __all__ = [
@@ -24,8 +28,12 @@ __all__ = [
     "Joined",
     "Kademlia",
     "KademliaPeer",
+    "KademliaStats",
+    "Left",
     "Lookup",
+    "Mode",
     "PutDone",
+    "ReachTested",
     "RoutingTable",
     "Settings",
 ]

@@ -7,6 +7,8 @@ part. What a request is for is its *purpose*, a value that holds what the part n
     Check   is this contact there?                            p2plib.topology.kademlia.checks
     Step    whom does this contact know near the target?      p2plib.topology.kademlia.searches
     Copy    will this contact keep a value?                   p2plib.topology.kademlia.copies
+    Reach   will this contact have another peer ask us?       p2plib.topology.kademlia.reachability
+    PassOn  will this contact ask a peer that wishes it?      p2plib.topology.kademlia.reachability
 
 Time-outs and repetitions are those of `p2plib.machine.requests`.
 """
@@ -23,15 +25,18 @@ from p2plib.topology.kademlia.parts import Timer
 
 Send = Callable[[bytes, Address], None]
 
+LATELY_S = 600.0  # a NAT forgets what was sent after 5 minutes, or sooner (RFC 4787, REQ-5)
+MAX_HOSTS = 4096
+
 # One of these is made for every request, so they are not frozen: that would take four times as long.
 
 
 @dataclass(slots=True)
 class Probe:
-    """Is anybody at this bootstrap address? Asked in the first join, or in a later one."""
+    """Is anybody at this bootstrap address? Asked in the first attempt to join, or in a later one."""
 
     address: Address
-    join: int
+    attempt: int
 
 
 @dataclass(slots=True)
@@ -57,7 +62,22 @@ class Copy:
     contact: Contact
 
 
-Purpose = Probe | Check | Step | Copy
+@dataclass(slots=True)
+class Reach:
+    """Will this contact have another peer ask us whether we are there?"""
+
+    contact: Contact
+    test: int
+
+
+@dataclass(slots=True)
+class PassOn:
+    """Will this contact ask a peer that wishes to be asked?"""
+
+    contact: Contact
+
+
+Purpose = Probe | Check | Step | Copy | Reach | PassOn
 
 
 class Asker:
@@ -75,6 +95,7 @@ class Asker:
     def __init__(self, own_id: int, requests: Requests[Timer], send: Send) -> None:
         self.own_id, self._requests, self._send = own_id, requests, send
         self.is_client = 0
+        self._hosts: dict[str, float] = {}  # when each was asked last
 
     def transaction(self) -> int:
         """The transaction of the next request."""
@@ -92,6 +113,9 @@ class Asker:
             now: the time, in seconds.
             tries: how many times it is sent before it is given up.
         """
+        self._hosts[address[0]] = now
+        if len(self._hosts) > MAX_HOSTS:
+            self._forget_hosts(now)
         data = CODEC.encode(request)
         self._requests.start(request.transaction, data, address, purpose, now, tries)
         self._send(data, address)
@@ -110,3 +134,17 @@ class Asker:
             return None
         purpose: Purpose = request.purpose
         return purpose
+
+    def slow_s(self, address: Address) -> float:
+        """After how long a response from an address is slow, in seconds."""
+        return self._requests.slow_s(address)
+
+    def has_asked_lately(self, host: str, now: float) -> bool:
+        """Whether a NAT may take a request of this host for an answer to what we asked it."""
+        asked = self._hosts.get(host)
+        return asked is not None and asked + LATELY_S > now
+
+    def _forget_hosts(self, now: float) -> None:
+        self._hosts = {host: asked for host, asked in self._hosts.items() if asked + LATELY_S > now}
+        while len(self._hosts) > MAX_HOSTS // 2:  # those that are left may still be too many
+            del self._hosts[next(iter(self._hosts))]

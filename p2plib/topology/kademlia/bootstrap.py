@@ -56,7 +56,7 @@ class Bootstrap:
         self._waiting: deque[Address] = deque()
         self._awaited: set[Address] = set()
         self._has_entered = False
-        self._try = 0  # which one this is, of all joins
+        self._attempt = 0  # which one this is, of all joins
         self._until = self._pause_s = 0.0
 
     def start(self, addresses: Iterable[Address], now: float, within_s: float = 0.0) -> None:
@@ -79,7 +79,7 @@ class Bootstrap:
         """Probes all of the addresses once more. Rule 3."""
         self._timers.cancel(Timer.JOIN)
         self._waiting, self._awaited = deque(self._addresses), set()
-        self._try += 1
+        self._attempt += 1
         self._ask(now)
 
     def probed(self, probe: Probe, is_welcome: bool, now: float) -> None:
@@ -90,7 +90,7 @@ class Bootstrap:
             is_welcome: whether it responded, with something other than a refusal.
             now: the time, in seconds.
         """
-        is_awaited = probe.join == self._try and probe.address in self._awaited
+        is_awaited = probe.attempt == self._attempt and probe.address in self._awaited
         if is_awaited:
             self._awaited.discard(probe.address)
             self._ask(now)
@@ -107,7 +107,7 @@ class Bootstrap:
             address = self._waiting.popleft()
             self._awaited.add(address)
             request = FindNode(self._asker.transaction(), own_id, own_id, self._asker.is_client)
-            self._asker.ask(request, address, Probe(address, self._try), now, PROBE_TRIES)
+            self._asker.ask(request, address, Probe(address, self._attempt), now, PROBE_TRIES)
 
     def _failed(self, now: float) -> None:
         """Rule 3."""

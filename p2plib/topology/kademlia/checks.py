@@ -13,6 +13,9 @@ Rules
        flood of strangers gets no more out of us than that.
     5. A contact that does not answer is doubtful, and a spare that waits for its place is asked. Silence at
        another address than the one in the table says nothing: anybody can name an id.
+    6. A client does not get into the table: it refuses whatever it is asked. A contact that has become one is
+       taken out when it refuses. A request that says so is not enough, for it may be forged: its sender is
+       asked.
 
 `p2plib.topology.kademlia.table` says whom the table admits.
 """
@@ -61,13 +64,14 @@ class Checks:
     def __len__(self) -> int:
         return len(self._asked)
 
-    def check(self, contact: Contact, now: float, tries: int = CHECK_TRIES) -> None:
-        """Asks a contact whether it is there. Rule 4."""
+    def check(self, contact: Contact, now: float, tries: int = CHECK_TRIES) -> bool:
+        """Asks a contact whether it is there; returns whether it does, see rule 4."""
         if contact.address in self._asked or len(self._asked) >= MAX_CHECKS:
-            return
+            return False
         self._asked.add(contact.address)
         request = Ping(self._asker.transaction(), self._asker.own_id, self._asker.is_client)
         self._asker.ask(request, contact.address, Check(contact), now, tries)
+        return True
 
     def over(self, check: Check) -> None:
         """A check has its response, or will not get one: its contact may be asked again."""
@@ -115,6 +119,21 @@ class Checks:
         spare = self._table.failed(contact.id) if entry and entry.contact == contact else None
         if spare:
             self.check(spare, now)
+
+    def is_client(self, contact: Contact, verdict: Verdict, now: float) -> None:
+        """A client has asked us something. Rule 6."""
+        if verdict is Verdict.KNOWN:
+            self.check(contact, now)
+
+    def serves_no_more(self, contact: Contact, now: float) -> None:
+        """A contact says that it is a client: it has no place in a table, and a spare may have it. Rule 6."""
+        entry = self._table.find(contact.id)
+        if entry is not None and entry.contact == contact:
+            spare = self._table.failed(contact.id)
+            if self._table.find(contact.id) is not None:
+                self._table.remove(contact.id)
+            if spare:
+                self.check(spare, now)
 
     def _check_holder(self, ident: int, now: float) -> None:
         """Rule 3."""

@@ -5,9 +5,9 @@ A search has found the peers nearest to a key; now each of them is asked to keep
 Rules
     1. Only a peer whose token we have is asked, for any other would refuse.
     2. A peer that publishes keeps a copy as well, unless as many peers as were wanted are found, and all of
-       them are nearer to the key.
+       them are nearer to the key. A client keeps none, for nobody would ask it.
     3. When every copy is stored or has failed, the put is done: `PutDone` says how many peers keep the value.
-       When a value is only republished, no event is reported.
+       When a value is only republished or handed on, no event is reported.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Copies:
         asker: sends the copies.
         republish_later: called when the peer keeps a copy itself; its arguments are the key and the time.
         tell: reports `PutDone`.
+        handed_on: called with the number of copies of a value that was handed on, and the time.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Copies:
         asker: Asker,
         republish_later: Callable[[int, float], None],
         tell: Callable[[Event], None],
+        handed_on: Callable[[int, float], None],
     ) -> None:
         self._values, self._asker = values, asker
-        self._republish_later, self._tell = republish_later, tell
+        self._republish_later, self._tell, self._handed_on = republish_later, tell, handed_on
         self._puts: dict[int, Put] = {}
 
     def send(self, search: Search, now: float) -> None:
@@ -64,7 +66,7 @@ class Copies:
         key, value = search.lookup.target, search.value or b""
         nearest = [contact for contact in search.lookup.closest if search.tokens.get(contact.id)]
         put = self._puts[search.number] = Put(search.number, search.kind, key)
-        if search.kind is SearchKind.PUT and not self._is_beyond(search, nearest):
+        if self._keeps_one(search, nearest):
             put.asked += 1
             if self._values.put(key, value, search.lifetime_s, now):
                 put.copies = put.here = 1
@@ -83,23 +85,26 @@ class Copies:
             )
             self._asker.ask(request, contact.address, Copy(put.number, contact), now, COPY_TRIES)
         if not nearest:
-            self._done(put)
+            self._done(put, now)
 
-    def _is_beyond(self, search: Search, nearest: list[Contact]) -> bool:
-        """Rule 2: whether there are as many as were wanted, all nearer to the key than we are."""
+    def _keeps_one(self, search: Search, nearest: list[Contact]) -> bool:
+        """Rule 2."""
         key = search.lookup.target
-        return len(nearest) >= search.lookup.k and nearest[-1].id ^ key < self._asker.own_id ^ key
+        is_beyond = len(nearest) >= search.lookup.k and nearest[-1].id ^ key < self._asker.own_id ^ key
+        return search.kind is SearchKind.PUT and not self._asker.is_client and not is_beyond
 
-    def over(self, copy: Copy, is_kept: bool) -> None:
+    def over(self, copy: Copy, is_kept: bool, now: float) -> None:
         """One copy is stored, or will not be; it may turn out to be stored after it was given up."""
         put = self._puts.get(copy.put)
         if put is not None:
             put.copies += is_kept
             put.awaited.discard(copy.contact)
             if not put.awaited:
-                self._done(put)
+                self._done(put, now)
 
-    def _done(self, put: Put) -> None:
+    def _done(self, put: Put, now: float) -> None:
         del self._puts[put.number]
-        if put.kind is SearchKind.PUT:
+        if put.kind is SearchKind.HAND_ON:
+            self._handed_on(put.copies, now)
+        elif put.kind is SearchKind.PUT:
             self._tell(PutDone(put.number, put.key, put.copies, put.asked, put.here))

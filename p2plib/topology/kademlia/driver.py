@@ -6,6 +6,7 @@
         await peer.put(key_of(b"value"), b"value")
         print(await peer.get(key_of(b"value")))
         saved = peer.save()
+        await peer.leave()  # the values that it keeps go to others
 
 In its next life the peer needs its bootstrap addresses no more, as long as one peer of its table is there::
 
@@ -46,8 +47,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
+from typing import Any
 
 from p2plib.errors import JoinRefused, NotFound, PeerTimeout, UsageError
 from p2plib.machine.addresses import Address, bootstrap_addresses
@@ -60,13 +62,15 @@ from p2plib.topology.kademlia.parts import (
     IdTaken,
     Joined,
     JoinFailed,
+    Left,
     PutDone,
+    ReachTested,
     Settings,
 )
 from p2plib.topology.kademlia.saved import FORMAT, Published, Saved, decode
 from p2plib.topology.kademlia.stats import KademliaStats, stats_of
 
-JOIN = "join"  # what `join` waits under; searches have numbers
+JOIN, LEAVE, REACH = "join", "leave", "test_reachability"  # what these wait under; searches have numbers
 JOIN_S = 30.0  # longer than it takes the others to notice that our earlier life, on another port, is over
 ALONE = "this peer knows no other: join first"
 
@@ -125,7 +129,7 @@ class KademliaPeer:
         made = cls()
 
         def make(address: Address, now: float) -> Kademlia:
-            return Kademlia(own_id, rng, now=now, settings=settings)
+            return Kademlia(own_id, rng, now=now, settings=settings, address=address)
 
         async with Peer.open(make, host, port, public=public, on_event=made._happened) as made.peer:
             yield made
@@ -214,12 +218,13 @@ class KademliaPeer:
                 ended.
             Closed: the block is over.
         """
-        if JOIN in self.peer.awaited:
-            raise UsageError("this peer is joining already: wait for that `join` to end")
-        self._taken_at = None
         bootstrap = bootstrap_addresses([*addresses, *self.remembered], self.address)
-        begin = partial(self.peer.call, partial(self.machine.join, within_s=within_s), bootstrap)
-        joined: Joined = await self.peer.awaited.wait(JOIN, begin)
+
+        def begin(now: float) -> None:
+            self._taken_at = None
+            self.machine.join(bootstrap, now, within_s)
+
+        joined: Joined = await self._once(JOIN, begin)
         log.info(
             "%x at %s, port %d, has joined: %d contacts", self.machine.own_id, *self.address, joined.contacts
         )
@@ -277,8 +282,44 @@ class KademliaPeer:
         raise PeerTimeout(f"no other peer keeps the value, of {done.asked} asked, ourselves included")
 
     def forget(self, key: int) -> None:
-        """Stops publishing a value; the peers that keep it drop it within a day."""
+        """Stops publishing a value; the peers that keep it drop it within a day.
+
+        Raises:
+            Closed: the block is over.
+        """
         self.peer.call(lambda now: self.machine.forget(key))
+
+    async def leave(self) -> Left:
+        """Hands the values that this peer keeps to others, before its block ends; it serves nobody any more.
+
+        `p2plib.topology.kademlia.handover` says what that is good for, and what is lost without it.
+
+        Raises:
+            UsageError: an earlier `leave` has not ended.
+            Closed: the block is over.
+        """
+        left: Left = await self._once(LEAVE, self.machine.leave)
+        log.info("%x has left: %d of %d values handed on", self.machine.own_id, left.handed_on, left.values)
+        return left
+
+    async def test_reachability(self) -> ReachTested:
+        """Finds out whether the requests of strangers reach this peer, and from which address its own come.
+
+        A peer that they do not reach, because of a NAT for example, should be in mode CLIENT (`Settings`);
+        one in mode AUTO finds out by itself.
+
+        Raises:
+            UsageError: an earlier test has not ended.
+            Closed: the block is over.
+        """
+        tested: ReachTested = await self._once(REACH, self.machine.test_reachability)
+        return tested
+
+    async def _once(self, name: str, begin: Callable[[float], object]) -> Any:
+        """Waits for an outcome that has a name and no number, for there is only one at a time."""
+        if name in self.peer.awaited:
+            raise UsageError(f"an earlier `{name}` of this peer has not ended: wait for it")
+        return await self.peer.awaited.wait(name, partial(self.peer.call, begin))
 
     def _happened(self, event: object) -> bool:
         match event:
@@ -287,6 +328,11 @@ class KademliaPeer:
                 return True
             case Joined():
                 return self.peer.awaited.resolve(JOIN, event)
+            case Left():
+                return self.peer.awaited.resolve(LEAVE, event)
+            case ReachTested(is_reachable=is_reachable, outer=outer):
+                log.info("strangers reach us: %s; others see us at %s", is_reachable, outer)
+                return self.peer.awaited.resolve(REACH, event)
             case JoinFailed(asked=asked):
                 return self.peer.awaited.fail(JOIN, self._why(asked))
             case IdTaken(address=address):

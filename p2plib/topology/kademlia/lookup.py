@@ -8,7 +8,9 @@ Rules
        nearest that are not known to be dead have all been asked.
     2. *Strict*: a round is over when all alpha have answered or failed. After a round that brings no nearer
        peer, all of the k nearest not yet asked are asked at once. *Loose*: alpha requests are under way at
-       all times, so a slow peer does not hold up the others.
+       all times, so a slow peer does not hold up the others. *Hedged*: a request whose response is slow does
+       not count as one of the alpha any more, so another peer is asked (Dean and Barroso, "The Tail at
+       Scale", 2013).
     3. With d paths, the contacts at the start are dealt out to d lookups, and no peer is asked by two of
        them. One liar on a path spoils that path only.
     4. A response names at most k contacts; any more are ignored, and so is an id that is too long. On a path
@@ -61,6 +63,7 @@ class Path:
     addresses: set[Address] = field(default_factory=set)
     moved: dict[int, Contact] = field(default_factory=dict)  # rule 6: the candidates named elsewhere, too
     waiting: set[int] = field(default_factory=set)
+    slow: set[int] = field(default_factory=set)  # those of them whose responses are slow
     asked: int = 0
     ended: bool = False
     nearest: int = -1  # the least distance known when this round began
@@ -140,7 +143,7 @@ class Lookup:
     def _ask(self, path: Path) -> list[Contact]:
         if self.strict and path.waiting:
             return []
-        free = min(self.alpha - len(path.waiting), self.max_queries - path.asked)
+        free = min(self.alpha - len(path.waiting) + len(path.slow), self.max_queries - path.asked)
         if self.strict and path.round and path.distances[0] >= path.nearest:
             free = self.max_queries - path.asked  # rule 2: no nearer peer, so all that are left, at once
         chosen = self._unasked(path, free)
@@ -192,6 +195,7 @@ class Lookup:
             return False
         self.state[contact.id] = State.ANSWERED
         path.waiting.discard(contact.id)
+        path.slow.discard(contact.id)
         self._contacts[contact.id] = contact
         if not path.ended:
             known, teller = path.addresses, contact.address
@@ -201,12 +205,18 @@ class Lookup:
                     self._learn(path, other)
         return True
 
+    def slow(self) -> None:
+        """Notes that the responses that are awaited are slow. Rule 2."""
+        for path in self.paths:
+            path.slow |= path.waiting
+
     def failed(self, ident: int) -> None:
         """Notes that a peer did not answer in time."""
         path = self._path_of.get(ident)
         if path is not None and self.state.get(ident) is State.ASKED:
             self.state[ident] = State.FAILED
             path.waiting.discard(ident)
+            path.slow.discard(ident)
             self.failures += 1
             at = bisect_left(path.distances, ident ^ self.target)
             if at < len(path.candidates) and path.candidates[at].id == ident:

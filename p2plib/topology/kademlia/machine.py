@@ -11,13 +11,22 @@ each in a module of this package with rules of its own; this one passes what arr
     values       what the peer keeps for others (`store`), and tokens for peers that want to store
     maintenance  what it does at set times: refresh, republish, publish
     density      are there more peers round a key than chance allows?
+    reachability do strangers reach this peer, or must it be a client?
+    handover     what a peer does with the values it keeps before it leaves
     asker        the requests that are under way (`asking`)
 
 Rules
     1. Every request is answered, unless its sender has our own id or the id of another peer: then it is
-       refused (F099).
+       refused (F099). Only what comes from where no peer can be is dropped; see `acceptable`.
     2. A response that no request waits for is dropped. One from another id than expected comes from a
        different peer: the one that we asked is gone.
+    3. A client is in no table: it says in each request what it is, and whoever is asked by a client does not
+       ask it in turn. It refuses all requests, and keeps no values. Its own id need not be its alone.
+    4. A peer in mode AUTO begins as a client. When it has entered, it tests whether strangers reach it,
+       before it looks for its place; again whenever no stranger has come for `STRANGERS_S`. As soon as one
+       comes it is a server. If a test says nothing, it stays what it is, or becomes a server if its own
+       address is the one that others see: then there is no NAT. A server that becomes a client hands its
+       values on, and so does one that leaves.
 
 Left out: caching of values along the path of a lookup, which mutable values would make stale.
 
@@ -32,18 +41,20 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.machine.addresses import Address, Contact, contact_of
+from p2plib.machine.addresses import Address, Contact, acceptable, contact_of
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
-from p2plib.topology.kademlia.asking import Asker, Check, Copy, Probe, Purpose, Step
+from p2plib.topology.kademlia.asking import Asker, Check, Copy, PassOn, Probe, Purpose, Reach, Step
 from p2plib.topology.kademlia.bootstrap import Bootstrap
 from p2plib.topology.kademlia.checks import Checks
 from p2plib.topology.kademlia.copies import Copies
 from p2plib.topology.kademlia.density import Density
+from p2plib.topology.kademlia.handover import Handover
 from p2plib.topology.kademlia.maintenance import Maintenance
 from p2plib.topology.kademlia.messages import (
     BAD_TOKEN,
     BUSY,
+    CLIENT,
     CODEC,
     ID_TAKEN,
     MAX_CONTACTS,
@@ -63,19 +74,24 @@ from p2plib.topology.kademlia.messages import (
     Stored,
 )
 from p2plib.topology.kademlia.parts import (
+    REFRESH_S,
     Event,
     FindDone,
     GetDone,
     IdTaken,
     Joined,
+    Mode,
+    ReachTested,
     Settings,
     Timer,
 )
+from p2plib.topology.kademlia.reachability import Reachability
 from p2plib.topology.kademlia.searches import Search, Searches, SearchKind
 from p2plib.topology.kademlia.store import MAX_VALUE_BYTES, Tokens, Values
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 DEFAULTS = Settings()
+STRANGERS_S = 2 * REFRESH_S  # each peer asks a part of all others in an hour
 REQUESTS = FindNode, FindValue, Store, Ping, DialBack, DialBackFor
 NO_PLACE = Verdict.OWN_ID, Verdict.ID_TAKEN  # for a sender whose id is ours or another peer's
 
@@ -88,18 +104,26 @@ class Kademlia(Base[Event, Timer]):
         rng: see `p2plib.machine.machine`.
         now: the time.
         settings: see `p2plib.topology.kademlia.parts.Settings`.
+        address: where its socket is, if that is known. Only what lies as far out, and is of the same family,
+            gets into the table.
 
     Raises:
         UsageError: k is larger than a response has room for, or the id longer than the settings say.
     """
 
     def __init__(
-        self, own_id: int, rng: random.Random, *, now: float = 0.0, settings: Settings = DEFAULTS
+        self,
+        own_id: int,
+        rng: random.Random,
+        *,
+        now: float = 0.0,
+        settings: Settings = DEFAULTS,
+        address: Address | None = None,
     ) -> None:
         super().__init__()
         if not 1 <= settings.k <= MAX_CONTACTS:
             raise UsageError(f"k is 1 to {MAX_CONTACTS}: a response has no room for more contacts")
-        self.settings, self.own_id, self.rng = settings, own_id, rng
+        self.settings, self.own_id, self.rng, self.address = settings, own_id, rng, address
         self.table = table = RoutingTable(
             own_id, bits=settings.bits, k=settings.k, limits=settings.limits, now=now
         )
@@ -107,13 +131,21 @@ class Kademlia(Base[Event, Timer]):
         self.tokens = Tokens(rng.randbytes(16))
         self.requests = Requests(rng, self.timers, Timer.REQUEST)
         self.asker = asker = Asker(own_id, self.requests, self._send)
+        asker.is_client = int(settings.mode is not Mode.SERVER)
         self.checks = Checks(table, asker, settings.fresh_s, self._tell, self._ignore)
         self.density = Density(table, self._tell)
-        self.searches = Searches(settings, table, self.density, asker, self._ended, self._ignore)
+        self.searches = Searches(settings, table, self.density, asker, self.timers, self._ended, self._ignore)
         self.maintenance = Maintenance(
             settings, rng, self.timers, table, self.values, self.searches, self.checks, now
         )
-        self.copies = Copies(self.values, asker, self.maintenance.republish_later, self._tell)
+        self.handover = Handover(self.values, self.searches, self._tell)
+        self.copies = Copies(
+            self.values, asker, self.maintenance.republish_later, self._tell, self.handover.over
+        )
+        self.reachability = Reachability(
+            table, asker, self.checks, self.timers, rng, address, self._reach_tested
+        )
+        self._is_entering = False
         self.bootstrap = Bootstrap(asker, self.timers, rng, self._enter, self._tell)
 
     # What the owner calls ---------------------------------------------------------------------------------
@@ -130,6 +162,8 @@ class Kademlia(Base[Event, Timer]):
             UsageError: there is no address, or one of them is not of a peer, or not of the others' family.
         """
         self.bootstrap.start(addresses, now, within_s)
+        if self.settings.mode is Mode.SERVER:
+            self.asker.is_client = 0  # after `leave`
 
     def restore(self, published: Mapping[int, bytes]) -> None:
         """Takes up the values that this peer published in an earlier life; they are published after joining.
@@ -174,6 +208,18 @@ class Kademlia(Base[Event, Timer]):
         """Stops publishing a value; the peers that keep it drop it within a day."""
         self.maintenance.forget(key)
 
+    def leave(self, now: float) -> None:
+        """Takes leave: hands on the values that are kept here and those of our own, and refuses requests from
+        now on, which takes us out of the tables of others. `Left` follows; then the peer can be closed.
+        """
+        self.asker.is_client = 1
+        self.searches.start(SearchKind.REFRESH, self.own_id, now)  # whoever is near shall notice
+        self.handover.start(self.maintenance.published, now, is_leaving=True)
+
+    def test_reachability(self, now: float) -> None:
+        """Finds out whether the requests of strangers reach us. `ReachTested` follows."""
+        self.reachability.test(now)
+
     # What the driver calls --------------------------------------------------------------------------------
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
@@ -205,21 +251,37 @@ class Kademlia(Base[Event, Timer]):
                     self.maintenance.republish(about, now)
                 case Timer.PUBLISH:
                     self.maintenance.publish_again(about, now)
+                case Timer.HEDGE:
+                    self.searches.slow(about, now)
+                case Timer.REACH:
+                    self.reachability.over(about, now)
+                case Timer.KEEP_OPEN:
+                    self.reachability.keep_open(now)
                 case Timer.REFRESH:
                     self.maintenance.refresh(now)
+                    if self.settings.mode is Mode.AUTO and self.reachability.reached + STRANGERS_S <= now:
+                        self.reachability.test(now)
                 case _:
                     assert_never(timer)
 
     # Requests ---------------------------------------------------------------------------------------------
 
     def _requested(self, request: KademliaRequest, sender: Contact, now: float) -> None:
-        verdict = self.table.may_enter(sender)
-        if verdict in NO_PLACE:  # rule 1
-            response: KademliaResponse = Refused(request.transaction, self.own_id, ID_TAKEN, sender.address)
+        verdict, address = self.table.may_enter(sender), sender.address
+        if verdict is not Verdict.KNOWN and not acceptable(address, address):
+            self._ignore("address of no peer")
+            return
+        self.reachability.requested(address, now)
+        if self.asker.is_client:  # rule 3
+            response: KademliaResponse = Refused(request.transaction, self.own_id, CLIENT, address)
+        elif verdict in NO_PLACE and not request.is_client:  # rule 1
+            response = Refused(request.transaction, self.own_id, ID_TAKEN, address)
         else:
             response = self.respond(request, sender, now)
-        self._send(CODEC.encode(response), sender.address)
-        if verdict is not Verdict.KNOWN:
+        self._send(CODEC.encode(response), address)
+        if request.is_client:
+            self.checks.is_client(sender, verdict, now)
+        elif verdict is not Verdict.KNOWN and acceptable(address, self.address or address):
             self.checks.met(sender, verdict, now)
 
     def respond(self, request: KademliaRequest, sender: Contact, now: float) -> KademliaResponse:
@@ -242,10 +304,18 @@ class Kademlia(Base[Event, Timer]):
                 return Stored(transaction, own_id, observed)
             case Ping():
                 return Pong(transaction, own_id, observed)
-            case DialBack() | DialBackFor():
-                return Refused(transaction, own_id, BUSY, observed)
+            case DialBack():
+                return self._agreed(transaction, self.reachability.pass_on(sender, now), observed)
+            case DialBackFor(contact=contact):
+                agrees = self.reachability.dial_back(contact, sender, now)
+                return self._agreed(transaction, agrees, observed)
             case _:
                 assert_never(request)
+
+    def _agreed(self, transaction: int, agrees: bool, observed: Address) -> KademliaResponse:
+        if agrees:
+            return Pong(transaction, self.own_id, observed)
+        return Refused(transaction, self.own_id, BUSY, observed)
 
     def _nodes(self, transaction: int, target: int, sender: Contact, now: float) -> Nodes:
         named = self.table.closest(target, self.settings.k, without=sender.id)
@@ -259,8 +329,15 @@ class Kademlia(Base[Event, Timer]):
         if purpose is None:
             self._ignore("unexpected response")
             return
-        if isinstance(response, Refused) and response.reason == ID_TAKEN:
-            self._tell(IdTaken(sender.address))
+        if response.observed is not None:
+            self.reachability.told(response.observed, sender.address, now)
+        if isinstance(response, Refused):
+            if response.reason == ID_TAKEN:
+                self._tell(IdTaken(sender.address))
+            elif response.reason == CLIENT:  # rule 3
+                self.checks.serves_no_more(sender, now)
+                self._failed(purpose, now)
+                return
         if isinstance(purpose, Check):
             self.checks.over(purpose)
         is_the_one = isinstance(purpose, Probe) or purpose.contact.id == sender.id
@@ -277,9 +354,13 @@ class Kademlia(Base[Event, Timer]):
             case Step():
                 self.searches.answered(purpose, response, now)
             case Copy():
-                self.copies.over(purpose, isinstance(response, Stored))
+                self.copies.over(purpose, isinstance(response, Stored), now)
             case Probe():
                 self.bootstrap.probed(purpose, not isinstance(response, Refused), now)
+            case Reach():
+                self.reachability.passed_on(purpose, isinstance(response, Pong))
+            case PassOn():
+                self.reachability.was_passed_on()
             case Check():
                 pass
             case _:
@@ -298,21 +379,52 @@ class Kademlia(Base[Event, Timer]):
                 self.searches.failed(purpose, now)
             case Copy():
                 self.checks.failed(purpose.contact, now)
-                self.copies.over(purpose, False)
+                self.copies.over(purpose, False, now)
+            case Reach():
+                self.checks.failed(purpose.contact, now)
+            case PassOn():
+                self.checks.failed(purpose.contact, now)
+                self.reachability.was_passed_on()
             case _:
                 assert_never(purpose)
 
     # What the parts call ----------------------------------------------------------------------------------
 
     def _enter(self, now: float) -> None:
-        self.searches.start(SearchKind.JOIN, self.own_id, now)
+        if self.settings.mode is Mode.AUTO and self.reachability.is_reachable is None:  # rule 4
+            self._is_entering = True
+            self.reachability.test(now)
+        else:
+            self.searches.start(SearchKind.JOIN, self.own_id, now)
+
+    def _reach_tested(self, is_reachable: bool | None, now: float) -> None:
+        """A test is over, or a stranger has come. Rule 4."""
+        outer = self.reachability.outer
+        self._tell(ReachTested(is_reachable, outer))
+        if self.settings.mode is Mode.AUTO:
+            if is_reachable is None:
+                is_reachable = not self.asker.is_client or (outer is not None and outer == self.address)
+            self._serve(is_reachable, now)
+        if self._is_entering:
+            self._is_entering = False
+            self.searches.start(SearchKind.JOIN, self.own_id, now)
+
+    def _serve(self, serves: bool, now: float) -> None:
+        """Becomes a server or a client, if it is not that already."""
+        if serves != bool(self.asker.is_client):
+            return
+        self.asker.is_client = int(not serves)
+        if not self._is_entering:
+            self.searches.start(SearchKind.REFRESH, self.own_id, now)  # whoever is near shall notice
+        if not serves:
+            self.handover.start({}, now, is_leaving=False)
 
     def _ended(self, search: Search, now: float) -> None:
         """A search has ended: does what it was for."""
         lookup = search.lookup
         counts = lookup.queries, lookup.failures
         match search.kind:
-            case SearchKind.PUT | SearchKind.REPUBLISH:
+            case SearchKind.PUT | SearchKind.REPUBLISH | SearchKind.HAND_ON:
                 self.copies.send(search, now)
             case SearchKind.GET:
                 self._tell(GetDone(search.number, lookup.target, search.value, *counts))

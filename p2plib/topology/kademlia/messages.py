@@ -117,15 +117,14 @@ class Refused(Header):
 class DialBack(Header):
     """Have another peer ask me whether I am there."""
 
-    token: Token
     is_client: IsClient = 0
 
 
 @dataclass(slots=True)
 class DialBackFor(Header):
-    """Ask the peer at this address whether it is there."""
+    """Ask this peer whether it is there."""
 
-    address: Annotated[Address, ADDRESS]
+    contact: Annotated[Contact, CONTACT]
     is_client: IsClient = 0
 
 

@@ -6,6 +6,7 @@ The rules are in `p2plib.topology.kademlia.machine` and the parts it is made fro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.timers import TimerName
@@ -19,6 +20,14 @@ REPUBLISH_S = 3600.0  # section 2.5
 FRESH_S = 900.0  # a contact heard from so recently is not checked; BEP 5 has the same 15 minutes
 
 
+class Mode(Enum):
+    """Whether a peer serves others."""
+
+    SERVER = "in tables, answers requests, keeps values"
+    CLIENT = "in no table, only asks; for a peer that strangers do not reach, or that is there for a moment"
+    AUTO = "a client until it finds out that strangers reach it, then a server"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the peers of a network agree on, and how hard this one tries.
@@ -29,10 +38,13 @@ class Settings:
         alpha: how many peers are asked at once on one path.
         paths: how many disjoint paths `get` and `put` use; more paths cost more, and resist liars better.
         strict: whether lookups go in rounds.
+        hedged: whether one more peer is asked when a response is slow; with alpha = 1, a lookup takes far
+            fewer datagrams, and is held up less by a peer that is gone.
         refresh_s, republish_s, fresh_s: see the rules.
         limits: how many places in the table one owner of addresses may take.
         validator: which values may be stored.
         max_values: how many values are kept for others.
+        mode: whether the peer serves others.
     """
 
     bits: int = BITS
@@ -40,19 +52,24 @@ class Settings:
     alpha: int = ALPHA
     paths: int = 1
     strict: bool = False
+    hedged: bool = False
     refresh_s: float = REFRESH_S
     republish_s: float = REPUBLISH_S
     fresh_s: float = FRESH_S
     limits: Limits = STRICT
     validator: Validator = SELF_NAMED
     max_values: int = 4096
+    mode: Mode = Mode.SERVER
 
 
 class Timer(TimerName):
     """What a peer sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
+    HEDGE = "a response is slow; about the number of the search"
     JOIN = "ask the bootstrap addresses again"
+    REACH = "a dial-back would have come by now; about the number of the test"
+    KEEP_OPEN = "say something, or the NAT forgets us"
     REFRESH = "look up an id in each bucket that no lookup has touched"
     REPUBLISH = "store a value that is kept for others again; about its key"
     PUBLISH = "put a value of our own again; about its key"
@@ -128,4 +145,20 @@ class IdTaken:
     address: Address
 
 
-Event = Joined | JoinFailed | FindDone | GetDone | PutDone | Crowded | IdTaken
+@dataclass(frozen=True, slots=True)
+class ReachTested:
+    """Whether the requests of strangers reach us, and the address that others see; None is "not known"."""
+
+    is_reachable: bool | None
+    outer: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """We have taken our leave: of so many values that we kept, so many were taken by others."""
+
+    values: int
+    handed_on: int
+
+
+Event = Joined | JoinFailed | FindDone | GetDone | PutDone | Crowded | IdTaken | ReachTested | Left

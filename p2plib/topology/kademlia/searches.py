@@ -10,6 +10,7 @@ its kind::
     GET         of a key: the value is reported
     PUT         of a key: then a copy goes to each of the peers found
     REPUBLISH   the same, for a value that another peer published
+    HAND_ON     the same, for a value that we kept and will keep no longer
 
 Rules
     1. A get ends with the first valid value. Where values can change, all of the peers are asked, and the
@@ -17,6 +18,8 @@ Rules
     2. Only lookups for keys go over disjoint paths, for only there can an attacker gain by leading us astray.
     3. Where the peers round a key are denser than chance allows (see `density`), a search that stores, or
        that has found no value, starts again with a wider lookup.
+    4. A search that is hedged asks one more peer when what it asked last has not been answered as soon as
+       most responses are.
 """
 
 from __future__ import annotations
@@ -26,11 +29,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from p2plib.errors import UsageError
+from p2plib.machine.timers import Timers
 from p2plib.topology.kademlia.asking import Asker, Step
 from p2plib.topology.kademlia.density import WIDER, Density
 from p2plib.topology.kademlia.lookup import Lookup
 from p2plib.topology.kademlia.messages import FindNode, FindValue, Found, KademliaResponse, Nodes
-from p2plib.topology.kademlia.parts import Settings
+from p2plib.topology.kademlia.parts import Settings, Timer
 from p2plib.topology.kademlia.store import EXPIRE_S
 from p2plib.topology.kademlia.table import RoutingTable
 
@@ -44,9 +48,10 @@ class SearchKind(Enum):
     GET = "get"
     PUT = "put"
     REPUBLISH = "republish"
+    HAND_ON = "hand on"
 
 
-STORING = frozenset({SearchKind.PUT, SearchKind.REPUBLISH})
+STORING = frozenset({SearchKind.PUT, SearchKind.REPUBLISH, SearchKind.HAND_ON})
 FOR_KEYS = STORING | {SearchKind.GET}
 
 
@@ -75,10 +80,11 @@ class Searches:
     """The searches of one peer that have not ended.
 
     Args:
-        settings: k, alpha, paths, strict and the validator.
+        settings: k, alpha, paths, strict, hedged and the validator.
         table: where lookups begin.
         density: says where a lookup must be wider.
         asker: sends what they ask.
+        timers: those of the machine.
         ended: called with each search that has ended, and the time.
         ignore: counts responses that are of no use, by reason.
     """
@@ -89,11 +95,12 @@ class Searches:
         table: RoutingTable,
         density: Density,
         asker: Asker,
+        timers: Timers[Timer],
         ended: Callable[[Search, float], None],
         ignore: Callable[[str], None],
     ) -> None:
         self._settings, self._table, self._density, self._asker = settings, table, density, asker
-        self._ended, self._ignore = ended, ignore
+        self._timers, self._ended, self._ignore = timers, ended, ignore
         self._searches: dict[int, Search] = {}
         self._last_number = 0
 
@@ -157,6 +164,13 @@ class Searches:
             search.lookup.failed(step.contact.id)
             self._advance(search, now)
 
+    def slow(self, number: int, now: float) -> None:
+        """What a search asked last is not answered yet. Rule 4."""
+        search = self._searches.get(number)
+        if search is not None:
+            search.lookup.slow()
+            self._advance(search, now)
+
     def _take(self, search: Search, value: bytes) -> bool:
         """Whether a value is valid; if it is the best so far, it is kept."""
         validator = self._settings.validator
@@ -187,6 +201,8 @@ class Searches:
         for contact in lookup.next():
             request = ask_for(self._asker.transaction(), own_id, lookup.target, is_client)
             self._asker.ask(request, contact.address, Step(search.number, contact), now)
+            if self._settings.hedged:
+                self._timers.set(Timer.HEDGE, now + self._asker.slow_s(contact.address), search.number)
         if lookup.done:
             self._finish(search, now)
 
@@ -203,4 +219,6 @@ class Searches:
 
     def _end(self, search: Search, now: float) -> None:
         del self._searches[search.number]
+        if self._settings.hedged:
+            self._timers.cancel(Timer.HEDGE, search.number)
         self._ended(search, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from p2plib.machine.addresses import Address
 from p2plib.machine.peer import Peer, PeerStats
 from p2plib.topology.kademlia.machine import Kademlia
 
@@ -20,6 +21,9 @@ class KademliaStats(PeerStats):
         published: how many values of its own it publishes.
         searches: how many lookups are under way.
         requests: how many requests are under way.
+        is_client: whether it only asks and serves nobody.
+        is_reachable: whether strangers reach it; None if that is not known.
+        outer: the address from which its requests come, as others see it; None if they do not agree.
         round_trip_s: the smoothed round trip to all peers, in seconds; 0 before anybody answered.
     """
 
@@ -30,6 +34,9 @@ class KademliaStats(PeerStats):
     published: int
     searches: int
     requests: int
+    is_client: bool
+    is_reachable: bool | None
+    outer: Address | None
     round_trip_s: float
 
 
@@ -45,5 +52,8 @@ def stats_of(peer: Peer[Kademlia]) -> KademliaStats:
         published=len(machine.maintenance.published),
         searches=len(machine.searches),
         requests=len(machine.requests),
+        is_client=bool(machine.asker.is_client),
+        is_reachable=machine.reachability.is_reachable,
+        outer=machine.reachability.outer,
         round_trip_s=machine.requests.all_peers.smoothed_s,
     )

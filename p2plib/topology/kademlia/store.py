@@ -124,6 +124,11 @@ class Values:
             return None
         return value
 
+    def take(self, now: float) -> list[tuple[int, Value]]:
+        """All values that will not expire within a second, by key; afterwards none is kept."""
+        kept, self._kept = self._kept, {}
+        return [(key, value) for key, value in kept.items() if value.expires - now >= 1]
+
 
 class Tokens:
     """Rule 4. The secret is 16 random bytes or more, known to nobody else."""

@@ -185,10 +185,9 @@ class RoutingTable:
     def _within_limits(self, contact: Contact, bucket: Bucket) -> Verdict:
         limits, host = self.limits, contact.address[0]
         network = network_of(host)
-        gone = self._by_address.get(contact.address)  # rule 4: the contact with this address would make room
-        replaced = 0 if gone is None else 1
-        of_host = self._hosts.get(host, 0) - replaced
-        of_network = self._networks.get(network, 0) - replaced
+        replaced = self._replaced_by(contact)  # they would make room
+        of_host = self._hosts.get(host, 0) - sum(one.contact.address[0] == host for one in replaced)
+        of_network = self._networks.get(network, 0) - sum(one.network == network for one in replaced)
         if limits.per_host is not None and of_host >= limits.per_host:
             return Verdict.HOST_FULL
         if limits.per_network is not None and of_network >= limits.per_network:
@@ -196,10 +195,15 @@ class RoutingTable:
         in_bucket = limits.per_network_and_bucket
         if in_bucket is not None and of_network >= in_bucket:  # else no bucket can have so many
             entries = bucket.entries.values()
-            near = [entry for entry in entries if entry.network == network and entry.contact.id != gone]
+            near = [entry for entry in entries if entry.network == network and entry not in replaced]
             if len(near) >= in_bucket:
                 return Verdict.NETWORK_FULL
         return Verdict.ADDED
+
+    def _replaced_by(self, contact: Contact) -> list[Entry]:
+        """The entries with this address or this id: rule 4."""
+        idents = dict.fromkeys((self._by_address.get(contact.address, contact.id), contact.id))
+        return [entry for ident in idents if (entry := self.find(ident))]
 
     def answered(self, contact: Contact, now: float) -> Verdict:
         """Takes a contact that has just answered us from its address.
@@ -221,10 +225,8 @@ class RoutingTable:
         return verdict
 
     def _put(self, contact: Contact, now: float) -> None:
-        before = self._by_address.get(contact.address)
-        for ident in (before, contact.id):
-            if ident is not None and self.find(ident):
-                self.remove(ident)
+        for replaced in self._replaced_by(contact):
+            self.remove(replaced.contact.id)
         bucket = self.bucket_of(contact.id)
         if len(bucket.entries) >= self.k:  # rule 3: the most doubtful makes room
             self.remove(max(bucket.entries.values(), key=lambda entry: entry.failures).contact.id)

@@ -1,11 +1,14 @@
-// A js-libp2p node on loopback: TCP, Noise, yamux, identify, ping, and an echo protocol.
+// A js-libp2p node on loopback: TCP with Noise and yamux, or QUIC; identify, ping, and an echo protocol.
 //
-// It takes and makes connections. Events: "connected" and "identified" of every peer, "echoed" of every
-// stream that was served, with the number of its bytes.
+// It takes and makes connections. Its arguments are the kind of its key, Ed25519 if there is none, and "quic" if
+// it shall speak that and not TCP.
+// Events: "connected" and "identified" of every peer, "echoed" of every stream that was served, with the
+// number of its bytes.
 import './polyfill.mjs'
 import { createLibp2p } from 'libp2p'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import { multiaddr } from '@multiformats/multiaddr'
 import { ping } from '@libp2p/ping'
@@ -15,9 +18,12 @@ import { emit, serve } from './serve.js'
 const ECHO = '/echo/1.0.0'
 const MANY = 256 // echoes at a time; by itself js-libp2p takes 32 and opens 64 of one protocol
 
+const [kind = 'Ed25519', transport = 'tcp'] = process.argv.slice(2)
+const where = transport === 'quic' ? 'udp/0/quic-v1' : 'tcp/0'
 const node = await createLibp2p({
-  addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-  transports: [tcp()],
+  privateKey: await generateKeyPair(kind),
+  addresses: { listen: [`/ip4/127.0.0.1/${where}`] },
+  transports: [transport === 'quic' ? (await import('@chainsafe/libp2p-quic')).quic() : tcp()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
   services: { identify: identify(), ping: ping() }

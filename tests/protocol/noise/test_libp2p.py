@@ -20,63 +20,33 @@ from p2plib.errors import (
     WrongPeer,
 )
 from p2plib.identity import ids
-from p2plib.identity.exchange import ExchangeKey
-from p2plib.identity.keys import PublicKey, SecretKey
+from p2plib.identity.foreign_keys import ECDSA, RSA, SECP256K1
+from p2plib.identity.keys import PublicKey
 from p2plib.protocol.noise import libp2p as libp2p_noise
-from p2plib.protocol.noise import libp2p_payload as libp2p_noise_payload
 from p2plib.protocol.noise.crypto import LAST_COUNTER, CipherState, SessionSecret
-from p2plib.protocol.noise.handshake import HandshakeState, Session
+from p2plib.protocol.noise.handshake import Session
 from p2plib.protocol.noise.libp2p import (
     MAX_HANDSHAKE_BYTES,
-    NOISE_NAME,
     NoiseHandshake,
     NoiseOpener,
     NoiseSealer,
 )
 from p2plib.wire.protobuf import BYTES, VARINT, ProtoField
-from tests.protocol.noise.libp2p_peers import ALICE, BOB, MPLEX, YAMUX, rsa_key, signed_by, weak_key
-
-MALLORY = SecretKey.from_seed(bytes([3]) * 32)
-
-
-def counting(first: int) -> Callable[[int], bytes]:
-    numbers = iter(range(first, 256))
-    return lambda size: bytes([next(numbers)]) * size
-
-
-def pair(
-    *,
-    expected: PublicKey | None = BOB.public,
-    muxers: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
-    prologues: tuple[bytes, bytes] = (b"", b""),
-    responder: SecretKey = BOB,
-    first: int = 10,
-) -> tuple[NoiseHandshake, NoiseHandshake]:
-    dialler = NoiseHandshake(
-        ALICE,
-        initiator=True,
-        expected=expected,
-        muxers=muxers[0],
-        prologue=prologues[0],
-        random=counting(first),
-    )
-    listener = NoiseHandshake(
-        responder, initiator=False, muxers=muxers[1], prologue=prologues[1], random=counting(first + 100)
-    )
-    return dialler, listener
-
-
-def feed(reader: NoiseHandshake, raw: bytes) -> None:
-    """Give a side what came, piece by piece as it asks; what is missing at the end is a peer that hung up."""
-    offset = 0
-    while not reader.is_finished and offset < len(raw):
-        piece = raw[offset : offset + reader.need_bytes]
-        if len(piece) < reader.need_bytes:
-            raise HandshakeFailed("the peer hung up")
-        offset += reader.need_bytes
-        reader.receive(piece)
-    if offset < len(raw):
-        raise HandshakeFailed("more than the handshake")
+from tests.protocol.noise.libp2p_peers import (
+    ALICE,
+    BOB,
+    MALLORY,
+    MPLEX,
+    YAMUX,
+    feed,
+    foreign_payload,
+    honest,
+    listener_that_says,
+    pair,
+    short_rsa_key,
+    signed_by,
+    weak_key,
+)
 
 
 def unchanged(number: int, raw: bytes) -> bytes:
@@ -242,21 +212,6 @@ def test_a_peer_that_is_ourselves_is_refused(expected: PublicKey | None) -> None
         feed(dialler, listener.to_send())
 
 
-def listener_that_says(make_payload: Callable[[bytes], bytes]) -> NoiseHandshake:
-    """A dialler that has just read message 2 of a listener with a payload of its own making."""
-    dialler, _ = pair()
-    static = ExchangeKey.from_bytes(bytes([77]) * 32)
-    listener = HandshakeState(NOISE_NAME, initiator=False, static=static)
-    listener.read_message(dialler.to_send()[2:])
-    message = listener.write_message(make_payload(static.public))
-    feed(dialler, len(message).to_bytes(2, "big") + message)
-    return dialler
-
-
-def honest(static: bytes) -> bytes:
-    return libp2p_noise_payload.encode(libp2p_noise_payload.sign(BOB, static))
-
-
 KEY = ProtoField(1, BYTES, ids.encode_public_key(BOB.public)).encode()
 LIES: dict[str, Callable[[bytes], bytes]] = {
     "no payload": lambda static: b"",
@@ -271,7 +226,10 @@ LIES: dict[str, Callable[[bytes], bytes]] = {
     "another static key signed": lambda static: KEY + signed_by(BOB, bytes(32)),
     "another domain signed": lambda static: KEY + signed_by(BOB, static, b"noise-libp2p-other-thing:"),
     "no domain signed": lambda static: KEY + signed_by(BOB, static, b""),
-    "an RSA key": rsa_key,
+    "a key that is no RSA key": short_rsa_key,
+    "an RSA key, another's signature": lambda static: foreign_payload(RSA, static, signed_by(BOB, static)),
+    "an ECDSA key, another static key signed": lambda static: foreign_payload(ECDSA, bytes(32)),
+    "a secp256k1 key, no signature": lambda static: foreign_payload(SECP256K1, static, b""),
     "a key of small order": weak_key,
     "a muxer that is no text": lambda static: honest(static) + ProtoField(4, BYTES, b"\x12\x01\xff").encode(),
     "a muxer that is empty": lambda static: honest(static) + ProtoField(4, BYTES, b"\x12\x00").encode(),
@@ -318,7 +276,7 @@ def test_the_first_message_is_32_bytes(size: int) -> None:
 @pytest.mark.parametrize("size", [0, 95, MAX_HANDSHAKE_BYTES + 1, 65_535])
 def test_the_second_message_is_neither_too_short_nor_too_long(size: int) -> None:
     dialler, _ = pair()
-    with pytest.raises(HandshakeFailed, match="message 2 has 96 to 2048"):
+    with pytest.raises(HandshakeFailed, match="message 2 has 96 to 4096"):
         dialler.receive(size.to_bytes(2, "big"))
     for right in (96, MAX_HANDSHAKE_BYTES):
         dialler, _ = pair()
@@ -350,7 +308,7 @@ def test_a_handshake_costs_at_most_one_check_of_a_signature(monkeypatch: pytest.
     with pytest.raises(HandshakeFailed):
         listener_that_says(LIES["another's signature"])
     assert len(checked) == 2
-    for lie in ("an RSA key", "a key of small order", "two keys", "not protobuf"):
+    for lie in ("a key that is no RSA key", "a key of small order", "two keys", "not protobuf"):
         with pytest.raises(HandshakeFailed):
             listener_that_says(LIES[lie])
     with pytest.raises(HandshakeFailed):

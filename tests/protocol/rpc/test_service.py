@@ -298,7 +298,7 @@ def test_what_a_handler_lets_out_is_its_own_whatever_its_class(error: Exception)
             assert service.failures["failed"] == 2
             assert service.failures[name] == (1 if isinstance(error, StopAsyncIteration) else 2)
             assert shown[-1] == name
-            assert not back.failures
+            assert set(back.failures) <= {"StreamReset"}  # the subscriber has left its block with an error
 
     asyncio.run(main())
 

@@ -14,10 +14,11 @@ from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream, pattern, read_all
 from p2plib.protocol.connection import Connection, upgrade
 from p2plib.protocol.stream import LIMIT_BYTES, PIECE_BYTES, Stream, memory_pair
-from p2plib.protocol.yamux.codec import DATA, FIN, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
+from p2plib.protocol.yamux.codec import ACK, DATA, FIN, GO_AWAY, PING, SYN, WINDOW_UPDATE, Header
 from p2plib.protocol.yamux.driver import YamuxConnection, YamuxStream
 from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.substream import INITIAL_WINDOW_BYTES
+from p2plib.sim import Internet
 from tests.protocol import pairs
 from tests.protocol.yamux.sessions import headers
 
@@ -45,8 +46,11 @@ async def upgraded(
 
 @asynccontextmanager
 async def streams_over_noise() -> AsyncIterator[tuple[YamuxStream, YamuxStream]]:
-    async with upgraded() as (one, two):
-        two._accepting.cancel()  # type: ignore[union-attr]  # the test accepts
+    a, b = memory_pair()
+    one, two = await asyncio.gather(
+        upgrade(a, SECRETS[0], is_client=True), upgrade(b, SECRETS[1], is_client=False)
+    )
+    async with one.muxed, two.muxed:  # without the connections: the test accepts
         near = await one.muxed.open_stream()
         yield near, await two.muxed.accept_stream()
 
@@ -133,6 +137,118 @@ def test_a_slow_reader_stops_its_own_stream_only() -> None:
             assert not writing.done()
             await conformance.cancelled(writing)
             assert len(await unread.read_exactly(written[0])) == written[0]
+
+    asyncio.run(main())
+
+
+@pytest.mark.finding("K2")
+def test_streams_that_the_other_side_does_not_read_stop_no_other() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with (
+            YamuxConnection(a, is_client=True, limits=Limits(memory_bytes=INITIAL_WINDOW_BYTES)) as client,
+            YamuxConnection(b, is_client=False) as server,
+        ):
+            writing = []
+            for _ in range(50):  # they fill what may wait to be sent, and then wait
+                stream = await client.open_stream()
+                await server.accept_stream()
+                writing.append(asyncio.ensure_future(stream.write(bytes(2_000_000))))
+            await asyncio.sleep(1)
+            assert client.session._table.unsent.size_bytes < INITIAL_WINDOW_BYTES + PIECE_BYTES
+            lively = [(await client.open_stream(), await server.accept_stream()) for _ in range(3)]
+
+            async def goes_through(near: YamuxStream, far: YamuxStream, number: int) -> None:
+                sent = pattern(1_000_000, number)
+                sending = asyncio.ensure_future(near.write(sent))
+                assert await far.read_exactly(len(sent)) == sent
+                await sending
+
+            async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+                for number, (near, far) in enumerate(lively):
+                    group.create_task(goes_through(near, far, number))
+            await client.close()
+            found = await asyncio.gather(*writing, return_exceptions=True)
+            assert {type(one) for one in found} == {Closed}
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("K2")
+def test_writers_to_a_peer_that_reads_nothing_at_all_keep_to_the_budget() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(
+            a, is_client=True, limits=Limits(memory_bytes=INITIAL_WINDOW_BYTES)
+        ) as client:
+            client.close_timeout_s = 1
+            writing = [
+                asyncio.ensure_future((await client.open_stream()).write(bytes(200_000))) for _ in range(100)
+            ]
+            await asyncio.sleep(1)
+            assert client.session._table.unsent.size_bytes < INITIAL_WINDOW_BYTES + PIECE_BYTES
+            reading = asyncio.ensure_future(read_all(b))  # and once it reads, everything goes
+            await asyncio.gather(*writing)
+            while client.session._table.unsent.size_bytes:
+                await asyncio.sleep(1)
+        assert len(await reading) > 100 * 200_000
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("K2")
+def test_a_writer_that_waits_for_memory_is_woken_when_the_other_side_resets_what_holds_it() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with (
+            YamuxConnection(a, is_client=True, limits=Limits(memory_bytes=INITIAL_WINDOW_BYTES)) as client,
+            YamuxConnection(b, is_client=False) as server,
+        ):
+            near, far = await client.open_stream(), await server.accept_stream()
+            await near.write(bytes(INITIAL_WINDOW_BYTES - 1000))
+            stuck = [(await client.open_stream(), await server.accept_stream()) for _ in range(10)]
+            writing = [asyncio.ensure_future(mine.write(bytes(1_000_000))) for mine, _ in stuck]
+            await asyncio.sleep(1)
+            last = asyncio.ensure_future(near.write(bytes(1000)))
+            await asyncio.sleep(1)
+            assert not last.done()  # its window has no room for a whole piece
+            for _, theirs in stuck:
+                theirs.reset()
+            await asyncio.wait_for(last, 1)
+            found = await asyncio.gather(*writing, return_exceptions=True)
+            assert {type(one) for one in found} == {StreamReset}
+            assert len(await far.read_exactly(INITIAL_WINDOW_BYTES)) == INITIAL_WINDOW_BYTES
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("K1")
+@pytest.mark.finding("K2")
+def test_who_works_for_a_stream_that_held_too_much_is_told_why() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(
+            a, is_client=True, limits=Limits(memory_bytes=INITIAL_WINDOW_BYTES)
+        ) as client:
+            told: list[int] = []
+            await b.write(Header(WINDOW_UPDATE, SYN, 2, 0).encode())
+            stream = await client.accept_stream()
+            stream.when_broken = lambda: told.append(stream.stream_id)
+            for number, size in (
+                (2, 50_000),
+                (4, 49_999),
+                (6, 49_999),
+                (8, 49_999),
+                (10, 49_999),
+                (12, 49_999),
+            ):
+                flags = SYN if number > 2 else 0
+                await b.write(Header(DATA, flags, number, size).encode() + bytes(size))
+            async with asyncio.timeout(10):
+                while not told:
+                    await asyncio.sleep(0)
+            with pytest.raises(StreamReset, match="too much of the connection was not read, and most of it"):
+                await stream.read()
 
     asyncio.run(main())
 
@@ -287,11 +403,91 @@ def test_ping() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.finding("W7")
+def test_pings_that_nobody_answers_do_no_harm_to_later_ones() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(a, is_client=True) as client:
+            for _ in range(40):  # what keeps a connection alive asks again and again
+                with pytest.raises(PeerTimeout):
+                    await client.ping(timeout_s=1)
+            all_at_once = [asyncio.ensure_future(client.ping(timeout_s=1)) for _ in range(40)]
+            found = await asyncio.gather(*all_at_once, return_exceptions=True)
+            assert [type(one) for one in found] == [PeerTimeout] * 40
+            async with YamuxConnection(b, is_client=False):
+                assert await client.ping() == 0.0  # in virtual time, in memory
+            assert (client._pings, client.session._pings) == ({}, set())
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("W7")
+def test_pings_that_never_left_are_taken_back() -> None:
+    async def main() -> None:
+        a, b = memory_pair(limit_bytes=1)
+        async with YamuxConnection(a, is_client=True) as client:
+            (await conformance.blocked_writer(await client.open_stream()))[0].cancel()
+            for _ in range(20):
+                with pytest.raises(PeerTimeout):
+                    await client.ping(timeout_s=1)
+            assert len(client.session._scheduler._announcements) == 0
+            b.reset()
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("W6")
+def test_who_waits_for_a_stream_is_told_when_the_other_side_goes_away() -> None:
+    async def main() -> None:
+        a, b = memory_pair()
+        async with YamuxConnection(a, is_client=True, limits=Limits(ack_backlog=1)) as client:
+            first = await client.open_stream()
+            waiting = [asyncio.ensure_future(client.open_stream()) for _ in range(3)]
+            await asyncio.sleep(1)
+            await b.write(Header(GO_AWAY, 0, 0, 0).encode())
+            async with asyncio.timeout(1):
+                found = await asyncio.gather(*waiting, return_exceptions=True)
+            assert [type(one) for one in found] == [Closed] * 3
+            with pytest.raises(Closed, match="gone away"):
+                await client.open_stream()
+            await b.write(Header(DATA, ACK, 1, 5).encode() + b"still")  # what is open goes on
+            assert await first.read() == b"still"
+
+    Internet(seed=1).run(lambda _: main())
+
+
+@pytest.mark.finding("W2")
+def test_two_that_reset_everything_at_once_still_hear_each_other() -> None:
+    """Both are in the middle of sending on 600 streams each way, and give all of them up in one step."""
+
+    async def rounds(one: YamuxConnection, other: YamuxConnection) -> None:
+        for _ in range(5):
+            streams = []
+            for near, far in ((one, other), (other, one)):
+                for _ in range(600):
+                    streams += [await near.open_stream(), await far.accept_stream()]
+            await asyncio.gather(*(stream.write(bytes(20_000)) for stream in streams))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            for stream in streams:
+                stream.reset()
+            assert await one.ping(timeout_s=20) < 20
+            assert await other.ping(timeout_s=20) < 20
+        assert (one.session.streams, other.session.streams) == ({}, {})
+
+    async def over_tcp() -> None:
+        async with pairs.tcp(limit_bytes=1) as ends, pairs.yamux_connections(ends) as both:
+            await rounds(*both)
+
+    asyncio.run(over_tcp())
+
+
 @pytest.mark.fault("F049")
 def test_a_peer_that_floods_and_does_not_read_is_not_read() -> None:
     async def main() -> None:
         a, b = memory_pair()
         async with YamuxConnection(a, is_client=False) as server:
+            server.close_timeout_s = 0.02
             raw = b"".join(Header(PING, SYN, 0, value).encode() for value in range(5000))
             sent = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2plib.errors import Closed, DecodeError, UsageError
@@ -11,6 +11,7 @@ from p2plib.protocol.conformance import pattern
 from p2plib.protocol.yamux.codec import ACK, DATA, FIN, MAX_UINT32, PING, RST, SYN, WINDOW_UPDATE
 from p2plib.protocol.yamux.events import Ended, GoAway, Opened, Pong, Readable, Reset, Writable
 from p2plib.protocol.yamux.limits import Limits
+from p2plib.protocol.yamux.session import Session
 from p2plib.protocol.yamux.states import SendState
 from tests.protocol.yamux.sessions import WINDOW, Pair, everything, frame, headers, opened, server
 
@@ -136,6 +137,116 @@ def test_data_past_the_window_is_refused_at_its_header() -> None:
     assert headers(everything(session)) == ["go away 1"]
 
 
+def unread(session: Session) -> int:
+    """What waits to be read, added up."""
+    held = sum(len(stream.incoming) for stream in session._table.in_use.values())
+    assert session._table.unread.size_bytes == held
+    return held
+
+
+@pytest.mark.finding("K2")
+def test_as_many_full_windows_as_fit_are_kept() -> None:
+    session = server()
+    for number in range(1, 129, 2):  # sixty-four
+        opened(session, number)
+        session.receive(frame(DATA, 0, number, data=bytes(WINDOW)))
+    assert (unread(session), session.sacrificed, len(session.streams)) == (64 * WINDOW, 0, 64)
+    small = opened(session, 129)
+    assert session.receive(frame(DATA, 0, 129, data=b"x")) == [Readable(129, 1), Reset(127)]
+    assert headers(everything(session)) == ["window update 0 RST on stream 127"]
+    assert 127 in session._table.in_use  # our program still works for it
+    assert (session.read(small, 9), unread(session), session.sacrificed) == (b"x", 63 * WINDOW, 1)
+
+
+@pytest.mark.finding("K2")
+def test_a_thousand_streams_that_nobody_reads_cost_one_budget_and_small_ones_are_left_alone() -> None:
+    session = server(memory_bytes=WINDOW)
+    small = {number: opened(session, number) for number in range(1, 1025, 2)}
+    large = [opened(session, number) for number in range(1025, 2049, 2)]
+    share = WINDOW // 1024
+    for number in small:
+        session.receive(frame(DATA, 0, number, data=bytes(share)))
+    for stream in large:
+        session.receive(frame(DATA, 0, stream.stream_id, data=bytes(60_000)))
+        assert unread(session) <= WINDOW
+    assert session.sacrificed > 500
+    assert all(len(stream.incoming) == share for stream in small.values())
+    assert all(stream.why_reset for stream in large if stream.is_reset)
+
+
+@pytest.mark.finding("K2")
+def test_what_is_over_and_not_read_counts_too() -> None:
+    session = server(memory_bytes=WINDOW)
+    done = opened(session, 1)
+    session.close_write(done)
+    everything(session)
+    session.receive(frame(DATA, FIN, 1, data=bytes(WINDOW)))
+    opened(session, 3)
+    assert (list(session.streams), unread(session)) == ([3], WINDOW)
+    assert session.receive(frame(DATA, 0, 3, data=b"x")) == [Readable(3, 1), Reset(1)]
+    assert (everything(session), done.is_reset, session.read(done, 9), unread(session)) == (b"", True, b"", 1)
+
+
+@pytest.mark.finding("K2")
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("owrRfcn"), st.integers(0, 5), st.integers(1, 70_000)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_the_totals_are_those_of_the_streams(moves: list[tuple[str, int, int]]) -> None:
+    pair = Pair(Limits(memory_bytes=WINDOW))
+    ends = [pair.stream() for _ in range(6)]
+    for what, which, size in moves:
+        near, far = ends[which]
+        match what:
+            case "o":
+                ends[which] = pair.stream()
+            case "w" if near.send_state is SendState.OPEN:
+                pair.client.write(near, bytes(size))
+            case "r":
+                pair.server.read(far, size)
+            case "R":
+                pair.client.reset(near)
+            case "f" if near.send_state is SendState.OPEN:
+                pair.client.close_write(near)
+            case "c" if far.is_held:
+                pair.server.close_read(far)
+            case _:
+                pair.server.reset(far)
+        pair.exchange()
+        for session in (pair.client, pair.server):
+            assert unread(session) <= WINDOW
+            unsent = sum(len(stream.outgoing) for stream in session._table.in_use.values())
+            assert session._table.unsent.size_bytes == unsent
+    for session in (pair.client, pair.server):
+        for stream in list(session._table.in_use.values()):
+            session.reset(stream)
+    assert [session._table.unread.size_bytes for session in (pair.client, pair.server)] == [0, 0]
+
+
+@pytest.mark.finding("K2")
+def test_a_stream_that_is_read_has_room_however_many_are_not() -> None:
+    session = Session(is_client=True, limits=Limits(memory_bytes=WINDOW))
+    stuck = [session.open() for _ in range(10)]
+    for stream in stuck:
+        while session.has_room(stream):
+            session.write(stream, bytes(50_000))
+            everything(session)
+    assert WINDOW <= session._table.unsent.size_bytes < WINDOW + 50_000
+    lively = session.open()
+    everything(session)
+    for _ in range(100):
+        assert session.has_room(lively)
+        session.write(lively, bytes(50_000))
+        assert not session.has_room(session.open())  # only one at a time
+        everything(session)
+        session.receive(frame(WINDOW_UPDATE, ACK, lively.stream_id, 50_000))
+    assert session._table.unsent.size_bytes < WINDOW + 50_000
+
+
 @pytest.mark.fault("F053")
 def test_a_frame_of_four_gigabytes_is_refused_at_its_header() -> None:
     session = server()
@@ -227,10 +338,50 @@ def test_pings() -> None:
         session.ping(5)
     assert session.receive(frame(PING, ACK, 0, 6) + frame(PING, ACK, 0, 5)) == [Pong(5)]
     assert session.receive(frame(PING, ACK, 0, 5)) == []
-    for value in range(16):
+
+
+@pytest.mark.finding("W7")
+def test_pings_that_are_forgotten_leave_nothing() -> None:
+    session = server()
+    for value in range(1000):
         session.ping(value)
-    with pytest.raises(UsageError, match="too many pings"):
-        session.ping(16)
+        if value % 2:
+            assert headers(everything(session)) == [f"ping {value} SYN"]
+        session.forget_ping(value)
+    assert (session._pings, session.has_work) == (set(), False)
+    assert session.receive(frame(PING, ACK, 0, 999)) == []
+    session.ping(999)  # the value is free again
+    assert session.receive(frame(PING, ACK, 0, 999)) == [Pong(999)]
+    session.forget_ping(999)
+
+
+@pytest.mark.finding("W2")
+def test_our_own_resets_and_pings_stop_nothing() -> None:
+    session = Session(is_client=True, limits=Limits(ack_backlog=20_000))
+    streams = [session.open() for _ in range(10_000)]
+    everything(session)
+    for number, stream in enumerate(streams):
+        session.reset(stream)
+        session.ping(number)
+    assert not session.is_congested
+    assert len(headers(everything(session))) == 20_000
+
+
+@pytest.mark.finding("W2")
+@pytest.mark.fault("F049")
+def test_an_honest_peer_never_congests_us_and_one_that_floods_does() -> None:
+    session = server()
+    for number in range(1, 2049, 2):  # all that may be alive
+        opened(session, number)
+    for stream in list(session.streams.values()):
+        session.reset(stream)
+    for number in range(1024):
+        session.receive(frame(PING, SYN, 0, number))
+    assert not session.is_congested
+    session.receive(frame(PING, SYN, 0, 1024))
+    assert session.is_congested
+    session.to_send(12)
+    assert not session.is_congested
 
 
 def test_going_away() -> None:

@@ -10,7 +10,7 @@ from p2plib.protocol.yamux.limits import Limits
 from p2plib.protocol.yamux.session import Session
 from p2plib.protocol.yamux.states import OpenState
 from p2plib.protocol.yamux.table import MAX_SKIPPED
-from tests.protocol.yamux.sessions import Pair, everything, frame, headers, opened, server
+from tests.protocol.yamux.sessions import WINDOW, Pair, everything, frame, headers, opened, server
 
 
 @pytest.mark.fault("F048")
@@ -83,6 +83,59 @@ def test_how_many_streams_may_be_alive() -> None:
     everything(session)
     opened(session, 9)
     assert session.refused == 1
+
+
+@pytest.mark.finding("K1")
+@pytest.mark.parametrize("ends_with", [RST, FIN])
+def test_streams_count_until_our_program_lets_go_of_them(ends_with: int) -> None:
+    session = server(max_streams=3)
+    streams = [opened(session, number) for number in (1, 3, 5)]
+    for stream in streams:
+        session.close_write(stream)
+        everything(session)
+        session.receive(frame(WINDOW_UPDATE, ends_with, stream.stream_id))
+    assert session.streams == {}
+    session.receive(frame(WINDOW_UPDATE, SYN, 7))  # the handlers of the three still run
+    assert headers(everything(session)) == ["window update 0 RST on stream 7"]
+    session.close_read(streams[0])
+    session.reset(streams[1])
+    for number in (9, 11):
+        opened(session, number)
+    session.receive(frame(WINDOW_UPDATE, SYN, 13))
+    assert (session.refused, len(session.streams)) == (2, 2)
+    for stream in (*streams, *list(session.streams.values())):
+        session.reset(stream)
+    assert (session._table.in_use, session._table._theirs_in_use, session._table._windows_bytes) == ({}, 0, 0)
+
+
+@pytest.mark.finding("K1")
+@pytest.mark.fault("F049")
+def test_rapid_resets_make_us_begin_no_more_than_max_streams() -> None:
+    session, begun = server(), 0
+    for number in range(1, 20_001, 2):
+        session.receive(frame(WINDOW_UPDATE, SYN, number))
+        begun += session.accept() is not None
+        session.receive(frame(WINDOW_UPDATE, RST, number))
+        everything(session)
+    assert (begun, session.refused) == (1024, 10_000 - 1024)
+
+
+@pytest.mark.finding("K2")
+def test_windows_grow_only_inside_the_budget() -> None:
+    session = server(window_bytes=4 * WINDOW, memory_bytes=10 * WINDOW)
+    streams = []
+    for number in range(1, 9, 2):
+        session.receive(frame(WINDOW_UPDATE, SYN, number))
+        stream = session.accept()
+        assert stream is not None
+        streams.append(stream)
+    everything(session)
+    assert [stream.may_receive // WINDOW for stream in streams] == [4, 4, 1, 1]
+    session.reset(streams[0])
+    assert session.open().window_bytes == 4 * WINDOW
+    for wrong in ({"window_bytes": WINDOW - 1}, {"window_bytes": 2**32}, {"memory_bytes": WINDOW - 1}):
+        with pytest.raises(UsageError, match=r"256 KiB to 4 GiB|at least one window"):
+            server(**wrong)
 
 
 @pytest.mark.fault("F049")

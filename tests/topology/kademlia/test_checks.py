@@ -10,11 +10,11 @@ from p2plib.machine.addresses import Contact
 from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.kademlia import messages as wire
 from p2plib.topology.kademlia.asking import Check
-from p2plib.topology.kademlia.checks import MAX_CHECKS, Checks
+from p2plib.topology.kademlia.checks import HOLDER_S, MAX_CHECKS, Checks
 from p2plib.topology.kademlia.machine import Kademlia
-from p2plib.topology.kademlia.parts import IdTaken, Settings
+from p2plib.topology.kademlia.parts import FindDone, IdTaken, Joined, Settings
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
-from tests.topology.kademlia.network import SMALL, Outbox, grown
+from tests.topology.kademlia.network import SMALL, Outbox, grown, outcome_of
 
 FRESH_S = 10.0
 
@@ -56,13 +56,11 @@ def test_what_is_done_about_a_contact_that_asks_us(verdict: Verdict) -> None:
     assert checking.ignored == ([] if is_welcome else [verdict.value])
     assert checking.outbox.told == ([IdTaken(newcomer.address)] if verdict is Verdict.OWN_ID else [])
     waits = list(checking.table.bucket_of(0x82).spares.values())
-    assert waits == ([newcomer] if verdict is Verdict.FULL else [])
+    assert waits == ([newcomer] if verdict in (Verdict.FULL, Verdict.ID_TAKEN) else [])
 
 
-@pytest.mark.parametrize("verdict", [Verdict.FULL, Verdict.ID_TAKEN])
-def test_whoever_was_heard_lately_is_not_asked(verdict: Verdict) -> None:
-    checking = Checking()
-    newcomer = contact(0x82) if verdict is Verdict.FULL else Contact(0x80, address_of(0x82))
+def test_whoever_was_heard_lately_is_not_asked_to_make_room() -> None:
+    checking, newcomer, verdict = Checking(), contact(0x82), Verdict.FULL
     checking.checks.met(newcomer, verdict, FRESH_S - 0.1)
     assert checking.asked() == []
     checking.checks.met(newcomer, verdict, FRESH_S)
@@ -73,6 +71,63 @@ def test_whoever_was_heard_lately_is_not_asked(verdict: Verdict) -> None:
     checking.checks.over(Check(contact(0x80)))
     checking.checks.met(newcomer, verdict, FRESH_S)
     assert checking.asked() == [0x80]
+
+
+@pytest.mark.finding("T3")
+def test_the_holder_of_an_id_is_asked_at_once_and_once_in_ten_seconds() -> None:
+    checking = Checking()
+    for ident, when, asked in (
+        (0x80, 1.0, [0x80]),  # it was heard a second ago
+        (0x81, 5.0, [0x81]),
+        (0x80, 6.0, []),
+        (0x80, 1.0 + HOLDER_S - 0.1, []),
+        (0x80, 1.0 + HOLDER_S, [0x80]),
+        (0x81, 5.0 + HOLDER_S - 0.1, []),
+        (0x81, 5.0 + HOLDER_S, [0x81]),
+    ):
+        checking.checks.met(Contact(ident, address_of(0x90)), Verdict.ID_TAKEN, when)
+        assert checking.asked() == asked, when
+        checking.checks.over(Check(contact(ident)))
+    for ident in range(256):
+        checking.checks.check(contact(ident), 50.0)
+    assert len(checking.asked()) == MAX_CHECKS
+    checking.checks.met(Contact(0x80, address_of(0x90)), Verdict.ID_TAKEN, 60.0)
+    assert checking.asked() == []
+
+
+@pytest.mark.finding("T3")
+def test_whoever_claims_the_id_of_one_that_is_gone_is_asked_next_whoever_else_waits() -> None:
+    checking, claims = Checking(), Contact(0x81, address_of(0x90))
+    checking.checks.met(claims, Verdict.ID_TAKEN, 1.0)
+    checking.checks.met(contact(0x82), Verdict.FULL, 1.0)
+    assert checking.asked() == [0x81]
+    checking.checks.over(Check(contact(0x81)))
+    checking.checks.failed(contact(0x81), 2.0)
+    assert checking.asked() == [0x90]
+    checking.checks.answered(claims, 2.1)
+    entry = checking.table.find(0x81)
+    assert entry is not None
+    assert entry.contact == claims
+
+
+@pytest.mark.finding("T3")
+def test_a_living_holder_keeps_its_id_though_three_of_its_answers_are_lost() -> None:
+    own, thief = Kademlia(0, random.Random(1), settings=Settings(bits=8, k=2)), address_of(0x90)
+    own.checks.answered(contact(0x80), 0.0)
+    own.receive(wire.CODEC.encode(wire.Ping(1, 0x80)), thief, 0.1)
+    (refused, to), (_, holder) = own.to_send()
+    assert (wire.CODEC.decode(refused).reason, to, holder) == (wire.ID_TAKEN, thief, address_of(0x80))
+    for _ in range(3):
+        now = own.timer()
+        assert now is not None
+        own.on_timer(now)
+        ((ping, to),) = own.to_send()
+        assert to == address_of(0x80)
+    own.receive(wire.CODEC.encode(wire.Pong(wire.CODEC.decode(ping).transaction, 0x80)), to, now)
+    assert own.to_send() == []
+    entry = own.table.find(0x80)
+    assert entry is not None
+    assert (entry.contact, entry.failures) == (contact(0x80), 0)
 
 
 def test_one_that_answers_goes_into_the_table_or_waits_for_a_place() -> None:
@@ -164,20 +219,29 @@ def test_the_second_with_an_id_is_refused() -> None:
 
 
 @pytest.mark.fault("F099")
-def test_an_id_moves_when_its_first_owner_is_gone() -> None:
-    world, peers = grown(12, Settings(k=8, fresh_s=5.0))
-    ident = peers[5].own_id
-    world.crash(address_of(5))
-    moved = Kademlia(ident, random.Random(98), now=world.now, settings=SMALL)
-    world.add(moved, address_of(600))
-    for _ in range(4):
-        world.run(60.0)
-        moved.join([address_of(1)], world.now)
-        world.flush(address_of(600))
-    world.run(60.0)
-    entry = peers[1].table.find(ident)
-    assert entry is not None
-    assert entry.contact.address == address_of(600)
+@pytest.mark.finding("T3")
+@pytest.mark.parametrize("down_s", [0.0, pytest.param(1000.0, marks=pytest.mark.slow)])
+def test_a_peer_that_was_restarted_on_another_port_is_back_within_fifteen_seconds(down_s: float) -> None:
+    """Those who had it in their tables ask whether it is still there, and then whether it is here now."""
+    world, peers = grown(20)
+    old, ident = peers[7], peers[7].own_id
+    world.crash(address_of(7))
+    world.run(down_s)
+    again = Kademlia(ident, random.Random(99), now=world.now, settings=SMALL)
+    here = world.add(again, (address_of(7)[0], 4001))
+    again.join([address_of(0), address_of(1)], world.now, within_s=15.0)
+    world.flush(here)
+    world.run(15.0)
+    assert len(world.heard(here, Joined)) == 1
+    assert len(again.table) >= len(old.table) - 3
+    others = [number for number in range(20) if number != 7]
+    for number in others:
+        done = outcome_of(world, peers, number, FindDone, "find", ident)
+        assert isinstance(done, FindDone)
+        assert done.closest[0] == Contact(ident, here)
+    near = sorted(others, key=lambda number: peers[number].own_id ^ ident)[:8]
+    known = [entry.contact.address for number in near if (entry := peers[number].table.find(ident))]
+    assert known.count(here) >= 7
 
 
 def test_silence_at_an_address_that_a_liar_named_tells_nothing_of_the_peer_whose_id_it_used() -> None:

@@ -182,7 +182,7 @@ def test_nobody_there_is_an_error_that_says_where() -> None:
                     await peer.join([])
                 joining = asyncio.ensure_future(peer.join([(nobody.address, 9)]))
                 await asyncio.sleep(0)
-                with pytest.raises(UsageError, match="joining already"):
+                with pytest.raises(UsageError, match="an earlier `join`"):
                     await peer.join([(nobody.address, 9)])
                 joining.cancel()
                 await asyncio.sleep(60)

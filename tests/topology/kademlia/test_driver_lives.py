@@ -8,6 +8,7 @@ import logging
 import random
 import textwrap
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from p2plib.machine.addresses import Address
 from p2plib.sim import Internet
 from p2plib.topology.kademlia import driver
 from p2plib.topology.kademlia.driver import KademliaPeer
-from p2plib.topology.kademlia.parts import Settings
+from p2plib.topology.kademlia.parts import Mode, Settings
+from p2plib.topology.kademlia.saved import decode
 from p2plib.topology.kademlia.store import MAX_VALUE_BYTES, key_of
 from p2plib.topology.kademlia.table import NO_LIMITS
 from tests.topology.kademlia.test_driver import HERE, network
@@ -56,6 +58,8 @@ def test_after_the_block_every_call_says_so_and_the_peer_can_still_be_saved() ->
             lambda: peer.find(3),
             lambda: peer.get(3),
             lambda: peer.put(key_of(b"late"), b"late"),
+            lambda: peer.leave(),
+            lambda: peer.test_reachability(),
         ]
         for call in calls:
             with pytest.raises(Closed):
@@ -161,6 +165,34 @@ def test_a_restored_peer_is_back_without_its_bootstrap_and_publishes_what_it_had
     Internet(1).run(main)
 
 
+@pytest.mark.finding("T3")
+def test_a_peer_that_crashed_and_is_restored_on_another_port_is_let_in_at_once() -> None:
+    async def main(net: Internet) -> float:
+        home = net.host("home")
+        async with network([net.host(f"peer{number}") for number in range(6)], SOME) as peers:
+
+            async def life(saved: bytes | None) -> bytes:
+                if saved is None:
+                    opened = KademliaPeer.open(0xAB, random.Random(4), home.address, settings=SOME)
+                else:
+                    opened = KademliaPeer.restore(saved, random.Random(5), port=0, settings=SOME)
+                async with opened as peer:
+                    await peer.join([peers[0].address])
+                    joined.append(net.time)
+                    await asyncio.sleep(5)
+                    return peer.save()
+
+            joined: list[float] = []
+            first = await home.run(life(None))  # nobody is told that it is over, as in a crash
+            began = net.time
+            assert all(peer.machine.table.find(0xAB) for peer in peers)  # so all refuse at first
+            second = await home.run(life(first))
+            assert decode(second).bound != decode(first).bound
+            return joined[1] - began
+
+    assert Internet(1).run(main) < 15.0
+
+
 def test_a_restored_peer_listens_and_is_reached_where_it_was_or_where_it_is_told_to() -> None:
     async def main() -> None:
         rng, public = random.Random(1), ("127.0.0.1", 4000)
@@ -228,3 +260,61 @@ def test_who_joined_and_whose_id_is_taken_can_be_read_in_the_log(caplog: pytest.
     assert len(joined) == 2
     assert {record.name for record in caplog.records if record.levelno >= logging.INFO} == {joined[0].name}
     assert joined[0].name == "p2plib.topology.kademlia.driver"
+
+
+@pytest.mark.finding("T9")
+def test_a_peer_that_leaves_hands_its_values_on_and_can_join_again() -> None:
+    async def main(net: Internet) -> None:
+        async with network([net.host(f"peer{number}") for number in range(20)], SOME) as peers:
+            key = key_of(b"handed on")
+            await peers[3].put(key, b"handed on")
+            peers[3].forget(key)
+            holders = [peer for peer in peers if key in peer.machine.values]
+            for holder in holders:  # all eight, one after the other
+                leaving = asyncio.ensure_future(holder.leave())
+                await asyncio.sleep(0)
+                with pytest.raises(UsageError, match="an earlier `leave`"):
+                    await holder.leave()
+                left = await leaving
+                assert (left.values, left.handed_on) == (1, 1)
+                assert key not in holder.machine.values
+                assert holder.stats().is_client
+            staying = [peer for peer in peers if peer not in holders]
+            for peer in staying:
+                assert await peer.get(key) == b"handed on"
+            assert holders[0].machine.own_id not in [
+                contact.id for contact in (await staying[0].find(holders[0].machine.own_id)).closest
+            ]
+            await holders[0].join([staying[0].address])
+            assert not holders[0].stats().is_client
+            await asyncio.sleep(5)
+            found = await staying[0].find(holders[0].machine.own_id)
+            assert found.closest[0].id == holders[0].machine.own_id
+
+    Internet(1).run(main)
+
+
+@pytest.mark.finding("T6")
+def test_a_peer_finds_out_whether_it_is_reached_and_where_others_see_it() -> None:
+    async def main(net: Internet) -> None:
+        hosts = [net.host(f"peer{number}", address=f"16.{number}.0.1") for number in range(12)]
+        hidden = net.host("hidden", lan=net.lan("home", nat="port-restricted cone"))
+        async with network(hosts, SOME) as peers:
+            await asyncio.sleep(600)  # whoever was asked a moment ago is no stranger
+            assert (await peers[4].test_reachability()).is_reachable
+            assert (peers[4].stats().is_reachable, peers[4].stats().outer) == (True, peers[4].address)
+            auto = replace(SOME, mode=Mode.AUTO)
+            with hidden:
+                async with KademliaPeer.open(9, random.Random(1), hidden.address, settings=auto) as peer:
+                    await peer.join([peers[0].address])
+                    tested = await peer.test_reachability()
+                    assert not tested.is_reachable  # of so few it has asked all, so none is a stranger
+                    assert tested.outer is not None
+                    assert tested.outer[0] != hidden.address
+                    seen = peer.stats()
+                    assert (seen.is_client, seen.outer) == (True, tested.outer)
+                    assert not any(other.machine.table.find(9) for other in peers)
+                    assert (await peer.put(key_of(b"from inside"), b"from inside")).copies == 8
+                    assert await peers[7].get(key_of(b"from inside")) == b"from inside"
+
+    Internet(1).run(main)

@@ -19,7 +19,7 @@ BITS = 32
 
 
 def contact(ident: int) -> Contact:
-    return Contact(ident, (f"10.{ident >> 16 & 255}.{ident >> 8 & 255}.{ident & 255}", 1024 + ident % 60_000))
+    return Contact(ident, (f"20.{ident >> 16 & 255}.{ident >> 8 & 255}.{ident & 255}", 1024 + ident % 60_000))
 
 
 def ids(contacts: list[Contact]) -> list[int]:
@@ -147,7 +147,7 @@ def test_a_chain_of_invented_nearer_peers_ends(paths: int) -> None:
 
 @pytest.mark.fault("F075")
 def test_one_address_is_one_peer_whatever_ids_it_invents() -> None:
-    seed, liar = contact(2**20), ("192.0.2.66", 1)
+    seed, liar = contact(2**20), ("192.0.2.66", 4000)
     lookup = Lookup(0, [seed], k=8)
     lookup.next()
     lookup.answered(seed, [Contact(ident, liar) for ident in range(1, 8)])
@@ -253,3 +253,69 @@ def test_an_answer_names_at_most_k() -> None:
     assert ids(lookup.next()) == [40, 41]
     with pytest.raises(UsageError):
         Lookup(0, [], k=0)
+
+
+def test_slow_ones_do_not_count_until_they_answer_or_fail() -> None:
+    peers = [contact(ident) for ident in range(1, 9)]
+    lookup = Lookup(0, peers, k=8, alpha=2)
+    assert lookup.next() == peers[:2]
+    lookup.slow()
+    assert lookup.next() == peers[2:4]
+    assert lookup.next() == []
+    lookup.answered(peers[0])
+    assert lookup.next() == []  # a slow one has answered: still two are under way
+    lookup.answered(peers[2])
+    assert lookup.next() == peers[4:5]
+    lookup.failed(peers[1].id)
+    lookup.failed(peers[3].id)
+    assert lookup.next() == peers[5:6]
+
+
+@pytest.mark.finding("T7", "T8")
+def test_what_a_liar_names_is_asked_only_where_a_peer_can_be() -> None:
+    hosts = ["127.0.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "169.254.1.1", "10.0.5.1", "192.168.0.1"]
+    hosts += ["::1", "::", "fe80::1", "ff02::1", "fd00::1", "2001:db8::1"]
+    named = [Contact(ident, (host, 4000)) for ident, host in enumerate(hosts, 1)]
+    named += [Contact(100, ("198.51.100.1", 53)), Contact(101, ("198.51.100.1", 4000))]
+    seed = Contact(2**20, ("192.0.2.1", 4000))
+    lookup = Lookup(0, [seed], k=len(named))
+    lookup.next()
+    lookup.answered(seed, named)
+    assert lookup.next() == [Contact(101, ("198.51.100.1", 4000))]
+
+
+@pytest.mark.finding("T8")
+def test_on_one_machine_or_site_peers_name_each_other() -> None:
+    for host in ("127.0.0.1", "10.0.0.1", "::1", "fd00::1"):
+        seed, other = Contact(8, (host, 4000)), Contact(1, (host, 4001))
+        lookup = Lookup(0, [seed])
+        lookup.next()
+        lookup.answered(seed, [other])
+        assert lookup.next() == [other]
+
+
+@pytest.mark.finding("T3")
+@pytest.mark.parametrize("is_named_late", [False, True])
+def test_a_peer_that_is_gone_from_one_address_is_asked_at_the_other(is_named_late: bool) -> None:
+    """Some still name the address that it had before it was restarted, others the new one."""
+    seeds, old, new = [contact(16), contact(17)], contact(1), Contact(1, ("20.9.9.9", 4000))
+    lookup = Lookup(0, seeds, alpha=1)
+    assert lookup.next() == seeds[:1]
+    lookup.answered(seeds[0], [old])
+    assert lookup.next() == [old]
+    if is_named_late:
+        lookup.failed(1)
+        assert lookup.next() == seeds[1:]
+        lookup.answered(seeds[1], [new])
+    else:
+        lookup.alpha = 2
+        assert lookup.next() == seeds[1:]
+        lookup.answered(seeds[1], [new, old])
+        assert lookup.next() == []
+        lookup.failed(1)
+    assert lookup.next() == [new]
+    lookup.answered(old)  # late, and the end of it
+    assert lookup.closest[0] == old
+    assert not lookup.answered(new)
+    assert lookup.next() == []
+    assert lookup.done

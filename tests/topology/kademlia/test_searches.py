@@ -10,7 +10,7 @@ from p2plib.population.machines import address_of
 from p2plib.topology.kademlia import messages as wire
 from p2plib.topology.kademlia.asking import Step
 from p2plib.topology.kademlia.density import Density
-from p2plib.topology.kademlia.parts import GetDone, PutDone, Settings
+from p2plib.topology.kademlia.parts import GetDone, PutDone, Settings, Timer
 from p2plib.topology.kademlia.searches import Search, Searches, SearchKind
 from p2plib.topology.kademlia.store import Validator, key_of
 from p2plib.topology.kademlia.table import RoutingTable
@@ -36,6 +36,7 @@ class Searching:
             table,
             Density(table, self.outbox.told.append),
             self.outbox.asker,
+            self.outbox.timers,
             lambda search, now: self.ended.append(search),
             self.ignored.append,
         )
@@ -80,6 +81,28 @@ def test_it_goes_on_with_whom_it_is_told_of_and_ends_once() -> None:
     searching.nodes(NEAR[1])
     assert searching.ended == [search]
     assert searching.outbox.asked() == []
+
+
+def test_a_hedged_search_asks_one_more_when_a_response_is_slow() -> None:
+    searching = Searching(SearchKind.GET, Settings(bits=BITS, k=5, alpha=1, hedged=True))
+    timers, addresses = searching.outbox.timers, []
+    now = 0.0
+    for _ in range(3):
+        addresses += [address for _, address in searching.outbox.asked()]
+        now += searching.outbox.asker.slow_s(addresses[-1])
+        assert [about for timer, about in timers.due(now) if timer is Timer.HEDGE] == [searching.number]
+        searching.searches.slow(searching.number, now)
+    assert addresses == [contact.address for contact in NEAR]
+    assert searching.outbox.asked() == []  # nobody else is known
+    searching.found(NEAR[1], VALUE)
+    assert [search.value for search in searching.ended] == [VALUE]
+    searching.searches.slow(searching.number, 9.0)  # it has ended
+
+
+def test_a_hedge_is_called_off_when_the_search_ends() -> None:
+    searching = Searching(SearchKind.GET, Settings(bits=BITS, k=5, alpha=1, hedged=True))
+    searching.found(NEAR[0], VALUE)
+    assert [timer for timer, _ in searching.outbox.timers.due(100.0) if timer is Timer.HEDGE] == []
 
 
 def test_a_get_ends_with_the_first_valid_value() -> None:

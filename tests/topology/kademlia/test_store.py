@@ -95,25 +95,25 @@ def test_tokens_that_are_remembered_are_those_that_would_be_made_again() -> None
 
 def test_storing_needs_the_token_of_this_address() -> None:
     world, peers = grown(2)
-    own, thief, key = peers[0], ("203.0.113.5", 1), key_of(b"x")
+    own, thief, key = peers[0], ("203.0.113.5", 4000), key_of(b"x")
 
     def said(message: object, address: Address) -> object:
         own.to_send()
         own.receive(wire.CODEC.encode(message), address, world.now)
         return wire.CODEC.decode(next(data for data, to in own.to_send() if to == address))
 
-    nodes = said(wire.FindNode(1, 77, key), ("203.0.113.4", 1))
+    nodes = said(wire.FindNode(1, 77, key), ("203.0.113.4", 4000))
     assert isinstance(nodes, wire.Nodes)
     for token, address in (
         (b"", thief),
         (bytes(8), thief),
         (nodes.token, thief),
-        (nodes.token, (thief[0], 2)),
+        (nodes.token, (thief[0], 4001)),
     ):
         assert said(wire.Store(2, 77, token, key, 60, b"x"), address) == wire.Refused(
             2, own.own_id, wire.BAD_TOKEN, address
         )
-    owner = ("203.0.113.4", 1)
+    owner = ("203.0.113.4", 4000)
     assert said(wire.Store(2, 77, nodes.token, key, 60, b"y"), owner) == wire.Refused(
         2, own.own_id, wire.NOT_STORED, owner
     )

@@ -143,6 +143,23 @@ def test_a_restarted_peer_takes_its_own_place_of_a_network_that_has_its_share() 
 
 
 @pytest.mark.fault("F099")
+@pytest.mark.finding("T3")
+@pytest.mark.parametrize(
+    "limits", [Limits(1, None, None), Limits(None, 1, None), Limits(None, None, 1)], ids=str
+)
+def test_a_peer_that_was_restarted_on_another_port_does_not_take_a_second_place(limits: Limits) -> None:
+    """What its host and its network may have is what it had itself."""
+    table = RoutingTable(0, bits=16, limits=limits)
+    old, new = (Contact(0x8001, ("192.0.2.1", port)) for port in (4000, 4001))
+    table.answered(old, 0.0)
+    assert table.may_enter(new) is Verdict.ID_TAKEN
+    table.wait(new)
+    table.wait(contact(0x8002))
+    assert table.failed(old.id) == new
+    assert table.answered(new, 1.0) is Verdict.ADDED
+    assert [entry.contact for entry in table] == [new]
+
+
 def test_an_id_belongs_to_who_had_it_first_while_that_one_lives() -> None:
     table = filled(0x10, [0x8001])
     twin = contact(0x8001, 7)

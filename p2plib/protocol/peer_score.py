@@ -1,24 +1,27 @@
-"""Conduct: how hosts have behaved lately, and which are refused for a while. A machine without messages.
+"""Peer score: how hosts have behaved lately, and which are refused for a while. A machine without messages.
 
 To open a handshake costs a stranger a few bytes; to refuse it costs us a key agreement and a signature check,
 some tenths of a millisecond. A host that sends a thousand bad ones a second takes a processor from us. So
 what it did wrong is counted, and past a limit its connections are refused before they cost anything.
 
 Rules
-    1. Each offence adds its cost to the host's score. A score halves every `half_life_s`: an honest peer with
-       an old version fails now and then and is forgiven.
+    1. Each penalty is added to the host's score. A score halves every `half_life_s`: an honest peer with an
+       old version fails now and then and is forgiven.
     2. Past `limit` the host is banned for `ban_s`, and its score begins at zero; each further ban within
        `memory_s` of the end of the last is twice as long, up to `longest_s`.
     3. An IPv4 address counts alone, an IPv6 address with all of its /64: one customer has that many.
-    4. At most `max_hosts` are remembered; the one that offended longest ago is forgotten first. (An attacker
-       with that many addresses is not stopped by counting addresses.)
+    4. At most `max_hosts` are remembered; the one penalised longest ago is forgotten first. (An attacker with
+       that many addresses is not stopped by counting addresses.)
 
 Addresses are shared: behind a carrier's NAT a ban hits the neighbours, too. That is why it is short at first.
 
 Vocabulary::
 
-    offence   something that only a broken or hostile peer does
-    score     the sum of offences, each worth less with time
+    penalty   what a host is charged for something that only a broken or hostile peer does; usually 1
+    score     the sum of penalties, each worth less with time; gossipsub writes the same with a minus sign
+
+A host, not a key, is what is scored here: a key costs a stranger nothing, and before the handshake there is
+none.
 """
 
 from __future__ import annotations
@@ -64,8 +67,8 @@ def subject(host: str) -> str:
     return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
 
 
-class Conduct:
-    """How all hosts have behaved.
+class PeerScore:
+    """The scores of all hosts.
 
     Args:
         limit: the score that a host may have.
@@ -92,7 +95,7 @@ class Conduct:
             raise UsageError("limits, times and the number of hosts are above zero")
         self.limit, self.half_life_s, self.ban_s = limit, half_life_s, ban_s
         self.longest_s, self.memory_s, self.max_hosts = longest_s, memory_s, max_hosts
-        self._records: dict[str, Record] = {}  # the latest offender is last
+        self._records: dict[str, Record] = {}  # the one penalised last is last
 
     def __len__(self) -> int:
         return len(self._records)
@@ -107,8 +110,8 @@ class Conduct:
         record = self._records.get(subject(host))
         return record is not None and now < record.banned_until
 
-    def offence(self, host: str, now: float, cost: float = 1.0) -> bool:
-        """Counts an offence; returns whether the host is banned now."""
+    def penalise(self, host: str, now: float, penalty: float = 1.0) -> bool:
+        """Adds a penalty to a host's score; returns whether the host is banned now."""
         name = subject(host)
         record = self._records.pop(name, None) or Record()
         self._records[name] = record
@@ -116,7 +119,7 @@ class Conduct:
             del self._records[next(iter(self._records))]
         if now < record.banned_until:
             return True  # it was under way already when the ban began
-        record.score, record.scored = self._decayed(record, now) + cost, now
+        record.score, record.scored = self._decayed(record, now) + penalty, now
         if record.score <= self.limit:
             return False
         again = now - record.banned_until < self.memory_s

@@ -1,0 +1,108 @@
+"""The soak tests run a few seeds here, and notice what they are for: lost bytes, and what is left over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from p2plib.errors import Leak
+from p2plib.protocol.stream import Stream
+from p2plib.protocol.tcp import TcpStream
+from p2plib.topology.kademlia.driver import KademliaPeer
+from tests.soak import __main__ as command
+from tests.soak import nodes
+from tests.soak.nodes import Server
+from tests.soak.overlays import overlays
+from tests.soak.streams import streams
+from tests.soak.worlds import Failed, Scenario, Simulated, World, run_simulated
+
+
+@pytest.mark.finding("W1")
+@pytest.mark.parametrize("kind", command.KINDS)
+@pytest.mark.parametrize("place", command.RUNS)
+def test_a_few_seeds(kind: str, place: str) -> None:
+    for seed in (1, 2):
+        command.RUNS[place](command.KINDS[kind], seed)
+
+
+async def _closes_at_once(stream: TcpStream) -> None:
+    stream._wire.incoming.clear()
+    stream._transport.close()
+    while not stream._wire.is_lost:
+        await stream._wire.changed.wait()
+
+
+@pytest.mark.finding("W1")
+def test_a_close_that_loses_bytes_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_simulated(streams, 25)
+    monkeypatch.setattr(TcpStream, "_finish", _closes_at_once)
+    with pytest.raises(ExceptionGroup) as caught:
+        run_simulated(streams, 25)
+    assert "closed well, and" in str(command.first(caught.value))
+
+
+def test_a_value_that_is_not_the_one_that_was_put_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gets(peer: KademliaPeer, key: int) -> bytes:
+        return b"another"
+
+    monkeypatch.setattr(KademliaPeer, "get", gets)
+    with pytest.raises((Failed, ExceptionGroup)) as caught:
+        run_simulated(overlays, 1)
+    assert "another value" in str(command.first(caught.value))
+
+
+def test_a_stream_that_is_read_in_part_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def keeps_a_part(server: Server, stream: Stream, connection: object) -> None:
+        server.kept[await stream.read_exactly(nodes.NAME_BYTES)] = await stream.read(10)
+
+    monkeypatch.setattr(Server, "_keep", keeps_a_part)
+    with pytest.raises(ExceptionGroup) as caught:
+        run_simulated(nodes.nodes, 13)
+    assert "arrived" in str(command.first(caught.value))
+
+
+async def _leaves_a_task(world: World, random: Random) -> None:
+    async with world.connections() as connect:
+        one, other = await connect()
+        one.reset()
+        other.reset()
+    asyncio.get_running_loop().create_task(asyncio.Event().wait(), name="left")
+
+
+KEPT: list[socket.socket] = []
+
+
+async def _leaves_a_socket(world: World, random: Random) -> None:
+    with world.ana if isinstance(world, Simulated) else contextlib.nullcontext():
+        KEPT.append(socket.socket())
+
+
+@pytest.mark.parametrize(("scenario", "what"), [(_leaves_a_task, "task"), (_leaves_a_socket, "socket")])
+@pytest.mark.parametrize("run", command.RUNS.values())
+def test_what_is_left_fails_a_seed(
+    run: Callable[[Scenario, int], None], scenario: Scenario, what: str
+) -> None:
+    with pytest.raises((Leak, Failed), match=f"{what}s? "):
+        run(scenario, 1)
+    while KEPT:
+        KEPT.pop().close()
+
+
+def test_a_seed_that_fails_is_told_with_the_command_that_repeats_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails(world: World, random: Random) -> None:
+        raise Failed("a promise was broken")
+
+    monkeypatch.setitem(command.KINDS, "streams", fails)
+    assert command.main(["streams", "--seeds", "7-8", "--on", "simulated"]) == 1
+    said = capsys.readouterr().out
+    assert "seed 7, simulated: Failed('a promise was broken')" in said
+    assert "python -m tests.soak streams --on simulated --seeds 8-8" in said
+    assert "2 seeds from 7 on, 2 failed" in said
+    assert command.main(["streams", "--seeds", "7", "--minutes", "0"]) == 0

@@ -1,0 +1,228 @@
+"""Where a soak runs: in the simulated internet with losses, or on loopback through a proxy that delays.
+
+Both find, when a run is over, whatever it left: tasks, sockets, a program that still waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+from p2plib.protocol.endpoints import endpoint
+from p2plib.protocol.node import Node
+from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
+from p2plib.sim import Constant, Internet, Link
+from p2plib.sim.host import Host
+from tests.soak.proxy import Proxy
+
+PATIENCE_S = 120.0  # on the real clock, for one seed, which takes a second or two
+PORT = 4001
+VIRTUAL_LIMIT_S = 7200.0
+
+TcpPair = tuple[TcpStream, TcpStream]
+
+
+class Failed(AssertionError):
+    """A seed broke a promise; the sentence says which."""
+
+
+def demand(holds: bool, promise: str) -> None:
+    """Raises Failed with the promise if it does not hold."""
+    if not holds:
+        raise Failed(promise)
+
+
+T = TypeVar("T")
+
+
+class Place(Protocol):
+    """Where one peer runs.
+
+    Attributes:
+        host: its IP address.
+    """
+
+    host: str
+
+    async def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        """Does something there."""
+
+    async def listen(self, node: Node) -> str:
+        """Has a node listen there; gives the address at which others dial it."""
+
+
+class World(Protocol):
+    """What a scenario gets: connections, places for peers, and how long a short pause is.
+
+    Attributes:
+        pause_s: the longest pause between two things that a peer does, in seconds.
+    """
+
+    pause_s: float
+
+    def connections(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[TcpPair]]]:
+        """Something that makes TCP connections, each as its two ends, as long as the block lasts."""
+
+    def place(self, name: str) -> AbstractAsyncContextManager[Place]:
+        """A place for one more peer."""
+
+
+Scenario = Callable[[World, Random], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _accepted(
+    listen: Callable[[Callable[[TcpStream], Awaitable[None]]], Awaitable[TcpListener]],
+    connect: Callable[[TcpListener], Awaitable[TcpStream]],
+) -> AsyncIterator[Callable[[], Awaitable[TcpPair]]]:
+    arrived: asyncio.Queue[TcpStream] = asyncio.Queue()
+    is_over = asyncio.Event()
+
+    async def handler(stream: TcpStream) -> None:
+        arrived.put_nowait(stream)
+        await is_over.wait()
+
+    async def pair() -> TcpPair:
+        return await connect(listener), await arrived.get()
+
+    listener = await listen(handler)
+    try:
+        yield pair
+    finally:
+        is_over.set()
+        await listener.__aexit__()
+
+
+class _OnHost:
+    """A host of the simulated internet."""
+
+    def __init__(self, host: Host) -> None:
+        self._host, self.host = host, host.address
+
+    async def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return await self._host.run(doing)
+
+    async def listen(self, node: Node) -> str:
+        return str(await node.listen(f"/ip4/{self._host.address}/tcp/{PORT}"))
+
+
+class _BehindProxy:
+    """This machine, through a proxy that stays when the node behind it is restarted."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+
+    async def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return await doing
+
+    async def listen(self, node: Node) -> str:
+        place = endpoint(await node.listen("/ip4/127.0.0.1/tcp/0"))
+        self._proxy.target = (place.host, place.port)
+        return f"/ip4/127.0.0.1/tcp/{self._proxy.address[1]}/p2p/{node.peer_id}"
+
+
+class Simulated:
+    """Two hosts, and a link that loses and reorders packets and sends some twice."""
+
+    pause_s = 0.5
+
+    def __init__(self, net: Internet) -> None:
+        self.net = net
+        self.ana, self.ben = net.host("ana"), net.host("ben")
+
+    @asynccontextmanager
+    async def place(self, name: str) -> AsyncIterator[Place]:
+        """A host of its own."""
+        yield _OnHost(self.net.host(name))
+
+    def connections(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[TcpPair]]]:
+        """Connections that Ana makes to Ben."""
+
+        async def listen(handler: Callable[[TcpStream], Awaitable[None]]) -> TcpListener:
+            with self.ben:
+                return await TcpListener(handler, self.ben.address).__aenter__()
+
+        async def connect(listener: TcpListener) -> TcpStream:
+            return await self.ana.run(connect_tcp(*listener.address, timeout_s=300))
+
+        return _accepted(listen, connect)
+
+
+class Loopback:
+    """This machine's own sockets, with a proxy between them that delays and splits what it passes on."""
+
+    pause_s = 0.005
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+
+    @asynccontextmanager
+    async def place(self, name: str) -> AsyncIterator[Place]:
+        """A proxy of its own."""
+        async with Proxy(self._random) as proxy:
+            yield _BehindProxy(proxy)
+
+    @asynccontextmanager
+    async def connections(self) -> AsyncIterator[Callable[[], Awaitable[TcpPair]]]:
+        """Connections through the proxy."""
+        async with Proxy(self._random) as proxy:
+
+            async def listen(handler: Callable[[TcpStream], Awaitable[None]]) -> TcpListener:
+                listener = await TcpListener(handler).__aenter__()
+                proxy.target = listener.address
+                return listener
+
+            async def connect(listener: TcpListener) -> TcpStream:
+                return await connect_tcp(*proxy.address)
+
+            async with _accepted(listen, connect) as pair:
+                yield pair
+
+
+def run_simulated(scenario: Scenario, seed: int) -> None:
+    """Runs a scenario in the simulated internet, which itself finds deadlocks and what is left over."""
+    random = Random(f"soak/{seed}")
+    loss = random.choice((0.0, 0.005, 0.02))
+    delay_s = random.choice((0.001, 0.02, 0.1))
+    link = Link(Constant(delay_s), loss=loss, reorder=loss, duplicate=loss)
+
+    async def main(net: Internet) -> None:
+        await scenario(Simulated(net), random)
+
+    Internet(seed, link=link).run(main, time_limit_s=VIRTUAL_LIMIT_S)
+
+
+def run_on_loopback(scenario: Scenario, seed: int) -> None:
+    """Runs a scenario over this machine's sockets."""
+    random = Random(f"soak/{seed}")
+
+    async def main() -> None:
+        problems: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: problems.append(str(context)))
+        before = _open_files()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await scenario(Loopback(random), random)
+        except TimeoutError:
+            waiting = [str(task.get_coro()) for task in asyncio.all_tasks() - {asyncio.current_task()}]
+            raise Failed(f"somebody still waits after {PATIENCE_S:g} s, perhaps of {waiting}") from None
+        for _ in range(3):  # asyncio closes a socket in the next round
+            await asyncio.sleep(0)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        demand(not left, f"tasks are left: {left}")
+        demand(not problems, f"errors went to the loop: {problems}")
+        demand(_open_files() <= before, "sockets are left")
+
+    asyncio.run(main())
+
+
+def _open_files() -> int:
+    """How many files and sockets this process has open; 0 where the system does not say."""
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
