@@ -46,12 +46,7 @@ class HyParViewStats(MemberStats):
 
 
 class HyParViewPeer(Member[HyParView]):
-    """One peer; `open` makes it, or `restore`.
-
-    Attributes:
-        peer: the driver underneath, with `failures`, `sent` and `received`, and `wait` for events.
-        remembered: the addresses of the peers that it knew in an earlier life.
-    """
+    """One peer; `open` makes it, or `restore`. See also `Member`."""
 
     FORMAT = SavedPeerFormat("HyParView", 1)
 

@@ -49,12 +49,7 @@ class MeshStats(MemberStats):
 
 
 class MeshPeer(Member[Mesh]):
-    """One member; `open` makes it, or `restore`.
-
-    Attributes:
-        peer: the driver underneath, with `failures`, `sent` and `received`, and `wait` for events.
-        remembered: the addresses of the members that it knew in an earlier life.
-    """
+    """One member; `open` makes it, or `restore`. See also `Member`."""
 
     FORMAT = SavedPeerFormat("mesh", 1)
 

@@ -69,12 +69,7 @@ class RingStats(MemberStats):
 
 
 class RingPeer(Member[Ring]):
-    """One peer; `open` makes it, or `restore`.
-
-    Attributes:
-        peer: the driver underneath, with `failures`, `sent` and `received`, and `wait` for other events.
-        remembered: the addresses of the peers that it knew in an earlier life.
-    """
+    """One peer; `open` makes it, or `restore`. See also `Member`."""
 
     FORMAT = SavedPeerFormat("ring", 1)
 

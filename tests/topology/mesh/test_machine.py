@@ -284,9 +284,10 @@ def test_a_mesh_that_fell_apart_becomes_one_again() -> None:
     world.run(120.0)
     assert whole(members[:5])
     assert whole(members[5:])
+    world.crash(address_of(0))  # their bootstrap
     world.cut = lambda source, target: False
     world.run(300.0)
-    assert whole(members)
+    assert whole(members[1:])
 
 
 @pytest.mark.finding("T8")
