@@ -53,7 +53,7 @@ from p2plib.population.ring_churn import PAPER, ChurningRing
 from p2plib.population.ring_churn import Lookups as UnderChurn
 from p2plib.population.sweep import interval, sweep
 from p2plib.topology.graph import Graph, clustering, components, distances
-from p2plib.topology.hyparview.machine import HyParView, ViewSettings
+from p2plib.topology.hyparview import HyParView, ViewSettings
 
 
 @dataclass(frozen=True)
@@ -383,7 +383,7 @@ def crashed(whole: bytes, part: float, settings: ViewSettings) -> Crash:
 
 def hyparview_run(peers: int, seed: int, rounds: int) -> tuple[Graph, dict[float, Crash]]:
     """One swarm that settled for some rounds, and what every crash did to it."""
-    settings = ViewSettings(ping_s=1e6)  # the paper's peers notice by TCP, not by asking
+    settings = ViewSettings(ping_s=1e6, door_s=math.inf)  # told by TCP; no doors
     swarm = Swarm(peers, seed, settings)
     swarm.run(rounds * settings.shuffle_s)
     graph, whole = swarm.graph(), pickle.dumps(swarm)

@@ -14,7 +14,8 @@ Rules
     3. An `Ended` that belongs to no walk of ours is dropped. After `patience_s` a walk counts as lost: a peer
        that had it has died.
     4. A walk is taken from neighbours, and from origins, only as fast as we are asked for; it costs us one
-       datagram a step, and nothing is kept.
+       datagram a step, and nothing is kept. One whose origin is an address that a stranger may not name
+       (`p2plib.machine.addresses`) is dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeAlias, assert_never
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.addresses import Address, Contact, acceptable
 from p2plib.machine.datagram import Codec
 from p2plib.machine.fields import ADDRESS, Header, Number
 from p2plib.machine.machine import Base
@@ -134,18 +135,19 @@ class RandomWalk(Base[Event, Timer]):
         except DecodeError:
             return self._ignore("malformed")
         sender = Contact(message.sender, address)
+        if isinstance(message, Step | Back):
+            if sender not in self.neighbours():
+                return self._ignore("a step from no neighbour")
+            if not acceptable(message.origin, address):
+                return self._ignore("address of no peer")
         match message:
             case Step(transaction=transaction, origin=origin, left=left, degree=degree):
                 mine = len(self.neighbours())
-                if sender not in self.neighbours():
-                    return self._ignore("a step from no neighbour")
                 if self.even and self.rng.random() * mine >= degree:
                     back = Back(transaction, self.own.id, origin, left)
                     return self._send(CODEC.encode(back), address)
                 return self._walk(transaction, origin, left - 1)
             case Back(transaction=transaction, origin=origin, left=left):
-                if sender not in self.neighbours():
-                    return self._ignore("a step from no neighbour")
                 return self._walk(transaction, origin, left - 1)
             case Ended(transaction=transaction):
                 return self._end(transaction, sender)

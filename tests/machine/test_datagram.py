@@ -42,6 +42,8 @@ VALUES = {
     "successors": st.lists(CONTACTS, max_size=19).map(tuple),
     "members": st.lists(CONTACTS, max_size=18).map(tuple),
     "sample": st.lists(CONTACTS, max_size=16).map(tuple),
+    "active": st.lists(CONTACTS, max_size=8).map(tuple),
+    "passive": st.lists(CONTACTS, max_size=8).map(tuple),
     "newcomer": CONTACTS,
     "about": IDS,
     "digest": TRANSACTIONS,
@@ -209,7 +211,7 @@ def test_kinds_are_those_of_the_first_edition() -> None:
         "Kademlia": "Ping Pong FindNode Nodes FindValue Found Store Stored Refused DialBack DialBackFor",
         "ring": "Ping Pong Step Owner Nearer Neighbours NeighboursAre Notify Leaving Done Refused",
         "mesh": "Hello Welcome Refused Who Members Ping Pong Probe Probed Goodbye",
-        "HyParView": "Join Neighbour Agreed Ping Pong ForwardJoin Disconnect Shuffle Shuffled",
+        "HyParView": "Join Neighbour Agreed Ping Pong ForwardJoin Disconnect Shuffle Shuffled Who Names",
         "random walk": "Step Back Ended",
     }
     assert all(list(codec.by_kind) == list(range(1, len(codec.by_kind) + 1)) for codec in CODECS)

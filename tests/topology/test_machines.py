@@ -108,7 +108,7 @@ def test_the_same_calls_give_the_same_datagrams(name: str) -> None:
 
 
 LIBRARY = ROOT / "p2plib"
-DRIVERS = ("driver", "peer", "udp", "awaited")
+DRIVERS = ("driver", "peer", "udp", "awaited", "member")
 WITHOUT_IO = [
     path
     for room in ("topology", "machine")

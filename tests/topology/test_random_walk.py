@@ -83,3 +83,15 @@ def test_alone_one_finds_oneself() -> None:
     assert walker.events() == [Sampled(walker.own)]
     with pytest.raises(UsageError, match="1 to 255 steps"):
         RandomWalk(walker.own, random.Random(1), list, steps=256)
+
+
+@pytest.mark.finding("T8")
+def test_a_walk_whose_origin_is_where_no_stranger_may_point_is_dropped() -> None:
+    world, walkers = swarm()
+    node, near = walkers[5], walkers[0].own
+    hosts = ["127.0.0.1", "10.0.0.1", "255.255.255.255", "224.0.0.1"]
+    for origin in [*((host, 4000) for host in hosts), ("16.0.9.1", 53)]:
+        for message in (Step(1, near.id, origin, 1, 50), Back(1, near.id, origin, 1)):
+            node.receive(CODEC.encode(message), near.address, world.now)
+    assert node.to_send() == []
+    assert node.ignored == {"address of no peer": 10}

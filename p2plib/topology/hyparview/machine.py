@@ -18,7 +18,17 @@ Rules (the names are the paper's)
        into its passive view and sends as many back. This is how passive views forget the dead and stay
        random.
     4. A neighbour that we drop is told, goes into our passive view, and drops us too.
-    5. Walks are taken from neighbours only: a stranger cannot send one round.
+    5. Walks are taken from neighbours only: a stranger cannot send one round. Nothing is sent to an address
+       that a stranger may not name (`p2plib.machine.addresses`).
+    6. Islands (not in the paper): when many peers join at once through one address, groups of them may end
+       with links to each other alone. So each peer asks now and then at a *door*, an address outside its
+       views (`p2plib.machine.doors`), for neighbours and names. If none of those neighbours is
+       ours, the two may be on different islands; then one of those named is asked to be our neighbour, and
+       must not refuse. It takes the place of the one that was found like that before, so a door that lies
+       gets one place. A peer without neighbours joins again through a door.
+    7. An id has one address, and the first to claim it keeps it (F099) for as long as it answers: when
+       another claims the id, our neighbour is asked at once whether it is there, for most likely it was
+       restarted and has another port now.
 
 In the paper a broken TCP connection shows that a peer is dead. Datagrams do not break, so neighbours are
 pinged every `ping_s`; a driver that knows sooner calls `broken`. The response says whether the two are still
@@ -29,16 +39,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import assert_never, cast
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.addresses import Address, Contact, acceptable
+from p2plib.machine.doors import Doors
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
-from p2plib.machine.timers import TimerName
 from p2plib.topology.hyparview.messages import (
     CODEC,
+    MAX_NAMED,
     MAX_SAMPLE,
     MAX_TTL,
     Agreed,
@@ -46,85 +56,32 @@ from p2plib.topology.hyparview.messages import (
     ForwardJoin,
     HyParViewResponse,
     Join,
+    Names,
     Neighbour,
     Ping,
     Pong,
     Shuffle,
     Shuffled,
+    Who,
+)
+from p2plib.topology.hyparview.parts import (
+    Ask,
+    Event,
+    Isolated,
+    NeighbourDown,
+    NeighbourUp,
+    Outside,
+    Probe,
+    Purpose,
+    Timer,
+    ViewSettings,
 )
 
 TRIES = 3
 MAX_ASKING = 64  # whatever a neighbour names, no more peers are asked at once to be one
+HOLDER_S = 10.0  # who claims a neighbour's id makes us ask that neighbour no more often than this
 
 
-@dataclass(frozen=True, slots=True)
-class ViewSettings:
-    """Sizes and times; the numbers are the paper's for ten thousand peers.
-
-    Args:
-        active: how many neighbours at most.
-        passive: how many names at most.
-        active_walk: ARWL, the steps of a forward join.
-        passive_walk: PRWL, how many steps are left when the newcomer is noted.
-        shuffle_active: k_a, how many neighbours a shuffle names.
-        shuffle_passive: k_p, how many names from the passive view it adds.
-        shuffle_s: seconds between shuffles.
-        ping_s: seconds between two pings to a neighbour.
-    """
-
-    active: int = 5
-    passive: int = 30
-    active_walk: int = 6
-    passive_walk: int = 3
-    shuffle_active: int = 3
-    shuffle_passive: int = 4
-    shuffle_s: float = 10.0
-    ping_s: float = 5.0
-
-
-class Timer(TimerName):
-    """What a peer sets timers for."""
-
-    REQUEST = "a response is late; about its transaction"
-    SHUFFLE = "exchange part of the passive view with a peer far away"
-    PING = "ask each neighbour whether it is there"
-
-
-@dataclass(frozen=True, slots=True)
-class NeighbourUp:
-    """We have a new neighbour."""
-
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class NeighbourDown:
-    """This peer is not our neighbour any more."""
-
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class Isolated:
-    """We have no neighbour, and no name left to ask: join again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Purpose of a request: a join at a bootstrap address, where we do not know which peer is there."""
-
-    address: Address
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Purpose of a request: this contact is, or may become, a neighbour."""
-
-    contact: Contact
-
-
-Purpose = Probe | Ask
-Event = NeighbourUp | NeighbourDown | Isolated
 DEFAULTS = ViewSettings()
 
 
@@ -154,29 +111,43 @@ class HyParView(Base[Event, Timer]):
         self._asking: set[int] = set()  # peers that were asked to be neighbours and have not answered
         self._refused: set[int] = set()  # since the last shuffle, or since we lost our last neighbour
         self._shuffled: tuple[Contact, ...] = ()  # what we sent last: the first names to be forgotten
+        self._bridge: int | None = None  # the neighbour that rule 6 found last
+        self._held: dict[int, float] = {}  # when a neighbour was asked because another claimed its id
+        self._is_alone = False
         self.timers.set(Timer.SHUFFLE, now + settings.shuffle_s * rng.random())
         self.timers.set(Timer.PING, now + settings.ping_s * rng.random())
+        self.doors = Doors(rng, settings.door_s)
+        self.timers.set(Timer.DOOR, now + self.doors.pause_s())
 
     # What the owner calls ---------------------------------------------------------------------------------
 
     def join(self, addresses: Iterable[Address], now: float) -> None:
-        """Asks at some bootstrap addresses; `NeighbourUp` follows if a peer is there, else `Isolated`."""
+        """Asks at some bootstrap addresses; `NeighbourUp` follows if a peer is there, else `Isolated`.
+
+        They are kept as doors, and asked again for as long as we have no neighbour.
+
+        Args:
+            addresses: where members may be; see `p2plib.machine.addresses.bootstrap_addresses`.
+            now: the time, in seconds.
+        """
+        addresses = tuple(addresses)
+        self.doors.given(addresses)
+        self.timers.set(Timer.DOOR, now + self.doors.pause_s())
         for address in addresses:
             self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
 
     def broken(self, contact: Contact, now: float) -> None:
         """The driver knows that a neighbour is dead."""
         if self.active.get(contact.id) == contact:
-            self._drop(contact)
-            self._fill(now)
+            self._lost(contact, now)
 
-    def leave(self) -> None:
+    def leave(self, now: float) -> None:
         """Says goodbye to the neighbours, and does nothing after that."""
         for contact in self.active.values():
             self._send(CODEC.encode(Disconnect(self.own.id)), contact.address)
         self.active, self.left = {}, True
-        self.timers.cancel(Timer.SHUFFLE)
-        self.timers.cancel(Timer.PING)
+        for timer in (Timer.SHUFFLE, Timer.PING, Timer.DOOR):
+            self.timers.cancel(timer)
 
     # What the driver calls --------------------------------------------------------------------------------
 
@@ -193,10 +164,17 @@ class HyParView(Base[Event, Timer]):
             return self._ignore("it has our id")
         if isinstance(message, HyParViewResponse):
             return self._answered(message, sender, now)
+        if self.active.get(sender.id) != sender and not acceptable(address, self.own.address):
+            return self._ignore("address of no peer")
         match message:
             case Join(transaction=transaction):
+                self._check_holder(sender, now)
                 self._joined(transaction, sender)
+            case Who(transaction=transaction):
+                near, far = self._sample(self.active, MAX_NAMED), self._sample(self.passive, MAX_NAMED // 2)
+                self._send(CODEC.encode(Names(transaction, self.own.id, tuple(near), tuple(far))), address)
             case Neighbour(transaction=transaction, high=high):
+                self._check_holder(sender, now)
                 accepted = bool(high) or sender.id in self.active or len(self.active) < self.settings.active
                 if accepted:
                     accepted = self._take(sender)
@@ -213,7 +191,7 @@ class HyParView(Base[Event, Timer]):
             case Shuffle() if self.active.get(sender.id) == sender:
                 self._shuffle(message, sender)
             case Shuffled(sample=sample) if self._shuffled:
-                self._learn(sample)
+                self._learn(sample, address)
                 self._shuffled = ()
             case _:
                 self._ignore("unexpected")
@@ -233,30 +211,37 @@ class HyParView(Base[Event, Timer]):
                     for contact in self.active.values():
                         ping = Ping(self.requests.transaction(), self.own.id)
                         self._ask(ping, contact.address, Ask(contact), now)
+                case Timer.DOOR:
+                    self.timers.set(Timer.DOOR, now + self.doors.pause_s())
+                    self._ask_outside(now)
                 case Timer.REQUEST:
                     self._expired(transaction, now)
                 case _:
                     assert_never(timer)
 
-    def _ask(self, message: Join | Neighbour | Ping, address: Address, purpose: Purpose, now: float) -> None:
+    def _ask(
+        self, message: Join | Neighbour | Ping | Who, address: Address, purpose: Purpose, now: float
+    ) -> None:
         data = CODEC.encode(message)
         self.requests.start(message.transaction, data, address, purpose, now, TRIES)
         self._send(data, address)
 
     # Views ------------------------------------------------------------------------------------------------
 
-    def _take(self, contact: Contact) -> bool:
+    def _take(self, contact: Contact, instead_of: int | None = None) -> bool:
         """Makes a peer a neighbour, dropping another if need be; returns False if its id is taken."""
         known = self.active.get(contact.id)
         if known is not None:
             return known == contact
         while len(self.active) >= self.settings.active:
-            loser = self.rng.choice(list(self.active.values()))
+            loser = self.active.get(instead_of) if instead_of is not None else None
+            loser = loser or self.rng.choice(list(self.active.values()))
             self._drop(loser)
             self._name(loser)
             self._send(CODEC.encode(Disconnect(self.own.id)), loser.address)  # rule 4
         self.passive.pop(contact.id, None)
         self.active[contact.id] = contact
+        self._is_alone = False
         self._tell(NeighbourUp(contact))
         return True
 
@@ -275,9 +260,10 @@ class HyParView(Base[Event, Timer]):
             del self.passive[sent[0] if sent else self.rng.choice(list(self.passive))]
         self.passive[contact.id] = contact
 
-    def _learn(self, sample: Iterable[Contact]) -> None:
+    def _learn(self, sample: Iterable[Contact], teller: Address) -> None:
         for contact in sample:
-            self._name(contact)
+            if acceptable(contact.address, teller):
+                self._name(contact)
 
     def _sample(self, view: dict[int, Contact], count: int) -> list[Contact]:
         return self.rng.sample(list(view.values()), min(count, len(view)))
@@ -300,23 +286,26 @@ class HyParView(Base[Event, Timer]):
     def _forward_join(self, message: ForwardJoin, sender: Contact, now: float) -> None:
         newcomer, ttl = message.newcomer, message.ttl
         if newcomer.id == self.own.id:
-            return
+            return None
+        if not acceptable(newcomer.address, sender.address):
+            return self._ignore("address of no peer")
         following = self._other(sender.id, newcomer.id)
         if ttl == 0 or len(self.active) <= 1 or following is None:
             if newcomer.id not in self.active:
                 self._invite(newcomer, True, now)
-            return
+            return None
         if ttl == self.settings.passive_walk:
             self._name(newcomer)
         self._send(CODEC.encode(ForwardJoin(self.own.id, newcomer, ttl - 1)), following.address)
+        return None
 
     # Rule 2 -----------------------------------------------------------------------------------------------
 
-    def _invite(self, contact: Contact, high: bool, now: float) -> None:
+    def _invite(self, contact: Contact, high: bool, now: float, is_bridge: bool = False) -> None:
         if contact.id not in self._asking and len(self._asking) < MAX_ASKING:
             self._asking.add(contact.id)
             message = Neighbour(self.requests.transaction(), self.own.id, int(high))
-            self._ask(message, contact.address, Ask(contact), now)
+            self._ask(message, contact.address, Ask(contact, is_bridge), now)
 
     def _fill(self, now: float) -> None:
         """Asks one more name for each empty place, as long as there are names."""
@@ -327,7 +316,14 @@ class HyParView(Base[Event, Timer]):
             for contact in self._sample(names, free):
                 self._invite(contact, not self.active, now)
         if not self.active and not self._asking:
-            self._tell(Isolated())
+            self._alone(now)
+
+    def _alone(self, now: float) -> None:
+        self._tell(Isolated())
+        if not self._is_alone:
+            self._is_alone = True
+            self.doors.alone()
+            self.timers.set(Timer.DOOR, now + self.doors.pause_s())
 
     def _answered(self, message: HyParViewResponse, sender: Contact, now: float) -> None:
         request = self.requests.answered(message.transaction, sender.address, now)
@@ -339,6 +335,11 @@ class HyParView(Base[Event, Timer]):
             if expected != sender:
                 return self._lost(expected, now)
         match message:
+            case Names() if isinstance(request.purpose, Outside):
+                self._named(message, sender, now)
+            case Agreed(accepted=1) if request.purpose == Ask(sender, is_bridge=True):
+                self._take(sender, instead_of=self._bridge)
+                self._bridge = sender.id
             case Agreed(accepted=1):
                 self._take(sender)
             case Agreed():
@@ -354,16 +355,20 @@ class HyParView(Base[Event, Timer]):
 
     def _expired(self, transaction: int, now: float) -> None:
         request, again = self.requests.expired(transaction, now)
-        if again:
+        if again and not self.left:
             return self._send(request.data, request.address)
         purpose = cast(Purpose, request.purpose)  # `_ask` gives each request one
         match purpose:
+            case _ if self.left:
+                pass
             case Ask(contact=contact):
                 self._asking.discard(contact.id)
                 self._lost(contact, now)
             case Probe():
                 if not self.active:
-                    self._tell(Isolated())
+                    self._alone(now)
+            case Outside():
+                pass
             case _:
                 assert_never(purpose)
         return None
@@ -372,6 +377,7 @@ class HyParView(Base[Event, Timer]):
         """A contact does not answer: it is not a neighbour any more, and not a name."""
         if self.active.get(contact.id) == contact:
             self._drop(contact)
+            self.doors.silent(contact.address)
         if self.passive.get(contact.id) == contact:
             del self.passive[contact.id]
         self._fill(now)
@@ -392,6 +398,8 @@ class HyParView(Base[Event, Timer]):
         self._send(CODEC.encode(message), to.address)
 
     def _shuffle(self, message: Shuffle, sender: Contact) -> None:
+        if not acceptable(message.origin.address, sender.address):
+            return self._ignore("address of no peer")
         following = self._other(sender.id, message.origin.id)
         if message.ttl > 1 and len(self.active) > 1 and following is not None:
             onward = Shuffle(self.own.id, message.origin, message.ttl - 1, message.sample)
@@ -401,6 +409,32 @@ class HyParView(Base[Event, Timer]):
         back = tuple(self._sample(self.passive, len(message.sample)))
         self._send(CODEC.encode(Shuffled(self.own.id, back)), message.origin.address)
         kept, self._shuffled = self._shuffled, back
-        self._learn(message.sample)
+        self._learn(message.sample, sender.address)
         self._shuffled = kept
         return None
+
+    # Rules 6 and 7 ----------------------------------------------------------------------------------------
+
+    def _ask_outside(self, now: float) -> None:
+        for address in self.doors.chosen():
+            if self.active:
+                self._ask(Who(self.requests.transaction(), self.own.id), address, Outside(), now)
+            else:
+                self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
+
+    def _named(self, message: Names, sender: Contact, now: float) -> None:
+        """What a door knows. If one of its neighbours is ours, there is a path, and all is well."""
+        told = {contact.id: contact for contact in (*message.active, *message.passive)}
+        self._learn(told.values(), sender.address)
+        near = {sender.id, *(contact.id for contact in message.active)}
+        if near & {self.own.id, *self.active}:
+            return
+        outside = [c for c in told.values() if c.id != self.own.id and acceptable(c.address, sender.address)]
+        self._invite(self.rng.choice(outside or [sender]), True, now, is_bridge=True)
+
+    def _check_holder(self, sender: Contact, now: float) -> None:
+        known = self.active.get(sender.id)
+        self._held = {ident: at for ident, at in self._held.items() if at + HOLDER_S > now}
+        if known is not None and known != sender and known.id not in self._held:
+            self._held[known.id] = now
+            self._ask(Ping(self.requests.transaction(), self.own.id), known.address, Ask(known), now)

@@ -15,6 +15,7 @@ from p2plib.machine.fields import CONTACT, Header, Id, Many, Number
 
 MAX_SAMPLE = 16  # contacts in a shuffle; the paper sends 1 + 3 + 4
 MAX_TTL = 15
+MAX_NAMED = 8  # of each kind in Names, which anybody may ask for: so it is not much longer than a shuffle
 
 OneBit: TypeAlias = Annotated[int, Number(1)]
 Ttl: TypeAlias = Annotated[int, Number(MAX_TTL.bit_length())]
@@ -28,7 +29,7 @@ class Join(Header):
 
 @dataclass(slots=True)
 class Neighbour(Header):
-    """Shall we be neighbours? `high` is 1 if the sender has none, and then it is not refused."""
+    """Shall we be neighbours? If `high` is 1, the sender has none or may be on an island: do not refuse."""
 
     high: OneBit
 
@@ -86,10 +87,23 @@ class Shuffled:
     sample: Sample
 
 
-HyParViewResponse = Agreed | Pong
+@dataclass(slots=True)
+class Who(Header):
+    """I may be on an island: who are your neighbours, and whom else do you know?"""
+
+
+@dataclass(slots=True)
+class Names(Header):
+    """My neighbours, and some peers of my passive view."""
+
+    active: Annotated[tuple[Contact, ...], Many(CONTACT, MAX_NAMED)]
+    passive: Annotated[tuple[Contact, ...], Many(CONTACT, MAX_NAMED)]
+
+
+HyParViewResponse = Agreed | Pong | Names
 
 CODEC = Codec(
     "HyParView",
     4,
-    *(Join, Neighbour, Agreed, Ping, Pong, ForwardJoin, Disconnect, Shuffle, Shuffled),
+    *(Join, Neighbour, Agreed, Ping, Pong, ForwardJoin, Disconnect, Shuffle, Shuffled, Who, Names),
 )

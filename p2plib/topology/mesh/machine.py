@@ -14,7 +14,12 @@ Rules
     4. A member that does not answer is *suspected*: some others are asked whether it answers them. If it
        does, only the link is dead, which is reported once, and again when the link is back (F096). If not,
        the member is gone. (Suspicion and indirect probes are SWIM's: Das et al., 2002.)
-    5. An id has one address, and the first to claim it keeps it (F099).
+    5. An id has one address, and the first to claim it keeps it (F099) for as long as it answers us: when
+       another claims it, that member is asked at once whether it is there, for most likely it was restarted
+       and has another port now.
+    6. A mesh may fall apart while the network is down. So each member says hello now and then at a *door*
+       (`p2plib.machine.doors`): a bootstrap address, or one where a member was that fell silent.
+    7. Nothing is sent to an address that a stranger may not name (`p2plib.machine.addresses`).
 
 Vocabulary::
 
@@ -26,17 +31,18 @@ Vocabulary::
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
-from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.addresses import Address, Contact, acceptable
+from p2plib.machine.doors import Doors
+from p2plib.machine.hearsay import Hearsay
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
-from p2plib.machine.timers import TimerName
+from p2plib.machine.retries import Retries
 from p2plib.topology.mesh.messages import (
     CODEC,
     FULL,
@@ -56,90 +62,27 @@ from p2plib.topology.mesh.messages import (
     Welcome,
     Who,
 )
+from p2plib.topology.mesh.parts import (
+    Entered,
+    Event,
+    Gone,
+    JoinRejected,
+    LinkBack,
+    LinkLost,
+    LinkState,
+    Member,
+    NoAnswer,
+    Purpose,
+    Timer,
+)
 
 CAP = 50  # about as many WebRTC connections as a browser can hold; 1,225 links
 PING_S = 10.0
+DOOR_S = 20.0
 PROBERS = 3  # SWIM's k
 TRIES = 3
-
-
-class Timer(TimerName):
-    """What a member sets timers for."""
-
-    REQUEST = "a response is late; about its transaction"
-    PING = "ask every member whether it is there"
-
-
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """A new member, and our link to it."""
-
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A member is gone: it said so, or none of those asked reaches it."""
-
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class LinkLost:
-    """Others reach this member, and we do not."""
-
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class LinkBack:
-    """This member answers us again."""
-
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class JoinRejected:
-    """The peer at this address did not let us in; `reason` is FULL or ID_TAKEN of `messages`."""
-
-    address: Address
-    reason: int
-
-
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
-    """No peer answered at a bootstrap address."""
-
-    address: Address
-
-
-Event = Entered | Gone | LinkLost | LinkBack | JoinRejected | NoAnswer
-
-
-class LinkState(Enum):
-    """The state of a link."""
-
-    UP = "up"
-    SUSPECT = "suspect"
-    LOST = "lost"
-
-
-@dataclass(slots=True)
-class Member:
-    """A member, and our link to it."""
-
-    contact: Contact
-    link: LinkState = LinkState.UP
-    asked: set[int] = field(default_factory=set)  # the others that have yet to say whether they reach it
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """What a request is for: the member asked, the request, and the member for which we ask, if any."""
-
-    contact: Contact | None
-    request: MeshRequest
-    asker: tuple[int, Address] | None = None
+HOLDER_S = 10.0  # who claims a member's id makes us ask that member no more often than this
+HEARSAY = Hearsay(CODEC)
 
 
 def links(n: int) -> int:
@@ -156,10 +99,19 @@ class Mesh(Base[Event, Timer]):
         now: the time.
         cap: rule 3, 2 to 1000.
         ping_s: rule 2.
+        door_s: seconds from joining to saying hello at a door for the first time; later pauses are longer.
+            Infinity for never.
     """
 
     def __init__(
-        self, own: Contact, rng: random.Random, *, now: float = 0.0, cap: int = CAP, ping_s: float = PING_S
+        self,
+        own: Contact,
+        rng: random.Random,
+        *,
+        now: float = 0.0,
+        cap: int = CAP,
+        ping_s: float = PING_S,
+        door_s: float = DOOR_S,
     ) -> None:
         super().__init__()
         if not 2 <= cap <= 1000:
@@ -170,22 +122,41 @@ class Mesh(Base[Event, Timer]):
         self.left = False
         self._greeted: set[Address] = set()
         self._digest: int | None = None
+        self._held: dict[int, float] = {}  # when a member was asked because another claimed its id
+        self._bootstrap: tuple[Address, ...] = ()
+        self._retries = Retries(rng, self.timers, Timer.JOIN)
+        self.doors = Doors(rng, door_s)
         self.timers.set(Timer.PING, now + ping_s * rng.random())
+        self.timers.set(Timer.DOOR, now + door_s)
 
     # What the owner calls ---------------------------------------------------------------------------------
 
-    def join(self, addresses: Iterable[Address], now: float) -> None:
-        """Says hello at some addresses; `Entered` for each member, `JoinRejected` or `NoAnswer` follows."""
-        for address in addresses:
+    def join(self, addresses: Iterable[Address], now: float, within_s: float = 0.0) -> None:
+        """Says hello at some addresses; `Entered` for each member, `JoinRejected` or `NoAnswer` follows.
+
+        Args:
+            addresses: where members may be; see `p2plib.machine.addresses.bootstrap_addresses`.
+            now: the time, in seconds.
+            within_s: for how many seconds another try may begin, while we have no member.
+        """
+        self._bootstrap = tuple(addresses)
+        self.doors.given(self._bootstrap)
+        self._retries.start(now, within_s)
+        self._join_again(now)
+
+    def _join_again(self, now: float) -> None:
+        for address in self._bootstrap:
             self._greet(address, now)
 
-    def leave(self) -> None:
+    def leave(self, now: float) -> None:
         """Says goodbye to all members, and does nothing after that."""
         for member in self.members.values():
             goodbye = Goodbye(self.requests.transaction(), self.own.id)
             self._send(CODEC.encode(goodbye), member.contact.address)
         self.members, self._digest, self.left = {}, None, True
-        self.timers.cancel(Timer.PING)
+        self._retries.stop()
+        for timer in (Timer.PING, Timer.DOOR):
+            self.timers.cancel(timer)
 
     @property
     def digest(self) -> int:
@@ -206,6 +177,8 @@ class Mesh(Base[Event, Timer]):
         if self.left:  # whoever did not hear our goodbye would greet us, and draw us in again
             return self._ignore("we left")
         sender = Contact(message.sender, address)
+        for _ in range(HEARSAY.drop(message, address)):
+            self._ignore("address of no peer")
         if isinstance(message, MeshRequest):
             response = self._respond(message, sender, now)
             return self._send(CODEC.encode(response), address) if response else None
@@ -226,6 +199,11 @@ class Mesh(Base[Event, Timer]):
                     self.timers.set(Timer.PING, now + self.ping_s * self.rng.uniform(0.9, 1.1))
                     for member in list(self.members.values()):
                         self._ping(member.contact, now)
+                case Timer.JOIN:
+                    self._join_again(now)
+                case Timer.DOOR:
+                    self.timers.set(Timer.DOOR, now + self.doors.pause_s())
+                    self._ask_outside(now)
                 case Timer.REQUEST:
                     self._expired(transaction, now)
                 case _:
@@ -233,6 +211,8 @@ class Mesh(Base[Event, Timer]):
 
     def _expired(self, transaction: int, now: float) -> None:
         request, again = self.requests.expired(transaction, now)
+        if self.left:
+            return
         if again:
             self._send(request.data, request.address)
         elif isinstance(request.purpose, Purpose):
@@ -256,16 +236,28 @@ class Mesh(Base[Event, Timer]):
     def _ping(self, contact: Contact, now: float) -> None:
         self._ask(Ping(self.requests.transaction(), self.own.id), contact.address, contact, now)
 
-    def _greet(self, address: Address, now: float) -> None:
+    def _greet(self, address: Address, now: float, is_outside: bool = False) -> None:
         if address not in self._greeted and address != self.own.address:
             self._greeted.add(address)
-            self._ask(Hello(self.requests.transaction(), self.own.id), address, None, now)
+            hello = Hello(self.requests.transaction(), self.own.id)
+            self._start(hello, address, Purpose(None, hello, is_outside=is_outside), now, TRIES)
+
+    def _ask_outside(self, now: float) -> None:
+        """Rule 6."""
+        members = {member.contact.address for member in self.members.values()}
+        for address in self.doors.chosen():
+            if address not in members:
+                self._greet(address, now, is_outside=True)
 
     # Requests of others -----------------------------------------------------------------------------------
 
     def _respond(self, message: MeshRequest, sender: Contact, now: float) -> MeshResponse | None:
         header = message.transaction, self.own.id
         if isinstance(message, Hello):
+            if not acceptable(sender.address, self.own.address):
+                self._ignore("address of no peer")
+                return None
+            self._check_holder(sender, now)
             reason = self._why_not(sender)
             if reason:
                 return Refused(*header, reason)
@@ -303,6 +295,14 @@ class Mesh(Base[Event, Timer]):
             return ID_TAKEN
         return FULL if known is None and len(self.members) + 1 >= self.cap else 0
 
+    def _check_holder(self, sender: Contact, now: float) -> None:
+        """Rule 5."""
+        known = self.members.get(sender.id)
+        self._held = {ident: at for ident, at in self._held.items() if at + HOLDER_S > now}
+        if known is not None and known.contact != sender and sender.id not in self._held:
+            self._held[sender.id] = now
+            self._ping(known.contact, now)
+
     def _enter(self, contact: Contact) -> None:
         if contact.id not in self.members:
             self.members[contact.id], self._digest = Member(contact), None
@@ -330,7 +330,8 @@ class Mesh(Base[Event, Timer]):
                 self._enter(sender)
                 self._compare(sender, 0, now)
             case Hello(), Refused(reason=reason):
-                self._tell(JoinRejected(sender.address, reason))
+                if not purpose.is_outside and not self._tried_again(now):
+                    self._tell(JoinRejected(sender.address, reason))
             case Ping(), Pong(digest=digest):
                 self._is_up(sender)
                 self._tell_asker(purpose, True)
@@ -354,7 +355,8 @@ class Mesh(Base[Event, Timer]):
         match purpose.request:
             case Hello():
                 self._greeted.discard(address)
-                self._tell(NoAnswer(address))
+                if not purpose.is_outside and not self._tried_again(now):
+                    self._tell(NoAnswer(address))
             case Ping() if purpose.asker:
                 pass  # the member that asked us asks again, and so do we; one lost ping says little
             case Ping() if purpose.contact and (member := self.members.get(purpose.contact.id)):
@@ -363,6 +365,10 @@ class Mesh(Base[Event, Timer]):
                 self._probed(ident, purpose.contact, False)
             case _:
                 pass
+
+    def _tried_again(self, now: float) -> bool:
+        """Whether there will be another try to join, since nobody let us in so far."""
+        return not self.members and self._retries.failed(now)
 
     def _is_up(self, contact: Contact) -> None:
         member = self.members.get(contact.id)
@@ -373,21 +379,24 @@ class Mesh(Base[Event, Timer]):
             member.asked.clear()
 
     def _suspect(self, member: Member, now: float) -> None:
-        """Rule 4."""
+        """Rule 4; and 5: if another peer has claimed its id, that one would answer those we ask."""
+        if self._held.get(member.contact.id, -math.inf) + HOLDER_S > now:
+            return self._fell_silent(member.contact)
         if member.link is LinkState.UP:
             member.link = LinkState.SUSPECT
         if member.asked:
-            return
+            return None
         others = [
             other for other in self.members.values() if other is not member and other.link is LinkState.UP
         ]
         chosen = self.rng.sample(others, min(PROBERS, len(others)))
         member.asked = {prober.contact.id for prober in chosen}
         if not chosen:
-            self._remove(member.contact)
+            self._fell_silent(member.contact)
         for prober in chosen:
             probe = Probe(self.requests.transaction(), self.own.id, member.contact.id)
             self._ask(probe, prober.contact.address, prober.contact, now)
+        return None
 
     def _probed(self, ident: int, prober: Contact | None, alive: bool) -> None:
         member = self.members.get(ident)
@@ -401,4 +410,8 @@ class Mesh(Base[Event, Timer]):
                 self._tell(LinkLost(member.contact))
             member.asked.clear()
         elif is_awaited and not member.asked:
-            self._remove(member.contact)
+            self._fell_silent(member.contact)
+
+    def _fell_silent(self, contact: Contact) -> None:
+        self.doors.silent(contact.address)
+        self._remove(contact)

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from p2plib.errors import UsageError
-from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.addresses import Address, Contact, acceptable
+from p2plib.machine.hearsay import Hearsay
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
 from p2plib.topology.ring.messages import CODEC, MAX_SUCCESSORS, RingRequest, RingResponse
@@ -20,6 +21,7 @@ from p2plib.topology.ring.parts import Event, Purpose, RingSettings, Timer
 
 TRIES = 3  # two datagrams may be lost before a peer is taken for dead
 MAX_KNOWN = 64  # peers remembered for rule 5
+HEARSAY = Hearsay(CODEC)
 JITTER = 0.1  # peers that started together should not stay in step
 
 
@@ -62,6 +64,19 @@ class Core(Base[Event, Timer]):
         """What a response is for; None if no request waits for it."""
         request = self.requests.answered(message.transaction, address, now)
         return cast(Purpose, request.purpose) if request else None
+
+    def is_told(self, message: RingRequest | RingResponse, address: Address) -> bool:
+        """Whether a message may be heard: nothing is sent to an address that a stranger may not name.
+
+        The contacts that its sender may not name are taken out of it.
+        """
+        is_stranger = isinstance(message, RingRequest) and address not in self.known
+        if is_stranger and not acceptable(address, self.own.address):
+            self._ignore("address of no peer")
+            return False
+        for _ in range(HEARSAY.drop(message, address)):
+            self._ignore("address of no peer")
+        return True
 
     def late(self, transaction: int, now: float) -> Purpose | None:
         """A response is late: sends the request again, or gives it up and returns what it was for."""

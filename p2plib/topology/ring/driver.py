@@ -5,36 +5,73 @@
         done = await peer.find(key)
         await peer.leave()
 
+In its next life the peer needs its bootstrap addresses no more, as long as one peer that it knew is there::
+
+    saved = peer.save()
+    async with RingPeer.restore(saved, random.SystemRandom(), kind=Chord) as peer:
+        await peer.join()
+
 If a call has no result, it raises an error that says why, as in `p2plib.topology.kademlia.driver`; after the
-block, it raises `Closed`.
+block, it raises `Closed`, except `save` and `stats`. That it joined, that its id is taken and that the ring
+was split is logged at INFO.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from functools import partial
 
 from p2plib.errors import JoinRefused, PeerTimeout, UsageError
-from p2plib.machine.addresses import Address, Contact, bootstrap_addresses
+from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.member import JOIN_S, Member, MemberStats
 from p2plib.machine.peer import Peer
+from p2plib.machine.saved_peer import SavedPeerFormat
 from p2plib.topology.ring.machine import DEFAULTS, Ring
-from p2plib.topology.ring.parts import FindDone, FindFailed, IdTaken, Joined, JoinFailed, RingSettings
+from p2plib.topology.ring.parts import (
+    FindDone,
+    FindFailed,
+    IdTaken,
+    Joined,
+    JoinFailed,
+    Lost,
+    RingInconsistent,
+    RingSettings,
+)
 
 GOODBYE_S = 2.0  # how long `leave` waits for the responses of both neighbours
 JOIN = "join"  # what `join` waits under; searches have numbers
 
 
-class RingPeer:
-    """One peer; `open` makes it.
+log = logging.getLogger(__name__)
 
-    Attributes:
-        peer: the driver underneath, with `failures`, `sent` and `received`, and `wait` for other events.
+
+@dataclass(frozen=True, slots=True)
+class RingStats(MemberStats):
+    """What a peer has counted so far, and what it has now; see also `MemberStats`.
+
+    Args:
+        is_member: whether it is in a ring.
+        successors: how many successors it keeps.
+        has_predecessor: whether it knows the peer before it.
+        fingers: how many fingers it has; 0 in a plain ring.
+        known: how many addresses of members it remembers.
     """
 
-    def __init__(self) -> None:
-        self.peer: Peer[Ring]
+    is_member: bool
+    successors: int
+    has_predecessor: bool
+    fingers: int
+    known: int
+
+
+class RingPeer(Member[Ring]):
+    """One peer; `open` makes it, or `restore`. See also `Member`."""
+
+    FORMAT = SavedPeerFormat("ring", 1)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -73,14 +110,25 @@ class RingPeer:
             yield made
 
     @property
-    def machine(self) -> Ring:
-        """The machine underneath: its successors, its predecessor, what it ignored."""
-        return self.peer.machine
+    def bits(self) -> int:
+        """How long the ids of its ring are."""
+        return self.machine.settings.bits
 
-    @property
-    def address(self) -> Address:
-        """Where others reach it."""
-        return self.peer.address
+    def known(self) -> Iterable[Address]:
+        """Where other members are: the successors, then those met, the latest first."""
+        return [*(peer.address for peer in self.machine.successors), *reversed(self.machine.known)]
+
+    def stats(self) -> RingStats:
+        """What this peer has counted so far, and what it has now."""
+        machine = self.machine
+        return RingStats(
+            **self.counted(),
+            is_member=machine.member,
+            successors=len(machine.successors),
+            has_predecessor=machine.predecessor is not None,
+            fingers=len(machine.fingers.table) if machine.fingers else 0,
+            known=len(machine.known),
+        )
 
     def create(self, others: Iterable[Contact] = ()) -> None:
         """Creates a ring, alone, or with others that do the same with the same list.
@@ -90,20 +138,28 @@ class RingPeer:
         """
         self.peer.call(lambda now: self.machine.create(now, others))
 
-    async def join(self, addresses: Iterable[Address]) -> Joined:
-        """Enters the ring through any of these bootstrap addresses.
+    async def join(self, addresses: Iterable[Address] = (), *, within_s: float = JOIN_S) -> Joined:
+        """Enters the ring through any of these bootstrap addresses, or of the peers it remembers.
+
+        If all of them fail or refuse, they are asked again after a pause, which doubles each time.
+
+        Args:
+            addresses: where members of the ring may be, IP addresses with their ports.
+            within_s: for how many seconds another try may begin; 0 for one try alone.
 
         Raises:
             PeerTimeout: none of them led to a member.
             JoinRefused: our id is taken.
             UsageError: there is no address, one is not of a peer of our family, or an earlier `join` has not
                 ended.
+            Closed: the block is over.
         """
         if JOIN in self.peer.awaited:
             raise UsageError("this peer is joining already: wait for that `join` to end")
-        bootstrap = bootstrap_addresses(addresses, self.address)
-        begin = partial(self.peer.call, self.machine.join, bootstrap)
+        bootstrap = self.bootstrap(addresses)
+        begin = partial(self.peer.call, partial(self.machine.join, within_s=within_s), bootstrap)
         joined: Joined = await self.peer.awaited.wait(JOIN, begin)
+        log.info("%x at %s, port %d, has joined before %x", self.own_id, *self.address, joined.successor.id)
         return joined
 
     async def find(self, key: int) -> FindDone:
@@ -136,6 +192,15 @@ class RingPeer:
                 reason = "none of these addresses led to a member of the ring"
                 return self.peer.awaited.fail(JOIN, PeerTimeout(reason))
             case IdTaken(address=(host, port)):
+                log.info("the peer at %s, port %d, has our id, or says that another has", host, port)
                 reason = f"the peer at {host}, port {port}, says that another peer has our id"
                 return self.peer.awaited.fail(JOIN, JoinRefused(reason))
+            case Lost():
+                log.info("all successors of %x are gone; it looks for the ring again", self.own_id)
+            case RingInconsistent(owner=owner):
+                log.info(
+                    "a peer far away takes %r for the owner of %x: the ring is not right yet",
+                    owner,
+                    self.own_id,
+                )
         return False

@@ -9,7 +9,8 @@ Rules
     1. Join: a peer looks up its own id. The member before that id responds with its list of successors, which
        becomes ours, whole, before we are a member. (As published, a joiner knew one successor, and if that
        died, the joiner was lost.) If the first on the list has our own id, the id is taken, and we stay out
-       (F099).
+       (F099). Its holder is asked at once whether it is there, for most likely it is ourselves, before a
+       restart on another port. A join that fails is tried again after a while (`p2plib.machine.retries`).
     2. Stabilise, every `stabilise_s`: ask the first successor for its neighbours. If it is dead, drop it and
        ask the next at once. Our list is then that peer, followed by its list without the last. If its
        predecessor lies between us, ask that one too, and if it is alive, it becomes our first successor; and
@@ -53,6 +54,7 @@ from typing import assert_never
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact
+from p2plib.machine.retries import Retries
 from p2plib.topology.ring.core import Core
 from p2plib.topology.ring.fingers import Fingers
 from p2plib.topology.ring.messages import (
@@ -77,6 +79,7 @@ from p2plib.topology.ring.neighbours import Neighbourhood, as_list, from_list
 from p2plib.topology.ring.parts import (
     FindDone,
     FindFailed,
+    Holder,
     IdTaken,
     Joined,
     JoinFailed,
@@ -90,7 +93,7 @@ from p2plib.topology.ring.parts import (
     Timer,
     Visit,
 )
-from p2plib.topology.ring.searches import Found, GaveUp, Outcome, Searches, SearchKind
+from p2plib.topology.ring.searches import Found, GaveUp, Outcome, Searches, SearchKind, Taken
 from p2plib.topology.ring.split_check import SplitCheck
 from p2plib.topology.ring.stabilisation import Stabilisation
 
@@ -124,6 +127,8 @@ class Ring(Core):
     ) -> None:
         super().__init__(own, rng, settings)
         self.member = False
+        self._bootstrap: list[Address] = []
+        self._retries = Retries(rng, self.timers, Timer.JOIN)
         self.neighbours = Neighbourhood(self)
         self.fingers = Fingers(self, self.neighbours) if has_fingers else None
         self.searches = Searches(self, self.neighbours, self.fingers, self._search_ended)
@@ -155,9 +160,14 @@ class Ring(Core):
         self.neighbours.set_successors(ring[1:])
         self._become_member(now)
 
-    def join(self, addresses: Iterable[Address], now: float) -> None:
+    def join(self, addresses: Iterable[Address], now: float, within_s: float = 0.0) -> None:
         """Enters the ring through any of these bootstrap addresses. `Joined`, `JoinFailed` or `IdTaken`
         follows.
+
+        Args:
+            addresses: where members may be.
+            now: the time, in seconds.
+            within_s: for how many seconds another try may begin, if this one fails.
 
         Raises:
             UsageError: there is no address.
@@ -166,6 +176,12 @@ class Ring(Core):
         if not bootstrap:
             raise UsageError("joining needs at least one bootstrap address")
         self.remember(bootstrap)
+        self._bootstrap = bootstrap
+        self._retries.start(now, within_s)
+        self._join_again(now)
+
+    def _join_again(self, now: float) -> None:
+        bootstrap = list(self._bootstrap)
         self.searches.start_at(bootstrap, SearchKind.JOIN, self.own.id, now)
 
     def leave(self, now: float) -> None:
@@ -175,6 +191,7 @@ class Ring(Core):
             message = Leaving(*self.header(), before, tuple(self.successors))
             self.ask(message, neighbour.address, Notification(neighbour), now)
         self.member = False
+        self._retries.stop()
         for timer in (Timer.STABILISE, Timer.CHECK, Timer.FINGERS):
             self.timers.cancel(timer)
         self.tell(Left())
@@ -200,6 +217,8 @@ class Ring(Core):
             return self.ignore("malformed")
         if message.sender >= self.size:
             return self.ignore("id out of range")
+        if not self.is_told(message, address):
+            return None
         sender = Contact(message.sender, address)
         if isinstance(message, RingRequest):
             return self._send(CODEC.encode(self._respond(message, sender, now)), address)
@@ -213,6 +232,8 @@ class Ring(Core):
                     purpose = self.late(transaction, now)
                     if purpose is not None:
                         self._not_answered(purpose, now)
+                case Timer.JOIN:
+                    self._join_again(now)
                 case _ if not self.member:
                     pass  # a search that was under way when we left has set it again
                 case Timer.STABILISE:
@@ -236,6 +257,8 @@ class Ring(Core):
             case Ping():
                 return Pong(*header)
             case Step(key=key):
+                if key == sender.id:
+                    self._stabilisation.claimed(sender, now)
                 owners = self.neighbours.owners(key)
                 if owners:
                     return Owner(*header, owners)
@@ -283,6 +306,8 @@ class Ring(Core):
                 self._stabilisation.stabilised(purpose, message, now)
             case Rectify() if isinstance(message, Pong):
                 self._stabilisation.rectify(purpose)
+            case Holder():
+                pass
             case Stabilise() | Rectify():
                 self._not_answered(purpose, now)
             case Notification():
@@ -294,7 +319,7 @@ class Ring(Core):
 
     def _is_over(self, purpose: Purpose) -> bool:
         """Whether a request was there to keep our place in the ring, and we left since."""
-        return not self.member and isinstance(purpose, Stabilise | Rectify)
+        return not self.member and isinstance(purpose, Stabilise | Rectify | Holder)
 
     def _not_answered(self, purpose: Purpose, now: float) -> None:
         if self._is_over(purpose):
@@ -307,7 +332,7 @@ class Ring(Core):
                 self.searches.not_answered(purpose, now)
             case Stabilise(head=Contact() as head):
                 self._stabilisation.notify(head, now)
-            case Stabilise():
+            case Stabilise() | Holder():
                 self._drop(purpose.contact, now)
             case Rectify():
                 self._stabilisation.not_rectified(purpose, now)
@@ -344,25 +369,34 @@ class Ring(Core):
         match outcome:
             case Found(owners=owners):
                 self.tell(FindDone(number, walk.key, owners, walk.hops, walk.timeouts))
-            case GaveUp():
+            case GaveUp() | Taken():
                 self.tell(FindFailed(number, walk.key, walk.hops, walk.timeouts))
             case _:
                 assert_never(outcome)
 
     def _join_ended(self, outcome: Outcome, now: float) -> None:
         """Rule 1."""
-        owners = outcome.owners if isinstance(outcome, Found) else ()
-        if owners and owners[0] == self.own:
-            owners = owners[1:]  # we were here before, and no peer has noticed that we died
-        if isinstance(outcome, GaveUp) or not owners:
-            self.tell(JoinFailed())
-        elif owners[0].id == self.own.id:
-            self.tell(IdTaken(owners[0].address))
-        else:
-            self.neighbours.set_successors(owners)
-            self.neighbours.predecessor = None if outcome.by in (self.own, owners[0]) else outcome.by
-            self._become_member(now)
-            self.tell(Joined(owners[0]))
+        match outcome:
+            case Found(owners=(first, *others)):
+                if first == self.own and others:
+                    first, *others = others  # we were here before, and no peer has noticed that we died
+                if first.id != self.own.id:
+                    return self._enter([first, *others], outcome.by, now)
+                failure: JoinFailed | IdTaken = JoinFailed() if first == self.own else IdTaken(first.address)
+            case Taken(address=address):
+                failure = IdTaken(address)
+            case _:
+                failure = JoinFailed()
+        if not self._retries.failed(now):
+            self.tell(failure)
+        return None
+
+    def _enter(self, owners: list[Contact], by: Contact, now: float) -> None:
+        self._retries.stop()
+        self.neighbours.set_successors(owners)
+        self.neighbours.predecessor = None if by in (self.own, owners[0]) else by
+        self._become_member(now)
+        self.tell(Joined(owners[0]))
 
     def _become_member(self, now: float) -> None:
         self.member = True

@@ -37,6 +37,7 @@ class Timer(TimerName):
     """What a peer sets timers for."""
 
     REQUEST = "a response is late; about its transaction"
+    JOIN = "begin at the bootstrap addresses again"
     STABILISE = "see whether the neighbours are still the neighbours"
     CHECK = "see whether the ring has fallen apart"
     FINGERS = "look up the fingers again; in Chord alone"
@@ -54,7 +55,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class JoinFailed:
-    """No bootstrap address led to a member."""
+    """No bootstrap address led to a member, in all tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +149,11 @@ class Notification:
     contact: Contact
 
 
-Purpose = Probe | Visit | Stabilise | Rectify | Notification
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Another peer claims the id of this contact. Is it there?"""
+
+    contact: Contact
+
+
+Purpose = Probe | Visit | Stabilise | Rectify | Notification | Holder

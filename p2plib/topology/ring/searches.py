@@ -6,6 +6,7 @@ is called with::
 
     Found      the owner of the key, the peers after it, and the peer that said so
     GaveUp     none of the peers that were named answered
+    Taken      the peer at this address refused us, since another peer has our id; of a JOIN alone
 """
 
 from __future__ import annotations
@@ -68,7 +69,15 @@ class GaveUp:
     search: Search
 
 
-Outcome = Found | GaveUp
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The peer at this address says that another peer has our id."""
+
+    search: Search
+    address: Address
+
+
+Outcome = Found | GaveUp | Taken
 
 
 class Searches:
@@ -128,7 +137,7 @@ class Searches:
         """A peer answered a step."""
         search = self._under_way.get(number)
         if search is None:
-            return
+            return None
         match message:
             case Owner(owners=owners) if owners:
                 search.walk.hops += 1
@@ -138,16 +147,16 @@ class Searches:
                 search.walk.name(message.contacts, message.owners, by=sender.id)
                 self._go_on(search, now)
             case Refused(reason=reason) if reason == ID_TAKEN:
-                self._core.tell(IdTaken(sender.address))
                 if search.kind is SearchKind.JOIN:
-                    del self._under_way[number]
-                else:
-                    self._go_on(
-                        search, now
-                    )  # anybody can say so, and whoever waits for the key waits for its end
+                    return self._end(Taken(search, sender.address), now)
+                self._core.tell(IdTaken(sender.address))
+                self._go_on(
+                    search, now
+                )  # anybody can say so, and whoever waits for the key waits for its end
             case _:
                 self._core.ignore("useless response")
                 self._go_on(search, now)
+        return None
 
     def not_answered(self, purpose: Probe | Visit, now: float) -> None:
         """A peer did not answer a step."""

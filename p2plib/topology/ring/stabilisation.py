@@ -8,11 +8,12 @@ from __future__ import annotations
 from p2plib.machine.addresses import Contact
 from p2plib.topology.ring.core import Core
 from p2plib.topology.ring.messages import ID_TAKEN, Done, Neighbours, NeighboursAre, Notify, Ping, Refused
-from p2plib.topology.ring.neighbours import Neighbourhood, from_list
-from p2plib.topology.ring.parts import IdTaken, Notification, Rectify, Stabilise, Timer
+from p2plib.topology.ring.neighbours import Neighbourhood, as_list, from_list
+from p2plib.topology.ring.parts import Holder, IdTaken, Notification, Rectify, Stabilise, Timer
 from p2plib.topology.ring.space import between
 
 MAX_STEPS_BACK = 64  # in one round of rule 2
+HOLDER_S = 10.0  # who claims an id makes us ask its holder no more often than this
 MAX_UNDER_WAY = 512  # requests of one peer: a flood of strangers that notify gets no more pings than that
 
 
@@ -21,6 +22,7 @@ class Stabilisation:
 
     def __init__(self, core: Core, neighbours: Neighbourhood) -> None:
         self._core, self._neighbours = core, neighbours
+        self._holders: dict[int, float] = {}  # when the holder of an id was asked last
 
     # Rule 2: our successors -------------------------------------------------------------------------------
 
@@ -74,6 +76,18 @@ class Stabilisation:
             return self._core.ignore("too many requests under way")
         self._core.ask(Ping(*self._core.header()), contact.address, Rectify(contact, candidate), now)
         return None
+
+    def claimed(self, claimant: Contact, now: float) -> None:
+        """A peer that wants to join has the id of a neighbour: that one is asked at once whether it is there.
+
+        Most likely it is the same peer, restarted on another port. For an id this happens once in `HOLDER_S`.
+        """
+        self._holders = {ident: at for ident, at in self._holders.items() if at + HOLDER_S > now}
+        near = [*as_list(self._neighbours.predecessor), *self._neighbours.successors]
+        for holder in dict.fromkeys(near):
+            if holder.id == claimant.id and holder != claimant and holder.id not in self._holders:
+                self._holders[holder.id] = now
+                self._core.ask(Ping(*self._core.header()), holder.address, Holder(holder), now)
 
     def rectify(self, purpose: Rectify) -> None:
         """`contact` is alive. If it is the one that wants to be our predecessor, and lies between, it is."""

@@ -11,7 +11,8 @@ import pytest
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.peer import Peer
 from p2plib.sim import Internet
-from p2plib.topology.hyparview.machine import HyParView, NeighbourUp, ViewSettings
+from p2plib.topology.hyparview.machine import HyParView
+from p2plib.topology.hyparview.parts import NeighbourUp, ViewSettings
 
 
 @pytest.mark.slow

@@ -11,14 +11,8 @@ from p2plib.machine.addresses import Contact
 from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.graph import Graph, clustering, components, distances
 from p2plib.topology.hyparview import messages as wire
-from p2plib.topology.hyparview.machine import (
-    MAX_ASKING,
-    HyParView,
-    Isolated,
-    NeighbourDown,
-    NeighbourUp,
-    ViewSettings,
-)
+from p2plib.topology.hyparview.machine import MAX_ASKING, HyParView
+from p2plib.topology.hyparview.parts import Isolated, NeighbourDown, NeighbourUp, ViewSettings
 
 
 def peer(
@@ -31,8 +25,9 @@ def peer(
 
 
 def grown(n: int, seed: int = 1, **net: float) -> tuple[Crowd[HyParView], list[HyParView]]:
-    world, rng = Crowd(random.Random(seed), **net), random.Random(seed)  # type: ignore[arg-type]
-    peers = []
+    rng = random.Random(seed)
+    world: Crowd[HyParView] = Crowd(random.Random(seed), **net)  # type: ignore[arg-type]
+    peers: list[HyParView] = []
     for i in range(n):
         peers.append(peer(world, i))
         if i:
@@ -45,6 +40,17 @@ def grown(n: int, seed: int = 1, **net: float) -> tuple[Crowd[HyParView], list[H
 
 def graph_of(world: Crowd[HyParView], peers: list[HyParView]) -> Graph:
     return Graph.of({node.own.id: list(node.active) for node in peers if node.own.address in world.machines})
+
+
+def joined_at_once(
+    n: int, seed: int, settings: ViewSettings | None = None, **net: float
+) -> tuple[Crowd[HyParView], list[HyParView]]:
+    """Peers that join in the same instant, all through the first of them."""
+    world: Crowd[HyParView] = Crowd(random.Random(seed), **net)  # type: ignore[arg-type]
+    peers = [peer(world, i, settings=settings) for i in range(n)]
+    for node in peers[1:]:
+        world.call(node.own.address, "join", [address_of(0)])
+    return world, peers
 
 
 def one_sided(world: Crowd[HyParView], peers: list[HyParView]) -> int:
@@ -103,7 +109,7 @@ def test_leaving_is_told_and_the_place_is_filled() -> None:
     world, peers = grown(40)
     leaver = peers[7]
     near = [peers[i - 1] for i in leaver.active]
-    leaver.leave()
+    leaver.leave(world.now)
     world.flush(leaver.own.address)
     world.run(2.0)
     assert all(leaver.own.id not in node.active for node in near)
@@ -210,7 +216,7 @@ def test_a_neighbour_that_says_it_is_none_is_dropped() -> None:
 
 
 def test_nobody_at_the_bootstrap_address_and_nobody_left() -> None:
-    world = Crowd(random.Random(1))
+    world: Crowd[HyParView] = Crowd(random.Random(1))
     alone = peer(world, 0)
     alone.join([address_of(5)], 0.0)
     world.flush(address_of(0))
@@ -227,7 +233,7 @@ def test_nobody_at_the_bootstrap_address_and_nobody_left() -> None:
 @pytest.mark.fault("F070", "F080")
 def test_strangers_and_forgers() -> None:
     world, peers = grown(20)
-    node, thief = peers[3], ("203.0.113.1", 1)
+    node, thief = peers[3], ("203.0.113.1", 4001)
     many = tuple(Contact(10_000 + i, address_of(i)) for i in range(16))
     views = dict(node.active), dict(node.passive)
     origin = Contact(5000, thief)
@@ -247,14 +253,65 @@ def test_strangers_and_forgers() -> None:
 
 
 @pytest.mark.fault("F099")
+@pytest.mark.finding("T3")
 def test_an_id_has_one_address() -> None:
     world, peers = grown(20)
     node = peers[3]
     known = next(iter(node.active.values()))
     node.to_send()
     node.receive(wire.CODEC.encode(wire.Neighbour(1, known.id, 1)), address_of(800), world.now)
-    assert wire.CODEC.decode(node.to_send()[-1][0]) == wire.Agreed(1, node.own.id, 0)
+    (ping, asked), (no, _) = node.to_send()
+    assert wire.CODEC.decode(no) == wire.Agreed(1, node.own.id, 0)
+    assert (type(wire.CODEC.decode(ping)), asked) == (wire.Ping, known.address)
     assert node.active[known.id] == known
+    node.receive(wire.CODEC.encode(wire.Join(2, known.id)), address_of(801), world.now + 9)
+    assert len(node.to_send()) == 1  # its holder was asked a moment ago
+
+
+@pytest.mark.finding("T3")
+def test_a_peer_restarted_on_another_port_is_back_within_seconds() -> None:
+    world, peers = grown(20)
+    old = peers[7]
+    world.crash(old.own.address)
+    again = peer(world, 700, ident=old.own.id)
+    world.call(again.own.address, "join", [peers[next(iter(old.active)) - 1].own.address])
+    world.run(15.0, until=lambda: bool(again.active))
+    assert again.active
+    assert world.now < 90.0
+
+
+@pytest.mark.finding("T8")
+def test_nothing_is_sent_to_an_address_that_a_stranger_may_not_name() -> None:
+    world, peers = grown(20)
+    node = peers[3]
+    near = next(iter(node.active.values()))
+    hosts = ["127.0.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "169.254.1.1", "fe80::1", "10.0.0.1"]
+    lies = [Contact(900 + i, (host, 4000)) for i, host in enumerate([*hosts, "2001:db8::1"])]
+    lies.append(Contact(999, ("16.9.9.9", 53)))
+    node.to_send()
+    for lie in lies:
+        for ttl in (0, 4):
+            for message in (
+                wire.ForwardJoin(near.id, lie, ttl),
+                wire.Shuffle(near.id, lie, ttl, (lie,)),
+                wire.Shuffle(near.id, near, ttl, (lie,)),
+            ):
+                node.receive(wire.CODEC.encode(message), near.address, world.now)
+        node.receive(wire.CODEC.encode(wire.Join(1, lie.id)), lie.address, world.now)
+    assert not {to for _, to in node.to_send()} & {lie.address for lie in lies}
+    assert not {lie.id for lie in lies} & set(node.passive)
+    assert node.ignored["address of no peer"] == 5 * len(lies)
+
+
+def test_who_left_does_nothing_more() -> None:
+    world, peers = grown(20)
+    leaver = peers[7]
+    world.cut = lambda source, target: target == leaver.own.address
+    world.run(6.0)  # pings are under way that will not be answered
+    world.call(leaver.own.address, "leave")
+    said = world.sent[leaver.own.address]
+    world.run(60.0)
+    assert world.sent[leaver.own.address] == said
 
 
 def test_bounds() -> None:

@@ -24,6 +24,8 @@ BYTES = [
     (wire.Disconnect(5), "04 07 01 05"),
     (wire.Shuffle(5, ANA, 3, (BEN,)), f"04 08 01 05 {ANA_HEX} 01 03 17 {BEN_HEX}"),
     (wire.Shuffled(5, ()), "04 09 01 05 00"),
+    (wire.Who(1, 5), "04 0a 01 01 01 05"),
+    (wire.Names(1, 5, (ANA,), (BEN,)), f"04 0b 01 01 01 05 0a {ANA_HEX} 17 {BEN_HEX}"),
 ]
 
 

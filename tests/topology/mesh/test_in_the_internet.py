@@ -13,7 +13,7 @@ from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.peer import Peer
 from p2plib.sim import Internet, Link
 from p2plib.sim.link import Constant
-from p2plib.topology.mesh.machine import Entered, Gone, LinkBack, LinkLost, Mesh
+from p2plib.topology.mesh import Entered, Gone, LinkBack, LinkLost, Mesh
 
 
 @pytest.mark.fault("F096")

@@ -9,8 +9,7 @@ import pytest
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Contact
 from p2plib.population.machines import Crowd, address_of
-from p2plib.topology.mesh import messages as wire
-from p2plib.topology.mesh.machine import (
+from p2plib.topology.mesh import (
     Entered,
     Gone,
     JoinRejected,
@@ -20,6 +19,7 @@ from p2plib.topology.mesh.machine import (
     NoAnswer,
     links,
 )
+from p2plib.topology.mesh import messages as wire
 
 
 def member(world: Crowd[Mesh], number: int, ident: int | None = None, **how: int) -> Mesh:
@@ -177,7 +177,7 @@ def test_two_halves_cut_apart_are_two_meshes_and_join_again_through_one_member()
 
 def test_goodbye() -> None:
     world, members = meshed(6)
-    members[2].leave()
+    members[2].leave(world.now)
     world.flush(address_of(2))
     world.run(0.2)
     assert all(members[2].own.id not in mesh.members for mesh in members)
@@ -226,7 +226,7 @@ def test_a_member_that_was_started_again_under_another_id() -> None:
 
 def test_a_member_that_left_is_not_drawn_in_again_by_one_that_did_not_hear_its_goodbye() -> None:
     world, members = meshed(4)
-    members[2].leave()
+    members[2].leave(world.now)
     members[2].to_send()  # all of them are lost
     world.run(60.0)
     assert members[2].members == {}
@@ -260,3 +260,62 @@ def test_a_prober_that_is_late_says_no_only_once() -> None:
         no = wire.Probed(probe.transaction, 9, 0)
         own.receive(wire.CODEC.encode(no), address, 9.1)
     assert 1 not in own.members
+
+
+@pytest.mark.finding("T3")
+def test_a_member_restarted_on_another_port_is_back_within_seconds() -> None:
+    world, members = meshed(8)
+    world.crash(address_of(3))
+    again = member(world, 700, ident=1003)
+    began = world.now
+    again.join([address_of(0)], world.now, within_s=30.0)
+    world.flush(address_of(700))
+    world.run(60.0, until=lambda: bool(again.members))
+    assert world.now - began < 15.0
+    world.run(60.0)
+    members[3] = again
+    assert whole(members)
+
+
+@pytest.mark.finding("T4")
+def test_a_mesh_that_fell_apart_becomes_one_again() -> None:
+    world, members = meshed(10)
+    world.cut = lambda source, target: (source < address_of(5)) != (target < address_of(5))
+    world.run(120.0)
+    assert whole(members[:5])
+    assert whole(members[5:])
+    world.crash(address_of(0))  # their bootstrap
+    world.cut = lambda source, target: False
+    world.run(300.0)
+    assert whole(members[1:])
+
+
+@pytest.mark.finding("T8")
+def test_nothing_is_sent_to_an_address_that_a_member_may_not_name() -> None:
+    world, members = meshed(4)
+    node, near = members[0], members[1]
+    lies = tuple(
+        Contact(5000 + i, (host, port))
+        for i, (host, port) in enumerate(
+            [("127.0.0.1", 4000), ("224.0.0.1", 4000), ("10.1.1.1", 4000), ("16.0.9.1", 53)]
+        )
+    )
+    node.to_send()
+    node._compare(near.own, 0, world.now)
+    ((data, to),) = node.to_send()
+    who = wire.CODEC.decode(data)
+    node.receive(wire.CODEC.encode(wire.Members(who.transaction, near.own.id, 4, lies)), to, world.now)
+    for lie in lies:
+        node.receive(wire.CODEC.encode(wire.Hello(9, lie.id)), lie.address, world.now)
+    assert not {to for _, to in node.to_send()} & {lie.address for lie in lies}
+    assert node.ignored["address of no peer"] == 8
+
+
+def test_a_member_that_left_does_nothing_more() -> None:
+    world, _ = meshed(5)
+    world.cut = lambda source, target: target == address_of(2)
+    world.run(11.0)
+    world.call(address_of(2), "leave")
+    said = world.sent[address_of(2)]
+    world.run(60.0)
+    assert world.sent[address_of(2)] == said

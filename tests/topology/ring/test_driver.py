@@ -100,7 +100,7 @@ def test_a_taken_id_is_refused() -> None:
         ):
             first.create()
             with pytest.raises(JoinRefused, match="our id"):
-                await second.join([first.address])
+                await second.join([first.address], within_s=0)
 
     asyncio.run(main())
 

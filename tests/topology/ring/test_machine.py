@@ -129,6 +129,63 @@ def test_a_restarted_peer_takes_its_own_place() -> None:
     assert is_perfect(world, peers)
 
 
+@pytest.mark.finding("T3")
+def test_a_peer_restarted_on_another_port_is_back_within_seconds() -> None:
+    world, peers = grown(20)
+    old = peers[7]
+    world.crash(old.own.address)
+    again = peer(world, 700, old.own.id)
+    began = world.now
+    again.join([address_of(0)], world.now, within_s=30.0)
+    world.flush(again.own.address)
+    world.run(60.0, until=lambda: again.member)
+    assert again.member
+    assert world.now - began < 15.0
+    world.run(120.0)
+    peers[7] = again
+    assert is_perfect(world, peers)
+
+
+@pytest.mark.finding("T3")
+@pytest.mark.fault("F099")
+def test_whoever_claims_an_id_makes_its_holder_be_asked_once_in_ten_seconds_and_no_more() -> None:
+    world, peers = grown(10)
+    alive = living(world, peers)
+    node, holder, thief = alive[3], alive[4].own, Contact(alive[4].own.id, address_of(800))
+    node.to_send()
+    asked = []
+    for second in range(31):
+        step = wire.CODEC.encode(wire.Step(1 + second, thief.id, thief.id))
+        node.receive(step, thief.address, world.now + second)
+        asked += [to for data, to in node.to_send() if isinstance(wire.CODEC.decode(data), wire.Ping)]
+    assert asked == 4 * [holder.address]
+
+
+@pytest.mark.finding("T8")
+def test_contacts_that_a_peer_may_not_name_lead_nowhere() -> None:
+    world, peers = grown(10)
+    node = living(world, peers)[3]
+    first = node.successors[0]
+    lies = [
+        Contact((node.own.id + 1 + i) % node.size, (host, port))
+        for i, (host, port) in enumerate(
+            [("127.0.0.1", 4000), ("255.255.255.255", 4000), ("10.1.1.1", 4000), ("16.0.9.1", 53)]
+        )
+    ]
+    number = node.find((first.id - 1) % node.size if first.id - 1 == node.own.id else first.id + 1, world.now)
+    assert number
+    for data, to in node.to_send():
+        request = wire.CODEC.decode(data)
+        named = wire.Nearer(request.transaction, request.sender, tuple(lies), tuple(lies))
+        named.sender = next(one.own.id for one in peers if one.own.address == to)
+        node.receive(wire.CODEC.encode(named), to, world.now)
+    for lie in lies:
+        node.receive(wire.CODEC.encode(wire.Notify(9, lie.id)), lie.address, world.now)
+    sent = {to for _, to in node.to_send()}
+    assert not sent & {lie.address for lie in lies}
+    assert node.ignored["address of no peer"] >= 4
+
+
 def test_with_a_tenth_of_all_datagrams_lost() -> None:
     world, peers = grown(30, seed=4, loss=0.1)
     world.run(300.0)
