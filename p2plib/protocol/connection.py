@@ -39,7 +39,7 @@ from p2plib.identity.foreign_keys import PeerKey
 from p2plib.identity.keys import SecretKey
 from p2plib.identity.secret import Random
 from p2plib.protocol import multistream, secure
-from p2plib.protocol.keep_alive import KeepAlive, Watch
+from p2plib.protocol.keep_alive import KeepAlive, Monitor
 from p2plib.protocol.muxed import MuxedConnection, MuxedStream
 from p2plib.protocol.noise import libp2p as libp2p_noise
 from p2plib.protocol.stream import Stream
@@ -96,7 +96,7 @@ class Connection:
         self.failures: collections.Counter[str] = collections.Counter()
         self.seen_at: Multiaddr | None = None
         self.when_over: Callable[[], object] = lambda: None
-        self._watch = Watch(muxed, keep_alive)
+        self._watch = Monitor(muxed, keep_alive)
         self._room = asyncio.Semaphore(max_handlers)
         self._tasks: dict[asyncio.Task[None], None] = {}  # sets with an order, as are the next
         self._handlers: dict[asyncio.Task[None], None] = {}  # those that serve a stream

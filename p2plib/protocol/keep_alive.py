@@ -53,7 +53,7 @@ class KeepAlive:
             raise UsageError("the times of a keep-alive are above zero")
 
 
-class Watch:
+class Monitor:
     """Watches one connection, once it has been started.
 
     Args:

@@ -36,7 +36,7 @@ MAX_STEPS = 255
 
 
 Origin: TypeAlias = Annotated[Address, ADDRESS]
-Left: TypeAlias = Annotated[int, Number(MAX_STEPS.bit_length())]
+StepsLeft: TypeAlias = Annotated[int, Number(MAX_STEPS.bit_length())]
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Step(Header):
     """Will you take it? `degree` is how many neighbours the sender has, `left` how many steps are left."""
 
     origin: Origin
-    left: Left
+    left: StepsLeft
     degree: Annotated[int, Number(16)]
 
 
@@ -53,7 +53,7 @@ class Back(Header):
     """No: the walk stays with you."""
 
     origin: Origin
-    left: Left
+    left: StepsLeft
 
 
 @dataclass(slots=True)

@@ -3,7 +3,8 @@
 All rows of the multiaddr table (multiformats/multiaddr, protocols.csv), those included that nobody should use
 any more: an address is not unreadable because it is old. `p2plib.wire.multiaddr` puts addresses together.
 
-Kinds of values
+Kinds of values::
+
     nothing     `ws`, `quic-v1`
     number      decimal, without leading zeros; in bytes big-endian: `tcp`, `udp`, `ipcidr`
     host        `ip4` in four decimal numbers, `ip6` as RFC 5952 writes it; other spellings of IPv6 are read

@@ -20,7 +20,7 @@ from p2plib.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QuicLimits:
     """What a peer may make us spend.
 
     Args:

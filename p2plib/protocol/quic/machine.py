@@ -2,7 +2,7 @@
 
 aioquic writes RFC 9000 to 9002 as a machine without I/O, and so well that nobody here writes them again: give
 it datagrams and the time, ask it for datagrams, the next timer and events. `Machine` is that, and does four
-things otherwise:
+things otherwise::
 
     reading    aioquic lets a peer send more as soon as bytes have *arrived*. Here they must have been *read*,
                on the stream and over all of them. So a slow reader makes its writer slow.
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from p2plib.errors import HandshakeFailed, LocalError
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol.quic import certificate
-from p2plib.protocol.quic.limits import Limits
+from p2plib.protocol.quic.limits import QuicLimits
 
 if TYPE_CHECKING:
     from aioquic.quic import events
@@ -59,7 +59,7 @@ _STREAM_LIMIT_FRAME_BYTES = 1 + 8 + 8
 _MAX_STREAM_DATA = 0x11
 
 
-def configure(identity: SecretKey, *, is_client: bool, limits: Limits | None = None) -> QuicConfiguration:
+def configure(identity: SecretKey, *, is_client: bool, limits: QuicLimits | None = None) -> QuicConfiguration:
     """What all connections of a peer's in one role have in common, with a new certificate in it.
 
     Args:
@@ -78,7 +78,7 @@ def configure(identity: SecretKey, *, is_client: bool, limits: Limits | None = N
     import ssl
 
     logging.getLogger("quic").addHandler(_QUIET)
-    limits = limits or Limits()
+    limits = limits or QuicLimits()
     key, made = certificate.make(identity)
     return QuicConfiguration(
         is_client=is_client,
@@ -107,7 +107,7 @@ class Machine(QuicConnection):
     def __init__(
         self,
         configuration: QuicConfiguration,
-        limits: Limits | None = None,
+        limits: QuicLimits | None = None,
         *,
         original_id: bytes | None = None,
         retry_id: bytes | None = None,
@@ -117,7 +117,7 @@ class Machine(QuicConnection):
             original_destination_connection_id=original_id,
             retry_source_connection_id=retry_id,
         )
-        self.limits = limits or Limits()
+        self.limits = limits or QuicLimits()
         self._consumed: collections.Counter[int] = collections.Counter()  # by stream
         self._consumed_bytes = 0
         self._released: set[int] = set()  # but aioquic has not forgotten them yet

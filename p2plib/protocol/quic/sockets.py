@@ -39,7 +39,7 @@ from p2plib.protocol.buffers import Bell
 from p2plib.protocol.interfaces import interface_addresses
 from p2plib.protocol.quic.door import Door, Opening, destination_id
 from p2plib.protocol.quic.driver import HANDSHAKE_TIMEOUT_S, Address, QuicConnection, spell
-from p2plib.protocol.quic.limits import Limits
+from p2plib.protocol.quic.limits import QuicLimits
 from p2plib.protocol.quic.machine import Machine, configure
 from p2plib.protocol.tcp import WILDCARDS
 
@@ -94,7 +94,7 @@ async def dial(
     *,
     expected: str | PeerKey | None = None,
     family: int = socket.AF_UNSPEC,
-    limits: Limits | None = None,
+    limits: QuicLimits | None = None,
     timeout_s: float = HANDSHAKE_TIMEOUT_S,
 ) -> QuicConnection:
     """A connection to an address, after its handshake; to be used with `async with`.
@@ -185,7 +185,7 @@ class QuicListener:
         port: int = 0,
         *,
         family: int = socket.AF_UNSPEC,
-        limits: Limits | None = None,
+        limits: QuicLimits | None = None,
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self.failures: collections.Counter[str] = collections.Counter()

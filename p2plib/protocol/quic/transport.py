@@ -7,7 +7,7 @@ from typing import Literal
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.endpoints import Endpoint, numeric
 from p2plib.protocol.quic.driver import QuicConnection
-from p2plib.protocol.quic.limits import Limits
+from p2plib.protocol.quic.limits import QuicLimits
 from p2plib.protocol.quic.sockets import QuicListener, dial
 from p2plib.protocol.transports import Incoming, Listener, Options, Take, Transport
 
@@ -43,11 +43,11 @@ class QuicTransport(Transport):
         return _Listening(place, take, self._options)
 
 
-def _limits(options: Options) -> Limits | None:
+def _limits(options: Options) -> QuicLimits | None:
     limits = options.limits
     if limits is None:
         return None
-    return Limits(limits.window_bytes, limits.memory_bytes, limits.max_streams)
+    return QuicLimits(limits.window_bytes, limits.memory_bytes, limits.max_streams)
 
 
 def _connection(muxed: QuicConnection, options: Options, *, is_client: bool) -> Connection:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from p2plib.identity.keys import SecretKey
-from p2plib.protocol.quic.limits import Limits
+from p2plib.protocol.quic.limits import QuicLimits
 from p2plib.protocol.quic.machine import Machine, configure
 
 ALICE, BOB = (SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2))
@@ -23,7 +23,7 @@ class Wire:
         changes: what is otherwise in the configuration of the client, and of the server.
     """
 
-    limits: Limits = field(default_factory=Limits)
+    limits: QuicLimits = field(default_factory=QuicLimits)
     changes: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
     def __post_init__(self) -> None:
@@ -79,9 +79,9 @@ class Wire:
         return b"".join(event.data for event in events if event.stream_id == stream_id)
 
 
-def connected(limits: Limits | None = None) -> Wire:
+def connected(limits: QuicLimits | None = None) -> Wire:
     """Both, after the handshake."""
-    wire = Wire(limits or Limits())
+    wire = Wire(limits or QuicLimits())
     wire.run()
     assert wire.got(wire.client, "HandshakeCompleted")
     assert wire.got(wire.server, "HandshakeCompleted")

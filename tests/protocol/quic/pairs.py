@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol.quic.driver import QuicConnection
-from p2plib.protocol.quic.limits import Limits
+from p2plib.protocol.quic.limits import QuicLimits
 from p2plib.protocol.quic.sockets import QuicListener, dial
 from p2plib.protocol.quic.stream import QuicStream
 
@@ -17,7 +17,7 @@ ALICE, BOB = (SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2))
 
 @asynccontextmanager
 async def listening(
-    host: str = "127.0.0.1", limits: Limits | None = None
+    host: str = "127.0.0.1", limits: QuicLimits | None = None
 ) -> AsyncIterator[tuple[QuicListener, asyncio.Queue[QuicConnection]]]:
     """A listener of Bob's, and the connections that came to it, which stay until the end of the block."""
     arrived: asyncio.Queue[QuicConnection] = asyncio.Queue()
@@ -37,7 +37,7 @@ async def listening(
 
 @asynccontextmanager
 async def connections(
-    host: str = "127.0.0.1", limits: Limits | None = None
+    host: str = "127.0.0.1", limits: QuicLimits | None = None
 ) -> AsyncIterator[tuple[QuicConnection, QuicConnection]]:
     """The two ends of a connection that Alice made to Bob."""
     async with (
@@ -57,6 +57,6 @@ async def opened(one: QuicConnection, other: QuicConnection) -> tuple[QuicStream
 
 
 @asynccontextmanager
-async def streams(limits: Limits | None = None) -> AsyncIterator[tuple[QuicStream, QuicStream]]:
+async def streams(limits: QuicLimits | None = None) -> AsyncIterator[tuple[QuicStream, QuicStream]]:
     async with connections(limits=limits) as (near, far):
         yield await opened(near, far)

@@ -13,7 +13,7 @@ from p2plib.identity import ids
 from p2plib.protocol import conformance
 from p2plib.protocol.conformance import check_stream, read_all
 from p2plib.protocol.quic.driver import FAREWELLS, QuicConnection, spell
-from p2plib.protocol.quic.limits import Limits
+from p2plib.protocol.quic.limits import QuicLimits
 from p2plib.protocol.quic.machine import Machine
 from p2plib.protocol.quic.sockets import dial
 from p2plib.protocol.quic.stream import QuicStream
@@ -26,7 +26,7 @@ pytest.importorskip("aioquic")
 Check = Callable[[QuicConnection, QuicConnection], Awaitable[None]]
 
 
-def run(check: Check, limits: Limits | None = None) -> None:
+def run(check: Check, limits: QuicLimits | None = None) -> None:
     """Runs a check with both ends of a fresh connection, and sees that nothing is left of them."""
 
     async def main() -> None:
@@ -52,7 +52,7 @@ def test_what_waits_in_memory_is_bounded_on_both_sides() -> None:
     async def check(near: QuicConnection, far: QuicConnection) -> None:
         stream, unread = await opened(near, far)
         writing, written = await conformance.blocked_writer(stream)
-        window = Limits().window_bytes
+        window = QuicLimits().window_bytes
         assert len(unread._incoming) <= window
         assert window <= written[0] <= window + LIMIT_BYTES + PIECE_BYTES
         await conformance.cancelled(writing)
@@ -64,7 +64,7 @@ def test_what_waits_in_memory_is_bounded_on_both_sides() -> None:
 @pytest.mark.finding("K2")
 def test_what_waits_to_be_sent_is_bounded_over_all_streams() -> None:
     """A peer that opens many streams and reads none of the answers: the fullest of them are reset."""
-    limits = Limits(window_bytes=1000, memory_bytes=500_000)
+    limits = QuicLimits(window_bytes=1000, memory_bytes=500_000)
 
     async def check(near: QuicConnection, far: QuicConnection) -> None:
         pairs_of_streams = [await opened(near, far) for _ in range(20)]
@@ -105,7 +105,7 @@ def test_a_stream_is_opened_when_the_other_side_is_done_with_one() -> None:
         async with await opening:
             pass
 
-    run(check, Limits(max_streams=1))
+    run(check, QuicLimits(max_streams=1))
 
 
 def test_a_stream_that_is_reset_at_once_is_given_to_nobody() -> None:

@@ -14,7 +14,7 @@ from p2plib.errors import Closed, StreamReset
 from p2plib.protocol import conformance
 from p2plib.protocol.conformance import NotConforming, check_stream, pattern, read_all
 from p2plib.protocol.quic.driver import QuicConnection
-from p2plib.protocol.quic.limits import Limits
+from p2plib.protocol.quic.limits import QuicLimits
 from p2plib.protocol.quic.sockets import QuicListener, dial
 from p2plib.protocol.quic.stream import QuicStream
 from p2plib.sim import Constant, Internet, Link
@@ -32,7 +32,7 @@ LINKS = {
 
 @asynccontextmanager
 async def connections(
-    ana: Host, ben: Host, limits: Limits | None = None
+    ana: Host, ben: Host, limits: QuicLimits | None = None
 ) -> AsyncIterator[tuple[QuicConnection, QuicConnection]]:
     """Both ends of a connection that Ana made to Ben."""
     arrived: asyncio.Future[QuicConnection] = asyncio.get_running_loop().create_future()
@@ -136,7 +136,7 @@ def test_what_nobody_reads_any_more_takes_no_room() -> None:
     """Bytes that come to streams that we have closed or reset: many times the room of the connection."""
 
     async def main(ana: Host, ben: Host) -> None:
-        async with connections(ana, ben, Limits(window_bytes=20_000, memory_bytes=40_000)) as (near, far):
+        async with connections(ana, ben, QuicLimits(window_bytes=20_000, memory_bytes=40_000)) as (near, far):
             for number in range(40):
                 stream, other = await opened(near, far)
                 await other.write(bytes(5_000))

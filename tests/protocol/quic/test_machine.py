@@ -8,14 +8,14 @@ import pytest
 
 from p2plib.errors import HandshakeFailed, LocalError
 from p2plib.protocol.quic import certificate
-from p2plib.protocol.quic.limits import Limits
+from p2plib.protocol.quic.limits import QuicLimits
 from p2plib.protocol.quic.machine import ALPN, Machine, configure
 from tests.protocol.quic.machines import ALICE, BOB, Wire, connected
 
 pytest.importorskip("aioquic")
 
 WINDOW = 10_000
-SMALL = Limits(window_bytes=WINDOW, memory_bytes=4 * WINDOW, max_streams=8)
+SMALL = QuicLimits(window_bytes=WINDOW, memory_bytes=4 * WINDOW, max_streams=8)
 
 
 def fill(wire: Wire, size_bytes: int) -> int:
@@ -199,7 +199,7 @@ def test_version_1_it_is_even_if_both_know_another() -> None:
 
 
 def test_whoever_is_silent_is_gone_after_the_shorter_time() -> None:
-    wire = Wire(Limits(idle_timeout_s=20), changes=({"idle_timeout": 7.0}, {}))
+    wire = Wire(QuicLimits(idle_timeout_s=20), changes=({"idle_timeout": 7.0}, {}))
     wire.run()
     assert wire.client.idle_timeout_s == wire.server.idle_timeout_s == 7
     wire.run(8)
@@ -213,4 +213,4 @@ def test_without_aioquic_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 
 def test_limits_belong_to_the_machine() -> None:
-    assert Machine(configure(ALICE, is_client=True)).limits == Limits()
+    assert Machine(configure(ALICE, is_client=True)).limits == QuicLimits()
