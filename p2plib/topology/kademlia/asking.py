@@ -41,9 +41,10 @@ class Probe:
 
 @dataclass(slots=True)
 class Check:
-    """Is this contact there?"""
+    """Is this contact there? If `is_holder`, it is asked because another claims its id."""
 
     contact: Contact
+    is_holder: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class PassOn:
     """Will this contact ask a peer that wishes to be asked?"""
 
     contact: Contact
+    transaction: int
 
 
 Purpose = Probe | Check | Step | Copy | Reach | PassOn

@@ -17,7 +17,8 @@ each in a module of this package with rules of its own; this one passes what arr
 
 Rules
     1. Every request is answered, unless its sender has our own id or the id of another peer: then it is
-       refused (F099). Only what comes from where no peer can be is dropped; see `acceptable`.
+       refused (F099). What comes from where no peer can be is dropped (see `acceptable`), and so is what
+       holds an id or a key with more bits than those of the network.
     2. A response that no request waits for is dropped. One from another id than expected comes from a
        different peer: the one that we asked is gone.
     3. A client is in no table: it says in each request what it is, and whoever is asked by a client does not
@@ -72,6 +73,7 @@ from p2plib.topology.kademlia.messages import (
     Refused,
     Store,
     Stored,
+    subject_of,
 )
 from p2plib.topology.kademlia.parts import (
     REFRESH_S,
@@ -230,10 +232,13 @@ class Kademlia(Base[Event, Timer]):
             self._ignore("malformed")
             return
         sender = contact_of((message.sender, address))
-        if sender.id >> self.settings.bits:
+        if isinstance(message, REQUESTS):
+            if (sender.id | subject_of(message)) >> self.settings.bits:
+                self._ignore("id out of range")
+            else:
+                self._requested(message, sender, now)
+        elif sender.id >> self.settings.bits:
             self._ignore("id out of range")
-        elif isinstance(message, REQUESTS):
-            self._requested(message, sender, now)
         else:
             self._responded(message, sender, now)
 
@@ -360,7 +365,7 @@ class Kademlia(Base[Event, Timer]):
             case Reach():
                 self.reachability.passed_on(purpose, isinstance(response, Pong))
             case PassOn():
-                self.reachability.was_passed_on()
+                self.reachability.was_passed_on(purpose)
             case Check():
                 pass
             case _:
@@ -373,7 +378,7 @@ class Kademlia(Base[Event, Timer]):
                 self.bootstrap.probed(purpose, False, now)
             case Check():
                 self.checks.over(purpose)
-                self.checks.failed(purpose.contact, now)
+                self.checks.failed(purpose.contact, now, is_gone=purpose.is_holder)
             case Step():
                 self.checks.failed(purpose.contact, now)
                 self.searches.failed(purpose, now)
@@ -384,7 +389,7 @@ class Kademlia(Base[Event, Timer]):
                 self.checks.failed(purpose.contact, now)
             case PassOn():
                 self.checks.failed(purpose.contact, now)
-                self.reachability.was_passed_on()
+                self.reachability.was_passed_on(purpose)
             case _:
                 assert_never(purpose)
 

@@ -16,8 +16,8 @@ Rules
     4. A NAT forgets where we are when we say nothing for some minutes. So behind one, as long as strangers
        reach us, a contact is asked whether it is there every `KEEP_OPEN_S`.
     5. Whoever is asked to pass on a wish names nobody but the peer that asks; whoever it is passed on to
-       listens to its own contacts only, and has at most `MAX_CHECKS` checks under way: nobody gets more
-       datagrams sent to a victim than it could send itself.
+       listens to its own contacts only, has at most `MAX_CHECKS` checks under way, and asks once: a contact
+       that names a victim gets no more sent to it, in datagrams or in bytes, than it could send itself.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ TEST_S = 3.0
 KEEP_OPEN_S = 100.0  # RFC 4787, REQ-5: no NAT may forget sooner than after two minutes
 MAX_PASSED_ON = 16  # under way
 TRIES = 2
+DIAL_BACK_TRIES = 1  # rule 5
 
 
 class Reachability:
@@ -77,7 +78,7 @@ class Reachability:
         self.reached = 0.0
         self._votes: dict[bytes, Address] = {}
         self._vote_at = 0.0
-        self._passed_on = 0
+        self._passed_on: set[int] = set()  # the transactions of the wishes that are under way
         self._test, self._is_testing, self._done, self._is_open_to_friends = 0, False, 0, False
 
     # The outer address ------------------------------------------------------------------------------------
@@ -154,17 +155,17 @@ class Reachability:
         """Has another peer ask this one whether it is there; returns whether there is one. Rule 5."""
         network = network_of(contact.address[0])
         others = [entry.contact for entry in self._table if not entry.failures and entry.network != network]
-        if not others or self._passed_on >= MAX_PASSED_ON:
+        if not others or len(self._passed_on) >= MAX_PASSED_ON:
             return False
-        self._passed_on += 1
         other = self._rng.choice(others)
         request = DialBackFor(self._asker.transaction(), self._asker.own_id, contact, self._asker.is_client)
-        self._asker.ask(request, other.address, PassOn(other), now, TRIES)
+        self._passed_on.add(request.transaction)
+        self._asker.ask(request, other.address, PassOn(other, request.transaction), now, TRIES)
         return True
 
-    def was_passed_on(self) -> None:
-        """A peer has answered that it asks another for us, or that it does not, or not at all."""
-        self._passed_on -= 1
+    def was_passed_on(self, wish: PassOn) -> None:
+        """A peer has answered that it asks another for us, or that it does not, or nothing, or too late."""
+        self._passed_on.discard(wish.transaction)
 
     def dial_back(self, contact: Contact, teller: Contact, now: float) -> bool:
         """Asks a peer that another names whether it is there; returns whether it does. Rule 5."""
@@ -172,4 +173,4 @@ class Reachability:
         is_ours = entry is not None and entry.contact == teller
         if not is_ours or not acceptable(contact.address, teller.address):
             return False
-        return self._checks.check(contact, now)
+        return self._checks.check(contact, now, DIAL_BACK_TRIES)

@@ -183,7 +183,7 @@ def test_a_wish_is_passed_on_to_a_contact_in_another_network() -> None:
     assert testing.reach.pass_on(asks, 0.0)
     ((message, address),) = testing.outbox.asked()
     assert (message.contact, address) == (asks, address_of(2))
-    assert testing.outbox.awaited() == [PassOn(contact(2))]
+    assert testing.outbox.awaited() == [PassOn(contact(2), message.transaction)]
     assert not Testing(0).reach.pass_on(asks, 0.0)
     assert not Testing(1).reach.pass_on(asks, 0.0)
 
@@ -192,8 +192,10 @@ def test_a_flood_of_wishes_is_passed_on_a_little_only() -> None:
     testing = Testing()
     done = [testing.reach.pass_on(contact(100 + number), 0.0) for number in range(50)]
     assert done == [True] * MAX_PASSED_ON + [False] * (50 - MAX_PASSED_ON)
-    testing.reach.was_passed_on()
+    testing.reach.was_passed_on(testing.outbox.awaited()[0])
+    testing.reach.was_passed_on(testing.outbox.awaited()[0])  # its response was late
     assert testing.reach.pass_on(contact(90), 0.0)
+    assert not testing.reach.pass_on(contact(91), 0.0)
 
 
 @pytest.mark.finding("T8")
