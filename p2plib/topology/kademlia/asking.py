@@ -147,6 +147,5 @@ class Asker:
         return asked is not None and asked + LATELY_S > now
 
     def _forget_hosts(self, now: float) -> None:
-        self._hosts = {host: asked for host, asked in self._hosts.items() if asked + LATELY_S > now}
-        while len(self._hosts) > MAX_HOSTS // 2:  # those that are left may still be too many
-            del self._hosts[next(iter(self._hosts))]
+        lately = [(asked, host) for host, asked in self._hosts.items() if asked + LATELY_S > now]
+        self._hosts = {host: asked for asked, host in sorted(lately)[-MAX_HOSTS // 2 :]}

@@ -268,8 +268,7 @@ class Kademlia(Base[Event, Timer]):
                 case Timer.STALLED:
                     self.handover.stalled()
                 case Timer.TEST_AGAIN:
-                    if self.asker.is_client:
-                        self.reachability.test(now)
+                    self._test_again(now)
                 case Timer.KEEP_OPEN:
                     self.reachability.keep_open(now)
                 case Timer.REFRESH:
@@ -407,7 +406,7 @@ class Kademlia(Base[Event, Timer]):
 
     def _enter(self, now: float) -> None:
         if self.settings.mode is Mode.AUTO and self.reachability.is_reachable is None:  # rule 4
-            self._is_entering = True
+            self._is_entering, self.asker.is_client = True, 1
             self.reachability.test(now)
         else:
             self.searches.start(SearchKind.JOIN, self.own_id, now)
@@ -417,13 +416,24 @@ class Kademlia(Base[Event, Timer]):
         outer = self.reachability.outer
         self._tell(ReachTested(is_reachable, outer))
         if self.settings.mode is Mode.AUTO:
-            if is_reachable is None:
-                is_reachable = not self.asker.is_client or (outer is not None and outer == self.address)
+            if is_reachable is not None:
+                self._serve(is_reachable, now)
+            elif outer is not None and outer == self.address:
+                self._serve(True, now)
+            elif self.asker.is_client:
                 self.timers.set(Timer.TEST_AGAIN, now + TEST_AGAIN_S)
-            self._serve(is_reachable, now)
         if self._is_entering:
             self._is_entering = False
             self.searches.start(SearchKind.JOIN, self.own_id, now)
+
+    def _test_again(self, now: float) -> None:
+        """Nobody but friends and neighbours has come so far. Rule 4."""
+        if self.settings.mode is Mode.AUTO:
+            is_reachable = self.reachability.is_reachable
+            if is_reachable is None:
+                self._serve(False, now)
+            if not is_reachable:
+                self.reachability.test(now)
 
     def _serve(self, serves: bool, now: float) -> None:
         """Becomes a server or a client, if it is not that already, and has not left."""

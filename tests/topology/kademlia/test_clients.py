@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from contextlib import AsyncExitStack
 
 import pytest
 
+from p2plib.errors import PeerTimeout
 from p2plib.machine.addresses import Contact
 from p2plib.population.machines import address_of
-from p2plib.sim import Internet
+from p2plib.sim import Host, Internet
 from p2plib.topology.kademlia import messages as wire
 from p2plib.topology.kademlia.asking import LATELY_S
 from p2plib.topology.kademlia.driver import KademliaPeer
@@ -166,6 +168,42 @@ def test_a_client_whose_test_says_nothing_tests_again_when_nats_have_forgotten_w
     own.on_timer(10.0 + TEST_S + TEST_AGAIN_S)
     assert wire.DialBack in {type(wire.CODEC.decode(data)) for data, _ in own.to_send()}
     assert TEST_AGAIN_S > LATELY_S
+
+
+@pytest.mark.finding("T6")
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_neighbour_behind_the_same_nat_does_not_make_a_server_of_a_client(is_first: bool) -> None:
+    """It asked without having been asked, as strangers do; then tables had a peer that nobody reached."""
+
+    async def main(net: Internet) -> None:
+        lan = net.lan("home", nat="port-restricted cone")
+        async with AsyncExitStack() as stack:
+
+            async def peer(number: int, host: Host, settings: Settings) -> KademliaPeer:
+                rng = random.Random(number)
+                with host:
+                    return await stack.enter_async_context(
+                        KademliaPeer.open(rng.getrandbits(160), rng, host.address, settings=settings)
+                    )
+
+            outside = [
+                await peer(number, net.host(f"h{number}", address=f"20.{number}.7.1"), SMALL)
+                for number in range(8)
+            ]
+            for other in outside[1:]:
+                await other.join([outside[0].address])
+            own, neighbour = [await peer(100 + i, net.host(f"n{i}", lan=lan), AUTO) for i in (0, 1)]
+            if not is_first:
+                await own.join([outside[0].address])
+            with contextlib.suppress(PeerTimeout):
+                await neighbour.join([own.address], within_s=0)
+            if is_first:
+                await own.join([outside[0].address])
+            await asyncio.sleep(60)
+            assert own.stats().is_client
+            assert not any(other.machine.table.find(own.machine.own_id) for other in outside)
+
+    Internet(3).run(main)
 
 
 def served(
