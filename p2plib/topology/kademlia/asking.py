@@ -41,9 +41,10 @@ class Probe:
 
 @dataclass(slots=True)
 class Check:
-    """Is this contact there?"""
+    """Is this contact there? If `is_holder`, it is asked because another claims its id."""
 
     contact: Contact
+    is_holder: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class PassOn:
     """Will this contact ask a peer that wishes to be asked?"""
 
     contact: Contact
+    transaction: int
 
 
 Purpose = Probe | Check | Step | Copy | Reach | PassOn
@@ -145,6 +147,5 @@ class Asker:
         return asked is not None and asked + LATELY_S > now
 
     def _forget_hosts(self, now: float) -> None:
-        self._hosts = {host: asked for host, asked in self._hosts.items() if asked + LATELY_S > now}
-        while len(self._hosts) > MAX_HOSTS // 2:  # those that are left may still be too many
-            del self._hosts[next(iter(self._hosts))]
+        lately = [(asked, host) for host, asked in self._hosts.items() if asked + LATELY_S > now]
+        self._hosts = {host: asked for asked, host in sorted(lately)[-MAX_HOSTS // 2 :]}

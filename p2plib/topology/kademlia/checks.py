@@ -8,7 +8,7 @@ Rules
     3. If another peer has its id, it waits as well, and that peer is asked at once, however fresh it is: most
        likely it was restarted, and has another port now. For an id this happens once in `HOLDER_S` at most.
        Others would take over the place of a living peer if a response got lost, so it is asked `HOLDER_TRIES`
-       times.
+       times, and no other request that it does not answer counts for this.
     4. No peer is asked again while its check is under way, and at most `MAX_CHECKS` are asked at once: a
        flood of strangers gets no more out of us than that.
     5. A contact that does not answer is doubtful, and a spare that waits for its place is asked. Silence at
@@ -64,13 +64,15 @@ class Checks:
     def __len__(self) -> int:
         return len(self._asked)
 
-    def check(self, contact: Contact, now: float, tries: int = CHECK_TRIES) -> bool:
+    def check(
+        self, contact: Contact, now: float, tries: int = CHECK_TRIES, *, is_holder: bool = False
+    ) -> bool:
         """Asks a contact whether it is there; returns whether it does, see rule 4."""
         if contact.address in self._asked or len(self._asked) >= MAX_CHECKS:
             return False
         self._asked.add(contact.address)
         request = Ping(self._asker.transaction(), self._asker.own_id, self._asker.is_client)
-        self._asker.ask(request, contact.address, Check(contact), now, tries)
+        self._asker.ask(request, contact.address, Check(contact, is_holder), now, tries)
         return True
 
     def over(self, check: Check) -> None:
@@ -113,10 +115,17 @@ class Checks:
         elif verdict is Verdict.ID_TAKEN:
             self.met(contact, verdict, now)
 
-    def failed(self, contact: Contact, now: float) -> None:
-        """A contact did not answer, or another peer did in its place. Rule 5."""
+    def failed(self, contact: Contact, now: float, *, is_gone: bool = False) -> None:
+        """A contact did not answer, or another peer did in its place. Rule 5.
+
+        Args:
+            contact: which.
+            now: the time, in seconds.
+            is_gone: whether it was asked as the holder of an id that another claims. Rule 3.
+        """
         entry = self._table.find(contact.id)
-        spare = self._table.failed(contact.id) if entry and entry.contact == contact else None
+        is_ours = entry is not None and entry.contact == contact
+        spare = self._table.failed(contact.id, is_gone=is_gone) if is_ours else None
         if spare:
             self.check(spare, now)
 
@@ -141,9 +150,10 @@ class Checks:
         while holders and next(iter(holders.values())) + HOLDER_S <= now:
             del holders[next(iter(holders))]
         entry = self._table.find(ident)
-        if entry is not None and ident not in holders:
+        if entry is None or ident in holders:
+            return
+        if self.check(entry.contact, now, HOLDER_TRIES, is_holder=True):
             holders[ident] = now
-            self.check(entry.contact, now, HOLDER_TRIES)
 
     def _check_unless_fresh(self, entry: Entry | None, now: float) -> None:
         if entry is not None and entry.heard + self._fresh_s <= now:

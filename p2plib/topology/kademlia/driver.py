@@ -52,7 +52,7 @@ from functools import partial
 from typing import Any
 
 from p2plib.errors import JoinRefused, NotFound, PeerTimeout, UsageError
-from p2plib.machine.addresses import Address, bootstrap_addresses
+from p2plib.machine.addresses import Address, bootstrap_addresses, is_ipv6
 from p2plib.machine.peer import Peer
 from p2plib.topology.kademlia.machine import DEFAULTS, Kademlia
 from p2plib.topology.kademlia.parts import (
@@ -82,7 +82,7 @@ class KademliaPeer:
 
     Attributes:
         peer: the driver underneath, with `failures`, `sent` and `received`, and `wait` for other events.
-        remembered: the addresses of the peers that were in its table in an earlier life.
+        remembered: the addresses of the peers that were in its table in an earlier life, of its family.
     """
 
     def __init__(self) -> None:
@@ -170,7 +170,8 @@ class KademliaPeer:
             public = saved.public
         where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
         async with cls.open(saved.id, rng, *where, settings=settings, public=public) as made:
-            made.remembered = tuple(contact.address for contact in saved.contacts)
+            known = (contact.address for contact in saved.contacts)
+            made.remembered = tuple(one for one in known if is_ipv6(one) == is_ipv6(made.address))
             made.machine.restore(dict(saved.published))
             yield made
 

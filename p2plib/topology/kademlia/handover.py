@@ -3,7 +3,8 @@
 Rules
     1. Each value goes to the peers that are nearest to its key now, with the lifetime that is left, as when
        it is republished; `AT_ONCE` values are under way at a time. So do values of our own.
-    2. Where nobody takes a value, it is lost with us.
+    2. Where nobody takes a value, it is lost with us. When nobody has taken any for `STALLED_S`, nobody is
+       there, and handing on is over: a peer whose link is down does not ask in vain for each of its values.
 
 So values outlive a network in which every peer is replaced, as long as peers take their leave. One that
 vanishes takes its copies with it, and nobody notices before the next republishing, an hour later. Measured
@@ -17,11 +18,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from p2plib.topology.kademlia.parts import Event, Left
+from p2plib.machine.timers import Timers
+from p2plib.topology.kademlia.parts import Event, Left, Timer
 from p2plib.topology.kademlia.searches import Searches, SearchKind
 from p2plib.topology.kademlia.store import EXPIRE_S, Values
 
 AT_ONCE = 8  # some dozens of datagrams under way
+STALLED_S = 30.0
 
 
 class Handover:
@@ -30,11 +33,14 @@ class Handover:
     Args:
         values: those that it keeps for others.
         searches: look for the peers that are to have them.
+        timers: those of the machine.
         tell: reports `Left`.
     """
 
-    def __init__(self, values: Values, searches: Searches, tell: Callable[[Event], None]) -> None:
-        self._values, self._searches, self._tell = values, searches, tell
+    def __init__(
+        self, values: Values, searches: Searches, timers: Timers[Timer], tell: Callable[[Event], None]
+    ) -> None:
+        self._values, self._searches, self._timers, self._tell = values, searches, timers, tell
         self._waiting: deque[tuple[int, bytes, float]] = deque()
         self._under_way = self._count = self._taken = 0
         self._is_leaving = self._is_starting = False
@@ -52,14 +58,22 @@ class Handover:
         given |= {key: (data, EXPIRE_S) for key, data in published.items()}
         self._waiting.extend((key, data, lifetime_s) for key, (data, lifetime_s) in given.items())
         self._count += len(given)
+        self._timers.set(Timer.STALLED, now + STALLED_S)
         self._go_on(now)
 
     def over(self, copies: int, now: float) -> None:
         """One value was handed on, to so many peers."""
         self._under_way -= 1
-        self._taken += copies > 0
+        if copies:
+            self._taken += 1
+            self._timers.set(Timer.STALLED, now + STALLED_S)
         if not self._is_starting:
             self._go_on(now)
+
+    def stalled(self) -> None:
+        """Nobody has taken a value for long. Rule 2."""
+        self._waiting.clear()
+        self._left()
 
     def _go_on(self, now: float) -> None:
         self._is_starting = True  # a search that has nobody to ask is over at once
@@ -68,6 +82,11 @@ class Handover:
             self._under_way += 1
             self._searches.start(SearchKind.HAND_ON, key, now, data, lifetime_s)
         self._is_starting = False
-        if self._is_leaving and not self._waiting and not self._under_way:
+        if not self._waiting and not self._under_way:
+            self._left()
+
+    def _left(self) -> None:
+        self._timers.cancel(Timer.STALLED)
+        if self._is_leaving:
             self._is_leaving = False
             self._tell(Left(self._count, self._taken))

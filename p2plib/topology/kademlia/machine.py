@@ -17,7 +17,8 @@ each in a module of this package with rules of its own; this one passes what arr
 
 Rules
     1. Every request is answered, unless its sender has our own id or the id of another peer: then it is
-       refused (F099). Only what comes from where no peer can be is dropped; see `acceptable`.
+       refused (F099). What comes from where no peer can be is dropped (see `acceptable`), and so is what
+       holds an id or a key with more bits than those of the network.
     2. A response that no request waits for is dropped. One from another id than expected comes from a
        different peer: the one that we asked is gone.
     3. A client is in no table: it says in each request what it is, and whoever is asked by a client does not
@@ -25,8 +26,10 @@ Rules
     4. A peer in mode AUTO begins as a client. When it has entered, it tests whether strangers reach it,
        before it looks for its place; again whenever no stranger has come for `STRANGERS_S`. As soon as one
        comes it is a server. If a test says nothing, it stays what it is, or becomes a server if its own
-       address is the one that others see: then there is no NAT. A server that becomes a client hands its
-       values on, and so does one that leaves.
+       address is the one that others see: then there is no NAT. A client tests again after `TEST_AGAIN_S`,
+       when most of the peers that it asked as it entered are strangers to its NAT again. A server that
+       becomes a client hands its values on, and so does one that leaves; that one is a client until it joins
+       again.
 
 Left out: caching of values along the path of a lookup, which mutable values would make stale.
 
@@ -44,7 +47,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, Contact, acceptable, contact_of
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
-from p2plib.topology.kademlia.asking import Asker, Check, Copy, PassOn, Probe, Purpose, Reach, Step
+from p2plib.topology.kademlia.asking import LATELY_S, Asker, Check, Copy, PassOn, Probe, Purpose, Reach, Step
 from p2plib.topology.kademlia.bootstrap import Bootstrap
 from p2plib.topology.kademlia.checks import Checks
 from p2plib.topology.kademlia.copies import Copies
@@ -72,6 +75,7 @@ from p2plib.topology.kademlia.messages import (
     Refused,
     Store,
     Stored,
+    subject_of,
 )
 from p2plib.topology.kademlia.parts import (
     REFRESH_S,
@@ -91,6 +95,7 @@ from p2plib.topology.kademlia.store import MAX_VALUE_BYTES, Tokens, Values
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 DEFAULTS = Settings()
+TEST_AGAIN_S = LATELY_S + 60.0
 STRANGERS_S = 2 * REFRESH_S  # each peer asks a part of all others in an hour
 REQUESTS = FindNode, FindValue, Store, Ping, DialBack, DialBackFor
 NO_PLACE = Verdict.OWN_ID, Verdict.ID_TAKEN  # for a sender whose id is ours or another peer's
@@ -138,14 +143,14 @@ class Kademlia(Base[Event, Timer]):
         self.maintenance = Maintenance(
             settings, rng, self.timers, table, self.values, self.searches, self.checks, now
         )
-        self.handover = Handover(self.values, self.searches, self._tell)
+        self.handover = Handover(self.values, self.searches, self.timers, self._tell)
         self.copies = Copies(
             self.values, asker, self.maintenance.republish_later, self._tell, self.handover.over
         )
         self.reachability = Reachability(
             table, asker, self.checks, self.timers, rng, address, self._reach_tested
         )
-        self._is_entering = False
+        self._is_entering = self._has_left = False
         self.bootstrap = Bootstrap(asker, self.timers, rng, self._enter, self._tell)
 
     # What the owner calls ---------------------------------------------------------------------------------
@@ -162,7 +167,9 @@ class Kademlia(Base[Event, Timer]):
             UsageError: there is no address, or one of them is not of a peer, or not of the others' family.
         """
         self.bootstrap.start(addresses, now, within_s)
-        if self.settings.mode is Mode.SERVER:
+        self._has_left = False
+        mode = self.settings.mode
+        if mode is Mode.SERVER or (mode is Mode.AUTO and self.reachability.is_reachable):
             self.asker.is_client = 0  # after `leave`
 
     def restore(self, published: Mapping[int, bytes]) -> None:
@@ -212,7 +219,7 @@ class Kademlia(Base[Event, Timer]):
         """Takes leave: hands on the values that are kept here and those of our own, and refuses requests from
         now on, which takes us out of the tables of others. `Left` follows; then the peer can be closed.
         """
-        self.asker.is_client = 1
+        self._has_left, self.asker.is_client = True, 1
         self.searches.start(SearchKind.REFRESH, self.own_id, now)  # whoever is near shall notice
         self.handover.start(self.maintenance.published, now, is_leaving=True)
 
@@ -230,10 +237,13 @@ class Kademlia(Base[Event, Timer]):
             self._ignore("malformed")
             return
         sender = contact_of((message.sender, address))
-        if sender.id >> self.settings.bits:
+        if isinstance(message, REQUESTS):
+            if (sender.id | subject_of(message)) >> self.settings.bits:
+                self._ignore("id out of range")
+            else:
+                self._requested(message, sender, now)
+        elif sender.id >> self.settings.bits:
             self._ignore("id out of range")
-        elif isinstance(message, REQUESTS):
-            self._requested(message, sender, now)
         else:
             self._responded(message, sender, now)
 
@@ -255,6 +265,10 @@ class Kademlia(Base[Event, Timer]):
                     self.searches.slow(about, now)
                 case Timer.REACH:
                     self.reachability.over(about, now)
+                case Timer.STALLED:
+                    self.handover.stalled()
+                case Timer.TEST_AGAIN:
+                    self._test_again(now)
                 case Timer.KEEP_OPEN:
                     self.reachability.keep_open(now)
                 case Timer.REFRESH:
@@ -360,7 +374,7 @@ class Kademlia(Base[Event, Timer]):
             case Reach():
                 self.reachability.passed_on(purpose, isinstance(response, Pong))
             case PassOn():
-                self.reachability.was_passed_on()
+                self.reachability.was_passed_on(purpose)
             case Check():
                 pass
             case _:
@@ -373,7 +387,7 @@ class Kademlia(Base[Event, Timer]):
                 self.bootstrap.probed(purpose, False, now)
             case Check():
                 self.checks.over(purpose)
-                self.checks.failed(purpose.contact, now)
+                self.checks.failed(purpose.contact, now, is_gone=purpose.is_holder)
             case Step():
                 self.checks.failed(purpose.contact, now)
                 self.searches.failed(purpose, now)
@@ -384,7 +398,7 @@ class Kademlia(Base[Event, Timer]):
                 self.checks.failed(purpose.contact, now)
             case PassOn():
                 self.checks.failed(purpose.contact, now)
-                self.reachability.was_passed_on()
+                self.reachability.was_passed_on(purpose)
             case _:
                 assert_never(purpose)
 
@@ -392,7 +406,7 @@ class Kademlia(Base[Event, Timer]):
 
     def _enter(self, now: float) -> None:
         if self.settings.mode is Mode.AUTO and self.reachability.is_reachable is None:  # rule 4
-            self._is_entering = True
+            self._is_entering, self.asker.is_client = True, 1
             self.reachability.test(now)
         else:
             self.searches.start(SearchKind.JOIN, self.own_id, now)
@@ -402,16 +416,28 @@ class Kademlia(Base[Event, Timer]):
         outer = self.reachability.outer
         self._tell(ReachTested(is_reachable, outer))
         if self.settings.mode is Mode.AUTO:
-            if is_reachable is None:
-                is_reachable = not self.asker.is_client or (outer is not None and outer == self.address)
-            self._serve(is_reachable, now)
+            if is_reachable is not None:
+                self._serve(is_reachable, now)
+            elif outer is not None and outer == self.address:
+                self._serve(True, now)
+            elif self.asker.is_client:
+                self.timers.set(Timer.TEST_AGAIN, now + TEST_AGAIN_S)
         if self._is_entering:
             self._is_entering = False
             self.searches.start(SearchKind.JOIN, self.own_id, now)
 
+    def _test_again(self, now: float) -> None:
+        """Nobody but friends and neighbours has come so far. Rule 4."""
+        if self.settings.mode is Mode.AUTO:
+            is_reachable = self.reachability.is_reachable
+            if is_reachable is None:
+                self._serve(False, now)
+            if not is_reachable:
+                self.reachability.test(now)
+
     def _serve(self, serves: bool, now: float) -> None:
-        """Becomes a server or a client, if it is not that already."""
-        if serves != bool(self.asker.is_client):
+        """Becomes a server or a client, if it is not that already, and has not left."""
+        if self._has_left or serves != bool(self.asker.is_client):
             return
         self.asker.is_client = int(not serves)
         if not self._is_entering:

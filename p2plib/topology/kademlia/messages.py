@@ -131,6 +131,17 @@ class DialBackFor(Header):
 KademliaRequest = Ping | FindNode | FindValue | Store | DialBack | DialBackFor
 KademliaResponse = Pong | Nodes | Found | Stored | Refused
 
+
+def subject_of(request: KademliaRequest) -> int:
+    """The id or key that a request is about, besides its sender's; 0 if it is about none."""
+    match request:
+        case FindNode(target=ident) | FindValue(key=ident) | Store(key=ident):
+            return ident
+        case DialBackFor(contact=contact):
+            return contact.id
+    return 0
+
+
 CODEC = Codec(
     "Kademlia",
     1,

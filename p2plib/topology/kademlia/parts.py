@@ -69,6 +69,8 @@ class Timer(TimerName):
     HEDGE = "a response is slow; about the number of the search"
     JOIN = "ask the bootstrap addresses again"
     REACH = "a dial-back would have come by now; about the number of the test"
+    STALLED = "nobody has taken a value from us for long, and we want to leave"
+    TEST_AGAIN = "test again whether strangers reach us"
     KEEP_OPEN = "say something, or the NAT forgets us"
     REFRESH = "look up an id in each bucket that no lookup has touched"
     REPUBLISH = "store a value that is kept for others again; about its key"

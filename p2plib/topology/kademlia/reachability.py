@@ -9,15 +9,18 @@ Rules
        talk to, there is none.
     2. A request from a host that we have asked nothing lately shows that strangers reach us: no NAT can
        take it for an answer. (Not from an address: some NATs let in all ports of a host that was asked.)
+       It does not if the host is nearer than our outer address, one of our own site for example: that one
+       came through no NAT. If that turns out later, it is not known any more whether strangers reach us.
     3. A test asks up to `DIAL_BACKS` contacts for a dial-back. Each passes the wish on to a contact of its
        own, in another network than ours, and that one asks us whether we are there. If they have done so, and
        `TEST_S` later nobody has come, strangers do not reach us. If only such came as we had asked lately,
        or there was nobody to pass it on to, the test says nothing.
-    4. A NAT forgets where we are when we say nothing for some minutes. So behind one, as long as strangers
-       reach us, a contact is asked whether it is there every `KEEP_OPEN_S`.
+    4. A NAT forgets where we are when we say nothing for some minutes. So unless others see us where our
+       socket is, and as long as strangers reach us, a contact is asked whether it is there every
+       `KEEP_OPEN_S`.
     5. Whoever is asked to pass on a wish names nobody but the peer that asks; whoever it is passed on to
-       listens to its own contacts only, and has at most `MAX_CHECKS` checks under way: nobody gets more
-       datagrams sent to a victim than it could send itself.
+       listens to its own contacts only, has at most `MAX_CHECKS` checks under way, and asks once: a contact
+       that names a victim gets no more sent to it, in datagrams or in bytes, than it could send itself.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from p2plib.machine.addresses import Address, Contact, acceptable, network_of
+from p2plib.machine.addresses import Address, Contact, Scope, acceptable, network_of, scope_of
 from p2plib.machine.timers import Timers
 from p2plib.topology.kademlia.asking import Asker, PassOn, Reach
 from p2plib.topology.kademlia.checks import Checks
@@ -41,6 +44,7 @@ TEST_S = 3.0
 KEEP_OPEN_S = 100.0  # RFC 4787, REQ-5: no NAT may forget sooner than after two minutes
 MAX_PASSED_ON = 16  # under way
 TRIES = 2
+DIAL_BACK_TRIES = 1  # rule 5
 
 
 class Reachability:
@@ -75,9 +79,10 @@ class Reachability:
         self._timers, self._rng, self._own, self._decided = timers, rng, own, decided
         self.is_reachable: bool | None = None
         self.reached = 0.0
+        self._reached_from = Scope.NOWHERE  # the farthest
         self._votes: dict[bytes, Address] = {}
         self._vote_at = 0.0
-        self._passed_on = 0
+        self._passed_on: set[int] = set()  # the transactions of the wishes that are under way
         self._test, self._is_testing, self._done, self._is_open_to_friends = 0, False, 0, False
 
     # The outer address ------------------------------------------------------------------------------------
@@ -98,6 +103,16 @@ class Reachability:
         if len(self._votes) > VOTERS:
             del self._votes[next(iter(self._votes))]
         self._vote_at = now + VOTE_S
+        if self.is_reachable and self._is_nearer(self._reached_from):
+            self.is_reachable, self._reached_from = None, Scope.NOWHERE
+            self._timers.set(Timer.TEST_AGAIN, now)
+
+    def _is_nearer(self, scope: Scope) -> bool:
+        """Whether somebody so far away is nearer than those who see us at our outer address. Rule 2."""
+        if scope is Scope.WORLD:  # nearly always
+            return False
+        outer = self.outer
+        return outer is not None and scope < scope_of(outer[0])
 
     # Who reaches us ---------------------------------------------------------------------------------------
 
@@ -106,13 +121,16 @@ class Reachability:
         if self._asker.has_asked_lately(address[0], now):
             self._is_open_to_friends = True
             return
-        self.reached = now
+        scope = scope_of(address[0])
+        if self._is_nearer(scope):
+            return
+        self.reached, self._reached_from = now, max(self._reached_from, scope)
         if self._is_testing or not self.is_reachable:
             self._end(True, now)
 
     def keep_open(self, now: float) -> None:
         """Rule 4."""
-        if self.is_reachable and self._own is not None and self.outer not in (None, self._own):
+        if self.is_reachable and self._own not in (None, self.outer):
             self._timers.set(Timer.KEEP_OPEN, now + KEEP_OPEN_S)
             if sound := self._sound():
                 self._checks.check(self._rng.choice(sound), now)
@@ -123,6 +141,7 @@ class Reachability:
     def test(self, now: float) -> None:
         """Finds out whether strangers reach us. Rule 3."""
         sound = self._sound()
+        self._timers.cancel(Timer.TEST_AGAIN)
         self._test += 1
         self._is_testing, self._done, self._is_open_to_friends = True, 0, False
         self._timers.set(Timer.REACH, now + TEST_S if sound else now, self._test)
@@ -154,17 +173,17 @@ class Reachability:
         """Has another peer ask this one whether it is there; returns whether there is one. Rule 5."""
         network = network_of(contact.address[0])
         others = [entry.contact for entry in self._table if not entry.failures and entry.network != network]
-        if not others or self._passed_on >= MAX_PASSED_ON:
+        if not others or len(self._passed_on) >= MAX_PASSED_ON:
             return False
-        self._passed_on += 1
         other = self._rng.choice(others)
         request = DialBackFor(self._asker.transaction(), self._asker.own_id, contact, self._asker.is_client)
-        self._asker.ask(request, other.address, PassOn(other), now, TRIES)
+        self._passed_on.add(request.transaction)
+        self._asker.ask(request, other.address, PassOn(other, request.transaction), now, TRIES)
         return True
 
-    def was_passed_on(self) -> None:
-        """A peer has answered that it asks another for us, or that it does not, or not at all."""
-        self._passed_on -= 1
+    def was_passed_on(self, wish: PassOn) -> None:
+        """A peer has answered that it asks another for us, or that it does not, or nothing, or too late."""
+        self._passed_on.discard(wish.transaction)
 
     def dial_back(self, contact: Contact, teller: Contact, now: float) -> bool:
         """Asks a peer that another names whether it is there; returns whether it does. Rule 5."""
@@ -172,4 +191,4 @@ class Reachability:
         is_ours = entry is not None and entry.contact == teller
         if not is_ours or not acceptable(contact.address, teller.address):
             return False
-        return self._checks.check(contact, now)
+        return self._checks.check(contact, now, DIAL_BACK_TRIES)

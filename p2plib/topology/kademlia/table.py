@@ -17,8 +17,10 @@ Rules
        one left: when our own link is down, all peers look dead. A peer that was removed for this is
        *forgotten* slowly: it is asked again now and then, for half of the network may have been cut off and
        come back.
-    4. An id has one address, and the first to claim it keeps it for as long as it answers; the next waits
-       among the spares. An address has one id, the last that answered from it: the peer was restarted.
+    4. An id has one address, and the first to claim it keeps it until it is *gone*: asked several times for
+       the sake of another that claims its id, it did not answer (`p2plib.topology.kademlia.checks`, rule 3).
+       The other waits among the spares. An address has one id, the last that answered from it: the peer was
+       restarted.
     5. At most `per_host` peers of one IP address, `per_network_and_bucket` of one /24 in a bucket and
        `per_network` in the table. Ids are free; an attacker has to pay for addresses.
 
@@ -85,6 +87,7 @@ class Entry:
     heard: float
     network: bytes
     failures: int = 0
+    is_gone: bool = False
 
 
 @dataclass(slots=True)
@@ -167,7 +170,7 @@ class RoutingTable:
             return Verdict.OUT_OF_RANGE
         bucket = self.bucket_of(contact.id)
         entry = bucket.entries.get(contact.id)
-        if entry and (entry.contact.address == contact.address or entry.failures == 0):
+        if entry and (entry.contact.address == contact.address or not entry.is_gone):
             return Verdict.KNOWN if entry.contact.address == contact.address else Verdict.ID_TAKEN
         verdict = self._within_limits(contact, bucket) if self._is_limited else Verdict.ADDED
         if verdict is Verdict.ADDED and self._is_full(bucket):
@@ -216,7 +219,7 @@ class RoutingTable:
             bucket = self.bucket_of(contact.id)
             entry = bucket.entries.pop(contact.id)
             self._sound += entry.failures > 0
-            entry.heard, entry.failures = now, 0
+            entry.heard, entry.failures, entry.is_gone = now, 0, False
             bucket.entries[contact.id] = entry  # last: the freshest
         elif verdict is Verdict.ADDED:
             self._put(contact, now)
@@ -252,8 +255,12 @@ class RoutingTable:
         """The entry that has been silent for longest in the bucket of an id."""
         return next(iter(self.bucket_of(ident).entries.values()), None)
 
-    def failed(self, ident: int) -> Contact | None:
+    def failed(self, ident: int, *, is_gone: bool = False) -> Contact | None:
         """Notes that a contact did not answer.
+
+        Args:
+            ident: its id.
+            is_gone: whether another may have its id now. Rule 4.
 
         Returns:
             A spare that is to be asked now whether it is there, taken out of the spares: the one that has the
@@ -264,14 +271,16 @@ class RoutingTable:
             return None
         self._sound -= entry.failures == 0
         entry.failures += 1
+        entry.is_gone |= is_gone
         bucket = self.bucket_of(ident)
         if entry.failures >= MAX_FAILURES and self._sound:
             self.remove(ident)
             self.forgotten[ident] = entry.contact
             if len(self.forgotten) > MAX_FORGOTTEN:
                 del self.forgotten[next(iter(self.forgotten))]
-        spares = bucket.spares
-        return spares.pop(ident, None) or (spares.popitem()[1] if spares else None)
+        may_inherit = entry.is_gone or ident not in bucket.entries
+        waiting = [spare for spare in bucket.spares if spare != ident or may_inherit]
+        return bucket.spares.pop(ident if ident in waiting else waiting[-1]) if waiting else None
 
     def remove(self, ident: int) -> None:
         """Takes a contact out."""

@@ -102,7 +102,7 @@ def test_whoever_claims_the_id_of_one_that_is_gone_is_asked_next_whoever_else_wa
     checking.checks.met(contact(0x82), Verdict.FULL, 1.0)
     assert checking.asked() == [0x81]
     checking.checks.over(Check(contact(0x81)))
-    checking.checks.failed(contact(0x81), 2.0)
+    checking.checks.failed(contact(0x81), 2.0, is_gone=True)
     assert checking.asked() == [0x90]
     checking.checks.answered(claims, 2.1)
     entry = checking.table.find(0x81)
@@ -259,7 +259,7 @@ def test_requests_forged_under_the_id_of_a_doubtful_peer_do_not_finish_it_off() 
     for ident in (0x80, 0x81):
         peer.checks.answered(contact(ident), 0.0)
     peer.checks.failed(contact(0x80), 0.0)
-    now = 0.0
+    now = 0.0  # it is asked once more, on behalf of the first of them
     for number in range(8):
         peer.receive(wire.CODEC.encode(wire.Ping(number, 0x80)), address_of(0xA0 + number), now)
         while (at := peer.timer()) is not None and at < now + 60:
@@ -267,4 +267,4 @@ def test_requests_forged_under_the_id_of_a_doubtful_peer_do_not_finish_it_off() 
         now += 60
     entry = peer.table.find(0x80)
     assert entry is not None
-    assert (entry.contact, entry.failures) == (contact(0x80), 1)
+    assert (entry.contact, entry.failures) == (contact(0x80), 2)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from contextlib import AsyncExitStack
 
 import pytest
 
+from p2plib.errors import PeerTimeout
 from p2plib.machine.addresses import Contact
 from p2plib.population.machines import address_of
-from p2plib.sim import Internet
+from p2plib.sim import Host, Internet
 from p2plib.topology.kademlia import messages as wire
+from p2plib.topology.kademlia.asking import LATELY_S
 from p2plib.topology.kademlia.driver import KademliaPeer
-from p2plib.topology.kademlia.machine import STRANGERS_S, Kademlia
+from p2plib.topology.kademlia.machine import STRANGERS_S, TEST_AGAIN_S, Kademlia
 from p2plib.topology.kademlia.parts import GetDone, Joined, Mode, PutDone, ReachTested, Settings
 from p2plib.topology.kademlia.reachability import TEST_S
 from p2plib.topology.kademlia.store import key_of
@@ -151,10 +154,68 @@ def test_a_server_in_mode_auto_tests_again_when_no_stranger_has_come_for_long() 
         assert (wire.DialBack in asked) is is_tested
 
 
+@pytest.mark.finding("T6")
+def test_a_client_whose_test_says_nothing_tests_again_when_nats_have_forgotten_whom_it_asked() -> None:
+    own = alone(AUTO)
+    own.test_reachability(10.0)
+    for data, address in own.to_send():
+        refused = wire.Refused(wire.CODEC.decode(data).transaction, 6, wire.BUSY)
+        own.receive(wire.CODEC.encode(refused), address, 10.1)
+    own.on_timer(10.0 + TEST_S)
+    own.to_send()
+    own.on_timer(9.9 + TEST_S + TEST_AGAIN_S)
+    assert wire.DialBack not in {type(wire.CODEC.decode(data)) for data, _ in own.to_send()}
+    own.on_timer(10.0 + TEST_S + TEST_AGAIN_S)
+    assert wire.DialBack in {type(wire.CODEC.decode(data)) for data, _ in own.to_send()}
+    assert TEST_AGAIN_S > LATELY_S
+
+
+@pytest.mark.finding("T6")
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_neighbour_behind_the_same_nat_does_not_make_a_server_of_a_client(is_first: bool) -> None:
+    """It asked without having been asked, as strangers do; then tables had a peer that nobody reached."""
+
+    async def main(net: Internet) -> None:
+        lan = net.lan("home", nat="port-restricted cone")
+        async with AsyncExitStack() as stack:
+
+            async def peer(number: int, host: Host, settings: Settings) -> KademliaPeer:
+                rng = random.Random(number)
+                with host:
+                    return await stack.enter_async_context(
+                        KademliaPeer.open(rng.getrandbits(160), rng, host.address, settings=settings)
+                    )
+
+            outside = [
+                await peer(number, net.host(f"h{number}", address=f"20.{number}.7.1"), SMALL)
+                for number in range(8)
+            ]
+            for other in outside[1:]:
+                await other.join([outside[0].address])
+            own, neighbour = [await peer(100 + i, net.host(f"n{i}", lan=lan), AUTO) for i in (0, 1)]
+            if not is_first:
+                await own.join([outside[0].address])
+            with contextlib.suppress(PeerTimeout):
+                await neighbour.join([own.address], within_s=0)
+            if is_first:
+                await own.join([outside[0].address])
+            await asyncio.sleep(60)
+            assert own.stats().is_client
+            assert not any(other.machine.table.find(own.machine.own_id) for other in outside)
+
+    Internet(3).run(main)
+
+
 def served(
-    public: int, natted: int, nat: str = "port-restricted cone"
+    public: int, natted: int, nat: str = "port-restricted cone", *, reached: bool = False
 ) -> tuple[float, float, list[bool], list[bool]]:
     """A network whose peers find out by themselves what they are; the first one knows.
+
+    Args:
+        public: how many have an address that all can send to.
+        natted: how many others there are.
+        nat: what these are behind.
+        reached: whether strangers reach them there.
 
     Returns:
         How many seconds a put and a get take on average, which peers are behind NATs, and which are clients.
@@ -194,7 +255,8 @@ def served(
                 took_s.append(net.time - began)
             are_clients.extend(bool(peer.machine.asker.is_client) for peer in peers)
             hidden = {peer.machine.own_id for peer, is_natted in zip(peers, order, strict=True) if is_natted}
-            assert not any(entry.contact.id in hidden for peer in peers for entry in peer.machine.table)
+            named = {entry.contact.id for peer in peers for entry in peer.machine.table}
+            assert named.isdisjoint(hidden) or reached
 
     Internet(3).run(main)
     return sum(took_s[:40]) / 40, sum(took_s[40:]) / 40, order, are_clients
@@ -210,3 +272,11 @@ def test_with_seventy_in_a_hundred_behind_nats_puts_and_gets_take_hardly_longer(
     assert clients == natted
     assert natted_put_s <= 1.3 * put_s
     assert natted_get_s <= 1.3 * get_s
+
+
+@pytest.mark.finding("T6")
+@pytest.mark.slow
+def test_behind_nats_that_let_everybody_in_all_become_servers() -> None:
+    """Those that had asked all others by the time of their only test stayed clients: five of these 35."""
+    _, _, _, clients = served(15, 35, "full cone", reached=True)
+    assert not any(clients)

@@ -151,6 +151,7 @@ def test_sybils_around_a_key(count: int, forge: bool) -> None:
 
 
 @pytest.mark.fault("F076")
+@pytest.mark.slow
 def test_no_alarm_where_nobody_crowds() -> None:
     world, peers = grown(100)
     world.run(1.5 * HOUR)  # refreshed once: everybody knows how large the network is by now

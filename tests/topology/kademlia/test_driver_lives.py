@@ -215,6 +215,25 @@ def test_a_restored_peer_listens_and_is_reached_where_it_was_or_where_it_is_told
     asyncio.run(main())
 
 
+def test_a_peer_that_is_restored_in_the_other_family_joins_by_the_addresses_it_is_given() -> None:
+    async def main() -> None:
+        rng = random.Random(1)
+        async with (
+            KademliaPeer.open(1, rng, settings=HERE) as other,
+            KademliaPeer.open(2, rng, settings=HERE) as peer,
+        ):
+            await peer.join([other.address])
+            saved = peer.save()
+        async with (
+            KademliaPeer.open(1, rng, "::1", settings=HERE) as other,
+            KademliaPeer.restore(saved, rng, "::1", settings=HERE) as peer,
+        ):
+            assert peer.remembered == ()
+            assert (await peer.join([other.address])).contacts == 1
+
+    asyncio.run(main())
+
+
 def test_what_is_too_large_for_one_value_is_published_in_chunks_as_the_module_shows() -> None:
     shown = inspect.getdoc(driver) or ""
     code = textwrap.dedent(shown[shown.index("    async def put_large") : shown.index("Rules\n")])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
 
+from p2plib.machine.timers import Timers
 from p2plib.population.machines import address_of
-from p2plib.topology.kademlia.handover import AT_ONCE, Handover
-from p2plib.topology.kademlia.parts import GetDone, Left, PutDone
+from p2plib.topology.kademlia.handover import AT_ONCE, STALLED_S, Handover
+from p2plib.topology.kademlia.machine import Kademlia
+from p2plib.topology.kademlia.messages import CODEC, Ping
+from p2plib.topology.kademlia.parts import GetDone, Left, Mode, PutDone, Settings, Timer
 from p2plib.topology.kademlia.searches import SearchKind
 from p2plib.topology.kademlia.store import EXPIRE_S, Values, key_of
 from tests.topology.kademlia.network import call, grown, outcome_of
@@ -21,7 +25,8 @@ class Started:
 
     def __init__(self, copies_at_once: int | None = None) -> None:
         self.searches: list[tuple[int, bytes, float]] = []
-        self.copies_at_once, self.handover = copies_at_once, Handover(Values(0, 160), self, self.told)  # type: ignore[arg-type]
+        self.copies_at_once, self.timers = copies_at_once, Timers[Timer]()
+        self.handover = Handover(Values(0, 160), self, self.timers, self.told)  # type: ignore[arg-type]
         self.events: list[object] = []
 
     def told(self, event: object) -> None:
@@ -78,6 +83,53 @@ def test_whoever_only_becomes_a_client_tells_nobody_and_whoever_has_nothing_has_
     assert started.events == []
     started.handover.start({}, 2.0, is_leaving=True)
     assert started.events == [Left(3, 3)]
+
+
+def test_it_is_given_up_when_nobody_has_taken_a_value_for_long() -> None:
+    started = Started()
+    list(kept(started, 100))
+    started.handover.start({}, 0.0, is_leaving=True)
+    started.handover.over(1, 5.0)
+    started.handover.over(0, 20.0)
+    assert started.timers.first() == 5.0 + STALLED_S
+    started.handover.stalled()
+    assert started.events == [Left(100, 1)]
+    asked = len(started.searches)
+    started.handover.over(1, 40.0)  # those that were under way
+    assert (len(started.searches), started.events) == (asked, [Left(100, 1)])
+
+
+def test_whoever_leaves_when_all_others_are_gone_has_left_soon_however_much_it_keeps() -> None:
+    """It took a tenth of a second a value: seven minutes for all that a peer may keep."""
+    world, peers = grown(20)
+    for number in range(500):
+        value = b"value %d" % number
+        assert peers[3].values.put(key_of(value), value, 80_000.0, world.now)
+    for number in range(20):
+        if number != 3:
+            world.crash(address_of(number))
+    call(world, peers, 3, "leave")
+    world.run(STALLED_S + 1.0)
+    assert world.heard(address_of(3), Left) == [Left(500, 0)]
+
+
+def test_a_peer_in_mode_auto_is_no_server_while_it_leaves_and_is_one_again_when_it_joins() -> None:
+    """A stranger that came made a server of it, and what it then kept was lost."""
+    world, _ = grown(20)
+    auto = Kademlia(1 << 159, random.Random(5), now=world.now, settings=Settings(k=8, mode=Mode.AUTO))
+    here = world.add(auto, address_of(50))
+    world.call(here, "join", [address_of(0)])
+    world.run(30.0)
+    world.call(here, "leave")
+    auto.reachability.is_reachable = None  # as if no stranger had come so far
+    for stranger in (60, 61):
+        auto.receive(CODEC.encode(Ping(1, 7)), address_of(stranger), world.now)
+    assert auto.asker.is_client
+    world.run(30.0)
+    assert world.heard(here, Left)
+    assert auto.asker.is_client
+    world.call(here, "join", [address_of(0)])
+    assert not auto.asker.is_client
 
 
 @pytest.mark.parametrize("takes_leave", [True, False])

@@ -125,6 +125,7 @@ def test_half_of_all_leave_in_one_minute() -> None:
 
 
 @pytest.mark.fault("F081")
+@pytest.mark.slow
 def test_a_session_median_of_five_minutes() -> None:
     """Forty places, each taken by peers that stay for five minutes in the median; republished every two."""
     settings = Settings(k=8, refresh_s=120.0, republish_s=120.0)

@@ -97,6 +97,7 @@ def test_a_value_of_our_own_is_published_again_until_it_is_forgotten() -> None:
     assert (Timer.PUBLISH, key) not in machine.timers._when
 
 
+@pytest.mark.slow
 def test_values_travel_to_newcomers_and_expire() -> None:
     """Nobody publishes again: holders republish a value every hour, and after a day it is gone everywhere."""
     world, peers = grown(14, Settings(k=4), seed=7)
@@ -130,6 +131,7 @@ def test_a_publisher_renews() -> None:
 
 
 @pytest.mark.fault("F095")
+@pytest.mark.slow
 def test_two_halves_cut_for_an_hour_find_each_other_again() -> None:
     settings = Settings(k=8, refresh_s=600.0)
     world, peers = grown(40, settings, seed=9)

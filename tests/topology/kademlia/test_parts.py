@@ -31,4 +31,4 @@ def test_every_event_of_the_module_is_one_that_is_told() -> None:
 
 
 def test_every_timer_says_what_it_is_for() -> None:
-    assert len({timer.value for timer in Timer}) == len(Timer) == 8
+    assert len({timer.value for timer in Timer}) == len(Timer) == 10

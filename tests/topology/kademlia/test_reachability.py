@@ -169,6 +169,40 @@ def test_behind_a_nat_something_is_said_before_it_forgets(
         assert asked == ([wire.Ping] if is_kept_open else [])
 
 
+def test_a_nat_is_kept_open_though_voters_do_not_agree_for_a_while() -> None:
+    testing = Testing()
+    testing.reach.requested(STRANGER, 0.0)
+    testing.reach.told(OUTER, address_of(1), 0.0)
+    testing.reach.told(OWN, address_of(2), 0.0)  # a liar
+    for number in range(1, 4):
+        assert Timer.KEEP_OPEN in [timer for timer, _ in testing.outbox.timers.due(number * KEEP_OPEN_S)]
+        testing.reach.keep_open(number * KEEP_OPEN_S)
+        assert [type(message) for message, _ in testing.outbox.asked()] == [wire.Ping]
+        testing.reach.told(OUTER, address_of(2 + number), number * KEEP_OPEN_S)
+
+
+@pytest.mark.parametrize("is_told_first", [False, True])
+def test_a_neighbour_behind_our_nat_shows_nothing_once_our_outer_address_is_known(
+    is_told_first: bool,
+) -> None:
+    testing, neighbour = Testing(), ("192.168.0.3", 4000)
+    if is_told_first:
+        testing.reach.told(OUTER, address_of(1), 0.0)
+        testing.reach.requested(neighbour, 1.0)
+        assert testing.decided == []
+    else:
+        testing.reach.requested(neighbour, 1.0)
+        assert testing.decided == [(True, 1.0)]  # in a network of our site alone it is so
+        testing.reach.told((OWN[0], 5001), neighbour, 2.0)
+        assert testing.reach.is_reachable
+        testing.reach.told(OUTER, address_of(1), 3.0)
+        testing.reach.told(OUTER, address_of(2), 3.0)
+        assert testing.outbox.timers.first() == 3.0  # it is to be tested
+    assert testing.reach.is_reachable is None
+    testing.reach.requested(STRANGER, 4.0)
+    assert testing.reach.is_reachable
+
+
 def test_with_one_contact_it_is_asked_for_all_and_with_none_the_test_says_nothing() -> None:
     alone, testing = Testing(0), Testing(1)
     testing.tested()
@@ -183,7 +217,7 @@ def test_a_wish_is_passed_on_to_a_contact_in_another_network() -> None:
     assert testing.reach.pass_on(asks, 0.0)
     ((message, address),) = testing.outbox.asked()
     assert (message.contact, address) == (asks, address_of(2))
-    assert testing.outbox.awaited() == [PassOn(contact(2))]
+    assert testing.outbox.awaited() == [PassOn(contact(2), message.transaction)]
     assert not Testing(0).reach.pass_on(asks, 0.0)
     assert not Testing(1).reach.pass_on(asks, 0.0)
 
@@ -192,8 +226,10 @@ def test_a_flood_of_wishes_is_passed_on_a_little_only() -> None:
     testing = Testing()
     done = [testing.reach.pass_on(contact(100 + number), 0.0) for number in range(50)]
     assert done == [True] * MAX_PASSED_ON + [False] * (50 - MAX_PASSED_ON)
-    testing.reach.was_passed_on()
+    testing.reach.was_passed_on(testing.outbox.awaited()[0])
+    testing.reach.was_passed_on(testing.outbox.awaited()[0])  # its response was late
     assert testing.reach.pass_on(contact(90), 0.0)
+    assert not testing.reach.pass_on(contact(91), 0.0)
 
 
 @pytest.mark.finding("T8")
