@@ -310,6 +310,16 @@ async def check_both_close_at_once(a: Stream, b: Stream) -> None:
     await raises(Closed, a.read(), "reading after both had closed")
 
 
+async def check_both_close_with_bytes_unread(a: Stream, b: Stream) -> None:
+    for stream in (a, b):
+        writing, _ = await blocked_writer(stream)
+        await cancelled(writing)
+        stream.close_timeout_s = PATIENCE_S
+    closing = asyncio.ensure_future(a.close())
+    await asyncio.wait([closing], timeout=QUIET_S)
+    await asyncio.gather(closing, b.close())  # neither waits for the other to read
+
+
 async def check_context_manager(a: Stream, b: Stream) -> None:
     async def write() -> None:
         async with a:

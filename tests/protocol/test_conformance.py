@@ -252,6 +252,15 @@ class ClosesAfterTheOther(Broken):
         await super().close()
 
 
+class ClosesWhenItsBytesAreRead(Broken):
+    """check_both_close_with_bytes_unread"""
+
+    async def _finish(self) -> None:
+        while len(self._out.buffer) >= 60_000 and len(self._in.buffer) >= 60_000:
+            await asyncio.sleep(0.001)
+        await super()._finish()
+
+
 class ErrorsEndWell(Broken):
     """check_context_manager_with_an_error"""
 

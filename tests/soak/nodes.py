@@ -1,26 +1,35 @@
-"""A soak of nodes: they dial, open streams, hang up, are cancelled, and servers restart, as a seed says.
+"""A soak of nodes: they dial, stream, call, hang up, are cancelled, and servers restart, as a seed says.
+
+They speak TCP, and QUIC where it is installed.
 
 Promises
     1. An echo that comes to its end without an error is what was sent.
     2. What was sent on a stream that was closed well has been read by the other side, unless that was
        restarted; it is read whole or its reader gets an error.
-    3. Nobody waits forever, and nothing is left when the nodes are closed: no task, no socket, no connection.
+    3. A call has the response that belongs to it, and a subscription all values in their order, or an error.
+    4. Where no packet is lost and the server is not restarted, nothing of this has an error.
+    5. Nobody waits forever, and nothing is left when the nodes are closed: no task, no socket, no connection,
+       and no handler at work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 from collections.abc import Awaitable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from random import Random
 
 from p2plib.errors import P2PError
 from p2plib.identity.keys import SecretKey
+from p2plib.protocol import rpc
 from p2plib.protocol.conformance import pattern, read_all
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.node import Node
 from p2plib.protocol.stream import Stream
+from tests.soak import calls
 from tests.soak.worlds import Place, World, demand
 
 ECHO, KEEP = "/echo/1", "/keep/1"
@@ -28,9 +37,11 @@ NAME_BYTES = 8
 SIZES = (10, 3000, 70_000, 300_000)
 MAX_PAUSES = 1000
 CLOSE_TIMEOUT_S = 100.0  # longer than anything here takes
+TRANSPORTS = ("tcp", "quic-v1") if importlib.util.find_spec("aioquic") else ("tcp",)
 
 
 async def _echo(stream: Stream, connection: Connection) -> None:
+    stream.close_timeout_s = CLOSE_TIMEOUT_S
     while data := await stream.read():
         await stream.write(data)
 
@@ -40,6 +51,8 @@ class Server:
     """A peer that is restarted now and then, always with the same key.
 
     Attributes:
+        transport: what it listens with.
+        is_steady: whether it is never restarted.
         address: where it can be dialled now.
         starts: how often it was started.
         kept: what it read to the end, by its name.
@@ -47,22 +60,29 @@ class Server:
 
     place: Place
     secret: SecretKey
+    transport: str = "tcp"
+    is_steady: bool = False
     address: str = ""
     starts: int = 0
     kept: dict[bytes, bytes] = field(default_factory=dict)
 
     async def run(self, random: Random, world: World, is_over: asyncio.Event) -> None:
         """Lives, with some restarts in the beginning."""
-        for _ in range(random.randrange(3)):
-            await self._live(asyncio.sleep(random.uniform(1, 20) * world.pause_s))
-        await self._live(is_over.wait())
+        restarts = random.randrange(3)
+        self.is_steady = not restarts
+        for _ in range(restarts):
+            await self._live(world, asyncio.sleep(random.uniform(1, 20) * world.pause_s))
+        await self._live(world, is_over.wait())
 
-    async def _live(self, life: Awaitable[object]) -> None:
-        async with Node(self.secret, {ECHO: _echo, KEEP: self._keep}) as node:
+    async def _live(self, world: World, life: Awaitable[object]) -> None:
+        desk = calls.Desk(world.pause_s)
+        handlers = {ECHO: _echo, KEEP: self._keep, calls.PROTOCOL: desk.service.handle}
+        async with Node(self.secret, handlers) as node:
             self.starts += 1
-            self.address = await self.place.listen(node)
+            self.address = await self.place.listen(node, self.transport)
             await life
         demand(not node.connections, "a node that is closed has connections")
+        demand(not desk.busy, "handlers of a node that is closed are at work")
 
     async def _keep(self, stream: Stream, connection: Connection) -> None:
         name = await stream.read_exactly(NAME_BYTES)
@@ -98,21 +118,42 @@ class Client:
 
     async def _visit(self, node: Node) -> None:
         server = self.random.choice(self.servers)
-        with contextlib.suppress(P2PError):  # it may be restarting
-            sent: list[Promise] = []
+        sent: list[Promise] = []
+        with self._errors(server):
             connection = await node.dial(server.address)
             connection.muxed.close_timeout_s = CLOSE_TIMEOUT_S
+            client = rpc.Client(connection, calls.PROTOCOL)
             async with connection, asyncio.TaskGroup() as group:
                 for _ in range(self.random.randrange(1, 8)):
-                    what = self.random.choice((self._echo, self._keep, self._keep, self._break))
-                    group.create_task(self._tried(what(connection, server), sent))
+                    group.create_task(self._tried(server, self._something(client, server), sent))
             self.promised += sent
 
-    async def _tried(self, doing: Awaitable[Promise | None], sent: list[Promise]) -> None:
-        with contextlib.suppress(P2PError):
+    def _something(self, client: rpc.Client, server: Server) -> Awaitable[Promise | None]:
+        connection = client.connection
+        match self.random.randrange(8):
+            case 0 | 1:
+                return self._echo(connection, server)
+            case 2 | 3 | 4:
+                return self._keep(connection, server)
+            case 5:
+                return self._break(connection)
+            case 6:
+                return calls.call(client, self.random, self.world.pause_s, CLOSE_TIMEOUT_S)
+            case _:
+                return calls.subscribe(client, self.random, CLOSE_TIMEOUT_S)
+
+    async def _tried(self, server: Server, doing: Awaitable[Promise | None], sent: list[Promise]) -> None:
+        with self._errors(server):
             promise = await doing
             if promise is not None:
                 sent.append(promise)
+
+    def _may_not_fail(self, server: Server) -> bool:
+        return self.world.is_lossless and server.is_steady
+
+    def _errors(self, server: Server) -> AbstractContextManager[None]:
+        """Lets errors pass where there may be some."""
+        return contextlib.nullcontext() if self._may_not_fail(server) else contextlib.suppress(P2PError)
 
     async def _echo(self, connection: Connection, server: Server) -> None:
         sent = pattern(self.random.choice(SIZES), self.random.randrange(250))
@@ -126,6 +167,7 @@ class Client:
         async with stream, asyncio.TaskGroup() as group:
             group.create_task(write())
             got = await self._or_error(read_all(stream))
+        demand(got is not None or not self._may_not_fail(server), "an echo had an error")
         demand(got is None or got == sent, f"of an echo of {len(sent)} bytes came {len(got or b'')}")
 
     async def _or_error(self, reading: Awaitable[bytes]) -> bytes | None:
@@ -143,7 +185,7 @@ class Client:
             await stream.write(name + data)
         return server, starts, name, data
 
-    async def _break(self, connection: Connection, server: Server) -> None:
+    async def _break(self, connection: Connection) -> None:
         stream, _ = await connection.open_stream(ECHO, timeout_s=CLOSE_TIMEOUT_S)
         await stream.write(bytes(self.random.choice(SIZES)))
         stream.reset()
@@ -156,7 +198,8 @@ async def nodes(world: World, random: Random) -> None:
         servers, clients = [], []
         for number in range(random.randrange(1, 3)):
             place = await stack.enter_async_context(world.place(f"server{number}"))
-            servers.append(Server(place, SecretKey.from_seed(random.randbytes(32))))
+            secret, transport = SecretKey.from_seed(random.randbytes(32)), random.choice(TRANSPORTS)
+            servers.append(Server(place, secret, transport))
             serving.create_task(place.run(servers[-1].run(Random(random.random()), world, is_over)))
         while not all(server.address for server in servers):
             await asyncio.sleep(world.pause_s)

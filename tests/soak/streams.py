@@ -195,11 +195,6 @@ async def streams(world: World, random: Random) -> None:
                     tuple(Side(end, Plan.draw(random), random.randrange(250)) for end in pair)
                     for pair in pairs
                 ]
-                for one, other in sides:
-                    if one.plan.ending == other.plan.ending == "closes early":
-                        # Of two that write more than a window of yamux and do not read, each would wait for
-                        # room until its time to close is over.
-                        other.plan.ending = "reads to the end"
                 await asyncio.gather(*(side.act(world) for pair in sides for side in pair))
             for one, other in sides:
                 judge(one, other, is_cut=cut_after is not None)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from random import Random
 
 import pytest
 
-from p2plib.errors import Leak
+from p2plib.errors import Leak, NotFound, Refusal
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpStream
+from p2plib.sim import Constant, Internet, Link
+from p2plib.topology.kademlia.copies import Copies
 from p2plib.topology.kademlia.driver import KademliaPeer
+from p2plib.topology.kademlia.parts import PutDone
+from p2plib.topology.kademlia.searches import Search
 from tests.soak import __main__ as command
 from tests.soak import nodes
+from tests.soak.calls import Desk
 from tests.soak.nodes import Server
 from tests.soak.overlays import overlays
 from tests.soak.streams import streams
@@ -46,14 +52,85 @@ def test_a_close_that_loses_bytes_fails_a_seed(monkeypatch: pytest.MonkeyPatch) 
     assert "closed well, and" in str(command.first(caught.value))
 
 
-def test_a_value_that_is_not_the_one_that_was_put_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def gets(peer: KademliaPeer, key: int) -> bytes:
-        return b"another"
+def _failure(scenario: Scenario, *, is_lossless: bool = True) -> str:
+    """What a scenario fails with, seed by seed until it does."""
 
-    monkeypatch.setattr(KademliaPeer, "get", gets)
-    with pytest.raises((Failed, ExceptionGroup)) as caught:
-        run_simulated(overlays, 1)
-    assert "another value" in str(command.first(caught.value))
+    async def main(net: Internet) -> None:
+        await scenario(Simulated(net, is_lossless=is_lossless), Random(net.seed))
+
+    for seed in range(20):
+        try:
+            Internet(seed, link=Link(Constant(0.02))).run(main)
+        except Exception as error:
+            return repr(command.first(error))
+    return ""
+
+
+async def _gets_another(peer: KademliaPeer, key: int) -> bytes:
+    return b"another"
+
+
+async def _finds_nothing(peer: KademliaPeer, key: int) -> bytes:
+    raise NotFound("nothing")
+
+
+async def _boasts(peer: KademliaPeer, key: int, value: bytes) -> PutDone:
+    done: PutDone = await peer.peer.outcome(peer.machine.put, key, value)
+    return dataclasses.replace(done, copies=done.copies + 1)
+
+
+def _tells_nobody(copies: Copies, search: Search, now: float) -> None:
+    search.tokens.clear()
+    SEND_COPIES(copies, search, now)
+
+
+SEND_COPIES = Copies.send
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "broken", "is_lossless", "what"),
+    [
+        (KademliaPeer, "get", _gets_another, False, "another value"),
+        (KademliaPeer, "get", _finds_nothing, False, "NotFound"),
+        (KademliaPeer, "get", _finds_nothing, True, "NotFound"),
+        (KademliaPeer, "put", _boasts, False, "according to the put"),
+        (Copies, "send", _tells_nobody, True, "PeerTimeout"),
+    ],
+)
+def test_a_peer_that_does_not_do_what_it_says_fails_a_seed(
+    where: type, name: str, broken: object, is_lossless: bool, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _failure(overlays, is_lossless=is_lossless) == ""
+    monkeypatch.setattr(where, name, broken)
+    assert what in _failure(overlays, is_lossless=is_lossless)
+
+
+async def _reverses_nothing(desk: Desk, data: bytes, caller: object) -> bytes:
+    return data
+
+
+async def _skips_a_number(desk: Desk, count: int, caller: object) -> AsyncGenerator[int, None]:
+    for number in range(1, count):
+        yield number
+
+
+async def _refuses(desk: Desk, data: bytes, caller: object) -> bytes:
+    raise Refusal("no")
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "what"),
+    [
+        ("_reverse", _reverses_nothing, "had a"),
+        ("_count", _skips_a_number, "of a subscription came after"),
+        ("_reverse", _refuses, "CallFailed"),
+    ],
+)
+def test_a_service_that_answers_something_else_fails_a_seed(
+    name: str, broken: object, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Desk, name, broken)
+    assert what in _failure(nodes.nodes)
 
 
 def test_a_stream_that_is_read_in_part_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +138,7 @@ def test_a_stream_that_is_read_in_part_fails_a_seed(monkeypatch: pytest.MonkeyPa
         server.kept[await stream.read_exactly(nodes.NAME_BYTES)] = await stream.read(10)
 
     monkeypatch.setattr(Server, "_keep", keeps_a_part)
-    with pytest.raises(ExceptionGroup) as caught:
-        run_simulated(nodes.nodes, 13)
-    assert "arrived" in str(command.first(caught.value))
+    assert "arrived" in _failure(nodes.nodes, is_lossless=False)
 
 
 async def _leaves_a_task(world: World, random: Random) -> None:

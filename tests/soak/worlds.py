@@ -21,6 +21,7 @@ from tests.soak.proxy import Proxy
 
 PATIENCE_S = 120.0  # on the real clock, for one seed, which takes a second or two
 PORT = 4001
+WAYS = {"tcp": "tcp/{}", "quic-v1": "udp/{}/quic-v1"}  # how addresses spell them
 VIRTUAL_LIMIT_S = 7200.0
 
 TcpPair = tuple[TcpStream, TcpStream]
@@ -51,8 +52,13 @@ class Place(Protocol):
     async def run(self, doing: Coroutine[Any, Any, T]) -> T:
         """Does something there."""
 
-    async def listen(self, node: Node) -> str:
-        """Has a node listen there; gives the address at which others dial it."""
+    async def listen(self, node: Node, transport: str) -> str:
+        """Has a node listen there; gives the address at which others dial it.
+
+        Args:
+            node: which.
+            transport: as `p2plib.protocol.endpoints.Endpoint` calls it.
+        """
 
 
 class World(Protocol):
@@ -60,9 +66,11 @@ class World(Protocol):
 
     Attributes:
         pause_s: the longest pause between two things that a peer does, in seconds.
+        is_lossless: whether every datagram arrives, and in time.
     """
 
     pause_s: float
+    is_lossless: bool
 
     def connections(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[TcpPair]]]:
         """Something that makes TCP connections, each as its two ends, as long as the block lasts."""
@@ -106,12 +114,12 @@ class _OnHost:
     async def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return await self._host.run(doing)
 
-    async def listen(self, node: Node) -> str:
-        return str(await node.listen(f"/ip4/{self._host.address}/tcp/{PORT}"))
+    async def listen(self, node: Node, transport: str) -> str:
+        return str(await node.listen(f"/ip4/{self._host.address}/{WAYS[transport].format(PORT)}"))
 
 
 class _BehindProxy:
-    """This machine, through a proxy that stays when the node behind it is restarted."""
+    """This machine; TCP goes through a proxy that stays when the node behind it is restarted."""
 
     host = "127.0.0.1"
 
@@ -121,8 +129,11 @@ class _BehindProxy:
     async def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return await doing
 
-    async def listen(self, node: Node) -> str:
-        place = endpoint(await node.listen("/ip4/127.0.0.1/tcp/0"))
+    async def listen(self, node: Node, transport: str) -> str:
+        address = await node.listen(f"/ip4/127.0.0.1/{WAYS[transport].format(0)}")
+        if transport != "tcp":
+            return str(address)
+        place = endpoint(address)
         self._proxy.target = (place.host, place.port)
         return f"/ip4/127.0.0.1/tcp/{self._proxy.address[1]}/p2p/{node.peer_id}"
 
@@ -132,8 +143,8 @@ class Simulated:
 
     pause_s = 0.5
 
-    def __init__(self, net: Internet) -> None:
-        self.net = net
+    def __init__(self, net: Internet, *, is_lossless: bool) -> None:
+        self.net, self.is_lossless = net, is_lossless
         self.ana, self.ben = net.host("ana"), net.host("ben")
 
     @asynccontextmanager
@@ -158,6 +169,7 @@ class Loopback:
     """This machine's own sockets, with a proxy between them that delays and splits what it passes on."""
 
     pause_s = 0.005
+    is_lossless = False  # a busy machine is late
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -193,7 +205,7 @@ def run_simulated(scenario: Scenario, seed: int) -> None:
     link = Link(Constant(delay_s), loss=loss, reorder=loss, duplicate=loss)
 
     async def main(net: Internet) -> None:
-        await scenario(Simulated(net), random)
+        await scenario(Simulated(net, is_lossless=not loss), random)
 
     Internet(seed, link=link).run(main, time_limit_s=VIRTUAL_LIMIT_S)
 

@@ -25,7 +25,10 @@ Rules
        comes so far, or two could wait for each other forever: of its streams we reset those that are alive
        (`max_streams`) and those that are too many, which its own ack backlog bounds (`control_frames`). What
        we say of our own accord does not count.
-    8. At most `memory_bytes` wait to be read over all streams. When it is more, the stream that holds most is
+    8. After our program has closed its reading, what comes is thrown away and makes room in the window as if
+       it were read, until all our data and our FIN are sent. Then a peer that has sent any of it is told by
+       RST. So of two that both close without reading, neither waits for the other to read.
+    9. At most `memory_bytes` wait to be read over all streams. When it is more, the stream that holds most is
        reset. As much may wait to be sent; then only what leaves at once is taken. See `has_room`.
 """
 
@@ -176,7 +179,7 @@ class Session:
                 self._give_up(heaviest, "too much of the connection was not read, and most of it here")
                 events.append(Reset(heaviest.stream_id))
         elif piece.data:
-            self._does_not_read(stream)
+            self._does_not_read(stream, len(piece.data))
         if piece.is_last and piece.header.flags & FIN and not stream.is_reset:
             self._take_fin(stream, events)
 
@@ -270,15 +273,17 @@ class Session:
         half_closed = self._table.half_closed
         half_closed[stream.stream_id] = stream
         if has_unread or not stream.may_receive:
-            self._does_not_read(stream)
+            self._does_not_read(stream, 0)
         if len(half_closed) > self.limits.half_closed:
             self.reset(next(iter(half_closed.values())))
 
-    def _does_not_read(self, stream: Substream) -> None:
-        """Resets a stream whose bytes nobody reads, once everything of ours is sent."""
-        stream.receive_unread()
+    def _does_not_read(self, stream: Substream, size_bytes: int) -> None:
+        """Throws away bytes that nobody reads; resets the stream once everything of ours is sent. Rule 8."""
+        stream.receive_unread(size_bytes)
         if stream.fin_sent:
             self.reset(stream)
+        else:
+            self._scheduler.enqueue(stream)
 
     def reset(self, stream: Substream) -> None:
         """Gives a stream up; the other side is told, unless the stream is over or never reached it."""

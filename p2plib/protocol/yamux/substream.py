@@ -6,7 +6,8 @@ through the session, which knows what the other side has to be told.
 Vocabulary::
 
     window          how many bytes may still come before the reader gives more, for example 262144
-    window credit   what was read and is not given back yet: at half a window, a window update gives it
+    window credit   what was read or thrown away and is not given back yet: at half a window, a window update
+                    gives it
 """
 
 from __future__ import annotations
@@ -143,12 +144,14 @@ class Substream:
         """Drops what was not read; returns whether the stream waits for the other side's FIN now."""
         self.receive_state = next_state(RECEIVING, self.receive_state, Action.CLOSE_READING)
         self.is_held = False
+        self.window_credit += len(self.incoming)
         self.incoming.clear()
         return self.receive_state is ReceiveState.READ_CLOSED
 
-    def receive_unread(self) -> None:
-        """Notes that the other side sends what nobody reads."""
+    def receive_unread(self, size_bytes: int) -> None:
+        """Throws away what the other side sends and nobody reads."""
         self.receive_state = next_state(RECEIVING, self.receive_state, Action.RECEIVE_UNREAD)
+        self.window_credit += size_bytes
 
     def receive_fin(self) -> bool:
         """Takes the other side's FIN; returns whether it is the first."""
@@ -191,8 +194,13 @@ class Substream:
 
     @property
     def gives_window(self) -> bool:
-        """Whether so much was read that a window update should tell the other side."""
-        return self.window_credit * 2 >= self.window_bytes and self.receive_state is ReceiveState.OPEN
+        """Whether so much was read or thrown away that a window update should tell the other side.
+
+        What is thrown away counts until our FIN is sent; after it, the stream is reset.
+        """
+        if self.window_credit * 2 < self.window_bytes or self.receive_state in RECEIVE_IS_OVER:
+            return False
+        return self.receive_state is ReceiveState.OPEN or not self.fin_sent
 
     def next_frame(self, max_data_bytes: int) -> tuple[Header | None, list[bytes]]:
         """The next frame to send, and the data that follows it, in parts; no header if there is none."""

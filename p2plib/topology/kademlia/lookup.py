@@ -21,6 +21,7 @@ Rules
        sent there.
     6. Where the peer of an id does not answer, and another address was named for that id, it is asked there:
        most likely the peer was restarted, and not all have noticed.
+    7. Whoever needs k peers and is left with fewer may have those that failed asked once more (`ask_again`).
 
 Vocabulary::
 
@@ -112,6 +113,7 @@ class Lookup:
         self._path_of: dict[int, Path] = {}
         self.paths = [Path() for _ in range(paths)]
         self._open_paths, self.done = paths, False
+        self._has_asked_again = False
         for i, seed in enumerate(closest_first(target, list(seeds))):
             if seed.address not in self.paths[i % paths].addresses:
                 self._learn(self.paths[i % paths], seed)
@@ -223,6 +225,31 @@ class Lookup:
                 path.addresses.discard(path.candidates[at].address)  # another id may live there
                 if ident in path.moved:
                     self._move(path, at, path.moved.pop(ident))
+
+    def ask_again(self, wanted: int) -> bool:
+        """Has the peers that failed asked once more, if too few have answered. It does so only once.
+
+        Args:
+            wanted: how many are enough.
+
+        Returns:
+            Whether there is anybody to ask.
+        """
+        if self._has_asked_again or len(self._contacts) >= wanted:
+            return False
+        self._has_asked_again = True
+        for path in self.paths:
+            for contact in path.candidates:
+                is_failed = self.state.get(contact.id) is State.FAILED and self._path_of[contact.id] is path
+                if not is_failed or contact.address in path.addresses:  # another id lives there
+                    continue
+                del self.state[contact.id]
+                path.addresses.add(contact.address)
+                path.asked -= 1
+                self.failures -= 1
+                self._open_paths += path.ended
+                path.ended = self.done = False
+        return not self.done
 
     def _move(self, path: Path, at: int, contact: Contact) -> None:
         """Rule 6: a candidate that has failed is to be asked again, at another address."""

@@ -18,7 +18,9 @@ Rules
     2. Only lookups for keys go over disjoint paths, for only there can an attacker gain by leading us astray.
     3. Where the peers round a key are denser than chance allows (see `density`), a search that stores, or
        that has found no value, starts again with a wider lookup.
-    4. A search that is hedged asks one more peer when what it asked last has not been answered as soon as
+    4. When fewer than k have answered a search that stores, those that failed are asked once more: a datagram
+       may have been lost, and there is no other peer that could take the place of one that is left out.
+    5. A search that is hedged asks one more peer when what it asked last has not been answered as soon as
        most responses are.
 """
 
@@ -165,7 +167,7 @@ class Searches:
             self._advance(search, now)
 
     def slow(self, number: int, now: float) -> None:
-        """What a search asked last is not answered yet. Rule 4."""
+        """What a search asked last is not answered yet. Rule 5."""
         search = self._searches.get(number)
         if search is not None:
             search.lookup.slow()
@@ -209,6 +211,9 @@ class Searches:
     def _finish(self, search: Search, now: float) -> None:
         """Nobody is left to ask."""
         lookup = search.lookup
+        if search.kind in STORING and lookup.ask_again(self._settings.k):  # rule 4
+            self._advance(search, now)
+            return
         is_wanting = search.kind in STORING or (search.kind is SearchKind.GET and search.value is None)
         if is_wanting and self._density.must_widen(lookup):  # rule 3
             search.lookup = self._lookup(search.kind, lookup.target, WIDER * lookup.k)

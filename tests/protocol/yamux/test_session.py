@@ -433,8 +433,54 @@ def test_a_writer_of_what_nobody_will_read_is_told(size: int) -> None:
     assert pair.client.read(near, 9) == b"last"
 
 
+@pytest.mark.finding("W1")
 @pytest.mark.fault("F051")
-def test_a_writer_that_waits_for_a_window_which_will_never_come_is_told() -> None:
+@pytest.mark.parametrize("size", [2 * WINDOW, 5 * WINDOW])
+def test_two_that_close_without_reading_both_come_to_their_ends(size: int) -> None:
+    pair = Pair()
+    near, far = pair.stream()
+    for session, stream in ((pair.client, near), (pair.server, far)):
+        for _ in range(size // 65_536):
+            session.write(stream, bytes(65_536))
+    pair.exchange()
+    assert (near.may_send, far.may_send) == (0, 0)
+    pair.client.close_write(near)
+    pair.client.close_read(near)
+    pair.exchange()
+    assert (bool(near.outgoing), bool(far.outgoing)) == (
+        True,
+        False,
+    )  # the first to close gives room, and waits for room itself
+    pair.server.close_write(far)
+    pair.server.close_read(far)
+    pair.exchange()
+    assert (pair.client.streams, pair.server.streams) == ({}, {})
+
+
+@pytest.mark.finding("W1")
+def test_what_is_thrown_away_makes_room_only_until_our_own_end_is_sent() -> None:
+    session = server()
+    stream = opened(session)
+    for _ in range(4):
+        session.receive(frame(DATA, 0, 1, data=bytes(65_536)))
+    session.write(stream, bytes(WINDOW + 1))
+    assert len(everything(session)) > WINDOW
+    session.close_write(stream)
+    session.close_read(stream)
+    assert headers(everything(session)) == [f"window update {WINDOW} on stream 1"]
+    session.receive(frame(DATA, 0, 1, data=bytes(65_536)) + frame(DATA, 0, 1, data=bytes(65_536)))
+    assert headers(everything(session)) == [f"window update {WINDOW // 2} on stream 1"]
+    assert len(stream.incoming) == 0
+    session.receive(frame(WINDOW_UPDATE, 0, 1, 1))
+    assert headers(everything(session)) == [
+        "data 1 on stream 1",
+        "window update 0 FIN on stream 1",
+        "window update 0 RST on stream 1",
+    ]
+
+
+@pytest.mark.fault("F051")
+def test_a_writer_that_waits_for_a_window_is_told_that_nobody_will_read() -> None:
     pair = Pair()
     near, far = pair.stream()
     for _ in range(5):
@@ -442,7 +488,7 @@ def test_a_writer_that_waits_for_a_window_which_will_never_come_is_told() -> Non
     pair.exchange()
     while pair.server.read(far, WINDOW):
         pass
-    assert (far.may_receive, near.may_send) == (0, 0)  # what was read is not announced yet, and never will be
+    assert (far.may_receive, near.may_send) == (0, 0)  # what was read is not announced yet
     pair.server.close_write(far)
     pair.server.close_read(far)
     pair.exchange()

@@ -85,7 +85,7 @@ def test_to_close_or_reset_what_the_other_side_has_just_reset_is_no_mistake() ->
     assert sent(stream) == []
 
 
-def test_window_credit_is_given_once_it_is_half_a_window_and_only_while_we_read() -> None:
+def test_window_credit_is_given_once_it_is_half_a_window_and_only_until_our_end_is_sent() -> None:
     stream = Substream(1, is_ours=True)
     sent(stream)
     stream.window_credit = INITIAL_WINDOW_BYTES // 2 - 1
@@ -94,4 +94,8 @@ def test_window_credit_is_given_once_it_is_half_a_window_and_only_while_we_read(
     assert sent(stream) == [f"window update {INITIAL_WINDOW_BYTES // 2} on stream 1"]
     stream.window_credit = INITIAL_WINDOW_BYTES
     stream.close_read()
+    assert sent(stream) == [f"window update {INITIAL_WINDOW_BYTES} on stream 1"]
+    stream.window_credit = INITIAL_WINDOW_BYTES
+    stream.close_write()
+    stream.send_state = SendState.FIN_SENT
     assert sent(stream) == []

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from p2plib.errors import UsageError
-from p2plib.machine.addresses import Contact
+from p2plib.machine.addresses import Address, Contact
 from p2plib.population.machines import address_of
 from p2plib.topology.kademlia import messages as wire
 from p2plib.topology.kademlia.asking import Step
 from p2plib.topology.kademlia.density import Density
 from p2plib.topology.kademlia.parts import GetDone, PutDone, Settings, Timer
-from p2plib.topology.kademlia.searches import Search, Searches, SearchKind
+from p2plib.topology.kademlia.searches import STORING, Search, Searches, SearchKind
 from p2plib.topology.kademlia.store import Validator, key_of
 from p2plib.topology.kademlia.table import RoutingTable
 from tests.topology.kademlia.network import Outbox, grown, outcome_of
@@ -64,7 +64,7 @@ def test_each_step_asks_for_what_the_search_is_for(kind: SearchKind) -> None:
 
 
 def test_it_goes_on_with_whom_it_is_told_of_and_ends_once() -> None:
-    searching = Searching(SearchKind.PUT, Settings(bits=BITS, k=5), VALUE)
+    searching = Searching(SearchKind.FIND, Settings(bits=BITS, k=5))
     searching.outbox.asked()
     nearer, too_long = Contact(KEY ^ 1, address_of(9)), Contact(1 << BITS, address_of(10))
     searching.nodes(NEAR[0], too_long, nearer)
@@ -151,3 +151,46 @@ def test_a_rule_of_ones_own_lets_values_change() -> None:
         done = outcome_of(world, peers, number, GetDone, "get", 7)
         assert isinstance(done, GetDone)
         assert done.value == b"2 new"
+
+
+@pytest.mark.parametrize("way", ["there", "back"])
+def test_in_a_small_network_no_living_peer_is_left_out_of_a_put_because_a_datagram_was_lost(way: str) -> None:
+    world, peers = grown(5)
+    lost: list[Address] = []
+
+    def cut(source: Address, target: Address) -> bool:
+        other = target if way == "there" else source
+        is_first = other != address_of(0) and other not in lost
+        lost.extend([other] * is_first)
+        return is_first
+
+    world.cut = cut
+    done = outcome_of(world, peers, 0, PutDone, "put", key_of(VALUE), VALUE)
+    assert sorted(lost) == [address_of(number) for number in range(1, 5)]
+    assert done == PutDone(done.number, key_of(VALUE), 5, 5, here=1)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", SearchKind)
+def test_those_that_failed_are_asked_once_more_if_fewer_than_k_are_there_to_store(kind: SearchKind) -> None:
+    for k in (2, 3):
+        searching = Searching(kind, Settings(bits=BITS, k=k), VALUE)
+        for contact in NEAR[:k]:
+            searching.outbox.asked()
+            searching.searches.failed(Step(searching.number, contact), 1.0)
+        left = [contact for contact in NEAR[:k] if kind in STORING]
+        assert [address for _, address in searching.outbox.asked()] == [contact.address for contact in left]
+        for contact in left:
+            assert searching.ended == []
+            searching.searches.failed(Step(searching.number, contact), 2.0)
+        (search,) = searching.ended
+        assert (search.lookup.queries, search.lookup.failures) == (k, k)
+
+
+def test_a_search_that_found_k_peers_asks_nobody_twice() -> None:
+    searching = Searching(SearchKind.PUT, Settings(bits=BITS, k=2), VALUE)
+    searching.searches.failed(Step(searching.number, NEAR[0]), 1.0)
+    searching.nodes(NEAR[1], NEAR[2])
+    searching.outbox.asked()
+    searching.nodes(NEAR[2])
+    assert len(searching.ended) == 1
+    assert searching.outbox.asked() == []
