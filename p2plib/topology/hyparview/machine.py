@@ -24,8 +24,9 @@ Rules (the names are the paper's)
        with links to each other alone. So each peer asks now and then at a *door*, an address outside its
        views (`p2plib.machine.doors`), for neighbours and names. If none of those neighbours is
        ours, the two may be on different islands; then one of those named is asked to be our neighbour, and
-       must not refuse. It takes the place of the one that was found like that before, so a door that lies
-       gets one place. A peer without neighbours joins again through a door.
+       must not refuse. If nothing comes of it (most hosts behind NATs hear no stranger), the door itself is
+       asked, which has answered. The new neighbour takes the place of the one that was found like that
+       before, so a door that lies gets one place. A peer without neighbours joins again through a door.
     7. An id has one address, and the first to claim it keeps it (F099) for as long as it answers: when
        another claims the id, our neighbour is asked at once whether it is there, for most likely it was
        restarted and has another port now.
@@ -301,11 +302,15 @@ class HyParView(Base[Event, Timer]):
 
     # Rule 2 -----------------------------------------------------------------------------------------------
 
-    def _invite(self, contact: Contact, high: bool, now: float, is_bridge: bool = False) -> None:
+    def _invite(self, contact: Contact, high: bool, now: float) -> None:
+        self._invite_as(Ask(contact), high, now)
+
+    def _invite_as(self, purpose: Ask, high: bool, now: float) -> None:
+        contact = purpose.contact
         if contact.id not in self._asking and len(self._asking) < MAX_ASKING:
             self._asking.add(contact.id)
             message = Neighbour(self.requests.transaction(), self.own.id, int(high))
-            self._ask(message, contact.address, Ask(contact, is_bridge), now)
+            self._ask(message, contact.address, purpose, now)
 
     def _fill(self, now: float) -> None:
         """Asks one more name for each empty place, as long as there are names."""
@@ -333,19 +338,22 @@ class HyParView(Base[Event, Timer]):
             expected = request.purpose.contact
             self._asking.discard(expected.id)
             if expected != sender:
-                return self._lost(expected, now)
-        match message:
-            case Names() if isinstance(request.purpose, Outside):
+                self._lost(expected, now)
+                return self._no_bridge(request.purpose, now)
+        match request.purpose, message:
+            case Outside(), Names():
                 self._named(message, sender, now)
-            case Agreed(accepted=1) if request.purpose == Ask(sender, is_bridge=True):
-                self._take(sender, instead_of=self._bridge)
-                self._bridge = sender.id
-            case Agreed(accepted=1):
+            case Outside(), _:
+                self._ignore("useless response")  # else a door that agrees would get a place each time
+            case Ask(is_bridge=True), Agreed(accepted=1):
+                self._bridged(sender)
+            case _, Agreed(accepted=1):
                 self._take(sender)
-            case Agreed():
+            case purpose, Agreed():
                 self._refused.add(sender.id)
                 self._fill(now)
-            case Pong(neighbours=0) if self.active.get(sender.id) == sender:
+                self._no_bridge(purpose, now)
+            case _, Pong(neighbours=0) if self.active.get(sender.id) == sender:
                 self._drop(sender)
                 self._name(sender)
                 self._fill(now)
@@ -364,6 +372,7 @@ class HyParView(Base[Event, Timer]):
             case Ask(contact=contact):
                 self._asking.discard(contact.id)
                 self._lost(contact, now)
+                self._no_bridge(purpose, now)
             case Probe():
                 if not self.active:
                     self._alone(now)
@@ -430,7 +439,19 @@ class HyParView(Base[Event, Timer]):
         if near & {self.own.id, *self.active}:
             return
         outside = [c for c in told.values() if c.id != self.own.id and acceptable(c.address, sender.address)]
-        self._invite(self.rng.choice(outside or [sender]), True, now, is_bridge=True)
+        chosen = self.rng.choice(outside or [sender])
+        self._invite_as(Ask(chosen, True, None if chosen == sender else sender), True, now)
+
+    def _no_bridge(self, purpose: Purpose, now: float) -> None:
+        """Nothing came of a request. If a door named the peer that was asked, the door is asked itself."""
+        if isinstance(purpose, Ask) and purpose.named_by and purpose.named_by.id not in self.active:
+            self._invite_as(Ask(purpose.named_by, True), True, now)
+
+    def _bridged(self, contact: Contact) -> None:
+        """A peer outside is our neighbour; if it, or another with its id, was one before, it is no bridge."""
+        if contact.id not in self.active:
+            self._take(contact, instead_of=self._bridge)
+            self._bridge = contact.id
 
     def _check_holder(self, sender: Contact, now: float) -> None:
         known = self.active.get(sender.id)
