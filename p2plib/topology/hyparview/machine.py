@@ -130,7 +130,12 @@ class HyParView(Base[Event, Timer]):
         Args:
             addresses: where members may be; see `p2plib.machine.addresses.bootstrap_addresses`.
             now: the time, in seconds.
+
+        Raises:
+            UsageError: we have left.
         """
+        if self.left:
+            raise UsageError("a peer that has left does not come back: open another")
         addresses = tuple(addresses)
         self.doors.given(addresses)
         self.timers.set(Timer.DOOR, now + self.doors.pause_s())
