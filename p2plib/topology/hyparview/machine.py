@@ -115,6 +115,7 @@ class HyParView(Base[Event, Timer]):
         self._bridge: int | None = None  # the neighbour that rule 6 found last
         self._held: dict[int, float] = {}  # when a neighbour was asked because another claimed its id
         self._is_alone = False
+        self._unasked: list[Address] = []  # bootstrap addresses, for as long as we have no neighbour
         self.timers.set(Timer.SHUFFLE, now + settings.shuffle_s * rng.random())
         self.timers.set(Timer.PING, now + settings.ping_s * rng.random())
         self.doors = Doors(rng, settings.door_s)
@@ -125,10 +126,13 @@ class HyParView(Base[Event, Timer]):
     def join(self, addresses: Iterable[Address], now: float) -> None:
         """Asks at some bootstrap addresses; `NeighbourUp` follows if a peer is there, else `Isolated`.
 
-        They are kept as doors, and asked again for as long as we have no neighbour.
+        They are kept as doors, and asked again for as long as we have no neighbour. No more are asked at once
+        than we can have neighbours, for each drops one to make room for us: a peer that comes back and knows
+        forty would turn all their views over.
 
         Args:
-            addresses: where members may be; see `p2plib.machine.addresses.bootstrap_addresses`.
+            addresses: where members may be, the first of them to be asked first; see
+                `p2plib.machine.addresses.bootstrap_addresses`.
             now: the time, in seconds.
 
         Raises:
@@ -139,8 +143,16 @@ class HyParView(Base[Event, Timer]):
         addresses = tuple(addresses)
         self.doors.given(addresses)
         self.timers.set(Timer.DOOR, now + self.doors.pause_s())
-        for address in addresses:
-            self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
+        self._unasked = list(addresses)
+        for _ in range(self.settings.active):
+            self._ask_next(now)
+
+    def _ask_next(self, now: float) -> None:
+        if self._unasked:
+            self._ask_to_join(self._unasked.pop(0), now)
+
+    def _ask_to_join(self, address: Address, now: float) -> None:
+        self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
 
     def broken(self, contact: Contact, now: float) -> None:
         """The driver knows that a neighbour is dead."""
@@ -248,6 +260,7 @@ class HyParView(Base[Event, Timer]):
         self.passive.pop(contact.id, None)
         self.active[contact.id] = contact
         self._is_alone = False
+        self._unasked.clear()
         self._tell(NeighbourUp(contact))
         return True
 
@@ -329,11 +342,14 @@ class HyParView(Base[Event, Timer]):
             self._alone(now)
 
     def _alone(self, now: float) -> None:
+        if self._unasked:
+            return self._ask_next(now)
         self._tell(Isolated())
         if not self._is_alone:
             self._is_alone = True
             self.doors.alone()
             self.timers.set(Timer.DOOR, now + self.doors.pause_s())
+        return None
 
     def _answered(self, message: HyParViewResponse, sender: Contact, now: float) -> None:
         request = self.requests.answered(message.transaction, sender.address, now)
@@ -391,7 +407,8 @@ class HyParView(Base[Event, Timer]):
         """A contact does not answer: it is not a neighbour any more, and not a name."""
         if self.active.get(contact.id) == contact:
             self._drop(contact)
-            self.doors.silent(contact.address)
+            if self.requests.has_answered(contact.address):
+                self.doors.silent(contact.address)
         if self.passive.get(contact.id) == contact:
             del self.passive[contact.id]
         self._fill(now)
@@ -434,7 +451,7 @@ class HyParView(Base[Event, Timer]):
             if self.active:
                 self._ask(Who(self.requests.transaction(), self.own.id), address, Outside(), now)
             else:
-                self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
+                self._ask_to_join(address, now)
 
     def _named(self, message: Names, sender: Contact, now: float) -> None:
         """What a door knows. If one of its neighbours is ours, there is a path, and all is well."""

@@ -419,5 +419,6 @@ class Mesh(Base[Event, Timer]):
             self._fell_silent(member.contact)
 
     def _fell_silent(self, contact: Contact) -> None:
-        self.doors.silent(contact.address)
+        if self.requests.has_answered(contact.address):
+            self.doors.silent(contact.address)
         self._remove(contact)

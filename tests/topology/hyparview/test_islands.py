@@ -229,3 +229,22 @@ def test_none_is_on_an_island_where_most_hosts_are_behind_nats(first: int) -> No
         world.cut = cut
         world.run(120.0)
         assert pieces(world, peers) == [100], seed
+
+
+@pytest.mark.finding("T8")
+def test_a_forged_sender_is_no_door_and_drives_out_none() -> None:
+    world, peers = grown(30)
+    node = peers[9]
+    gone = next(iter(node.active.values()))
+    world.crash(gone.address)
+    world.run(60.0)
+    before = dict(node.doors.lost)
+    assert gone.address in before
+    for i in range(20):
+        forged = wire.CODEC.encode(wire.Join(7 + i, 20_000 + i))
+        node.receive(forged, address_of(7000 + i), world.now)
+        world.flush(node.own.address)
+    world.run(60.0)
+    assert all(ident < 20_000 for ident in node.active)
+    assert gone.address in node.doors.lost
+    assert not {address_of(7000 + i) for i in range(20)} & set(node.doors.lost)

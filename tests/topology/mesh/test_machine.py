@@ -352,3 +352,17 @@ def test_a_member_with_many_bootstrap_addresses_asks_as_soon_again_as_one_with_o
 
     assert hellos(1) > 10
     assert hellos(12) >= hellos(1)
+
+
+@pytest.mark.finding("T8")
+def test_a_forged_hello_makes_no_door() -> None:
+    world, members = meshed(5)
+    world.crash(address_of(4))
+    world.run(60.0)
+    assert list(members[0].doors.lost) == [address_of(4)]
+    for i in range(20):
+        members[0].receive(wire.CODEC.encode(wire.Hello(7 + i, 20_000 + i)), address_of(70 + i), world.now)
+        world.flush(address_of(0))
+    world.run(120.0)
+    assert len(members[0].members) == 3
+    assert list(members[0].doors.lost) == [address_of(4)]
