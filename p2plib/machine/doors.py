@@ -11,7 +11,9 @@ Rules
     2. One of either kind is asked each time. The pauses double, since most islands are born when many peers
        join at once, and a million peers must not ask one bootstrap address every few seconds. A peer
        without neighbours does not wait so long.
-    3. Pauses are drawn between a half and the whole, so that peers that were cut off together do not come
+    3. Two islands of which neither has a door on the other stay two forever, and neither can notice. Peers
+       that are to be one overlay need a bootstrap address in common.
+    4. Pauses are drawn between a half and the whole, so that peers that were cut off together do not come
        back together.
 """
 

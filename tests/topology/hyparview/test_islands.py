@@ -248,3 +248,18 @@ def test_a_forged_sender_is_no_door_and_drives_out_none() -> None:
     assert all(ident < 20_000 for ident in node.active)
     assert gone.address in node.doors.lost
     assert not {address_of(7000 + i) for i in range(20)} & set(node.doors.lost)
+
+
+@pytest.mark.finding("T4")
+def test_islands_without_a_door_in_common_stay_apart() -> None:
+    """The limit that `p2plib.machine.doors` states."""
+    world: Crowd[HyParView] = Crowd(random.Random(1))
+    peers = [peer(world, i) for i in range(10)]
+    for i, node in enumerate(peers):
+        if i not in (0, 8):
+            world.call(node.own.address, "join", [address_of(0 if i < 8 else 8)])
+    world.run(600.0)
+    assert sorted(pieces(world, peers)) == [2, 8]
+    world.call(peers[9].own.address, "join", [address_of(3)])
+    world.run(60.0)
+    assert pieces(world, peers) == [10]
