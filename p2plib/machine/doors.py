@@ -6,11 +6,14 @@ tries to find out. Each asks outside, and rule 6 of `p2plib.topology.hyparview.m
 
 Rules
     1. The doors are the bootstrap addresses that our owner gave us, and the last `MAX_LOST` neighbours that
-       fell silent: perhaps they are alive, and the path between us was cut.
+       fell silent: perhaps they are alive, and the path between us was cut. One that never answered is none:
+       it may be a forged sender, a victim at whom we would knock forever.
     2. One of either kind is asked each time. The pauses double, since most islands are born when many peers
        join at once, and a million peers must not ask one bootstrap address every few seconds. A peer
        without neighbours does not wait so long.
-    3. Pauses are drawn between a half and the whole, so that peers that were cut off together do not come
+    3. Two islands of which neither has a door on the other stay two forever, and neither can notice. Peers
+       that are to be one overlay need a bootstrap address in common.
+    4. Pauses are drawn between a half and the whole, so that peers that were cut off together do not come
        back together.
 """
 

@@ -28,6 +28,7 @@ from p2plib.machine.peer import Peer, PeerStats
 from p2plib.machine.requests import Requests
 from p2plib.machine.saved_peer import MAX_BITS, MAX_SAVED, SavedPeer, SavedPeerFormat
 
+LEFT = "this peer has left"
 JOIN_S = 30.0  # longer than it takes the others to notice that our earlier life, on another port, is over
 
 
@@ -148,12 +149,16 @@ class Member(Generic[M]):
         return named | {"requests": len(requests), "round_trip_s": requests.all_peers.smoothed_s}
 
     def bootstrap(self, addresses: Iterable[Address]) -> tuple[Address, ...]:
-        """Where to join: the addresses given, and those of the peers that it remembers.
+        """Where to join: the addresses given, and those of the peers that it remembers, without our own.
 
         Args:
             addresses: where members of the network may be, IP addresses with their ports.
 
         Raises:
-            UsageError: there is no address, or one is not of a peer of our family.
+            UsageError: there is no address but our own, or one is not of a peer of our family.
         """
-        return bootstrap_addresses([*addresses, *self.remembered], self.address)
+        given = bootstrap_addresses([*addresses, *self.remembered], self.address)
+        others = tuple(address for address in given if address != self.address)
+        if not others:
+            raise UsageError("the only bootstrap address is our own, and the first peer joins nobody")
+        return others

@@ -112,6 +112,10 @@ class Requests(Generic[T]):
         """How long to wait for a response from an address."""
         return self._peers.get(address, self.all_peers).timeout_s
 
+    def has_answered(self, address: Address) -> bool:
+        """Whether a response has come from an address: a forger can ask from it, but cannot answer there."""
+        return address in self._peers
+
     def slow_s(self, address: Address) -> float:
         """After how long a response from an address is slow; see `RoundTrip.slow_s`."""
         return self._peers.get(address, self.all_peers).slow_s

@@ -4,7 +4,8 @@ Rules
     1. The pauses double, from `FIRST_PAUSE_S` to `MAX_PAUSE_S`: our link may be down for a moment, or for an
        hour. Each is drawn between a half and the whole, so that peers that were cut off together do not come
        back together.
-    2. When no time is left for another try, that is the end.
+    2. What is tried at several places at once fails at each: that is one failure, and one pause.
+    3. When no time is left for another try, that is the end.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Retries(Generic[T]):
     def __init__(self, rng: random.Random, timers: Timers[T], again: T) -> None:
         self._rng, self._timers, self._timer = rng, timers, again
         self._until, self._pause_s = 0.0, FIRST_PAUSE_S
+        self._next = float("-inf")  # when the next try begins
 
     def start(self, now: float, within_s: float) -> None:
         """Begins the first try; another may begin within so many seconds."""
@@ -38,12 +40,15 @@ class Retries(Generic[T]):
     def stop(self) -> None:
         """There will be no further try."""
         self._timers.cancel(self._timer)
-        self._until = float("-inf")
+        self._until = self._next = float("-inf")
 
     def failed(self, now: float) -> bool:
         """A try has failed: sets the timer for the next, and returns whether there will be one."""
+        if now < self._next:
+            return True
         if now + self._pause_s > self._until:
             return False
-        self._timers.set(self._timer, now + self._pause_s * self._rng.uniform(0.5, 1.0))
+        self._next = now + self._pause_s * self._rng.uniform(0.5, 1.0)
+        self._timers.set(self._timer, self._next)
         self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
         return True

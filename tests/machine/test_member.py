@@ -142,3 +142,44 @@ def test_nobody_there_is_an_error_and_a_bootstrap_that_comes_late_is_not(
         assert Internet(1).run(main) < 20
     assert any("has joined" in message for message in caplog.messages)
     assert {record.name.split(".")[1] for record in caplog.records} <= {"topology", "machine"}
+
+
+@pytest.mark.finding("T1")
+@pytest.mark.parametrize("kind", KINDS)
+def test_our_own_address_among_the_bootstrap_addresses_is_passed_over(kind: Any) -> None:
+    async def main(net: Internet) -> None:
+        ana, ben = net.host("ana"), net.host("ben")
+        async with AsyncExitStack() as stack:
+            with ben:
+                there = await stack.enter_async_context(kind.open(2, random.Random(2), ben.address))
+                first(there)
+            with ana:
+                peer = await stack.enter_async_context(kind.open(1, random.Random(1), ana.address))
+            with pytest.raises(UsageError, match="our own"):
+                await asyncio.wait_for(peer.join([peer.address]), 300)
+            with pytest.raises(PeerTimeout):
+                await asyncio.wait_for(peer.join([peer.address, (ben.address, 9)], within_s=5), 300)
+            await asyncio.wait_for(peer.join([peer.address, there.address]), 300)
+
+    Internet(1).run(main)
+
+
+@pytest.mark.finding("T2")
+@pytest.mark.parametrize("kind", [HyParViewPeer, MeshPeer])
+def test_leaving_ends_a_join_and_is_for_good(kind: Any) -> None:
+    async def main(net: Internet) -> None:
+        ana, ben = net.host("ana"), net.host("ben")
+        with ana:
+            async with kind.open(1, random.Random(1), ana.address) as peer:
+                joining = asyncio.ensure_future(peer.join([(ben.address, 9)]))
+                await asyncio.sleep(1)
+                await peer.leave()
+                with pytest.raises(Closed, match="left"):
+                    await asyncio.wait_for(joining, 300)
+                sent = peer.peer.sent
+                with pytest.raises(UsageError, match="left"):
+                    await asyncio.wait_for(peer.join([(ben.address, 9)]), 300)
+                await asyncio.sleep(120)
+                assert peer.peer.sent == sent
+
+    Internet(1).run(main)

@@ -48,3 +48,18 @@ def test_one_try_alone_and_none_after_stopping() -> None:
     retries.stop()
     assert timers.first() is None
     assert not retries.failed(1.0)
+
+
+def test_failures_at_several_places_are_one_failure() -> None:
+    timers: Timers[Timer] = Timers()
+    retries = Retries(random.Random(1), timers, Timer.AGAIN)
+    retries.start(0.0, 10.0)
+    assert all(retries.failed(0.1) for _ in range(20))
+    at = timers.first()
+    assert at is not None
+    assert at <= 0.1 + FIRST_PAUSE_S
+    assert list(timers.due(at)) == [(Timer.AGAIN, 0)]
+    assert all(retries.failed(at) for _ in range(20))
+    again = timers.first()
+    assert again is not None
+    assert FIRST_PAUSE_S <= again - at <= 2 * FIRST_PAUSE_S

@@ -19,9 +19,9 @@ import random
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
-from p2plib.errors import PeerTimeout
+from p2plib.errors import Closed, PeerTimeout
 from p2plib.machine.addresses import Address, Contact
-from p2plib.machine.member import JOIN_S, Member, MemberStats
+from p2plib.machine.member import JOIN_S, LEFT, Member, MemberStats
 from p2plib.machine.peer import Peer
 from p2plib.machine.saved_peer import SavedPeerFormat
 from p2plib.topology.hyparview.machine import DEFAULTS, HyParView
@@ -112,16 +112,18 @@ class HyParViewPeer(Member[HyParView]):
 
         Raises:
             PeerTimeout: there was none in that time.
-            UsageError: there is no address, or one is not of a peer of our family.
-            Closed: the block is over.
+            UsageError: there is no address but our own, one is not of a peer of our family, or we have left.
+            Closed: the block is over, or we leave while this waits.
         """
         asked = self.bootstrap(addresses)
         self.peer.call(self.machine.join, asked)
         try:
-            await self.peer.until(lambda: bool(self.machine.active), within_s)
+            await self.peer.until(lambda: bool(self.machine.active) or self.machine.left, within_s)
         except PeerTimeout:
             where = ", ".join(f"{host}:{port}" for host, port in asked)
             raise PeerTimeout(f"no neighbour within {within_s:g} s, asked for at {where}") from None
+        if self.machine.left:
+            raise Closed(LEFT)
         log.info("%x at %s, port %d, has joined", self.own_id, *self.address)
 
     async def leave(self) -> None:

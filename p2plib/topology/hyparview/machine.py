@@ -24,8 +24,9 @@ Rules (the names are the paper's)
        with links to each other alone. So each peer asks now and then at a *door*, an address outside its
        views (`p2plib.machine.doors`), for neighbours and names. If none of those neighbours is
        ours, the two may be on different islands; then one of those named is asked to be our neighbour, and
-       must not refuse. It takes the place of the one that was found like that before, so a door that lies
-       gets one place. A peer without neighbours joins again through a door.
+       must not refuse. If nothing comes of it (most hosts behind NATs hear no stranger), the door itself is
+       asked, which has answered. The new neighbour takes the place of the one that was found like that
+       before, so a door that lies gets one place. A peer without neighbours joins again through a door.
     7. An id has one address, and the first to claim it keeps it (F099) for as long as it answers: when
        another claims the id, our neighbour is asked at once whether it is there, for most likely it was
        restarted and has another port now.
@@ -114,6 +115,7 @@ class HyParView(Base[Event, Timer]):
         self._bridge: int | None = None  # the neighbour that rule 6 found last
         self._held: dict[int, float] = {}  # when a neighbour was asked because another claimed its id
         self._is_alone = False
+        self._unasked: list[Address] = []  # bootstrap addresses, for as long as we have no neighbour
         self.timers.set(Timer.SHUFFLE, now + settings.shuffle_s * rng.random())
         self.timers.set(Timer.PING, now + settings.ping_s * rng.random())
         self.doors = Doors(rng, settings.door_s)
@@ -124,17 +126,33 @@ class HyParView(Base[Event, Timer]):
     def join(self, addresses: Iterable[Address], now: float) -> None:
         """Asks at some bootstrap addresses; `NeighbourUp` follows if a peer is there, else `Isolated`.
 
-        They are kept as doors, and asked again for as long as we have no neighbour.
+        They are kept as doors, and asked again for as long as we have no neighbour. No more are asked at once
+        than we can have neighbours, for each drops one to make room for us: a peer that comes back and knows
+        forty would turn all their views over.
 
         Args:
-            addresses: where members may be; see `p2plib.machine.addresses.bootstrap_addresses`.
+            addresses: where members may be, the first of them to be asked first; see
+                `p2plib.machine.addresses.bootstrap_addresses`.
             now: the time, in seconds.
+
+        Raises:
+            UsageError: we have left.
         """
+        if self.left:
+            raise UsageError("a peer that has left does not come back: open another")
         addresses = tuple(addresses)
         self.doors.given(addresses)
         self.timers.set(Timer.DOOR, now + self.doors.pause_s())
-        for address in addresses:
-            self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
+        self._unasked = list(addresses)
+        for _ in range(self.settings.active):
+            self._ask_next(now)
+
+    def _ask_next(self, now: float) -> None:
+        if self._unasked:
+            self._ask_to_join(self._unasked.pop(0), now)
+
+    def _ask_to_join(self, address: Address, now: float) -> None:
+        self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
 
     def broken(self, contact: Contact, now: float) -> None:
         """The driver knows that a neighbour is dead."""
@@ -242,6 +260,7 @@ class HyParView(Base[Event, Timer]):
         self.passive.pop(contact.id, None)
         self.active[contact.id] = contact
         self._is_alone = False
+        self._unasked.clear()
         self._tell(NeighbourUp(contact))
         return True
 
@@ -301,11 +320,15 @@ class HyParView(Base[Event, Timer]):
 
     # Rule 2 -----------------------------------------------------------------------------------------------
 
-    def _invite(self, contact: Contact, high: bool, now: float, is_bridge: bool = False) -> None:
+    def _invite(self, contact: Contact, high: bool, now: float) -> None:
+        self._invite_as(Ask(contact), high, now)
+
+    def _invite_as(self, purpose: Ask, high: bool, now: float) -> None:
+        contact = purpose.contact
         if contact.id not in self._asking and len(self._asking) < MAX_ASKING:
             self._asking.add(contact.id)
             message = Neighbour(self.requests.transaction(), self.own.id, int(high))
-            self._ask(message, contact.address, Ask(contact, is_bridge), now)
+            self._ask(message, contact.address, purpose, now)
 
     def _fill(self, now: float) -> None:
         """Asks one more name for each empty place, as long as there are names."""
@@ -319,11 +342,14 @@ class HyParView(Base[Event, Timer]):
             self._alone(now)
 
     def _alone(self, now: float) -> None:
+        if self._unasked:
+            return self._ask_next(now)
         self._tell(Isolated())
         if not self._is_alone:
             self._is_alone = True
             self.doors.alone()
             self.timers.set(Timer.DOOR, now + self.doors.pause_s())
+        return None
 
     def _answered(self, message: HyParViewResponse, sender: Contact, now: float) -> None:
         request = self.requests.answered(message.transaction, sender.address, now)
@@ -333,19 +359,22 @@ class HyParView(Base[Event, Timer]):
             expected = request.purpose.contact
             self._asking.discard(expected.id)
             if expected != sender:
-                return self._lost(expected, now)
-        match message:
-            case Names() if isinstance(request.purpose, Outside):
+                self._lost(expected, now)
+                return self._no_bridge(request.purpose, now)
+        match request.purpose, message:
+            case Outside(), Names():
                 self._named(message, sender, now)
-            case Agreed(accepted=1) if request.purpose == Ask(sender, is_bridge=True):
-                self._take(sender, instead_of=self._bridge)
-                self._bridge = sender.id
-            case Agreed(accepted=1):
+            case Outside(), _:
+                self._ignore("useless response")  # else a door that agrees would get a place each time
+            case Ask(is_bridge=True), Agreed(accepted=1):
+                self._bridged(sender)
+            case _, Agreed(accepted=1):
                 self._take(sender)
-            case Agreed():
+            case purpose, Agreed():
                 self._refused.add(sender.id)
                 self._fill(now)
-            case Pong(neighbours=0) if self.active.get(sender.id) == sender:
+                self._no_bridge(purpose, now)
+            case _, Pong(neighbours=0) if self.active.get(sender.id) == sender:
                 self._drop(sender)
                 self._name(sender)
                 self._fill(now)
@@ -364,6 +393,7 @@ class HyParView(Base[Event, Timer]):
             case Ask(contact=contact):
                 self._asking.discard(contact.id)
                 self._lost(contact, now)
+                self._no_bridge(purpose, now)
             case Probe():
                 if not self.active:
                     self._alone(now)
@@ -377,7 +407,8 @@ class HyParView(Base[Event, Timer]):
         """A contact does not answer: it is not a neighbour any more, and not a name."""
         if self.active.get(contact.id) == contact:
             self._drop(contact)
-            self.doors.silent(contact.address)
+            if self.requests.has_answered(contact.address):
+                self.doors.silent(contact.address)
         if self.passive.get(contact.id) == contact:
             del self.passive[contact.id]
         self._fill(now)
@@ -420,7 +451,7 @@ class HyParView(Base[Event, Timer]):
             if self.active:
                 self._ask(Who(self.requests.transaction(), self.own.id), address, Outside(), now)
             else:
-                self._ask(Join(self.requests.transaction(), self.own.id), address, Probe(address), now)
+                self._ask_to_join(address, now)
 
     def _named(self, message: Names, sender: Contact, now: float) -> None:
         """What a door knows. If one of its neighbours is ours, there is a path, and all is well."""
@@ -430,7 +461,19 @@ class HyParView(Base[Event, Timer]):
         if near & {self.own.id, *self.active}:
             return
         outside = [c for c in told.values() if c.id != self.own.id and acceptable(c.address, sender.address)]
-        self._invite(self.rng.choice(outside or [sender]), True, now, is_bridge=True)
+        chosen = self.rng.choice(outside or [sender])
+        self._invite_as(Ask(chosen, True, None if chosen == sender else sender), True, now)
+
+    def _no_bridge(self, purpose: Purpose, now: float) -> None:
+        """Nothing came of a request. If a door named the peer that was asked, the door is asked itself."""
+        if isinstance(purpose, Ask) and purpose.named_by and purpose.named_by.id not in self.active:
+            self._invite_as(Ask(purpose.named_by, True), True, now)
+
+    def _bridged(self, contact: Contact) -> None:
+        """A peer outside is our neighbour; if it, or another with its id, was one before, it is no bridge."""
+        if contact.id not in self.active:
+            self._take(contact, instead_of=self._bridge)
+            self._bridge = contact.id
 
     def _check_holder(self, sender: Contact, now: float) -> None:
         known = self.active.get(sender.id)

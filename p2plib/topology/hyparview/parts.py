@@ -76,10 +76,17 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Purpose of a request: this contact is, or may become, a neighbour; `is_bridge` if by rule 6."""
+    """Purpose of a request: this contact is, or may become, a neighbour; `is_bridge` if by rule 6.
+
+    Args:
+        contact: the peer asked.
+        is_bridge: whether it would be a bridge.
+        named_by: the door that named it, which is asked in its stead if nothing comes of it.
+    """
 
     contact: Contact
     is_bridge: bool = False
+    named_by: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True)

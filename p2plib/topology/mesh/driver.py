@@ -19,9 +19,9 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from p2plib.errors import JoinRefused, PeerTimeout, UsageError
+from p2plib.errors import Closed, JoinRefused, PeerTimeout, UsageError
 from p2plib.machine.addresses import Address, Contact
-from p2plib.machine.member import JOIN_S, Member, MemberStats
+from p2plib.machine.member import JOIN_S, LEFT, Member, MemberStats
 from p2plib.machine.peer import Peer
 from p2plib.machine.saved_peer import SavedPeerFormat
 from p2plib.topology.mesh.machine import CAP, PING_S, Mesh
@@ -121,9 +121,9 @@ class MeshPeer(Member[Mesh]):
         Raises:
             PeerTimeout: nobody answered there.
             JoinRefused: the mesh is full, or our id is taken.
-            UsageError: there is no address, one is not of a peer of our family, or an earlier `join` has not
-                ended.
-            Closed: the block is over.
+            UsageError: there is no address but our own, one is not of a peer of our family, we have left, or
+                an earlier `join` has not ended.
+            Closed: the block is over, or we leave while this waits.
         """
         if JOIN in self.peer.awaited:
             raise UsageError("this peer is joining already: wait for that `join` to end")
@@ -139,6 +139,7 @@ class MeshPeer(Member[Mesh]):
     async def leave(self) -> None:
         """Says goodbye to all members; nothing is sent or answered after that."""
         self.peer.call(self.machine.leave)
+        self.peer.awaited.fail(JOIN, Closed(LEFT))
 
     def _happened(self, event: object) -> bool:
         match event:

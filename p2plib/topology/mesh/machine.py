@@ -120,7 +120,7 @@ class Mesh(Base[Event, Timer]):
         self.members: dict[int, Member] = {}
         self.requests = Requests(rng, self.timers, Timer.REQUEST)
         self.left = False
-        self._greeted: set[Address] = set()
+        self._greeted: set[tuple[Address, bool]] = set()  # hellos under way, and whether by rule 6
         self._digest: int | None = None
         self._held: dict[int, float] = {}  # when a member was asked because another claimed its id
         self._bootstrap: tuple[Address, ...] = ()
@@ -138,7 +138,12 @@ class Mesh(Base[Event, Timer]):
             addresses: where members may be; see `p2plib.machine.addresses.bootstrap_addresses`.
             now: the time, in seconds.
             within_s: for how many seconds another try may begin, while we have no member.
+
+        Raises:
+            UsageError: we have left.
         """
+        if self.left:
+            raise UsageError("a member that has left does not come back: open another")
         self._bootstrap = tuple(addresses)
         self.doors.given(self._bootstrap)
         self._retries.start(now, within_s)
@@ -237,8 +242,9 @@ class Mesh(Base[Event, Timer]):
         self._ask(Ping(self.requests.transaction(), self.own.id), contact.address, contact, now)
 
     def _greet(self, address: Address, now: float, is_outside: bool = False) -> None:
-        if address not in self._greeted and address != self.own.address:
-            self._greeted.add(address)
+        # One by rule 6 that is under way does not stand in for one of `join`, whose end somebody waits for.
+        if (address, is_outside) not in self._greeted and address != self.own.address:
+            self._greeted.add((address, is_outside))
             hello = Hello(self.requests.transaction(), self.own.id)
             self._start(hello, address, Purpose(None, hello, is_outside=is_outside), now, TRIES)
 
@@ -312,7 +318,7 @@ class Mesh(Base[Event, Timer]):
         if contact is not None and contact.id in self.members and self.members[contact.id].contact == contact:
             del self.members[contact.id]
             self._digest = None
-            self._greeted.discard(contact.address)
+            self._greeted -= {(contact.address, True), (contact.address, False)}
             self._tell(Gone(contact))
 
     def _compare(self, contact: Contact, skip: int, now: float) -> None:
@@ -322,7 +328,7 @@ class Mesh(Base[Event, Timer]):
 
     def _answered(self, purpose: Purpose, message: MeshResponse, sender: Contact, now: float) -> None:
         if isinstance(purpose.request, Hello):
-            self._greeted.discard(sender.address)
+            self._greeted.discard((sender.address, purpose.is_outside))
         match purpose.request, message:
             case Hello(), Welcome():
                 if self._why_not(sender):
@@ -354,7 +360,7 @@ class Mesh(Base[Event, Timer]):
     def _not_answered(self, purpose: Purpose, address: Address, now: float) -> None:
         match purpose.request:
             case Hello():
-                self._greeted.discard(address)
+                self._greeted.discard((address, purpose.is_outside))
                 if not purpose.is_outside and not self._tried_again(now):
                     self._tell(NoAnswer(address))
             case Ping() if purpose.asker:
@@ -413,5 +419,6 @@ class Mesh(Base[Event, Timer]):
             self._fell_silent(member.contact)
 
     def _fell_silent(self, contact: Contact) -> None:
-        self.doors.silent(contact.address)
+        if self.requests.has_answered(contact.address):
+            self.doors.silent(contact.address)
         self._remove(contact)

@@ -150,8 +150,8 @@ class RingPeer(Member[Ring]):
         Raises:
             PeerTimeout: none of them led to a member.
             JoinRefused: our id is taken.
-            UsageError: there is no address, one is not of a peer of our family, or an earlier `join` has not
-                ended.
+            UsageError: there is no address but our own, one is not of a peer of our family, or an earlier
+                `join` has not ended.
             Closed: the block is over.
         """
         if JOIN in self.peer.awaited:

@@ -177,6 +177,7 @@ class Ring(Core):
             raise UsageError("joining needs at least one bootstrap address")
         self.remember(bootstrap)
         self._bootstrap = bootstrap
+        self.searches.forget(SearchKind.JOIN)  # one that the owner did not wait for would end this one
         self._retries.start(now, within_s)
         self._join_again(now)
 

@@ -174,6 +174,11 @@ class Searches:
         for search in [search for search in self._under_way.values() if search.kind is kind]:
             self._end(GaveUp(search), now)
 
+    def forget(self, kind: SearchKind) -> None:
+        """Drops the searches of one kind; nobody waits for their end any more."""
+        for number in [number for number, search in self._under_way.items() if search.kind is kind]:
+            del self._under_way[number]
+
     def _begin(self, kind: SearchKind, key: int) -> Search:
         self._last_number += 1
         walk = Walk(key, self._core.size, self._core.settings.max_steps)

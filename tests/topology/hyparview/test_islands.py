@@ -7,13 +7,13 @@ import random
 
 import pytest
 
-from p2plib.machine.addresses import Contact
+from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.doors import Doors
 from p2plib.population.machines import Crowd, address_of
 from p2plib.topology.graph import components
 from p2plib.topology.hyparview import messages as wire
 from p2plib.topology.hyparview.machine import HyParView
-from p2plib.topology.hyparview.parts import Isolated, ViewSettings
+from p2plib.topology.hyparview.parts import Ask, Isolated, ViewSettings
 from tests.topology.hyparview.test_machine import graph_of, grown, joined_at_once, peer
 
 BOOTSTRAP = address_of(5000)
@@ -145,3 +145,121 @@ def test_names_that_were_not_asked_for_are_dropped() -> None:
     node.receive(wire.CODEC.encode(wire.Names(1, near.id, many, many)), near.address, world.now)
     node.receive(wire.CODEC.encode(wire.Names(transaction, ident, many, many)), asked, world.now)
     assert node.passive == before
+
+
+def asks_at_door(node: HyParView, now: float) -> wire.Who:
+    node.doors = Doors(random.Random(1), 10.0)
+    node.doors.given([BOOTSTRAP])
+    node.to_send()
+    node._ask_outside(now)
+    ((data, _),) = node.to_send()
+    who = wire.CODEC.decode(data)
+    assert isinstance(who, wire.Who)
+    return who
+
+
+@pytest.mark.finding("T4")
+def test_a_door_that_agrees_to_what_nobody_proposed_gets_no_place() -> None:
+    world, peers = grown(30)
+    node = peers[9]
+    before = dict(node.active)
+    for i in range(10):
+        who = asks_at_door(node, world.now)
+        node.receive(wire.CODEC.encode(wire.Agreed(who.transaction, 10_000 + i, 1)), BOOTSTRAP, world.now)
+    assert node.active == before
+
+
+@pytest.mark.finding("T4")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_door_that_lies_about_our_neighbours_gets_one_place_all_the_same(is_there: bool) -> None:
+    world, peers = grown(30)
+    node = peers[9]
+    for i in range(10):
+        ours = next(contact for contact in node.active.values() if contact.id < 10_000)
+        named = ours if is_there else Contact(ours.id, address_of(6500 + i))
+        asked_outside(node, world.now, (), (named,))
+        asked_outside(node, world.now, (Contact(10_000 + i, address_of(6000 + i)),), ())
+        assert sum(ident >= 10_000 for ident in node.active) == 1
+
+
+@pytest.mark.finding("T4")
+@pytest.mark.parametrize("answer", ["nothing", "no", "another id"])
+def test_a_door_is_asked_in_the_stead_of_a_peer_that_it_named_in_vain(answer: str) -> None:
+    world, peers = grown(30)
+    node = peers[9]
+    who = asks_at_door(node, world.now)
+    named = Contact(777, address_of(777))
+    node.receive(wire.CODEC.encode(wire.Names(who.transaction, DOOR.id, (named,), ())), BOOTSTRAP, world.now)
+    ((data, _),) = node.to_send()
+    asked = wire.CODEC.decode(data)
+    if answer == "nothing":
+        in_its_stead = Ask(DOOR, is_bridge=True)
+        world.run(30.0, until=lambda: any(r.purpose == in_its_stead for r in node.requests._awaited.values()))
+        assert any(r.purpose == in_its_stead for r in node.requests._awaited.values())
+    else:
+        said = wire.Agreed(asked.transaction, 777 if answer == "no" else 778, int(answer != "no"))
+        node.receive(wire.CODEC.encode(said), named.address, world.now)
+        again = [(wire.CODEC.decode(data), to) for data, to in node.to_send()]
+        ((proposed, _),) = [(message, to) for message, to in again if to == BOOTSTRAP]
+        assert isinstance(proposed, wire.Neighbour)
+        node.receive(wire.CODEC.encode(wire.Agreed(proposed.transaction, DOOR.id, 0)), BOOTSTRAP, world.now)
+        assert not [to for _, to in node.to_send() if to in (BOOTSTRAP, named.address)]
+    assert 777 not in node.active
+
+
+@pytest.mark.slow
+@pytest.mark.finding("T4")
+@pytest.mark.parametrize("first", [1, 11])
+def test_none_is_on_an_island_where_most_hosts_are_behind_nats(first: int) -> None:
+    for seed in range(first, first + 10):
+        world, peers = joined_at_once(100, seed)
+        rng = random.Random(seed)
+        hidden = {node.own.address for node in peers[1:] if rng.random() < 0.7}
+        sent = {(node.own.address, peers[0].own.address) for node in peers[1:]}
+
+        def cut(
+            source: Address,
+            target: Address,
+            sent: set[tuple[Address, Address]] = sent,
+            hidden: set[Address] = hidden,
+        ) -> bool:
+            sent.add((source, target))
+            return target in hidden and (target, source) not in sent
+
+        world.cut = cut
+        world.run(120.0)
+        assert pieces(world, peers) == [100], seed
+
+
+@pytest.mark.finding("T8")
+def test_a_forged_sender_is_no_door_and_drives_out_none() -> None:
+    world, peers = grown(30)
+    node = peers[9]
+    gone = next(iter(node.active.values()))
+    world.crash(gone.address)
+    world.run(60.0)
+    before = dict(node.doors.lost)
+    assert gone.address in before
+    for i in range(20):
+        forged = wire.CODEC.encode(wire.Join(7 + i, 20_000 + i))
+        node.receive(forged, address_of(7000 + i), world.now)
+        world.flush(node.own.address)
+    world.run(60.0)
+    assert all(ident < 20_000 for ident in node.active)
+    assert gone.address in node.doors.lost
+    assert not {address_of(7000 + i) for i in range(20)} & set(node.doors.lost)
+
+
+@pytest.mark.finding("T4")
+def test_islands_without_a_door_in_common_stay_apart() -> None:
+    """The limit that `p2plib.machine.doors` states."""
+    world: Crowd[HyParView] = Crowd(random.Random(1))
+    peers = [peer(world, i) for i in range(10)]
+    for i, node in enumerate(peers):
+        if i not in (0, 8):
+            world.call(node.own.address, "join", [address_of(0 if i < 8 else 8)])
+    world.run(600.0)
+    assert sorted(pieces(world, peers)) == [2, 8]
+    world.call(peers[9].own.address, "join", [address_of(3)])
+    world.run(60.0)
+    assert pieces(world, peers) == [10]

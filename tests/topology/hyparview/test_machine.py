@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -328,3 +329,26 @@ def test_a_neighbour_that_names_newcomers_without_end_makes_us_ask_few_of_them()
         newcomer = Contact(number, address_of(number))
         own.receive(wire.CODEC.encode(wire.ForwardJoin(liar.id, newcomer, 0)), liar.address, 0.0)
     assert len(own.requests) == MAX_ASKING
+
+
+def test_a_peer_that_comes_back_and_knows_many_leaves_the_views_of_others_alone() -> None:
+    world, peers = grown(60)
+    node = peers[10]
+    known = [contact.address for contact in (*node.active.values(), *node.passive.values())]
+    world.crash(node.own.address)
+    world.run(60.0)
+    before = {one.own.id: set(one.active) for one in peers if one is not node}
+    back = peer(world, 200, ident=node.own.id)
+    world.call(back.own.address, "join", known)
+    world.run(3.0)
+    assert len(back.active) == 5
+    lost = sum(len(before[one.own.id] - set(one.active)) for one in peers if one is not node)
+    assert lost < 60
+
+
+def test_bootstrap_addresses_are_asked_until_one_answers_and_none_is_left_out() -> None:
+    world: Crowd[HyParView] = Crowd(random.Random(1))
+    there, alone = peer(world, 0), peer(world, 1, settings=ViewSettings(door_s=math.inf))
+    world.call(alone.own.address, "join", [*(address_of(100 + i) for i in range(20)), there.own.address])
+    world.run(60.0)
+    assert list(alone.active) == [there.own.id]

@@ -319,3 +319,50 @@ def test_a_member_that_left_does_nothing_more() -> None:
     said = world.sent[address_of(2)]
     world.run(60.0)
     assert world.sent[address_of(2)] == said
+
+
+@pytest.mark.finding("T2")
+def test_a_join_has_an_end_where_a_hello_to_that_door_was_under_way() -> None:
+    world: Crowd[Mesh] = Crowd(random.Random(1))
+    alone = member(world, 0)
+    alone.doors.given([address_of(5)])
+    alone._ask_outside(world.now)
+    alone.join([address_of(5)], world.now)
+    world.flush(address_of(0))
+    world.run(60.0)
+    assert world.heard(address_of(0), NoAnswer) == [NoAnswer(address_of(5))]
+
+
+def test_a_member_with_many_bootstrap_addresses_asks_as_soon_again_as_one_with_one() -> None:
+    def hellos(n: int) -> int:
+        world: Crowd[Mesh] = Crowd(random.Random(1))
+        alone = member(world, 0, door_s=1000)
+        asked: list[object] = []
+
+        def cut(source: object, target: object) -> bool:
+            asked.append(target)
+            return False
+
+        world.cut = cut
+        alone.join([address_of(5 + i) for i in range(n)], world.now, 30.0)
+        world.flush(address_of(0))
+        world.run(60.0)
+        assert len(world.heard(address_of(0), NoAnswer)) >= n
+        return asked.count(address_of(5))
+
+    assert hellos(1) > 10
+    assert hellos(12) >= hellos(1)
+
+
+@pytest.mark.finding("T8")
+def test_a_forged_hello_makes_no_door() -> None:
+    world, members = meshed(5)
+    world.crash(address_of(4))
+    world.run(60.0)
+    assert list(members[0].doors.lost) == [address_of(4)]
+    for i in range(20):
+        members[0].receive(wire.CODEC.encode(wire.Hello(7 + i, 20_000 + i)), address_of(70 + i), world.now)
+        world.flush(address_of(0))
+    world.run(120.0)
+    assert len(members[0].members) == 3
+    assert list(members[0].doors.lost) == [address_of(4)]

@@ -261,3 +261,17 @@ def test_a_peer_that_leaves_while_it_joins_does_not_enter() -> None:
     assert not peers[4].member
     assert world.heard(address_of(9), JoinFailed) == [JoinFailed()]
     assert not world.heard(address_of(9), Joined)
+
+
+@pytest.mark.finding("T2")
+def test_a_join_that_nobody_waits_for_any_more_does_not_end_the_next() -> None:
+    world, _ = grown(3)
+    late = peer(world, 9, 12345)
+    late.join([address_of(77)], world.now)  # nobody is there
+    world.flush(address_of(9))
+    world.run(5.0)
+    late.join([address_of(78), address_of(0)], world.now)
+    world.flush(address_of(9))
+    world.run(60.0)
+    assert late.member
+    assert not world.heard(address_of(9), JoinFailed)
