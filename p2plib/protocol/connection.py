@@ -98,8 +98,9 @@ class Connection:
         self.when_over: Callable[[], object] = lambda: None
         self._watch = Monitor(muxed, keep_alive)
         self._room = asyncio.Semaphore(max_handlers)
-        self._tasks: dict[asyncio.Task[None], None] = {}  # sets with an order, as are the next
-        self._handlers: dict[asyncio.Task[None], None] = {}  # those that serve a stream
+        self._is_started = False
+        self._tasks: dict[asyncio.Task[None], bool] = {}  # and whether we have cancelled them
+        self._handlers: dict[asyncio.Task[None], None] = {}  # those that serve a stream, a set with an order
 
     def __repr__(self) -> str:
         return f"Connection({self.remote_id[-8:]} at {self.remote})"
@@ -179,14 +180,18 @@ class Connection:
         mine = asyncio.current_task()
         others = [task for task in self._tasks if task is not mine]
         for task in others:
-            _cancel(task)
+            self._cancel(task)
         await self.muxed.close(reason)
         if others:
             await asyncio.wait(others)
 
     def start(self) -> None:
-        """Begins to serve; `async with` does it too. Whoever calls it must `close` in the end."""
-        if not self._tasks and not self.is_over:
+        """Begins to serve; `async with` does it too. Whoever calls it must `close` in the end.
+
+        It may be over by now. Then it serves what had come before, and ends as any other (rule 7).
+        """
+        if not self._is_started:
+            self._is_started = True
             self.muxed.start()
             self._watch.touch()
             self._run(self._accept())
@@ -203,7 +208,7 @@ class Connection:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks[task] = None
+        self._tasks[task] = False
         task.add_done_callback(self._has_run)
         return task
 
@@ -241,11 +246,22 @@ class Connection:
     def _broke(self, task: asyncio.Task[None]) -> None:
         """Rule 4, for a handler that waits for something else."""
         self.failures["StreamReset"] += 1
-        _cancel(task)
+        self._cancel(task)
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        """Cancels a task, but only once: it must not be cut short in ending because of it.
+
+        What it says of being cancelled will not do: a time-out of its own that has just run out looks the
+        same, and the task would live on.
+        """
+        if self._tasks.get(task) is False:
+            self._tasks[task] = True
+            task.cancel()
 
     def _has_served(self, stream: MuxedStream, task: asyncio.Task[None]) -> None:
         self._handlers.pop(task)
         self._room.release()
+        stream.when_broken = None
         stream.reset()  # a handler that was cancelled before it began has not done it
 
     async def _serve(self, stream: Stream) -> None:
@@ -260,12 +276,6 @@ class Connection:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": f"a handler of {stream.remote} raised", "exception": error}
             )
-
-
-def _cancel(task: asyncio.Task[None]) -> None:
-    """Cancels a task, but not again one that is ending because of it: it must not be cut short in that."""
-    if not task.cancelling():
-        task.cancel()
 
 
 async def upgrade(

@@ -29,6 +29,7 @@ from p2plib.identity import ids
 from p2plib.protocol.endpoints import Endpoint
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")  # IPv4 within IPv6 (RFC 4291, 2.5.5.2)
 
 
 class Gater:
@@ -89,7 +90,11 @@ class HostSet:
 
 def _network(host: str) -> _Network:
     try:
-        return ipaddress.ip_network(host)
+        network = ipaddress.ip_network(host)
+        if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+            address, bits = int(network.network_address) & 0xFFFFFFFF, network.prefixlen - _MAPPED.prefixlen
+            return ipaddress.IPv4Network((address, bits))
+        return network
     except ValueError as error:
         raise UsageError(f"{host!r} is no address and no network of them: {error}") from None
 

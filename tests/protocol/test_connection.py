@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -297,5 +298,30 @@ def test_a_connection_that_is_closed_before_it_began_leaves_nothing() -> None:
         with pytest.raises(Closed):
             await near.open_stream("/x/1")
         await far.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F051")
+def test_a_handler_whose_own_time_out_has_just_run_out_is_ended_too() -> None:
+    """On a machine that was busy or asleep many timers are due at once. A time-out has a handler cancelled,
+    and takes that back when the handler comes to it."""
+    bounds: list[asyncio.Timeout] = []
+
+    async def patient(stream: Stream, connection: Connection) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None) as bound:
+                    bounds.append(bound)
+                    await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with two_connections({"/patient/1": patient}) as (near, far):
+            await near.open_stream("/patient/1")
+            await until(lambda: bool(bounds))
+            bounds[0].reschedule(0)
+            await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                await far.close()
 
     asyncio.run(main())

@@ -31,6 +31,12 @@ def test_hosts_and_networks_of_them() -> None:
     hosts.add("fe80::/10")
     assert "10.255.0.1" not in hosts
     assert "fe80::1%eth0" in hosts
+    mapped = HostSet(["::ffff:192.0.2.1", "::ffff:10.0.0.0/104"])  # IPv4 within IPv6 counts as itself
+    for host in ("192.0.2.1", "::ffff:192.0.2.1", "10.255.0.1"):
+        assert host in mapped
+    assert "192.0.2.2" not in mapped
+    mapped.discard("192.0.2.1")
+    assert "::ffff:192.0.2.1" not in mapped
     for wrong in ("localhost", "10.0.0.1/8", "300.0.0.1", ""):
         with pytest.raises(UsageError, match="no address"):
             hosts.add(wrong)

@@ -172,7 +172,7 @@ def _extension(certificate: x509.Certificate) -> bytes:
 
     try:
         extensions = {each.oid.dotted_string: each for each in certificate.extensions}
-    except (ValueError, x509.DuplicateExtension) as error:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise DecodeError(f"a certificate with extensions that cannot be read: {error}") from None
     for name, each in extensions.items():
         if each.critical and name not in _UNDERSTOOD:

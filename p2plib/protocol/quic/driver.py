@@ -31,7 +31,7 @@ from p2plib.protocol.buffers import Bell
 from p2plib.protocol.muxed import PING_TIMEOUT_S, MuxedConnection
 from p2plib.protocol.quic import certificate
 from p2plib.protocol.quic.machine import Machine, events
-from p2plib.protocol.quic.stream import QuicStream
+from p2plib.protocol.quic.stream import RESET_CODE, QuicStream
 from p2plib.protocol.stream import CLOSE_TIMEOUT_S, LIMIT_BYTES, PIECE_BYTES
 
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -78,6 +78,7 @@ class QuicConnection(MuxedConnection):
         self._loop = asyncio.get_running_loop()
         self.heard_at = self._loop.time()
         self._streams: dict[int, QuicStream] = {}
+        self._held_at_most = 0  # of our bytes, over all streams
         self._arrived: dict[QuicStream, None] = {}  # and nobody has accepted them yet
         self._problem: P2PError | None = None
         self._we_closed = False
@@ -240,15 +241,29 @@ class QuicConnection(MuxedConnection):
         if self._wake is None and not self._is_silent:
             self._wake = self._loop.call_soon(self._transmit)
 
-    def check_memory(self) -> None:
-        """Resets the stream that holds most of what waits to be sent, when that is too much."""
-        of_one = LIMIT_BYTES + PIECE_BYTES  # which is the most that waits on one
-        room = max(of_one, self.machine.limits.memory_bytes)
-        if len(self._streams) * of_one <= room:
+    @property
+    def room(self) -> int:
+        """How many of our bytes may be held over all streams."""
+        return max(LIMIT_BYTES + PIECE_BYTES, self.machine.limits.memory_bytes)
+
+    def check_memory(self, written_bytes: int) -> None:
+        """Resets the stream that holds most of what we wrote, when that is too much; it may be closed by now.
+
+        Args:
+            written_bytes: what was written just now.
+        """
+        self._held_at_most += written_bytes
+        if self._held_at_most <= self.room:
             return
-        held = {stream: stream.unsent_bytes for stream in self._streams.values()}
-        if sum(held.values()) > room:
-            max(held, key=held.__getitem__).break_off()
+        held = self.machine.held_by_stream()
+        self._held_at_most = sum(held.values())
+        if self._held_at_most > self.room:
+            heaviest = max(held, key=held.__getitem__)
+            stream = self._streams.get(heaviest)
+            if stream is None:
+                self.machine.reset_stream(heaviest, RESET_CODE)
+            else:
+                stream.break_off()
 
     def let_go(self, stream: QuicStream) -> None:
         """A stream is closed, and what it sent is on its way; the rest is done without it."""
@@ -362,6 +377,7 @@ class QuicConnection(MuxedConnection):
                 else:
                     self._was_reset(stream)
             case events.StopSendingReceived():
+                self.machine.reset_stream(event.stream_id, RESET_CODE)
                 stream = self._stream(event.stream_id)
                 if stream is not None:
                     stream.receive_stop()

@@ -2,14 +2,15 @@
 
 What a connection may cost
     Of what a peer sends and we have not read, it holds at most `memory_bytes` over all its streams, however
-    the peer divides them; of what we write and cannot send, as much again. That is 2 x 16 MiB, about 4 KiB
-    for each stream, and what is on its way; a node, that times its connections.
+    the peer divides them; of what we write, as much again until the peer has acknowledged it. That is
+    2 x 16 MiB, and about 4 KiB for each stream; a node, that times its connections.
 
 What an honest peer may rely on
     1. As long as the windows of the streams that we do not read fit the budget together (64 of 256 KiB), the
        others go on. Past that, all of them wait until we read.
-    2. When too much waits to be sent because the peer does not read, the stream that holds most of it is
-       reset. One that holds no more than an equal share never is: 16 KiB if there are 1,024 of them.
+    2. When too much of what we wrote is not acknowledged, most of it because the peer does not read and so it
+       cannot be sent, the stream that holds most of it is reset; a stream that is alone waits instead. One
+       that holds no more than an equal share never is: 16 KiB if there are 1,024 of them.
 """
 
 from __future__ import annotations

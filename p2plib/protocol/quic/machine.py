@@ -1,13 +1,15 @@
 """aioquic's connection, with what a libp2p peer needs of it. A machine.
 
 aioquic writes RFC 9000 to 9002 as a machine without I/O, and so well that nobody here writes them again: give
-it datagrams and the time, ask it for datagrams, the next timer and events. `Machine` is that, and does four
+it datagrams and the time, ask it for datagrams, the next timer and events. `Machine` is that, and does five
 things otherwise::
 
     reading    aioquic lets a peer send more as soon as bytes have *arrived*. Here they must have been *read*,
                on the stream and over all of them. So a slow reader makes its writer slow.
     streams    aioquic lets a peer open another stream when one has ended on the wire. Here we must be done
                with it, too. So a peer that opens and resets them makes us work no more than other peers do.
+    resets     aioquic keeps what was written on a stream until the other side has acknowledged that it was
+               reset. Here it goes at once. So nobody keeps it by being silent.
     identity   a server asks its client for a certificate, and each side must have sent exactly one.
     versions   version 1 (RFC 9000) alone, which is what `/quic-v1` in an address says.
 
@@ -17,6 +19,7 @@ version of aioquic has others.
 Vocabulary::
 
     stream_id   0, 4, 8... opened by the client; 1, 5, 9... by the server; libp2p opens no one-way streams
+    held        what of our bytes is kept: to be sent, or to be sent again should it not be acknowledged
     consumed    what of the peer's bytes we have read, or will never read
     released    a stream of the peer's that we are done with
 """
@@ -181,9 +184,20 @@ class Machine(QuicConnection):
         return stream_id
 
     def unsent(self, stream_id: int, written: int) -> int:
-        """How many of the `written` bytes of a stream have never been sent."""
+        """How many of the `written` bytes of a stream are still to be sent for the first time."""
         stream = self._streams.get(stream_id)
-        return 0 if stream is None else written - stream.sender.highest_offset
+        if stream is None or stream.sender._reset_error_code is not None:
+            return 0
+        return written - stream.sender.highest_offset
+
+    def held(self, stream_id: int) -> int:
+        """How many of our bytes are held for a stream."""
+        stream = self._streams.get(stream_id)
+        return 0 if stream is None else len(stream.sender._buffer)
+
+    def held_by_stream(self) -> dict[int, int]:
+        """The same for all streams, those included that the driver is done with."""
+        return {stream_id: len(stream.sender._buffer) for stream_id, stream in self._streams.items()}
 
     def has_sent_all(self, stream_id: int) -> bool:
         """Whether nothing of a stream waits to be sent, its end included."""
@@ -224,6 +238,13 @@ class Machine(QuicConnection):
         self._released.add(stream_id)
 
     # What aioquic does otherwise.
+
+    def reset_stream(self, stream_id: int, error_code: int) -> None:
+        """Gives up sending on a stream, and holds nothing for it any more."""
+        super().reset_stream(stream_id, error_code)
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.sender._buffer.clear()
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from p2plib.errors import StreamReset
 from p2plib.protocol.buffers import Bell, Chunks
 from p2plib.protocol.muxed import MuxedStream
-from p2plib.protocol.stream import LIMIT_BYTES
+from p2plib.protocol.stream import LIMIT_BYTES, PIECE_BYTES
 
 if TYPE_CHECKING:
     from p2plib.protocol.quic.driver import QuicConnection
@@ -75,8 +75,12 @@ class QuicStream(MuxedStream):
         """How much of it waits to be sent."""
         return self._machine.unsent(self.stream_id, self._written_bytes)
 
+    def _holds_all(self) -> bool:
+        """Whether the next piece would be too much for the whole connection."""
+        return self._machine.held(self.stream_id) + PIECE_BYTES > self.connection.room
+
     def break_off(self) -> None:
-        """The other side does not read, and it holds too much."""
+        """The other side does not read, or acknowledge, and it holds too much."""
         self._go_deaf()
         self._stop_reading()
         self._machine.reset_stream(self.stream_id, RESET_CODE)
@@ -108,7 +112,7 @@ class QuicStream(MuxedStream):
 
     async def _drain(self) -> None:
         self._check_sendable()
-        while self.unsent_bytes >= LIMIT_BYTES:
+        while self.unsent_bytes >= LIMIT_BYTES or self._holds_all():
             await self._wait_for_sending()
             self._check_writable()
             self._check_sendable()
@@ -118,7 +122,7 @@ class QuicStream(MuxedStream):
         self._machine.send_stream_data(self.stream_id, data)
         self._written_bytes += len(data)
         self.connection.wake()
-        self.connection.check_memory()
+        self.connection.check_memory(len(data))
 
     def _end_writing(self) -> None:
         if not self._was_stopped and not self.connection.is_over:

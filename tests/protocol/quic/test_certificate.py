@@ -146,6 +146,8 @@ def built(
     return bytes(builder.sign(signer, digest).public_bytes(Encoding.DER))
 
 
+# An alternative name of a kind that is in X.509, and that nobody has used for decades.
+X400_NAME = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), bytes.fromhex("3004a3023000"))
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
 
 
@@ -229,6 +231,7 @@ def of_small_order(info: bytes) -> bytes:
         (lambda: built(in_long_sizes), DecodeError, "which needs fewer"),
         (lambda: built(of_no_key), DecodeError, "type 7"),
         (lambda: built(of_small_order), WeakKey, None),
+        (lambda: built(vouching, (X400_NAME, False)), DecodeError, "extensions that cannot be read"),
         (lambda: built() + b"\x00", DecodeError, "no X.509 certificate"),
         (lambda: built()[:-1], DecodeError, "no X.509 certificate"),
         (lambda: b"", DecodeError, "no X.509 certificate"),

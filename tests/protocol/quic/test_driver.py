@@ -61,6 +61,10 @@ def test_what_waits_in_memory_is_bounded_on_both_sides() -> None:
     run(check)
 
 
+def held_in_all(connection: QuicConnection) -> int:
+    return sum(connection.machine.held_by_stream().values())
+
+
 @pytest.mark.finding("K2")
 def test_what_waits_to_be_sent_is_bounded_over_all_streams() -> None:
     """A peer that opens many streams and reads none of the answers: the fullest of them are reset."""
@@ -71,7 +75,7 @@ def test_what_waits_to_be_sent_is_bounded_over_all_streams() -> None:
 
         async def answer(stream: QuicStream, size_bytes: int) -> None:
             await stream.write(bytes(size_bytes))
-            held.append(sum(each.unsent_bytes for each in far._streams.values()))
+            held.append(held_in_all(far))
 
         held: list[int] = []
         answers = [
@@ -80,8 +84,9 @@ def test_what_waits_to_be_sent_is_bounded_over_all_streams() -> None:
         await asyncio.gather(*answers)
         assert max(held) < 500_000, "these fit"
         big = [asyncio.ensure_future(answer(far_end, 200_000)) for _, far_end in pairs_of_streams[:15]]
-        await asyncio.sleep(0.05)
-        assert sum(each.unsent_bytes for each in far._streams.values()) <= 500_000
+        for _ in range(50):
+            assert held_in_all(far) <= 500_000
+            await asyncio.sleep(0)
         for one in big:
             await conformance.cancelled(one)
         for near_end, far_end in pairs_of_streams[15:]:  # who holds less than its share is not touched
@@ -93,6 +98,88 @@ def test_what_waits_to_be_sent_is_bounded_over_all_streams() -> None:
             await resets[0].write(b"more")
 
     run(check, limits)
+
+
+@pytest.mark.finding("K2")
+def test_what_is_never_acknowledged_is_bounded_too() -> None:
+    """A peer takes all that it is sent, and acknowledges all but the first bytes of a stream: they may have
+    to be sent again, and so may what is behind them."""
+
+    async def main() -> None:
+        memory_bytes = 600_000
+        async with (
+            pairs.listening(limits=Limits(memory_bytes=memory_bytes)) as (listener, arrived),
+            await dial(ALICE, *listener.address, limits=Limits(2**24, 2**24)) as near,
+        ):
+            far = await arrived.get()
+            taker, bad = await opened(near, far)
+            withhold(far, bad)
+            taking = asyncio.ensure_future(read_all(taker))
+            writing = asyncio.ensure_future(bad.write(bytes(2_000_000)))
+            while far.machine.held(bad.stream_id) <= memory_bytes - PIECE_BYTES:
+                await asyncio.sleep(0.001)
+            await conformance.still_waits(writing, "writing what nobody acknowledges")
+            assert bad.unsent_bytes < LIMIT_BYTES, "it is not for this that it waits"
+            assert held_in_all(far) <= memory_bytes
+            taker_of_good, good = await opened(near, far)
+            async with good:
+                await good.write(bytes(200_000))
+            assert len(await read_all(taker_of_good)) == 200_000
+            with pytest.raises(StreamReset):
+                await writing
+            assert held_in_all(far) <= memory_bytes
+            await asyncio.wait([taking])
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def withhold(connection: QuicConnection, stream: QuicStream) -> None:
+    """The other side acknowledges nothing in which this stream's first bytes are."""
+    sender = connection.machine._streams[stream.stream_id].sender
+    delivered = sender.on_data_delivery
+
+    def withheld(delivery: Any, start: int, stop: int, fin: bool) -> None:
+        if start > 0:
+            delivered(delivery, start, stop, fin)
+
+    setattr(sender, "on_data_delivery", withheld)  # noqa: B010
+
+
+@pytest.mark.finding("K2")
+def test_what_the_other_side_does_not_want_any_more_is_not_held() -> None:
+    async def check(near: QuicConnection, far: QuicConnection) -> None:
+        taker, stream = await opened(near, far)
+        await stream.write(bytes(LIMIT_BYTES))
+        taker.reset()
+        near.receive = lambda *_: None  # type: ignore[method-assign]  # so it acknowledges no more
+        while far.machine.held(stream.stream_id):
+            await asyncio.sleep(0.001)
+        assert stream.stream_id in far.machine.held_by_stream()
+        near.close_timeout_s = far.close_timeout_s = 0.1
+
+    run(check, Limits(window_bytes=1000))
+
+
+@pytest.mark.finding("K2")
+def test_a_stream_that_was_closed_counts_until_it_is_acknowledged() -> None:
+    async def main() -> None:
+        memory_bytes = 600_000
+        async with (
+            pairs.listening(limits=Limits(memory_bytes=memory_bytes)) as (listener, arrived),
+            await dial(ALICE, *listener.address, limits=Limits(2**24, 2**24)) as near,
+        ):
+            far = await arrived.get()
+            for _ in range(6):
+                taker, bad = await opened(near, far)
+                withhold(far, bad)
+                await taker.close_write()
+                async with bad:
+                    await bad.write(bytes(200_000))
+                assert held_in_all(far) <= memory_bytes
+            assert not far._streams, "they are done with"
+            assert far.machine.held_by_stream()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def test_a_stream_is_opened_when_the_other_side_is_done_with_one() -> None:

@@ -147,6 +147,19 @@ def test_what_was_sent_and_what_was_delivered() -> None:
     assert wire.received(wire.server, stream_id) == bytes(2 * WINDOW)
 
 
+@pytest.mark.finding("K2")
+def test_a_stream_that_was_reset_holds_nothing_though_nobody_acknowledges_that() -> None:
+    wire = connected(SMALL)
+    stream_id = fill(wire, 2 * WINDOW)
+    assert wire.client.held(stream_id) == 2 * WINDOW
+    assert wire.client.datagrams_to_send(wire.now), "which are lost"
+    wire.client.reset_stream(stream_id, 0)
+    assert wire.client.held_by_stream() == {stream_id: 0}
+    assert wire.client.unsent(stream_id, 2 * WINDOW) == 0
+    wire.run()
+    assert wire.got(wire.server, "StreamReset")
+
+
 def test_each_sees_the_others_certificate() -> None:
     wire = connected()
     for machine, remote in ((wire.client, BOB), (wire.server, ALICE)):

@@ -18,11 +18,15 @@ from p2plib.protocol.gater import DenyList
 from p2plib.protocol.node import Node
 from p2plib.protocol.quic.driver import QuicConnection
 from p2plib.protocol.quic.machine import Machine, configure
+from p2plib.protocol.quic.sockets import dial
 from p2plib.protocol.yamux.limits import Limits
 from p2plib.wire.multiaddr import Multiaddr
 from tests.protocol.nodes import ALICE, BOB, CAROL, ECHO, echo
 
 pytest.importorskip("aioquic")
+
+from aioquic._buffer import Buffer
+from aioquic.quic.packet import QuicPacketType, pull_quic_header
 
 ANYWHERE = "/ip4/127.0.0.1/udp/0/quic-v1"
 
@@ -178,3 +182,55 @@ def test_a_node_that_closes_leaves_no_connection(steps: int) -> None:
         assert asyncio.all_tasks() == before
 
     asyncio.run(main())
+
+
+def handshake_packets(data: bytes) -> bytes:
+    """Those of a datagram that finish the handshake."""
+    found, buffer = b"", Buffer(data=data)
+    while not buffer.eof() and data[start := buffer.tell()] >= 0x80:
+        header = pull_quic_header(buffer, host_cid_length=8)
+        if header.packet_type == QuicPacketType.HANDSHAKE:
+            found += data[start : start + header.packet_length]
+        buffer.seek(start + header.packet_length)
+    return found
+
+
+@pytest.mark.finding("W8")
+def test_a_peer_that_ends_its_handshake_and_says_farewell_in_one_datagram_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its connection is over before it has begun."""
+    transmit = QuicConnection._transmit
+
+    def hastily(connection: QuicConnection, copies: int = 1) -> None:
+        machine, now = connection.machine, asyncio.get_running_loop().time()
+        if not machine._is_client or connection.remote_key is None:
+            transmit(connection, copies)
+        elif not connection._is_silent:
+            ((first, _),) = machine.datagrams_to_send(now)
+            machine.close()
+            ((farewell, address),) = machine.datagrams_to_send(now)
+            connection._put(handshake_packets(first) + farewell, address)
+            connection._fall_silent()
+
+    begin, begun = Node._begin, list[Connection]()
+
+    def begins(node: Node, connection: Connection) -> None:
+        begun.append(connection)
+        begin(node, connection)
+
+    async def main() -> None:
+        async with Node(BOB, {ECHO: echo}) as bob:
+            place = endpoint(await bob.listen(ANYWHERE))
+            monkeypatch.setattr(Node, "_begin", begins)
+            monkeypatch.setattr(QuicConnection, "_transmit", hastily)
+            for number in range(3):
+                await dial(ALICE, place.host, place.port)
+                while len(begun) <= number:
+                    await asyncio.sleep(0.001)
+            while bob.connections:
+                await asyncio.sleep(0.001)
+            assert all(each.is_over for each in begun)
+            assert not len(bob._admission)
+
+    asyncio.run(asyncio.wait_for(main(), 30))
