@@ -10,7 +10,7 @@ Rules
     2. One of either kind is asked each time. The pauses double, since most islands are born when many peers
        join at once, and a million peers must not ask one bootstrap address every few seconds. A peer
        without neighbours does not wait so long.
-    3. Pauses are drawn between a half and the whole, so that peers that were cut off together do not come
+    3. Pauses are drawn between half and the whole, so that peers that were cut off together do not come
        back together.
 """
 
@@ -50,7 +50,7 @@ class Doors:
         self._pause_s = self._first_pause_s
 
     def silent(self, address: Address) -> None:
-        """Notes where a neighbour was that does not answer any more."""
+        """Notes the address of a neighbour that no longer answers."""
         self.lost.pop(address, None)
         self.lost[address] = None
         if len(self.lost) > MAX_LOST:

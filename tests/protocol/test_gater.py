@@ -32,7 +32,7 @@ def test_hosts_and_networks_of_them() -> None:
     assert "10.255.0.1" not in hosts
     assert "fe80::1%eth0" in hosts
     for wrong in ("localhost", "10.0.0.1/8", "300.0.0.1", ""):
-        with pytest.raises(UsageError, match="no address"):
+        with pytest.raises(UsageError, match="IP addresses or networks"):
             hosts.add(wrong)
 
 

@@ -165,7 +165,7 @@ class KademliaPeer:
         """
         saved = decode(data)
         if saved.bits != settings.bits:
-            raise UsageError(f"a peer with an id of {saved.bits} bits was saved, not of {settings.bits}")
+            raise UsageError(f"the saved id has {saved.bits} bits, ids of these settings {settings.bits}")
         if host is None and port is None and public is None:
             public = saved.public
         where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
