@@ -22,10 +22,10 @@ Rules (the names are the paper's)
        that a stranger may not name (`p2plib.machine.addresses`).
     6. Islands (not in the paper): when many peers join at once through one address, groups of them may end
        with links to each other alone. So each peer asks now and then at a *door*, an address outside its
-       views (`p2plib.machine.doors`), for neighbours and names. If none of those neighbours is
-       ours, the two may be on different islands; then one of those named is asked to be our neighbour, and
-       must not refuse. It takes the place of the one that was found like that before, so a door that lies
-       gets one place. A peer without neighbours joins again through a door.
+       views (`p2plib.machine.doors`), for neighbours and names. If none of those neighbours is ours, the two
+       may be on different islands; then one of those named is asked to be our neighbour, and must not refuse.
+       It takes the place of the last one found in this way, so a door that lies gets one place. A peer
+       without neighbours joins again through a door.
     7. An id has one address, and the first to claim it keeps it (F099) for as long as it answers: when
        another claims the id, our neighbour is asked at once whether it is there, for most likely it was
        restarted and has another port now.
@@ -79,7 +79,7 @@ from p2plib.topology.hyparview.parts import (
 
 TRIES = 3
 MAX_ASKING = 64  # whatever a neighbour names, no more peers are asked at once to be one
-HOLDER_S = 10.0  # who claims a neighbour's id makes us ask that neighbour no more often than this
+HOLDER_S = 10.0  # a claim to a neighbour's id makes us ask that neighbour no more often than this
 
 
 DEFAULTS = ViewSettings()

@@ -20,7 +20,7 @@ Rules
     5. A contact at an address that the peer may not name (`acceptable`) is not taken in, so nothing is ever
        sent there.
     6. Where the peer of an id does not answer, and another address was named for that id, it is asked there:
-       most likely the peer was restarted, and not all have noticed.
+       most likely the peer was restarted, and not all others have noticed.
 
 Vocabulary::
 
