@@ -204,7 +204,7 @@ class Refusal(P2PError):
     It is a class of its own because a handler may call others: a `CallFailed` that it lets out is theirs.
 
     Args:
-        code: of which kind, 1 to 64 printable characters of ASCII: "not allowed".
+        code: of which kind, such as "not allowed": 1 to 64 printable ASCII characters.
         sentence: why, for people; at most 512 bytes of it are sent.
     """
 

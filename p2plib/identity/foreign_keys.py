@@ -13,9 +13,9 @@ libp2p's specification, "Peer Ids and Keys"::
 
 Rules
     1. Bounds come first: no key has more than `MAX_BYTES`, an RSA modulus has `MIN_RSA_BITS` to
-       `MAX_RSA_BITS`, its exponent is odd, above 1 and below 2**31. So there is a most that a signature can
-       cost whoever checks it; with a large exponent that is as much as making one.
-    2. A key has one spelling: DER without room for choice, points in the one form that all write. Two
+       `MAX_RSA_BITS`, its exponent is odd, above 1 and below 2**31. That limits what it costs to check a
+       signature; with a large exponent it would be as much as making one.
+    2. A key has one spelling: DER without room for choice, points in the one form that everybody writes. Two
        spellings would be two peer ids of one peer.
     3. Whether a point is on its curve is found out when it verifies something; reading computes nothing.
 
@@ -59,7 +59,7 @@ _UNCOMPRESSED = b"\x04"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ForeignKey:
-    """A public key of another kind than ours.
+    """A public key of a kind other than ours.
 
     Args:
         kind: `RSA`, `ECDSA` or `SECP256K1`, as libp2p's enumeration spells them.
@@ -92,7 +92,7 @@ class ForeignKey:
 
         Raises:
             SignatureError: it did not, or the key's point is on no curve.
-            LocalError: the package that could tell is not installed.
+            LocalError: the package that checks signatures is not installed.
         """
         need_bytes(message, "a message")
         need_bytes(signature, "a signature")
@@ -103,7 +103,7 @@ class ForeignKey:
         try:
             _VERIFIERS[self.kind](self.data, message, signature)
         except ModuleNotFoundError:
-            raise LocalError(f"to verify {self.kind} keys: pip install 'p2plib[foreign-keys]'") from None
+            raise LocalError(f"to verify {self.kind} keys, run pip install 'p2plib[foreign-keys]'") from None
 
 
 PeerKey: TypeAlias = PublicKey | ForeignKey
@@ -118,11 +118,11 @@ def _read_rsa(data: bytes) -> tuple[int, int]:
     inner, offset = der.read(data, 0, der.SEQUENCE)
     der.end(data, offset)
     if not inner.startswith(_RSA_ENCRYPTION):
-        raise DecodeError("it begins by saying what it is: rsaEncryption, and NULL")
+        raise DecodeError("it must begin with its algorithm: rsaEncryption, and NULL")
     bits, offset = der.read(inner, len(_RSA_ENCRYPTION), der.BIT_STRING)
     der.end(inner, offset)
     if bits[:1] != b"\x00":
-        raise DecodeError("a bit string of whole bytes has a zero in front")
+        raise DecodeError("the bit string must begin with a zero byte: it has no unused bits")
     numbers, offset = der.read(bits, 1, der.SEQUENCE)
     der.end(bits, offset)
     modulus, offset = der.read_integer(numbers, 0)
@@ -135,11 +135,11 @@ def _read_rsa(data: bytes) -> tuple[int, int]:
 def _check_rsa(modulus: int, exponent: int) -> None:
     size_bits = modulus.bit_length()
     if not MIN_RSA_BITS <= size_bits <= MAX_RSA_BITS:
-        raise DecodeError(f"{size_bits} bits, where {MIN_RSA_BITS} to {MAX_RSA_BITS} are taken")
+        raise DecodeError(f"a modulus has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, not {size_bits}")
     if modulus % 2 == 0:
         raise DecodeError("a modulus is the product of two odd primes, and this one is even")
     if not 3 <= exponent <= MAX_RSA_EXPONENT or exponent % 2 == 0:
-        raise DecodeError(f"an exponent is odd, and from 3 to {MAX_RSA_EXPONENT}")
+        raise DecodeError(f"an exponent must be odd, and from 3 to {MAX_RSA_EXPONENT}")
 
 
 def _verify_rsa(data: bytes, message: bytes, signature: bytes) -> None:
@@ -164,7 +164,7 @@ def _read_ecdsa(data: bytes) -> tuple[str, bytes]:
         point = data[-(1 + 2 * coordinate_bytes) :]
         if point[:1] == _UNCOMPRESSED and data == _ec_info(identifier, point):
             return curve, point
-    raise DecodeError(f"PKIX, with an uncompressed point of {', '.join(_CURVES)}, and not this")
+    raise DecodeError(f"it must be PKIX, with an uncompressed point of {', '.join(_CURVES)}")
 
 
 def _ec_info(curve_identifier: bytes, point: bytes) -> bytes:
@@ -181,7 +181,7 @@ def _verify_ecdsa(data: bytes, message: bytes, signature: bytes) -> None:
 
 def _read_secp256k1(data: bytes) -> None:
     if len(data) != SECP256K1_BYTES or data[0] not in (2, 3):
-        raise DecodeError(f"a compressed point is 2 or 3, and {SECP256K1_BYTES - 1} bytes")
+        raise DecodeError(f"a compressed point is a byte 2 or 3, and {SECP256K1_BYTES - 1} more")
 
 
 def _verify_secp256k1(data: bytes, message: bytes, signature: bytes) -> None:
@@ -203,7 +203,7 @@ def _verify_at(curve: EllipticCurve, point: bytes, message: bytes, signature: by
     try:
         key = ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
     except ValueError:
-        raise SignatureError(f"the key is no point of the curve {curve.name}") from None
+        raise SignatureError(f"the key is not a point on the curve {curve.name}") from None
     try:
         key.verify(signature, message, ec.ECDSA(SHA256()))
     except InvalidSignature:

@@ -183,7 +183,7 @@ def decode_public_key(raw: bytes) -> PublicKey:
     key_type = _key_type(raw)
     if key_type != ED25519_TYPE:
         called = KEY_TYPES.get(key_type, "unknown")
-        raise DecodeError(f"a key of type {key_type} ({called}), where Ed25519 alone will do", 1)
+        raise DecodeError(f"a key of type {key_type} ({called}), where only Ed25519 will do", 1)
     if len(raw) != LIBP2P_KEY_BYTES:
         raise DecodeError(f"a libp2p Ed25519 key takes {LIBP2P_KEY_BYTES} bytes, not {len(raw)}")
     return PublicKey(_data(raw))
@@ -227,7 +227,7 @@ def _inlined(found: Multihash) -> bytes:
 
 
 def peer_id(key: PeerKey) -> str:
-    """libp2p's usual peer id. For a key of ours, 52 letters from "12D3KooW" on."""
+    """libp2p's usual peer id. For a key of ours, 52 letters that begin with "12D3KooW"."""
     return multibase.base58btc_encode(peer_id_bytes(key))
 
 
@@ -320,7 +320,7 @@ def expect(advertised: str | PeerKey, key: PeerKey) -> None:
     """Returns if the key that a peer proved to hold is the one that its address promised.
 
     Args:
-        advertised: whom we dialled, as for `canonical`.
+        advertised: the peer that we dialled, as for `canonical`.
         key: the key that the handshake authenticated.
 
     Raises:
@@ -330,7 +330,7 @@ def expect(advertised: str | PeerKey, key: PeerKey) -> None:
     """
     promised, answered = canonical(advertised), peer_id(key)
     if promised != answered:
-        raise WrongPeer(f"promised was {promised}, the peer that answered is {answered}")
+        raise WrongPeer(f"expected {promised}, but the peer that answered is {answered}")
 
 
 # The others

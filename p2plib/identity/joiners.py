@@ -11,12 +11,12 @@ Where they belong
     2. Non-joiner in a conjunct (A2): a letter, a virama, the non-joiner, a letter.
     3. Joiner in a conjunct (B): a letter, a virama, the joiner, and no vowel sign. Here no mark at all may
        follow, which is the same in all that is written.
-    4. Emoji (UAX 31, 7.2; Unicode Technical Standard 51): variation selectors 15 and 16 behind a symbol; a
+    4. Emoji (UAX 31, 7.2; Unicode Technical Standard 51): variation selectors 15 and 16 after a symbol; a
        joiner between symbols, which may have a selector or a skin tone; a digit, `#` or `*` with selector and
        keycap; the flags of England, Scotland and Wales, whose tags are letters that show nothing.
-    5. Variation selectors that Unicode lists for letters: 17 to 256 and 1 to 3 behind Chinese characters, 1
-       behind letters of Myanmar, Phags-pa and Manichaean; Mongolian's own behind its letters, and its vowel
-       separator in front of a final a or e.
+    5. Variation selectors that Unicode lists for letters: 17 to 256 and 1 to 3 after Chinese characters, 1
+       after letters of Myanmar, Phags-pa and Manichaean; Mongolian's own after its letters, and its vowel
+       separator before a final a or e.
 
 What is compared is still compared without them (`p2plib.identity.lookalikes.skeleton`).
 """
@@ -30,8 +30,8 @@ from collections.abc import Callable
 NON_JOINER, JOINER = "\u200c", "\u200d"
 VIRAMA = 9  # the Canonical_Combining_Class
 
-# Unicode's Joining_Type, as its character database has it: letters that join to both sides, to the left alone
-# and to the right alone. Python's unicodedata lacks it.
+# Unicode's Joining_Type, as its character database has it: letters that join on both sides, on the left alone
+# and on the right alone. Python's unicodedata lacks it.
 _DUAL = (
     "620 626 628 62a-62e 633-63f 641-647 649-64a 66e-66f 678-687 69a-6bf 6c1-6c2 6cc 6ce 6d0-6d1 "
     "6fa-6fc 6ff 712-714 71a-71d 71f-727 729 72b 72d-72e 74e-758 75c-76a 76d-770 772 775-777 77a-77f "
@@ -59,7 +59,7 @@ def _set(ranges: str) -> frozenset[str]:
 _JOINS_LEFT = _set(f"{_DUAL} {_LEFT_ALONE}")
 _JOINS_RIGHT = _set(f"{_DUAL} {_RIGHT_ALONE}")
 
-# Emoji that are no "other symbol" (So) to the database.
+# Emoji that the database does not count as "other symbol" (So).
 _OTHER_EMOJI = "‼⁉ℹ↔◻◼◽◾⤴⤵〰〽"
 _SHAPES_EMOJI = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")  # variation selectors 15 and 16, skin tones
 _REGIONS = "|".join(
@@ -79,7 +79,7 @@ _OF_LISTED_SEQUENCES = re.compile(
 
 
 def in_place(text: str) -> frozenset[int]:
-    """Where in a text characters stand that show nothing and belong there, as offsets.
+    """The offsets of characters that show nothing and belong where they stand.
 
     Args:
         text: a text of a bounded size: each of them is looked at with what stands around it.

@@ -89,7 +89,7 @@ class Cost:
         memory_kib: 8 to 1,048,576 (1 GiB).
 
     Raises:
-        UsageError: out of these ranges, or no whole numbers.
+        UsageError: out of these ranges, or not whole numbers.
     """
 
     passes: int

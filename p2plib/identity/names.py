@@ -77,7 +77,7 @@ def short_key(key: PublicKey) -> str:
 
 
 def _composed(text: str) -> str:
-    """A text in form NFC, as far as a name reaches; what is behind is only counted."""
+    """A text in form NFC, as far as a name may go; the rest is only counted."""
     return unicodedata.normalize("NFC", text[:_READ_CHARACTERS]) + text[_READ_CHARACTERS:]
 
 
@@ -159,7 +159,7 @@ class Contacts:
         name = _Name.of(petname)
         wrong = [flag.note for flag in name.odd if flag.kind in REFUSED_IN_PETNAMES]
         if wrong:
-            raise UsageError(f"‘{visible(_composed(petname))}’ is no petname: {wrong[0]}")
+            raise UsageError(f"‘{visible(_composed(petname))}’ cannot be a petname: {wrong[0]}")
         for other in self._petnames.like(name):
             if other != key:
                 taken = self._petname(other)

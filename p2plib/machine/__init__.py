@@ -7,13 +7,13 @@ requests    which responses are awaited, and for how long
 fields      what messages are made of: numbers, ids, contacts, lists
 datagram    messages as bytes: layouts, and the codec made from them
 straight    the straight-line code that is made from a layout
-saved       what a peer writes down of itself for its next life, as bytes
+saved       what a peer writes down about itself for its next life, as bytes
 saved_peer  the same, for overlays that keep no values
-retries     when to try something again that has failed
-doors       where a peer asks now and then, so that it is on no island
-hearsay     taking out of a message what its sender may not name
+retries     when to try again what has failed
+doors       where a peer asks now and then, so as not to be left on an island
+hearsay     takes out of a message what its sender may not name
 peer        the driver: any machine on a UDP socket
 member      what the drivers of overlays without values share
-udp         what its socket takes and shows; a part of it
+udp         the addresses that its socket takes and shows; a part of it
 awaited     which call waits for which outcome of a machine; a part of drivers
 """

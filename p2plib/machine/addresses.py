@@ -1,9 +1,9 @@
 """Addresses: where datagrams go, which peer is there, and on which network. Values and pure functions.
 
 Rules
-    1. A network of peers is of one family, IPv4 or IPv6: a peer that is named to one that cannot send to it
-       is worth nothing, and there is no telling from its id. To be in two networks, run two peers (BEP 32
-       keeps two tables, for the same reason).
+    1. A network of peers is of one family, IPv4 or IPv6: a peer is of no use to one that cannot send to it,
+       and its id does not tell its family. To be in two networks, run two peers (BEP 32 keeps two tables, for
+       the same reason).
     2. What the owner of a peer gives it (`given_address`, `bootstrap_addresses`) may be any address that a
        peer can have; anything else is an error at once. Nothing is looked up.
     3. What strangers name (`acceptable`) may be a lie, told to make many peers send to one victim. So nothing
@@ -26,7 +26,7 @@ from p2plib.machine.remembered import remembered
 
 Address = tuple[str, int]
 
-FIRST_PORT = 1024  # RFC 6335: lower ones are of the system's services, DNS for example, which answer anybody
+FIRST_PORT = 1024  # RFC 6335: lower ones are for services such as DNS, which answer anybody
 MAX_PORT = 65_535
 
 MAPPED_IPV4 = bytes(10) + b"\xff\xff"  # ::ffff:192.0.2.1 is the host 192.0.2.1, and must not count as another
@@ -129,7 +129,7 @@ def scope_of(host: str) -> Scope:
 
 
 def is_ipv6(address: Address) -> bool:
-    """Whether an address is of IPv6; in its one form, see `given_address`."""
+    """Whether an address is an IPv6 one; it must be in its one form, see `given_address`."""
     return ":" in address[0]
 
 
@@ -150,7 +150,7 @@ def given_address(value: object) -> Address:
     if type(port) is not int or not 1 <= port <= MAX_PORT:
         raise UsageError(f"a port is a number from 1 to {MAX_PORT}, not {port!r}")
     if scope_of(host) is Scope.NOWHERE:
-        raise UsageError(f"no peer can be at {host}: it is kept for another use, or means one link alone")
+        raise UsageError(f"no peer can be at {host}: it is reserved, or valid on one link only")
     raw = packed_host(host)
     return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw), port
 
@@ -173,7 +173,7 @@ def bootstrap_addresses(given: Iterable[object], own: Address | None = None) -> 
     for address in addresses:
         if is_ipv6(address) != is_ipv6(ours):
             raise UsageError(
-                f"{ours[0]} and {address[0]} are of two families, and a network of peers is of one: "
+                f"{ours[0]} and {address[0]} are of different families, and a network of peers has one: "
                 "run a peer for IPv4 and another for IPv6"
             )
     return addresses
@@ -194,7 +194,7 @@ def acceptable(address: Address, teller: Address) -> bool:
         teller: where the stranger is.
 
     Raises:
-        UsageError: one of them is no IP address, which none that was decoded or received is.
+        UsageError: one of them is not an IP address; what was decoded or received always is.
     """
     family, scope = _named(address)
     return scope >= scope_of(teller[0]) > Scope.NOWHERE and family == is_ipv6(teller)

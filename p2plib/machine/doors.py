@@ -13,7 +13,7 @@ Rules
        without neighbours does not wait so long.
     3. Two islands of which neither has a door on the other stay two forever, and neither can notice. Peers
        that are to be one overlay need a bootstrap address in common.
-    4. Pauses are drawn between a half and the whole, so that peers that were cut off together do not come
+    4. Pauses are drawn between half and the whole, so that peers that were cut off together do not come
        back together.
 """
 
@@ -53,7 +53,7 @@ class Doors:
         self._pause_s = self._first_pause_s
 
     def silent(self, address: Address) -> None:
-        """Notes where a neighbour was that does not answer any more."""
+        """Notes the address of a neighbour that no longer answers."""
         self.lost.pop(address, None)
         self.lost[address] = None
         if len(self.lost) > MAX_LOST:

@@ -238,7 +238,7 @@ def _unpacked_address(raw: bytes) -> Address:
     if address[1] == 0:
         raise DecodeError("an address has port 0, where nobody can receive")
     if _packed_address(address) != raw:
-        raise DecodeError(f"an IPv4 address is written in {IPV4_BYTES} bytes, and not as an IPv6 address")
+        raise DecodeError(f"an IPv4 address is written in {IPV4_BYTES} bytes, not as an IPv6 address")
     return address
 
 

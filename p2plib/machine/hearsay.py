@@ -1,7 +1,7 @@
 """Hearsay: taking out of a message the contacts that its sender may not name. A machine part.
 
 The rule is in `p2plib.machine.addresses`, rule 3. Here it is applied in one place to whole messages, before
-any part of a machine sees them: what no rule of a machine ever hears of, none can be led to by.
+any part of a machine sees them: a contact that the machine never hears of cannot mislead any of its rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Hearsay:
         }
 
     def drop(self, message: Any, teller: Address) -> int:
-        """Takes the contacts out of a message that its sender may not name.
+        """Takes out of a message the contacts that its sender may not name.
 
         Args:
             message: one that was just decoded; it is changed.

@@ -33,7 +33,7 @@ JOIN_S = 30.0  # longer than it takes the others to notice that our earlier life
 
 
 class OverlayMachine(Machine[Any], Protocol):
-    """What is needed of an overlay's machine.
+    """What an overlay's machine must have.
 
     Attributes:
         own: its id and the address that others reach it at.
@@ -92,7 +92,7 @@ class Member(Generic[M]):
 
     @property
     def bits(self) -> int:
-        """How long the ids of its network are."""
+        """How many bits the ids of its network have."""
         return MAX_BITS
 
     def known(self) -> Iterable[Address]:
@@ -132,7 +132,7 @@ class Member(Generic[M]):
         where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
         async with cls.open(saved.id, rng, *where, public=public, **others) as made:
             if saved.bits != made.bits:
-                raise UsageError(f"a peer with an id of {saved.bits} bits was saved, not of {made.bits}")
+                raise UsageError(f"the saved id has {saved.bits} bits, ids of these settings {made.bits}")
             made.remembered = saved.known
             yield made
 
@@ -152,7 +152,7 @@ class Member(Generic[M]):
         """Where to join: the addresses given, and those of the peers that it remembers, without our own.
 
         Args:
-            addresses: where members of the network may be, IP addresses with their ports.
+            addresses: where members of the network may be: IP addresses with their ports.
 
         Raises:
             UsageError: there is no address but our own, or one is not of a peer of our family.

@@ -18,7 +18,7 @@ Rules
        gets no response asks again.
     5. A destination that we cannot send to is not tried, only counted: one of the other family as
        EAFNOSUPPORT, a name or an impossible port as "no address". Nothing is ever looked up. What comes from
-       such a place, from port 0 or from an address that is valid on one link alone, is dropped and counted in
+       such a place, from port 0 or from an address that is valid on one link only, is dropped and counted in
        the same way.
     6. The newest `MAX_UNREAD` events wait for a call that asks for them; those that are dropped are counted
        in `unread`.

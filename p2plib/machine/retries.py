@@ -1,8 +1,8 @@
-"""Retries: when to try something again that has failed, and for how long. A machine part.
+"""Retries: when to try again what has failed, and for how long. A machine part.
 
 Rules
     1. The pauses double, from `FIRST_PAUSE_S` to `MAX_PAUSE_S`: our link may be down for a moment, or for an
-       hour. Each is drawn between a half and the whole, so that peers that were cut off together do not come
+       hour. Each is drawn between half and the whole, so that peers that were cut off together do not come
        back together.
     2. What is tried at several places at once fails at each: that is one failure, and one pause.
     3. When no time is left for another try, that is the end.

@@ -1,4 +1,4 @@
-"""Saved: what a peer writes down of itself, to take it up again in its next life. A codec, driven by a table.
+"""Saved: what a peer writes down about itself for its next life. A codec, driven by a table.
 
 What is saved is a dataclass whose fields are annotated with their types on the wire, as those of a message
 are (`p2plib.machine.fields`), and becomes::
@@ -8,10 +8,10 @@ are (`p2plib.machine.fields`), and becomes::
     16 bytes                                                the beginning of the SHA-256 of all the above
 
 Rules
-    1. The first line says what was saved and in which version of the format. Whoever changes the fields
-       changes the version.
-    2. The digest finds what was cut off or changed by accident. It is no signature: whoever can write the
-       file can write another.
+    1. The first line says what was saved and in which version of the format. A change of the fields is a
+       change of the version.
+    2. The digest finds what was cut off or changed by accident. It is not a signature: anyone who can write
+       the file can write another digest.
     3. A value has one form, and nothing follows the last field.
 """
 
@@ -65,10 +65,10 @@ class SavedFormat(Generic[S]):
             DecodeError: it is not exactly what `encode` writes.
         """
         if not data.startswith(self.head):
-            raise DecodeError(f"what was saved does not begin with {self.head!r}", 0)
+            raise DecodeError(f"the saved data does not begin with {self.head!r}", 0)
         end = len(data) - DIGEST_BYTES
         if end < len(self.head) or data[end:] != _digest(data[:end]):
-            raise DecodeError("what was saved was changed or cut off: its digest does not fit", max(end, 0))
+            raise DecodeError("the saved data was changed or cut off: its digest does not match", max(end, 0))
         values, offset, body = [], len(self.head), data[:end]
         for name, kind in self.fields:
             raw, offset = cut(body, offset, kind.max_bytes, name)

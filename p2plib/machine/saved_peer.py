@@ -1,7 +1,7 @@
-"""Saved peer: what most overlays write down of a peer, to take it up again in its next life. A codec.
+"""Saved peer: what most overlays write down about a peer for its next life. A codec.
 
-`p2plib.machine.saved` says how the fields become bytes. Saved are the id, where the peer listened, and the
-contacts that it knew, which are its bootstrap addresses from then on.
+`p2plib.machine.saved` says how the fields become bytes. What is saved is the id, where the peer listened, and
+the contacts that it knew, which are its bootstrap addresses from then on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class SavedPeer:
     """A peer, written down.
 
     Args:
-        bits: how long the ids of its network are.
+        bits: how many bits the ids of its network have.
         id: its id.
         bound: where it listened.
         public: where others reached it; None if that is where it listened.
@@ -52,11 +52,11 @@ class SavedPeerFormat(SavedFormat[SavedPeer]):
         """The peer that was saved as these bytes.
 
         Raises:
-            DecodeError: they are something else, or say what cannot be so.
+            DecodeError: they are something else, or say something impossible.
         """
         saved = super().decode(data)
         if not 1 <= saved.bits <= MAX_BITS or saved.id >> saved.bits:
-            raise DecodeError(f"an id of {saved.id.bit_length()} bits, where {saved.bits} are possible")
+            raise DecodeError(f"an id of {saved.id.bit_length()} bits, in a network of {saved.bits}-bit ids")
         ours = saved.public or saved.bound
         for address in saved.known:
             try:

@@ -52,7 +52,7 @@ def family_of(address: Address, socket_host: str) -> Family:
     """
     if ":" not in socket_host:
         if is_ipv6(address):
-            raise UsageError(f"others reach us at {address[0]}, but {socket_host} receives from IPv4 alone")
+            raise UsageError(f"others reach us at {address[0]}, but {socket_host} receives only IPv4")
         return Family.IPV4
     return Family.IPV6 if is_ipv6(address) else Family.MAPPED
 
@@ -61,7 +61,7 @@ def target(address: Address, family: Family) -> Address:
     """An address in the form that our socket takes (rule 1).
 
     Args:
-        address: where a machine wants to send to.
+        address: where a machine wants to send.
         family: that of the peer.
 
     Raises:
@@ -115,9 +115,9 @@ def checked_public(host: str, port: int, public: Address | None) -> Address | No
         UsageError: see `p2plib.machine.peer.Peer.open`.
     """
     if type(port) is not int or not 0 <= port <= MAX_PORT:
-        raise UsageError(f"a port to listen at is 0 to {MAX_PORT}, not {port!r}")
+        raise UsageError(f"a port to listen on is 0 to {MAX_PORT}, not {port!r}")
     if packed_host(host) in WILDCARDS and public is None:
-        raise UsageError(f"nobody can send to {host}: pass an address that others reach us at as `public`")
+        raise UsageError(f"nobody can send to {host}: pass the address at which others reach us as `public`")
     address = given_address((host, port or MAX_PORT) if public is None else public)
     family_of(address, host)
     return None if public is None else address

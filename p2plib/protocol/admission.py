@@ -15,7 +15,8 @@ Rules
        another host. A crowd of hosts can fill them, until its connections have been idle for too long
        (`p2plib.protocol.keep_alive`).
 
-What a host is says `p2plib.protocol.peer_score.subject`. Connections that we dialled are not counted.
+`p2plib.protocol.peer_score.subject` says what counts as one host. Connections that we dialled are not
+counted.
 
 Vocabulary::
 
@@ -85,7 +86,7 @@ class Places:
 
     def __post_init__(self) -> None:
         if min(self.max_pending, self.max_connections, self.max_per_host, self.max_per_peer) < 1:
-            raise UsageError("there is at least one place of each kind")
+            raise UsageError("there must be at least one place of each kind")
 
 
 HandshakeT = TypeVar("HandshakeT", bound=Hashable)
@@ -107,7 +108,7 @@ class Pending(Generic[HandshakeT]):
         return len(self._hosts)
 
     def add(self, handshake: HandshakeT, host: str) -> tuple[HandshakeT, bool] | None:
-        """Takes one more in; returns which gives way for it, and whether its host had more than half."""
+        """Takes in one more; returns the one that gives way, and whether its host had more than half."""
         gives_way = None
         if len(self._hosts) >= self._most:
             ((crowd, count),) = collections.Counter(self._hosts.values()).most_common(1)

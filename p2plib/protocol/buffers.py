@@ -20,7 +20,7 @@ class Total:
     """How many bytes wait in several `Chunks` together.
 
     Attributes:
-        size_bytes: so many; the `Chunks` keep it.
+        size_bytes: how many; the `Chunks` keep it up to date.
     """
 
     __slots__ = ("size_bytes",)
@@ -90,7 +90,7 @@ class Chunks:
             self._offset = end
             piece = memoryview(head)[start:end]
             if self._total is not None and (len(head) - end) * 4 < len(head) > SMALL_BYTES:
-                self._chunks[0] = bytearray(memoryview(head)[end:])  # keeps not much for the sake of little
+                self._chunks[0] = bytearray(memoryview(head)[end:])  # a little must not keep much in memory
                 self._offset = 0
         self._size -= len(piece)
         if self._total is not None:

@@ -240,7 +240,7 @@ async def check_close(a: Stream, b: Stream) -> None:
 
 
 async def check_writing_to_a_peer_that_has_closed(a: Stream, b: Stream) -> None:
-    a.close_timeout_s = QUIET_S  # it may wait so long for the end of the other side, which goes on
+    a.close_timeout_s = QUIET_S  # it may wait this long for the other side to end, which goes on
     await a.close()
     await raises(StreamReset, _write_until_blocked(b, [0]), "writing to a peer that has closed")
 

@@ -17,7 +17,7 @@ Rules
        the connection is over, for `LINGER_S` at most.
     5. At most `max_handlers` run at a time, and one counts until it has ended, even if its stream was reset
        long before (the attack called rapid reset). While there are so many, no stream is accepted.
-    6. When the other side is silent, or nobody needs the connection, it is ended by the rules of
+    6. When the other side is silent, or nothing needs the connection, it is ended by the rules of
        `p2plib.protocol.keep_alive`.
     7. When a connection is over, whichever side ended it, it leaves nothing: no task, no socket. Then
        `when_over` is called.
@@ -297,7 +297,7 @@ async def upgrade(
         stream: what both sides have so far, such as a TCP connection.
         identity: who we are.
         is_client: whether we dialled.
-        expected: who must be at the other side, as a key or an id in any form; None if anybody will do.
+        expected: the peer that must be at the other side, as a key or an id in any form; None if any will do.
         handlers: what we speak on streams that the other side opens, by name.
         limits: what the other side may cost us.
         keep_alive: when the connection is ended for its silence; None never does.

@@ -5,7 +5,7 @@ from here, and one that does not answer takes ten seconds to say so.
 
 Rules
     1. Attempts begin in the order given, each `STAGGER_S` after the one before, or once that has failed.
-    2. The first connection that stands is taken. The other attempts are cancelled, and what they had come to
+    2. The first connection that is made is taken. The other attempts are cancelled, and what they had come to
        by then is closed.
     3. If all fail, the error is that of the only one, or one that says of each why it failed.
 """
@@ -30,12 +30,12 @@ async def first_of(
     *,
     stagger_s: float = STAGGER_S,
 ) -> Connection:
-    """The first connection that stands.
+    """The first connection that is made.
 
     Args:
         attempts: what to try, by the address.
         problems: why other addresses are not tried, to be said as well if all fail.
-        stagger_s: how long to wait for one before the next is tried as well.
+        stagger_s: how long to wait for one before the next is tried too, in seconds.
 
     Raises:
         Unreachable: all failed; if there was only one address, its own error instead.
@@ -77,4 +77,4 @@ def _why_not(problems: Mapping[str, P2PError]) -> P2PError:
     if len(problems) == 1:
         return next(iter(problems.values()))
     said = "; ".join(f"{name}: {error}" for name, error in problems.items())
-    return Unreachable(f"none of {len(problems)} addresses will do: {said}")
+    return Unreachable(f"none of the {len(problems)} addresses worked: {said}")

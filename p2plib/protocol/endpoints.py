@@ -1,16 +1,16 @@
-"""Endpoint: where a connection goes to, or is taken: what an address says to a socket. A codec.
+"""Endpoint: where to connect or to listen, as an address says it and a socket needs it. A codec.
 
 ::
 
     /ip4/127.0.0.1/tcp/4001                        127.0.0.1, port 4001, over TCP, in IPv4
-    /dns6/example.org/udp/4001/quic-v1/p2p/12D3Koo...    QUIC, in IPv6 alone, and who must be there
+    /dns6/example.org/udp/4001/quic-v1/p2p/12D3Koo...    QUIC, in IPv6 only, and the peer that must be there
 
 Rules
     1. An address is a host, a transport, and perhaps a peer. The host is `ip4`, `ip6`, `ip6zone` with `ip6`,
        `dns4`, `dns6` or `dns`; the transport `tcp/<port>` or `udp/<port>/quic-v1`; the peer `p2p/<id>`.
     2. What the address says of the family is kept: `dns6` is never looked up in IPv4. `dns` alone leaves it
        to the look-up.
-    3. Everything else is refused, with what it is that we cannot do: an address through a relay, say.
+    3. Everything else is refused, an address through a relay for example; the error names the address.
 
     >>> endpoint("/dns4/localhost/tcp/80")
     Endpoint(host='localhost', port=80, family='ip4', transport='tcp', peer=None)
@@ -45,7 +45,7 @@ class Endpoint:
         port: 0 to 65535; 0 lets the machine choose where we listen.
         family: the only one that will do; None if either will.
         transport: "tcp", or "quic-v1" over UDP.
-        peer: the id of the peer that must be there, in its one spelling; None if anybody will do.
+        peer: the id of the peer that must be there, in its one spelling; None if any will do.
     """
 
     host: str
@@ -64,7 +64,7 @@ class Endpoint:
         """The address that says this; `endpoint` reads it back.
 
         Raises:
-            DecodeError: there is none, for the host is no name.
+            DecodeError: there is none, because the host is neither an address nor a name.
         """
         port = f"tcp/{self.port}" if self.transport == "tcp" else f"udp/{self.port}/{self.transport}"
         peer = "" if self.peer is None else f"/p2p/{self.peer}"
@@ -84,7 +84,7 @@ def endpoint(address: Multiaddr | str) -> Endpoint:
 
     Raises:
         UsageError: it is an address that we can neither dial nor listen at; the sentence names it.
-        DecodeError: it is no address, or what stands there as a peer is no id of one.
+        DecodeError: it is not an address, or its peer is not a peer id.
     """
     if isinstance(address, str):
         address = multiaddr.parse(address)
@@ -97,7 +97,7 @@ def endpoint(address: Multiaddr | str) -> Endpoint:
         peer, parts = ids.canonical(parts[-1].value), parts[:-1]
     transport = _TRANSPORTS.get(tuple(part.name for part in parts[1:]))
     if transport is None or parts[0].name not in _FAMILIES:
-        raise UsageError(f"{address} is no host and port for TCP or QUIC, perhaps with a peer")
+        raise UsageError(f"{address} is not a host and a port for TCP or QUIC, with or without a peer")
     return Endpoint(parts[0].value + zone, int(parts[1].value), _FAMILIES[parts[0].name], transport, peer)
 
 

@@ -5,16 +5,16 @@ whose key is at the other side. libp2p's gaters are asked at the same points.
 
 ::
 
-    node = Node(secret, gater=AllowList(peers=[ids.peer_id(ana), ids.peer_id(ben)]))     a club
-    node = Node(secret, gater=AllowList(hosts=["127.0.0.0/8", "::1", "192.168.0.0/16"])) a house
-    node = Node(secret, gater=DenyList(hosts=["203.0.113.66"]))                          all but one
+    node = Node(secret, gater=AllowList(peers=[ids.peer_id(ana), ids.peer_id(ben)]))      # a club
+    node = Node(secret, gater=AllowList(hosts=["127.0.0.0/8", "::1", "192.168.0.0/16"]))  # a house
+    node = Node(secret, gater=DenyList(hosts=["203.0.113.66"]))                           # all but one
 
 Rules
     1. Whatever a gater refuses costs as little as can be: a refused host gets no handshake, a refused key no
-       stream. What is refused is told no reason.
+       stream. No reason is given to what is refused.
     2. A peer's key is proved only by the handshake, so a list of peers lets strangers come as far as that.
-       What they may cost there, `p2plib.protocol.node` limits.
-    3. Lists may be changed at any time. It changes nothing for connections that stand.
+       `p2plib.protocol.node` limits what they may cost until then.
+    3. Lists may be changed at any time. Connections that are open already stay.
     4. Hosts are numeric addresses and networks of them; an IPv4 address within IPv6 counts as itself. A host
        name that is dialled is looked at once it has been looked up, together with the key.
 """
@@ -96,7 +96,7 @@ def _network(host: str) -> _Network:
             return ipaddress.IPv4Network((address, bits))
         return network
     except ValueError as error:
-        raise UsageError(f"{host!r} is no address and no network of them: {error}") from None
+        raise UsageError(f"a gater's hosts are IP addresses or networks: {error}") from None
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -1,6 +1,6 @@
 """Interfaces: the addresses at which this machine can be reached, when it listens at all of them.
 
-"0.0.0.0" and "::" are places to listen at, and none to dial: whoever is told of them would dial itself.
+"0.0.0.0" and "::" are places to listen at, not to dial: a peer that is told of them would dial itself.
 
 Python's standard library lists the names of the interfaces and not their addresses. But the kernel says from
 which address it would send a datagram to a multicast group through an interface, and sends nothing for that.
@@ -29,7 +29,7 @@ def interface_addresses(family: int) -> list[str]:
         family: `socket.AF_INET` or `socket.AF_INET6`.
     """
     if family not in _LOOPBACK:
-        raise UsageError(f"interfaces have addresses of IPv4 and of IPv6, not of family {family}")
+        raise UsageError(f"the family must be AF_INET or AF_INET6, not {family}")
     found = [_LOOPBACK[socket.AddressFamily(family)]]
     for number, _ in socket.if_nameindex():
         try:

@@ -5,8 +5,8 @@ only if something is sent, after many minutes, and whatever merely waits for new
 
 Rules
     1. When nothing has come for `interval_s`, the other side is pinged. If nothing at all comes within
-       `timeout_s` then, it is taken for dead. So a busy connection is never pinged, and bulk data that a ping
-       must wait behind speaks for the peer as well as the pong would: its window updates come.
+       `timeout_s` then, it is taken for dead. So a busy connection is never pinged, and where a ping must
+       wait behind bulk data, the window updates that come show as well as a pong that the peer is there.
     2. A connection that has carried no stream for `idle_s` is no longer needed. A stream that is open,
        however silent (a subscription), keeps it.
     3. The defaults: NATs forget a silent connection after a minute or more (the hasty ones; RFC 5382 asks
@@ -32,12 +32,12 @@ IDLE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """When a connection is ended for its silence.
+    """When a silent connection is ended.
 
     Args:
-        interval_s: how long a connection may be silent before the other side is pinged.
-        timeout_s: how long its answer may take.
-        idle_s: how long a connection may be without a stream; None means forever.
+        interval_s: how long a connection may be silent before the other side is pinged, in seconds.
+        timeout_s: how long its answer may take, in seconds.
+        idle_s: how long a connection may be without a stream, in seconds; None means forever.
 
     Raises:
         UsageError: one of them is not above zero.
@@ -50,7 +50,7 @@ class KeepAlive:
     def __post_init__(self) -> None:
         times = (self.interval_s, self.timeout_s, 1.0 if self.idle_s is None else self.idle_s)
         if not all(time_s > 0 for time_s in times):
-            raise UsageError("the times of a keep-alive are above zero")
+            raise UsageError("the times of a keep-alive must be above zero")
 
 
 class Monitor:

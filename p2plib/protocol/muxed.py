@@ -69,8 +69,8 @@ class MuxedConnection(abc.ABC):
 
     @abc.abstractmethod
     async def open_stream(self) -> MuxedStream:
-        """A new stream. Waits while the other side allows no more of them. It may learn of the stream with
-        the first bytes only.
+        """A new stream. Waits while the other side allows no more of them. It may learn of the stream only
+        with its first bytes.
 
         Raises:
             Closed: the connection is over, or one of the sides is going away.

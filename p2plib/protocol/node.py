@@ -2,10 +2,16 @@
 
 ::
 
-    async with Node(secret, {"/echo/1.0.0": echo}) as node:
+    async def echo(stream, connection):                         # a handler, called for each stream
+        await stream.write(await stream.read(1000))
+
+    async with Node(SecretKey.generate(), {"/echo/1.0.0": echo}) as node:
         address = await node.listen("/ip4/127.0.0.1/tcp/0")     # .../tcp/41234/p2p/12D3Koo...
-        async with await node.dial(other_address) as connection:
+        await node.listen("/ip4/127.0.0.1/udp/0/quic-v1")       # QUIC, too: pip install 'p2plib[quic]'
+        async with await node.dial(one_address, another) as connection:     # the first that works
             stream, _ = await connection.open_stream("/echo/1.0.0")
+            await stream.write(b"hello")
+            print(await stream.read(1000))
         await node.serve_forever()
 
 libp2p's ping and identify are always among what it speaks. A node is put together from parts: `transports`
@@ -15,13 +21,13 @@ is silent.
 
 Rules
     1. Addresses are those of `p2plib.protocol.endpoints`. Of several, `dial` tries those that it can.
-    2. How many connections others may make, and which gives way when one more comes, says
-       `p2plib.protocol.admission`.
+    2. `p2plib.protocol.admission` says how many connections others may make, and which gives way when one
+       more comes.
     3. A host whose handshakes go wrong too often is refused for a while before it costs us anything
        (`p2plib.protocol.peer_score`). One that breaks off in the middle counts, for it costs us the same. To
        be silent or slow is never penalised; to hold more than half of all pending connections and want more
        is, a little.
-    4. Nobody is dialled, taken or kept whom the gater does not allow (`p2plib.protocol.gater`).
+    4. No peer is dialled, let in or kept that the gater does not allow (`p2plib.protocol.gater`).
     5. When the block is left, nothing is left: no task, no socket. Whatever was being dialled or opened then
        raises `Closed`, and so does every later call.
 """
@@ -62,14 +68,16 @@ class Node:
 
     Args:
         identity: who we are.
-        handlers: what we speak on streams that others open, by name.
+        handlers: what we speak on streams that others open, by name: async functions of a stream and its
+            connection. When one returns, its stream is closed.
         limits: what one connection may cost us.
         places: how many connections others may make (rule 2).
         upgrade_timeout_s: for the handshake, negotiations included.
         agent: what identify calls this program.
         gater: rule 4; by default everybody is allowed.
         scores: rule 3; by default its own, with the limits written there.
-        keep_alive: when a connection is ended for its silence; None never does.
+        keep_alive: when a silent connection is ended, by default after ten minutes without a stream; None
+            never does.
 
     Attributes:
         given_up: why connections that others made were refused or broken off, by name.
@@ -129,7 +137,7 @@ class Node:
 
     @property
     def connections(self) -> KeysView[Connection]:
-        """Those that stand, whichever side dialled; the oldest first."""
+        """Those that are open, whichever side dialled; the oldest first."""
         return self._connections.keys()
 
     @property
@@ -175,13 +183,13 @@ class Node:
             addresses: where it may be, the most promising first. Those that we cannot dial are left out.
 
         Raises:
-            Unreachable: nobody answers there; or of several addresses none will do, and it says why.
+            Unreachable: nobody answers there; or none of several addresses works, and it says why.
             PeerTimeout: nobody answers there.
             WrongPeer: another peer does.
             HandshakeFailed: the handshake does not hold; and what else
                 `p2plib.protocol.connection.upgrade` raises.
             NotAllowed: our gater refuses it.
-            UsageError: it is our own address, or no address that we can dial.
+            UsageError: it is our own address, or not an address that we can dial.
             Closed: the node is closed.
         """
         self._check_open()

@@ -92,7 +92,7 @@ class PeerScore:
         max_hosts: int = MAX_HOSTS,
     ) -> None:
         if min(limit, half_life_s, ban_s, longest_s, memory_s, max_hosts) <= 0:
-            raise UsageError("limits, times and the number of hosts are above zero")
+            raise UsageError("limits, times and the number of hosts must be above zero")
         self.limit, self.half_life_s, self.ban_s = limit, half_life_s, ban_s
         self.longest_s, self.memory_s, self.max_hosts = longest_s, memory_s, max_hosts
         self._records: dict[str, Record] = {}  # the one penalised last is last

@@ -10,12 +10,12 @@ bytes. An item begins with a byte that holds a major type and an argument (secti
 Rules
     1. An argument is as short as it can be. A float has 2, 4 or 8 bytes: the fewest that give the same
        number.
-    2. No item is of indefinite length, and nothing stands behind the value.
+    2. No item is of indefinite length, and nothing follows the value.
     3. The keys of a map are text, each is there once, and they rise in the order of their encoded bytes.
-    4. Not-a-number is the two bytes 7e00 behind their f9. There are no tags, no simple values but False,
+    4. Not-a-number is the two bytes 7e00 after an f9. There are no tags, no simple values but False,
        True and None, and whole numbers reach from -2^64 to 2^64 - 1.
-    5. Text is valid UTF-8; nesting goes at most `MAX_DEPTH` deep. No length is believed that is longer than
-       what is there.
+    5. Text is valid UTF-8; nesting goes at most `MAX_DEPTH` deep. A length that is longer than what is there
+       is refused.
 
     >>> encode({"b": [1, -2, 0.5], "a": b"xyz"}).hex()
     'a261614378797a6162830121f93800'
@@ -83,7 +83,7 @@ def _encode(value: object, parts: list[bytes], depth: int) -> None:
                 parts.append(key)
                 _encode(each, parts, depth + 1)
         case _:
-            raise UsageError(f"there is no {type(value).__name__} in CBOR")
+            raise UsageError(f"CBOR has no form here for {type(value).__name__}")
 
 
 def _head(major: int, argument: int) -> bytes:
@@ -99,13 +99,13 @@ def _text(text: str) -> bytes:
     try:
         raw = text.encode()
     except UnicodeEncodeError:
-        raise UsageError("text with half a surrogate pair in it is no UTF-8") from None
+        raise UsageError("text with half a surrogate pair cannot be UTF-8") from None
     return _head(TEXT, len(raw)) + raw
 
 
 def _key(key: object) -> bytes:
     if not isinstance(key, str):
-        raise UsageError(f"the keys of a map are text, not {type(key).__name__}")
+        raise UsageError(f"the keys of a map must be text, not {type(key).__name__}")
     return _text(key)
 
 
@@ -129,7 +129,7 @@ def decode(raw: bytes) -> Value:
     reader = _Reader(bytes(raw))
     value = reader.value(0)
     if reader.at < len(reader.raw):
-        raise DecodeError("something stands behind the value", reader.at)
+        raise DecodeError("something follows the value", reader.at)
     return value
 
 
@@ -156,7 +156,7 @@ class _Reader:
         if low < 24:
             return major, low, low
         if low not in _WIDTHS:
-            rule = "no item is of indefinite length" if low == 31 else f"no argument is coded {low}"
+            rule = "no item is of indefinite length" if low == 31 else f"there is no argument coded {low}"
             raise DecodeError(rule, start)
         argument = int.from_bytes(self.take(_WIDTHS[low], "an argument"))
         if major != SIMPLE and argument < (24 if low == 24 else 256 ** (_WIDTHS[low] // 2)):
@@ -207,7 +207,7 @@ class _Reader:
             start = self.at
             major, _, argument = self.head()
             if major != TEXT:
-                raise DecodeError("the keys of a map are text", start)
+                raise DecodeError("the keys of a map must be text", start)
             key = self.text(argument)
             encoded = self.raw[start : self.at]
             if encoded <= last:

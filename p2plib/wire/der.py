@@ -48,7 +48,7 @@ def element(tag: int, content: bytes) -> bytes:
         return bytes((tag, size)) + content
     size_bytes = size.to_bytes(-(-size.bit_length() // 8), "big")
     if len(size_bytes) > MAX_SIZE_BYTES:
-        raise UsageError(f"an element of {size} bytes, which nobody would read")
+        raise UsageError(f"an element of {size} bytes, which is too large to be read here")
     return bytes((tag, _LONG | len(size_bytes))) + size_bytes + content
 
 
@@ -86,14 +86,14 @@ def read(raw: bytes, offset: int, tag: int) -> tuple[bytes, int]:
         DecodeError: it is something else, its size is not in its one spelling, or more than is there.
     """
     if offset + 2 > len(raw):
-        raise DecodeError(f"{NAMES[tag]} belongs here, and the data ends", len(raw))
+        raise DecodeError(f"the data ends where {NAMES[tag]} belongs", len(raw))
     if raw[offset] != tag:
         raise DecodeError(f"{NAMES[tag]} belongs here, not the tag 0x{raw[offset]:02x}", offset)
     size, start = raw[offset + 1], offset + 2
     if size >= _LONG:
         size, start = _long_size(raw, offset + 1)
     if size > len(raw) - start:
-        raise DecodeError(f"{NAMES[tag]} says {size} bytes, {len(raw) - start} are left", offset)
+        raise DecodeError(f"{NAMES[tag]} claims {size} bytes, but {len(raw) - start} are left", offset)
     return raw[start : start + size], start + size
 
 

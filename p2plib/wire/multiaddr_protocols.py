@@ -71,7 +71,7 @@ class Protocol:
 
 def _ip4_bytes(text: str) -> bytes:
     if not re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}", text, re.ASCII):
-        raise DecodeError(f"{text[:60]!r} is no IPv4 address")
+        raise DecodeError(f"{text[:60]!r} is not an IPv4 address")
     return _ip_bytes(ipaddress.IPv4Address, text)
 
 
@@ -85,7 +85,7 @@ def _ip_bytes(kind: type[ipaddress.IPv4Address | ipaddress.IPv6Address], text: s
     try:
         return kind(text).packed
     except ValueError:
-        raise DecodeError(f"{text[:60]!r} is no {kind.__name__[:4]} address") from None
+        raise DecodeError(f"{text[:60]!r} is not an {kind.__name__[:4]} address") from None
 
 
 def _number_bytes(size_bytes: int) -> ToBytes:
@@ -93,7 +93,7 @@ def _number_bytes(size_bytes: int) -> ToBytes:
 
     def to_bytes(text: str) -> bytes:
         if not re.fullmatch(r"0|[1-9]\d{0,9}", text, re.ASCII) or int(text) > largest:
-            raise DecodeError(f"{text[:20]!r} is no number from 0 to {largest} without leading zeros")
+            raise DecodeError(f"{text[:20]!r} is not a number from 0 to {largest} without leading zeros")
         return int(text).to_bytes(size_bytes, "big")
 
     return to_bytes
@@ -111,7 +111,7 @@ def _name_bytes(text: str) -> bytes:
     if not raw or len(raw) > MAX_NAME_BYTES:
         raise DecodeError(f"a name has 1 to {MAX_NAME_BYTES} bytes, not {len(raw)}")
     if not text.isprintable() or "/" in text or " " in text:
-        raise DecodeError(f"{text[:60]!a} is no name")
+        raise DecodeError(f"{text[:60]!a} is not a name: it has a blank, a slash or something unprintable")
     return raw
 
 
@@ -119,7 +119,7 @@ def _name_text(raw: bytes) -> str:
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        raise DecodeError("a name is UTF-8") from None
+        raise DecodeError("a name must be UTF-8") from None
     _name_bytes(text)
     return text
 
@@ -134,7 +134,7 @@ def _peer_bytes(text: str) -> bytes:
         return raw
     named = cid.parse_text(text)
     if named.version != 1 or named.codec != multicodec.LIBP2P_KEY:
-        raise DecodeError(f"{text[:20]!r} is no peer id: its CID names something else than a key")
+        raise DecodeError(f"{text[:20]!r} is not a peer id: its CID names something other than a key")
     raw = named.multihash.encode()
     _peer_text(raw)
     return raw
@@ -186,7 +186,7 @@ def _onion(code: int, name: str, host_bytes: int) -> Protocol:
 
 def _onion_port(raw: bytes) -> bytes:
     if raw == b"\0\0":
-        raise DecodeError("a service has a port from 1 on")
+        raise DecodeError("a service needs a port from 1 on")
     return raw
 
 
@@ -194,7 +194,7 @@ def _garlic64_bytes(text: str) -> bytes:
     try:
         raw = base64.b64decode(text, b"-~", validate=True)
     except (ValueError, binascii.Error):
-        raise DecodeError(f"{text[:20]!a}... is no base64 with - and ~") from None
+        raise DecodeError(f"{text[:20]!a}... is not base64 with - and ~") from None
     if _garlic64_text(raw) != text:
         raise DecodeError("base64 that is not canonical: bits left over at its end, or + and /")
     return raw

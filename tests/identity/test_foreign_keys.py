@@ -109,13 +109,13 @@ GOOD = rsa_data(MODULUS)
 POINT_256 = bytes.fromhex(SPECIFICATION[ECDSA])[-65:]
 P_256 = bytes.fromhex(SPECIFICATION[ECDSA])[4:]
 WRONG_KEYS = {
-    "RSA, 2047 bits": (RSA, rsa_data(2**2046 + 1), "RSA key: 2047 bits, where 2048 to 8192"),
-    "RSA, 8193 bits": (RSA, rsa_data(2**8192 + 1, 3), "RSA key: 8193 bits, where 2048 to 8192"),
+    "RSA, 2047 bits": (RSA, rsa_data(2**2046 + 1), "RSA key: a modulus has 2048 to 8192 bits, not 2047"),
+    "RSA, 8193 bits": (RSA, rsa_data(2**8192 + 1, 3), "RSA key: a modulus has 2048 to 8192 bits, not 8193"),
     "RSA, even": (RSA, rsa_data(MODULUS + 1), "this one is even"),
-    "RSA, exponent 1": (RSA, rsa_data(MODULUS, 1), "an exponent is odd, and from 3"),
-    "RSA, exponent even": (RSA, rsa_data(MODULUS, 65_536), "an exponent is odd"),
+    "RSA, exponent 1": (RSA, rsa_data(MODULUS, 1), "an exponent must be odd, and from 3"),
+    "RSA, exponent even": (RSA, rsa_data(MODULUS, 65_536), "an exponent must be odd"),
     "RSA, exponent of 32 bits": (RSA, rsa_data(MODULUS, 2**31 + 1), "from 3 to 2147483647"),
-    "RSA, exponent as large": (RSA, rsa_data(MODULUS, MODULUS - 2), "an exponent is odd"),
+    "RSA, exponent as large": (RSA, rsa_data(MODULUS, MODULUS - 2), "an exponent must be odd"),
     "RSA, empty": (RSA, b"", "the data ends"),
     "RSA, PKCS #1": (RSA, der.sequence(der.integer(MODULUS), der.integer(3)), "rsaEncryption"),
     "RSA, something behind": (RSA, GOOD + b"\0", "1 byte follows"),
@@ -135,7 +135,11 @@ WRONG_KEYS = {
         der.sequence(ALGORITHM, der.bit_string(b""), der.integer(1)),
         "3 bytes follow",
     ),
-    "RSA, bits left over": (RSA, GOOD.replace(b"\x03\x82\x01\x0f\0", b"\x03\x82\x01\x0f\1"), "whole bytes"),
+    "RSA, bits left over": (
+        RSA,
+        GOOD.replace(b"\x03\x82\x01\x0f\0", b"\x03\x82\x01\x0f\1"),
+        "no unused bits",
+    ),
     "ECDSA, empty": (ECDSA, b"", "an uncompressed point of secp256r1, secp384r1"),
     "ECDSA, of nothing but zeros": (ECDSA, bytes(91), "an uncompressed point"),
     "ECDSA, compressed": (ECDSA, P_256[:-65] + b"\2" + POINT_256[1:33], "an uncompressed point"),
@@ -155,7 +159,7 @@ WRONG_KEYS = {
         ),
         "PKIX",
     ),
-    "Secp256k1, empty": (SECP256K1, b"", "a compressed point is 2 or 3, and 32 bytes"),
+    "Secp256k1, empty": (SECP256K1, b"", "a compressed point is a byte 2 or 3, and 32 more"),
     "Secp256k1, uncompressed": (SECP256K1, b"\4" + bytes(64), "a compressed point"),
     "Secp256k1, first byte": (SECP256K1, b"\4" + bytes(32), "a compressed point"),
     "Secp256k1, long": (SECP256K1, b"\2" + bytes(33), "a compressed point"),
@@ -213,7 +217,7 @@ def test_a_huge_signature_is_refused_before_any_arithmetic(monkeypatch: pytest.M
     ],
 )
 def test_a_key_that_is_no_point_has_signed_nothing(key: ForeignKey) -> None:
-    with pytest.raises(SignatureError, match="no point of the curve secp"):
+    with pytest.raises(SignatureError, match="not a point on the curve secp"):
         key.verify_raw(MESSAGE, encode_dss_signature(1, 1))
 
 
@@ -270,5 +274,7 @@ def test_without_the_extra_keys_are_read_and_the_rest_says_what_to_install(
     key = ids.decode_peer_key(ids.encode_public_key(peer.public))
     ids.expect(ids.peer_id(peer.public), key)
     assert isinstance(key, ForeignKey)
-    with pytest.raises(LocalError, match=f"to verify {kind} keys: pip install 'p2plib\\[foreign-keys\\]'"):
+    with pytest.raises(
+        LocalError, match=f"to verify {kind} keys, run pip install 'p2plib\\[foreign-keys\\]'"
+    ):
         key.verify_raw(MESSAGE, signature)

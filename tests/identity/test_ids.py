@@ -138,11 +138,11 @@ def test_ids_of_other_kinds_of_keys(text: str, message: str) -> None:
     assert ids.canonical(ids.peer_id_cid(key, "base36").upper()) == text
     ids.expect(text, key)
     ids.expect(key, key)
-    with pytest.raises(WrongPeer, match=f"promised was {text}, the peer that answered is 12D3KooW"):
+    with pytest.raises(WrongPeer, match=f"expected {text}, but the peer that answered is 12D3KooW"):
         ids.expect(text, KEY)
     with pytest.raises(WrongPeer, match=f"the peer that answered is {text}"):
         ids.expect(KEY, key)
-    with pytest.raises(DecodeError, match=r"the hash of a key|where Ed25519 alone will do"):
+    with pytest.raises(DecodeError, match=r"the hash of a key|where only Ed25519 will do"):
         ids.parse(text)
 
 
@@ -416,7 +416,7 @@ def test_unknown_forms() -> None:
 def test_the_peer_that_answers_is_the_one_that_was_promised(form: str) -> None:
     other = SecretKey.from_seed(bytes(32)).public
     ids.expect(ids.render(KEY, form), KEY)
-    with pytest.raises(WrongPeer, match="promised was"):
+    with pytest.raises(WrongPeer, match="but the peer that answered is"):
         ids.expect(ids.render(other, form), KEY)
 
 

@@ -105,7 +105,7 @@ def test_we_do_not_say_who_we_are_to_another_peer_than_the_one_that_we_dialled()
     with Namespace() as net, ForeignPeer("libp2p.mjs", namespace=net) as peer:
         where = peer.ask("listen")
         answer = net.run_together(dial, where["port"], ids.peer_id(STRANGER.public), [])
-        assert "promised was" in answer["wrong peer"]
+        assert "but the peer that answered is" in answer["wrong peer"]
         assert answer["is closed"]
         assert peer.ask("peers") == []
 
@@ -172,5 +172,5 @@ def test_we_do_not_go_on_with_another_peer_than_the_one_that_we_expect() -> None
     with Namespace() as net, ForeignPeer("libp2p.mjs", namespace=net) as peer:
         promised = ids.peer_id(STRANGER.public)
         ours, _ = listening.called_by(net, listen, ([], promised), peer, address=address())
-        assert "promised was" in ours["failed"]
+        assert "but the peer that answered is" in ours["failed"]
         assert ours["is closed"]

@@ -165,5 +165,5 @@ def test_a_network_is_joined_through_addresses_of_one_family() -> None:
     six = "2001:db8::1", 4000
     assert bootstrap_addresses([six], own=("::1", 9)) == (six,)
     for given_ones, own in (([FAR, six], None), ([six], FAR), ([FAR], six)):
-        with pytest.raises(UsageError, match=r"of two families.*another for IPv6"):
+        with pytest.raises(UsageError, match=r"of different families.*another for IPv6"):
             bootstrap_addresses(given_ones, own)

@@ -303,12 +303,12 @@ def test_what_is_no_address_at_all_is_not_sent_to_and_ends_nothing(address: Any)
     ("host", "port", "public", "why"),
     [
         ("example.org", 0, None, "'example.org' is not an IP address"),
-        ("127.0.0.1", 99_999, None, "a port to listen at is 0 to 65535, not 99999"),
-        ("127.0.0.1", "53", None, "a port to listen at is"),
+        ("127.0.0.1", 99_999, None, "a port to listen on is 0 to 65535, not 99999"),
+        ("127.0.0.1", "53", None, "a port to listen on is"),
         ("224.0.0.1", 0, None, r"no peer can be at 224\.0\.0\.1"),
         ("0.0.0.0", 0, ("example.org", 4000), "'example.org' is not an IP address"),
         ("0.0.0.0", 0, ("192.0.2.1", 0), "a port is a number from 1 to 65535, not 0"),
-        ("0.0.0.0", 0, ("2001:db8::1", 4000), r"0\.0\.0\.0 receives from IPv4 alone"),
+        ("0.0.0.0", 0, ("2001:db8::1", 4000), r"0\.0\.0\.0 receives only IPv4"),
     ],
 )
 def test_what_cannot_be_listened_at_is_a_usage_error_before_anything_is_opened(

@@ -59,7 +59,7 @@ def test_every_byte_that_is_changed_and_every_one_that_is_missing_is_noticed() -
         for wrong in (data[:place], data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :]):
             with pytest.raises(DecodeError):
                 FORMAT.decode(wrong)
-    with pytest.raises(DecodeError, match="digest does not fit"):
+    with pytest.raises(DecodeError, match="digest does not match"):
         FORMAT.decode(data + b"\0")
 
 

@@ -33,9 +33,9 @@ def test_what_was_saved_is_read_back(own_id: int, hosts: list[int]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"bits": 0}, "an id of 8 bits, where 0 are possible"),
-        ({"bits": 300}, "where 300 are possible"),
-        ({"id": 0x100}, "an id of 9 bits, where 8 are possible"),
+        ({"bits": 0}, "an id of 8 bits, in a network of 0-bit"),
+        ({"bits": 300}, "in a network of 300-bit"),
+        ({"id": 0x100}, "an id of 9 bits, in a network of 8-bit"),
         ({"known": (("224.0.0.1", 4001),)}, r"no peer can be at 224\.0\.0\.1"),
         ({"known": (("2001:db8::1", 4001),)}, r"another family than our own address, 192\.0\.2\.1"),
     ],

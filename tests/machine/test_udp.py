@@ -34,7 +34,7 @@ def test_the_family_of_a_peer_is_that_of_its_address() -> None:
     assert family_of(("192.0.2.1", 7), "192.0.2.1") is Family.IPV4
     assert family_of(("192.0.2.1", 7), "::") is Family.MAPPED
     assert family_of(("2001:db8::1", 7), "::") is Family.IPV6
-    with pytest.raises(UsageError, match="receives from IPv4 alone"):
+    with pytest.raises(UsageError, match="receives only IPv4"):
         family_of(("2001:db8::1", 7), "0.0.0.0")
 
 

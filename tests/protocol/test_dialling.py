@@ -105,7 +105,7 @@ def test_if_none_will_do_it_says_why_of_each() -> None:
         problems = {"/c": UsageError("no TCP port")}
         with pytest.raises(Unreachable) as caught:
             await first_of(tried, problems)
-        assert str(caught.value) == "none of 3 addresses will do: /c: no TCP port; /b: late; /a: refused"
+        assert str(caught.value) == "none of the 3 addresses worked: /c: no TCP port; /b: late; /a: refused"
         with pytest.raises(PeerTimeout, match="late"):
             await first_of({"/b": tried["/b"]})
         with pytest.raises(UsageError, match="no TCP port"):

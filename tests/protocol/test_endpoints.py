@@ -55,7 +55,7 @@ def test_what_says_nothing_to_a_socket() -> None:
         f"/ip4/127.0.0.1/tcp/1/p2p/{ID}/p2p-circuit/p2p/{ID}",
         "/dnsaddr/bootstrap.libp2p.io",
     ):
-        with pytest.raises(UsageError, match="is no host and port for TCP or QUIC"):
+        with pytest.raises(UsageError, match="is not a host and a port for TCP or QUIC"):
             endpoint(text)
     with pytest.raises(DecodeError):
         endpoint("127.0.0.1:1")

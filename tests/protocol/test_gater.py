@@ -38,7 +38,7 @@ def test_hosts_and_networks_of_them() -> None:
     mapped.discard("192.0.2.1")
     assert "::ffff:192.0.2.1" not in mapped
     for wrong in ("localhost", "10.0.0.1/8", "300.0.0.1", ""):
-        with pytest.raises(UsageError, match="no address"):
+        with pytest.raises(UsageError, match="IP addresses or networks"):
             hosts.add(wrong)
 
 

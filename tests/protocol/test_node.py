@@ -221,8 +221,8 @@ def test_of_several_addresses_those_that_can_be_dialled_are_tried() -> None:
             with pytest.raises(Unreachable) as caught:
                 await alice.dial(*useless)
             for why in (
-                "none of 4 addresses will do",
-                "/ip4/127.0.0.1/udp/1 is no host and port for TCP or QUIC",
+                "none of the 4 addresses worked",
+                "/ip4/127.0.0.1/udp/1 is not a host and a port for TCP or QUIC",
                 'no address: an address begins with "/"',
                 "has no port that can be dialled",
                 "/ip4/127.0.0.1/tcp/1: no connection to 127.0.0.1:1",

@@ -48,12 +48,12 @@ def test_what_is_written_is_read(number: int, content: bytes, rest: bytes) -> No
 
 
 WRONG = {
-    "nothing": ("", "an INTEGER belongs here, and the data ends", 0),
-    "a tag alone": ("02", "an INTEGER belongs here, and the data ends", 1),
+    "nothing": ("", "the data ends where an INTEGER belongs", 0),
+    "a tag alone": ("02", "the data ends where an INTEGER belongs", 1),
     "another tag": ("0400", "an INTEGER belongs here, not the tag 0x04", 0),
-    "cut": ("020201", "says 2 bytes, 1 are left", 0),
+    "cut": ("020201", "claims 2 bytes, but 1 are left", 0),
     "a size of four gigabytes": ("0284ffffffff", "a size in 4 bytes, where there are 1 to 3", 1),
-    "a size of sixteen megabytes": ("0283ffffff01", "says 16777215 bytes, 1 are left", 0),
+    "a size of sixteen megabytes": ("0283ffffff01", "claims 16777215 bytes, but 1 are left", 0),
     "a size without an end": ("028001010000", "a size in 0 bytes", 1),
     "a size that is cut": ("028201", "the data ends inside a size", 3),
     "a small size written long": ("02810101", "a size of 1 in 1 bytes, which needs fewer", 1),
@@ -85,5 +85,5 @@ def test_nothing_may_follow() -> None:
 def test_what_nobody_would_read_is_not_written() -> None:
     with pytest.raises(UsageError, match="not negative"):
         der.integer(-1)
-    with pytest.raises(UsageError, match="nobody would read"):
+    with pytest.raises(UsageError, match="too large to be read here"):
         der.octet_string(bytes(2**24))

@@ -119,19 +119,19 @@ def test_other_spellings_are_read_and_not_written(other: str, text: str) -> None
 
 WRONG_TEXTS = {
     "/onion/9imaq4ygg2iegci7:80": "is not a letter",
-    f"/onion/{ONION}": "no number from 0 to 65535",
-    f"/onion/{ONION}:0": "a service has a port from 1 on",
-    f"/onion/{ONION}:080": "no number",
-    f"/onion/{ONION}:80:80": "no number",
+    f"/onion/{ONION}": "not a number from 0 to 65535",
+    f"/onion/{ONION}:0": "a service needs a port from 1 on",
+    f"/onion/{ONION}:080": "not a number",
+    f"/onion/{ONION}:80:80": "not a number",
     f"/onion/{ONION[:-2]}:80": "/onion: ",
     f"/onion3/{ONION}:80": "a service has 35 bytes in base32, not 10",
-    f"/onion3/{ONION3}:65536": "no number",
+    f"/onion3/{ONION3}:65536": "not a number",
     f"/onion3/{ONION3}7:80": "/onion3: ",
     f"/onion3/{ONION3[:-1]}@:666": "is not a letter",
     "/onion3/:80": "a service has 35 bytes in base32, not 0",
-    f"/garlic64/{GARLIC64}7": "no base64",
+    f"/garlic64/{GARLIC64}7": "not base64",
     f"/garlic64/{GARLIC64[:500]}": "a destination has 386 bytes or more, not 375",
-    f"/garlic64/{GARLIC64[:-1]}@": "no base64",
+    f"/garlic64/{GARLIC64[:-1]}@": "not base64",
     f"/garlic64/{GARLIC64.replace('~', '+')}": "not canonical: bits left over at its end, or",
     f"/garlic64/{GARLIC64[:514]}B=": "not canonical: bits left over",
     f"/garlic32/{GARLIC32[:-1]}": "/garlic32: ",
@@ -153,8 +153,8 @@ WRONG_TEXTS = {
     "/unix/a/": "none of its parts is empty",
     "/unix/%2F": "none of its parts is empty",
     "/unix/a%00b": 'a path begins with "/"',
-    "/ip4/192.0.2.0/ipcidr/256": "no number from 0 to 255",
-    "/memory/a b": "is no name",
+    "/ip4/192.0.2.0/ipcidr/256": "not a number from 0 to 255",
+    "/memory/a b": "is not a name",
     "/quic-v1/1": "no protocol here is called '1'",
     "/p2p/QmxoHT6iViN5xAjoz1VZ553cL31U9F94ht3QvWR1FrEbZY": "/p2p: ",
     "/p2p/" + multibase.base58btc_encode(b"\x13\x40" + bytes(64)): "/p2p: ",
@@ -172,8 +172,8 @@ def test_texts_that_are_refused(text: str, rule: str) -> None:
 
 
 WRONG_BYTES = {
-    "onion without a port": ("bc03" + "00" * 12, "a service has a port from 1 on"),
-    "onion3 without a port": ("bd03" + "00" * 37, "a service has a port from 1 on"),
+    "onion without a port": ("bc03" + "00" * 12, "a service needs a port from 1 on"),
+    "onion3 without a port": ("bd03" + "00" * 37, "a service needs a port from 1 on"),
     "onion3, cut": ("bd03" + "01" * 36, "/onion3 says 37 bytes, 36 are left"),
     "garlic32 of 33 bytes": ("bf0321" + "01" * 33, "not 33"),
     "garlic64 of 385 bytes": ("be038103" + "01" * 385, "not 385"),
@@ -185,7 +185,7 @@ WRONG_BYTES = {
     "something behind a file's path": ("900302" + b"/a".hex() + "dd03", "something follows /unix"),
     "a peer under another hash": ("a50306" + "130400000000", "under sha2-512, which libp2p does not use"),
     "a peer with a hash that is cut": ("a50303" + "120130", "cut from 32 to 1 bytes"),
-    "a name of a control character": ("89060107", "is no name"),
+    "a name of a control character": ("89060107", "is not a name"),
 }
 
 

@@ -1,12 +1,13 @@
-"""ChaCha20-Poly1305 (RFC 8439) from the quickest library that is there.
+"""ChaCha20-Poly1305 (RFC 8439) from the quickest library that is installed.
 
 OpenSSL's takes less than half the time of libsodium's. It is used where the package `cryptography` is
 installed (the extra `fast-cipher` brings it); elsewhere libsodium's is, through PyNaCl, which p2plib needs
 anyway. The bytes are the same.
 
 Rules
-    1. Whoever asks sees to it that no nonce is used twice with a key.
-    2. What does not decrypt is None, and no error of the library leaves this module: its frame holds the key.
+    1. The caller sees to it that no nonce is used twice with a key.
+    2. What does not decrypt is None. No error of the library leaves this module: its traceback would hold the
+       key.
 """
 
 from __future__ import annotations

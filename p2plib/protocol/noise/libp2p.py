@@ -163,7 +163,7 @@ class NoiseHandshake:
     Args:
         identity: who we are.
         initiator: whether we dialled.
-        expected: whom we dialled, as a key or an id in any form; None if anybody will do.
+        expected: the peer that we dialled, as a key or an id in any form; None if any will do.
         muxers: multiplexers that we can speak, the dearest first; empty to negotiate later.
         prologue: bytes that both must have the same; libp2p's is empty.
         random: called twice for 32 bytes, for the static and the ephemeral key.

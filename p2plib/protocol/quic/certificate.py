@@ -4,7 +4,7 @@ libp2p's specification "libp2p TLS Handshake", revision 0. A peer makes a key fo
 certificate for it with itself, and puts into that an extension (1.3.6.1.4.1.53594.1.1)::
 
     SignedKey ::= SEQUENCE {
-        publicKey  OCTET STRING   who the peer is, as libp2p writes public keys
+        publicKey  OCTET STRING   the peer's key, as libp2p writes it
         signature  OCTET STRING   by that key, of "libp2p-tls-handshake:" ‖ SubjectPublicKeyInfo
     }
 
@@ -16,8 +16,9 @@ Rules
     2. It is valid now, and signed by itself.
     3. The extension is there once, its DER has no room for choice, and the peer's signature holds by the rule
        of `p2plib.identity.keys` or of `p2plib.identity.foreign_keys`.
-    4. Other extensions are ignored, but a critical one that nobody here understands refuses the certificate.
-    5. That the chain has no second certificate, the caller has to see: it is not in this one.
+    4. Other extensions are ignored, but because of a critical one that is not understood here, the
+       certificate is refused.
+    5. The caller has to check that the chain has no second certificate: one certificate cannot show that.
 
 X.509 itself is read and written by the package `cryptography`, which the extra `quic` brings. Whatever it
 refuses is a `DecodeError` here.
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 EXTENSION = "1.3.6.1.4.1.53594.1.1"
 SIGNATURE_PREFIX = b"libp2p-tls-handshake:"
 MAX_BYTES = 8192  # with an RSA key and signature of 8192 bits it takes less than 3,000
-# Peers' clocks are wrong by years; what the dates could say, nobody asks for.
+# Peers' clocks may be wrong by years, so ours are valid at any time that they may show.
 NOT_BEFORE = datetime.datetime(1975, 1, 1, tzinfo=datetime.UTC)
 NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)  # RFC 5280, 4.1.2.5: no end
 # Of the standard ones, those that limit what a key may be used for; a peer's key is used for nothing else.
@@ -143,7 +144,7 @@ def _read(raw: bytes) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(raw)
     except (ValueError, x509.InvalidVersion) as error:
-        raise DecodeError(f"no X.509 certificate: {error}") from None
+        raise DecodeError(f"not an X.509 certificate: {error}") from None
 
 
 def _key_info_of(certificate: x509.Certificate) -> bytes:
@@ -176,7 +177,7 @@ def _extension(certificate: x509.Certificate) -> bytes:
         raise DecodeError(f"a certificate with extensions that cannot be read: {error}") from None
     for name, each in extensions.items():
         if each.critical and name not in _UNDERSTOOD:
-            raise DecodeError(f"a critical extension, {name}, that nobody here understands")
+            raise DecodeError(f"a critical extension, {name}, that is not understood here")
     if EXTENSION not in extensions:
         raise DecodeError("a certificate without libp2p's extension")
     value: bytes = extensions[EXTENSION].value.public_bytes()

@@ -7,7 +7,7 @@
 Rules
     1. Only a datagram of at least 1,200 bytes is answered, and with fewer bytes than it had (RFC 9000, 8.1
        and 14.1): by forging somebody's address, nobody gets us to send them more than it sent itself.
-    2. Whoever asks for another version is told ours (RFC 9000, 6). Being told is never answered: two
+    2. A peer that asks for another version is told ours (RFC 9000, 6). Being told is never answered: two
        listeners would tell each other forever.
     3. Where an address must be proved, a handshake begins once a token has come back that was sent there
        (RFC 9000, 8.1.2). Tokens are good for half a minute and one address.

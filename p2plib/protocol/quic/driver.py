@@ -6,15 +6,15 @@ calls move the machine, and everything that it has to send is sent before the lo
 Rules
     1. `handshake` comes first; it says which peer is there. Before that no stream is opened or accepted.
     2. `close` delivers: a stream whose writing was ended is sent again until the other side has all of it,
-       within `close_timeout_s`; every other one is reset. Then the other side is told that we go.
+       within `close_timeout_s`; every other one is reset. Then the other side is told that we are leaving.
     3. When the other side goes, is silent for too long, or breaks a rule, every stream of ours raises
        `StreamReset` once what had arrived is read, and every call that waits raises `Closed`.
     4. A stream that was reset before anybody accepted it is not given to anybody.
     5. After `close` of a stream, the other side is told that nobody reads what it still writes (STOP_SENDING)
        once it has acknowledged all of ours, and not before: many give up a whole stream when they are told.
 
-QUIC's word of farewell is not acknowledged, and one that is lost leaves the other side waiting until its idle
-limit. So it is said `FAREWELLS` times.
+QUIC's goodbye is not acknowledged, and one that is lost leaves the other side waiting until its idle limit.
+So it is said `FAREWELLS` times.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class QuicConnection(MuxedConnection):
         """The key that the other side has proved. If it fails, the connection is over.
 
         Args:
-            expected: who must be there, a key or an id of it; None if anybody will do.
-            timeout_s: for all of it.
+            expected: the peer that must be there, as a key or an id; None if any will do.
+            timeout_s: for all of it, in seconds.
 
         Raises:
             HandshakeFailed: what came does not hold, or the other side refused us.
@@ -318,7 +318,7 @@ class QuicConnection(MuxedConnection):
             raise Closed(str(self._problem))
 
     def _move(self) -> None:
-        """Looks what the machine has to say and to send, and whether it is over."""
+        """Sees what the machine has to say and to send, and whether it is over."""
         while (event := self.machine.next_event()) is not None:
             self._happened(event)
         self._forget_some()

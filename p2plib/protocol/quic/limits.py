@@ -41,6 +41,6 @@ class QuicLimits:
 
     def __post_init__(self) -> None:
         if min(self.window_bytes, self.max_streams, self.idle_timeout_s) <= 0:
-            raise UsageError("windows, the number of streams and times are above zero")
+            raise UsageError("windows, the number of streams and times must be above zero")
         if self.memory_bytes < self.window_bytes:
             raise UsageError(f"{self.memory_bytes} bytes have no room for a window of {self.window_bytes}")

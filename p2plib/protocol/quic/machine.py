@@ -2,7 +2,7 @@
 
 aioquic writes RFC 9000 to 9002 as a machine without I/O, and so well that nobody here writes them again: give
 it datagrams and the time, ask it for datagrams, the next timer and events. `Machine` is that, and does five
-things otherwise::
+things differently::
 
     reading    aioquic lets a peer send more as soon as bytes have *arrived*. Here they must have been *read*,
                on the stream and over all of them. So a slow reader makes its writer slow.
@@ -13,8 +13,8 @@ things otherwise::
     identity   a server asks its client for a certificate, and each side must have sent exactly one.
     versions   version 1 (RFC 9000) alone, which is what `/quic-v1` in an address says.
 
-That takes names that aioquic keeps private. They are all used in this module, and its tests fail where a
-version of aioquic has others.
+That needs names that aioquic keeps private. They are used in this module alone, and its tests fail with a
+version of aioquic that has changed them.
 
 Vocabulary::
 
@@ -55,7 +55,7 @@ ALPN = "libp2p"
 BAD_CERTIFICATE = 0x100 + 42  # TLS's alert "bad_certificate", as QUIC numbers alerts (RFC 9001, 4.8)
 MIN_INITIAL_BYTES = 1200  # of the datagram that opens a connection (RFC 9000, 14.1)
 ID_BYTES = 8  # of the connection ids that we choose
-_QUIET = logging.NullHandler()  # aioquic warns of every peer that breaks a rule; who wants to see it, can
+_QUIET = logging.NullHandler()  # aioquic warns of every peer that breaks a rule; a program can still log it
 _CRYPTO_FRAME = 0x06
 _LIMIT_FRAME_BYTES = 1 + 8  # a type and a number
 _STREAM_LIMIT_FRAME_BYTES = 1 + 8 + 8
@@ -237,7 +237,7 @@ class Machine(QuicConnection):
         """We are done with a stream."""
         self._released.add(stream_id)
 
-    # What aioquic does otherwise.
+    # What aioquic does differently.
 
     def reset_stream(self, stream_id: int, error_code: int) -> None:
         """Gives up sending on a stream, and holds nothing for it any more."""

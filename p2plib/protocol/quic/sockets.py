@@ -1,4 +1,4 @@
-"""The UDP sockets under QUIC connections: one for each that we make, one for all that come. A driver.
+"""The UDP sockets under QUIC connections: one for each that we make, one for all that others make. A driver.
 
 ::
 
@@ -102,10 +102,10 @@ async def dial(
     Args:
         identity: who we are.
         host: a name or a numeric address; of a name's addresses, the first one that nobody refuses.
-        expected: who must be there, a key or an id of it; None if anybody will do.
+        expected: the peer that must be there, as a key or an id; None if any will do.
         family: of the address, `AF_INET` or `AF_INET6`; `AF_UNSPEC` if either will do.
         limits: what the other side may cost us.
-        timeout_s: for all of it.
+        timeout_s: for all of it, in seconds.
 
     Raises:
         Unreachable: refused, no route, or no such host.
@@ -130,7 +130,7 @@ async def dial(
     for *_, address in found:
         try:
             return await _connect(Machine(configuration, limits), address, expected, deadline)
-        except PeerTimeout:  # which is an OSError by birth
+        except PeerTimeout:  # which is itself an OSError
             raise
         except OSError as error:
             why = error
@@ -238,7 +238,7 @@ class QuicListener:
         return self
 
     async def _bound(self) -> socket.socket:
-        """A socket of one family alone: at "::" asyncio's would take IPv4, too, and "0.0.0.0" were taken."""
+        """A socket of one family only: at "::" asyncio's would take IPv4, too, and block "0.0.0.0"."""
         found = await asyncio.get_running_loop().getaddrinfo(
             *self._where, family=self._family, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
         )
@@ -256,7 +256,7 @@ class QuicListener:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._wire is not None
-        wire, self._wire = self._wire, None  # nobody gets in any more, and what is open is closed well
+        wire, self._wire = self._wire, None  # nobody gets in any more, and what is open is closed properly
         for task in self._tasks:
             task.cancel()
         if self._tasks:

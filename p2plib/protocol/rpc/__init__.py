@@ -20,9 +20,25 @@ A peer that adds numbers, and another that asks it to, as a whole program::
     >>> asyncio.run(main())
     5
 
-A `Call` has one response, a `Subscription` has responses as long as there are any; `methods` has both. Values
-become bytes by a codec: `BYTES`, `TEXT`, `JSON` and `CBOR` are ready (`codecs`). The messages on the wire are
-`messages`'. A handler refuses a request by raising `Refusal`; its caller gets `CallFailed`.
+A `Call` has one response, a `Subscription` has responses as long as there are any. Its handler is an async
+generator::
+
+    COUNT = Subscription("count", request=JSON, response=JSON)
+
+    async def count(last, caller):
+        for number in range(last):
+            yield number
+
+    calculator.add_subscription(COUNT, count)                       # at the service
+
+    async with client.subscribe(COUNT, 3) as numbers:               # at the caller
+        async for number in numbers:
+            print(number)
+
+The `caller` that a handler gets is the connection; `caller.remote_id` says which peer is calling. A codec
+makes bytes of values: `BYTES`, `TEXT`, `JSON` and `CBOR` are ready (`codecs`). The messages on the wire are
+those of `messages`. A handler refuses a request by raising `Refusal`, with a code and a sentence; its caller
+gets `CallFailed` with the same.
 """
 
 from p2plib.errors import CallFailed, Refusal

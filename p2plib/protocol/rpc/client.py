@@ -31,8 +31,8 @@ class Client:
     """Asks one service of one peer.
 
     Args:
-        connection: to whom.
-        protocol: the service's name.
+        connection: to the peer that is asked, as `Node.dial` returns it.
+        protocol: the name of the service, as it was given to `Service`.
     """
 
     def __init__(self, connection: Connection, protocol: str) -> None:
@@ -56,7 +56,7 @@ class Client:
             NoCommonProtocol: the other side has no such service.
             DecodeError: the response breaks a rule.
             Closed: the connection ended.
-            UsageError: the request has no bytes, or too many.
+            UsageError: the codec cannot encode the request, it is too large, or the time is out of range.
         """
         if not 0.001 <= timeout_s <= MAX_DEADLINE_MS / 1000:
             raise UsageError(f"a call takes a millisecond to an hour, not {timeout_s:g} s")
@@ -71,7 +71,7 @@ class Client:
             raise PeerTimeout(
                 f"{self.connection.remote} did not answer {method.name} within {timeout_s:g} s"
             ) from None
-        return _result(method, response)  # behind the block, which an error would leave with a reset
+        return _result(method, response)  # after the block: an error inside it would reset the stream
 
     @contextlib.asynccontextmanager
     async def subscribe(
@@ -120,7 +120,7 @@ def _asked(method: Method[RequestT, ResponseT], request: RequestT, deadline_ms: 
 def _result(method: Method[RequestT, ResponseT], raw: bytes) -> ResponseT:
     response = messages.decode_response(raw)
     if response.kind == END:
-        raise DecodeError("an end, where a response was expected")
+        raise DecodeError("a call was answered with an end, not with a response")
     return _value(method, response)
 
 

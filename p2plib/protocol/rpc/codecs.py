@@ -49,17 +49,17 @@ class Codec(Generic[T]):
 
 def _same_bytes(value: bytes) -> bytes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise UsageError(f"these are no bytes, but {type(value).__name__}")
+        raise UsageError(f"BYTES takes bytes, not {type(value).__name__}")
     return bytes(value)
 
 
 def _encode_text(text: str) -> bytes:
     if not isinstance(text, str):
-        raise UsageError(f"this is no text, but {type(text).__name__}")
+        raise UsageError(f"TEXT takes a str, not {type(text).__name__}")
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise UsageError("text with half a surrogate pair in it is no UTF-8") from None
+        raise UsageError("text with half a surrogate pair cannot be UTF-8") from None
 
 
 def _decode_text(raw: bytes) -> str:
@@ -81,7 +81,7 @@ def _decode_json(raw: bytes) -> Any:
     try:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        raise DecodeError(f"no JSON: {error.msg}", error.pos) from None
+        raise DecodeError(f"not JSON: {error.msg}", error.pos) from None
     except RecursionError:
         raise DecodeError("JSON nested too deep") from None
     except DecodeError:
@@ -97,7 +97,7 @@ def _no_constant(word: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise DecodeError("a key is there twice in a JSON object")
+        raise DecodeError("a JSON object has the same key twice")
     return found
 
 

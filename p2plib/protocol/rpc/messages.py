@@ -101,7 +101,7 @@ class Response:
 def check_name(name: str, error: type[UsageError] | type[DecodeError]) -> None:
     """Raises the error if this is no name of a method or code of an error."""
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isascii() or not name.isprintable():
-        raise error(f"a name has 1 to {MAX_NAME_CHARACTERS} printable characters of ASCII: {name[:80]!a}")
+        raise error(f"a name has 1 to {MAX_NAME_CHARACTERS} printable ASCII characters: {name[:80]!a}")
 
 
 def decode_request(raw: bytes) -> Request:
@@ -149,4 +149,4 @@ def _text(raw: bytes, what: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise DecodeError(f"{what} is UTF-8") from None
+        raise DecodeError(f"{what} must be UTF-8") from None

@@ -27,14 +27,14 @@ class Method(Generic[RequestT, ResponseT]):
     """A name, and what goes there and back.
 
     Args:
-        name: what a request calls it, 1 to 64 printable characters of ASCII.
+        name: what a request calls it, 1 to 64 printable ASCII characters.
         request: the codec of requests.
         response: the codec of responses.
         max_request_bytes: how large a request may be, encoded.
         max_response_bytes: how large a response may be, encoded.
 
     Raises:
-        UsageError: this is no name.
+        UsageError: the name is something else.
     """
 
     name: str
@@ -97,5 +97,5 @@ def _decoded(codec: Codec[RequestT], body: bytes, most: int, what: str) -> Reque
         return codec.decode(body)
     except DecodeError:
         raise
-    except Exception as error:  # whoever sent the bytes chose them, so this is no news of a bug of ours
-        raise DecodeError(f"no {what}: its codec raised {type(error).__name__}") from error
+    except Exception as error:  # a stranger chose the bytes, so this is no sign of a bug of ours
+        raise DecodeError(f"not a {what}: its codec raised {type(error).__name__}") from error

@@ -6,12 +6,12 @@ Rules
     2. A call has a deadline, which both sides keep. A subscription has none.
     3. A subscription's generator runs no faster than its responses are read.
     4. At most `max_calls` of one connection are served at a time; more get the error "too busy". A handler
-       counts until it has really ended, also after it was cancelled.
-    5. What a handler raises as `Refusal` is the response. All else that the application raises, whatever its
-       class, is answered with "failed" and nothing more, for a stranger need not know what broke. It is
+       counts until it has really ended, even if it was cancelled.
+    5. What a handler raises as `Refusal` is the response. Anything else that the application raises, whatever
+       its class, is answered with "failed" and nothing more: a stranger need not know what broke. It is
        counted; the first of each kind goes to the loop's exception handler, so that nobody can fill a log.
-    6. A request that is refused is read to its end and thrown away, for what is not read would turn the end
-       of the stream into a reset, and the refusal would be lost with it.
+    6. A request that is refused is read to its end and thrown away, because what is not read would turn the
+       end of the stream into a reset, and the refusal would be lost with it.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Service:
 
     def _add(self, method: Method[Any, Any], handler: Callable[[Any, Connection], Any]) -> None:
         if method.name in self._methods:
-            raise UsageError(f"{self.protocol} has a method {method.name} already")
+            raise UsageError(f"{self.protocol} already has a method {method.name}")
         self._methods[method.name] = (method, handler)
 
     @property
@@ -234,7 +234,7 @@ class Service:
 
 
 async def _end(*tasks: asyncio.Future[Any]) -> None:
-    """Cancels tasks and waits until they have ended, also if it is cancelled itself meanwhile."""
+    """Cancels tasks and waits until they have ended, even if it is cancelled itself meanwhile."""
     for task in tasks:
         task.cancel()
     interrupted: asyncio.CancelledError | None = None

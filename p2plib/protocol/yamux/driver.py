@@ -56,7 +56,7 @@ class YamuxStream(MuxedStream):
         return self._session.has_room(self._substream)
 
     def broke(self) -> None:
-        """Wakes whoever waits, and what works for it unless the other side had ended it before."""
+        """Wakes whatever waits, and what works for it unless the other side had ended it before."""
         self.changed.ring()
         if not self._substream.fin_received:
             self._tell_broken()

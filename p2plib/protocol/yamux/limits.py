@@ -13,7 +13,7 @@ What an honest peer may rely on
     2. Past that, only what really waits counts. When it is too much, the stream that holds most of it is
        reset. So one that holds no more than an equal share never is: 16 KiB if there are 1,024 of them.
     3. The connection itself is read all the time, and a stream that the other side reads is written to all
-       the time, however many there are that it does not read. So nobody waits for each other in a circle.
+       the time, however many there are that it does not read. So the two sides never wait for each other.
 """
 
 from __future__ import annotations

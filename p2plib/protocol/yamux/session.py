@@ -22,7 +22,7 @@ Rules
     6. Pongs, resets and the like go first, then the streams in turn, one frame each: none of them starves.
     7. While too many answers that the other side has caused wait to be sent, nothing more should be received:
        a peer that floods us without reading holds up only itself. See `is_congested`. An honest peer never
-       comes so far, or two could wait for each other forever: of its streams we reset those that are alive
+       gets that far, or two could wait for each other forever: of its streams we reset those that are alive
        (`max_streams`) and those that are too many, which its own ack backlog bounds (`control_frames`). What
        we say of our own accord does not count.
     8. After our program has closed its reading, what comes is thrown away and makes room in the window as if
@@ -163,7 +163,7 @@ class Session:
             raise DecodeError(f"a {header}, where the window has room for {stream.may_receive}")
         stream.may_receive -= header.length
         if stream.fin_received and (header.length or header.flags & FIN):
-            self._give_up(stream, "the other side sent more behind its end")
+            self._give_up(stream, "the other side sent more after its end")
             events.append(Reset(stream.stream_id))
 
     def _take_piece(self, piece: Piece, events: list[Event]) -> None:
@@ -305,7 +305,7 @@ class Session:
             UsageError: one with this value still waits for its pong.
         """
         if value in self._pings:
-            raise UsageError("a ping waits for its pong already, one with this value")
+            raise UsageError("a ping with this value already waits for its pong")
         self._pings.add(value)
         self._scheduler.announce(Header(codec.PING, SYN, 0, value))
 

@@ -6,7 +6,7 @@
         up = await peer.peer.wait(NeighbourUp)
         await peer.leave()
 
-`p2plib.machine.member` says how such a peer is saved and taken up again. After the block, every call raises
+`p2plib.machine.member` says how such a peer is saved and restored. After the block, every call raises
 `Closed`, except `save` and `stats`. That it has its first neighbour and that it lost its last is logged at
 INFO.
 """
@@ -101,9 +101,9 @@ class HyParViewPeer(Member[HyParView]):
         )
 
     async def join(self, addresses: Iterable[Address] = (), *, within_s: float = JOIN_S) -> None:
-        """Asks at these bootstrap addresses, and at the peers that it remembers, until it has a neighbour.
+        """Asks these bootstrap addresses, and the peers that it remembers, until it has a neighbour.
 
-        They are asked again after growing pauses, also when this has raised `PeerTimeout`: the machine goes
+        They are asked again after growing pauses, even when this has raised `PeerTimeout`: the machine goes
         on for as long as it has no neighbour.
 
         Args:
@@ -121,7 +121,7 @@ class HyParViewPeer(Member[HyParView]):
             await self.peer.until(lambda: bool(self.machine.active) or self.machine.left, within_s)
         except PeerTimeout:
             where = ", ".join(f"{host}:{port}" for host, port in asked)
-            raise PeerTimeout(f"no neighbour within {within_s:g} s, asked for at {where}") from None
+            raise PeerTimeout(f"no neighbour within {within_s:g} s; asked were {where}") from None
         if self.machine.left:
             raise Closed(LEFT)
         log.info("%x at %s, port %d, has joined", self.own_id, *self.address)

@@ -80,7 +80,7 @@ from p2plib.topology.hyparview.parts import (
 
 TRIES = 3
 MAX_ASKING = 64  # whatever a neighbour names, no more peers are asked at once to be one
-HOLDER_S = 10.0  # who claims a neighbour's id makes us ask that neighbour no more often than this
+HOLDER_S = 10.0  # a claim to a neighbour's id makes us ask that neighbour no more often than this
 
 
 DEFAULTS = ViewSettings()

@@ -8,7 +8,7 @@ Rules
        JOIN). The rest of the addresses are asked all the same, for rule 1.
     3. If all of the addresses fail, they are asked again after a pause, which doubles each time up to
        `MAX_PAUSE_S`. Our link may be down for a moment, or another peer may have our id: ourselves, before a
-       restart on another port, until others notice. The pause is drawn between a half and the whole of it, so
+       restart on another port, until others notice. The pause is drawn between half and the whole of it, so
        that peers that were cut off together do not come back together. When no time is left for another try,
        joining has failed.
     4. A caller that gives up waiting may join again. A probe of the earlier join can still let us in then,

@@ -5,7 +5,7 @@ A search has found the peers nearest to a key; now each of them is asked to keep
 Rules
     1. Only a peer whose token we have is asked, for any other would refuse.
     2. A peer that publishes keeps a copy as well, unless as many peers as were wanted are found, and all of
-       them are nearer to the key. A client keeps none, for nobody would ask it.
+       them are nearer to the key. A client keeps none, because nobody would ask it for them.
     3. When every copy is stored or has failed, the put is done: `PutDone` says how many peers keep the value.
        When a value is only republished or handed on, no event is reported.
 """

@@ -1,17 +1,25 @@
 """KademliaPeer: a peer of the distributed hash table on a UDP socket. A driver.
 
+    from p2plib.topology.kademlia import KademliaPeer, Mode, Settings
+    from p2plib.topology.kademlia.store import key_of
+
     rng = random.SystemRandom()
-    async with KademliaPeer.open(KademliaPeer.new_id(rng), rng, "192.0.2.1") as peer:
-        await peer.join([("192.0.2.7", 4001)])
+    async with KademliaPeer.open(KademliaPeer.new_id(rng), rng, "192.0.2.1") as peer:   # an address of ours
+        await peer.join([("192.0.2.7", 4001)])      # the first peer of a network joins nobody
         await peer.put(key_of(b"value"), b"value")
         print(await peer.get(key_of(b"value")))
         saved = peer.save()
         await peer.leave()  # the values that it keeps go to others
 
-In its next life the peer needs its bootstrap addresses no more, as long as one peer of its table is there::
+In its next life the peer needs no bootstrap address, as long as one peer of its table is there::
 
     async with KademliaPeer.restore(saved, rng) as peer:
         await peer.join()
+
+A peer that strangers do not reach, behind a NAT for example, should be a client, which only asks. In mode
+AUTO it finds out by itself; without `settings` it is a server::
+
+    KademliaPeer.open(KademliaPeer.new_id(rng), rng, "192.0.2.1", settings=Settings(mode=Mode.AUTO))
 
 A value has at most `MAX_VALUE_BYTES`. What is larger is cut into chunks, and their keys are published as a
 value of their own, whose key names the whole. 50 keys of 20 bytes fit, so this is good for 50,000 bytes; for
@@ -165,7 +173,7 @@ class KademliaPeer:
         """
         saved = decode(data)
         if saved.bits != settings.bits:
-            raise UsageError(f"a peer with an id of {saved.bits} bits was saved, not of {settings.bits}")
+            raise UsageError(f"the saved id has {saved.bits} bits, ids of these settings {settings.bits}")
         if host is None and port is None and public is None:
             public = saved.public
         where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
@@ -291,7 +299,7 @@ class KademliaPeer:
         self.peer.call(lambda now: self.machine.forget(key))
 
     async def leave(self) -> Left:
-        """Hands the values that this peer keeps to others, before its block ends; it serves nobody any more.
+        """Hands the values that this peer keeps to others, before its block ends; then it serves nobody.
 
         `p2plib.topology.kademlia.handover` says what that is good for, and what is lost without it.
 

@@ -6,7 +6,7 @@ Rules
     2. Where nobody takes a value, it is lost with us. When nobody has taken any for `STALLED_S`, nobody is
        there, and handing on is over: a peer whose link is down does not ask in vain for each of its values.
 
-So values outlive a network in which every peer is replaced, as long as peers take their leave. One that
+So values outlive the replacement of every peer in the network, as long as peers take their leave. One that
 vanishes takes its copies with it, and nobody notices before the next republishing, an hour later. Measured
 with k = 8, 100 peers, the publisher gone and always the holder nearest to the key vanishing next: one in 900
 seconds, and seven or eight copies remain; one in 700 seconds, and after three hours the value is lost; one in

@@ -20,8 +20,9 @@ Rules
     5. A contact at an address that the peer may not name (`acceptable`) is not taken in, so nothing is ever
        sent there.
     6. Where the peer of an id does not answer, and another address was named for that id, it is asked there:
-       most likely the peer was restarted, and not all have noticed.
-    7. Whoever needs k peers and is left with fewer may have those that failed asked once more (`ask_again`).
+       most likely the peer was restarted, and not all others have noticed.
+    7. A caller that needs k peers and is left with fewer may have those that failed asked once more
+       (`ask_again`).
 
 Vocabulary::
 

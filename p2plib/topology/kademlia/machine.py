@@ -21,11 +21,11 @@ Rules
        holds an id or a key with more bits than those of the network.
     2. A response that no request waits for is dropped. One from another id than expected comes from a
        different peer: the one that we asked is gone.
-    3. A client is in no table: it says in each request what it is, and whoever is asked by a client does not
-       ask it in turn. It refuses all requests, and keeps no values. Its own id need not be its alone.
+    3. A client is in no table: it says in each request what it is, and a peer that a client asks does not ask
+       it in turn. It refuses all requests, and keeps no values. Its id need not be unique.
     4. A peer in mode AUTO begins as a client. When it has entered, it tests whether strangers reach it,
        before it looks for its place; again whenever no stranger has come for `STRANGERS_S`. As soon as one
-       comes it is a server. If a test says nothing, it stays what it is, or becomes a server if its own
+       comes it is a server. If a test decides nothing, it stays what it is, or becomes a server if its own
        address is the one that others see: then there is no NAT. A client tests again after `TEST_AGAIN_S`,
        when most of the peers that it asked as it entered are strangers to its NAT again. A server that
        becomes a client hands its values on, and so does one that leaves; that one is a client until it joins

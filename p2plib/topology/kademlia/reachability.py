@@ -1,7 +1,7 @@
 """Reachability: do the requests of strangers reach us, and from which address do ours come? A machine part.
 
-Many peers are behind a NAT that lets in only what answers them. Such a peer can ask, but whoever is told its
-address asks it in vain. It should be a client, which nobody puts in a table.
+Many peers are behind a NAT that lets in only what answers them. Such a peer can ask, but a peer that is told
+its address asks it in vain. It should be a client, which nobody puts in a table.
 
 Rules
     1. A response says from which address our request came. Each network has one vote, and the *outer address*
@@ -13,13 +13,13 @@ Rules
        came through no NAT. If that turns out later, it is not known any more whether strangers reach us.
     3. A test asks up to `DIAL_BACKS` contacts for a dial-back. Each passes the wish on to a contact of its
        own, in another network than ours, and that one asks us whether we are there. If they have done so, and
-       `TEST_S` later nobody has come, strangers do not reach us. If only such came as we had asked lately,
-       or there was nobody to pass it on to, the test says nothing.
+       `TEST_S` later nobody has come, strangers do not reach us. If the only requests came from peers
+       that we had asked lately, or there was nobody to pass the wish on to, the test decides nothing.
     4. A NAT forgets where we are when we say nothing for some minutes. So unless others see us where our
        socket is, and as long as strangers reach us, a contact is asked whether it is there every
        `KEEP_OPEN_S`.
-    5. Whoever is asked to pass on a wish names nobody but the peer that asks; whoever it is passed on to
-       listens to its own contacts only, has at most `MAX_CHECKS` checks under way, and asks once: a contact
+    5. A peer that passes on a wish names nobody but the peer that asked; the peer that it passes it on to
+       listens only to its own contacts, has at most `MAX_CHECKS` checks under way, and asks once: a contact
        that names a victim gets no more sent to it, in datagrams or in bytes, than it could send itself.
 """
 
@@ -57,8 +57,8 @@ class Reachability:
         timers: those of the machine.
         rng: draws who is asked.
         own: where our socket is, if that is known.
-        decided: called with what a test has found out, or None if it says nothing, and the time; also when
-            a request shows that strangers reach us and that was not known.
+        decided: called with what a test has found out, or None if it decides nothing, and the time; also when
+            a request shows what was not known, that strangers reach us.
 
     Attributes:
         is_reachable: whether strangers reach us; None if that is not known.

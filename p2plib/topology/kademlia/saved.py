@@ -1,6 +1,6 @@
-"""Saved: what a Kademlia peer writes down of itself, to take it up again in its next life. A codec.
+"""Saved: what a Kademlia peer writes down about itself for its next life. A codec.
 
-`p2plib.machine.saved` says how the fields become bytes. Saved are the id, where the peer listened, the
+`p2plib.machine.saved` says how the fields become bytes. What is saved is the id, where the peer listened, the
 contacts in its table, and the values that it published. The values that it kept for others are not: the other
 holders have them, and bring them back to a peer that is near their keys.
 
@@ -41,7 +41,7 @@ class Published(NamedTuple):
 
     Args:
         key: where it is published.
-        value: what is.
+        value: what is published.
     """
 
     key: int
@@ -79,7 +79,7 @@ class Saved:
     """A peer, written down.
 
     Args:
-        bits: how long the ids of its network are.
+        bits: how many bits the ids of its network have.
         id: its id.
         bound: where it listened.
         public: where others reached it; None if that is where it listened.
@@ -102,11 +102,11 @@ def decode(data: bytes) -> Saved:
     """The peer that was saved as these bytes; `FORMAT.encode` makes them.
 
     Raises:
-        DecodeError: they are something else, or say what cannot be so.
+        DecodeError: they are something else, or say something impossible.
     """
     saved = FORMAT.decode(data)
     if not 1 <= saved.bits <= MAX_BITS:
-        raise DecodeError(f"ids of {saved.bits} bits, where 1 to {MAX_BITS} are possible")
+        raise DecodeError(f"ids have 1 to {MAX_BITS} bits, not {saved.bits}")
     ids = [saved.id, *(contact.id for contact in saved.contacts), *(own.key for own in saved.published)]
     if any(ident >> saved.bits for ident in ids):
         raise DecodeError(f"an id or a key has more than {saved.bits} bits")

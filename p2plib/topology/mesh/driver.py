@@ -6,7 +6,7 @@
         gone = await peer.peer.wait(Gone)
         await peer.leave()
 
-`p2plib.machine.member` says how such a peer is saved and taken up again. After the block, every call raises
+`p2plib.machine.member` says how such a peer is saved and restored. After the block, every call raises
 `Closed`, except `save` and `stats`. That it joined, and that members were lost, is logged at INFO.
 """
 

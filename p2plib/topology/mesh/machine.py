@@ -81,7 +81,7 @@ PING_S = 10.0
 DOOR_S = 20.0
 PROBERS = 3  # SWIM's k
 TRIES = 3
-HOLDER_S = 10.0  # who claims a member's id makes us ask that member no more often than this
+HOLDER_S = 10.0  # a claim to a member's id makes us ask that member no more often than this
 HEARSAY = Hearsay(CODEC)
 
 

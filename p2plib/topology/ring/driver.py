@@ -5,7 +5,7 @@
         done = await peer.find(key)
         await peer.leave()
 
-In its next life the peer needs its bootstrap addresses no more, as long as one peer that it knew is there::
+In its next life the peer no longer needs its bootstrap addresses, as long as one peer that it knew is there::
 
     saved = peer.save()
     async with RingPeer.restore(saved, random.SystemRandom(), kind=Chord) as peer:
@@ -111,7 +111,7 @@ class RingPeer(Member[Ring]):
 
     @property
     def bits(self) -> int:
-        """How long the ids of its ring are."""
+        """How many bits the ids of its ring have."""
         return self.machine.settings.bits
 
     def known(self) -> Iterable[Address]:

@@ -152,7 +152,7 @@ class Searches:
                 self._core.tell(IdTaken(sender.address))
                 self._go_on(
                     search, now
-                )  # anybody can say so, and whoever waits for the key waits for its end
+                )  # anybody can say so, and a caller that waits for the key waits for its end
             case _:
                 self._core.ignore("useless response")
                 self._go_on(search, now)

@@ -13,7 +13,7 @@ from p2plib.topology.ring.parts import Holder, IdTaken, Notification, Rectify, S
 from p2plib.topology.ring.space import between
 
 MAX_STEPS_BACK = 64  # in one round of rule 2
-HOLDER_S = 10.0  # who claims an id makes us ask its holder no more often than this
+HOLDER_S = 10.0  # a claim to an id makes us ask its holder no more often than this
 MAX_UNDER_WAY = 512  # requests of one peer: a flood of strangers that notify gets no more pings than that
 
 

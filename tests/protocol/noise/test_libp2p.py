@@ -161,7 +161,7 @@ def test_every_changed_byte_of_every_frame_aborts(number: int) -> None:
 def test_whoever_is_not_the_one_that_was_dialled_does_not_learn_who_dialled() -> None:
     dialler, listener = pair(responder=MALLORY)
     feed(listener, dialler.to_send())
-    with pytest.raises(WrongPeer, match="promised was"):
+    with pytest.raises(WrongPeer, match="but the peer that answered is"):
         feed(dialler, listener.to_send())
     assert dialler.to_send() == b""
     assert not dialler.is_finished

@@ -29,7 +29,7 @@ def test_a_peer_may_be_expected_by_the_id_of_a_key_that_we_have_not_seen(kind: s
     theirs = ids.peer_id(signer(kind).public)
     found = listener_that_says(lambda static: foreign_payload(kind, static), expected=theirs)
     assert found.remote == signer(kind).public
-    with pytest.raises(WrongPeer, match=f"promised was {theirs}, the peer that answered is 12D3KooW"):
+    with pytest.raises(WrongPeer, match=f"expected {theirs}, but the peer that answered is 12D3KooW"):
         listener_that_says(honest, expected=theirs)
     with pytest.raises(WrongPeer, match=f"the peer that answered is {theirs}"):
         listener_that_says(lambda static: foreign_payload(kind, static), expected=BOB.public)
@@ -61,5 +61,5 @@ def test_without_the_extra_it_is_no_fault_of_the_peer(monkeypatch: pytest.Monkey
     """Nothing more is sent, and the sentence says what to install."""
     signer(RSA)
     monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
-    with pytest.raises(LocalError, match="to verify RSA keys: pip install"):
+    with pytest.raises(LocalError, match="to verify RSA keys, run pip install"):
         listener_that_says(lambda static: foreign_payload(RSA, static))

@@ -358,7 +358,7 @@ def test_somebody_else_is_there() -> None:
     ("spoil", "sentence"),
     [
         (lambda made: made[:-9] + bytes(9), "not signed by its own key"),
-        (lambda made: bytes.fromhex("3000"), "no X.509 certificate"),
+        (lambda made: bytes.fromhex("3000"), "not an X.509 certificate"),
     ],
 )
 @pytest.mark.parametrize("of_the_server", [True, False])

@@ -71,7 +71,7 @@ def test_a_time_out_inside_a_codec_is_not_the_calls() -> None:
         service.add(CALL, handler)
         one, two = await connected(**{"/x/1": service.handle})
         async with one, two:
-            with pytest.raises(DecodeError, match="no response: its codec raised TimeoutError"):
+            with pytest.raises(DecodeError, match="not a response: its codec raised TimeoutError"):
                 await Client(one, "/x/1").call(Call("call", BYTES, Codec(bytes, times_out)), b"")
 
     Internet(1).run(main)

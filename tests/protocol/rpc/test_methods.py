@@ -33,7 +33,7 @@ def test_limits_hold_on_both_sides() -> None:
 def test_a_codec_may_raise_what_it_likes_about_a_strangers_bytes() -> None:
     number = Call("number", Codec(lambda value: str(value).encode(), int), TEXT)
     assert number.decode_request(b"12") == 12
-    with pytest.raises(DecodeError, match="no request: its codec raised ValueError"):
+    with pytest.raises(DecodeError, match="not a request: its codec raised ValueError"):
         number.decode_request(b"twelve")
     with pytest.raises(DecodeError, match=r"not valid UTF-8 \(at offset 0\)"):
         number.decode_response(b"\xff")
@@ -45,5 +45,5 @@ def test_two_methods_of_one_name_are_one_too_many() -> None:
 
     service = Service("/x/1")
     service.add(KEEP, handler)
-    with pytest.raises(UsageError, match="has a method keep already"):
+    with pytest.raises(UsageError, match="already has a method keep"):
         service.add(KEEP, handler)

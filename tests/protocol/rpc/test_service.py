@@ -480,7 +480,7 @@ def test_a_codec_that_raises_is_a_bad_request_and_no_traceback(error: Exception)
         service.add(odd, handler)
         async with serving(service) as (client, _, shown):
             for _ in range(10):
-                with pytest.raises(CallFailed, match=f"bad request: no request.*{type(error).__name__}"):
+                with pytest.raises(CallFailed, match=f"bad request: not a request.*{type(error).__name__}"):
                     await client.call(odd, 1)
             assert (shown, dict(service.failures)) == ([], {"bad request": 10})
 

@@ -334,7 +334,7 @@ def test_a_flood_of_window_updates_and_empty_data_leaves_nothing() -> None:
 def test_pings() -> None:
     session = server()
     session.ping(5)
-    with pytest.raises(UsageError, match="one with this value"):
+    with pytest.raises(UsageError, match="with this value already waits"):
         session.ping(5)
     assert session.receive(frame(PING, ACK, 0, 6) + frame(PING, ACK, 0, 5)) == [Pong(5)]
     assert session.receive(frame(PING, ACK, 0, 5)) == []

@@ -202,7 +202,7 @@ def test_a_restored_peer_listens_and_is_reached_where_it_was_or_where_it_is_told
             assert (peer.peer.bound, peer.address, peer.machine.own_id) == (bound, public, 7)
         async with KademliaPeer.restore(saved, rng, "127.0.0.1", 0, settings=HERE) as peer:
             assert peer.address == peer.peer.bound != bound
-        with pytest.raises(UsageError, match="an id of 160 bits was saved, not of 8"):
+        with pytest.raises(UsageError, match="the saved id has 160 bits, ids of these settings 8"):
             async with KademliaPeer.restore(saved, rng, settings=Settings(bits=8)):
                 pass
         with pytest.raises(DecodeError):

@@ -45,8 +45,8 @@ def test_what_was_saved_is_read_back(
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"bits": 0}, "ids of 0 bits"),
-        ({"bits": 300}, "ids of 300 bits, where 1 to 256 are possible"),
+        ({"bits": 0}, "ids have 1 to 256 bits, not 0"),
+        ({"bits": 300}, "ids have 1 to 256 bits, not 300"),
         ({"id": 0x100}, "more than 8 bits"),
         ({"contacts": (Contact(0x100, BEN.address),)}, "more than 8 bits"),
         ({"published": (Published(0x100, b""),)}, "more than 8 bits"),
