@@ -108,8 +108,8 @@ def test_what_is_never_acknowledged_is_bounded_too() -> None:
     async def main() -> None:
         memory_bytes = 600_000
         async with (
-            pairs.listening(limits=Limits(memory_bytes=memory_bytes)) as (listener, arrived),
-            await dial(ALICE, *listener.address, limits=Limits(2**24, 2**24)) as near,
+            pairs.listening(limits=QuicLimits(memory_bytes=memory_bytes)) as (listener, arrived),
+            await dial(ALICE, *listener.address, limits=QuicLimits(2**24, 2**24)) as near,
         ):
             far = await arrived.get()
             taker, bad = await opened(near, far)
@@ -157,7 +157,7 @@ def test_what_the_other_side_does_not_want_any_more_is_not_held() -> None:
         assert stream.stream_id in far.machine.held_by_stream()
         near.close_timeout_s = far.close_timeout_s = 0.1
 
-    run(check, Limits(window_bytes=1000))
+    run(check, QuicLimits(window_bytes=1000))
 
 
 @pytest.mark.finding("K2")
@@ -165,8 +165,8 @@ def test_a_stream_that_was_closed_counts_until_it_is_acknowledged() -> None:
     async def main() -> None:
         memory_bytes = 600_000
         async with (
-            pairs.listening(limits=Limits(memory_bytes=memory_bytes)) as (listener, arrived),
-            await dial(ALICE, *listener.address, limits=Limits(2**24, 2**24)) as near,
+            pairs.listening(limits=QuicLimits(memory_bytes=memory_bytes)) as (listener, arrived),
+            await dial(ALICE, *listener.address, limits=QuicLimits(2**24, 2**24)) as near,
         ):
             far = await arrived.get()
             for _ in range(6):
