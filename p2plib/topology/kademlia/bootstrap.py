@@ -55,7 +55,7 @@ class Bootstrap:
         self._addresses: tuple[Address, ...] = ()
         self._waiting: deque[Address] = deque()
         self._awaited: set[Address] = set()
-        self._has_entered = False
+        self._has_entered = self._are_clients = False
         self._attempt = 0  # which one this is, of all joins
         self._until = self._pause_s = 0.0
 
@@ -72,7 +72,7 @@ class Bootstrap:
         """
         self._addresses = bootstrap_addresses(addresses)
         self._until, self._pause_s = now + within_s, FIRST_PAUSE_S
-        self._has_entered = False
+        self._has_entered = self._are_clients = False
         self.again(now)
 
     def again(self, now: float) -> None:
@@ -81,6 +81,10 @@ class Bootstrap:
         self._waiting, self._awaited = deque(self._addresses), set()
         self._attempt += 1
         self._ask(now)
+
+    def met_client(self) -> None:
+        """A client has answered at a bootstrap address: it serves nobody, which is worth saying."""
+        self._are_clients = True
 
     def probed(self, probe: Probe, is_welcome: bool, now: float) -> None:
         """A bootstrap address has responded, or has failed.
@@ -112,7 +116,7 @@ class Bootstrap:
     def _failed(self, now: float) -> None:
         """Rule 3."""
         if now + self._pause_s > self._until:
-            self._tell(JoinFailed(self._addresses))
+            self._tell(JoinFailed(self._addresses, self._are_clients))
             return
         self._timers.set(Timer.JOIN, now + self._pause_s * self._rng.uniform(0.5, 1.0))
         self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)

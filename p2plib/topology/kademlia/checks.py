@@ -6,9 +6,9 @@ Rules
     2. If its bucket is full, it waits among the spares, and the bucket's oldest contact is asked, unless that
        was heard from within `fresh_s`.
     3. If another peer has its id, it waits as well, and that peer is asked at once, however fresh it is: most
-       likely it was restarted, and has another port now. For an id this happens once in `HOLDER_S` at most.
-       Others would take over the place of a living peer if a response got lost, so it is asked `HOLDER_TRIES`
-       times, and no other request that it does not answer counts for this.
+       likely it was restarted, and has another port now. For an id this happens once in `HOLDER_S` at
+       most while it answers. Others would take over the place of a living peer if a response got lost, so it
+       is asked `HOLDER_TRIES` times, and no other request that it does not answer counts for this.
     4. No peer is asked again while its check is under way, and at most `MAX_CHECKS` are asked at once: a
        flood of strangers gets no more out of us than that.
     5. A contact that does not answer is doubtful, and a spare that waits for its place is asked. Silence at
@@ -123,6 +123,8 @@ class Checks:
             now: the time, in seconds.
             is_gone: whether it was asked as the holder of an id that another claims. Rule 3.
         """
+        if is_gone:
+            self._holders.pop(contact.id, None)
         entry = self._table.find(contact.id)
         is_ours = entry is not None and entry.contact == contact
         spare = self._table.failed(contact.id, is_gone=is_gone) if is_ours else None

@@ -222,7 +222,7 @@ class KademliaPeer:
 
         Raises:
             PeerTimeout: nobody answered there.
-            JoinRefused: our id is taken.
+            JoinRefused: our id is taken, or only clients answered.
             UsageError: there is no address, one is not of a peer of our family, or an earlier `join` has not
                 ended.
             Closed: the block is over.
@@ -342,8 +342,8 @@ class KademliaPeer:
             case ReachTested(is_reachable=is_reachable, outer=outer):
                 log.info("strangers reach us: %s; others see us at %s", is_reachable, outer)
                 return self.peer.awaited.resolve(REACH, event)
-            case JoinFailed(asked=asked):
-                return self.peer.awaited.fail(JOIN, self._why(asked))
+            case JoinFailed(asked=asked, are_clients=are_clients):
+                return self.peer.awaited.fail(JOIN, self._why(asked, are_clients))
             case IdTaken(address=address):
                 self._taken_at = address
                 log.info("the peer at %s, port %d, has our id, or says that another has", *address)
@@ -351,11 +351,14 @@ class KademliaPeer:
                 log.info("more peers round %x than chance explains: %.2g", key, surprise)
         return False
 
-    def _why(self, asked: tuple[Address, ...]) -> Exception:
+    def _why(self, asked: tuple[Address, ...], are_clients: bool) -> Exception:
         if self._taken_at is not None:
             host, port = self._taken_at
             return JoinRefused(f"the peer at {host}, port {port}, says that another peer has our id")
-        return PeerTimeout("nobody answered at " + ", ".join(f"{host}:{port}" for host, port in asked))
+        places = ", ".join(f"{host}:{port}" for host, port in asked)
+        if are_clients:
+            return JoinRefused(f"only clients answered, which serve nobody, at {places}")
+        return PeerTimeout(f"nobody answered at {places}")
 
 
 def _nobody_answered(asked: int) -> str:

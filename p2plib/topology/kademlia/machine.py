@@ -350,6 +350,8 @@ class Kademlia(Base[Event, Timer]):
                 self._tell(IdTaken(sender.address))
             elif response.reason == CLIENT:  # rule 3
                 self.checks.serves_no_more(sender, now)
+                if isinstance(purpose, Probe):
+                    self.bootstrap.met_client()
                 self._failed(purpose, now)
                 return
         if isinstance(purpose, Check):

@@ -86,9 +86,10 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class JoinFailed:
-    """None of these bootstrap addresses let us in."""
+    """None of these bootstrap addresses let us in; whether clients have answered there."""
 
     asked: tuple[Address, ...]
+    are_clients: bool = False
 
 
 @dataclass(frozen=True, slots=True)

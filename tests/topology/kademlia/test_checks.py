@@ -111,6 +111,22 @@ def test_whoever_claims_the_id_of_one_that_is_gone_is_asked_next_whoever_else_wa
 
 
 @pytest.mark.finding("T3")
+def test_a_peer_that_was_restarted_twice_is_let_in_as_soon_as_after_the_first_time() -> None:
+    """Its place was taken over a moment ago, and whoever took it over is asked at once, too."""
+    checking = Checking()
+    for number, asked in ((0x90, 0x81), (0x91, 0x90), (0x92, 0x91)):
+        claims = Contact(0x81, address_of(number))
+        checking.checks.met(claims, Verdict.ID_TAKEN, 1.0)
+        assert checking.asked() == [asked]
+        holder = Contact(0x81, address_of(asked))
+        checking.checks.over(Check(holder))
+        checking.checks.failed(holder, 2.0, is_gone=True)
+        assert checking.asked() == [number]
+        checking.checks.over(Check(claims))
+        checking.checks.answered(claims, 2.1)
+
+
+@pytest.mark.finding("T3")
 def test_a_living_holder_keeps_its_id_though_three_of_its_answers_are_lost() -> None:
     own, thief = Kademlia(0, random.Random(1), settings=Settings(bits=8, k=2)), address_of(0x90)
     own.checks.answered(contact(0x80), 0.0)

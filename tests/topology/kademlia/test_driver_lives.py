@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from p2plib.errors import Closed, DecodeError, NotFound, PeerTimeout, UsageError
+from p2plib.errors import Closed, DecodeError, JoinRefused, NotFound, PeerTimeout, UsageError
 from p2plib.machine.addresses import Address
 from p2plib.sim import Internet
 from p2plib.topology.kademlia import driver
@@ -211,6 +211,22 @@ def test_a_restored_peer_listens_and_is_reached_where_it_was_or_where_it_is_told
         async with KademliaPeer.restore(saved, rng, settings=HERE) as peer:
             with pytest.raises(UsageError, match="at least one bootstrap address"):
                 await peer.join()
+
+    asyncio.run(main())
+
+
+def test_where_all_are_clients_joining_says_so() -> None:
+    """It said that nobody had answered."""
+    clients = replace(HERE, mode=Mode.CLIENT)
+
+    async def main() -> None:
+        rng = random.Random(1)
+        async with (
+            KademliaPeer.open(1, rng, settings=clients) as one,
+            KademliaPeer.open(2, rng, settings=clients) as other,
+        ):
+            with pytest.raises(JoinRefused, match="only clients answered, which serve nobody"):
+                await other.join([one.address], within_s=0)
 
     asyncio.run(main())
 
