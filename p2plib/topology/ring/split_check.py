@@ -44,7 +44,8 @@ class SplitCheck:
             return
         core.tell(RingInconsistent(owner))
         if first is None or between(core.own.id, owner.id, first.id):
-            self._neighbours.set_successors(owners)
+            # Behind the owner stay those that we know: were it a lie, we would have lost the ring.
+            self._neighbours.set_successors([owner, *(self._neighbours.successors or owners[1:])])
             core.timers.set(Timer.STABILISE, now)
         else:
             self._stabilisation.notify(owner, now)

@@ -13,6 +13,7 @@ from p2plib.topology.ring.core import Core
 from p2plib.topology.ring.neighbours import Neighbourhood
 from p2plib.topology.ring.parts import (
     IdTaken,
+    Lost,
     RingInconsistent,
     RingSettings,
     Timer,
@@ -98,3 +99,17 @@ def test_a_check_begins_at_peers_that_are_not_next_to_us() -> None:
     assert asked == {address_of(i) for i in range(100, 105)}
     assert Timer.CHECK not in [timer for timer, _ in core.timers.due(89.9)]
     assert Timer.CHECK in [timer for timer, _ in core.timers.due(110.1)]
+
+
+@pytest.mark.fault("F098")
+def test_a_peer_far_away_that_lies_does_not_take_the_ring_from_us() -> None:
+    world, peers = founded(list(range(0, 200, 20)), settings=RingSettings(bits=8, r=4, check_s=100_000.0))
+    world.run(100.0)
+    before = list(peers[0].successors)
+    fakes = tuple(Contact(ident, address_of(500 + ident)) for ident in range(1, 9))
+    peers[0]._split_check.checked(fakes, world.now)
+    world.flush(address_of(0))
+    world.run(100.0)
+    assert not world.heard(address_of(0), Lost)
+    assert peers[0].successors == before
+    assert is_perfect(world, peers)
