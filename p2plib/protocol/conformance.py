@@ -19,13 +19,14 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from p2plib.errors import Closed, StreamReset, Truncated, UsageError
 from p2plib.protocol.stream import PIECE_BYTES, READ_BYTES, Stream
 
 Pair = tuple[Stream, Stream]
 MakePair = Callable[[], AbstractAsyncContextManager[Pair]]
+T = TypeVar("T")
 
 TIMEOUT_S = 10.0
 QUIET_S = 0.05  # real streams need the kernel to move bytes; a simulated one spends no time on this
@@ -358,25 +359,23 @@ async def _scenario(a: Stream, b: Stream) -> None:
             await read_all(a)
 
 
-async def _cancelled_at_every_step(make_pair: MakePair) -> None:
-    """Request and response, cancelled after one step of the loop, after two, and so on to the end."""
-    for steps in range(MAX_STEPS):
-        async with make_pair() as (a, b):
-            task = asyncio.ensure_future(_scenario(a, b))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            is_over = task.done()
-            await cancelled(task)
-            demand(a.is_closed or not steps, "a stream was open after its block was cancelled")
-        if is_over:
-            return
+async def _cancelled_after(make_pair: MakePair, steps: int) -> bool:
+    """Request and response, cancelled after some steps of the loop; whether they were over before."""
+    async with make_pair() as (a, b):
+        task = asyncio.ensure_future(_scenario(a, b))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        is_over = task.done()
+        await cancelled(task)
+        demand(a.is_closed or not steps, "a stream was open after its block was cancelled")
+    return is_over
 
 
-async def _run(name: str, checking: Awaitable[None], timeout_s: float) -> None:
+async def _run(name: str, checking: Awaitable[T], timeout_s: float) -> T:
     before = asyncio.all_tasks()
     try:
         async with asyncio.timeout(timeout_s):
-            await checking
+            result = await checking
     except TimeoutError:
         raise NotConforming(f"{name}: still waiting after {timeout_s:g} s") from None
     except NotConforming as error:
@@ -390,6 +389,7 @@ async def _run(name: str, checking: Awaitable[None], timeout_s: float) -> None:
         if left:
             await asyncio.wait(left)
     demand(not left, f"{name}: left {len(left)} tasks behind")
+    return result
 
 
 async def check_stream(make_pair: MakePair, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -398,7 +398,7 @@ async def check_stream(make_pair: MakePair, *, timeout_s: float = TIMEOUT_S) -> 
     Args:
         make_pair: called for each check; gives an async context manager of two connected streams. What it
             starts must be gone when the block is left.
-        timeout_s: how long a check may take on this machine.
+        timeout_s: how long a check may take on this machine, with one pair.
 
     Raises:
         NotConforming: at the first rule that is broken.
@@ -411,4 +411,6 @@ async def check_stream(make_pair: MakePair, *, timeout_s: float = TIMEOUT_S) -> 
                     await (check(b, a) if turned else check(a, b))
 
             await _run(check.__name__, scenario(), timeout_s)
-    await _run("cancelled_at_every_step", _cancelled_at_every_step(make_pair), timeout_s)
+    for steps in range(MAX_STEPS):
+        if await _run("cancelled_at_every_step", _cancelled_after(make_pair, steps), timeout_s):
+            return

@@ -14,7 +14,7 @@ import pytest
 
 from p2plib.protocol import conformance
 from p2plib.protocol.conformance import NotConforming, check_stream
-from p2plib.protocol.stream import MemoryStream, Stream, _Pipe
+from p2plib.protocol.stream import MemoryStream, Stream, _Pipe, memory_pair
 from p2plib.sim import Internet
 
 
@@ -313,3 +313,24 @@ def test_the_suite_notices(kind: type[Broken]) -> None:
 def test_every_check_notices_something() -> None:
     noticed = {kind.__doc__ for kind in Broken.__subclasses__()}
     assert noticed == {check.__name__ for check in conformance.CHECKS} | {"cancelled_at_every_step"}
+
+
+def test_the_time_limit_is_for_each_pair() -> None:
+    """On a busy machine, and for streams that take a handshake, all of them together take minutes."""
+    made = 0
+
+    @asynccontextmanager
+    async def slowly() -> AsyncIterator[tuple[Stream, Stream]]:
+        nonlocal made
+        made += 1
+        await asyncio.sleep(4)
+        a, b = memory_pair()
+        yield a, b
+        a.reset()
+        b.reset()
+
+    async def main(net: Internet) -> None:
+        await check_stream(slowly, timeout_s=5)
+
+    Internet(1).run(main)
+    assert made > 2 * len(conformance.CHECKS) + 3, "it was cancelled at several steps"
