@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 from collections.abc import Awaitable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -30,14 +29,14 @@ from p2plib.protocol.connection import Connection
 from p2plib.protocol.node import Node
 from p2plib.protocol.stream import Stream
 from tests.soak import calls
-from tests.soak.worlds import Place, World, demand
+from tests.soak.worlds import HAS_QUIC, Place, World, demand
 
 ECHO, KEEP = "/echo/1", "/keep/1"
 NAME_BYTES = 8
 SIZES = (10, 3000, 70_000, 300_000)
 MAX_PAUSES = 1000
 CLOSE_TIMEOUT_S = 100.0  # longer than anything here takes
-TRANSPORTS = ("tcp", "quic-v1") if importlib.util.find_spec("aioquic") else ("tcp",)
+TRANSPORTS = ("tcp", "quic-v1") if HAS_QUIC else ("tcp",)
 
 
 async def _echo(stream: Stream, connection: Connection) -> None:

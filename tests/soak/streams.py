@@ -9,22 +9,22 @@ Promises, for each direction
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 
 from p2plib.errors import Closed
-from p2plib.identity.keys import SecretKey
 from p2plib.protocol import secure
 from p2plib.protocol.conformance import pattern
+from p2plib.protocol.muxed import MuxedConnection
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.yamux.driver import YamuxConnection
-from tests.soak.worlds import TcpPair, World, demand
+from tests.soak.worlds import HAS_QUIC, SECRETS, TcpPair, World, demand
 
 CLOSE_TIMEOUT_S = 1000.0  # longer than anything here takes: a close that is cut short promises nothing
 SIZES = (1, 100, 5000, 70_000, 250_000)
-SECRETS = [SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
 ENDINGS = ("reads to the end", "reads to the end", "closes early", "closes early", "resets", "is cancelled")
 
 Pair = tuple[Stream, Stream]
@@ -162,13 +162,20 @@ async def _yamux(below: TcpPair, count: int) -> AsyncIterator[list[Pair]]:
         YamuxConnection(near, is_client=True) as client,
         YamuxConnection(far, is_client=False) as server,
     ):
-        pairs: list[Pair] = []
-        for number in range(count):
-            opens, takes = (client, server) if number % 2 else (server, client)
-            ours = await opens.open_stream()
-            theirs = await takes.accept_stream()
-            pairs.append((ours, theirs) if number % 2 else (theirs, ours))
-        yield pairs
+        yield await _opened(client, server, count)
+
+
+async def _opened(near: MuxedConnection, far: MuxedConnection, count: int) -> list[Pair]:
+    """Streams that one side opened, or the other."""
+    pairs: list[Pair] = []
+    for number in range(count):
+        opens, takes = (near, far) if number % 2 else (far, near)
+        ours = await opens.open_stream()
+        await ours.write(b"x")  # QUIC tells the other side with the first byte
+        theirs = await takes.accept_stream()
+        await theirs.read_exactly(1)
+        pairs.append((ours, theirs) if number % 2 else (theirs, ours))
+    return pairs
 
 
 LAYERS: dict[str, Callable[[TcpPair, int], AbstractAsyncContextManager[list[Pair]]]] = {
@@ -176,33 +183,41 @@ LAYERS: dict[str, Callable[[TcpPair, int], AbstractAsyncContextManager[list[Pair
     "noise": _noise,
     "yamux": _yamux,
 }
+CHOICES = [*LAYERS, "quic"] if HAS_QUIC else [*LAYERS]
 
 
 async def streams(world: World, random: Random) -> None:
     """Some connections at once, over one layer each; one in eight is cut in the middle."""
-
-    async def connection(below: TcpPair, random: Random) -> None:
-        layer, count = random.choice(list(LAYERS)), random.randrange(1, 9)
-        cut_after = random.uniform(0, 8) if random.random() < 1 / 8 else None
-        try:
-            async with LAYERS[layer](below, count) as pairs, AsyncExitStack() as stack:
-                if cut_after is not None:
-                    cutting = asyncio.get_running_loop().call_later(
-                        cut_after * world.pause_s, random.choice(below).reset
-                    )
-                    stack.callback(cutting.cancel)
-                sides = [
-                    tuple(Side(end, Plan.draw(random), random.randrange(250)) for end in pair)
-                    for pair in pairs
-                ]
-                await asyncio.gather(*(side.act(world) for pair in sides for side in pair))
-            for one, other in sides:
-                judge(one, other, is_cut=cut_after is not None)
-                judge(other, one, is_cut=cut_after is not None)
-        finally:
-            for end in below:
-                end.reset()
-
     async with world.connections() as connect, asyncio.TaskGroup() as group:
         for _ in range(random.randrange(1, 4)):
-            group.create_task(connection(await connect(), Random(random.random())))
+            layer = random.choice(CHOICES)
+            below = None if layer == "quic" else await connect()
+            group.create_task(_connection(world, layer, below, Random(random.random())))
+
+
+async def _connection(world: World, layer: str, below: TcpPair | None, random: Random) -> None:
+    count = random.randrange(1, 9)
+    if below is None:
+        async with world.quic() as (near, far):
+            await _lives(world, await _opened(near, far, count), random.choice((near, far)).abort, random)
+        return
+    try:
+        async with LAYERS[layer](below, count) as pairs:
+            await _lives(world, pairs, random.choice(below).reset, random)
+    finally:
+        for end in below:
+            end.reset()
+
+
+async def _lives(world: World, pairs: list[Pair], cut: Callable[[], object], random: Random) -> None:
+    """All that happens on the streams of one connection."""
+    cut_after = random.uniform(0, 8) if random.random() < 1 / 8 else None
+    sides = [tuple(Side(end, Plan.draw(random), random.randrange(250)) for end in pair) for pair in pairs]
+    with contextlib.ExitStack() as stack:
+        if cut_after is not None:
+            cutting = asyncio.get_running_loop().call_later(cut_after * world.pause_s, cut)
+            stack.callback(cutting.cancel)
+        await asyncio.gather(*(side.act(world) for pair in sides for side in pair))
+    for one, other in sides:
+        judge(one, other, is_cut=cut_after is not None)
+        judge(other, one, is_cut=cut_after is not None)

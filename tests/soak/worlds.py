@@ -6,12 +6,14 @@ Both find, when a run is over, whatever it left: tasks, sockets, a program that 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from p2plib.identity.keys import SecretKey
 from p2plib.protocol.endpoints import endpoint
 from p2plib.protocol.node import Node
 from p2plib.protocol.tcp import TcpListener, TcpStream, connect_tcp
@@ -19,12 +21,19 @@ from p2plib.sim import Constant, Internet, Link
 from p2plib.sim.host import Host
 from tests.soak.proxy import Proxy
 
+if TYPE_CHECKING:
+    from p2plib.protocol.quic.driver import QuicConnection
+
+HAS_QUIC = importlib.util.find_spec("aioquic") is not None
+SECRETS = [SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
 PATIENCE_S = 120.0  # on the real clock, for one seed, which takes a second or two
 PORT = 4001
 WAYS = {"tcp": "tcp/{}", "quic-v1": "udp/{}/quic-v1"}  # how addresses spell them
 VIRTUAL_LIMIT_S = 7200.0
 
 TcpPair = tuple[TcpStream, TcpStream]
+QuicPair = tuple["QuicConnection", "QuicConnection"]
+Run = Callable[[Coroutine[Any, Any, "QuicConnection"]], Awaitable["QuicConnection"]]
 
 
 class Failed(AssertionError):
@@ -75,6 +84,9 @@ class World(Protocol):
     def connections(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[TcpPair]]]:
         """Something that makes TCP connections, each as its two ends, as long as the block lasts."""
 
+    def quic(self) -> AbstractAsyncContextManager[QuicPair]:
+        """The two ends of a connection over QUIC, closed at the end of the block."""
+
     def place(self, name: str) -> AbstractAsyncContextManager[Place]:
         """A place for one more peer."""
 
@@ -100,6 +112,28 @@ async def _accepted(
     listener = await listen(handler)
     try:
         yield pair
+    finally:
+        is_over.set()
+        await listener.__aexit__()
+
+
+@asynccontextmanager
+async def _quic(there: AbstractContextManager[object], host: str, run: Run) -> AsyncIterator[QuicPair]:
+    from p2plib.protocol.quic.sockets import QuicListener, dial
+
+    arrived: asyncio.Queue[QuicConnection] = asyncio.Queue()
+    is_over = asyncio.Event()
+
+    async def handler(connection: QuicConnection) -> None:
+        await connection.handshake(timeout_s=300)
+        arrived.put_nowait(connection)
+        await is_over.wait()
+
+    with there:
+        listener = await QuicListener(handler, SECRETS[1], host).__aenter__()
+    try:
+        async with await run(dial(SECRETS[0], *listener.address, timeout_s=300)) as near:
+            yield near, await arrived.get()
     finally:
         is_over.set()
         await listener.__aexit__()
@@ -152,6 +186,10 @@ class Simulated:
         """A host of its own."""
         yield _OnHost(self.net.host(name))
 
+    def quic(self) -> AbstractAsyncContextManager[QuicPair]:
+        """A connection that Ana makes to Ben."""
+        return _quic(self.ben, self.ben.address, self.ana.run)
+
     def connections(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[TcpPair]]]:
         """Connections that Ana makes to Ben."""
 
@@ -179,6 +217,10 @@ class Loopback:
         """A proxy of its own."""
         async with Proxy(self._random) as proxy:
             yield _BehindProxy(proxy)
+
+    def quic(self) -> AbstractAsyncContextManager[QuicPair]:
+        """A connection, without a proxy."""
+        return _quic(nullcontext(), "127.0.0.1", asyncio.ensure_future)
 
     @asynccontextmanager
     async def connections(self) -> AsyncIterator[Callable[[], Awaitable[TcpPair]]]:
