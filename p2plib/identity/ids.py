@@ -288,7 +288,7 @@ def _parse_peer_id_cid(text: str) -> PublicKey:
 
 
 def _within(read: Callable[[bytes], _Found], raw: bytes) -> _Found:
-    """What is in the bytes that a text stood for; offsets in them would mislead whoever sees the text."""
+    """What is in the bytes that a text stood for; offsets in them would mislead a reader of the text."""
     try:
         return read(raw)
     except DecodeError as error:

@@ -9,7 +9,7 @@ Rules
     3. What strangers name (`acceptable`) may be a lie, told to make many peers send to one victim. So nothing
        is sent to an address that no peer can have, to a port of the well-known services, or to an address of
        our own machine or site that was named by somebody outside.
-    4. The source of a request is as good as named by a stranger, for it may be forged: it names itself.
+    4. The source of a request is as good as named by a stranger, because it may be forged: it names itself.
 """
 
 from __future__ import annotations

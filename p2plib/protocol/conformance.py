@@ -274,7 +274,7 @@ async def _closes_whole(a: Stream, b: Stream, size_bytes: int, talking: asyncio.
         raise NotConforming(f"a close while the other side talked looked like a reset: {error}") from error
     finally:
         await cancelled(talking)
-    demand(got == sent, f"of {size_bytes} bytes before close {len(got)} arrived: the other side was talking")
+    demand(got == sent, f"of {size_bytes} bytes before a close, {len(got)} arrived: the other side talked")
     await b.close()  # no reset: a lost RST is not sent again
     await closing
 

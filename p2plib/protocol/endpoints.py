@@ -41,7 +41,7 @@ class Endpoint:
     """Where to connect to, or to listen.
 
     Args:
-        host: a name, or a numeric address; a zone of IPv6 is written behind it: "fe80::1%eth0".
+        host: a name, or a numeric address; a zone of IPv6 is written after it: "fe80::1%eth0".
         port: 0 to 65535; 0 lets the machine choose where we listen.
         family: the only one that will do; None if either will.
         transport: "tcp", or "quic-v1" over UDP.

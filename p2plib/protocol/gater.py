@@ -115,8 +115,8 @@ class AllowList(Gater):
         hosts: addresses and networks, as `HostSet` takes them; None lets every host through.
 
     Raises:
-        UsageError: a host is none.
-        DecodeError: an id is none.
+        UsageError: a host is neither an address nor a network.
+        DecodeError: an id is not the id of a peer.
     """
 
     def __init__(self, peers: Iterable[str] | None = None, hosts: Iterable[str] | None = None) -> None:
@@ -151,8 +151,8 @@ class DenyList(Gater):
         hosts: addresses and networks, as `HostSet` takes them.
 
     Raises:
-        UsageError: a host is none.
-        DecodeError: an id is none.
+        UsageError: a host is neither an address nor a network.
+        DecodeError: an id is not the id of a peer.
     """
 
     def __init__(self, peers: Iterable[str] = (), hosts: Iterable[str] = ()) -> None:

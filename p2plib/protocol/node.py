@@ -16,17 +16,17 @@
 
 libp2p's ping and identify are always among what it speaks. A node is put together from parts: `transports`
 reach an endpoint and take connections there, `dialling` tries several addresses, `admission` counts places,
-`peer_score` remembers which hosts misbehaved, a `gater` says who may come at all, and `keep_alive` ends what
-is silent.
+`peer_score` remembers which hosts misbehaved, a `gater` says which peers may come at all, and `keep_alive`
+ends what is silent.
 
 Rules
     1. Addresses are those of `p2plib.protocol.endpoints`. Of several, `dial` tries those that it can.
     2. `p2plib.protocol.admission` says how many connections others may make, and which gives way when one
        more comes.
     3. A host whose handshakes go wrong too often is refused for a while before it costs us anything
-       (`p2plib.protocol.peer_score`). One that breaks off in the middle counts, for it costs us the same. To
-       be silent or slow is never penalised; to hold more than half of all pending connections and want more
-       is, a little.
+       (`p2plib.protocol.peer_score`). One that breaks off in the middle counts, because it costs us the same.
+       To be silent or slow is never penalised; to hold more than half of all pending connections and want
+       more is, a little.
     4. No peer is dialled, let in or kept that the gater does not allow (`p2plib.protocol.gater`).
     5. When the block is left, nothing is left: no task, no socket. Whatever was being dialled or opened then
        raises `Closed`, and so does every later call.
@@ -257,7 +257,7 @@ class Node:
         return place.address.with_peer(self.peer_id)
 
     async def _own(self, work: Coroutine[Any, Any, T]) -> T:
-        """Does work that `close` cancels: whoever waits for it gets `Closed` then."""
+        """Does work that `close` cancels: a caller that waits for it gets `Closed` then."""
         task = self._spawn(work)
         try:
             return await task
@@ -270,7 +270,7 @@ class Node:
             raise
 
     def _undo(self, result: object) -> None:
-        """Whoever asked for it was cancelled in the very moment in which it was there."""
+        """The caller that asked for it was cancelled at the very moment when it was there."""
         if isinstance(result, Connection):
             self._spawn(result.close())
 

@@ -302,7 +302,7 @@ class TcpListener:
                 self._host,
                 self._port,
                 family=self._family,
-                start_serving=False,  # it waits in that, and whoever is cancelled there loses the server
+                start_serving=False,  # it waits in that, and a caller cancelled there loses the server
             )
             if not self._server.sockets:  # asyncio takes this for a family that is missing
                 raise CannotListen(f"cannot listen at {where}: no socket can be made (too many open files?)")

@@ -184,7 +184,7 @@ class _Reader:
                 self.has_room(2 * argument, start)
                 return self.map(argument, depth)
             case 6:
-                raise DecodeError(f"there are no tags here, as tag {argument}", start)
+                raise DecodeError(f"tags are not allowed, and this is tag {argument}", start)
             case _:
                 return self.simple(low, start)
 
@@ -220,7 +220,7 @@ class _Reader:
         if low in _SIMPLE:
             return _SIMPLE[low]
         if low not in _FLOATS:
-            raise DecodeError("there are no simple values but False, True and None", start)
+            raise DecodeError("the only simple values are False, True and None", start)
         raw = self.raw[start + 1 : self.at]
         number: float = struct.unpack(_FLOATS[low], raw)[0]
         if _float(number) != self.raw[start : self.at]:

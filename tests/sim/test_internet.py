@@ -183,7 +183,7 @@ def test_an_address_that_is_not_of_a_single_machine_is_no_hosts(address: str) ->
 
 @pytest.mark.parametrize("name", ["localhost", "LocalHost.", "192.0.2.1", "::1"])
 def test_a_name_that_stands_for_an_address_already_is_no_hosts(name: str) -> None:
-    with pytest.raises(UsageError, match="nobody would be found by the name"):
+    with pytest.raises(UsageError, match="no host would be found by the name"):
         Internet().host(name)
 
 

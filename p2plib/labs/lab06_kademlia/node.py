@@ -10,7 +10,7 @@ Rules
     1. A peer that answers is heard, one that does not is silent; whom the table then wants asked is asked, on
        the side.
     2. A peer that asks us is pinged before the table hears of it: a request may carry a forged address. One
-       that says it is a client is not pinged, for it does not want to be asked.
+       that says it is a client is not pinged, because it does not want to be asked.
     3. A response counts if it comes from the address and with the number of a request that waits for it.
     4. It keeps no values: a request for one is answered with contacts, without the token that storing takes.
 """

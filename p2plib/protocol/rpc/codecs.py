@@ -10,7 +10,7 @@ codec         values                                                           g
 ============  ===============================================================  ==========================
 
 A codec of your own has two functions. What `decode` refuses, it raises as `DecodeError`: the sentence goes to
-the peer that sent it. Anything else it raises counts as refused, too, for a stranger chose the bytes.
+the peer that sent it. Anything else it raises counts as refused, too, because a stranger chose the bytes.
 
     >>> COORDINATES = Codec(
     ...     encode=lambda pair: struct.pack(">dd", *pair),

@@ -99,7 +99,7 @@ class Response:
 
 
 def check_name(name: str, error: type[UsageError] | type[DecodeError]) -> None:
-    """Raises the error if this is no name of a method or code of an error."""
+    """Raises the error if this cannot be the name of a method or the code of an error."""
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isascii() or not name.isprintable():
         raise error(f"a name has 1 to {MAX_NAME_CHARACTERS} printable ASCII characters: {name[:80]!a}")
 
@@ -135,7 +135,7 @@ def decode_response(raw: bytes) -> Response:
         protobuf.only(fields, (1,))
         return Response(END)
     if kind != ERROR:
-        raise DecodeError(f"there are no responses of kind {kind}")
+        raise DecodeError(f"a response is of kind 1, 2 or 3, not {kind}")
     protobuf.only(fields, (1, 3, 4))
     code = _text(protobuf.content(fields, 3), "a code")
     check_name(code, DecodeError)

@@ -72,7 +72,7 @@ class Names:
         if not name:
             raise UsageError("a name must not be empty")
         if parsed(name) is not None or _plain(name) == "localhost":
-            raise UsageError(f"nobody would be found by the name {name!r}: it stands for an address already")
+            raise UsageError(f"no host would be found by the name {name!r}: it already stands for an address")
         if _plain(name) in self.zone:
             raise UsageError(
                 f"the name {name!r} is taken in this internet; make a new Internet for another run"

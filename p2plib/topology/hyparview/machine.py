@@ -28,8 +28,8 @@ Rules (the names are the paper's)
        asked, which has answered. The new neighbour takes the place of the one that was found like that
        before, so a door that lies gets one place. A peer without neighbours joins again through a door.
     7. An id has one address, and the first to claim it keeps it (F099) for as long as it answers: when
-       another claims the id, our neighbour is asked at once whether it is there, for most likely it was
-       restarted and has another port now.
+       another claims the id, our neighbour is asked at once whether it is there: most likely it was restarted
+       and has another port now.
 
 In the paper a broken TCP connection shows that a peer is dead. Datagrams do not break, so neighbours are
 pinged every `ping_s`; a driver that knows sooner calls `broken`. The response says whether the two are still

@@ -14,8 +14,8 @@ Rules
     5. A contact that does not answer is doubtful, and a spare that waits for its place is asked. Silence at
        another address than the one in the table says nothing: anybody can name an id.
     6. A client does not get into the table: it refuses whatever it is asked. A contact that has become one is
-       taken out when it refuses. A request that says so is not enough, for it may be forged: its sender is
-       asked.
+       taken out when it refuses. A request that says so is not enough, because it may be forged: its sender
+       is asked.
 
 `p2plib.topology.kademlia.table` says whom the table admits.
 """

@@ -325,7 +325,7 @@ class KademliaPeer:
         return tested
 
     async def _once(self, name: str, begin: Callable[[float], object]) -> Any:
-        """Waits for an outcome that has a name and no number, for there is only one at a time."""
+        """Waits for an outcome that has a name and no number: there is only one at a time."""
         if name in self.peer.awaited:
             raise UsageError(f"an earlier `{name}` of this peer has not ended: wait for it")
         return await self.peer.awaited.wait(name, partial(self.peer.call, begin))

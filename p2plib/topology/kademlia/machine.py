@@ -220,7 +220,7 @@ class Kademlia(Base[Event, Timer]):
         now on, which takes us out of the tables of others. `Left` follows; then the peer can be closed.
         """
         self._has_left, self.asker.is_client = True, 1
-        self.searches.start(SearchKind.REFRESH, self.own_id, now)  # whoever is near shall notice
+        self.searches.start(SearchKind.REFRESH, self.own_id, now)  # so that those nearby notice
         self.handover.start(self.maintenance.published, now, is_leaving=True)
 
     def test_reachability(self, now: float) -> None:
@@ -443,7 +443,7 @@ class Kademlia(Base[Event, Timer]):
             return
         self.asker.is_client = int(not serves)
         if not self._is_entering:
-            self.searches.start(SearchKind.REFRESH, self.own_id, now)  # whoever is near shall notice
+            self.searches.start(SearchKind.REFRESH, self.own_id, now)  # so that those nearby notice
         if not serves:
             self.handover.start({}, now, is_leaving=False)
 

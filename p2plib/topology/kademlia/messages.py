@@ -7,8 +7,8 @@ in the paper:
 * `token` shows that a peer that stores has asked us before (BEP 5), and a refusal says why.
 * `is_client` is 1 in the requests of a peer that only asks and takes part in nothing, such as one behind a
   NAT that lets no stranger through (BEP 43). Nobody puts it in a table.
-* `observed` tells the peer that asked which address its request came from (BEP 42), for behind a NAT it
-  cannot know.
+* `observed` tells the peer that asked which address its request came from (BEP 42): behind a NAT it cannot
+  know.
 * A `DialBack` asks for a request from elsewhere. If that arrives, others can reach us: we have sent nothing
   there, so no NAT lets it through as a response. `DialBackFor` passes the wish on to the peer that is to ask.
 """

@@ -264,7 +264,7 @@ class RoutingTable:
 
         Returns:
             A spare that is to be asked now whether it is there, taken out of the spares: the one that has the
-            same id (rule 4), or else the last that came; None if none waits.
+            same id (rule 4), otherwise the last that came; None if none waits.
         """
         entry = self.find(ident)
         if entry is None:

@@ -15,8 +15,8 @@ Rules
        does, only the link is dead, which is reported once, and again when the link is back (F096). If not,
        the member is gone. (Suspicion and indirect probes are SWIM's: Das et al., 2002.)
     5. An id has one address, and the first to claim it keeps it (F099) for as long as it answers us: when
-       another claims it, that member is asked at once whether it is there, for most likely it was restarted
-       and has another port now.
+       another claims it, that member is asked at once whether it is there: most likely it was restarted and
+       has another port now.
     6. A mesh may fall apart while the network is down. So each member says hello now and then at a *door*
        (`p2plib.machine.doors`): a bootstrap address, or one where a member was that fell silent.
     7. Nothing is sent to an address that a stranger may not name (`p2plib.machine.addresses`).

@@ -9,8 +9,8 @@ Rules
     1. Join: a peer looks up its own id. The member before that id responds with its list of successors, which
        becomes ours, whole, before we are a member. (As published, a joiner knew one successor, and if that
        died, the joiner was lost.) If the first on the list has our own id, the id is taken, and we stay out
-       (F099). Its holder is asked at once whether it is there, for most likely it is ourselves, before a
-       restart on another port. A join that fails is tried again after a while (`p2plib.machine.retries`).
+       (F099). Its holder is asked at once whether it is there: most likely it is ourselves, before a restart
+       on another port. A join that fails is tried again after a while (`p2plib.machine.retries`).
     2. Stabilise, every `stabilise_s`: ask the first successor for its neighbours. If it is dead, drop it and
        ask the next at once. Our list is then that peer, followed by its list without the last. If its
        predecessor lies between us, ask that one too, and if it is alive, it becomes our first successor; and
