@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.lock import without_hosts
+from tests.interop.lock import without_hosts, without_other_systems
 from tests.interop.peers import HERE, demand_peers, why_modules_missing
 
 EXACT_VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -44,6 +44,20 @@ def test_every_locked_package_has_a_version_and_a_hash() -> None:
     for path, package in packages.items():
         assert EXACT_VERSION.match(package["version"]), path
         assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"]), path
+
+
+def test_the_lock_holds_whatever_it_asks_for() -> None:
+    """`npm ci` installs nothing otherwise."""
+    held = {path.rpartition("node_modules/")[2] for path in lock()["packages"]}
+    for path, package in lock()["packages"].items():
+        for kind in ("dependencies", "optionalDependencies"):
+            missing = set(package.get(kind, {})) - held
+            assert not missing, f"{path}: {missing}"
+    odd = {"packages": {"node_modules/a": {"optionalDependencies": {"a-x64": "1", "a-arm": "1"}}}}
+    odd["packages"]["node_modules/a-x64"] = {}
+    assert without_other_systems(odd)["packages"]["node_modules/a"] == {
+        "optionalDependencies": {"a-x64": "1"}
+    }
 
 
 @pytest.mark.parametrize("name", ["package.json", "package-lock.json", ".npmrc"])
