@@ -183,7 +183,17 @@ class Machine(QuicConnection):
     def unsent(self, stream_id: int, written: int) -> int:
         """How many of the `written` bytes of a stream have never been sent."""
         stream = self._streams.get(stream_id)
-        return 0 if stream is None else written - stream.sender.highest_offset
+        if stream is None or stream.sender._reset_error_code is not None:
+            return 0
+        return written - stream.sender.highest_offset
+
+    def reset_stream(self, stream_id: int, error_code: int) -> None:
+        """Gives up sending on a stream, and frees what waits there, which aioquic would keep until the other
+        side has acknowledged the reset."""
+        super().reset_stream(stream_id, error_code)
+        stream = self._streams.get(stream_id)
+        if stream is not None and stream.sender._reset_error_code is not None:
+            stream.sender._buffer.clear()
 
     def has_sent_all(self, stream_id: int) -> bool:
         """Whether nothing of a stream waits to be sent, its end included."""
