@@ -212,7 +212,9 @@ class QuicConnection(MuxedConnection):
 
     async def close(self, reason: str = "") -> None:
         """Goes away; see rule 2."""
-        if self._we_closed:
+        if self._we_closed:  # the socket may be closed behind us, so not before the first close has ended
+            while not self._is_silent:
+                await self._moved.wait()
             return
         self._we_closed = True
         self._end(Closed(f"we closed the connection to {self.remote}{reason and ': ' + reason}"))

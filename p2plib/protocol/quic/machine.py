@@ -240,10 +240,11 @@ class Machine(QuicConnection):
     # What aioquic does differently.
 
     def reset_stream(self, stream_id: int, error_code: int) -> None:
-        """Gives up sending on a stream, and holds nothing for it any more."""
+        """Gives up sending on a stream, and frees what waits there, which aioquic would keep until the other
+        side has acknowledged the reset."""
         super().reset_stream(stream_id, error_code)
         stream = self._streams.get(stream_id)
-        if stream is not None:
+        if stream is not None and stream.sender._reset_error_code is not None:
             stream.sender._buffer.clear()
 
     def _initialize(self, peer_cid: bytes) -> None:

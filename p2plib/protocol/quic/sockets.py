@@ -318,6 +318,7 @@ class QuicListener:
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: connection.abort())  # it may be cancelled before it has begun
         return connection
 
     async def _serve(self, connection: QuicConnection) -> None:

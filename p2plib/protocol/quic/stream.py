@@ -98,7 +98,7 @@ class QuicStream(MuxedStream):
 
     async def _read(self, max_bytes: int) -> bytes:
         while not self._incoming:
-            if self._has_ended:
+            if self._has_ended and not self._is_deaf:  # else what had come was thrown away
                 return b""
             self.connection.check_for_streams()
             if self._was_reset:

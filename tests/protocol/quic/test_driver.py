@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -449,3 +450,57 @@ def test_pings_that_nobody_answers_are_forgotten() -> None:
         assert near._pings == {}
 
     run(check)
+
+
+@pytest.mark.finding("W8")
+def test_whoever_closes_second_waits_as_well() -> None:
+    async def check(near: QuicConnection, far: QuicConnection) -> None:
+        stream, _ = await opened(near, far)
+        await stream.write(bytes(LIMIT_BYTES))
+        await stream.close_write()
+        first = asyncio.ensure_future(near.close())
+        await asyncio.sleep(0)
+        assert not near._is_silent  # it still delivers
+        await near.close()
+        assert near._is_silent
+        await first
+
+    run(check)
+
+
+@pytest.mark.finding("W1")
+@pytest.mark.parametrize("ends", [QuicConnection.close, QuicConnection.abort])
+def test_what_our_own_close_throws_away_never_looks_like_an_end(
+    ends: Callable[[QuicConnection], Any],
+) -> None:
+    async def check(near: QuicConnection, far: QuicConnection) -> None:
+        stream, theirs = await opened(near, far)
+        await theirs.write(bytes(1000))
+        await theirs.close_write()
+        while not stream._has_ended:
+            await stream.changed.wait()
+        ended = ends(near)
+        if ended is not None:
+            await ended
+        with pytest.raises(Closed):
+            await read_all(stream)
+
+    run(check)
+
+
+@pytest.mark.finding("K2")
+def test_what_is_broken_off_is_freed_at_once_and_counts_no_more() -> None:
+    """Before the reset is even sent, for a peer need not acknowledge it."""
+
+    async def check(near: QuicConnection, far: QuicConnection) -> None:
+        ends = [(await opened(near, far))[1] for _ in range(20)]
+        for end in ends:
+            with contextlib.suppress(StreamReset):
+                for _ in range(2):
+                    end.send(bytes(PIECE_BYTES))
+                    assert sum(each.unsent_bytes for each in ends) <= 500_000
+        kept = [len(far.machine._streams[end.stream_id].sender._buffer) for end in ends]
+        assert sum(kept) <= 500_000
+        assert 0 < sum(end._was_reset for end in ends) < 20
+
+    run(check, Limits(memory_bytes=500_000))

@@ -319,3 +319,15 @@ def test_a_refusal_in_the_middle_is_no_end(monkeypatch: pytest.MonkeyPatch) -> N
             assert await near.ping() > 0
 
     asyncio.run(main())
+
+
+@pytest.mark.finding("W8")
+def test_a_connection_that_comes_in_the_last_moment_is_over_with_its_listener() -> None:
+    async def main() -> None:
+        async with QuicListener(handler, BOB) as listener:
+            listener._receive(first_datagram(), FORGED)  # its task is cancelled before it has begun
+            (connection,) = set(listener._routes.values())
+        assert connection._is_silent
+        assert not listener._routes
+
+    asyncio.run(main())
