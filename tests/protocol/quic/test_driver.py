@@ -503,4 +503,4 @@ def test_what_is_broken_off_is_freed_at_once_and_counts_no_more() -> None:
         assert sum(kept) <= 500_000
         assert 0 < sum(end._was_reset for end in ends) < 20
 
-    run(check, Limits(memory_bytes=500_000))
+    run(check, QuicLimits(memory_bytes=500_000))
