@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import docutils.core
 import pytest
 
 from tests.conftest import ROOT
@@ -116,3 +119,25 @@ def test_what_counts_as_an_entry(doc: str, fault: str) -> None:
     assert isinstance(function, ast.FunctionDef)
     found = list(faults(function))
     assert (fault in found[0] and len(found) == 1) if fault else not found
+
+
+LAYOUT = re.compile(r"indent|blank line|Inline .* start-string", re.IGNORECASE)
+
+
+def broken_layout(doc: str) -> list[str]:
+    """What docutils says about the layout of a text; it does not know Sphinx's roles, so all else is left."""
+    said = io.StringIO()
+    overrides = {"report_level": 2, "halt_level": 5, "warning_stream": said}
+    docutils.core.publish_doctree(inspect.cleandoc(doc), settings_overrides=overrides)
+    return [line for line in said.getvalue().splitlines() if LAYOUT.search(line)]
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_head_of_a_module_is_laid_out_as_the_reference_reads_it(path: Path) -> None:
+    assert not broken_layout(ast.get_docstring(ast.parse(path.read_text("utf8"))) or "")
+
+
+def test_broken_layout_is_noticed() -> None:
+    assert broken_layout("Title. A driver.\n\n    one\n        two\n    three\n")
+    assert broken_layout("Kinds\n    one    two\n           three\nfour\n")
+    assert not broken_layout("Title. A driver.\n\n::\n\n    one\n        two\n    three\n")

@@ -1,5 +1,7 @@
 """Member: what the drivers of overlays without values share: saving, restoring, looking at a peer. A driver.
 
+::
+
     class MeshPeer(Member[Mesh]):
         ...                                  # `open`, `join`, and what else the overlay can do
 

@@ -1,5 +1,7 @@
 """Connection: private, to a known peer, of many streams with names for what is spoken on each. A driver.
 
+::
+
     raw stream  →  multistream: /noise  →  Noise XX  →  (multistream: /yamux/1.0.0)  →  yamux
     UDP         →  QUIC, which is all of that in one
                 →  on every stream of it: multistream, then the protocol that was agreed on

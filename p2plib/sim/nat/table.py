@@ -4,7 +4,8 @@ A *mapping* ties an inside address to an external one. A *session* is one remote
 has a timer of its own, as in many devices (Ford, Srisuresh, Kegel 2005, 3.6): packets to one remote keep the
 opening for another remote from closing no longer. A mapping lives while one of its sessions does.
 
-Timers
+Timers::
+
     UDP  `udp_timeout_s` after the last packet out (and in, if `refresh_on_inbound`; RFC 4787, 4.3).
     TCP  a state machine of three phases, as RFC 6146, 3.5.2 has it and RFC 7857 recommends:
            opening      a SYN from one side only: `tcp_transitory_s` after the last packet

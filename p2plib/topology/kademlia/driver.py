@@ -1,5 +1,7 @@
 """KademliaPeer: a peer of the distributed hash table on a UDP socket. A driver.
 
+::
+
     from p2plib.topology.kademlia import KademliaPeer, Mode, Settings
     from p2plib.topology.kademlia.store import key_of
 
