@@ -38,8 +38,7 @@ HANDSHAKE_TIMEOUT_S = 10.0
 FAREWELLS = 3
 _KEEP_ALIVE = 0  # the number of pings that nobody waits for
 
-Address = tuple[Any, ...]
-"""What a socket says of where a datagram came from: host, port, and for IPv6 two numbers more."""
+Address = tuple[Any, ...]  # where a datagram came from: host, port, and for IPv6 two numbers more
 
 
 def spell(address: Address) -> str:
