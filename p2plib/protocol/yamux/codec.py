@@ -63,11 +63,13 @@ class Header:
 
 
 def decode(raw: bytes | bytearray, offset: int = 0) -> Header:
-    """The header that begins at an offset, from which there are at least twelve bytes.
+    """The header that begins at an offset; what follows its twelve bytes is left alone.
 
     Raises:
         DecodeError: it breaks a rule of this module.
     """
+    if len(raw) - offset < _HEADER.size:
+        raise DecodeError(f"a header of {_HEADER.size} bytes, where {len(raw) - offset} are left", offset)
     version, kind, flags, stream_id, length = _HEADER.unpack_from(raw, offset)
     if version or kind > GO_AWAY or flags > 15:
         if version:

@@ -12,7 +12,9 @@ from p2plib.errors import DecodeError, PeerTimeout
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import rpc
 from p2plib.protocol.connection import Connection, upgrade
+from p2plib.protocol.framing import VarintFrames
 from p2plib.protocol.rpc import BYTES, JSON, Call, Client, Codec, Service, Subscription
+from p2plib.protocol.rpc.messages import END, Response
 from p2plib.protocol.stream import memory_pair
 from p2plib.protocol.yamux.limits import Limits
 from p2plib.sim import Internet
@@ -73,6 +75,22 @@ def test_a_time_out_inside_a_codec_is_not_the_calls() -> None:
         async with one, two:
             with pytest.raises(DecodeError, match="not a response: its codec raised TimeoutError"):
                 await Client(one, "/x/1").call(Call("call", BYTES, Codec(bytes, times_out)), b"")
+
+    Internet(1).run(main)
+
+
+def test_an_end_is_no_response_to_a_call() -> None:
+    """Even where no bytes are a value: the other side takes the call for a subscription."""
+
+    async def ends(stream: Any, caller: Connection) -> None:
+        await stream.read()
+        await stream.write(VarintFrames().encode(Response(END).encode()))
+
+    async def main(net: Internet) -> None:
+        one, two = await connected(**{"/x/1": ends})
+        async with one, two:
+            with pytest.raises(DecodeError, match="a call was answered with an end"):
+                await Client(one, "/x/1").call(CALL, b"")
 
     Internet(1).run(main)
 

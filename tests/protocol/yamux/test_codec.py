@@ -46,6 +46,14 @@ def test_headers_that_are_none(raw: str, rule: str) -> None:
         session.receive(b"x")
 
 
+@pytest.mark.finding("W10")
+@pytest.mark.parametrize("size_bytes", [0, 1, 11])
+def test_a_header_that_is_cut_short_is_a_decode_error(size_bytes: int) -> None:
+    with pytest.raises(DecodeError, match=f"a header of 12 bytes, where {size_bytes} are left") as caught:
+        yamux_codec.decode(bytes(5 + size_bytes), 5)
+    assert caught.value.offset == 5
+
+
 def test_dissect() -> None:
     raw = frame(DATA, SYN, 1, data=b"hello")
     fields = yamux_codec.dissect(raw)
