@@ -29,6 +29,7 @@
     │   ├── CallFailed             the peer answered a call with an error: `code` says of which kind
     │   ├── NoCommonProtocol       the peer speaks none of the protocols that we proposed
     │   ├── JoinRefused            a network did not let us in: it is full, or our id is taken
+    │   ├── RequestRefused         somebody whom we asked for something refused it: `code` is theirs, if they gave one
     │   └── Truncated              a stream ended before its peer had said that it was over
     ├── Refusal                    a handler of ours refuses a call: its caller gets CallFailed
     ├── PeerTimeout                nobody answered in time
@@ -182,6 +183,19 @@ class NoCommonProtocol(RemoteError):
 
 class JoinRefused(RemoteError):
     """A network did not let us in, though somebody answered; the sentence says why."""
+
+
+class RequestRefused(RemoteError):
+    """Somebody whom we asked to find, to store or to pass on something refused it.
+
+    Args:
+        sentence: what they said, or what it means, and who said it.
+        code: the number that their protocol gives it, such as 301 of BEP 44; None where it has none.
+    """
+
+    def __init__(self, sentence: str, code: int | None = None) -> None:
+        self.code = code
+        super().__init__(sentence)
 
 
 class CallFailed(RemoteError):

@@ -1,0 +1,45 @@
+"""Dht: TO WRITE what is tested here, and against which oracle."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.discovery import dht
+from p2plib.errors import DecodeError, UsageError
+
+
+def test_a_message_by_hand() -> None:
+    """TO WRITE: known answers from the specification, typed in."""
+    assert dht.encode("hello") == bytes.fromhex("05 68656c6c6f")
+
+
+@given(st.text(max_size=60))
+def test_there_and_back(text: str) -> None:
+    message = dht.encode(text)
+    assert dht.decode(message) == text
+    assert b"".join(field.raw for field in dht.dissect(message)) == message
+
+
+@given(st.binary(max_size=300))
+def test_whatever_arrives_is_a_message_or_refused(raw: bytes) -> None:
+    try:
+        text = dht.decode(raw)
+    except DecodeError:
+        return
+    assert dht.encode(text) == raw
+
+
+NOTHING, CUT, LONGER, NOT_UTF8 = b"", b"\x02a", b"\x01ab", b"\x01\xff"
+
+
+@pytest.mark.parametrize("raw", [NOTHING, CUT, LONGER, NOT_UTF8], ids=repr)
+def test_what_is_refused(raw: bytes) -> None:
+    with pytest.raises(DecodeError):
+        dht.decode(raw)
+
+
+def test_a_text_that_is_too_long_is_the_callers_mistake() -> None:
+    with pytest.raises(UsageError, match="255 is the most"):
+        dht.encode("a" * 256)
