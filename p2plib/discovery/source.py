@@ -1,18 +1,20 @@
 """Source: the one shape of every way to find peers.
 
-A key that is worth looking for is worth hiding a little: a source is asked for a *topic*, the SHA-1 of the key's
-name, as npm's discovery-channel does it. Whoever carries the question learns 20 bytes and not the name. A name
-that can be guessed is not hidden, because anybody can hash a guess.
+A key that is worth looking for is worth hiding a little: a source is asked for a *topic*, the SHA-1 of the
+key's name, as npm's discovery-channel does it. Whoever carries the question learns 20 bytes and not the name.
+A name that can be guessed is not hidden, because anybody can hash a guess.
 
-Rules that every source keeps, and that `p2plib.discovery.conformance` checks
-    1. It is used with `async with`. After the block no task, socket or timer of it is left, whatever happened.
-    2. `announce` returns when somebody has been told, and then keeps it true, by renewing, until `withdraw` or
-       the end of the block. A topic that is announced again has the new port from then on.
+Rules that every source keeps, and that `p2plib.discovery.conformance` checks::
+
+    1. It is used with `async with`. After the block no task, socket or timer of it is left, whatever
+       happened.
+    2. `announce` returns when somebody has been told, and then keeps it true, by renewing, until `withdraw`
+       or the end of the block. A topic that is announced again has the new port from then on.
     3. Nobody reached is `PeerTimeout` or `Unreachable`, a clear no is `RequestRefused`: never silence.
     4. `lookup` gives each address at most once, each as soon as it is known, and comes to an end by itself.
     5. An end with nothing found is an answer. That nobody could be asked is an error, as in rule 3.
-    6. What strangers say is filtered before it is given: no address where no peer can be, no port 0, and never
-       more than `MAX_FOUND` for one lookup. What is dropped is counted by reason in `ignored`.
+    6. What strangers say is filtered before it is given: no address where no peer can be, no port 0, and
+       never more than `MAX_FOUND` for one lookup. What is dropped is counted by reason in `ignored`.
     7. Nothing that strangers send makes a call raise anything but the errors of rule 3.
     8. A lookup may be left at any time, and any call cancelled at any await: the source stays usable.
     9. After its block every call raises `Closed`.
@@ -47,7 +49,7 @@ class Found:
     Args:
         address: the host and port to connect to.
         source: the name of the source that said so, such as "mdns".
-        said_by: who told the source, as text: a tracker, a node, a name server; "" where that is nobody's business.
+        said_by: a tracker, a node, a name server, as text: who told the source; "" where it cannot tell.
         peer: who is there, where the source knows: a peer id or public key as text; "" otherwise.
     """
 
@@ -128,9 +130,13 @@ def checked_topic(topic: bytes) -> bytes:
         UsageError: it is not 20 bytes.
     """
     if not isinstance(topic, bytes | bytearray | memoryview):
-        raise UsageError(f"a topic is {TOPIC_BYTES} bytes, not a {type(topic).__name__}: hash a name with topic_of")
+        raise UsageError(
+            f"a topic is {TOPIC_BYTES} bytes, not a {type(topic).__name__}: hash a name with topic_of"
+        )
     if len(topic) != TOPIC_BYTES:
-        raise UsageError(f"a topic is {TOPIC_BYTES} bytes, and this has {len(topic)}: hash a name with topic_of")
+        raise UsageError(
+            f"a topic is {TOPIC_BYTES} bytes, and this has {len(topic)}: hash a name with topic_of"
+        )
     return bytes(topic)
 
 

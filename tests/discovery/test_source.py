@@ -22,9 +22,11 @@ def test_a_topic_of_any_kind_of_bytes_is_bytes() -> None:
         assert type(checked_topic(given)) is bytes
 
 
-@pytest.mark.parametrize("topic", [b"", bytes(TOPIC_BYTES - 1), bytes(TOPIC_BYTES + 1), "a" * TOPIC_BYTES, None])
+@pytest.mark.parametrize(
+    "topic", [b"", bytes(TOPIC_BYTES - 1), bytes(TOPIC_BYTES + 1), "a" * TOPIC_BYTES, None]
+)
 def test_what_is_no_topic_says_how_to_make_one(topic: object) -> None:
-    with pytest.raises(UsageError, match="20 bytes.*topic_of"):
+    with pytest.raises(UsageError, match=r"20 bytes.*topic_of"):
         checked_topic(topic)  # type: ignore[arg-type]
 
 
