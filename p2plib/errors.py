@@ -29,7 +29,7 @@
     │   ├── CallFailed             the peer answered a call with an error: `code` says of which kind
     │   ├── NoCommonProtocol       the peer speaks none of the protocols that we proposed
     │   ├── JoinRefused            a network did not let us in: it is full, or our id is taken
-    │   ├── RequestRefused         somebody whom we asked for something refused it: `code` is theirs, if they gave one
+    │   ├── RequestRefused         somebody whom we asked for something refused it: with their `code`, if any
     │   └── Truncated              a stream ended before its peer had said that it was over
     ├── Refusal                    a handler of ours refuses a call: its caller gets CallFailed
     ├── PeerTimeout                nobody answered in time
