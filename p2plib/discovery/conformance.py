@@ -2,6 +2,8 @@
 
 ::
 
+    from p2plib.discovery.worlds import Member, World
+
     @asynccontextmanager
     async def make_world():               # fresh sources that can find each other, taken down at the end
         yield World([Member(ana, "192.0.2.1"), Member(ben, "192.0.2.2")], cut=..., heal=...)
@@ -27,7 +29,6 @@ from p2plib.discovery.source import MAX_FOUND, topic_of
 from p2plib.discovery.worlds import (
     Lacking,
     MakeWorld,
-    Member,
     NotConformingSource,
     World,
     announce,
@@ -43,8 +44,6 @@ from p2plib.discovery.worlds import (
 )
 from p2plib.errors import Closed, PeerTimeout, RequestRefused, Unreachable, UsageError
 from p2plib.machine.addresses import MAX_PORT, Address
-
-__all__ = ["CHECKS", "Check", "Member", "NotConformingSource", "World", "check_source", "run_check"]
 
 TIMEOUT_S = 600.0  # for one check; in virtual time it costs nothing, and on real sockets give less
 PAUSES_S = (0.0, 0.001, 0.01, 0.05, 0.1, 0.3, 1.0)  # how long a call has run when it is cancelled

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from p2plib.discovery import conformance
-from p2plib.discovery.conformance import CHECKS, NotConformingSource, World, check_source, run_check
+from p2plib.discovery.conformance import CHECKS, check_source, run_check
 from p2plib.discovery.source import Found
-from p2plib.discovery.worlds import Member
+from p2plib.discovery.worlds import Member, NotConformingSource, World
 from p2plib.errors import Closed, PeerTimeout, RequestRefused
 from p2plib.sim import Internet
 from tests.discovery.tiny import EXPIRY_S, TinyDirectory, TinySource, simulated
