@@ -177,6 +177,7 @@ TOLD_ELSEWHERE = {
             "exact",
         )
     ),
+    "p2plib.discovery.__main__",  # the command of p2plib.discovery.commands
     "p2plib.sim.__main__",  # the command of p2plib.sim.command
     *(
         f"p2plib.sim.sockets.{name}"
