@@ -281,7 +281,7 @@ def test_a_bug_of_one_source_does_not_stop_the_others_and_is_seen(
     run(internet, program)
     failed = [event for event in events if isinstance(event, SourceFailed)]
     assert {type(event.error) for event in failed} == {Unreachable}
-    assert "buggy could not look up: it raised ZeroDivisionError" in str(failed[-1].error)
+    assert any("buggy could not look up: it raised ZeroDivisionError" in str(event.error) for event in failed)
     assert "a bug of the source buggy" in caplog.text
 
 
