@@ -34,34 +34,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from p2plib.discovery.mdns.names import HEADER_BYTES, DomainName, NameWriter, dissect_name, read_name
-from p2plib.discovery.mdns.rdata import dissect_data, plain_data, read_data, write_data
-from p2plib.discovery.mdns.records import (
-    IN,
-    TOP_BIT,
-    A,
-    Aaaa,
-    Cname,
-    Ns,
-    Nsec,
-    Opt,
-    OtherData,
-    Ptr,
-    Rdata,
-    RecordType,
-    ResourceRecord,
-    Soa,
-    Srv,
-    Txt,
-    type_name,
-)
+from p2plib.discovery.mdns.rdata import dissect_data, read_data, write_data
+from p2plib.discovery.mdns.records import IN, TOP_BIT, RecordType, ResourceRecord, type_name
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire.fields import Field, bytes_follow
-
-__all__ = [
-    "A", "Aaaa", "Cname", "DnsPacket", "DomainName", "Ns", "Nsec", "Opt", "OtherData", "Ptr", "Question",
-    "Rdata", "RecordType", "ResourceRecord", "Soa", "Srv", "Txt", "decode", "dissect", "encode", "plain_data",
-    "type_name",
-]  # fmt: skip
 
 MAX_BYTES = 65_535  # what TCP's length before a packet can say
 MAX_LINK_BYTES = 9_000  # RFC 6762, section 17, headers of IP and UDP included

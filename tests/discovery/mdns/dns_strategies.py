@@ -6,17 +6,16 @@ import ipaddress
 
 from hypothesis import strategies as st
 
-from p2plib.discovery.mdns.packets import (
+from p2plib.discovery.mdns.names import DomainName
+from p2plib.discovery.mdns.packets import DnsPacket, Question
+from p2plib.discovery.mdns.records import (
     A,
     Aaaa,
     Cname,
-    DnsPacket,
-    DomainName,
     Ns,
     Nsec,
     OtherData,
     Ptr,
-    Question,
     RecordType,
     ResourceRecord,
     Soa,

@@ -9,24 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p2plib.discovery.mdns.packets import (
-    RESPONSE,
-    TRUNCATED,
-    A,
-    DnsPacket,
-    DomainName,
-    Opt,
-    Ptr,
-    Question,
-    RecordType,
-    ResourceRecord,
-    Srv,
-    Txt,
-    decode,
-    dissect,
-    encode,
-    plain_data,
-)
+from p2plib.discovery.mdns.names import DomainName
+from p2plib.discovery.mdns.packets import RESPONSE, TRUNCATED, DnsPacket, Question, decode, dissect, encode
+from p2plib.discovery.mdns.rdata import plain_data
+from p2plib.discovery.mdns.records import A, Opt, Ptr, RecordType, ResourceRecord, Srv, Txt
 from p2plib.errors import DecodeError, UsageError
 from tests.discovery.mdns.dns_strategies import PLAIN_LABELS, packets
 

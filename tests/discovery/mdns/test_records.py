@@ -13,10 +13,9 @@ from p2plib.discovery.mdns.records import (
     type_name,
 )
 from tests.discovery.mdns.dns_strategies import records
+from tests.discovery.mdns.test_rdata import KNOWN
 
 ANA, LOCAL = DomainName.parse("ana.local"), DomainName.parse("local")
-
-from tests.discovery.mdns.test_rdata import KNOWN
 
 
 def test_words() -> None:
