@@ -34,8 +34,8 @@ def test_a_query_that_is_cut_is_malformed() -> None:
 
 
 def test_a_port_can_be_given_a_protocol() -> None:
-    assert summary(dissect([QUERY])) == [""]
-    assert summary(dissect([QUERY], decode_as=["udp.port==50002,dns"])) == ["dns"]
+    assert summary(dissect([b"hello"])) == [""]
+    assert summary(dissect([QUERY], decode_as=["udp.port==50002,mdns"])) == ["mdns"]
     answers = dissect([PING, PING[:-6]], decode_as=["udp.port==50002,bt-dht"])
     assert summary(answers) == ["bt-dht", "bt-dht malformed"]
 
