@@ -1,7 +1,7 @@
 """Announce: what a peer says to a tracker and what it hears, whatever carries it. Values.
 
-Specification: BEP 3 (what an announce says), BEP 48 (what a scrape says). HTTP, UDP and WebSocket put the same
-values into different bytes; their codecs are `http_messages`, `udp_messages` and `offers`.
+Specification: BEP 3 (what an announce says), BEP 48 (what a scrape says). HTTP, UDP and WebSocket put the
+same values into different bytes; their codecs are `http_messages`, `udp_messages` and `offers`.
 
 Vocabulary::
 
@@ -23,7 +23,9 @@ from p2plib.machine.addresses import MAX_PORT, Address
 
 HASH_BYTES = PEER_ID_BYTES = 20
 DEFAULT_NUMWANT = 50  # BEP 3
-MAX_NUMWANT = 200  # 200 IPv4 peers and a header are 1,220 bytes: a response that passes everywhere as one packet
+MAX_NUMWANT = (
+    200  # 200 IPv4 peers and a header are 1,220 bytes: a response that passes everywhere as one packet
+)
 MAX_SCRAPED = 74  # BEP 15: about as many hashes fit into one packet
 DEFAULT_INTERVAL_S = 1800  # half an hour, as most trackers have it
 # A tracker that says 0 would have us ask without pause, and one that says a year would have us vanish.

@@ -1,7 +1,7 @@
 """Compact: peers in 6 or 18 bytes, the address and the port and nothing else. A codec.
 
-Specification: BEP 23 for IPv4, BEP 7 for IPv6. Fifty peers are 300 bytes; as a bencoded list of dicts they are
-about 5,000. ::
+Specification: BEP 23 for IPv4, BEP 7 for IPv6. Fifty peers are 300 bytes; as a bencoded list of dicts they
+are about 5,000. ::
 
     c0 00 02 07 1a e1       192.0.2.7, port 6881
 
@@ -66,7 +66,10 @@ def unpack(raw: bytes, *, ipv6: bool = False, offset: int = 0) -> tuple[Address,
             offset + len(raw) - len(raw) % size,
         )
     return tuple(
-        (socket.inet_ntop(family, raw[at : at + size - 2]), int.from_bytes(raw[at + size - 2 : at + size], "big"))
+        (
+            socket.inet_ntop(family, raw[at : at + size - 2]),
+            int.from_bytes(raw[at + size - 2 : at + size], "big"),
+        )
         for at in range(0, len(raw), size)
     )
 

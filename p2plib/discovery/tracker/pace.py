@@ -1,7 +1,7 @@
 """Pace: how often one host may ask. A pure part.
 
-Each host has a bucket of tokens that fills slowly; each question takes one. So a burst is fine, and in the long
-run a host gets so many a second and no more.
+Each host has a bucket of tokens that fills slowly; each question takes one. So a burst is fine, and in the
+long run a host gets so many a second and no more.
 
 Rules
     1. Only a host that has proven its address is paced. If anybody could empty a bucket with a forged source,

@@ -1,4 +1,4 @@
-"""Swarms: who is in which swarm, for how long, and how many fit. A pure part: time and randomness are arguments.
+"""Swarms: who is in which swarm, for how long, and how many fit. A pure part, given time and randomness.
 
 Rules
     1. A peer is known by its address. It is listed until it stops, or until it has not announced for
@@ -7,8 +7,8 @@ Rules
        each other's.
     3. Everything has a bound, and a place that is taken is kept: a stranger who makes up a million swarms
        finds the tracker full, and the swarms that were there go on. `Refusal` says which bound it was.
-    4. One host has at most so many ports in a swarm and so many places in all, so that it cannot crowd out the
-       rest.
+    4. One host has at most so many ports in a swarm and so many places in all, so that it cannot crowd out
+       the rest.
     5. A response names random peers of the asker's family, never the asker itself. A seeder has no use for
        other seeders, but is told of them all the same: some trackers count on that, and so do topics where
        nobody has "left" anything.

@@ -46,19 +46,30 @@ CONNECT, ANNOUNCE, SCRAPE, ERROR = 0, 1, 2, 3
 ACTIONS = ("connect", "announce", "scrape", "error")
 AS_MANY_AS_YOU_LIKE = -1  # in numwant
 
-HEAD = struct.Struct(">8sII")  # connection id, action, transaction
-HEAD_NAMES = ("connection_id", "action", "transaction_id")
-ANNOUNCING = struct.Struct(">8sII20s20sqqqIIIiH")
-ANNOUNCING_NAMES = (
-    *HEAD_NAMES, "info_hash", "peer_id", "downloaded", "left", "uploaded", "event", "ip_address", "key",
-    "num_want", "port",
+
+def _layout(parts: Sequence[tuple[str, str]]) -> struct.Struct:
+    return struct.Struct(">" + "".join(code for _, code in parts))
+
+
+# Each field once: its name in BEP 15, and its type as `struct` writes it. The layouts are made from these,
+# and so are the drawings.
+OF_HEAD = (("connection_id", "8s"), ("action", "I"), ("transaction_id", "I"))
+OF_ANNOUNCE = (
+    *OF_HEAD, ("info_hash", "20s"), ("peer_id", "20s"), ("downloaded", "q"), ("left", "q"), ("uploaded", "q"),
+    ("event", "I"), ("ip_address", "I"), ("key", "I"), ("num_want", "i"), ("port", "H"),
 )  # fmt: skip
-CONNECTED = struct.Struct(">II8s")
-ANSWERED = struct.Struct(">II")
-ANNOUNCED = struct.Struct(">IIIII")
-COUNTS = struct.Struct(">III")
+OF_ANSWER = (("action", "I"), ("transaction_id", "I"))
+OF_CONNECTED = (*OF_ANSWER, ("connection_id", "8s"))
+OF_ANNOUNCED = (*OF_ANSWER, ("interval", "I"), ("leechers", "I"), ("seeders", "I"))
+OF_COUNTS = (("seeders", "I"), ("completed", "I"), ("leechers", "I"))
+
+HEAD, ANNOUNCING = _layout(OF_HEAD), _layout(OF_ANNOUNCE)
+ANSWERED, CONNECTED, ANNOUNCED = _layout(OF_ANSWER), _layout(OF_CONNECTED), _layout(OF_ANNOUNCED)
+COUNTS = _layout(OF_COUNTS)
+NO_NUMBER = ("transaction_id", "key")  # drawn without their value: it means nothing
 CONNECT_HEAD = struct.pack(">QI", MAGIC, CONNECT)
 EVENTS = tuple(Event)
+EVENT_NAMES = tuple(event.name.lower() for event in EVENTS)
 
 
 @dataclass(slots=True)
@@ -168,7 +179,15 @@ def _decode_announce(data: bytes) -> Announce:
         # Clients that do not know what is left write 2**64 - 1. It is as good as any large number.
         downloaded, left, uploaded = (number & (2**63 - 1) for number in (downloaded, left, uploaded))
     return Announce(
-        info_hash, peer_id, port, left, uploaded, downloaded, EVENTS[event], numwant if numwant >= 0 else None, key
+        info_hash,
+        peer_id,
+        port,
+        left,
+        uploaded,
+        downloaded,
+        EVENTS[event],
+        numwant if numwant >= 0 else None,
+        key,
     )
 
 
@@ -228,7 +247,9 @@ def decode_response(data: bytes, *, ipv6: bool = False) -> tuple[int, Body]:
         DecodeError: rules 1 and 3, an action that does not exist.
     """
     if len(data) < ANSWERED.size:
-        raise DecodeError(f"a response has {ANSWERED.size} bytes at least, and this has {len(data)}", len(data))
+        raise DecodeError(
+            f"a response has {ANSWERED.size} bytes at least, and this has {len(data)}", len(data)
+        )
     action, transaction = ANSWERED.unpack_from(data)
     if action == CONNECT:
         _at_least(data, CONNECTED.size, "the response to a connect")
@@ -241,8 +262,12 @@ def decode_response(data: bytes, *, ipv6: bool = False) -> tuple[int, Body]:
     if action == SCRAPE:
         size = len(data) - ANSWERED.size
         if size % COUNTS.size:
-            raise DecodeError(f"the counts of a swarm are {COUNTS.size} bytes, and {size} follow", ANSWERED.size)
-        return transaction, Scraped(tuple(Counts(*three) for three in COUNTS.iter_unpack(data[ANSWERED.size :])))
+            raise DecodeError(
+                f"the counts of a swarm are {COUNTS.size} bytes, and {size} follow", ANSWERED.size
+            )
+        return transaction, Scraped(
+            tuple(Counts(*three) for three in COUNTS.iter_unpack(data[ANSWERED.size :]))
+        )
     if action == ERROR:
         sentence = data[ANSWERED.size : ANSWERED.size + MAX_SENTENCE_BYTES]
         return transaction, Failure(sentence.decode(errors="replace"))
@@ -260,16 +285,16 @@ def dissect_request(data: bytes) -> tuple[Field, ...]:
     Raises:
         DecodeError: as `decode_request`.
     """
-    request = decode_request(data)
-    layout, names = (ANNOUNCING, ANNOUNCING_NAMES) if isinstance(request.body, Announce) else (HEAD, HEAD_NAMES)
-    parts = _cut(data, layout, names)
-    if isinstance(request.body, Connect):
-        parts[0] = Field("protocol_id", parts[0].raw, "always this number")
-    if isinstance(request.body, Scrape):
-        parts += [Field("info_hash", raw) for raw in request.body.info_hashes]
-    elif len(data) > layout.size:
-        parts.append(Field("options", data[layout.size :], "of BEP 41"))
-    return tuple(parts)
+    match decode_request(data).body:
+        case Connect():
+            parts = _cut(data, OF_HEAD)
+            return Field("protocol_id", parts[0].raw, "always this number"), *parts[1:]
+        case Announce():
+            parts = _cut(data, OF_ANNOUNCE)
+            options = data[ANNOUNCING.size :]
+            return (*parts, Field("options", options, "of BEP 41")) if options else parts
+        case Scrape(hashes):
+            return *_cut(data, OF_HEAD), *(Field("info_hash", raw) for raw in hashes)
 
 
 def dissect_response(data: bytes, *, ipv6: bool = False) -> tuple[Field, ...]:
@@ -282,36 +307,29 @@ def dissect_response(data: bytes, *, ipv6: bool = False) -> tuple[Field, ...]:
     Raises:
         DecodeError: as `decode_response`.
     """
-    _, body = decode_response(data, ipv6=ipv6)
-    match body:
+    match decode_response(data, ipv6=ipv6)[1]:
         case Connected():
-            return tuple(_cut(data, CONNECTED, ("action", "transaction_id", "connection_id")))
+            return _cut(data, OF_CONNECTED)
         case Announced():
-            parts = _cut(data, ANNOUNCED, ("action", "transaction_id", "interval", "leechers", "seeders"))
-            return *parts, *compact.dissect(data[ANNOUNCED.size :], ipv6=ipv6)
+            return *_cut(data, OF_ANNOUNCED), *compact.dissect(data[ANNOUNCED.size :], ipv6=ipv6)
         case Scraped():
-            parts = _cut(data, ANSWERED, ("action", "transaction_id"))
-            for at in range(ANSWERED.size, len(data), COUNTS.size):
-                parts += _cut(data[at : at + COUNTS.size], COUNTS, ("seeders", "completed", "leechers"))
-            return tuple(parts)
-        case Failure():
-            parts = _cut(data, ANSWERED, ("action", "transaction_id"))
-            return *parts, Field("message", data[ANSWERED.size :], repr(body.sentence))
+            starts = range(ANSWERED.size, len(data), COUNTS.size)
+            swarms = [part for at in starts for part in _cut(data[at:], OF_COUNTS)]
+            return *_cut(data, OF_ANSWER), *swarms
+        case Failure(sentence):
+            return *_cut(data, OF_ANSWER), Field("message", data[ANSWERED.size :], repr(sentence))
 
 
-def _cut(data: bytes, layout: struct.Struct, names: Sequence[str]) -> list[Field]:
+def _cut(data: bytes, layout: Sequence[tuple[str, str]]) -> tuple[Field, ...]:
     """The fields of a layout, with their numbers as notes."""
     parts, offset = [], 0
-    codes = [code for code in layout.format.lstrip(">").replace("20s", "h").replace("8s", "Q")]
-    sizes = {"h": 20, "Q": 8, "q": 8, "I": 4, "i": 4, "H": 2}
-    for name, code in zip(names, codes, strict=True):
-        raw = data[offset : offset + sizes[code]]
-        number = int.from_bytes(raw, "big", signed=code in "qi")
-        note = "" if code in "hQ" or name in ("transaction_id", "key") else str(number)
-        if name == "action":
-            note = f"{number}: {ACTIONS[number]}"
-        elif name == "event":
-            note = f"{number}: {EVENTS[number].name.lower()}"
+    for name, code in layout:
+        size = struct.calcsize(">" + code)
+        raw, note = data[offset : offset + size], ""
+        if not code.endswith("s") and name not in NO_NUMBER:
+            number = struct.unpack(">" + code, raw)[0]
+            word = {"action": ACTIONS, "event": EVENT_NAMES}.get(name, ())[number:][:1]
+            note = ": ".join((str(number), *word))
         parts.append(Field(name, raw, note))
-        offset += sizes[code]
-    return parts
+        offset += size
+    return tuple(parts)
