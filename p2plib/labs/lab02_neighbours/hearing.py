@@ -111,7 +111,8 @@ def here(text: str, now: float, expected: str, hint: str, *rest: Any) -> Case:
             raise Wrong(f"present returned {describe(got)}", "a list of pairs: host and port")
         if shown(got) != expected:
             limit = f" (at most {rest[0]} held)" if rest else ""
-            what = f"{text}; at {now:g} s{limit} it has {shown(got) or 'nobody'}, expected {expected or 'nobody'}"
+            has, wanted = shown(got) or "nobody", expected or "nobody"
+            what = f"{text}; at {now:g} s{limit} it has {has}, expected {wanted}"
             raise Wrong(what, hint)
 
     return probe
