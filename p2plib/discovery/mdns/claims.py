@@ -1,7 +1,7 @@
 """Claims: how a host comes to own a name on a link where nobody gives names out (RFC 6762, sections 8 and 9).
 
-A claim is a set of records that stand or fall together. Those with the cache-flush bit are to be the only ones
-under their name, and nobody may have said anything under it before. So a claim goes through three states::
+A claim is a set of records that stand or fall together. Those with the cache-flush bit are to be the only
+ones under their name, and nobody may have said anything under it before. So a claim has three states::
 
     PROBING       "does anybody have this name? I am going to say this about it", three times
     ANNOUNCING    "this is so", twice
@@ -11,7 +11,7 @@ Rules
     1. The first probe goes after 0 to 250 ms at random, the others 250 ms after the one before. 250 ms after
        the third the names are ours (8.1). A claim without unique records has nothing to ask, and announces at
        once.
-    2. Another answer under one of the names meanwhile is a conflict: take the next name, and probe again (8.1).
+    2. Another answer under one of the names meanwhile is a conflict: take the next name, and probe again.
     3. If two probe for a name at the same time, what they are going to say decides: sorted by class, type and
        bytes, the later list wins; equal lists are the same thing said twice. The loser waits a second and
        probes again, and by then the winner answers (8.2).

@@ -61,6 +61,6 @@ def first_time(rng: random.Random, now: float) -> float:
 
 
 def knows_more(known: Iterable[ResourceRecord], question: Question, cache: RecordCache, now: float) -> bool:
-    """Whether an asker says that it knows an answer which we do not: then its question does not do for ours."""
+    """Whether an asker knows an answer which we do not: then its question does not do for ours."""
     ours = {key_of(entry.record) for entry in cache.answers(question, now)}
     return any(question.asks_for(record) and key_of(record) not in ours for record in known)

@@ -1,12 +1,12 @@
-"""Replies: which answers are waiting to go out, when they may, and what makes them unnecessary (RFC 6762, 6, 7).
+"""Replies: which answers wait to go out, when they may, and what makes them unnecessary (RFC 6762, 6 and 7).
 
-Everybody on the link hears a question, and everybody who knows an answer may give it. Without care, a question
-to a hundred hosts is a hundred datagrams at once. So an answer waits, and while it waits it may become
-unnecessary.
+Everybody on the link hears a question, and everybody who knows an answer may give it. Without care, a
+question to a hundred hosts is a hundred datagrams at once. So an answer waits, and while it waits it may
+become unnecessary.
 
 Rules
-    1. An answer that only we can give goes at once. One that others may give too waits 20 to 120 ms at random;
-       one to an asker that has more known answers to send waits 400 to 500 ms for them (6, 7.2).
+    1. An answer that only we can give goes at once. One that others may give too waits 20 to 120 ms at
+       random; one to an asker that has more known answers to send waits 400 to 500 ms for them (6, 7.2).
     2. A record is sent to the group at most once a second; to defend a name against a probe, four times. An
        answer that comes too early waits until it may go (6).
     3. What the asker knows already, with at least half of its time left, is not said (7.1). That holds for
