@@ -14,8 +14,8 @@ ties them together all the same, for everybody on the link.
 Rules
     1. It is a `p2plib.discovery.source.Source`. Nobody on a link says "nobody here": a lookup ends after
        `wait_s`, and nothing found is an answer. Only a link that nothing can be sent to is an error.
-    2. An address is believed if it is on the link and a peer can be there, with a port of 1024 or more: nobody
-       can make us send to the outside, or to a service of the router.
+    2. An address is believed if it is on the link and a peer can be there, with a port of 1024 or more:
+       nobody can make us send to the outside, or to a service of the router.
     3. Our own announcements are not given to us.
 """
 
@@ -98,8 +98,8 @@ class MdnsSource:
 
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source.withdraw`; it says goodbye."""
-        number = self._announced.pop(checked_topic(topic), None)
         responder = self._there()
+        number = self._announced.pop(checked_topic(topic), None)
         if number is not None:
             responder.withdraw(number)
 
@@ -124,8 +124,7 @@ class MdnsSource:
 
     def _why_not(self, instance: Instance) -> str | None:
         """Why an address is not believed; None if it is (rule 2)."""
-        host, port = instance.address
-        if ipaddress.ip_address(host) not in self.link:
+        if ipaddress.ip_address(instance.address[0]) not in self.link:
             return "an address that is not on the link"
         if not acceptable(instance.address, (instance.said_by, self.group[1])):
             return "an address where no peer can be"
