@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from p2plib.discovery.mdns.packets import DnsPacket, DomainName, Opt, RecordType, ResourceRecord
+from p2plib.discovery.mdns.names import DomainName
+from p2plib.discovery.mdns.packets import DnsPacket
+from p2plib.discovery.mdns.records import Opt, RecordType, ResourceRecord
 from p2plib.errors import DecodeError
 
 PLAIN_BYTES = 512  # RFC 1035, 4.2.1

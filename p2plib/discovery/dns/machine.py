@@ -3,12 +3,12 @@
 Rules
     1. A response is never answered: two servers that answer each other never stop.
     2. What cannot be read is answered with FORMERR and nothing but a header, if there is a header.
-    3. An answer over UDP has at most what the asker takes (`p2plib.discovery.dns.edns`). What is longer is cut
-       to nothing but "ask again over TCP": half a list would be taken for the whole.
+    3. An answer over UDP has at most what the asker takes (`p2plib.discovery.dns.edns`). What is longer is
+       cut to nothing but "ask again over TCP": half a list would be taken for the whole.
     4. How much goes to an address that anybody may have forged is limited (`p2plib.discovery.dns.limits`). A
        packet that came over TCP is exempt, for somebody at that address has answered us.
-    5. A zone is changed by a holder of one of the keys alone. The same signature counts once: a packet that is
-       sent again, by whoever has seen it, changes nothing and is answered as refused.
+    5. A zone is changed by a holder of one of the keys alone. The same signature counts once: a packet that
+       is sent again, by somebody who has seen it, changes nothing and is answered as refused.
     6. What it refuses, and why, is counted in `ignored`; what it was asked, in `asked`.
 
 Vocabulary::
@@ -41,8 +41,8 @@ from p2plib.discovery.mdns.packets import (
     DnsPacket,
     decode,
     encode,
-    type_name,
 )
+from p2plib.discovery.mdns.records import type_name
 from p2plib.errors import DecodeError
 from p2plib.machine.addresses import Address
 from p2plib.machine.machine import Base

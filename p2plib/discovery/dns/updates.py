@@ -26,16 +26,17 @@ from collections.abc import Iterable, Sequence
 
 from p2plib.discovery.dns.edns import with_lease
 from p2plib.discovery.dns.zone import MAX_NAMES, MAX_RECORDS, NOERROR, NXDOMAIN, REFUSED, Zone
-from p2plib.discovery.mdns.packets import (
-    DnsPacket,
-    DomainName,
+from p2plib.discovery.mdns.names import DomainName
+from p2plib.discovery.mdns.packets import DnsPacket, Question
+from p2plib.discovery.mdns.records import (
+    ANY_CLASS,
+    IN,
+    NONE_CLASS,
     OtherData,
-    Question,
     Rdata,
     RecordType,
     ResourceRecord,
 )
-from p2plib.discovery.mdns.records import ANY_CLASS, IN, NONE_CLASS
 
 UPDATE = 5  # the opcode
 FORMERR, SERVFAIL, NOTIMP, YXDOMAIN, YXRRSET, NXRRSET, NOTAUTH, NOTZONE = 1, 2, 4, 6, 7, 8, 9, 10

@@ -33,19 +33,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from p2plib.discovery.dns.deck import Deck
-from p2plib.discovery.mdns.packets import (
+from p2plib.discovery.mdns.names import DomainName
+from p2plib.discovery.mdns.packets import Question
+from p2plib.discovery.mdns.records import (
+    IN,
     A,
     Aaaa,
-    DomainName,
     Ns,
-    Question,
     Rdata,
     RecordType,
     ResourceRecord,
     Soa,
     Srv,
+    type_of,
 )
-from p2plib.discovery.mdns.records import IN, type_of
 from p2plib.errors import UsageError
 
 HAND = 8  # with addresses of IPv4, 168 bytes for a name of 40: less than five times its question
