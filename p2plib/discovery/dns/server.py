@@ -25,7 +25,7 @@ from p2plib.discovery.dns.limits import ReplyLimits
 from p2plib.discovery.dns.machine import Asked, NameServer, Updated
 from p2plib.discovery.dns.tsig import TsigKey
 from p2plib.discovery.dns.zone import Zone
-from p2plib.errors import CannotListen
+from p2plib.errors import CannotListen, StreamReset
 from p2plib.machine.addresses import Address
 from p2plib.machine.peer import Peer
 from p2plib.protocol.tcp import TcpListener, TcpStream
@@ -127,7 +127,10 @@ class DnsServer:
         try:
             for _ in range(MAX_QUESTIONS):
                 async with asyncio.timeout(IDLE_S):
-                    first = await stream.read(1)
+                    try:
+                        first = await stream.read(1)
+                    except StreamReset:
+                        return  # it has what it wanted
                     if not first:
                         return
                     size = first + await stream.read_exactly(1)
