@@ -1,8 +1,9 @@
-"""Calls: what is under way for the owner of a thing, so that the end of its block ends them too. A part of drivers.
+"""Calls: what is under way for the owner of a thing, and ends when its block does. A part of drivers.
 
 Rules
     1. A call runs in a task of its own, which its caller awaits: a caller that is cancelled cancels it.
-    2. When the thing is closed, calls that are under way are ended, and raise `Closed` where they are awaited.
+    2. When the thing is closed, calls that are under way are ended, and raise `Closed` where they are
+       awaited.
     3. Before the block and after it every call raises `Closed`, and nothing is begun.
 """
 
@@ -53,10 +54,14 @@ class Calls:
         try:
             return await task
         except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if self._is_open or (caller is not None and caller.cancelling()):
+            if self._was_cancelled():
                 raise
             raise Closed(f"{self._what} was closed") from None
+
+    def _was_cancelled(self) -> bool:
+        """Whether the caller was cancelled, and not the call by `close`."""
+        caller = asyncio.current_task()
+        return self._is_open or (caller is not None and caller.cancelling() > 0)
 
     async def close(self) -> None:
         """Ends all calls, and waits until they have ended."""

@@ -29,7 +29,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -83,6 +83,7 @@ class Service:
         hosts: the host's addresses that may be used, at least one.
         priority: the lowest first.
         weight: how often, among those of one priority.
+        said_by: the name server that said so.
     """
 
     target: DomainName
@@ -90,6 +91,7 @@ class Service:
     hosts: tuple[str, ...]
     priority: int = 0
     weight: int = 0
+    said_by: Address = ("", 0)
 
 
 class Resolver:
@@ -246,7 +248,7 @@ class Resolver:
             found.update(dict.fromkeys(self._usable(answer.records)))
         return list(found)
 
-    async def services(self, name: str | DomainName) -> list[Service]:
+    async def services(self, name: str | DomainName) -> AsyncGenerator[Service, None]:
         """Where a service is: by priority, and among equals drawn by weight (RFC 2782).
 
         Hosts whose addresses did not come along are asked for. One that has none is left out.
@@ -255,19 +257,14 @@ class Resolver:
             P2PError: as `ask`.
         """
         answer = await self.ask(name, RecordType.SRV)
-        found = []
-        for record in answer.records:
-            assert isinstance(record.data, Srv)
-            target = record.data.target
-            if not target.labels or not record.data.port:
+        for srv in self._ordered(each.data for each in answer.records if isinstance(each.data, Srv)):
+            if not srv.target.labels or not srv.port:
                 self.ignored["a service that is nowhere"] += 1  # RFC 2782: the root says that there is none
                 continue
-            along = [each for each in answer.additionals if each.name == target]
-            hosts = self._usable(along) if along else await self._hosts_of(target)
+            along = [each for each in answer.additionals if each.name == srv.target]
+            hosts = self._usable(along) if along else await self._hosts_of(srv.target)
             if hosts:
-                srv = record.data
-                found.append(Service(target, srv.port, tuple(hosts), srv.priority, srv.weight))
-        return self._ordered(found)
+                yield Service(srv.target, srv.port, tuple(hosts), srv.priority, srv.weight, answer.said_by)
 
     async def texts(self, name: str | DomainName) -> list[bytes]:
         """The texts of a name, the strings of each put together.
@@ -286,24 +283,28 @@ class Resolver:
             self.ignored["a host that cannot be found"] += 1
             return []
 
+    def may_use(self, host: str) -> bool:
+        """Whether a stranger may send us to an address (rule 5)."""
+        return scope_of(host) >= self._scope > Scope.NOWHERE
+
     def _usable(self, records: Iterable[ResourceRecord]) -> list[str]:
         """Rule 5."""
         found: dict[str, None] = {}
         for record in records:
             if not isinstance(record.data, A | Aaaa):
                 continue
-            if scope_of(record.data.host) >= self._scope > Scope.NOWHERE:
+            if self.may_use(record.data.host):
                 found[record.data.host] = None
             else:
                 self.ignored["an address where no peer can be"] += 1
         return list(found)
 
-    def _ordered(self, services: list[Service]) -> list[Service]:
+    def _ordered(self, services: Iterable[Srv]) -> list[Srv]:
         """RFC 2782: by priority; within one, drawn with chances by weight."""
-        return sorted(
-            services,
-            key=lambda each: (each.priority, -(self._rng.random() ** (1 / (each.weight or 0.1)))),
-        )
+        drawn = [
+            (each.priority, -(self._rng.random() ** (1 / (each.weight or 0.1))), each) for each in services
+        ]
+        return [each for _, _, each in sorted(drawn, key=lambda one: one[:2])]
 
 
 def aliases(name: DomainName, records: Iterable[ResourceRecord]) -> list[DomainName]:

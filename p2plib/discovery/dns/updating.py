@@ -2,8 +2,8 @@
 
 Rules
     1. It goes over TCP: a change of any size fits, and the server's answer can only come from there.
-    2. A yes counts if it is signed with our key, over our request. A no counts without: a server that does not
-       know the key cannot sign.
+    2. A yes counts if it is signed with our key, over our request. A no counts without: a server that does
+       not know the key cannot sign.
     3. An answer that does not come leaves open whether the change was made. Its caller makes changes that may
        be made twice.
 """
