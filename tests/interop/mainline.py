@@ -89,9 +89,10 @@ class Asker:
         data = query if isinstance(query, bytes) else krpc.encode(query)
         async with asyncio.timeout(PATIENCE_S):
             self._transport.sendto(data, address)
-            answer = krpc.decode(await self._heard.get())
-        assert isinstance(answer, KrpcResponse | KrpcError)
-        return answer
+            while True:
+                answer = krpc.decode(await self._heard.get())
+                if isinstance(answer, KrpcResponse | KrpcError):  # and no ping that asks who we are
+                    return answer
 
     async def code(self, query: AnyKrpc | bytes, address: Address) -> int | None:
         """The code of the error that is answered; None if it is no error."""

@@ -91,8 +91,13 @@ async def with_node_js(they_bootstrap_from_us: bool) -> dict[str, Any]:
         said["our value"] = await until(lambda: js.item(ImmutableItem(b"ours").target))
 
         their_item = {"seed": THEIRS.expose_seed().hex(), "salt": SALT.hex()}
-        await js.ask("put_mutable", **their_item, seq=1, cas=None, value=b"v1".hex())
-        await js.ask("put_mutable", **their_item, seq=2, cas=1, value=b"v2".hex())
+
+        async def they_put(seq: int, cas: int | None = None) -> Any:
+            value = f"v{seq}".encode().hex()
+            return (await js.ask("put_mutable", **their_item, seq=seq, cas=cas, value=value)).get("code")
+
+        await they_put(1)
+        await they_put(2, cas=1)
         item = await until(lambda: other.get_mutable(THEIRS.public.raw, SALT))
         said["their item"] = [item.seq, item.value.decode()]
         said["their cas"] = (await js.ask("put_mutable", **their_item, seq=5, cas=4, value=b"v5".hex()))[

@@ -1,8 +1,9 @@
 """libtorrent's node of the Mainline DHT, for a test that runs on asyncio.
 
-A session works in threads of its own and reports in alerts, so `told` looks every few milliseconds whether the
-one that is waited for has come. All settings of the DHT are libtorrent's own: each node needs an address in a
-/24 of its own, which `mainline.host_of` gives, or the others take it for one of a hundred ids of a liar.
+A session works in threads of its own and reports in alerts, so `told` looks every few milliseconds whether
+the one that is waited for has come. All settings of the DHT are libtorrent's own. So each node needs an
+address in a /24 of its own, which `mainline.host_of` gives, or the others take it for one of a hundred ids of
+a liar.
 """
 
 from __future__ import annotations
@@ -145,6 +146,6 @@ class TorrentNode:
         alert = await self.told(libtorrent.dht_sample_infohashes_alert)
         return {
             "num": alert.num_infohashes,
-            "interval": alert.interval,
+            "interval": alert.interval.total_seconds(),
             "samples": [one.to_bytes().hex() for one in alert.samples],
         }
