@@ -13,7 +13,7 @@ from p2plib.discovery.mainline.parts import LOCAL, DhtSettings
 from p2plib.discovery.mainline.source import MainlineSource
 from p2plib.discovery.source import Source, topic_of
 from p2plib.errors import P2PError, UsageError
-from p2plib.machine.addresses import Address, given_address
+from p2plib.machine.addresses import Address, Scope, given_address, scope_of
 
 NAME = "dht"
 SUMMARY = "a node of the Mainline DHT: serves others, looks up and announces"
@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("--host", default="127.0.0.1", help="IP address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="UDP port to listen on (default: any free one)")
-    parser.add_argument("--public", metavar="HOST:PORT", type=_address, help="where others reach us, if not there")
+    parser.add_argument(
+        "--public", metavar="HOST:PORT", type=_address, help="where others reach us, if not there"
+    )
     parser.add_argument(
         "--bootstrap", metavar="HOST:PORT", type=_address, action="append", default=[],
         help="a node to enter through; may be repeated, and the first node of a DHT has none",
@@ -88,19 +90,26 @@ async def _look_up(node: MainlineNode, topic: bytes, say: Callable[[str], None])
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """The option with which the doctor looks here, too."""
     parser.add_argument(
-        "--dht", metavar="HOST:PORT", type=_address, action="append", default=[],
-        help="a node of the Mainline DHT; may be repeated",
+        "--dht", metavar="HOST:PORT[@OURS]", action="append", default=[],
+        help="a node of the Mainline DHT, and the IP address of ours to ask from; may be repeated",
     )  # fmt: skip
 
 
 def sources(arguments: argparse.Namespace) -> list[Source]:
-    """The source that the option asks for: a read-only node, if any bootstrap address was given."""
+    """The source that the option asks for: one read-only node, if any bootstrap address was given.
+
+    Raises:
+        UsageError: what was typed is no address, or our own is missing where it is needed.
+    """
     if not arguments.dht:
         return []
-    host = "127.0.0.1" if arguments.dht[0][0].startswith("127.") else "0.0.0.0"
+    typed = [text.partition("@") for text in arguments.dht]
+    bootstrap = [_read_address(address) for address, _, _ in typed]
+    ours = next((own for _, _, own in typed if own), "127.0.0.1")
+    if ours == "127.0.0.1" and scope_of(bootstrap[0][0]) is not Scope.MACHINE:
+        raise UsageError("say which address of ours to ask from: --dht HOST:PORT@OURS")
     settings = DhtSettings(limits=LOCAL.limits, is_read_only=True)
-    public = None if host != "0.0.0.0" else _own_address(arguments)
-    return [MainlineSource(arguments.dht, random.SystemRandom(), host, settings=settings, public=public)]
+    return [MainlineSource(bootstrap, random.SystemRandom(), ours, settings=settings)]
 
 
 def _settings(arguments: argparse.Namespace) -> DhtSettings:
@@ -109,9 +118,20 @@ def _settings(arguments: argparse.Namespace) -> DhtSettings:
 
 
 def _address(text: str) -> Address:
-    """An address as typed: `192.0.2.7:6881` or `[2001:db8::7]:6881`."""
-    host, _, port = text.rpartition(":")
+    """An address as typed, for argparse."""
     try:
-        return given_address((host.removeprefix("[").removesuffix("]"), int(port)))
-    except (UsageError, ValueError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not an IP address and a port") from None
+        return _read_address(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _read_address(text: str) -> Address:
+    """An address as typed: `192.0.2.7:6881` or `[2001:db8::7]:6881`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal():
+        raise UsageError(f"{text!r} is not an IP address and a port")
+    return given_address((host.removeprefix("[").removesuffix("]"), int(port)))

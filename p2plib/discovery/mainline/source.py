@@ -49,6 +49,7 @@ class MainlineSource:
 
     Attributes:
         name: "dht".
+        ignored: how much of what strangers sent was dropped, by reason.
 
     Raises:
         UsageError: a bootstrap address is not of a peer.
@@ -74,7 +75,7 @@ class MainlineSource:
         self._node: MainlineNode | None = None
         self._has_ended = False
         self._entering = asyncio.Lock()
-        self._dropped: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter()
 
     @property
     def node(self) -> MainlineNode:
@@ -90,17 +91,10 @@ class MainlineSource:
             raise UsageError("a source is used with `async with`")
         return self._node
 
-    @property
-    def ignored(self) -> Counter[str]:
-        """How much of what strangers sent was dropped, by reason."""
-        counted = Counter(self._dropped)
-        if self._node is not None:
-            counted.update(self._node.machine.ignored)
-        return counted
-
     async def __aenter__(self) -> Self:
         opened = MainlineNode.open(self._rng, *self._where, settings=self._settings, public=self._public)
         self._node = await self._stack.enter_async_context(opened)
+        self._node.machine.ignored = self.ignored  # from now on the machine counts here
         return self
 
     async def __aexit__(
@@ -131,7 +125,7 @@ class MainlineSource:
         async with aclosing(node.get_peers(topic)) as peers:
             async for address, teller in peers:
                 if given == MAX_FOUND:
-                    self._dropped["too many peers"] += 1
+                    self.ignored["too many peers"] += 1
                     return
                 given += 1
                 said_by = "" if teller is None else f"{teller[0]}:{teller[1]}"
