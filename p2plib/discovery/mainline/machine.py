@@ -165,11 +165,10 @@ class Mainline(Base[DhtEvent, DhtTimer]):
     def heard_of(self, contacts: Iterable[Contact], now: float) -> None:
         """Asks contacts that our node of the other family has heard of whether they are there."""
         for contact in contacts:
-            if self.searches.may_ask(contact) and acceptable(
-                contact.address, self.address or contact.address
-            ):
-                if self.table.may_enter(contact) is Verdict.ADDED:
-                    self.checks.check(contact, now)
+            is_reachable = acceptable(contact.address, self.address or contact.address)
+            has_room = self.table.may_enter(contact) is Verdict.ADDED
+            if is_reachable and has_room and self.searches.may_ask(contact):
+                self.checks.check(contact, now)
 
     def find(self, target: int, now: float) -> int:
         """Looks for the k nodes nearest to an id. `FindDone` with the number that is returned follows."""
@@ -374,7 +373,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
                 self.checks.failed(purpose.contact, now)
                 self.deliveries.over(purpose, False)
             case Sampling():
-                self._tell(DhtSamples(purpose.number, purpose.address, None))
+                self._tell(DhtSamples(purpose.number, purpose.address, None, is_silent=True))
             case _:
                 assert_never(purpose)
 

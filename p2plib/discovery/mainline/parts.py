@@ -120,6 +120,11 @@ class DhtStored:
     code: int | None = None
     sentence: str = ""
 
+    @property
+    def target(self) -> bytes:
+        """The key, as the 20 bytes that `get_immutable` takes."""
+        return self.key.to_bytes(20, "big")
+
 
 @dataclass(frozen=True, slots=True)
 class DhtItemDone:
@@ -143,6 +148,7 @@ class DhtSamples:
         total: how many it has.
         interval_s: for how long it gives the same sample.
         contacts: nodes that it knows near the target.
+        is_silent: whether it did not answer at all.
     """
 
     number: int
@@ -151,6 +157,7 @@ class DhtSamples:
     total: int = 0
     interval_s: int = 0
     contacts: tuple[Contact, ...] = ()
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

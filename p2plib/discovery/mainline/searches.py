@@ -17,7 +17,8 @@ Rules
        peer can have as its address is left out. Nothing proves that they exist.
     2. An item proves itself, by its hash or its signature. The first that fits an immutable target ends the
        search. For a mutable one all nodes are asked, and the highest number counts: others may have missed
-       the latest. A node that sends an item that does not fit has lied, and is taken out of the table (F078).
+       the latest. A node that sends a value with another hash, or with a signature that is not valid, has
+       lied, and is taken out of the table (F078).
     3. Where the nodes round a key are denser than chance allows (`p2plib.topology.kademlia.density`), the
        search is made again with a wider lookup, unless it has an immutable item: peers cannot be checked, and
        the crowd may be hiding the newest version of a mutable item (F076).
@@ -202,7 +203,7 @@ class DhtSearches:
             if response.token is not None:
                 search.tokens[step.contact.id] = response.token
             search.lookup.answered(step.contact, self._named(response, teller))
-            if isinstance(search.item, ImmutableItem):  # rule 2
+            if search.kind is DhtSearchKind.ITEM and isinstance(search.item, ImmutableItem):  # rule 2
                 self._end(search, now)
                 return True
         self._advance(search, now)
@@ -247,6 +248,9 @@ class DhtSearches:
         try:
             if response.key is None or response.seq is None or response.signature is None:
                 search.item = items.answered_immutable(target, response.value)
+                return True
+            if items.target_of(response.key, search.salt) != target:
+                self._ignore("an item of another key or salt")  # no lie, if we were given the wrong salt
                 return True
             item = items.answered_mutable(
                 target, search.salt, response.key, response.seq, response.value, response.signature

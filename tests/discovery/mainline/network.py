@@ -55,7 +55,7 @@ class World:
         def found() -> list[Any]:
             return [e for e in self.crowd.heard(address, kind) if e.number == wanted]
 
-        self.crowd.run(within_s, until=lambda: bool(found()))
+        self.crowd.run(120.0, until=lambda: bool(found()))
         (event,) = found()
         return event
 
