@@ -88,7 +88,7 @@ async def with_libtorrent(they_bootstrap_from_us: bool) -> dict[str, Any]:
         await ours.put_mutable(sign_item(OURS, b"v1", 1, SALT))
         await ours.put_mutable(sign_item(OURS, b"v7", 7, SALT), cas=1)
         value, seq = await last.get_mutable(OURS.public.raw, SALT)
-        said["our item"] = [seq, value.decode()]
+        said["our item"] = [seq, (value or b"").decode()]
         for name, seq, cas in (("our cas", 9, 4), ("our seq", 3, None)):
             try:
                 await ours.put_mutable(sign_item(OURS, b"v", seq, SALT), cas=cas)

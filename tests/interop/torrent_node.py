@@ -41,7 +41,7 @@ class TorrentNode:
 
     def __init__(self, host: str, bootstrap: tuple[str, int] | None = None, **settings: Any) -> None:
         self.address = host, PORT
-        self._settings = {
+        self._settings: Any = {
             "listen_interfaces": f"{host}:{PORT}",
             "dht_bootstrap_nodes": "" if bootstrap is None else f"{bootstrap[0]}:{bootstrap[1]}",
             "enable_dht": True,
@@ -122,7 +122,8 @@ class TorrentNode:
         """The value of a target."""
         self.session.dht_get_immutable_item(libtorrent.sha1_hash(target))
         alert = await self.told(libtorrent.dht_immutable_item_alert)
-        return alert.item
+        item: bytes | None = alert.item
+        return item
 
     async def put_mutable(self, secret: SecretKey, value: bytes, salt: bytes) -> tuple[int, int]:
         """Puts the next version of an item, after it has looked which is the last.
