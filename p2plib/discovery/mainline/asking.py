@@ -83,9 +83,7 @@ class KrpcAsker:
         """
         number = self._requests.transaction()
         transaction = number.to_bytes(TRANSACTION_BYTES, "big")
-        query = kind(
-            transaction, self.own_id, version=VERSION, is_read_only=self.is_read_only, **arguments
-        )
+        query = kind(transaction, self.own_id, version=VERSION, is_read_only=self.is_read_only, **arguments)
         data = krpc.encode(query)
         self._requests.start(number, data, address, purpose, now, tries)
         self._send(data, address)

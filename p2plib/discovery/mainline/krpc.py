@@ -385,13 +385,13 @@ def dissect(data: bytes) -> tuple[Field, ...]:
     _dict_of(data)
     fields, at = [Field("message", data[:1], "a dict begins")], 1
     while data[at : at + 1] != b"e":
-        key, after = bencode.decode_prefix(data, at)
+        key, after = _key_at(data, at)
         if key in INNER and data[after : after + 1] == b"d":
-            inner, end = _dissect_inner(data, at, after + 1, cast(bytes, key))
+            inner, end = _dissect_inner(data, at, after + 1, key)
             fields += inner
         else:
             value, end = bencode.decode_prefix(data, after)
-            fields.append(Field(_shown(key), data[at:end], _note(cast(bytes, key), value)))
+            fields.append(Field(_shown(key), data[at:end], _note(key, value)))
         at = end
     return (*fields, Field("end", data[at:], "of the message"))
 
@@ -401,15 +401,21 @@ def _dissect_inner(data: bytes, start: int, at: int, outer: bytes) -> tuple[list
     name = _shown(outer)
     fields = [Field(name, data[start:at], f"{INNER[outer]}: a dict begins")]
     while data[at : at + 1] != b"e":
-        key, after = bencode.decode_prefix(data, at)
+        key, after = _key_at(data, at)
         value, end = bencode.decode_prefix(data, after)
-        fields.append(Field(f"{name}.{_shown(key)}", data[at:end], _note(cast(bytes, key), value)))
+        fields.append(Field(f"{name}.{_shown(key)}", data[at:end], _note(key, value)))
         at = end
     return [*fields, Field("end", data[at : at + 1], f"of {name}")], at + 1
 
 
-def _shown(key: Value) -> str:
-    return cast(bytes, key).decode(errors="replace")
+def _key_at(data: bytes, at: int) -> tuple[bytes, int]:
+    """A key of a dict that was decoded before, and where its value begins."""
+    key, after = bencode.decode_prefix(data, at)
+    return cast(bytes, key), after
+
+
+def _shown(key: bytes) -> str:
+    return key.decode(errors="replace")
 
 
 def _note(key: bytes, value: Value) -> str:

@@ -1,4 +1,4 @@
-"""What a node of the Mainline DHT is told and what it reports: settings, timers, events. Values without rules.
+"""What a Mainline node is told and what it reports: settings, timers, events. Values without rules.
 
 The rules are in `p2plib.discovery.mainline.machine` and the parts it is made from.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2plib.discovery.mainline.items import ImmutableItem, MutableItem
+from p2plib.discovery.mainline.storage import REANNOUNCE_S, REPUBLISH_S
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.timers import TimerName
 from p2plib.topology.kademlia.lookup import ALPHA
@@ -16,8 +17,12 @@ from p2plib.topology.kademlia.parts import Event as KademliaEvent
 from p2plib.topology.kademlia.table import NO_LIMITS, STRICT, Limits
 
 K = 8  # BEP 5
-FRESH_S = REFRESH_S = 900.0  # BEP 5: a contact silent for 15 minutes is questionable, a quiet bucket refreshed
-ANNOUNCE_S = 900.0  # peers are forgotten after half an hour or so; twice in that time outlives a lost datagram
+FRESH_S = REFRESH_S = (
+    900.0  # BEP 5: a contact silent for 15 minutes is questionable, a quiet bucket refreshed
+)
+ANNOUNCE_S = (
+    900.0  # peers are forgotten after half an hour or so; twice in that time outlives a lost datagram
+)
 PUT_S = 3600.0  # BEP 44
 
 
@@ -48,8 +53,8 @@ class DhtSettings:
     is_limited: bool = True
     refresh_s: float = REFRESH_S
     fresh_s: float = FRESH_S
-    announce_s: float = ANNOUNCE_S
-    put_s: float = PUT_S
+    announce_s: float = REANNOUNCE_S
+    put_s: float = REPUBLISH_S
 
 
 LOCAL = DhtSettings(limits=NO_LIMITS, is_limited=False)  # for many nodes that share one address, as in a test
@@ -115,6 +120,11 @@ class DhtStored:
     code: int | None = None
     sentence: str = ""
 
+    @property
+    def target(self) -> bytes:
+        """The key, as the 20 bytes that `get_immutable` takes."""
+        return self.key.to_bytes(20, "big")
+
 
 @dataclass(frozen=True, slots=True)
 class DhtItemDone:
@@ -138,6 +148,7 @@ class DhtSamples:
         total: how many it has.
         interval_s: for how long it gives the same sample.
         contacts: nodes that it knows near the target.
+        is_silent: whether it did not answer at all.
     """
 
     number: int
@@ -146,6 +157,7 @@ class DhtSamples:
     total: int = 0
     interval_s: int = 0
     contacts: tuple[Contact, ...] = ()
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,10 @@ def test_a_bucket_by_hand() -> None:
     assert bucket.take(0, 100.0)
     assert bucket.take(-5, 100.0)
     assert not bucket.take(1, 100.0)  # what is less than none does not fill it
-    assert not bucket.take(1, 99.0)  # nor does a clock that steps back
+    stepped = Bucket(rate_s=2.0, burst=2.0)
+    assert stepped.take(1, 100.0)
+    assert stepped.take(1, 0.0)  # a clock that steps back takes nothing away
+    assert not stepped.take(1, 99.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 10)), max_size=60))
@@ -59,6 +62,15 @@ def test_all_hosts_together_have_a_limit_and_memory_is_flat() -> None:
     assert looked_at == pytest.approx(ALL_QUESTIONS_BURST + 2 * ALL_QUESTIONS_S, abs=2)
     assert limits.refused["all"] == 20_000 - looked_at
     assert len(limits) == MAX_HOSTS
+
+
+def test_a_host_that_is_heard_again_is_not_forgotten() -> None:
+    limits = Limits()
+    limits.verified(VICTIM, 0.0)
+    for number in range(3 * MAX_HOSTS):
+        limits.may_answer(f"{20 + number // 65_536}.{number // 256 % 256}.{number % 256}.1", 0, 1, 0.0)
+        if number % 1000 == 0:
+            assert limits.may_answer(VICTIM, 0, 10_000, 0.0)
 
 
 @pytest.mark.fault("F079")

@@ -58,6 +58,17 @@ def test_a_new_address_wins_once_enough_networks_have_seen_it() -> None:
     assert outside.agreed == "203.0.113.8"
 
 
+def test_the_network_that_is_forgotten_is_the_one_longest_unheard() -> None:
+    outside = Outside()
+    for network in range(MAX_VOTERS):
+        outside.heard(OURS if network < MAX_VOTERS // 2 + 1 else LIE, voter(network))
+    for network in range(MAX_VOTERS // 2 + 1):
+        outside.heard(OURS, voter(network))  # heard again: now the liars are the oldest
+    for network in range(100, 104):
+        outside.heard(LIE, voter(network))
+    assert outside.agreed == OURS
+
+
 @pytest.mark.parametrize(
     ("claimed", "from_host"),
     [

@@ -121,6 +121,33 @@ def test_with_no_room_the_farthest_hash_goes_and_one_still_farther_is_refused() 
     assert peers.info_hashes() == [key(0b0111)]
 
 
+def test_the_farthest_is_known_also_after_room_was_free() -> None:
+    peers = PeerStorage(0, max_hashes=2)
+    for first in (1, 2):
+        peers.announce(key(first), peer(first), 0.0)
+    with pytest.raises(PutRefused):
+        peers.announce(key(9), peer(9), 0.0)  # key 2 is now known as the farthest
+    peers._drop(key(1), peer(1))
+    peers.announce(key(8), peer(8), 0.0)
+    peers.announce(key(3), peer(3), 0.0)
+    assert peers.info_hashes() == [key(2), key(3)]
+
+
+def test_the_farthest_item_is_known_also_after_room_was_free() -> None:
+    near, middle, far, farther = sorted(
+        (ImmutableItem(number) for number in range(4)), key=lambda i: i.target
+    )
+    items = ItemStorage(0, max_items=2)
+    for item in (near, middle):
+        items.put(item, ANA, 0.0)
+    with pytest.raises(PutRefused):
+        items.put(farther, ANA, 0.0)
+    items._drop(near.target)
+    items.put(farther, ANA, 0.0)
+    items.put(far, ANA, 0.0)
+    assert items.targets() == [middle.target, far.target]
+
+
 @pytest.mark.fault("F080")
 def test_a_flood_of_announces_leaves_every_bound_kept_and_the_books_in_order() -> None:
     rng, codes = random.Random(5), set()
@@ -171,6 +198,7 @@ def test_compare_and_swap() -> None:
     items = ItemStorage(0)
     assert code_of(items, sign_item(SECRET, b"5", 5), cas=99) is None  # nothing to compare with
     assert code_of(items, sign_item(SECRET, b"6", 6), cas=4) == 301
+    assert code_of(items, sign_item(SECRET, b"6", 6), cas=0) == 301
     assert code_of(items, sign_item(SECRET, b"6", 6), cas=6) == 301
     assert code_of(items, sign_item(SECRET, b"4", 4), cas=5) == 302
     assert code_of(items, sign_item(SECRET, b"6", 6), cas=5) is None
