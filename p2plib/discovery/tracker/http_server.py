@@ -8,8 +8,9 @@ Rules
        path.
     2. The host of a peer is the other end of its connection, no header and no parameter.
     3. What is refused is a bencoded failure reason with status 200, as BEP 3 has it.
-    4. A WebSocket that does not read what it is sent is closed once `MAX_UNSENT` texts wait for it. So is one
-       that sends too long a text, or anything but texts, and one that answers no ping.
+    4. For a WebSocket that does not read, `MAX_UNSENT` texts are kept and the rest is dropped; if it goes on
+       talking, it is closed. So is one that sends too long a text, or anything but texts, and one that
+       answers no ping.
 """
 
 from __future__ import annotations
@@ -150,7 +151,8 @@ class HttpTracker:
         except Refusal as refusal:
             await socket.close(code=TRY_LATER, message=refusal.sentence.encode())
             return socket
-        self._unsent[number] = queue = asyncio.Queue(MAX_UNSENT)
+        queue: asyncio.Queue[str] = asyncio.Queue(MAX_UNSENT)
+        self._unsent[number] = queue
         sending = asyncio.ensure_future(_send_all(socket, queue))
         try:
             await self._listen(socket, relay, number)
