@@ -157,10 +157,12 @@ class TrackerSource:
         except asyncio.CancelledError:
             call.cancel()
             await asyncio.wait([call])
+            if not call.cancelled():
+                call.exception()  # nobody is left to hear of it
             raise
         finally:
             self._calls.discard(call)
-        if call.cancelled():
+        if call.cancelled() or not self._is_open:
             raise Closed(CLOSED)
         return call.result()
 
