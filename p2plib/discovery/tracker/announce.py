@@ -93,6 +93,17 @@ class Announced:
     warning: str = ""
 
 
+@dataclass(slots=True)
+class Failure:
+    """A tracker refuses.
+
+    Args:
+        sentence: why, for people.
+    """
+
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What a scrape says of one swarm.

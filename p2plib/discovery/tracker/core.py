@@ -112,7 +112,7 @@ class TrackerCore:
         most = MAX_NUMWANT_IPV6 if ipv6 else MAX_NUMWANT
         count = min(most, DEFAULT_NUMWANT if announce.numwant is None else announce.numwant)
         try:
-            self._may_ask(host, now)
+            self.may_ask(host, now)
             if not announce.port:
                 raise Refusal("port", "port 0 is nowhere: name the one where you listen")
             if scope_of(host) is Scope.NOWHERE:
@@ -142,7 +142,7 @@ class TrackerCore:
             Refusal: rule 3.
         """
         try:
-            self._may_ask(host, now)
+            self.may_ask(host, now)
             if not 1 <= len(info_hashes) <= MAX_SCRAPED:
                 raise Refusal("scrape", f"a scrape names 1 to {MAX_SCRAPED} hashes, not {len(info_hashes)}")
         except Refusal as refusal:
@@ -151,7 +151,12 @@ class TrackerCore:
         self.swarms.expire(now)
         return [self.swarms.counts(info_hash) for info_hash in info_hashes]
 
-    def _may_ask(self, host: str, now: float) -> None:
+    def may_ask(self, host: str, now: float) -> None:
+        """Takes a token of a host's. Rule 2.
+
+        Raises:
+            Refusal: it has none.
+        """
         if not self.pace.allows(host, now):
             raise Refusal(
                 "pace", f"your host asks too often: {self.pace.allowance.a_second:g} a second will do"

@@ -22,11 +22,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from p2plib.discovery.tracker.announce import Announce, Announced, Scrape, checked_announce, checked_hashes
+from p2plib.discovery.tracker.announce import (
+    Announce,
+    Announced,
+    Failure,
+    Scrape,
+    checked_announce,
+    checked_hashes,
+)
 from p2plib.discovery.tracker.udp_messages import (
     Body,
     Connected,
-    Failure,
     Scraped,
     decode_response,
     encode_announce,

@@ -36,6 +36,7 @@ from p2plib.discovery.tracker.announce import (
     Announced,
     Counts,
     Event,
+    Failure,
     Scrape,
 )
 from p2plib.errors import DecodeError
@@ -112,17 +113,6 @@ class Scraped:
     """
 
     counts: tuple[Counts, ...]
-
-
-@dataclass(slots=True)
-class Failure:
-    """A tracker refuses.
-
-    Args:
-        sentence: why, for people.
-    """
-
-    sentence: str
 
 
 Body: TypeAlias = Connected | Announced | Scraped | Failure
