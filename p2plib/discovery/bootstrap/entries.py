@@ -105,7 +105,7 @@ def read_list(text: str | bytes) -> tuple[Multiaddr, ...]:
         if not isinstance(item, str):
             raise DecodeError(f"entry {number} is not a text")
         place = characters.find(f'"{item}"', at)  # not found if it was written with escapes
-        at = max(at, place)
+        at = max(at, place + len(item))
         try:
             entry = _entry(item)
             if entry in entries:

@@ -272,7 +272,7 @@ class BootstrapSource:
     async def _round(
         self, seeds: Iterable[Address], topic: bytes, port: int | None
     ) -> AsyncGenerator[NewcomerEvent, None]:
-        """What happens in a round, one event after another; raises if nobody was reached (sources, rule 3)."""
+        """What happens in a round, one event after another; raises if nobody was reached."""
         peer, seeds = self._open(), tuple(seeds)
         if not seeds:
             raise Unreachable("there is no address in the list that we can send to")
