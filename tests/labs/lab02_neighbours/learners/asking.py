@@ -50,7 +50,8 @@ PLANS = [
         "        near = [o for o in kept if network_of(o[0]) == network_of(a[0])]\n"
         "        if len(near) >= per_network: kept.remove(near[0])\n"
         "        kept.append(a)\n"
-        "    return [(rng.uniform(.5, 1) * min(2.0 ** (i - 1), 60) if i else 0.0, a) for i, a in enumerate(kept)]\n",
+        "    return [(rng.uniform(.5, 1) * min(2.0 ** (i - 1), 60) if i else 0.0, a)\n"
+        "            for i, a in enumerate(kept)]\n",
         "one owner, few calls",
     ),
     (
@@ -100,8 +101,10 @@ PLANS = [
         "doubles what was drawn",
         "def call_plan(cached, built_in, rng, per_network=2):\n    plan, used, p = [], [], 1.0\n"
         "    for a in [*reversed(cached), *built_in]:\n"
-        "        if a in used or sum(network_of(o[0]) == network_of(a[0]) for o in used) >= per_network: continue\n"
-        "        if used:\n            p = rng.uniform(p / 2, p)\n        plan.append((p if used else 0.0, a))\n"
+        "        near = sum(network_of(o[0]) == network_of(a[0]) for o in used)\n"
+        "        if a in used or near >= per_network: continue\n"
+        "        if used:\n            p = rng.uniform(p / 2, p)\n"
+        "        plan.append((p if used else 0.0, a))\n"
         "        if used: p = min(2 * p, 60)\n        used.append(a)\n    return plan\n",
         "double the whole pause",
     ),
@@ -168,7 +171,8 @@ DEALS = [
     (
         "remembers",
         "place = 0\ndef deal(peers, turn, count):\n    global place\n"
-        "    size = min(count, len(peers))\n    got = [peers[(place + i) % len(peers)] for i in range(size)]\n"
+        "    size = min(count, len(peers))\n"
+        "    got = [peers[(place + i) % len(peers)] for i in range(size)]\n"
         "    place += size\n    return got\n",
         "nothing remembered",
     ),

@@ -7,7 +7,10 @@ from tests.labs.mutating import answers, but
 SOLVED = answers("lab02_neighbours")
 HEAR, ANSWER = SOLVED["Neighbours"], SOLVED["Answering"]
 
-_BYE = "            if peer in self.held:\n                self.held[peer] = (min(self.held[peer][0], now + 1), None)\n"
+_BYE = (
+    "            if peer in self.held:\n"
+    "                self.held[peer] = (min(self.held[peer][0], now + 1), None)\n"
+)
 _FORGET = "        self.held = {p: held for p, held in self.held.items() if held[0] > now}\n"
 
 NEIGHBOURS = [
