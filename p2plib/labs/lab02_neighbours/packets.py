@@ -519,10 +519,10 @@ READ_NAME = Task(
             "a pointer has both of its high bits set: 192 or more",
         ),
         refuses(
-            b"\xbf" + b"a" * 191 + b"\0",
-            0,
+            b"\0" * 16_200 + b"\xbf\x00",
+            16_200,
             "a size of 191",
-            "a pointer has both of its high bits set: 192 or more",
+            "a pointer has both high bits set: 192 or more",
         ),
         _reads_chains,
         refuses(

@@ -11,7 +11,7 @@ _BYE = (
     "            if peer in self.held:\n"
     "                self.held[peer] = (min(self.held[peer][0], now + 1), None)\n"
 )
-_FORGET = "        self.held = {p: held for p, held in self.held.items() if held[0] > now}\n"
+_FORGET = "        self.held = {p: h for p, h in self.held.items() if h[0] > now}\n"
 
 NEIGHBOURS = [
     ("a goodbye is a record", but(HEAR, "if record.ttl == 0:", "if False:"), "wait one second"),
