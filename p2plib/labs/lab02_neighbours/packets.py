@@ -13,6 +13,7 @@ Vocabulary::
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from p2plib.labs.engine.tasks import Case, Mistake, Task, Wrong
 
 SRV, CLASS_IN = 33, 1
 QUESTION, ANSWER = 0x0000, 0x8400  # flags: RFC 6762, 18.2 and 18.4
+MOST_LOOKS = 100_000  # at the bytes of a packet, for one name
 HEADER_BYTES, MAX_LABEL_BYTES, MAX_NAME_BYTES = 12, 63, 255
 POINTER = 0xC0  # the two highest bits of its first byte
 
@@ -187,7 +189,7 @@ def _question(
     most_name: int = MAX_NAME_BYTES,
     least_label: int = 1,
     tail: Callable[[int], tuple[int, int]] = lambda kind: (kind, CLASS_IN),
-    size_of: Callable[[str], int] = lambda label: len(label.encode()),
+    size_of: Callable[[str], int] | None = None,
     code: str = "utf-8",
 ) -> Callable[[str, int], bytes]:
     """A version of `write_question` with something changed."""
@@ -195,12 +197,15 @@ def _question(
     def version(name: str, kind: int) -> bytes:
         raw = b""
         for label in name.split("."):
-            if not least_label <= size_of(label) <= most_label:
+            size = size_of(label) if size_of else len(label.encode(code))
+            if not least_label <= size <= most_label:
                 raise ValueError("a label")
-            raw += bytes([size_of(label)]) + label.encode(code)
+            raw += bytes([size]) + label.encode(code)
         if len(raw) + 1 > most_name:
             raise ValueError("a name")
-        return struct.pack(layout[0] + "6H", *header) + raw + end + struct.pack(layout, *tail(kind))
+        return (
+            struct.pack(f"{layout[0]}{len(header)}H", *header) + raw + end + struct.pack(layout, *tail(kind))
+        )
 
     return version
 
@@ -230,6 +235,8 @@ WRITE_QUESTION = Task(
         ("ö" * 31 + "x", SRV),
         ("ö" * 32, SRV),
         ("a..local", SRV),
+        ("local.", SRV),
+        (".local", SRV),
         ("", SRV),
         (".".join(["a"] * 200), SRV),
         (_LONG, SRV),
@@ -291,6 +298,22 @@ NAMES = (
 )
 
 
+class Endless(Exception):
+    """A packet was looked at more often than any name takes."""
+
+
+class Watched(bytes):
+    """A packet that notices when somebody goes round in it without end."""
+
+    looks = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.looks += 1
+        if self.looks > MOST_LOOKS:
+            raise Endless
+        return super().__getitem__(place)
+
+
 def refuses(packet: bytes, offset: int, what: str, hint: str) -> Case:
     """A probe: what is no name is refused.
 
@@ -302,12 +325,15 @@ def refuses(packet: bytes, offset: int, what: str, hint: str) -> Case:
     """
 
     def probe(yours: Any) -> None:
+        watched = Watched(packet)
         try:
-            got = yours(packet, offset)
+            got = yours(watched, offset)
         except NotImplementedError:
             raise
         except ValueError:
             return
+        except Endless:
+            raise Wrong(f"{what}: it went round without end", hint) from None
         except (IndexError, struct.error) as error:
             said = f"{what}: it raised {type(error).__name__}, expected DecodeError or ValueError"
             raise Wrong(
@@ -350,10 +376,37 @@ def _by_pointers(labels: int) -> tuple[bytes, int]:
     return packet, place
 
 
+def any_packet(seed: int) -> tuple[bytes, int]:
+    """A case of `read_name`: a packet of many names that share their ends, and where one begins."""
+    rng, packet, places = random.Random(seed), bytearray(), list[int]()
+    for _ in range(20):
+        place = len(packet)
+        for _ in range(rng.randrange(1, 4)):
+            label = "".join(rng.choice("abcdeö") for _ in range(rng.randrange(1, 9))).encode()
+            packet += bytes([len(label)]) + label
+        packet += _pointer(rng.choice(places)) if places and rng.random() < 0.8 else b"\0"
+        places.append(place)
+    return bytes(packet), places[rng.randrange(10, 20)]
+
+
+def any_refusal(seed: int) -> Case:
+    """A probe: a packet of many names, of which one leads forwards, or into itself."""
+    rng = random.Random(seed)
+    packet, place = any_packet(seed)
+    name = b"\1a" * rng.randrange(1, 9)
+    target = len(packet) + rng.choice((0, 2 * rng.randrange(len(name) // 2), len(name), len(name) + 2))
+    raw = packet + name + _pointer(target) + _pointer(place)
+    return refuses(raw, len(packet), "a pointer that does not lead backwards", _BACK)
+
+
 def _reads_chains(yours: Any) -> None:
     packet, place = _by_pointers(127)
-    if yours(packet, place) != (".".join(["a"] * 127), place + 4):
-        hint = "many pointers are allowed, as long as each leads further back and the name has 255 bytes"
+    hint = "many pointers are allowed, as long as each leads further back and the name has 255 bytes"
+    try:
+        got = yours(packet, place)
+    except ValueError:
+        raise Wrong("127 labels joined by 127 pointers were refused", hint) from None
+    if got != (".".join(["a"] * 127), place + 4):
         raise Wrong("127 labels joined by 127 pointers were not read", hint)
 
 
@@ -371,6 +424,7 @@ def _reading(
     *,
     refuse_pointer: Callable[[int, int, int, int], bool] = lambda target, began, at, first: target >= began,
     after_pointer: Callable[[int, int], int] = lambda after, behind: after,
+    is_last: bool = False,
     mask: int = 0x3F,
     most_label: int = MAX_LABEL_BYTES,
     most_name: int = MAX_NAME_BYTES,
@@ -388,7 +442,7 @@ def _reading(
                 target = (byte & mask) << 8 | _byte(packet, offset + 1)
                 if refuse_pointer(target, began, offset, first):
                     raise DecodeError("a pointer", offset)
-                after = offset + 2 if after < 0 else after
+                after = offset + 2 if after < 0 or is_last else after
                 offset = began = target
                 continue
             if byte > most_label:
@@ -437,6 +491,9 @@ READ_NAME = Task(
         refuses(b"\xc0\x02\xc0\x00", 2, "two pointers that lead to each other", _BACK),
         refuses(b"\1a\xc0\x04\xc0\x00", 4, "a pointer back, and from there one forwards", _BACK),
         refuses(b"\xc0\x02\1a\0", 0, "a pointer forwards", _BACK),
+        refuses(
+            b"\xc0\x02\1a\0\xc0\x00", 5, "a pointer back, and there one that leads forwards again", _BACK
+        ),
         refuses(b"\1a\xc0", 0, "half a pointer", _ENDS),
         refuses(b"\5cat", 0, "a label of 5 bytes of which 3 are there", _ENDS),
         refuses(b"\3cat", 0, "a name without its zero at the end", _ENDS),
@@ -454,6 +511,18 @@ READ_NAME = Task(
         (_long(255), 0),
         refuses(
             _long(256), 0, "a name of 256 bytes", "a name has at most 255 bytes, sizes and zero included"
+        ),
+        refuses(
+            b"\1a\0\x80\x00",
+            3,
+            "a byte of 128, and a place",
+            "a pointer has both of its high bits set: 192 or more",
+        ),
+        refuses(
+            b"\0" * 16_200 + b"\xbf\x00",
+            16_200,
+            "a size of 191",
+            "a pointer has both high bits set: 192 or more",
         ),
         _reads_chains,
         refuses(
@@ -486,6 +555,9 @@ READ_NAME = Task(
         ),
         Mistake(
             _reading(after_pointer=lambda after, behind: after - 1), "a pointer has two bytes: step over both"
+        ),
+        Mistake(
+            _reading(is_last=True), "a pointer may lead to a pointer: the name ends behind the first of them"
         ),
         Mistake(_stays_in_front, "behind the name begins right after its zero"),
         Mistake(_reading(mask=0), "a pointer has 14 bits: the low six of its first byte count, too"),

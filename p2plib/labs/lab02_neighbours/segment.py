@@ -53,13 +53,11 @@ class Member(asyncio.DatagramProtocol):
     Attributes:
         sent: questions, answers and goodbyes, counted.
         ignored: what came and was of no use, by reason.
-        history: pairs of a time and who was here then, one whenever something was heard.
     """
 
     def __init__(self, name: str, port: int, parts: Parts, rng: random.Random) -> None:
         self.record = Record(NAME, TTL_S, f"{name}.local", port)
         self.sent, self.ignored = Counter[str](), Counter[str]()
-        self.history: list[tuple[float, list[Any]]] = []
         self._parts = parts
         self._neighbours, self._answering = parts.neighbours(NAME), parts.answering(self.record, rng)
         self._loop = asyncio.get_running_loop()
@@ -114,7 +112,6 @@ class Member(asyncio.DatagramProtocol):
         if not names:
             for record in records:
                 self._neighbours.heard(record, now)
-            self.history.append((now, self.present()))
         elif NAME in names:
             self._answer_to(data, now)
 

@@ -145,7 +145,8 @@ DEAL = Task(
     cases=[
         (_A_B_C, 0, 2),
         (_A_B_C, 1, 2),
-        (_A_B_C, 3, 2),
+        _deals_alone,
+        (_A_B_C, 4, 2),
         (_A_B_C, 2, 2),
         (_A_B_C, 7, 2),
         (["a", "b", "c"], 0, 5),
@@ -157,7 +158,6 @@ DEAL = Task(
         is_fair(7, 3, 40),
         is_fair(12, 4, 40),
         is_fair(3, 5, 10),
-        _deals_alone,
         _keeps_its_list,
     ],
     mistakes=[
@@ -212,6 +212,13 @@ def _crashes_on_words(records: list[tuple[str, int]], limit: int = LIMIT) -> tup
     return usable([record for record in records if scope_of(record[0]) is Scope.WORLD], limit)
 
 
+def _stops_at_words(records: list[tuple[str, int]], limit: int = LIMIT) -> tuple[list[str], int]:
+    ends = next(
+        (i for i, record in enumerate(records) if not _at_least(Scope.NOWHERE, record[0])), len(records)
+    )
+    return usable(records[:ends], limit)
+
+
 def _is_not_private(address: str) -> bool:
     return _at_least(Scope.NOWHERE, address) and scope_of(address) not in (Scope.SITE, Scope.MACHINE)
 
@@ -261,6 +268,7 @@ USABLE = Task(
         ([],),
     ],
     mistakes=[
+        Mistake(_stops_at_words, "what is no IP address is left out, and those after it still count"),
         Mistake(_crashes_on_words, "scope_of raises UsageError for what is no IP address: leave that out"),
         Mistake(
             _wrong_usable(is_good=lambda address: _at_least(Scope.SITE, address)),
