@@ -20,6 +20,14 @@ def test_what_was_sent_twice_comes_back_twice() -> None:
     assert [echoes.takes(b"hello", 0.6) for _ in range(3)] == [True, True, False]
 
 
+def test_the_same_again_after_the_first_copy_has_come_back() -> None:
+    echoes = Echoes()
+    echoes.sent(b"hello", 0.0)
+    assert echoes.takes(b"hello", 0.1)
+    echoes.sent(b"hello", 0.9)
+    assert echoes.takes(b"hello", 1.2)
+
+
 def test_a_copy_that_was_lost_is_not_expected_for_ever() -> None:
     echoes = Echoes()
     for number in range(1000):

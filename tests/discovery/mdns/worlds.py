@@ -7,6 +7,7 @@ import random
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from p2plib.discovery.mdns.driver import multicast_socket
@@ -17,7 +18,7 @@ from p2plib.discovery.mdns.service import LOCAL, subtype_name
 from p2plib.discovery.mdns.source import KIND, MdnsSource, subtype_of
 from p2plib.discovery.worlds import Member, World
 from p2plib.machine.addresses import Address
-from p2plib.sim import Internet, Link
+from p2plib.sim import Host, Internet, Link
 
 GROUP = ("224.0.0.251", 5353)
 
@@ -49,6 +50,10 @@ async def say(datagrams: Sequence[bytes], interface: str, group: Address = GROUP
     finally:
         transport.close()
         await asyncio.sleep(0)
+
+
+def _itself(host: Host) -> Host:
+    return host
 
 
 @asynccontextmanager
@@ -83,7 +88,7 @@ async def on_a_segment(net: Internet, count: list[int], **link: Any) -> AsyncIte
         Member(
             MdnsSource(host.address, random.Random(f"source {host.address}")),
             host.address,
-            lambda host=host: host,
+            partial(_itself, host),
         )
         for host in hosts
     ]
