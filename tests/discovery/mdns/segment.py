@@ -1,4 +1,4 @@
-"""A segment for machines: everything that one sends to the group reaches all after a millisecond, itself too."""
+"""A segment for machines: what one sends to the group reaches all after a millisecond, itself too."""
 
 from __future__ import annotations
 
