@@ -252,7 +252,6 @@ def test_what_is_not_signed_by_a_key_of_ours_is_refused() -> None:
     assert not server.zone.exists(name("new.p2p.test"))
 
 
-@pytest.mark.fault("F052")
 def test_an_update_that_is_sent_again_changes_nothing() -> None:
     """Somebody who has seen it sends it once more, after the records were removed."""
     server = a_server()
