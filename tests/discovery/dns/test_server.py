@@ -1,4 +1,4 @@
-"""The name server on sockets: UDP and TCP at one port, connections that say nothing, and an end that is clean."""
+"""The name server on sockets: UDP and TCP at one port, connections that say nothing, and a clean end."""
 
 from __future__ import annotations
 
