@@ -156,19 +156,19 @@ def test_what_cannot_be_read_gets_a_header_and_no_more() -> None:
 
 @pytest.mark.fault("F079")
 def test_a_forged_flood_is_not_made_larger() -> None:
-    """A flooder sends 1,000 questions a second in the name of a victim, for ten seconds."""
+    """A flooder sends 1,000 questions a second in the name of a victim, for four seconds."""
     query = a_query(edns=Edns())
     gains = {}
     for limits in (None, ReplyLimits()):
         server = a_server(limits=limits)
-        sizes = [len(sent(server, query, n / 1000) or b"") for n in range(10_000)]
-        gains[limits is None] = sum(sizes) / (10_000 * len(query))
+        sizes = [len(sent(server, query, n / 1000) or b"") for n in range(4_000)]
+        gains[limits is None] = sum(sizes) / (4_000 * len(query))
         if limits:
             assert {size for size in sizes[2_000:3_000] if size and size <= len(query)}
             assert server.ignored["too much for one network"] > 0
-            assert server.ignored["far too much for one network"] > 5_000
+            assert server.ignored["far too much for one network"] > 3_000
     assert gains[True] > 4
-    assert gains[False] < 0.2
+    assert gains[False] < 0.3
 
 
 @pytest.mark.fault("F079")

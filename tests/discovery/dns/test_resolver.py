@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from p2plib.discovery.dns.resolver import MAX_ALIASES, MAX_RECORDS, Resolver, aliases
+from p2plib.discovery.dns.resolver import MAX_ALIASES, MAX_HOSTS_ASKED, MAX_RECORDS, Resolver, aliases
 from p2plib.discovery.mdns.packets import RESPONSE, decode, encode
 from p2plib.discovery.mdns.records import Cname, RecordType, ResourceRecord, Srv
 from p2plib.errors import Closed, PeerTimeout, RequestRefused, UsageError
@@ -257,6 +257,18 @@ def test_services_come_with_their_hosts_or_the_hosts_are_asked_for(internet: Int
         assert resolver.ignored == {"a service that is nowhere": 2, "an address where no peer can be": 1}
 
     internet.run(main)
+
+
+@pytest.mark.fault("F079")
+def test_one_answer_does_not_make_us_ask_hundreds_of_questions(internet: Internet) -> None:
+    records = [service("_chat._udp.p2p.test", 4001, f"h{n}.example.com") for n in range(200)]
+
+    async def use(resolver: Resolver) -> None:
+        assert [each async for each in resolver.services("_chat._udp.p2p.test")] == []
+        assert resolver.asked <= 1 + 2 * MAX_HOSTS_ASKED
+        assert resolver.ignored["too many hosts to ask for"] == 200 - MAX_HOSTS_ASKED
+
+    with_answers(internet, always(records), use)
 
 
 def test_services_are_ordered_as_rfc_2782_says() -> None:
