@@ -9,8 +9,8 @@ Rules
     1. Numbers are big-endian. A list of contacts is one string, and its length a multiple of 26 (or 38).
     2. A family has its own list, for its contacts are of no use to a node of the other (BEP 32). What an
        IPv6 form holds must be an IPv6 address: `::ffff:203.0.113.5` is refused.
-    3. Port 0 is refused: nothing can be sent there. Whether anything *should* be sent to an address is not
-       decided here (`p2plib.machine.addresses.acceptable`).
+    3. Whether anything should be sent to an address is not decided here: strangers also name port 0, and one
+       such entry must not spoil the others (`p2plib.machine.addresses.acceptable`). We never write it.
 
 Vocabulary::
 
@@ -73,15 +73,13 @@ def unpack_peer(raw: bytes) -> Address:
     """The address in 6 or 18 bytes.
 
     Raises:
-        DecodeError: they are not as many, or break rule 2 or 3.
+        DecodeError: they are not as many, or break rule 2.
     """
     if len(raw) not in (IPV4_PEER_BYTES, IPV6_PEER_BYTES):
         raise DecodeError(f"a peer has {IPV4_PEER_BYTES} or {IPV6_PEER_BYTES} bytes, and this one {len(raw)}")
     host, port = raw[:-PORT_BYTES], int.from_bytes(raw[-PORT_BYTES:], "big")
     if host.startswith(MAPPED_IPV4):
         raise DecodeError("an IPv4 address in the form of IPv6")
-    if not port:
-        raise DecodeError("port 0, where nothing can be sent")
     family = socket.AF_INET if len(raw) == IPV4_PEER_BYTES else socket.AF_INET6
     return socket.inet_ntop(family, host), port
 
@@ -99,7 +97,7 @@ def unpack_contacts(raw: bytes, size: int = IPV4_CONTACT_BYTES) -> tuple[Contact
         size: how many bytes each has: `IPV4_CONTACT_BYTES` or `IPV6_CONTACT_BYTES`.
 
     Raises:
-        DecodeError: rule 1, 2 or 3 is broken; the offset is that of the contact.
+        DecodeError: rule 1 or 2 is broken; the offset is that of the contact.
     """
     if len(raw) % size:
         raise DecodeError(f"{len(raw)} bytes of contacts, which is no multiple of {size}", 0)

@@ -53,6 +53,7 @@ from p2plib.topology.kademlia.table import RoutingTable
 
 BITS = 160
 MAX_PEERS = 1000  # of one search
+WIDE_QUERIES_PER_K = 2  # the way to the region is known by then, and liars must not keep us busy
 
 
 class DhtSearchKind(Enum):
@@ -287,7 +288,14 @@ class DhtSearches:
         seeds = seeds or table.closest(target, width, doubtful=True)  # our own link may have been down
         paths = settings.paths if kind in FOR_KEYS else 1
         return Lookup(
-            target, seeds, own_id=table.own_id, bits=BITS, k=width, alpha=settings.alpha, paths=paths
+            target,
+            seeds,
+            own_id=table.own_id,
+            bits=BITS,
+            k=width,
+            alpha=settings.alpha,
+            paths=paths,
+            max_queries=None if width == settings.k else WIDE_QUERIES_PER_K * width,
         )
 
     def _advance(self, search: DhtSearch, now: float) -> None:
