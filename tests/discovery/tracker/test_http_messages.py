@@ -47,7 +47,10 @@ def test_what_we_write_is_what_we_read() -> None:
     expected = Announced(1800, 1, 2, compact.unpack(PEERS), own_host="192.0.2.1")
     assert wire.decode_announced(raw) == expected
     ids = [bytes([200]) * 20, b"b" * 20]
-    assert wire.decode_announced(wire.encode_announced(1800, Counts(1, 5, 2), "192.0.2.1", packed, ids)) == expected
+    assert (
+        wire.decode_announced(wire.encode_announced(1800, Counts(1, 5, 2), "192.0.2.1", packed, ids))
+        == expected
+    )
     six = bytes.fromhex("20010db8000000000000000000000007 1ae1")
     raw = wire.encode_announced(60, Counts(), "2001:db8::1", [six], None)
     assert b"5:peers0:6:peers618:" in raw
@@ -67,7 +70,10 @@ def test_a_scrape_by_hand() -> None:
     assert wire.decode_scrape(wire.decode_query(query + "&" + query)) == (INFO_HASH, INFO_HASH)
     raw = b"d5:filesd20:" + INFO_HASH + b"d8:completei1e10:downloadedi5e10:incompletei2eeee"
     assert wire.encode_scraped({INFO_HASH: Counts(1, 5, 2)}) == raw
-    assert wire.decode_scraped(raw, [INFO_HASH, bytes(20)]) == {INFO_HASH: Counts(1, 5, 2), bytes(20): Counts()}
+    assert wire.decode_scraped(raw, [INFO_HASH, bytes(20)]) == {
+        INFO_HASH: Counts(1, 5, 2),
+        bytes(20): Counts(),
+    }
 
 
 def test_a_key_in_utf_8_is_understood() -> None:
@@ -126,7 +132,10 @@ def test_what_others_write_is_understood() -> None:
     assert read(QUERY.replace("&compact=1", ""))[1] is True
     assert read(QUERY.replace("deadbeef", "not-hex!"))[0].key == 0
     assert read(QUERY.replace("left=2", "left=18446744073709551615"))[0].left == 2**63 - 1
-    assert read(QUERY.replace("-P20001-", "%2DP2+001-").lower().replace("p2", "P2"))[0].peer_id[:8] == b"-P2+001-"
+    assert (
+        read(QUERY.replace("-P20001-", "%2DP2+001-").lower().replace("p2", "P2"))[0].peer_id[:8]
+        == b"-P2+001-"
+    )
     assert read(QUERY + "&ip=198.51.100.9&trackerid=1&supportcrypto=1&&corrupt=0")[0] == BY_HAND
 
 
@@ -140,7 +149,8 @@ def test_peers_that_are_no_whole_number_of_peers_are_refused(size: int) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"le", b"i1e", b"<html>", b"d8:interval1:xe", b"d5:peersi1ee", b"d5:peersli1eee", b"d5:peersld2:ipi1eeee",
+    [b"", b"le", b"i1e", b"<html>", b"d8:interval1:xe", b"d5:peersi1ee", b"d5:peersli1eee",
+     b"d5:peersld2:ipi1eeee",
      b"d6:peers6i1ee", b"d15:warning messagei1ee", b"d14:failure reasoni1ee", ANNOUNCED + b"x", ANNOUNCED[:-1],
      b"d5:peers70000:" + bytes(70000) + b"e"],
     ids=lambda raw: repr(raw[:20]),

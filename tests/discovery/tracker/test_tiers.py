@@ -36,10 +36,10 @@ def test_two_equal_trackers_each_get_half() -> None:
     assert abs(first["a"] - 1000) < 4 * (2000 * 0.25) ** 0.5
 
 
-@given(st.lists(st.lists(st.integers(0, 5), max_size=3), max_size=4), st.lists(st.integers(0, 5)), st.integers())
-def test_nothing_is_lost_or_changes_its_tier(
-    numbers: list[list[int]], answers: list[int], seed: int
-) -> None:
+@given(
+    st.lists(st.lists(st.integers(0, 5), max_size=3), max_size=4), st.lists(st.integers(0, 5)), st.integers()
+)
+def test_nothing_is_lost_or_changes_its_tier(numbers: list[list[int]], answers: list[int], seed: int) -> None:
     given_tiers = [[f"{tier}/{one}" for one in dict.fromkeys(ones)] for tier, ones in enumerate(numbers)]
     if not any(given_tiers):
         return
@@ -49,7 +49,9 @@ def test_nothing_is_lost_or_changes_its_tier(
     assert [sorted(tier) for tier in tiers.tiers] == [sorted(tier) for tier in given_tiers if tier]
 
 
-@pytest.mark.parametrize("tiers", [[], [[]], [["a"], ["a"]], [[str(number) for number in range(101)]]], ids=len)
+@pytest.mark.parametrize(
+    "tiers", [[], [[]], [["a"], ["a"]], [[str(number) for number in range(101)]]], ids=len
+)
 def test_what_cannot_be(tiers: list[list[str]]) -> None:
     with pytest.raises(UsageError):
         Tiers(tiers, random.Random(1))
