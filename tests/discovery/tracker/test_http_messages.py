@@ -150,8 +150,8 @@ def test_peers_that_are_no_whole_number_of_peers_are_refused(size: int) -> None:
 @pytest.mark.parametrize(
     "raw",
     [b"", b"le", b"i1e", b"<html>", b"d8:interval1:xe", b"d5:peersi1ee", b"d5:peersli1eee",
-     b"d5:peersld2:ipi1eeee",
-     b"d6:peers6i1ee", b"d15:warning messagei1ee", b"d14:failure reasoni1ee", ANNOUNCED + b"x", ANNOUNCED[:-1],
+     b"d5:peersld2:ipi1eeee", b"d6:peers6i1ee", b"d15:warning messagei1ee", b"d14:failure reasoni1ee",
+     ANNOUNCED + b"x", ANNOUNCED[:-1],
      b"d5:peers70000:" + bytes(70000) + b"e"],
     ids=lambda raw: repr(raw[:20]),
 )  # fmt: skip
