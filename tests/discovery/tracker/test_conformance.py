@@ -25,7 +25,11 @@ def test_in_the_simulated_internet(internet: Internet, scheme: str) -> None:
 @BOTH
 def test_on_real_sockets(scheme: str) -> None:
     async def main() -> list[str]:
-        return [check.__name__ for check in CHECKS if not await run_check(check, partial(real, scheme), timeout_s=30)]
+        return [
+            check.__name__
+            for check in CHECKS
+            if not await run_check(check, partial(real, scheme), timeout_s=30)
+        ]
 
     assert asyncio.run(main()) == [
         "check_rule_2_it_is_renewed_until_withdrawn",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -57,7 +58,11 @@ async def simulated(net: Internet, scheme: str) -> AsyncIterator[World]:
             await stack.enter_async_context(server)
         stack.callback(lambda: [cut.heal() for cut in list(net.cuts)])
         members = [
-            Member(TrackerSource([[url_of(server, scheme)]], random.Random(peer.name)), peer.address, lambda on=peer: on)
+            Member(
+                TrackerSource([[url_of(server, scheme)]], random.Random(peer.name)),
+                peer.address,
+                lambda on=peer: on,
+            )
             for peer in peers
         ]
 
@@ -70,8 +75,6 @@ async def simulated(net: Internet, scheme: str) -> AsyncIterator[World]:
 
         async def noise(raw: bytes) -> None:
             """To every port of the peers that is open, and to the tracker."""
-            import asyncio
-
             with stranger:
                 loop = asyncio.get_running_loop()
                 for host, port in [server.udp_address, *((peer.address, p) for peer in peers for p in PORTS)]:
@@ -80,7 +83,7 @@ async def simulated(net: Internet, scheme: str) -> AsyncIterator[World]:
                     )
                     transport.sendto(raw)
                     transport.close()
-                reader, writer = await asyncio.open_connection(*server.http_address)
+                _, writer = await asyncio.open_connection(*server.http_address)
                 writer.write(raw)
                 writer.close()
 
@@ -101,8 +104,6 @@ PORTS = range(49_150, 49_160)  # the first that the simulated internet hands out
 @asynccontextmanager
 async def real(scheme: str) -> AsyncIterator[World]:
     """The same on loopback."""
-    import asyncio
-
     async with TrackerServer(random.Random(1), core=new_core()) as server:
         url = url_of(server, scheme)
         members = [Member(TrackerSource([[url]], random.Random(number)), "127.0.0.1") for number in range(2)]
