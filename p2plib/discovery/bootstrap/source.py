@@ -126,7 +126,9 @@ class BootstrapSource:
         self._seen: str | None = None  # our host, as a seed sees it
 
     async def __aenter__(self) -> Self:
-        opened = Peer.open(lambda address, now: Newcomer(self._rng), self._host, on_event=self._happened)
+        newcomer = Newcomer(self._rng)
+        newcomer.ignored = self.ignored
+        opened = Peer.open(lambda address, now: newcomer, self._host, on_event=self._happened)
         self._peer = await self._stack.enter_async_context(opened)
         return self
 
@@ -139,8 +141,6 @@ class BootstrapSource:
             task.cancel()
         for queue in self._rounds.values():
             queue.put_nowait(None)
-        if self._peer is not None:
-            self.ignored.update(self._peer.machine.ignored)
         self._peer = None
         await self._stack.aclose()
         if tasks:

@@ -25,6 +25,7 @@ import asyncio
 import json
 import re
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -111,12 +112,14 @@ class Channels:
         refused: how often something was refused, by the status that said so.
         passed_on: how many messages were taken from senders.
         cut: how many subscribers were cut off. Rule 4.
+        hears: called with a line about each thing that happens; does nothing by default.
     """
 
     def __init__(self, limits: HubLimits | None = None) -> None:
         self.limits = limits or HubLimits()
         self.refused: Counter[int] = Counter()
         self.passed_on = self.cut = 0
+        self.hears: Callable[[str], object] = lambda line: None
         self._channels: dict[str, dict[Subscriber, None]] = {}
         self._subscribers: dict[Subscriber, None] = {}
         self._of_host: Counter[str] = Counter()
@@ -157,6 +160,7 @@ class Channels:
         self._of_host[host] += 1
         for name in wanted:
             self._channels.setdefault(name, {})[subscriber] = None
+        self.hears(f"{host} listens to {', '.join(wanted)}")
         return subscriber
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
@@ -169,6 +173,7 @@ class Channels:
             self._channels[name].pop(subscriber)
             if not self._channels[name]:
                 del self._channels[name]
+        self.hears(f"{subscriber.host} has left {', '.join(subscriber.names)}")
 
     def broadcast(self, name: str, body: bytes, host: str, now: float) -> int:
         """Passes a message on to all subscribers of a channel, the sender included if it is one.
@@ -193,6 +198,7 @@ class Channels:
         listening = self._channels.get(name, {})
         for subscriber in listening:
             self._give(subscriber, event)
+        self.hears(f"{host} sends {len(body)} bytes to {name}, which {len(listening)} hear")
         return len(listening)
 
     def _one_line(self, body: bytes) -> str:
@@ -233,4 +239,5 @@ class Channels:
 
     def _refuse(self, status: int, sentence: str) -> NoReturn:
         self.refused[status] += 1
+        self.hears(f"refused, status {status}: {sentence}")
         raise HubRefused(status, sentence)

@@ -270,8 +270,9 @@ class SignalSource:
     async def _attend(self, presence: _Presence, hub: HubClient) -> None:
         inbox = Inbox(self._secret.public, [self._channel(presence.topic)])
         async with hub.subscribe(presence.topic.hex()) as texts:
+            asked = presence.asked
             await self._say_here(hub, presence)
-            speaking = self._spawn(self._answer(presence, hub))
+            speaking = self._spawn(self._answer(presence, hub, asked))
             try:
                 async for text in texts:
                     message = inbox.receive(text, time.time())
@@ -281,9 +282,8 @@ class SignalSource:
                 self.ignored.update(inbox.ignored)
                 await self._end([speaking])
 
-    async def _answer(self, presence: _Presence, hub: HubClient) -> None:
-        """Says "here" when somebody has asked, and now and then."""
-        heard = presence.asked
+    async def _answer(self, presence: _Presence, hub: HubClient, heard: int) -> None:
+        """Says "here" when somebody has asked since then, and now and then."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_S * self._rng.uniform(0.75, 1.0)):
