@@ -133,7 +133,7 @@ def test_nearly_all_that_nodes_say_is_usual() -> None:
     [
         b"d1:rd2:id20:" + b"i" * 20 + b"5:nodes026:" + b"n" * 26 + b"e1:t2:aa1:y1:re",  # a digit too many
         b"d1:rd2:id20:" + b"i" * 20 + b"5:nodes52:" + b"n" * 26 + b"e1:t2:aa1:y1:re",
-        b"d1:rd2:id20:" + b"i" * 20 + b"5:nodes26:" + b"n" * 24 + bytes(2) + b"e1:t2:aa1:y1:re",  # port 0
+        b"d1:rd2:id20:" + b"i" * 20 + b"5:token04:four" + b"e1:t2:aa1:y1:re",
         b"d1:rd2:id20:" + b"i" * 20 + b"1:v03:abce1:t2:aa1:y1:re",
         b"d1:rd2:id20:" + b"i" * 20 + b"1:vd1:b0:1:a0:ee1:t2:aa1:y1:re",  # keys out of order
         b"d1:ad2:id20:" + b"i" * 20 + b"6:target20:" + b"t" * 20 + b"e1:q4:ping1:t2:aa1:y1:qe",
