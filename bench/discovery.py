@@ -174,7 +174,7 @@ def measured(way: str, latency_ms: int) -> tuple[float, Cost, Cost, Cost]:
             with ben:
                 async with make(ben) as asking, aclosing(asking.lookup(CATS)) as lookup:
                     async for _ in lookup:
-                        firsts.append(net.time - began)
+                        firsts += [net.time - began]
                     looked_up = cost(net, ben, began)
             began = net.time
             await asyncio.sleep(3600)
@@ -185,9 +185,7 @@ def measured(way: str, latency_ms: int) -> tuple[float, Cost, Cost, Cost]:
 
 
 def sources(ways: list[str]) -> None:
-    print(
-        "each source in the simulated internet: milliseconds one way, then seconds to the first peer and to the end"
-    )
+    print("each source, simulated: milliseconds one way, seconds to the first peer, and to the end")
     runs = [(way, latency_ms) for way in ways for latency_ms in LATENCIES_MS]
     results = {run: measured(*run) for run in tqdm(runs, leave=False)}
     for way in ways:
