@@ -69,7 +69,7 @@ async def met(through: str) -> dict[str, Any]:
         receive = node.machine.receive
 
         def noted(data: bytes, address: Address, now: float) -> None:
-            if topic_of("of theirs") in data and b"9:get_peers" in data:
+            if topic_of(KEY) in data and b"9:get_peers" in data:
                 questions.append(data.hex())
             receive(data, address, now)
 
@@ -85,9 +85,9 @@ async def met(through: str) -> dict[str, Any]:
         async with Discovery(sources, own_hosts=[], again_s=1.0, rng=random.Random(5)) as ours:
             await ours.announce("of ours", 4001)
             await theirs.ask("join", key="of ours")
-            await theirs.ask("join", key="of theirs", port=4242)
+            await theirs.ask("join", key=KEY, port=4242)
             by_them = await until(lambda: theirs.ask("peers", key="of ours"))
-            by_us = await first(ours, "of theirs")
+            by_us = await first(ours, KEY)
         await theirs.ask("stop")
     return {"by_them": by_them, "by_us": by_us, "question": questions[:1]}
 
@@ -112,4 +112,4 @@ def test_each_finds_the_other_by_its_key(way: Callable[[], Awaitable[dict[str, A
     if way is not by_multicast:
         question: Any = bencode.decode(bytes.fromhex(said["question"][0]))
         assert question[b"q"] == b"get_peers"
-        assert question[b"a"][b"info_hash"] == topic_of("of theirs"), "their topic is the one that we hash"
+        assert question[b"a"][b"info_hash"] == topic_of(KEY), "their topic is the one that we hash"
