@@ -195,6 +195,8 @@ def test_our_own_token_shows_an_echo() -> None:
 def test_what_is_not_believed() -> None:
     link = Link(ANA)
     ana = link.machines[ANA]
+    ana.look_for(CATS, 0.0)
+    link.settle()
     peers = [
         ("8.8.8.8", 4000),
         ("192.168.1.9", 80),
@@ -208,7 +210,12 @@ def test_what_is_not_believed() -> None:
     link.say(b"\x00" * 9001, MAL)
     link.settle()
     assert [event.address for event in link.named[ANA]] == [("192.168.1.9", 4000), (MAL[0], 4001)]
-    assert ana.ignored == {"an address where no peer can be": 3, "not from this link": 1, "broken": 2}
+    assert ana.ignored == {
+        "an address where no peer can be": 3,
+        "not from this link": 1,
+        "broken": 2,
+        "our own": 1,
+    }
 
 
 @given(packets())
