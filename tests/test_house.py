@@ -399,6 +399,8 @@ TESTED_ELSEWHERE = {
         for part in parts
     },
     "p2plib.discovery.__main__": "tests/discovery/test_commands.py",  # it calls the command
+    "p2plib.discovery.mdns.events": "tests/discovery/mdns/test_machine.py",  # values alone
+    "p2plib.discovery.mdns.manners": "tests/discovery/mdns/test_machine.py",  # switches alone
     "p2plib.discovery.worlds": "tests/discovery/test_conformance.py",  # what its checks are run over
     "p2plib.machine.fields": "tests/machine/test_datagram.py",  # a field is seen in the messages made of it
     "p2plib.protocol.quic.stream": "tests/protocol/quic/test_driver.py",  # a stream is one of a connection
