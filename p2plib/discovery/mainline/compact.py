@@ -84,9 +84,30 @@ def unpack_peer(raw: bytes) -> Address:
     return socket.inet_ntop(family, host), port
 
 
+@remembered
+def pack_contact(contact: Contact) -> bytes:
+    """The 26 or 38 bytes of a contact.
+
+    Raises:
+        UsageError: its id or its address cannot be one.
+    """
+    return id_bytes(contact.id) + pack_peer(contact.address)
+
+
+@remembered
+def unpack_contact(raw: bytes) -> Contact:
+    """The contact in 26 or 38 bytes.
+
+    Raises:
+        DecodeError: rule 2 or 3 is broken.
+    """
+    address = unpack_peer(raw[ID_BYTES:])
+    return contact_of((int.from_bytes(raw[:ID_BYTES], "big"), address))
+
+
 def pack_contacts(contacts: Iterable[Contact]) -> bytes:
     """Contacts of one family, one after the other."""
-    return b"".join(id_bytes(contact.id) + pack_peer(contact.address) for contact in contacts)
+    return b"".join(map(pack_contact, contacts))
 
 
 def unpack_contacts(raw: bytes, size: int = IPV4_CONTACT_BYTES) -> tuple[Contact, ...]:
@@ -104,10 +125,9 @@ def unpack_contacts(raw: bytes, size: int = IPV4_CONTACT_BYTES) -> tuple[Contact
     contacts = []
     for at in range(0, len(raw), size):
         try:
-            address = unpack_peer(raw[at + ID_BYTES : at + size])
+            contacts.append(unpack_contact(raw[at : at + size]))
         except DecodeError as error:
             raise DecodeError(f"a contact with {error.rule}", at) from None
-        contacts.append(contact_of((int.from_bytes(raw[at : at + ID_BYTES], "big"), address)))
     return tuple(contacts)
 
 
