@@ -6,8 +6,8 @@ Three things are measured, in turn, round after round, and the median is printed
 greatest in brackets. Each is announces for each second of processor time of one core:
 
 * machine: `UdpTracker` alone, which is given packets and asked for its answers, 50 peers in each.
-* sockets: the same machine in a process of its own, on a real loopback socket (`TrackerServer`), while another
-  process announces from many hosts (127.0.1.x), each with its own connection id. Only the tracker's processor
+* sockets: the same machine in a process of its own, on a real loopback socket, while another process
+  announces from many hosts (127.0.1.x), each with its own connection id. Only the tracker's processor
   time counts, all of it: the kernel's work on its socket, asyncio, the driver and the machine.
 * echo: a machine that decodes nothing and answers each datagram with as many bytes, on the same driver. It is
   what no tracker in this library can beat; what is missing from it is what the rules of a tracker cost.
