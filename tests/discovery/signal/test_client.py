@@ -47,7 +47,7 @@ def outcome(internet: Internet, raw: bytes, then_ends: bool = False, reads: bool
                 return await client.broadcast("one", "1")
             async with client.subscribe("one") as texts:
                 async for text in texts:  # one by one, for the error at the end
-                    heard += [text]
+                    heard.append(text)  # noqa: PERF401
         return None
 
     async def main(net: Internet) -> None:

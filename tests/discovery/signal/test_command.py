@@ -38,6 +38,7 @@ def test_a_hub_says_where_it_listens_and_what_it_hears() -> None:
         async with SignalSource([url], SecretKey.generate()) as ana:
             await ana.announce(topic_of("cats"), 4001)
             (asking,) = command.sources(parsed("--signal", url))
+            asking._listen_s = 0.8  # type: ignore[attr-defined]
             async with asking:
                 assert [found.address async for found in asking.lookup(topic_of("cats"))] == [
                     ("127.0.0.1", 4001)
