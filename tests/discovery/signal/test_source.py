@@ -162,7 +162,7 @@ def test_a_forger_a_replayer_and_a_changer_are_not_believed(internet: Internet) 
             assert ben.source.ignored["not of this time"] == 1
             await ana.announce(4001)
             assert await ben.addresses() == [(ana.host.address, 4001)]
-            assert ben.source.ignored["seen before"] == 1, "changed, it still has the number of the true one"
+            assert ben.source.ignored["seen before"] >= 1, "changed, it still has the number of the true one"
 
     internet.run(main)
 
