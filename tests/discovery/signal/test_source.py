@@ -159,7 +159,7 @@ def test_a_forger_a_replayer_and_a_changer_are_not_believed(internet: Internet) 
             await asyncio.sleep(100)
             await ana.host.run(ana.source.withdraw(TOPIC))
             assert await ben.addresses() == [], "nobody is there, and yesterday's message is played"
-            assert ben.source.ignored["not of this time"] == 1
+            assert ben.source.ignored["not of this time"] >= 1
             await ana.announce(4001)
             assert await ben.addresses() == [(ana.host.address, 4001)]
             assert ben.source.ignored["seen before"] >= 1, "changed, it still has the number of the true one"
