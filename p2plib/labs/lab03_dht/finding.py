@@ -1,0 +1,1 @@
+FIND_ONE = None
