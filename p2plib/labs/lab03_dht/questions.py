@@ -266,13 +266,13 @@ def ignores(what: str, hint: str, make: Callable[[bytes], bytes], source: Addres
         except NotImplementedError:
             raise
         except Exception as error:
-            hint_too = "whatever a stranger sends, answer returns None"
-            raise Wrong(f"{what}: answer raised {type(error).__name__}", hint_too) from None
+            said = f"{what}: answer raised {type(error).__name__}"
+            raise Wrong(said, "whatever a stranger sends, answer returns None") from None
         if got is not None:
             raise Wrong(f"{what} was taken for an answer", hint)
         if questions.answer(_response(transaction), ANA) is None:
-            hint = "what is no answer changes nothing: take a question out only when it was answered"
-            raise Wrong(f"after {what} the true answer was left out", hint)
+            said = f"after {what} the true answer was left out"
+            raise Wrong(said, "what is no answer changes nothing: take a question out only when answered")
 
     return probe
 
