@@ -143,6 +143,10 @@ def _as_bytes(raw: bytes, teller: Address) -> Any:
     return [(contact.id.to_bytes(20, "big"), contact.address) for contact in read_nodes(raw, teller)]
 
 
+def _contacts_of_bytes(raw: bytes, teller: Address) -> Any:
+    return [Contact(contact.id.to_bytes(20, "big"), contact.address) for contact in read_nodes(raw, teller)]  # type: ignore[arg-type]
+
+
 def _cuts_to_k(raw: bytes, teller: Address) -> list[Contact]:
     return read_nodes(raw, teller)[:K]
 
@@ -165,6 +169,7 @@ READ_NODES = Task(
         (_ANA + b"".join(_BAD), MACHINE),
     ],
     mistakes=[
+        Mistake(_contacts_of_bytes, "the id of a contact is a number: int.from_bytes(..., 'big')"),
         Mistake(_as_bytes, "a list of Contact(id, address), with the id as a number"),
         Mistake(_reading(order="little"), "the first byte of an id is the high one"),
         Mistake(_reading(port_order="little"), "the first byte of a port is the high one"),

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from p2plib.errors import DecodeError, NotFound
 from p2plib.figures.table import Table
@@ -22,6 +21,7 @@ from p2plib.labs.lab03_dht.weather import HELLO, HERE, LIMIT, SEARCHES, FindOne,
 from p2plib.machine.addresses import Address
 
 AT_ONCE, PATIENCE_S, TRIES = 4, 0.4, 3
+SILENCE_BITS = 4  # a node that was silent is as good as one sixteen times as far away
 
 
 async def find_one(info_hash: bytes, bootstrap: list[Address], rng: random.Random) -> Address:
@@ -51,7 +51,7 @@ class _Finding:
         self.info_hash, self.socket = info_hash, socket
         self.target = int.from_bytes(info_hash, "big")
         self.questions = Questions(rng.getrandbits(160), rng)
-        self.paths: list[dict[Address, int]] = [{address: 0} for address in bootstrap]
+        self.paths: list[dict[Address, int]] = [{address: 1 << 160} for address in bootstrap]
         self.path_of = {address: number for number, address in enumerate(bootstrap)}
         self.hosts = {host for host, _ in bootstrap}
         self.peers: dict[Address, None] = {}
@@ -65,10 +65,13 @@ class _Finding:
         while True:
             for address in [one for one, until in self.due.items() if until <= loop.time()]:
                 del self.due[address]
-            while len(self.due) < AT_ONCE and self.left and (address := self._next()) is not None:
-                self._ask(address)
+            while len(self.due) < AT_ONCE and self.left:
+                chosen = self._next()
+                if chosen is None:
+                    break
+                self._ask(chosen)
                 self.left -= 1
-                self.due[address] = loop.time() + PATIENCE_S
+                self.due[chosen] = loop.time() + PATIENCE_S
             if not self.due:
                 raise NotFound("nobody who was asked knows a living peer")
             try:
@@ -81,19 +84,18 @@ class _Finding:
             self._take(datagram, source)
 
     def _next(self) -> Address | None:
-        """Whom to ask: peers first; then the nearest of the next path; those that were silent come last."""
-        for tries in range(TRIES):
-            if peers := [peer for peer in self.peers if self._is_free(peer, tries)]:
-                return peers[0]
-            for _ in self.paths:
-                self.turn = (self.turn + 1) % len(self.paths)
-                path = self.paths[self.turn]
-                if free := [address for address in path if self._is_free(address, tries)]:
-                    return min(free, key=path.__getitem__)
+        """Whom to ask: a peer, or the nearest of the next path; each silence puts a node farther away."""
+        if peers := [peer for peer in self.peers if self._is_free(peer)]:
+            return min(peers, key=lambda peer: self.tries.get(peer, 0))
+        for _ in self.paths:
+            self.turn = (self.turn + 1) % len(self.paths)
+            path = self.paths[self.turn]
+            if free := [address for address in path if self._is_free(address)]:
+                return min(free, key=lambda one: path[one] << SILENCE_BITS * self.tries.get(one, 0))
         return None
 
-    def _is_free(self, address: Address, tries: int) -> bool:
-        return self.tries.get(address, 0) == tries and address not in self.due and address not in self.done
+    def _is_free(self, address: Address) -> bool:
+        return self.tries.get(address, 0) < TRIES and address not in self.due and address not in self.done
 
     def _ask(self, address: Address) -> None:
         self.tries[address] = self.tries.get(address, 0) + 1
@@ -129,7 +131,7 @@ WEATHERS = (
     Weather("calm", 12, 16, 1.0),
     Weather("loss", 12, 24, 1.8, loss=0.2),
     Weather("dead", 12, 18, 1.2, dead=1 / 3),
-    Weather("ghosts", 12, 28, 2.5, liars=0.2, ghosts=True, babbles=True),
+    Weather("ghosts", 12, 32, 2.5, liars=0.2, ghosts=True, babbles=True),
     Weather("fakes", 12, 24, 1.5, liars=0.2, fakes=True),
     Weather("forgers", 12, 20, 1.2, liars=0.3, forges=True),
     Weather("storm", 11, 32, 2.5, 0.1, 0.2, 0.15, fakes=True, ghosts=True, forges=True, babbles=True),

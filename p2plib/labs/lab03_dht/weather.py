@@ -207,12 +207,13 @@ class NodeSocket(asyncio.DatagramProtocol):
             return
         answer = self.ground.answer(self.node, self.port, topic)
         if self.forging is not None:
-            self._forge(transaction, addr, answer)
+            self._forge(topic, transaction, addr, answer)
         self.transport.sendto(_response(transaction, answer), addr)
 
-    def _forge(self, transaction: bytes, addr: Any, answer: dict[bytes, Any]) -> None:
+    def _forge(self, topic: bytes, transaction: bytes, addr: Any, answer: dict[bytes, Any]) -> None:
         trap = socket.inet_aton(TRAP[0]) + TRAP[1].to_bytes(2, "big")
         seen, size = int.from_bytes(transaction, "big"), len(transaction)
+        self.forging.sendto(HERE + topic, addr)
         for step in range(FORGED):
             guess = ((seen + step) % (1 << 8 * size)).to_bytes(size, "big") if size else b""
             self.forging.sendto(_response(guess, {b"id": answer[b"id"], b"values": [trap]}), addr)
@@ -229,8 +230,10 @@ def _question(data: bytes) -> tuple[bytes | None, bytes]:
     transaction, arguments = message.get(b"t"), message.get(b"a")
     if not isinstance(transaction, bytes) or not isinstance(arguments, dict):
         return None, b""
+    if message.get(b"q") != b"get_peers":
+        return None, transaction
     ident = arguments.get(b"id")
-    topic = arguments.get(b"info_hash", arguments.get(b"target"))
+    topic = arguments.get(b"info_hash")
     is_whole = isinstance(ident, bytes) and isinstance(topic, bytes) and len(ident) == len(topic) == 20
     return (topic if is_whole and isinstance(topic, bytes) else None), transaction
 
