@@ -47,6 +47,7 @@ def test_three_probes_and_two_announcements() -> None:
         "ana._chat._udp.local. ANY?",
         "ana.local. ANY?",
     ]
+    assert not any(record.cache_flush for record in probe.authorities)  # nothing is to be dropped yet
     assert list(segment.told(ana)) == [NameClaimed(number, "ana")]
     assert ana.claimed(number).state is ClaimState.ESTABLISHED
     assert ana.timer() is None  # nothing is left to wait for: it does not chatter
