@@ -35,7 +35,7 @@ def test_answers_all_arrive_in_order(answers: list[ResourceRecord], more: list[R
 
 def test_what_did_not_fit_leaves_no_trace() -> None:
     """A name of a record that was cut off again is not pointed to."""
-    packing = Packing(limit_bytes=80)
+    packing = Packing(limit_bytes=100)
     one, other = pointers(2)
     assert packing.add(ANSWER, one)
     assert not packing.add(ANSWER, ResourceRecord(DomainName.parse("a.long.name.elsewhere"), other.data))
