@@ -328,7 +328,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
 
     def _refresh(self, number: int, now: float) -> None:
         entry = self.cache.get(number)
-        if entry is None or entry.record.ttl_s == 0:
+        if entry is None or entry.is_leaving:
             return
         record = entry.record
         if self._is_wanted(record, now):
