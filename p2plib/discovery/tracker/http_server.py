@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 KEEP_ALIVE_S = 15.0  # a client that announces every half hour need not hold its connection
 HEARTBEAT_S = 30.0  # how often a WebSocket is pinged; one that does not answer is gone
 MAX_UNSENT = 100
+# Without a name of our own, aiohttp would tell everybody its version and Python's.
+HEADERS = {"Content-Type": "text/plain", "Server": "p2plib"}
 GOODBYE_S = 1.0  # how long the other side has to say that it closes, too
 GOING_AWAY = 1001
 TRY_LATER = 1013  # why a WebSocket is closed, RFC 6455 and IANA's registry
@@ -102,9 +104,9 @@ class HttpTracker:
             return web.Response(status=405, text="a tracker is asked with GET\n")
         path, _, query = request.raw_path.partition("?")
         if path.endswith("/announce"):
-            return web.Response(body=self.announce(query, host), content_type="text/plain")
+            return web.Response(body=self.announce(query, host), headers=HEADERS)
         if path.endswith("/scrape"):
-            return web.Response(body=self.scrape(query, host), content_type="text/plain")
+            return web.Response(body=self.scrape(query, host), headers=HEADERS)
         return web.Response(status=404, text="this is a tracker: ask for /announce or /scrape\n")
 
     def announce(self, query: str, host: str) -> bytes:
