@@ -142,13 +142,22 @@ def encode(packet: DnsPacket, *, compresses: bool = True, multicast: bool = True
         raise UsageError(f"id, flags and counts have 16 bits each, and these are {numbers}") from None
     names = NameWriter(compresses)
     for question in packet.questions:
-        names.write(out, question.name)
-        out += _u16(question.type) + _u16(_with_top_bit(question.rclass, question.wants_unicast))
+        write_question(out, question, names)
     for record in packet.records:
         write_record(out, record, names, multicast)
     if len(out) > MAX_BYTES:
         raise UsageError(f"a packet of {len(out)} bytes, where {MAX_BYTES} is the most")
     return bytes(out)
+
+
+def write_question(out: bytearray, question: Question, names: NameWriter) -> None:
+    """Appends a question to a packet.
+
+    Raises:
+        UsageError: something in it cannot be written.
+    """
+    names.write(out, question.name)
+    out += _u16(question.type) + _u16(_with_top_bit(question.rclass, question.wants_unicast))
 
 
 def write_record(out: bytearray, record: ResourceRecord, names: NameWriter, multicast: bool = True) -> None:
