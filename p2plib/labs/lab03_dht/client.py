@@ -132,6 +132,7 @@ class Client:
             PeerTimeout: no bootstrap node answered.
         """
         arguments = {b"info_hash": info_hash}
+        bootstrap = list(dict.fromkeys(bootstrap))
         answers = await asyncio.gather(*(self._ask(b"get_peers", arguments, one) for one in bootstrap))
         first = [(one, answer) for one, answer in zip(bootstrap, answers, strict=True) if answer is not None]
         if not first:
