@@ -122,8 +122,10 @@ def test_goodbye() -> None:
     segment.call(ben, ben.ask, who_chats())
     segment.run(5)
     assert labels(segment, ben) == ["ana"]
+    asked = ben.sent["question"]
     segment.call(ana, ana.release, number)
     segment.run(0.5)
+    assert ben.sent["question"] == asked  # nobody asks after somebody who says goodbye
     goodbye = segment.sent(ana)[-1].packet
     assert {record.ttl_s for record in goodbye.answers} == {0}
     segment.run(1)
