@@ -81,10 +81,7 @@ class Seed(Base[object, SeedTimer]):
             return self._ignore("malformed")
         if not isinstance(message, SeedRequest):
             return self._ignore("response")
-        response = CODEC.encode(self._respond(message, address, len(data), now))
-        if len(response) > len(data):
-            return self._ignore("too short to be answered")
-        return self._send(response, address)
+        return self._send(CODEC.encode(self._respond(message, address, len(data), now)), address)
 
     def on_timer(self, now: float) -> None:
         """Does nothing: see `SeedTimer`."""
