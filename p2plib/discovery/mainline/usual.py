@@ -59,7 +59,7 @@ _RESPONSE = re.compile(
     rb"(?:%b)?(?:%b)?(?:1:v(.+))?(?:6:valuesl((?:6:.{6})+)e)?e%b1:y1:re" % (_MUTABLE, _TOKEN, _TAIL),
     re.DOTALL,
 )
-_TARGETED = {
+_TARGETED: dict[tuple[bytes, bytes], type[FindNodeQuery] | type[GetPeersQuery] | type[GetQuery]] = {
     (b"6:target", b"9:find_node"): FindNodeQuery,
     (b"9:info_hash", b"9:get_peers"): GetPeersQuery,
     (b"6:target", b"3:get"): GetQuery,

@@ -259,7 +259,7 @@ class DnsDiscovery(Base[PeerNamed, DialectTimer]):
 
     def _hear(self, record: ResourceRecord, address: Address) -> None:
         peer_id = id_in(record.name)
-        if peer_id is None or not isinstance(record.data, Txt):
+        if peer_id not in self._wanted or not isinstance(record.data, Txt):
             return  # the group carries all of multicast DNS
         if b"token=" + self.token_for(address[0]) in record.data.strings:
             self._ignore("our own")

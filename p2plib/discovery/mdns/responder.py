@@ -1,4 +1,4 @@
-"""Responder: multicast DNS for a program: offer a service, and watch for those of others. A driver.
+"""Responder: multicast DNS for a program: offer a service, and watch for those of others. A driver::
 
     async with Responder.open("192.168.1.7", random.SystemRandom()) as responder:
         await responder.publish(Offer(CHAT, 4000, "192.168.1.7").records, "ana")

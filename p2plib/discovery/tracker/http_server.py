@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 KEEP_ALIVE_S = 15.0  # a client that announces every half hour need not hold its connection
 HEARTBEAT_S = 30.0  # how often a WebSocket is pinged; one that does not answer is gone
 MAX_UNSENT = 100
+# Without a name of our own, aiohttp would tell everybody its version and Python's.
+HEADERS = {"Content-Type": "text/plain", "Server": "p2plib"}
+GOODBYE_S = 1.0  # how long the other side has to say that it closes, too
+GOING_AWAY = 1001
 TRY_LATER = 1013  # why a WebSocket is closed, RFC 6455 and IANA's registry
 NOT_ACCEPTED = 1003
 TOO_SLOW = 1008
@@ -62,13 +66,14 @@ class HttpTracker:
         self.ignored: Counter[str] = Counter()
         self._numbers = itertools.count(1)
         self._unsent: dict[int, asyncio.Queue[str]] = {}
+        self._open: set[web.WebSocketResponse] = set()
         self._runner: web.ServerRunner | None = None
 
     async def __aenter__(self) -> Self:
         from aiohttp import web
 
         server = web.Server(self._handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.0)
+        self._runner = web.ServerRunner(server, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()
         host, port = self.address
         try:
@@ -81,6 +86,7 @@ class HttpTracker:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._runner is not None
+        await asyncio.gather(*(socket.close(code=GOING_AWAY) for socket in self._open))
         await self._runner.cleanup()
 
     # ------------------------------------------------------------------------------------------------------
@@ -98,9 +104,9 @@ class HttpTracker:
             return web.Response(status=405, text="a tracker is asked with GET\n")
         path, _, query = request.raw_path.partition("?")
         if path.endswith("/announce"):
-            return web.Response(body=self.announce(query, host), content_type="text/plain")
+            return web.Response(body=self.announce(query, host), headers=HEADERS)
         if path.endswith("/scrape"):
-            return web.Response(body=self.scrape(query, host), content_type="text/plain")
+            return web.Response(body=self.scrape(query, host), headers=HEADERS)
         return web.Response(status=404, text="this is a tracker: ask for /announce or /scrape\n")
 
     def announce(self, query: str, host: str) -> bytes:
@@ -141,7 +147,7 @@ class HttpTracker:
         """Serves one WebSocket until it is closed."""
         from aiohttp import web
 
-        socket = web.WebSocketResponse(max_msg_size=MAX_TEXT_BYTES, heartbeat=HEARTBEAT_S)
+        socket = web.WebSocketResponse(max_msg_size=MAX_TEXT_BYTES, heartbeat=HEARTBEAT_S, timeout=GOODBYE_S)
         if not socket.can_prepare(request):
             return web.Response(status=400, text="this is not the beginning of a WebSocket\n")
         await socket.prepare(request)
@@ -153,11 +159,13 @@ class HttpTracker:
             return socket
         queue: asyncio.Queue[str] = asyncio.Queue(MAX_UNSENT)
         self._unsent[number] = queue
+        self._open.add(socket)
         sending = asyncio.ensure_future(_send_all(socket, queue))
         try:
             await self._listen(socket, relay, number)
         finally:
             del self._unsent[number]
+            self._open.discard(socket)
             relay.closed(number)
             sending.cancel()
             await asyncio.wait([sending])

@@ -46,7 +46,7 @@ MAX_TEXT_BYTES = 131_072
 MAX_OFFERS = 10  # what WebTorrent sends at once
 MAX_SDP_CHARACTERS = 16_384  # real ones have 500 to 3,000
 EVENTS = {"": Event.UPDATE, "update": Event.UPDATE, "started": Event.STARTED, "stopped": Event.STOPPED,
-          "completed": Event.COMPLETED}  # fmt: skip
+          "completed": Event.COMPLETED, "paused": Event.UPDATE}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,5 +25,5 @@ from p2plib.labs.lab03_dht.finding import FIND_ONE
 from p2plib.labs.lab03_dht.questions import QUESTIONS
 from p2plib.labs.lab03_dht.searching import FIND_PEERS
 
-LAB = Lab("dht", BENCODE, READ_NODES, NEXT_TO_ASK, QUESTIONS, FIND_PEERS)
+LAB = Lab("dht", BENCODE, READ_NODES, NEXT_TO_ASK, QUESTIONS, FIND_PEERS, FIND_ONE)
 check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

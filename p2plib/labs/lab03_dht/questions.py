@@ -266,13 +266,13 @@ def ignores(what: str, hint: str, make: Callable[[bytes], bytes], source: Addres
         except NotImplementedError:
             raise
         except Exception as error:
-            hint_too = "whatever a stranger sends, answer returns None"
-            raise Wrong(f"{what}: answer raised {type(error).__name__}", hint_too) from None
+            said = f"{what}: answer raised {type(error).__name__}"
+            raise Wrong(said, hint) from None
         if got is not None:
             raise Wrong(f"{what} was taken for an answer", hint)
         if questions.answer(_response(transaction), ANA) is None:
-            hint = "what is no answer changes nothing: take a question out only when it was answered"
-            raise Wrong(f"after {what} the true answer was left out", hint)
+            said = f"after {what} the true answer was left out"
+            raise Wrong(said, "what is no answer changes nothing: take a question out only when answered")
 
     return probe
 
@@ -291,6 +291,28 @@ def _apart(yours: MakeQuestions) -> None:
         raise Wrong("an answer to another client was taken", "what waits belongs to self, made in __init__")
 
 
+def any_talk(seed: int) -> Case:
+    """A probe: many questions at once, answers in another order, and forged ones among them."""
+
+    def probe(yours: MakeQuestions) -> None:
+        rng = random.Random(seed)
+        questions = yours(OWN_ID, random.Random(seed))
+        asked = {}
+        for number in range(40):
+            address = (f"203.0.113.{number + 1}", 6881)
+            asked[query(questions, b"ping", {}, address)[b"t"]] = address
+        for transaction in rng.sample(sorted(asked), 40):
+            others = [one for one in asked.values() if one != asked[transaction]]
+            if questions.answer(_response(transaction), rng.choice(others)) is not None:
+                raise Wrong(
+                    "of forty questions, one was answered by another node than the one asked", _SOURCE
+                )
+            if questions.answer(_response(transaction), asked[transaction]) != _ANSWER:
+                raise Wrong("of forty questions, one of the true answers was left out", QUESTIONS.hint)
+
+    return probe
+
+
 _SOURCE = "anybody can send datagrams: an answer comes from the very address that was asked, host and port"
 _ID = "an answer says under id who gave it: 20 bytes"
 _SHAPE = "look at the type of everything before you use it: a stranger has written it"
@@ -302,6 +324,7 @@ QUESTIONS = Task(
         _whole,
         _any_method,
         _own_id_last,
+        _apart,
         _by_chance,
         _no_two_alike,
         _takes_it,
@@ -309,7 +332,6 @@ QUESTIONS = Task(
         _waits,
         _several,
         _once,
-        _apart,
         ignores("garbage", "decode raises DecodeError: return None", lambda t: b"noise"),
         ignores("an empty datagram", "decode raises DecodeError: return None", lambda t: b""),
         ignores("a list", _SHAPE, lambda t: wire.encode([t, b"r"])),

@@ -95,7 +95,8 @@ def test_circles_trees_and_long_lists_come_to_an_end(internet: Internet) -> None
         link("b", "/dnsaddr/a.p2p.test"),
         link("b", "/ip4/198.18.0.7/tcp/4001"),
     ]
-    assert resolved(internet, circle, "/dnsaddr/a.p2p.test")[0] == ["/ip4/198.18.0.7/tcp/4001"]
+    found, _, asked = resolved(internet, circle, "/dnsaddr/a.p2p.test")
+    assert (found, asked) == (["/ip4/198.18.0.7/tcp/4001"], 2)
     chain = [link(f"n{n}", f"/dnsaddr/n{n + 1}.p2p.test") for n in range(9)]
     _, ignored, asked = resolved(Internet(), chain, "/dnsaddr/n0.p2p.test")
     assert (ignored, asked) == ({"dnsaddr too deep": 1}, 4)

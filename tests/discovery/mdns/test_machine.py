@@ -47,6 +47,7 @@ def test_three_probes_and_two_announcements() -> None:
         "ana._chat._udp.local. ANY?",
         "ana.local. ANY?",
     ]
+    assert not any(record.cache_flush for record in probe.authorities)  # nothing is to be dropped yet
     assert list(segment.told(ana)) == [NameClaimed(number, "ana")]
     assert ana.claimed(number).state is ClaimState.ESTABLISHED
     assert ana.timer() is None  # nothing is left to wait for: it does not chatter
@@ -121,8 +122,10 @@ def test_goodbye() -> None:
     segment.call(ben, ben.ask, who_chats())
     segment.run(5)
     assert labels(segment, ben) == ["ana"]
+    asked = ben.sent["question"]
     segment.call(ana, ana.release, number)
     segment.run(0.5)
+    assert ben.sent["question"] == asked  # nobody asks after somebody who says goodbye
     goodbye = segment.sent(ana)[-1].packet
     assert {record.ttl_s for record in goodbye.answers} == {0}
     segment.run(1)

@@ -158,3 +158,37 @@ def test_a_web_socket_that_sends_no_texts_is_closed(internet: Internet, raw: byt
         assert (await talk(get(ANNOUNCE)))[0].endswith("200 OK")
 
     everywhere(internet, test)
+
+
+def test_it_closes_while_others_hold_on(internet: Internet) -> None:
+    """A WebSocket that says nothing, half a request, and a connection that is kept alive."""
+
+    async def hold_on(tracker: HttpTracker) -> float:
+        writers = []
+        for raw in (UPGRADE, ANNOUNCE.encode(), f"GET {ANNOUNCE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
+            reader, writer = await asyncio.open_connection(*tracker.address)
+            writer.write(raw)
+            writers.append(writer)
+            if raw != ANNOUNCE.encode():
+                await reader.readuntil(b"\r\n\r\n")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await tracker.__aexit__()
+        took_s = loop.time() - began
+        for writer in writers:
+            writer.close()
+        return took_s
+
+    core = TrackerCore(random.Random(1))
+
+    async def simulated(net: Internet) -> float:
+        home = net.host("home")
+        tracker = HttpTracker(core, OfferRelay(core, random.Random(2)), home.address)
+
+        async def main() -> float:
+            await tracker.__aenter__()
+            return await hold_on(tracker)
+
+        return await home.run(main())
+
+    assert internet.run(simulated) <= 3.0
