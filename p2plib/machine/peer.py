@@ -137,6 +137,7 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         *,
         public: Address | None = None,
         on_event: Callable[[Any], bool] | None = None,
+        sock: socket.socket | None = None,
     ) -> AsyncIterator[Peer[M]]:
         """Opens a socket and puts a machine on it, for as long as the block runs.
 
@@ -147,6 +148,8 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
                 peer's (rule 2).
             on_event: called with each event first; it returns True if the event is dealt with and need not be
                 kept.
+            sock: a bound socket to use, which does not block and is closed in the end; host and port are then
+                what it is bound to.
 
         Raises:
             CannotListen: the operating system does not let us.
@@ -155,8 +158,9 @@ class Peer(asyncio.DatagramProtocol, Generic[M]):
         """
         public = checked_public(host, port, public)
         peer = cls(on_event)
+        where = {"local_addr": (host, port)} if sock is None else {"sock": sock}
         try:
-            await peer._loop.create_datagram_endpoint(lambda: peer, local_addr=(host, port))
+            await peer._loop.create_datagram_endpoint(lambda: peer, **where)
         except OSError as error:
             raise CannotListen(f"cannot listen at {host}, port {port}: {error}") from error
         try:

@@ -55,7 +55,7 @@ class TorrentNode:
         }
 
     async def __aenter__(self) -> Self:
-        self.session = libtorrent.session(self._settings)
+        self.session: Any = libtorrent.session(self._settings)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -10,7 +10,7 @@ Rules
     1. What stands behind the name in the address that was asked for must stand at the end of each result:
        whoever asks for a peer by its id gets that peer's addresses and no others.
     2. It goes `MAX_DEPTH` names deep and asks `MAX_QUESTIONS` questions at most, each name once; more than
-       `MAX_RESULTS` results are left out. A zone that leads in circles, or spreads like a tree, costs no more.
+       `MAX_RESULTS` results are left out. A zone that leads in circles, or grows like a tree, costs no more.
     3. A text that is none of ours, or no multiaddr, is skipped and counted. So is an address where no peer
        can be, see rule 5 of `p2plib.discovery.dns.resolver`.
 """
@@ -56,8 +56,8 @@ async def resolve_dnsaddr(resolver: Resolver, address: Multiaddr) -> list[Multia
             resolver.ignored["dnsaddr too deep"] += 1
             continue
         seen.add(key)
-        for each in await _behind(resolver, asked, is_first=not depth):
-            waiting.append((each, depth + 1))
+        behind = await _behind(resolver, asked, is_first=not depth)
+        waiting += [(each, depth + 1) for each in behind]
         if len(found) + len(waiting) > MAX_RESULTS:
             resolver.ignored["too many dnsaddrs"] += len(found) + len(waiting) - MAX_RESULTS
             del waiting[max(0, MAX_RESULTS - len(found)) :]

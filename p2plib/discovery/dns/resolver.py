@@ -49,6 +49,7 @@ TIMEOUT_S, TRIES = 2.0, 2
 MAX_ALIASES = 8
 MAX_RECORDS = 256
 MAX_SERVERS = 8
+MAX_HOSTS_ASKED = 16  # for one service: otherwise one answer would make us ask hundreds of questions
 WORDS = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
 
 
@@ -251,17 +252,22 @@ class Resolver:
     async def services(self, name: str | DomainName) -> AsyncGenerator[Service, None]:
         """Where a service is: by priority, and among equals drawn by weight (RFC 2782).
 
-        Hosts whose addresses did not come along are asked for. One that has none is left out.
+        Hosts whose addresses did not come along are asked for, `MAX_HOSTS_ASKED` at most. One that has none
+        is left out.
 
         Raises:
             P2PError: as `ask`.
         """
-        answer = await self.ask(name, RecordType.SRV)
+        answer, asked = await self.ask(name, RecordType.SRV), 0
         for srv in self._ordered(each.data for each in answer.records if isinstance(each.data, Srv)):
             if not srv.target.labels or not srv.port:
                 self.ignored["a service that is nowhere"] += 1  # RFC 2782: the root says that there is none
                 continue
             along = [each for each in answer.additionals if each.name == srv.target]
+            if not along and asked == MAX_HOSTS_ASKED:
+                self.ignored["too many hosts to ask for"] += 1
+                continue
+            asked += not along
             hosts = self._usable(along) if along else await self._hosts_of(srv.target)
             if hosts:
                 yield Service(srv.target, srv.port, tuple(hosts), srv.priority, srv.weight, answer.said_by)

@@ -37,7 +37,7 @@ from p2plib.discovery.dns.updating import TIMEOUT_S, send_update
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.records import A, Aaaa, ResourceRecord, Srv
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
-from p2plib.errors import PeerTimeout, RequestRefused, Unreachable, UsageError
+from p2plib.errors import PeerTimeout, RequestRefused, Unreachable
 from p2plib.machine.addresses import FIRST_PORT, Address, given_address, packed_host
 
 LEASE_S = 300
@@ -125,7 +125,7 @@ class DnsSource:
         topic, port = checked_topic(topic), checked_port(port)
         self._calls.check_open()
         if self._key is None:
-            raise UsageError("a source without a key can look up, and not announce: pass `key`")
+            raise RequestRefused("only a holder of a key may announce in this zone: pass `key`")
         await self._calls.run(self._announce(topic, port))
 
     async def _announce(self, topic: bytes, port: int) -> None:

@@ -51,7 +51,7 @@ class WantedRecords:
         return any(self._told.get(key) != data for key, data in self.wanted.items())
 
     def changes(self) -> tuple[list[ResourceRecord], Sets]:
-        """The next update's changes, and what the sets will be once it is done; both empty if nothing is due."""
+        """The next update's changes, and what the sets will be once it is done; empty if nothing is due."""
         changes: list[ResourceRecord] = []
         after: Sets = {}
         for key, data in self.wanted.items():

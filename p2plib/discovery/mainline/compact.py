@@ -9,8 +9,8 @@ Rules
     1. Numbers are big-endian. A list of contacts is one string, and its length a multiple of 26 (or 38).
     2. A family has its own list, for its contacts are of no use to a node of the other (BEP 32). What an
        IPv6 form holds must be an IPv6 address: `::ffff:203.0.113.5` is refused.
-    3. Port 0 is refused: nothing can be sent there. Whether anything *should* be sent to an address is not
-       decided here (`p2plib.machine.addresses.acceptable`).
+    3. Whether anything should be sent to an address is not decided here: strangers also name port 0, and one
+       such entry must not spoil the others (`p2plib.machine.addresses.acceptable`). We never write it.
 
 Vocabulary::
 
@@ -73,22 +73,41 @@ def unpack_peer(raw: bytes) -> Address:
     """The address in 6 or 18 bytes.
 
     Raises:
-        DecodeError: they are not as many, or break rule 2 or 3.
+        DecodeError: they are not as many, or break rule 2.
     """
     if len(raw) not in (IPV4_PEER_BYTES, IPV6_PEER_BYTES):
         raise DecodeError(f"a peer has {IPV4_PEER_BYTES} or {IPV6_PEER_BYTES} bytes, and this one {len(raw)}")
     host, port = raw[:-PORT_BYTES], int.from_bytes(raw[-PORT_BYTES:], "big")
     if host.startswith(MAPPED_IPV4):
         raise DecodeError("an IPv4 address in the form of IPv6")
-    if not port:
-        raise DecodeError("port 0, where nothing can be sent")
     family = socket.AF_INET if len(raw) == IPV4_PEER_BYTES else socket.AF_INET6
     return socket.inet_ntop(family, host), port
 
 
+@remembered
+def pack_contact(contact: Contact) -> bytes:
+    """The 26 or 38 bytes of a contact.
+
+    Raises:
+        UsageError: its id or its address cannot be one.
+    """
+    return id_bytes(contact.id) + pack_peer(contact.address)
+
+
+@remembered
+def unpack_contact(raw: bytes) -> Contact:
+    """The contact in 26 or 38 bytes.
+
+    Raises:
+        DecodeError: rule 2 or 3 is broken.
+    """
+    address = unpack_peer(raw[ID_BYTES:])
+    return contact_of((int.from_bytes(raw[:ID_BYTES], "big"), address))
+
+
 def pack_contacts(contacts: Iterable[Contact]) -> bytes:
     """Contacts of one family, one after the other."""
-    return b"".join(id_bytes(contact.id) + pack_peer(contact.address) for contact in contacts)
+    return b"".join(map(pack_contact, contacts))
 
 
 def unpack_contacts(raw: bytes, size: int = IPV4_CONTACT_BYTES) -> tuple[Contact, ...]:
@@ -99,17 +118,16 @@ def unpack_contacts(raw: bytes, size: int = IPV4_CONTACT_BYTES) -> tuple[Contact
         size: how many bytes each has: `IPV4_CONTACT_BYTES` or `IPV6_CONTACT_BYTES`.
 
     Raises:
-        DecodeError: rule 1, 2 or 3 is broken; the offset is that of the contact.
+        DecodeError: rule 1 or 2 is broken; the offset is that of the contact.
     """
     if len(raw) % size:
         raise DecodeError(f"{len(raw)} bytes of contacts, which is no multiple of {size}", 0)
     contacts = []
     for at in range(0, len(raw), size):
         try:
-            address = unpack_peer(raw[at + ID_BYTES : at + size])
+            contacts.append(unpack_contact(raw[at : at + size]))
         except DecodeError as error:
             raise DecodeError(f"a contact with {error.rule}", at) from None
-        contacts.append(contact_of((int.from_bytes(raw[at : at + ID_BYTES], "big"), address)))
     return tuple(contacts)
 
 

@@ -5,8 +5,8 @@ A search has found the nodes nearest to a key; now each of them is asked to keep
 Rules
     1. Only a node whose token we have is asked, for any other would refuse.
     2. When each has answered or failed, it is over, and an event says how many nodes have accepted it. If
-       some refused, it says what the last one said: with an item, that is usually that another version is
-       there already.
+       some refused, it says what the last one said. If it is that another version is there, ours is no longer
+       delivered again.
     3. What is ours is delivered again in time (`publish_again`), until `forget`. After joining, all of it is,
        one after the other.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from p2plib.discovery.mainline.asking import KrpcAsker
 from p2plib.discovery.mainline.items import ImmutableItem, MutableItem
-from p2plib.discovery.mainline.messages import AnnounceQuery, PutQuery
+from p2plib.discovery.mainline.messages import CAS_MISMATCH, OLD_SEQ, AnnounceQuery, PutQuery
 from p2plib.discovery.mainline.parts import DhtEvent, DhtSettings, DhtStored, DhtTimer
 from p2plib.discovery.mainline.searches import DhtSearch, DhtSearches, DhtSearchKind
 from p2plib.machine.addresses import Contact
@@ -169,6 +169,7 @@ class Deliveries:
     def _hand_over(self, goods: Goods, contact: Contact, search: DhtSearch, now: float) -> None:
         copy, token = Copy(search.number, contact), search.tokens[contact.id]
         arguments: dict[str, object] = {"token": token}
+        tries = COPY_TRIES
         if isinstance(goods, Announcement):
             kind: Callable[..., object] = AnnounceQuery
             arguments |= {"info_hash": goods.info_hash, "port": goods.port}
@@ -180,7 +181,9 @@ class Deliveries:
                 item = goods.item
                 arguments |= {"key": item.public_key, "salt": item.salt, "seq": item.seq}
                 arguments |= {"signature": item.signature, "cas": goods.cas}
-        self._asker.ask(kind, contact.address, copy, now, COPY_TRIES, **arguments)
+                if goods.cas is not None:
+                    tries = 1  # a second one would be refused if the first has arrived
+        self._asker.ask(kind, contact.address, copy, now, tries, **arguments)
 
     def over(self, copy: Copy, is_kept: bool, code: int | None = None, sentence: str = "") -> None:
         """One node has accepted it, has refused it with a code, or has not answered. Rule 2."""
@@ -189,12 +192,14 @@ class Deliveries:
             return
         delivery.awaited.discard(copy.contact)
         delivery.copies += is_kept
-        if code is not None:
+        if code is not None and delivery.code not in (CAS_MISMATCH, OLD_SEQ):
             delivery.code, delivery.sentence = code, sentence
         if not delivery.awaited:
             self._done(delivery)
 
     def _done(self, delivery: Delivery) -> None:
         del self._under_way[delivery.number]
+        if delivery.code in (CAS_MISMATCH, OLD_SEQ):
+            self.forget(delivery.goods.key)
         found = delivery.copies, delivery.asked, delivery.queries, delivery.code, delivery.sentence
         self._tell(DhtStored(delivery.number, delivery.goods.key, *found))

@@ -52,6 +52,7 @@ from typing import Any, NamedTuple
 from p2plib.discovery.mainline.items import MutableItem, checked_immutable, target_of
 from p2plib.discovery.mainline.krpc import MAX_BYTES
 from p2plib.discovery.mainline.machine import DEFAULT_SETTINGS, Mainline
+from p2plib.discovery.mainline.messages import CAS_MISMATCH, OLD_SEQ
 from p2plib.discovery.mainline.node_id import node_id_for
 from p2plib.discovery.mainline.parts import (
     Crowded,
@@ -386,7 +387,7 @@ class MainlineNode:
         return done.item
 
     async def put_mutable(self, item: MutableItem, *, cas: int | None = None) -> DhtStored:
-        """Stores a version of an item (`sign_item` makes it), and again until `withdraw`.
+        """Stores a version of an item (`sign_item` makes it), and again until `withdraw` or a refusal.
 
         Args:
             item: a valid one.
@@ -394,14 +395,18 @@ class MainlineNode:
 
         Raises:
             PeerTimeout: nobody has accepted it.
-            RequestRefused: all that were asked have refused, for example because they have a newer one (302).
+            RequestRefused: all that were asked have refused, or any of them has another version than this one
+                would replace (301, 302): then read again, and decide.
             Closed: the block is over.
         """
 
         def put(now: float) -> int:
             return self.machine.put(item, now, cas)
 
-        return self._stored(await self.peer.outcome(put))
+        stored: DhtStored = await self.peer.outcome(put)
+        if stored.code in (CAS_MISMATCH, OLD_SEQ):
+            raise _refused(stored)
+        return self._stored(stored)
 
     async def sample(self, address: Address, target: int) -> DhtSamples:
         """Some of the info_hashes that the node at an address has peers for (BEP 51).
@@ -433,7 +438,7 @@ class MainlineNode:
         if done.copies:
             return done
         if done.code is not None:
-            raise RequestRefused(f"{done.asked} nodes were asked; one said: {done.sentence}", done.code)
+            raise _refused(done)
         if not len(self.machine.table):
             raise PeerTimeout(f"nobody has accepted it; {ALONE}")
         raise PeerTimeout(f"nobody has accepted it, of {done.asked} nodes that were asked to")
@@ -479,6 +484,10 @@ def _no_item(done: DhtItemDone) -> Exception:
     if not answered:
         return PeerTimeout(_nobody_answered(done.queries))
     return NotFound(f"none of the {answered} nodes that answered has an item under {done.target:040x}")
+
+
+def _refused(stored: DhtStored) -> RequestRefused:
+    return RequestRefused(f"{stored.asked} nodes were asked; one said: {stored.sentence}", stored.code)
 
 
 def _nobody_answered(asked: int) -> str:

@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
+from p2plib.discovery.mainline import usual
 from p2plib.discovery.mainline.compact import (
     IPV4_CONTACT_BYTES,
     IPV6_CONTACT_BYTES,
@@ -234,6 +235,10 @@ def encode(message: AnyKrpc) -> bytes:
     Raises:
         UsageError: an id, an address or a value cannot be one.
     """
+    return usual.encode(message) or _encode(message)
+
+
+def _encode(message: AnyKrpc) -> bytes:
     whole: Dict = {b"t": message.transaction}
     if message.version:
         whole[b"v"] = message.version
@@ -281,6 +286,10 @@ def decode(data: bytes) -> AnyKrpc:
         BadQuery: it is a query with wrong arguments.
         DecodeError: it is no message at all.
     """
+    return usual.decode(data) or _decode(data)
+
+
+def _decode(data: bytes) -> AnyKrpc:
     whole = _dict_of(data)
     transaction = _string(MAX_TRANSACTION_BYTES)(whole[b"t"])
     if not transaction:

@@ -18,6 +18,7 @@ Vocabulary::
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 
 from p2plib.machine.addresses import Scope, network_of, packed_host, scope_of
@@ -26,15 +27,25 @@ QUORUM = 4  # a liar would need addresses in four networks, and be faster than t
 MAX_VOTERS = 32  # few enough that a new address wins within 17 responses from as many networks
 
 
+@functools.lru_cache(maxsize=4096)
+def _ballot(claimed: str, voter: str) -> bytes | None:
+    """The network that votes; None if it is not heard. Rule 4."""
+    if len(packed_host(claimed)) != len(packed_host(voter)):
+        return None
+    return network_of(voter) if scope_of(claimed) >= scope_of(voter) > Scope.NOWHERE else None
+
+
 class Outside:
     """What others say our address is.
 
     Attributes:
+        agreed: the host that enough networks agree on; None as long as they do not. Rule 3.
         not_heard: how many claims rule 4 has dropped.
     """
 
     def __init__(self) -> None:
-        self._votes: dict[bytes, str] = {}  # by network, oldest first
+        self._votes: dict[bytes, str] = {}  # by network, the one longest unheard first
+        self.agreed: str | None = None
         self.not_heard = 0
 
     def heard(self, claimed: str, voter: str) -> None:
@@ -47,20 +58,17 @@ class Outside:
         Raises:
             UsageError: one of them is not an IP address; what was decoded or received always is.
         """
-        same_family = len(packed_host(claimed)) == len(packed_host(voter))
-        if not same_family or not scope_of(claimed) >= scope_of(voter) > Scope.NOWHERE:
+        network = _ballot(claimed, voter)
+        if network is None:
             self.not_heard += 1
             return
-        network = network_of(voter)
-        self._votes.pop(network, None)
+        before = self._votes.pop(network, None)
         self._votes[network] = claimed
         if len(self._votes) > MAX_VOTERS:
             del self._votes[next(iter(self._votes))]
+        if claimed != before:
+            self._count()
 
-    @property
-    def agreed(self) -> str | None:
-        """The host that enough networks agree on; None as long as they do not. Rule 3."""
-        if not self._votes:
-            return None
+    def _count(self) -> None:
         claimed, votes = Counter(self._votes.values()).most_common(1)[0]
-        return claimed if votes >= QUORUM and 2 * votes > len(self._votes) else None
+        self.agreed = claimed if votes >= QUORUM and 2 * votes > len(self._votes) else None

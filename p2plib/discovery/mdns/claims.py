@@ -32,7 +32,7 @@ import random
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from p2plib.discovery.mdns.names import MAX_LABEL_BYTES, DomainName
@@ -124,7 +124,10 @@ class Claim:
     def probe(self) -> tuple[list[Question], list[ResourceRecord]]:
         """The questions of a probe, and what is going to be said under the names."""
         questions = [Question(name, RecordType.ANY) for name in self.unique_names]
-        return questions, [record for record in self.records if record.name in self.unique_names]
+        names = self.unique_names
+        return questions, [
+            replace(record, cache_flush=False) for record in self.records if record.name in names
+        ]
 
     def step(self, now: float) -> None:
         """Goes on from what has just been sent."""

@@ -9,7 +9,7 @@ Rules
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 
 ECHO_WITHIN_S = 1.0
 
@@ -18,27 +18,30 @@ class Echoes:
     """The datagrams that are expected back."""
 
     def __init__(self) -> None:
-        self._expected: Counter[bytes] = Counter()
-        self._until: deque[tuple[float, bytes]] = deque()
+        self._expected: dict[bytes, deque[float]] = {}  # until when, for each copy
+        self._order: deque[tuple[float, bytes]] = deque()
 
     def sent(self, data: bytes, now: float) -> None:
         """Notes that a datagram has gone to the group."""
         self._forget(now)
-        self._expected[data] += 1
-        self._until.append((now + ECHO_WITHIN_S, data))
+        self._expected.setdefault(data, deque()).append(now + ECHO_WITHIN_S)
+        self._order.append((now + ECHO_WITHIN_S, data))
 
     def takes(self, data: bytes, now: float) -> bool:
         """Whether a datagram from our own address is the copy of one of ours; each is taken once."""
         self._forget(now)
-        if not self._expected[data]:
-            del self._expected[data]
+        copies = self._expected.get(data)
+        if not copies:
             return False
-        self._expected[data] -= 1
+        copies.popleft()
         return True
 
     def _forget(self, now: float) -> None:
-        while self._until and self._until[0][0] < now:
-            data = self._until.popleft()[1]
-            self._expected[data] -= 1
-            if self._expected[data] <= 0:
-                del self._expected[data]
+        """Rule 1: what has not come back by now will not."""
+        while self._order and self._order[0][0] < now:
+            data = self._order.popleft()[1]
+            copies = self._expected.get(data, deque())
+            while copies and copies[0] < now:
+                copies.popleft()
+            if not copies:
+                self._expected.pop(data, None)

@@ -44,7 +44,7 @@ from p2plib.discovery.mdns.events import (
 from p2plib.discovery.mdns.manners import GOOD_MANNERS, Manners
 from p2plib.discovery.mdns.packets import MAX_LINK_BYTES, OPCODE, RCODE, DnsPacket, Question, decode
 from p2plib.discovery.mdns.packing import probe, queries, responses
-from p2plib.discovery.mdns.questions import Interest, first_time, knows_more
+from p2plib.discovery.mdns.questions import Interest, belongs_to, first_time, knows_more
 from p2plib.discovery.mdns.records import RecordType, ResourceRecord
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, packed_host
@@ -144,7 +144,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         interest = Interest(self._next_number(), question, at)
         self._interests[interest.number] = interest
         self.timers.set(MdnsTimer.ASK, interest.next_at, interest.number)
-        for entry in self.cache.answers(question, now):
+        for entry in list(self.cache):
             self._watch(entry, now)
         return interest.number
 
@@ -207,6 +207,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
     def _hear_question(self, packet: DnsPacket, address: Address, now: float) -> None:
         if packet.authorities:
             self._hear_probe(packet, now)
+        own = self._own_records()
         for interest in self._interests.values() if self.manners.believes_others else ():
             question = interest.question
             same = any(
@@ -215,7 +216,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
                 for other in packet.questions
             )
             is_asked = same and address[1] == self.group[1]
-            if is_asked and not knows_more(packet.answers, question, self.cache, now):
+            if is_asked and not knows_more(packet.answers, question, self.cache, own, now):
                 interest.heard_at = now
         direct = self._answering.hear(
             packet, address, address[1] != self.group[1], self._claims.values(), now
@@ -313,17 +314,24 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
 
     def _watch(self, entry: Entry, now: float) -> None:
         """Asks for a record again before its time is over, if somebody here waits for it."""
-        if any(interest.question.asks_for(entry.record) for interest in self._interests.values()):
+        if self._is_wanted(entry.record, now):
             at = entry.refresh_at(self._rng)
             if at is not None:
                 self.timers.set(MdnsTimer.REFRESH, max(at, now), entry.number)
 
+    def _is_wanted(self, record: ResourceRecord, now: float) -> bool:
+        """Whether somebody here waits for a record, or for what it belongs to: an instance, or its host."""
+        questions = [interest.question for interest in self._interests.values()]
+        return any(question.asks_for(record) for question in questions) or any(
+            belongs_to(record, question, self.cache, now) for question in questions
+        )
+
     def _refresh(self, number: int, now: float) -> None:
         entry = self.cache.get(number)
-        if entry is None or entry.record.ttl_s == 0:
+        if entry is None or entry.is_leaving:
             return
         record = entry.record
-        if any(interest.question.asks_for(record) for interest in self._interests.values()):
+        if self._is_wanted(record, now):
             entry.refreshes += 1
             self._ask_for([Question(record.name, record.type, record.rclass)], now)
             self._watch(entry, now)

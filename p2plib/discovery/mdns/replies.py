@@ -21,6 +21,7 @@ Vocabulary::
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -56,7 +57,7 @@ class Replies:
     """
 
     def __init__(self) -> None:
-        self.suppressed = {"known": 0, "said by another": 0}
+        self.suppressed: Counter[str] = Counter()
         self._waiting: dict[Key, Reply] = {}
         self._said_at: dict[Key, float] = {}
 

@@ -90,8 +90,8 @@ class Endless(dict[Address, Any]):
         """Eight invented contacts, each nearer to the target than all before."""
         made = []
         for _ in range(8):
-            self.invented += 1
-            address = f"99.{self.invented >> 8}.{self.invented & 255}.1", 4000
+            self.invented = n = self.invented + 1
+            address = f"99.{n >> 8 & 255}.{n & 255}.{1 + (n >> 16)}", 4000
             self._ids[address] = target ^ (self._rng.getrandbits(100) >> min(90, self.invented // 8))
             made.append(Contact(self._ids[address], address))
         return made

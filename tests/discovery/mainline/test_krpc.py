@@ -185,7 +185,6 @@ NO_MESSAGES = {
     "id short": raw(t=b"aa", y=b"r", r={b"id": ID[:19]}),
     "nodes torn": raw(t=b"aa", y=b"r", r={b"id": ID, b"nodes": bytes(25)}),
     "nodes a list": raw(t=b"aa", y=b"r", r={b"id": ID, b"nodes": []}),
-    "a node at port 0": raw(t=b"aa", y=b"r", r={b"id": ID, b"nodes": bytes(26)}),
     "values a string": raw(t=b"aa", y=b"r", r={b"id": ID, b"values": b"axje.u"}),
     "a value of 7 bytes": raw(t=b"aa", y=b"r", r={b"id": ID, b"values": [b"axje.uu"]}),
     "samples torn": raw(t=b"aa", y=b"r", r={b"id": ID, b"samples": bytes(21)}),

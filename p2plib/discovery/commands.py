@@ -1,0 +1,137 @@
+"""The command `python -m p2plib.discovery PART`: each way to find peers, alone, on loopback::
+
+    python -m p2plib.discovery tracker                a tracker, until Ctrl-C
+    python -m p2plib.discovery doctor "cats of Lisbon" --tracker udp://127.0.0.1:6969
+
+A part is a module with the five names of `Part`. It is imported only when it is used, because each needs
+packages that the others do not.
+
+Rules
+    1. What a part hears goes to standard output, a line at a time; errors go to standard error.
+    2. Ctrl-C and SIGTERM end it: one line, and the exit status 0. The exit status is 1 when it failed, and 2
+       when the command line made no sense.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+from p2plib.errors import LocalError, P2PError, UsageError
+
+COMMAND = "python -m p2plib.discovery"
+EXTRA = "pip install 'p2plib[discovery]'"
+FINE, FAILED, USAGE = 0, 1, 2
+
+# Where each part is.
+PARTS = {
+    "mdns": "p2plib.discovery.mdns.command",
+    "dns": "p2plib.discovery.dns.command",
+    "tracker": "p2plib.discovery.tracker.command",
+    "signal": "p2plib.discovery.signal.command",
+    "dht": "p2plib.discovery.mainline.command",
+    "doctor": "p2plib.discovery.doctor",
+}
+
+Say = Callable[[str], None]
+
+
+class Part(Protocol):
+    """What a part's module has. Two more names, for the doctor, are those of `p2plib.discovery.doctor`.
+
+    Attributes:
+        NAME: the word by which it is called.
+        SUMMARY: one line that says what it does.
+    """
+
+    NAME: str
+    SUMMARY: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Adds its options."""
+
+    async def run(self, arguments: argparse.Namespace, say: Say) -> None:
+        """Runs it until it is over or cancelled.
+
+        Args:
+            arguments: its options, read.
+            say: prints a line.
+        """
+
+
+def part_called(name: str) -> Part:
+    """The part of this name.
+
+    Raises:
+        UsageError: there is none.
+        LocalError: it needs a package that is not installed.
+    """
+    if name not in PARTS:
+        raise UsageError(f"there is no part called {name!r}; there are {', '.join(PARTS)}")
+    try:
+        return cast(Part, importlib.import_module(PARTS[name]))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "p2plib":
+            raise
+        raise LocalError(f"{name} needs the package {error.name}: {EXTRA}") from None
+
+
+def overview() -> str:
+    """What there is, a line for each part."""
+    lines = [f"usage: {COMMAND} PART ..., where PART is one of:", ""]
+    for name in PARTS:
+        try:
+            summary = part_called(name).SUMMARY
+        except LocalError as error:
+            summary = f"({error})"
+        lines.append(f"  {name:<9} {summary}")
+    return "\n".join([*lines, "", f"{COMMAND} PART --help lists the options of a part."])
+
+
+def say(line: str) -> None:
+    """Prints a line at once, also where nobody looks at a terminal."""
+    print(line, flush=True)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        argv: the words after the command's name.
+
+    Returns:
+        The exit status, see rule 2.
+    """
+    if not argv or argv[0] in ("-h", "--help"):
+        say(overview())
+        return FINE if argv else USAGE
+    name, *words = argv
+    try:
+        part = part_called(name)
+        parser = argparse.ArgumentParser(prog=f"{COMMAND} {name}", description=part.SUMMARY)
+        part.add_arguments(parser)
+        arguments = parser.parse_args(words)
+        asyncio.run(_until_stopped(part, arguments))
+    except SystemExit as end:  # argparse has said why
+        return end.code if isinstance(end.code, int) else USAGE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say("stopped")
+    except P2PError as error:
+        print(f"{COMMAND} {name}: {error}", file=sys.stderr, flush=True)
+        return USAGE if isinstance(error, UsageError) else FAILED
+    return FINE
+
+
+async def _until_stopped(part: Part, arguments: argparse.Namespace) -> None:
+    """Runs a part; SIGTERM cancels it, as `asyncio.run` has SIGINT do."""
+    running = asyncio.current_task()
+    assert running is not None
+    with contextlib.suppress(NotImplementedError, RuntimeError):  # a browser has no signals, nor a thread
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    await part.run(arguments, say)

@@ -1,0 +1,167 @@
+"""The forwarder: what it keeps, what its users get, and what it knows about them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from p2plib.discovery.dns.asking import _ask_udp, ask
+from p2plib.discovery.dns.forwarder import Forwarded, Forwarder
+from p2plib.discovery.dns.resolver import Resolver
+from p2plib.discovery.mdns.packets import DnsPacket, Question, encode
+from p2plib.discovery.mdns.records import A, RecordType
+from p2plib.errors import CannotListen, PeerTimeout
+from p2plib.sim import Internet
+from tests.discovery.dns.test_asking import answering
+from tests.discovery.dns.world import PORT, a_zone, name, record, served, swarm
+
+QUERY = DnsPacket((Question(name("seed.p2p.test"), RecordType.A),), id=0x1234)
+
+
+@asynccontextmanager
+async def forwarding(
+    server: tuple[str, int], host: Any, heard: list[Forwarded] | None = None
+) -> AsyncIterator[Forwarder]:
+    """A forwarder at a host of a simulated internet."""
+    with host:
+        resolver = await Resolver([server], random.Random(1)).__aenter__()
+        on_event = None if heard is None else heard.append
+        forwarder = await Forwarder(
+            resolver, random.Random(2), host.address, PORT, on_event=on_event
+        ).__aenter__()
+    try:
+        yield forwarder
+    finally:
+        await forwarder.__aexit__(None, None, None)
+        await resolver.__aexit__(None, None, None)
+
+
+async def asked(forwarder: Forwarder) -> DnsPacket:
+    return await ask(forwarder.address, QUERY, 5.0, Counter())
+
+
+def test_what_it_keeps_and_what_it_knows(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        provider, ana, ben = net.host("provider"), net.host("ana"), net.host("ben")
+        heard: list[Forwarded] = []
+        async with (
+            served(a_zone(swarm(40, ttl_s=60)), net.host("server")) as server,
+            forwarding(server.address, provider, heard) as forwarder,
+        ):
+            answers = []
+            for user in (ana, ben, ana):
+                with user:
+                    answers.append(await asked(forwarder))
+                await asyncio.sleep(10)
+            hosts = [
+                {each.data.host for each in answer.answers if isinstance(each.data, A)} for answer in answers
+            ]
+            assert hosts[0] == hosts[1] == hosts[2], "all its users get the same eight"
+            assert len({answer.answers for answer in answers}) == 3, "in another order, and for less time"
+            assert [answer.answers[0].ttl_s for answer in answers] == [60, 49, 39]
+            assert server.peer.machine.asked == {"A": 1}
+            assert [(each.asker[0], each.was_kept) for each in heard] == [
+                (ana.address, False), (ben.address, True), (ana.address, True),
+            ]  # fmt: skip
+            await asyncio.sleep(40)
+            with ana:
+                later = {
+                    each.data.host for each in (await asked(forwarder)).answers if isinstance(each.data, A)
+                }
+            assert later != hosts[0]
+
+    internet.run(main)
+
+
+def test_what_does_not_exist_and_who_cannot_be_asked(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        provider, ana, there = net.host("provider"), net.host("ana"), net.host("server")
+        async with served(a_zone(), there) as server, forwarding(server.address, provider) as forwarder:
+            with ana:
+                assert (await asked(forwarder)).rcode == 3
+                net.block(provider, there)
+                forwarder._resolver.cache = type(forwarder._resolver.cache)()
+                with pytest.raises(PeerTimeout):
+                    await ask(forwarder.address, QUERY, 1.0, Counter())
+                answer = await ask(forwarder.address, QUERY, 20.0, Counter())
+                assert answer.rcode == 2
+                assert forwarder.ignored["PeerTimeout"] >= 1
+
+    internet.run(main)
+
+
+def test_hostile_datagrams_do_no_harm(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        provider, ana = net.host("provider"), net.host("ana")
+        records = [*swarm(200), record("x.p2p.test", "198.18.0.1")]
+        async with (
+            served(a_zone(records, hand=200), net.host("server")) as server,
+            forwarding(server.address, provider) as forwarder,
+        ):
+            with ana:
+                transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                    asyncio.DatagramProtocol, remote_addr=forwarder.address
+                )
+                for raw in (
+                    b"", b"\x00" * 11, b"\xff" * 40,
+                    encode(DnsPacket(QUERY.questions, flags=0x8000)),
+                    encode(DnsPacket(QUERY.questions, flags=5 << 11)),
+                    encode(DnsPacket(QUERY.questions * 2)),
+                ):  # fmt: skip
+                    transport.sendto(raw)
+                await asyncio.sleep(1)
+                transport.close()
+                cut = await ask_udp_alone(forwarder)
+            assert cut.is_truncated
+            assert forwarder.ignored["malformed"] >= 2
+            assert forwarder.ignored["no question"] == 1
+            assert forwarder.ignored["not one question"] == 2
+
+    internet.run(main)
+
+
+async def ask_udp_alone(forwarder: Forwarder) -> DnsPacket:
+    return await _ask_udp(forwarder.address, QUERY, 5.0, Counter())
+
+
+def test_a_flood_of_questions_does_not_pile_up(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        provider, ana = net.host("provider"), net.host("ana")
+        async with (
+            answering(net.host("silent"), lambda data: []) as server,
+            forwarding(server, provider) as forwarder,
+        ):
+            with ana:
+                transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                    asyncio.DatagramProtocol, remote_addr=forwarder.address
+                )
+            for number in range(300):
+                query = DnsPacket((Question(name(f"n{number}.p2p.test"), RecordType.A),), id=number)
+                transport.sendto(encode(query))
+            await asyncio.sleep(1)
+            assert len(forwarder._tasks) == 200
+            assert forwarder.ignored["too many at a time"] == 100
+            transport.close()
+
+    internet.run(main)
+
+
+def test_on_real_sockets() -> None:
+    async def main() -> None:
+        async with (
+            served(a_zone(swarm(3))) as server,
+            Resolver([server.address], random.Random(1)) as resolver,
+            Forwarder(resolver, random.Random(2)) as forwarder,
+        ):
+            assert len((await asked(forwarder)).answers) == 3
+            with pytest.raises(CannotListen):
+                async with Forwarder(resolver, random.Random(2), *forwarder.address):
+                    pass
+
+    asyncio.run(main())

@@ -1,0 +1,157 @@
+"""Zones: what is answered, dealt, leased, and how much fits."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from p2plib.discovery.dns.deck import chi_square
+from p2plib.discovery.dns.zone import MAX_NAMES, MAX_RECORDS, NOERROR, NXDOMAIN, REFUSED, Zone
+from p2plib.discovery.mdns.packets import Question
+from p2plib.discovery.mdns.records import A, Cname, Ns, RecordType, Soa, Srv
+from p2plib.errors import UsageError
+from tests.discovery.dns.world import a_zone, name, record, service, swarm, text
+
+
+def asked(zone: Zone, owner: str, number: int = RecordType.A, now: float = 0.0) -> list[str]:
+    answer = zone.answer(Question(name(owner), number), now)
+    return sorted(str(each) for each in answer.answers)
+
+
+def rcode(zone: Zone, owner: str, number: int = RecordType.A) -> int:
+    return zone.answer(Question(name(owner), number), 0.0).rcode
+
+
+def test_what_is_there_is_answered_in_any_case() -> None:
+    zone = a_zone([record("seed.p2p.test", "192.0.2.7", 30)])
+    assert asked(zone, "SEED.p2p.TEST") == ["SEED.p2p.TEST. 30 A 192.0.2.7"] or asked(zone, "SEED.p2p.test")
+    answer = zone.answer(Question(name("seed.p2p.test"), RecordType.A), 0.0)
+    assert (answer.rcode, answer.authorities) == (NOERROR, ())
+
+
+def test_what_is_not_there_comes_with_the_start_of_the_zone() -> None:
+    zone = a_zone([record("a.b.p2p.test", "192.0.2.7")])
+    assert rcode(zone, "nobody.p2p.test") == NXDOMAIN
+    assert rcode(zone, "b.p2p.test") == NOERROR, "a name above another one exists, without records"
+    assert rcode(zone, "a.b.p2p.test", RecordType.TXT) == NOERROR
+    for owner in ("nobody.p2p.test", "b.p2p.test"):
+        (soa,) = zone.answer(Question(name(owner), RecordType.A), 0.0).authorities
+        assert isinstance(soa.data, Soa)
+    zone.remove(name("a.b.p2p.test"))
+    assert rcode(zone, "b.p2p.test") == NXDOMAIN
+
+
+@pytest.mark.parametrize("owner", ["example.com", "test", "xp2p.test", "."])
+def test_other_zones_are_somebody_elses(owner: str) -> None:
+    assert rcode(a_zone(), owner) == REFUSED
+
+
+def test_another_class_is_refused() -> None:
+    assert a_zone().answer(Question(name("p2p.test"), RecordType.SOA, 3), 0.0).rcode == REFUSED
+
+
+def test_the_apex_has_a_start_and_a_name_server_that_stay() -> None:
+    zone = a_zone()
+    assert len(asked(zone, "p2p.test", RecordType.SOA)) == 1
+    assert len(asked(zone, "p2p.test", RecordType.NS)) == 1
+    assert zone.remove(name("p2p.test")) == 0
+    assert isinstance(zone.data(zone.apex, RecordType.NS)[0], Ns)
+    with pytest.raises(UsageError, match="does not belong"):
+        zone.add(zone.soa, 0.0)
+
+
+def test_the_serial_number_goes_up_with_each_change() -> None:
+    zone = a_zone()
+    before = zone.serial
+    seed = record("seed.p2p.test", "192.0.2.7")
+    assert zone.add(seed, 0.0)
+    assert not zone.add(seed, 0.0)
+    assert zone.serial == before + 1
+    zone.remove(seed.name, RecordType.A, A("192.0.2.9"))
+    assert zone.serial == before + 1
+    zone.remove(seed.name)
+    assert zone.serial == before + 2
+
+
+@pytest.mark.fault("F065")
+def test_a_large_set_is_dealt_fairly() -> None:
+    zone = a_zone(swarm(40), hand=4)
+    question = Question(name("seed.p2p.test"), RecordType.A)
+    firsts: Counter[str] = Counter(dict.fromkeys(asked(a_zone(swarm(40), hand=40), "seed.p2p.test"), 0))
+    for turn in range(8_000):
+        answer = zone.answer(question, 0.0)
+        assert len(set(answer.answers)) == 4
+        if turn % 4 == 0:
+            firsts[str(answer.answers[0])] += 1
+    assert len(firsts) == 40
+    assert chi_square(firsts.values()) < 72.1, "39 degrees of freedom: one fair run in a thousand is beyond"
+
+
+def test_a_lease_ends_unless_it_is_renewed() -> None:
+    zone = a_zone()
+    seed = record("seed.p2p.test", "192.0.2.7")
+    zone.add(seed, 0.0, lease_s=100)
+    assert zone.next_end() == 100
+    zone.add(seed, 50.0, lease_s=100)
+    assert zone.expire(120.0) == 0
+    assert asked(zone, "seed.p2p.test", now=149.0)
+    assert not asked(zone, "seed.p2p.test", now=150.0)
+    assert zone.next_end() is None
+    zone.add(seed, 200.0, lease_s=100)
+    zone.add(seed, 210.0)
+    assert zone.expire(400.0) == 0, "it was added again, to stay"
+
+
+def test_nothing_is_handed_out_for_longer_than_its_lease() -> None:
+    zone = a_zone(max_ttl_s=60)
+    zone.add(record("seed.p2p.test", "192.0.2.7", 3600), 0.0, lease_s=100)
+    times = {now: asked(zone, "seed.p2p.test", now=now)[0].split()[1] for now in (0.0, 70.0, 99.5)}
+    assert times == {0.0: "60", 70.0: "30", 99.5: "1"}
+
+
+def test_a_time_of_zero_stays_zero() -> None:
+    assert asked(a_zone([record("seed.p2p.test", "192.0.2.7", 0)]), "seed.p2p.test")[0].split()[1] == "0"
+
+
+def test_the_hosts_of_a_service_go_along() -> None:
+    zone = a_zone([
+        service("_chat._udp.p2p.test", 4001, "ana.p2p.test"),
+        service("_chat._udp.p2p.test", 4002, "ben.example.com"),
+        record("ana.p2p.test", "192.0.2.7"),
+        record("ana.p2p.test", "2001:db8::7"),
+    ])  # fmt: skip
+    answer = zone.answer(Question(name("_chat._udp.p2p.test"), RecordType.SRV), 0.0)
+    assert sum(isinstance(each.data, Srv) for each in answer.answers) == 2
+    assert [str(each.name) for each in answer.additionals] == ["ana.p2p.test."] * 2
+
+
+def test_a_question_for_everything_gets_the_smallest_set() -> None:
+    zone = a_zone([*swarm(20), text("seed.p2p.test", b"one")])
+    assert asked(zone, "seed.p2p.test", RecordType.ANY) == ["seed.p2p.test. 60 TXT 'one'"]
+
+
+def test_sizes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = a_zone(swarm(MAX_RECORDS))
+    with pytest.raises(UsageError, match="no room"):
+        zone.add(record("seed.p2p.test", "192.0.2.7"), 0.0)
+    monkeypatch.setattr("p2plib.discovery.dns.zone.MAX_NAMES", 2)
+    assert MAX_NAMES > 2
+    assert zone.names == 2
+    with pytest.raises(UsageError, match="no room"):
+        zone.add(record("more.p2p.test", "192.0.2.7"), 0.0)
+    zone.remove(name("seed.p2p.test"))
+    zone.add(record("more.p2p.test", "192.0.2.7"), 0.0)
+
+
+def test_all_records_can_be_listed() -> None:
+    zone = a_zone(
+        [record("seed.p2p.test", "192.0.2.7"), record("www.p2p.test", Cname(name("seed.p2p.test")))]
+    )
+    assert [each.type for each in zone] == [RecordType.SOA, RecordType.NS, RecordType.A, RecordType.CNAME]
+
+
+def test_settings_that_cannot_be() -> None:
+    for wrong in ({"hand": 0}, {"hand": MAX_RECORDS + 1}, {"max_ttl_s": -1}):
+        with pytest.raises(UsageError):
+            a_zone(**wrong)
