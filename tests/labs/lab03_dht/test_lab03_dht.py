@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from p2plib.labs.lab03_dht.weather import searched
 from p2plib.machine.addresses import Contact
 from p2plib.sim import Internet, Link
 from p2plib.wire import bencode as wire
+from tests.conftest import ROOT
 from tests.labs.lab03_dht.learners import written
 from tests.labs.mutating import answers, mutants
 from tests.labs.proving import disguised, kept_and_taken_up, printed_in
@@ -309,6 +311,15 @@ def test_scores_are_the_same_every_time_and_the_table_says_what_broke() -> None:
         return bootstrap[0]
 
     assert score_table(gives_up, 3).rows[0][-1] == "12 of 12 times it returned an address where no peer is"
+
+
+def test_the_text_says_the_budgets_that_hold() -> None:
+    text = (ROOT / "labs/src/lab03_dht.md").read_text("utf-8")
+    for weather in WEATHERS:
+        (row,) = re.findall(
+            rf"^\| {weather.name} \|.*\| (\d+)(?: of 12)? \| (\d+) \| ([\d.]+) \|$", text, re.M
+        )
+        assert row == (f"{weather.goal}", f"{weather.datagrams:g}", f"{weather.seconds:.1f}"), weather.name
 
 
 def test_a_program_that_is_no_program_is_told_so_under_a_grader(monkeypatch: pytest.MonkeyPatch) -> None:
