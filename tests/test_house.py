@@ -402,6 +402,8 @@ TESTED_ELSEWHERE = {
     "p2plib.discovery.mdns.events": "tests/discovery/mdns/test_machine.py",  # values alone
     "p2plib.discovery.mdns.manners": "tests/discovery/mdns/test_machine.py",  # switches alone
     "p2plib.discovery.worlds": "tests/discovery/test_conformance.py",  # what its checks are run over
+    "p2plib.discovery.mainline.messages": "tests/discovery/mainline/test_krpc.py",  # values alone
+    "p2plib.discovery.mainline.parts": "tests/discovery/mainline/test_machine.py",  # values alone
     "p2plib.machine.fields": "tests/machine/test_datagram.py",  # a field is seen in the messages made of it
     "p2plib.protocol.quic.stream": "tests/protocol/quic/test_driver.py",  # a stream is one of a connection
     "p2plib.protocol.yamux.events": "tests/protocol/yamux/test_session.py",  # values alone

@@ -153,12 +153,17 @@ def decode_prefix(raw: bytes, offset: int = 0) -> tuple[Value, int]:
     Raises:
         DecodeError: there is no whole value at that offset, or it breaks a rule.
     """
-    return _read(bytes(raw), offset, 0)
+    try:
+        return _read(bytes(raw), offset, 0)
+    except IndexError:  # cheaper than to ask before each value whether there is one
+        raise DecodeError("the bytes end where a value or an e should follow", len(raw)) from None
 
 
 def _read(raw: bytes, at: int, depth: int) -> tuple[Value, int]:
     """The value that begins at `at`, and where it ends."""
-    kind = _kind(raw, at)
+    kind = raw[at]
+    if kind < _DICT:  # a digit, if all is well
+        return _read_bytes(raw, at)
     if kind == _DICT:
         return _read_dict(raw, at, depth)
     if kind == _LIST:
@@ -166,12 +171,6 @@ def _read(raw: bytes, at: int, depth: int) -> tuple[Value, int]:
     if kind == _INT:
         return _read_int(raw, at)
     return _read_bytes(raw, at)
-
-
-def _kind(raw: bytes, at: int) -> int:
-    if at >= len(raw):
-        raise DecodeError("the bytes end where a value or an e should follow", at)
-    return raw[at]
 
 
 def _read_bytes(raw: bytes, at: int) -> tuple[bytes, int]:
@@ -188,7 +187,6 @@ def _read_bytes(raw: bytes, at: int) -> tuple[bytes, int]:
 
 def _unusual_length(raw: bytes, at: int, colon: int) -> int:
     """A length that is not in the table: it has four digits or more, or breaks rule 1."""
-    _kind(raw, at)
     first = raw[at : at + 1]
     if not first.isdigit():
         raise DecodeError(f"a value begins with i, l, d or a digit, not with {ascii(first)[1:]}", at)
@@ -229,7 +227,7 @@ def _read_list(raw: bytes, at: int, depth: int) -> tuple[list[Value], int]:
         raise DecodeError(f"nested deeper than {MAX_DEPTH}", at)
     items: list[Value] = []
     at += 1
-    while _kind(raw, at) != _END:
+    while raw[at] != _END:
         item, at = _read(raw, at, depth + 1)
         items.append(item)
     return items, at + 1
@@ -241,7 +239,7 @@ def _read_dict(raw: bytes, at: int, depth: int) -> tuple[dict[bytes, Value], int
     members: dict[bytes, Value] = {}
     last = None
     at += 1
-    while (kind := _kind(raw, at)) != _END:
+    while (kind := raw[at]) != _END:
         if kind in _NO_KEY:
             raise DecodeError("the keys of a dict must be byte strings", at)
         key, after = _read_bytes(raw, at)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.requests import Requests
-from p2plib.topology.kademlia.messages import CODEC, KademliaRequest
+from p2plib.topology.kademlia.messages import CODEC, KademliaRequest, Ping
 from p2plib.topology.kademlia.parts import Timer
 
 Send = Callable[[bytes, Address], None]
@@ -121,6 +121,11 @@ class Asker:
         data = CODEC.encode(request)
         self._requests.start(request.transaction, data, address, purpose, now, tries)
         self._send(data, address)
+
+    def ping(self, check: Check, now: float, tries: int) -> None:
+        """Asks a contact whether it is there."""
+        request = Ping(self.transaction(), self.own_id, self.is_client)
+        self.ask(request, check.contact.address, check, now, tries)
 
     def answered(self, transaction: int, address: Address, now: float) -> Purpose | None:
         """The purpose that a response from an address belongs to; None if no request waits for it."""

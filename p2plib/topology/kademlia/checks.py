@@ -23,11 +23,10 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from p2plib.machine.addresses import Address, Contact
-from p2plib.topology.kademlia.asking import Asker, Check
-from p2plib.topology.kademlia.messages import Ping
+from p2plib.topology.kademlia.asking import Check
 from p2plib.topology.kademlia.parts import Event, IdTaken
 from p2plib.topology.kademlia.table import Entry, RoutingTable, Verdict
 
@@ -35,6 +34,13 @@ MAX_CHECKS = 64
 CHECK_TRIES = 2
 HOLDER_S = 10.0
 HOLDER_TRIES = 4  # with a tenth of all datagrams lost, all four round trips fail once in 800 times
+
+
+class Pinger(Protocol):
+    """What sends a ping in the messages of a network: this package's own, or those of Mainline."""
+
+    def ping(self, check: Check, now: float, tries: int) -> None:
+        """Asks a contact whether it is there."""
 
 
 class Checks:
@@ -51,7 +57,7 @@ class Checks:
     def __init__(
         self,
         table: RoutingTable,
-        asker: Asker,
+        asker: Pinger,
         fresh_s: float,
         tell: Callable[[Event], None],
         ignore: Callable[[str], None],
@@ -71,8 +77,7 @@ class Checks:
         if contact.address in self._asked or len(self._asked) >= MAX_CHECKS:
             return False
         self._asked.add(contact.address)
-        request = Ping(self._asker.transaction(), self._asker.own_id, self._asker.is_client)
-        self._asker.ask(request, contact.address, Check(contact, is_holder), now, tries)
+        self._asker.ping(Check(contact, is_holder), now, tries)
         return True
 
     def over(self, check: Check) -> None:

@@ -1,33 +1,29 @@
-"""What learners of lab 2 wrote: wrong answers for each task, with words from the hint that should help.
+"""What learners of lab 2 wrote: wrong answers for each task, with words of the hint that helps then.
 
-Each source is a notebook cell; it is run after `PRELUDE`.
+Each is the solved cell of the lab's text with one thing changed, or a cell of its own.
 """
 
 from __future__ import annotations
 
-LEAST = 1  # TO WRITE: at least ten for each task
-PRELUDE = """
-from p2plib.labs.lab02_neighbours.tasks import length
-"""
+from tests.labs.lab02_neighbours.learners import asking, hearing, naming
+from tests.labs.proving import learner
 
-# (task, what the learner did, the cell, words from the hint)
-ANSWERS = [
-    (
-        "length",
-        "measures",
-        "def length(message):\n    return len(message)",
-        "it is the number in the first byte",
-    ),
-    (
-        "encode",
-        "counts letters",
-        "def encode(text):\n    return bytes([len(text)]) + text.encode()",
-        "first the number of bytes",
-    ),
-    (
-        "decode",
-        "ignores the length",
-        "def decode(message):\n    return message[1:].decode()",
-        "look at the length first",
-    ),
-]
+ANSWERS = [*asking.ANSWERS, *naming.ANSWERS, *hearing.ANSWERS]
+
+PRELUDE = """
+import asyncio, math, random, struct
+from p2plib.errors import DecodeError, UsageError
+from p2plib.labs.lab02_neighbours.packets import Record
+from p2plib.machine.addresses import Scope, network_of, scope_of
+Address = tuple[str, int]
+"""
+LEAST = 8  # wrong answers for each task
+HALF = {
+    "Neighbours": "class Neighbours:\n    def __init__(self, name, most=256):\n        self.held = {}\n"
+    "    def heard(self, record, now):\n        raise NotImplementedError\n"
+    "    def present(self, now):\n        raise NotImplementedError\n",
+    "Answering": "class Answering:\n    def __init__(self, record, rng):\n        pass\n"
+    "    def asked(self, known, now):\n        raise NotImplementedError\n",
+}
+
+written = learner(PRELUDE)

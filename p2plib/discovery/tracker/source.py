@@ -1,0 +1,220 @@
+"""TrackerSource: trackers as a source of peers, by the rules of `p2plib.discovery.source`.
+
+::
+
+    async with TrackerSource([["http://tracker.example/announce"], ["udp://other.example:6969"]], rng) as
+    source:
+        await source.announce(topic, 6881)
+        async for found in source.lookup(topic): ...
+
+Rules
+    1. Trackers are tried in the order of BEP 12 (`tiers`): one that answers is enough. If none does, the
+       error is a refusal if somebody refused, and otherwise that of the last one tried.
+    2. What is announced is renewed after the interval that the tracker asks for, clamped; after a renewal
+       that failed, sooner: `RETRY_S` later, then twice as long each time.
+    3. Everybody is a leecher here. Some trackers do not name seeders to seeders, and a topic has neither.
+    4. A lookup of a topic that we announce is an announce. Of any other it must not enter us into the swarm:
+       it says "stopped", which we were not, and asks for peers in the same breath. A tracker that keeps quiet
+       then, though it counts peers, is told for a moment that we are at port `DISCARD`, where nobody listens.
+    5. Leaving the block says "stopped" for all that is announced, and waits for that no longer than
+       `GOODBYE_S`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
+from p2plib.discovery.tracker.announce import MAX_NUMWANT, PEER_ID_BYTES, Announce, Event
+from p2plib.discovery.tracker.client import TrackerClient, TrackerReply
+from p2plib.discovery.tracker.tiers import Tiers
+from p2plib.errors import Closed, PeerTimeout, RequestRefused, Unreachable
+
+CLIENT = b"-P20001-"  # BEP 20: two letters and a version, then random bytes
+DISCARD = 9  # RFC 863: whatever is sent there is thrown away
+GOODBYE_S = 3.0
+RETRY_S, MAX_RETRY_S = 15.0, 1800.0
+SOMETHING_LEFT = 1
+CLOSED = "this source's block is over"
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Announcement:
+    """A topic that is kept announced.
+
+    Args:
+        port: the port that was announced.
+        renewing: the task that renews it.
+    """
+
+    port: int
+    renewing: asyncio.Task[None]
+
+
+class TrackerSource:
+    """Trackers as a source; used with `async with`.
+
+    Args:
+        tiers: the URLs of each tier; see `p2plib.discovery.tracker.client.parsed_url`.
+        rng: see `p2plib.machine.machine`.
+        name: see `p2plib.discovery.source.Source`.
+
+    Attributes:
+        name: see there.
+        ignored: see there.
+        tiers: the order in which trackers are tried.
+        peer_id: the id that this source announces.
+
+    Raises:
+        UsageError: a URL cannot be one of a tracker, or see `Tiers`.
+    """
+
+    def __init__(self, tiers: Sequence[Sequence[str]], rng: random.Random, *, name: str = "tracker") -> None:
+        self.name = name
+        self.ignored: Counter[str] = Counter()
+        self.tiers = Tiers(tiers, rng)
+        self.peer_id = CLIENT + rng.randbytes(PEER_ID_BYTES - len(CLIENT))
+        self._key = rng.getrandbits(32)
+        self._clients = {url: TrackerClient(url, rng) for url in self.tiers}
+        self._announced: dict[bytes, Announcement] = {}
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._is_open = False
+
+    async def __aenter__(self) -> Self:
+        self._is_open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_open = False
+        announced, self._announced = self._announced, {}
+        for call in self._calls:
+            call.cancel()
+        for announcement in announced.values():
+            announcement.renewing.cancel()
+        goodbyes = [asyncio.ensure_future(self._stop(topic, each.port)) for topic, each in announced.items()]
+        waiting = [*self._calls, *(each.renewing for each in announced.values())]
+        try:
+            if goodbyes:
+                await asyncio.wait(goodbyes, timeout=GOODBYE_S)
+        finally:
+            for goodbye in goodbyes:
+                goodbye.cancel()
+            if waiting or goodbyes:
+                await asyncio.wait([*waiting, *goodbyes])
+
+    async def announce(self, topic: bytes, port: int) -> None:
+        """See `p2plib.discovery.source.Source`."""
+        topic, port = checked_topic(topic), checked_port(port)
+        reply = await self._unless_closed(self._ask_in_turn(topic, port, Event.STARTED, 0))
+        before = self._announced.pop(topic, None)
+        renewing = asyncio.ensure_future(self._renew(topic, port, reply.interval_s))
+        self._announced[topic] = Announcement(port, renewing)
+        if before is not None:
+            before.renewing.cancel()
+            if before.port != port:
+                await self._unless_closed(self._stop(topic, before.port))
+
+    async def withdraw(self, topic: bytes) -> None:
+        """See `p2plib.discovery.source.Source`."""
+        topic = checked_topic(topic)
+        self._must_be_open()
+        announcement = self._announced.pop(topic, None)
+        if announcement is not None:
+            announcement.renewing.cancel()
+            await self._unless_closed(self._stop(topic, announcement.port))
+
+    async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
+        """See `p2plib.discovery.source.Source`."""
+        reply = await self._unless_closed(self._look(checked_topic(topic)))
+        host, port = reply.tracker
+        for address in reply.peers[:MAX_FOUND]:
+            yield Found(address, self.name, said_by=f"{host}:{port}")
+
+    # ------------------------------------------------------------------------------------------------------
+
+    def _must_be_open(self) -> None:
+        if not self._is_open:
+            raise Closed(CLOSED)
+
+    async def _unless_closed(self, doing: Coroutine[Any, Any, T]) -> T:
+        """The outcome of something, or Closed when the block ends first."""
+        if not self._is_open:
+            doing.close()
+            raise Closed(CLOSED)
+        call = asyncio.ensure_future(doing)
+        self._calls.add(call)
+        try:
+            await asyncio.wait([call])
+        except asyncio.CancelledError:
+            call.cancel()
+            await asyncio.wait([call])
+            if not call.cancelled():
+                call.exception()  # nobody is left to hear of it
+            raise
+        finally:
+            self._calls.discard(call)
+        if call.cancelled() or not self._is_open:
+            raise Closed(CLOSED)
+        return call.result()
+
+    async def _look(self, topic: bytes) -> TrackerReply:
+        """Rule 4."""
+        announcement = self._announced.get(topic)
+        if announcement is not None:
+            return await self._ask_in_turn(topic, announcement.port, Event.UPDATE, MAX_NUMWANT)
+        reply = await self._ask_in_turn(topic, DISCARD, Event.STOPPED, MAX_NUMWANT)
+        if reply.peers or not reply.seeders + reply.leechers:
+            return reply
+        reply = await self._ask_in_turn(topic, DISCARD, Event.STARTED, MAX_NUMWANT)
+        await self._stop(topic, DISCARD)
+        return reply
+
+    async def _ask_in_turn(self, topic: bytes, port: int, event: Event, numwant: int) -> TrackerReply:
+        """Rule 1."""
+        announce = Announce(
+            topic, self.peer_id, port, left=SOMETHING_LEFT, event=event, numwant=numwant, key=self._key
+        )
+        refusal: RequestRefused | None = None
+        last: PeerTimeout | Unreachable | None = None
+        for url in self.tiers:
+            try:
+                reply = await self._clients[url].announce(announce)
+            except RequestRefused as error:
+                refusal = error
+                self.ignored["refused"] += 1
+            except (PeerTimeout, Unreachable) as error:
+                last = error
+            else:
+                self.tiers.answered(url)
+                self.ignored.update(reply.ignored)
+                return reply
+        raise refusal or last or Unreachable("there is no tracker")
+
+    async def _stop(self, topic: bytes, port: int) -> None:
+        """Says that we are not there any more; what goes wrong is counted."""
+        try:
+            await self._ask_in_turn(topic, port, Event.STOPPED, 0)
+        except (PeerTimeout, Unreachable, RequestRefused):
+            self.ignored["goodbye failed"] += 1
+
+    async def _renew(self, topic: bytes, port: int, interval_s: float) -> None:
+        """Rule 2."""
+        retry_s = RETRY_S
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                reply = await self._ask_in_turn(topic, port, Event.UPDATE, 0)
+            except (PeerTimeout, Unreachable, RequestRefused):
+                self.ignored["renewal failed"] += 1
+                interval_s, retry_s = retry_s, min(MAX_RETRY_S, 2 * retry_s)
+            else:
+                interval_s, retry_s = reply.interval_s, RETRY_S

@@ -1,0 +1,107 @@
+"""MainlineSource: what is its own; the rules of all sources are checked in `test_conformance`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import aclosing
+
+import pytest
+
+from p2plib.discovery.mainline import source as module
+from p2plib.discovery.mainline.driver import MainlineNode
+from p2plib.discovery.mainline.parts import DhtSettings
+from p2plib.discovery.mainline.source import MainlineSource
+from p2plib.discovery.source import Found, topic_of
+from p2plib.errors import PeerTimeout, UsageError
+from tests.discovery.mainline.test_driver import CATS, loopback, network
+
+pytestmark = pytest.mark.usefixtures("patient")
+
+
+async def found(source: MainlineSource, topic: bytes = CATS) -> list[Found]:
+    async with aclosing(source.lookup(topic)) as lookup:
+        return [each async for each in lookup]
+
+
+def test_who_said_it_is_said_and_withdrawing_lets_it_run_out() -> None:
+    async def main() -> None:
+        async with network([None] * 6) as nodes:
+            where = [nodes[0].address]
+            async with (
+                MainlineSource(where, random.Random(1), loopback(30)) as ana,
+                MainlineSource(where, random.Random(2), loopback(31)) as ben,
+            ):
+                await ana.announce(CATS, 7000)
+                (each,) = await found(ben)
+                assert (each.address, each.source) == ((loopback(30), 7000), "dht")
+                assert each.said_by in {f"{host}:{port}" for host, port in (n.address for n in nodes)}
+                await ana.withdraw(CATS)
+                assert ana.node.stats().ours == 0
+
+    asyncio.run(main())
+
+
+def test_a_source_that_is_not_entered_says_so() -> None:
+    async def main() -> None:
+        with pytest.raises(UsageError, match="async with"):
+            await found(MainlineSource([("127.1.0.1", 4000)], random.Random(1)))
+
+    asyncio.run(main())
+    with pytest.raises(UsageError, match="port"):
+        MainlineSource([("127.1.0.1", 0)], random.Random(1))
+
+
+def test_the_first_node_of_a_dht_has_nobody_to_enter_through() -> None:
+    async def main() -> None:
+        async with MainlineSource([], random.Random(1), loopback(1)) as first:
+            with pytest.raises(PeerTimeout, match="knows no other"):
+                await first.announce(CATS, 7000)
+            assert first.node.stats().ours == 0  # what was not announced is not announced again
+            async with MainlineSource([first.node.address], random.Random(2), loopback(2)) as second:
+                await second.announce(CATS, 7001)
+                assert [each.address for each in await found(first)] == [(loopback(2), 7001)]
+                await first.announce(CATS, 7002)
+                assert len(await found(second)) == 2
+
+    asyncio.run(main())
+
+
+def test_no_more_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FOUND", 3)
+
+    async def main() -> None:
+        async with (
+            network([None] * 4) as nodes,
+            MainlineSource([nodes[0].address], random.Random(1), loopback(9)) as source,
+        ):
+            for number, node in enumerate(nodes):
+                await node.announce_peer(CATS, 7000 + number)
+            assert len(await found(source)) == 3
+            assert source.ignored["too many peers"] == 1
+
+    asyncio.run(main())
+
+
+def test_a_read_only_source_finds_and_announces() -> None:
+    async def main() -> None:
+        async with network([None] * 4) as nodes:
+            settings, where = DhtSettings(is_read_only=True), [nodes[0].address]
+            async with MainlineSource(where, random.Random(1), loopback(9), settings=settings) as source:
+                await source.announce(CATS, 7000)
+                assert [each.address for each in await found(source)] == [(loopback(9), 7000)]
+                assert all(len(node.machine.table) == 3 for node in nodes)
+
+    asyncio.run(main())
+
+
+def test_what_is_counted_is_the_machines_count() -> None:
+    async def main() -> None:
+        async with MainlineSource([], random.Random(1), loopback(1)) as source:
+            async with MainlineNode.open(random.Random(2), loopback(2)) as node:
+                node.peer._send(b"noise", source.node.address)
+                await source.node.peer.until(lambda: source.ignored.total() > 0, 20)
+            assert source.ignored == {"malformed": 1}
+            assert topic_of("x")
+
+    asyncio.run(main())

@@ -1,0 +1,194 @@
+"""A tracker over HTTP as a browser, a script or a hostile program meets it: raw bytes over a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from p2plib.discovery.tracker.announce import Counts
+from p2plib.discovery.tracker.core import TrackerCore
+from p2plib.discovery.tracker.http_messages import decode_announced, decode_scraped
+from p2plib.discovery.tracker.http_server import HttpTracker
+from p2plib.discovery.tracker.offer_relay import OfferRelay
+from p2plib.errors import CannotListen
+from p2plib.sim import Internet
+from tests.discovery.tracker.packets import INFO_HASH
+
+HASH_TEXT = "%C3%A9%80%FF%01%02%03%04%05%06%07%08%09%0A%0B%0C%0D%0E%0F%10"
+ANNOUNCE = f"/announce?info_hash={HASH_TEXT}&peer_id=%FFaaaaaaaaaaaaaaaaaaa&port=6881&left=0"
+Get = Callable[..., Awaitable[tuple[str, bytes]]]
+
+
+async def ask(address: tuple[str, int], raw: bytes) -> tuple[str, bytes]:
+    """The status line and the body of what comes back."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(raw)
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return head.decode("latin-1").partition("\r\n")[0], body
+
+
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.0\r\n\r\n".encode("latin-1")
+
+
+def everywhere(internet: Internet, test: Callable[[HttpTracker, Get], Awaitable[None]]) -> None:
+    """Runs a test among simulated hosts and on loopback."""
+
+    def tracker(host: str) -> HttpTracker:
+        core = TrackerCore(random.Random(1), interval_s=1800)
+        return HttpTracker(core, OfferRelay(core, random.Random(2)), host)
+
+    async def simulated(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana", address="198.51.100.1")
+        with home:
+            made = tracker(home.address)
+            await made.__aenter__()
+        try:
+            await ana.run(test(made, lambda raw: ask(made.address, raw)))
+        finally:
+            with home:
+                await made.__aexit__()
+
+    async def real() -> None:
+        async with tracker("127.0.0.1") as made:
+            await test(made, lambda raw: ask(made.address, raw))
+
+    internet.run(simulated)
+    asyncio.run(real())
+
+
+def test_what_a_reader_types(internet: Internet) -> None:
+    async def test(tracker: HttpTracker, talk: Get) -> None:
+        status, body = await talk(get(ANNOUNCE))
+        assert status.endswith("200 OK")
+        assert body.startswith(b"d8:completei1e10:downloadedi0e11:external ip4:")
+        assert decode_announced(body).seeders == 1  # type: ignore[union-attr]
+        second = ANNOUNCE.replace("6881", "6882").replace("left=0", "left=7")
+        _, body = await talk(get(second))
+        host = next(iter(tracker.core.swarms.listed(INFO_HASH)))[0]
+        assert decode_announced(body).peers == ((host, 6881),)  # type: ignore[union-attr]
+        _, body = await talk(get(second + "&compact=0"))
+        assert b"7:peer id20:\xffaaaaaaaaaaaaaaaaaaa4:porti6881e" in body
+        _, body = await talk(get(f"/scrape?info_hash={HASH_TEXT}"))
+        assert decode_scraped(body, [INFO_HASH]) == {INFO_HASH: Counts(1, 0, 1)}
+        assert b"d20:" + INFO_HASH in body
+
+    everywhere(internet, test)
+
+
+def test_what_is_refused_is_said_in_bencode(internet: Internet) -> None:
+    async def test(tracker: HttpTracker, talk: Get) -> None:
+        for path, reason in (
+            ("/announce", b"info_hash is missing"),
+            ("/announce?info_hash=abc", b"20 bytes, and this has 3"),
+            (ANNOUNCE.replace("6881", "0"), b"port 0 is nowhere"),
+            ("/scrape", b"1 to 74 hashes"),
+        ):
+            status, body = await talk(get(path))
+            assert status.endswith("200 OK")
+            assert body.startswith(b"d14:failure reason")
+            assert reason in body
+        assert (await talk(get("/")))[0].endswith("404 Not Found")
+        assert (await talk(b"POST /announce HTTP/1.0\r\n\r\n"))[0].endswith("405 Method Not Allowed")
+
+    everywhere(internet, test)
+
+
+def test_no_header_and_no_parameter_says_where_a_peer_is(internet: Internet) -> None:
+    """Or one request could enter a victim into a swarm."""
+
+    async def test(tracker: HttpTracker, talk: Get) -> None:
+        path = ANNOUNCE + "&ip=198.51.100.200&ipv4=198.51.100.200"
+        await talk(f"GET {path} HTTP/1.0\r\nX-Forwarded-For: 198.51.100.201\r\n\r\n".encode())
+        [(host, port)] = tracker.core.swarms.listed(INFO_HASH)
+        assert host not in ("198.51.100.200", "198.51.100.201")
+        assert port == 6881
+
+    everywhere(internet, test)
+
+
+def test_noise_and_silence_leave_it_standing(internet: Internet) -> None:
+    async def test(tracker: HttpTracker, talk: Get) -> None:
+        quiet = [await asyncio.open_connection(*tracker.address) for _ in range(3)]
+        for raw in (b"\x00" * 100, b"GET " + b"/" * 20_000 + b" HTTP/1.1\r\n\r\n", b"\r\n\r\n", b"GET /"):
+            _, writer = await asyncio.open_connection(*tracker.address)
+            writer.write(raw)
+            writer.close()
+        await asyncio.sleep(0.01)
+        assert (await talk(get(ANNOUNCE)))[0].endswith("200 OK")
+        for _, writer in quiet:
+            writer.close()
+
+    everywhere(internet, test)
+
+
+def test_a_port_that_is_taken() -> None:
+    async def main() -> None:
+        core = TrackerCore(random.Random(1))
+        async with HttpTracker(core, None, "127.0.0.1") as first:
+            with pytest.raises(CannotListen, match="cannot listen"):
+                async with HttpTracker(core, None, *first.address):
+                    pass
+
+    asyncio.run(main())
+
+
+HUGE = b"\x81\xff" + (200_000).to_bytes(8, "big") + bytes(4) + bytes(140_000)
+BINARY, NO_FRAME = b"\x82\x80" + bytes(4), b"\x70" * 50
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("raw", [HUGE, BINARY, NO_FRAME], ids=["huge", "binary", "no frame"])
+def test_a_web_socket_that_sends_no_texts_is_closed(internet: Internet, raw: bytes) -> None:
+    async def test(tracker: HttpTracker, talk: Get) -> None:
+        reader, writer = await asyncio.open_connection(*tracker.address)
+        writer.write(UPGRADE)
+        assert b"101 Switching Protocols" in await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
+        assert (await reader.read(2))[:1] in (b"\x88", b"")  # a close frame, or the end
+        writer.close()
+        assert (await talk(get(ANNOUNCE)))[0].endswith("200 OK")
+
+    everywhere(internet, test)
+
+
+def test_it_closes_while_others_hold_on(internet: Internet) -> None:
+    """A WebSocket that says nothing, half a request, and a connection that is kept alive."""
+
+    async def hold_on(tracker: HttpTracker) -> float:
+        writers = []
+        for raw in (UPGRADE, ANNOUNCE.encode(), f"GET {ANNOUNCE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
+            reader, writer = await asyncio.open_connection(*tracker.address)
+            writer.write(raw)
+            writers.append(writer)
+            if raw != ANNOUNCE.encode():
+                await reader.readuntil(b"\r\n\r\n")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await tracker.__aexit__()
+        took_s = loop.time() - began
+        for writer in writers:
+            writer.close()
+        return took_s
+
+    core = TrackerCore(random.Random(1))
+
+    async def simulated(net: Internet) -> float:
+        home = net.host("home")
+        tracker = HttpTracker(core, OfferRelay(core, random.Random(2)), home.address)
+
+        async def main() -> float:
+            await tracker.__aenter__()
+            return await hold_on(tracker)
+
+        return await home.run(main())
+
+    assert internet.run(simulated) <= 3.0

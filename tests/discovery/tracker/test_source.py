@@ -1,0 +1,206 @@
+"""Trackers as a source: tiers with dead trackers, renewal, and lookups that leave no trace."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from p2plib.discovery.source import topic_of
+from p2plib.discovery.tracker import http_messages
+from p2plib.discovery.tracker.announce import Counts, Event
+from p2plib.discovery.tracker.http_server import HttpTracker
+from p2plib.discovery.tracker.server import TrackerServer
+from p2plib.discovery.tracker.source import DISCARD, TrackerSource
+from p2plib.errors import RequestRefused, Unreachable, UsageError
+from p2plib.machine.addresses import Address
+from p2plib.sim import Host, Internet
+from tests.discovery.tracker.worlds import INTERVAL_S, new_core, refuse, url_of
+
+CATS = topic_of("cats of Lisbon")
+
+
+@asynccontextmanager
+async def tracker_on(host: Host) -> Any:
+    with host:
+        server = TrackerServer(random.Random(1), host.address, core=new_core())
+        await server.__aenter__()
+    try:
+        yield server
+    finally:
+        with host:
+            await server.__aexit__()
+
+
+async def find(source: TrackerSource, topic: bytes = CATS) -> list[Address]:
+    async with aclosing(source.lookup(topic)) as lookup:
+        return [found.address async for found in lookup]
+
+
+@pytest.mark.parametrize("scheme", ["http", "udp"])
+def test_a_lookup_enters_nobody_into_the_swarm(internet: Internet, scheme: str) -> None:
+    async def main(net: Internet) -> None:
+        home, ana, ben = net.host("home"), net.host("ana"), net.host("ben")
+        async with tracker_on(home) as server:
+            url = url_of(server, scheme)
+
+            async def announces() -> None:
+                async with TrackerSource([[url]], random.Random(1)) as source:
+                    await source.announce(CATS, 6881)
+                    await asyncio.sleep(10)
+
+            async def looks() -> None:
+                async with TrackerSource([[url]], random.Random(2)) as source:
+                    assert await find(source) == [(ana.address, 6881)]
+                    assert await find(source, topic_of("dogs")) == []
+
+            ana.start(announces)
+            await asyncio.sleep(5)
+            granted = server.core.granted
+            await ben.run(looks())
+            assert server.core.granted == granted + 2
+            assert set(server.core.swarms.listed(CATS)) == {(ana.address, 6881)}
+            await asyncio.sleep(10)
+            assert len(server.core.swarms) == 0  # leaving the block said "stopped"
+
+    internet.run(main)
+
+
+def test_a_tracker_that_tells_nothing_to_who_has_stopped(internet: Internet, monkeypatch: Any) -> None:
+    """As some do. It is told for a moment of a port where nobody listens, and then that we are gone."""
+    said: list[tuple[Event, int]] = []
+    announce = HttpTracker.announce
+
+    def strict(self: HttpTracker, query: str, host: str) -> bytes:
+        asked, _ = http_messages.decode_announce(http_messages.decode_query(query))
+        said.append((asked.event, asked.port))
+        body = announce(self, query, host)
+        if asked.event is Event.STOPPED:
+            return http_messages.encode_announced(
+                60, self.core.swarms.counts(asked.info_hash), host, [], None
+            )
+        return body
+
+    monkeypatch.setattr(HttpTracker, "announce", strict)
+
+    async def main(net: Internet) -> None:
+        home, ana, ben = net.host("home"), net.host("ana"), net.host("ben")
+        async with tracker_on(home) as server:
+            server.core.swarms.announce(CATS, (ana.address, 6881), bytes(20), 1, Event.STARTED, net.time)
+
+            async def looks() -> None:
+                async with TrackerSource([[url_of(server, "http")]], random.Random(2)) as source:
+                    assert await find(source) == [(ana.address, 6881)]
+                    assert await find(source, topic_of("dogs")) == []
+
+            await ben.run(looks())
+            assert said == [
+                (Event.STOPPED, DISCARD), (Event.STARTED, DISCARD), (Event.STOPPED, DISCARD),
+                (Event.STOPPED, DISCARD),
+            ]  # fmt: skip
+            assert server.core.swarms.counts(CATS) == Counts(0, 0, 1)
+
+    internet.run(main)
+
+
+def test_tiers_with_a_dead_tracker(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        dead, alive, backup = net.host("dead"), net.host("alive"), net.host("backup")
+        ana = net.host("ana")
+        async with tracker_on(alive) as first, tracker_on(backup) as second:
+            no, yes = f"udp://{dead.address}:6969", url_of(first, "udp")
+            spare = url_of(second, "udp")
+
+            async def uses() -> None:
+                seed = next(
+                    n
+                    for n in range(99)
+                    if TrackerSource([[no, yes]], random.Random(n)).tiers.tiers[0][0] == no
+                )
+                async with TrackerSource([[no, yes], [spare]], random.Random(seed)) as source:
+                    began = net.time
+                    await source.announce(CATS, 6881)
+                    assert net.time - began > 7.0  # it waited for the dead one
+                    assert source.tiers.tiers == [[yes, no], [spare]]
+                    began = net.time
+                    await find(source)
+                    assert net.time - began < 1.0  # never again
+                    assert second.core.granted == 0
+                    await refuse(first)
+                    await source.announce(CATS, 6882)  # the whole first tier fails, so the second is asked
+                    assert second.core.granted >= 1
+                    assert source.ignored["refused"] >= 1
+
+            await ana.run(uses())
+
+    internet.run(main)
+
+
+def test_what_all_of_them_say_is_raised(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+        async with tracker_on(home) as server:
+            await refuse(server)
+            nobody = f"http://{ana.address}:1/announce"
+
+            async def uses(urls: Sequence[str]) -> None:
+                async with TrackerSource([[url] for url in urls], random.Random(1)) as source:
+                    await source.announce(CATS, 6881)
+
+            with pytest.raises(RequestRefused, match="not today"):
+                await ana.run(uses([url_of(server, "udp"), nobody]))
+            with pytest.raises(Unreachable, match="no connection"):
+                await ana.run(uses([nobody]))
+
+    internet.run(main)
+
+
+def test_it_is_renewed_through_a_cut(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+        async with tracker_on(home) as server:
+
+            async def stays() -> None:
+                async with TrackerSource([[url_of(server, "udp")]], random.Random(1)) as source:
+                    await source.announce(CATS, 6881)
+                    await asyncio.sleep(10 * INTERVAL_S)
+                    assert source.ignored["renewal failed"] >= 2
+
+            ana.start(stays)
+            await asyncio.sleep(2.5 * INTERVAL_S)
+            assert server.core.granted == 3
+            with net.cut([home], [ana]):
+                await asyncio.sleep(3 * INTERVAL_S)
+            await asyncio.sleep(INTERVAL_S)
+            assert set(server.core.swarms.listed(CATS)) == {(ana.address, 6881)}
+            await asyncio.sleep(5 * INTERVAL_S)
+            assert len(server.core.swarms) == 0
+
+    internet.run(main)
+
+
+def test_leaving_while_the_tracker_is_cut_off_takes_seconds(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+        async with tracker_on(home) as server:
+
+            async def leaves() -> float:
+                async with TrackerSource([[url_of(server, "http")]], random.Random(1)) as source:
+                    await source.announce(CATS, 6881)
+                    net.cut([home], [ana])
+                    began = net.time
+                return net.time - began
+
+            assert await ana.run(leaves()) <= 3.1
+
+    internet.run(main)
+
+
+def test_trackers_that_cannot_be() -> None:
+    for tiers in ([], [[]], [["ws://x:1"]], [["udp://x:1"], ["udp://x:1"]]):
+        with pytest.raises(UsageError):
+            TrackerSource(tiers, random.Random(1))
