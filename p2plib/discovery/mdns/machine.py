@@ -207,6 +207,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
     def _hear_question(self, packet: DnsPacket, address: Address, now: float) -> None:
         if packet.authorities:
             self._hear_probe(packet, now)
+        own = self._own_records()
         for interest in self._interests.values() if self.manners.believes_others else ():
             question = interest.question
             same = any(
@@ -215,7 +216,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
                 for other in packet.questions
             )
             is_asked = same and address[1] == self.group[1]
-            if is_asked and not knows_more(packet.answers, question, self.cache, now):
+            if is_asked and not knows_more(packet.answers, question, self.cache, own, now):
                 interest.heard_at = now
         direct = self._answering.hear(
             packet, address, address[1] != self.group[1], self._claims.values(), now
@@ -327,7 +328,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
 
     def _refresh(self, number: int, now: float) -> None:
         entry = self.cache.get(number)
-        if entry is None or entry.record.ttl_s == 0:
+        if entry is None or entry.is_leaving:
             return
         record = entry.record
         if self._is_wanted(record, now):

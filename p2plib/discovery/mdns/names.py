@@ -12,7 +12,8 @@ two bytes that begin with the bits 11 and say where in the packet the rest of th
 Rules
     1. A label has 1 to 63 bytes, a name at most 255 on the wire, its lengths and its zero included.
     2. A pointer leads to an earlier place than the name that it ends, and each further one to a place earlier
-       still. So there are no loops, and no name takes more steps than it has bytes before it.
+       still, so there are no loops. A name follows `MAX_POINTERS` at most: more than it can have labels would
+       only keep its reader busy.
     3. It never leads into the header, and what it ends up with obeys rule 1 too.
     4. The bits 01 and 10 at the beginning of a length mean nothing any more, and are refused.
     5. ASCII letters that differ only in case are the same in a name (RFC 4343), and are kept as they came.
@@ -36,6 +37,7 @@ from p2plib.wire.fields import Field
 
 MAX_LABEL_BYTES = 63  # RFC 1035, 2.3.4: six bits are left for the length
 MAX_NAME_BYTES = 255
+MAX_POINTERS = 127  # one for each label of the longest name
 HEADER_BYTES = 12
 POINTER = 0xC0
 LAST_TARGET = 0x3FFF  # of a pointer: 14 bits
@@ -212,12 +214,15 @@ def read_name(raw: bytes, offset: int) -> tuple[DomainName, int]:
         DecodeError: it breaks one of the rules 1 to 4.
     """
     labels: list[bytes] = []
-    size_bytes, end, earliest, place = 1, -1, offset, offset
+    size_bytes, end, earliest, place, pointers = 1, -1, offset, offset, 0
     while True:
         if place >= len(raw):
             raise DecodeError("the packet ends within a name", len(raw))
         length = raw[place]
         if length >= POINTER:
+            pointers += 1
+            if pointers > MAX_POINTERS:
+                raise DecodeError(f"a name of more than {MAX_POINTERS} pointers", offset)
             target = _target(raw, place, earliest)
             end = place + 2 if end < 0 else end
             place = earliest = target

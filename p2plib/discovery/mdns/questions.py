@@ -61,9 +61,24 @@ def first_time(rng: random.Random, now: float) -> float:
     return now + rng.uniform(*FIRST_DELAY_S)
 
 
-def knows_more(known: Iterable[ResourceRecord], question: Question, cache: RecordCache, now: float) -> bool:
-    """Whether an asker knows an answer which we do not: then its question does not do for ours."""
+def knows_more(
+    known: Iterable[ResourceRecord],
+    question: Question,
+    cache: RecordCache,
+    own: Iterable[ResourceRecord],
+    now: float,
+) -> bool:
+    """Whether an asker knows an answer which we do not: then its question does not do for ours.
+
+    Args:
+        known: what the asker says that it knows.
+        question: what it asks.
+        cache: what we have heard.
+        own: our own records.
+        now: the time, in seconds.
+    """
     ours = {key_of(entry.record) for entry in cache.answers(question, now)}
+    ours.update(key_of(record) for record in own)
     return any(question.asks_for(record) and key_of(record) not in ours for record in known)
 
 

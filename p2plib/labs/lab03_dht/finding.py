@@ -207,6 +207,11 @@ def _absent(yours: FindOne) -> None:
 
 def _all_dead(yours: FindOne) -> None:
     score, _ = searched(yours, Weather("all dead", 0, 0, 0, dead=1.0), is_absent=True)
+    if score.searches[0].outcome == "late":
+        hint = (
+            "a datagram may be lost: put asyncio.timeout around what waits, and give up when nobody is left"
+        )
+        raise Wrong("all nodes are dead, and it waits without end", hint)
     if score.searches[0].outcome != "nobody":
         raise Wrong(
             "all nodes are dead, and it did not give up", "when nobody is left to ask: raise NotFound"

@@ -13,12 +13,21 @@ from pathlib import Path
 
 import pytest
 
+from p2plib.discovery.mainline.compact import id_of
 from p2plib.discovery.mainline.driver import MainlineNode
 from p2plib.discovery.mainline.items import ImmutableItem
+from p2plib.discovery.mainline.messages import (
+    AnnounceQuery,
+    GetPeersQuery,
+    GetQuery,
+    KrpcError,
+    KrpcResponse,
+)
 from p2plib.discovery.mainline.parts import LOCAL
 from p2plib.discovery.source import topic_of
 from p2plib.machine.addresses import Address
 from tests.conftest import ROOT
+from tests.interop.mainline import Asker
 
 SCRIPT = Path(__file__).with_name("stranger_storage_node.py")
 PAGE = ROOT / "book" / "src" / "topology" / "mainline.md"
@@ -53,23 +62,18 @@ def test_our_nodes_enter_through_it_and_it_keeps_what_they_store() -> None:
             assert (await first.announce_peer(CATS, 4001)).copies == 4
             assert {peer.address async for peer in last.get_peers(CATS)} == {("127.0.0.1", 4001)}
             await first.put_immutable([b"cats", 9])
-            assert await last.get_immutable(ImmutableItem([b"cats", 9]).target) == [b"cats", 9]
-
-    asyncio.run(main())
-
-
-@pytest.mark.usefixtures("patient")
-def test_what_is_stored_at_it_alone_is_found_at_it_alone() -> None:
-    async def main() -> None:
-        async with stranger() as way_in:
-            async with MainlineNode.open(random.Random(1), settings=LOCAL) as ours:
-                await ours.bootstrap([way_in])
-                assert (await ours.announce_peer(CATS, 4001)).copies == 1
-                assert (await ours.put_immutable(b"a value")).copies == 1
-            async with MainlineNode.open(random.Random(2), settings=LOCAL) as ours:
-                await ours.bootstrap([way_in])
-                assert [peer async for peer in ours.get_peers(CATS)] == [(("127.0.0.1", 4001), way_in)]
-                assert await ours.get_immutable(ImmutableItem(b"a value").target) == b"a value"
+            target = ImmutableItem([b"cats", 9]).target
+            assert await last.get_immutable(target) == [b"cats", 9]
+            async with Asker("127.0.0.1") as asker:
+                peers = await asker.ask(GetPeersQuery(b"p", 1, id_of(CATS)), way_in)
+                item = await asker.ask(GetQuery(b"g", 1, id_of(target)), way_in)
+                refused = await asker.ask(AnnounceQuery(b"a", 1, id_of(CATS), 80, b"no token"), way_in)
+            assert isinstance(peers, KrpcResponse)
+            assert isinstance(item, KrpcResponse)
+            assert isinstance(refused, KrpcError)
+            assert peers.peers == (("127.0.0.1", 4001),)
+            assert item.value == [b"cats", 9]
+            assert refused.code == 203
 
     asyncio.run(main())
 
@@ -86,7 +90,7 @@ def test_it_imports_nothing_of_ours_and_is_what_the_page_shows() -> None:
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert imported == {"asyncio", "hashlib", "os", "socket", "sys"}
     assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
-    cell_of = re.compile(r"```\{code-cell\} ipython3\n(?::tags:.*\n)?(.*?)```", re.DOTALL)
+    cell_of = re.compile(r"```\{code-cell\} ipython3\n(?::tags:[^\n]*\n)?(.*?)```", re.DOTALL)
     cells = cell_of.findall(PAGE.read_text("utf8"))
     wanted = [cell for cell in cells if re.match("def bdecode|import socket|def compact", cell)]
     shown = definitions(ast.parse("".join(wanted)))

@@ -96,6 +96,18 @@ def test_refreshing_at_80_85_90_and_95_per_cent() -> None:
     assert entry.refresh_at(rng) is None
 
 
+def test_what_is_leaving_is_not_asked_for() -> None:
+    cache, rng = RecordCache(), random.Random(1)
+    _, entry = cache.hear(address(7, 100), BEN, 0.0)
+    assert entry is not None
+    cache.hear(address(7, 0), BEN, 10.0)
+    assert entry.refresh_at(rng) is None
+    cache.hear(address(7, 100), BEN, 10.5)
+    assert entry.refresh_at(rng) is not None
+    cache.flush(address(8), 20.0)
+    assert entry.refresh_at(rng) is None
+
+
 def test_a_time_longer_than_a_day_is_a_day() -> None:
     cache = RecordCache()
     _, entry = cache.hear(address(7, 2**31), BEN, 0.0)

@@ -111,14 +111,20 @@ def test_a_name_that_pointers_make_too_long() -> None:
         read_name(bytes(raw), places[5])
 
 
-def test_steps_are_bounded_by_what_stands_before() -> None:
-    """A chain of pointers as long as they come: each leads to the one before it."""
-    raw = bytearray(HEADER + b"\x00")
-    for place in range(12, 12 + 2 * 8000, 2):
-        target = 12 if place == 12 else place - 1
+@pytest.mark.fault("F060")
+@pytest.mark.parametrize("count", [127, 128, 8000])
+def test_a_chain_of_pointers_has_an_end(count: int) -> None:
+    """Each leads to the one before it. Thousands of names that begin at its end would keep a reader busy."""
+    raw, target = bytearray(HEADER + b"\x00"), 12
+    for _ in range(count):
+        place = len(raw)
         raw += (0xC000 | target).to_bytes(2, "big")
-    name, _ = read_name(bytes(raw), len(raw) - 2)
-    assert name == DomainName()
+        target = place
+    if count <= 127:
+        assert read_name(bytes(raw), target) == (DomainName(), len(raw))
+        return
+    with pytest.raises(DecodeError, match="127 pointers"):
+        read_name(bytes(raw), target)
 
 
 @pytest.mark.parametrize(

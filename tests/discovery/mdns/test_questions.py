@@ -44,10 +44,11 @@ def test_an_asker_that_knows_more_does_not_ask_for_us() -> None:
     host = Segment().host(7)
     pointer, other, *_ = chat_at(host).records("ana")
     cache = RecordCache()
-    assert knows_more([pointer], who_chats(), cache, 0.0)
-    assert not knows_more([other], who_chats(), cache, 0.0)  # of another name
+    assert knows_more([pointer], who_chats(), cache, [], 0.0)
+    assert not knows_more([other], who_chats(), cache, [], 0.0)  # of another name
+    assert not knows_more([pointer], who_chats(), cache, [pointer], 0.0)  # our own
     cache.hear(pointer, host.host, 0.0)
-    assert not knows_more([pointer], who_chats(), cache, 0.0)
+    assert not knows_more([pointer], who_chats(), cache, [], 0.0)
 
 
 def test_what_belongs_to_an_instance() -> None:

@@ -15,6 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2plib.discovery.mdns import packets
+from p2plib.discovery.mdns.names import DomainName
+from p2plib.discovery.mdns.records import ResourceRecord, Srv
 from p2plib.errors import DecodeError
 from p2plib.labs.engine import feedback
 from p2plib.labs.lab02_neighbours import LAB
@@ -171,6 +174,20 @@ def test_names_compressed_by_dnslib_are_read(names: list[list[str]]) -> None:
         read, offset = read_name(raw, offset)
         assert read == ".".join(name)
     assert offset == len(raw)
+
+
+@given(
+    st.lists(st.tuples(LABELS, LABELS, st.integers(0, 65_535), st.integers(0, 9999)), min_size=1, max_size=5)
+)
+def test_packets_that_the_library_compresses_are_read(some: list[tuple[Any, ...]]) -> None:
+    records = [Record(".".join(name), ttl, ".".join(host), port) for name, host, port, ttl in some]
+    expected = tuple(
+        ResourceRecord(DomainName.parse(one.name), Srv(0, 0, one.port, DomainName.parse(one.host)), one.ttl)
+        for one in records
+    )
+    raw = packets.encode(packets.DnsPacket(answers=expected))
+    assert read_packet(raw, read_name) == ([], records)
+    assert packets.decode(write_records(records)).answers == expected
 
 
 @pytest.mark.fault("F060")
