@@ -30,14 +30,13 @@ from p2plib.discovery.mainline.parts import (
     DhtSamples,
     DhtSettings,
     DhtStored,
-    FindDone,
-    JoinFailed,
     MovedOutside,
     OtherFamily,
 )
 from p2plib.identity.keys import SecretKey
 from p2plib.machine.addresses import Address, Contact
 from p2plib.population.machines import address_of
+from p2plib.topology.kademlia.parts import FindDone, JoinFailed
 from p2plib.topology.kademlia.table import NO_LIMITS, STRICT
 from tests.discovery.mainline.network import World, said
 
@@ -486,7 +485,8 @@ def test_what_was_announced_is_announced_again_until_it_is_withdrawn() -> None:
     world.crowd.run(3 * 3600)
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 1
     world.nodes[3].withdraw(KEY)
-    world.crowd.run(3600)
+    world.crowd.run(2 * 3600)
+    assert not any(len(node.answers.peers) for node in world.nodes)  # nobody asked, and all have forgotten
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 0
 
 
