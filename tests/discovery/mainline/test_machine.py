@@ -361,6 +361,21 @@ def test_a_forged_address_gets_few_bytes() -> None:
     assert machine.ignored["too many queries"] + machine.ignored["no answer: it might amplify"] > 1000
 
 
+@pytest.mark.fault("F079")
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_a_node_that_has_answered_us_is_answered_at_length(has_answered: bool) -> None:
+    machine, asker = node(), Contact(77 << 150, ("203.0.113.50", 5000))
+    for number in range(1, 40):
+        meet(machine, other(number))
+    if has_answered:
+        meet(machine, asker, 1.0)
+    answers = 0
+    for number in range(200):
+        query = FindNodeQuery(b"aa", asker.id, KEY ^ number)
+        answers += ask(machine, query, asker.address, 10 + number * 0.2) is not None
+    assert (answers == 200) is has_answered
+
+
 def test_a_read_only_node_answers_nobody_and_says_so() -> None:
     world = World(20)
     asker = world.add(DhtSettings(is_read_only=True))
