@@ -78,7 +78,7 @@ def test_python_m_works() -> None:
         [sys.executable, "-m", "p2plib.discovery", "no such part"], capture_output=True, text=True, timeout=30
     )
     assert done.returncode == USAGE
-    assert "there are mdns, dns, tracker, signal, dht, doctor" in done.stderr
+    assert "there are bootstrap, mdns, dns, tracker, signal, dht, doctor" in done.stderr
 
 
 def _is_there(module: str) -> bool:

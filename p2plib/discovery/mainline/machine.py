@@ -21,7 +21,7 @@ Rules
     2. The sender of a query is not put into the table: it is asked whether it is there, first (F074). A node
        that only asks is not even that (BEP 43).
     3. A contact whose id does not belong to its address gets no place in the table, is not asked in lookups,
-       and nothing is stored for it (BEP 42, F072). Local addresses are exempt.
+       and nothing of ours is stored at it (BEP 42, F072). What it asks is answered. Local addresses are exempt.
     4. A read-only node answers nobody, and says in its queries that it does not.
     5. When enough others see our queries come from a host that our id does not belong to, we take an id that
        does, and look for our new place.

@@ -16,8 +16,8 @@ Rules
        bytes, the later list wins; equal lists are the same thing said twice. The loser waits a second and
        probes again, and by then the winner answers (8.2).
     4. Other data under a name that is ours already sends us back to probing, with the same name (9).
-    5. After `MANY_CONFLICTS` within `CONFLICTS_WITHIN_S` each further attempt waits `PATIENCE_S` (8.1): a
-       neighbour that says no to everything costs nearly nothing.
+    5. After `MANY_CONFLICTS` within `CONFLICTS_WITHIN_S` each further attempt waits `PATIENCE_S`, until one
+       succeeds (8.1): a neighbour that says no to everything costs nearly nothing.
 
 Vocabulary::
 
@@ -77,6 +77,7 @@ class Claim:
     sent: int = 0
     next_at: float = 0.0
     conflicts: deque[float] = field(default_factory=lambda: deque(maxlen=MANY_CONFLICTS))
+    is_tired: bool = False
 
     @property
     def unique_names(self) -> tuple[DomainName, ...]:
@@ -100,8 +101,7 @@ class Claim:
             self.state, self.next_at = ClaimState.ANNOUNCING, now
             return
         self.state = ClaimState.PROBING
-        tired = len(self.conflicts) == MANY_CONFLICTS and self.conflicts[0] > now - CONFLICTS_WITHIN_S
-        self.next_at = now + rng.uniform(0, PROBE_GAP_S) + PATIENCE_S * tired
+        self.next_at = now + rng.uniform(0, PROBE_GAP_S) + PATIENCE_S * self.is_tired
 
     def lose(self, rng: random.Random, now: float) -> None:
         """Another host that probes for the same name has the later list (rule 3)."""
@@ -115,6 +115,8 @@ class Claim:
             Whether the claim has another label now.
         """
         self.conflicts.append(now)
+        if len(self.conflicts) == MANY_CONFLICTS and self.conflicts[0] > now - CONFLICTS_WITHIN_S:
+            self.is_tired = True
         renamed = self.state is ClaimState.PROBING
         if renamed:
             self.label = next_label(self.label)
@@ -140,7 +142,7 @@ class Claim:
         elif self.state is ClaimState.ANNOUNCING:
             self.next_at = now + ANNOUNCE_GAP_S
             if self.sent >= ANNOUNCEMENTS:
-                self.state = ClaimState.ESTABLISHED
+                self.state, self.is_tired = ClaimState.ESTABLISHED, False
 
     def contradicts(self, record: ResourceRecord) -> bool:
         """Whether a record that somebody else says cannot be true beside this claim (rules 2 and 4)."""
