@@ -68,9 +68,9 @@ def written_down(client: Client) -> list[tuple[str, bytes]]:
         kept.append(("sent", data))
         send(data, address)
 
-    def hears(data: bytes, address: Any) -> None:
+    def hears(data: bytes, addr: Any) -> None:
         kept.append(("heard", data))
-        receive(data, address)
+        receive(data, addr)
 
     socket.send, socket.datagram_received = sends, hears  # type: ignore[method-assign]
     return kept
