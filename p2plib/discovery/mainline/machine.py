@@ -67,8 +67,6 @@ from p2plib.discovery.mainline.parts import (
     DhtSamples,
     DhtSettings,
     DhtTimer,
-    FindDone,
-    Joined,
     MovedOutside,
 )
 from p2plib.discovery.mainline.searches import BITS, DhtSearch, DhtSearches, DhtSearchKind
@@ -79,6 +77,7 @@ from p2plib.machine.requests import Requests
 from p2plib.topology.kademlia.asking import Check, Copy, Probe, Step
 from p2plib.topology.kademlia.checks import Checks
 from p2plib.topology.kademlia.density import Density
+from p2plib.topology.kademlia.parts import FindDone, Joined
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 SAMPLING_TRIES = 2

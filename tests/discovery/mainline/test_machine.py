@@ -30,14 +30,13 @@ from p2plib.discovery.mainline.parts import (
     DhtSamples,
     DhtSettings,
     DhtStored,
-    FindDone,
-    JoinFailed,
     MovedOutside,
     OtherFamily,
 )
 from p2plib.identity.keys import SecretKey
 from p2plib.machine.addresses import Address, Contact
 from p2plib.population.machines import address_of
+from p2plib.topology.kademlia.parts import FindDone, JoinFailed
 from p2plib.topology.kademlia.table import NO_LIMITS, STRICT
 from tests.discovery.mainline.network import World, said
 
@@ -362,6 +361,21 @@ def test_a_forged_address_gets_few_bytes() -> None:
     assert machine.ignored["too many queries"] + machine.ignored["no answer: it might amplify"] > 1000
 
 
+@pytest.mark.fault("F079")
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_a_node_that_has_answered_us_is_answered_at_length(has_answered: bool) -> None:
+    machine, asker = node(), Contact(77 << 150, ("203.0.113.50", 5000))
+    for number in range(1, 40):
+        meet(machine, other(number))
+    if has_answered:
+        meet(machine, asker, 1.0)
+    answers = 0
+    for number in range(200):
+        query = FindNodeQuery(b"aa", asker.id, KEY ^ number)
+        answers += ask(machine, query, asker.address, 10 + number * 0.2) is not None
+    assert (answers == 200) is has_answered
+
+
 def test_a_read_only_node_answers_nobody_and_says_so() -> None:
     world = World(20)
     asker = world.add(DhtSettings(is_read_only=True))
@@ -486,7 +500,8 @@ def test_what_was_announced_is_announced_again_until_it_is_withdrawn() -> None:
     world.crowd.run(3 * 3600)
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 1
     world.nodes[3].withdraw(KEY)
-    world.crowd.run(3600)
+    world.crowd.run(2 * 3600)
+    assert not any(len(node.answers.peers) for node in world.nodes)  # nobody asked, and all have forgotten
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 0
 
 
