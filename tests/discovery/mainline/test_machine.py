@@ -106,6 +106,7 @@ def test_a_lookup_finds_the_nearest_nodes(world: World) -> None:
     ids = sorted((node.own_id for node in world.nodes[1:]), key=lambda ident: ident ^ target)
     done = world.outcome(0, FindDone, "find", target)
     assert [contact.id for contact in done.closest] == ids[:8]
+    assert 20 < world.nodes[0].density.size.estimate < 180  # it learns how many nodes there are
 
 
 def test_items_are_stored_and_found(world: World) -> None:
