@@ -120,6 +120,19 @@ def test_a_node_that_does_not_answer_is_asked_twice(is_late: bool) -> None:
         assert not [event for event in machine.events() if isinstance(event, DhtStored)]
 
 
+def test_a_compare_and_swap_is_sent_only_once() -> None:
+    item = sign_item(SECRET, b"x", 4)
+    machine, sent = looked_up(GetQuery, lambda m: m.put(item, 1.0, 3), {0: b"t0"})
+    puts = len(sent)
+    for _ in range(40):
+        at = machine.timer()
+        if at is None or at > 30:
+            break
+        machine.on_timer(at)
+        puts += sum(isinstance(query, PutQuery) for query, _ in said(machine))
+    assert puts == 1  # a second copy would be refused by a node that had taken the first
+
+
 def test_a_node_counts_once_whatever_it_says_afterwards() -> None:
     machine, sent = looked_up(GetPeersQuery, lambda m: m.announce(KEY, 7000, 1.0), {0: b"t", 1: b"t"})
     assert len(sent) == 2
