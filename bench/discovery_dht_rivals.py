@@ -10,6 +10,8 @@ median of the rounds, and the least and the greatest in brackets. Ratios travel 
 second do not.
 
 * ours: `MainlineNode`, an immutable item of BEP 44 for each value.
+* binary: our own Kademlia, with the same tables, lookups and sockets, and messages of fixed layouts. What it
+  takes less is what Mainline's messages and rules cost.
 * libtorrent: the same items in C++; see `bench/topology_libtorrent.py`. The two speak one protocol, so a
   datagram of one is as much work as a datagram of the other, and that is what is compared.
 * package: `kademlia`, which has a protocol of its own and does less: it takes any value under any key and
@@ -39,6 +41,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from topology import CLOCK, CPU, IDLE_S, WARM, Network, Package, Run, cost, found, spread
+from topology import Ours as Binary
 from tqdm import tqdm
 
 from p2plib.discovery.mainline.driver import MainlineNode
@@ -46,7 +49,7 @@ from p2plib.discovery.mainline.items import ImmutableItem
 from p2plib.discovery.mainline.parts import LOCAL
 
 N = 100
-WORLDS = ["ours", "package", "libtorrent"]
+WORLDS = ["ours", "binary", "package", "libtorrent"]
 PUTS_BOUND, GETS_BOUND, DATAGRAM_BOUND = 3.3, 2.9, 1.8
 OPERATIONS = {"put": "puts", "get": "gets", "miss": "gets of what nobody has"}
 
@@ -87,6 +90,8 @@ def made(world: str, seed: int) -> Network:
         from topology_libtorrent import Libtorrent
 
         return Libtorrent(seed)
+    if world == "binary":
+        return Binary(seed)
     return Package(seed) if world == "package" else Ours(seed)
 
 
@@ -150,9 +155,10 @@ def tell(runs: dict[str, list[Run]], what: str) -> None:
 def ratios(runs: dict[str, list[Run]]) -> None:
     """How ours compares, round by round, and what was asked for."""
     for what, bound in (("put", PUTS_BOUND), ("get", GETS_BOUND)):
-        pairs = zip(runs["ours"], runs["package"], strict=True)
-        times = [theirs[what]["s"] / ours[what]["s"] for ours, theirs in pairs]
-        print(f"{OPERATIONS[what]} a second, times the package's: {spread(times, '.2f')}, at least {bound}")
+        for key, of in (("s", "a second"), ("cpu_s", "a second of processor time")):
+            pairs = list(zip(runs["ours"], runs["package"], strict=True))
+            times = [theirs[what][key] / ours[what][key] for ours, theirs in pairs]
+            print(f"{OPERATIONS[what]} {of}, times the package's: {spread(times, '.2f')}, at least {bound}")
     for what in OPERATIONS:
         each: dict[str, list[float]] = {
             world: [one[what]["cpu_s"] / one[what]["datagrams"] for one in runs[world]]

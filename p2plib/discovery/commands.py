@@ -31,6 +31,7 @@ FINE, FAILED, USAGE = 0, 1, 2
 
 # Where each part is.
 PARTS = {
+    "bootstrap": "p2plib.discovery.bootstrap.command",
     "mdns": "p2plib.discovery.mdns.command",
     "dns": "p2plib.discovery.dns.command",
     "tracker": "p2plib.discovery.tracker.command",

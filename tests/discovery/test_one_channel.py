@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -54,7 +55,7 @@ def run(net: Internet, program: Any) -> Any:
     async def main(net: Internet) -> Any:
         return await program(net, net.host("asker"))
 
-    return net.run(main)
+    return net.run(main, time_limit_s=100_000)
 
 
 class Hangs(TinySource):
@@ -363,6 +364,43 @@ def test_a_topic_announced_again_has_the_new_port(internet: Internet) -> None:
                     assert await looked_up(discovery) == [(asker.address, 4002)]
                     await asyncio.sleep(100)
                     assert await looked_up(discovery) == [(asker.address, 4002)]
+
+    run(internet, program)
+
+
+def test_a_port_that_could_not_be_announced_is_not_announced_later_in_place_of_the_new_one(
+    internet: Internet,
+) -> None:
+    async def program(net: Internet, asker: Host) -> None:
+        async with directories(net, "one") as (one,):
+            cut = net.cut([asker], [net.hosts["one"]])
+            with asker:
+                async with Discovery([TinySource(one.address)], own_hosts=[]) as discovery:
+                    with pytest.raises(PeerTimeout):
+                        await discovery.announce(KEY, 4001)
+                    with pytest.raises(PeerTimeout):
+                        await discovery.announce(KEY, 4002)
+                    cut.heal()
+                    await asyncio.sleep(200)
+                    assert await looked_up(discovery) == [(asker.address, 4002)]
+
+    run(internet, program)
+
+
+def test_a_stream_that_was_left_asks_nobody_any_more(internet: Internet) -> None:
+    lookups = Counter[str]()
+
+    class Counted(TinySource):
+        async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
+            lookups[self.name] += 1
+            yield Found(("192.0.2.7", 1), self.name)
+
+    async def program(net: Internet, asker: Host) -> None:
+        with asker:
+            async with Discovery([Counted(NOBODY), Hangs(NOBODY)], again_s=1.0) as discovery:
+                assert len(await first(discovery, 1)) == 1
+                await asyncio.sleep(100)
+                assert lookups == {"tiny": 1}
 
     run(internet, program)
 

@@ -53,6 +53,8 @@ def test_what_is_too_old_by_now_is_left_out(tmp_path: Path) -> None:
     again = load(tmp_path / "peers", NOW + STRANGER_S + 10)
     assert [where for where, _ in again.addresses(CATS, NOW + STRANGER_S + 10)] == [address(1)]
     assert again.records == 0
+    again = load(tmp_path / "peers", NOW + STRANGER_S + 10)
+    assert len(again) == 2, "what is too old is not even taken in"
 
 
 def test_the_limits_of_the_new_store_hold_for_the_file(tmp_path: Path) -> None:

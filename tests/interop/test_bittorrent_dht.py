@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
+from p2plib.discovery.mainline.compact import id_of
 from p2plib.discovery.mainline.items import ImmutableItem, sign_item, target_of
+from p2plib.discovery.mainline.messages import GetPeersQuery, GetQuery, KrpcResponse
 from p2plib.errors import RequestRefused
+from tests.discovery.mainline.test_stranger_storage_node import stranger
 from tests.interop.mainline import (
     OURS,
     PATIENCE_S,
     SALT,
     THEIRS,
+    Asker,
     host_of,
     in_namespace,
     our_node,
@@ -142,3 +146,25 @@ def test_with_bittorrent_dht(talk: Callable[[], Awaitable[dict[str, Any]]]) -> N
         "our cas": 301,
         "our seq": 302,
     }
+
+
+async def through_the_stranger() -> dict[str, Any]:
+    """A node that was written from the page alone lets theirs and ours in, and keeps what they store."""
+    async with stranger(host_of(5)) as way_in, our_node(1) as ours, NodeJs(host_of(9)) as js:
+        await js.ask("start", bootstrap=[f"{way_in[0]}:{way_in[1]}"])
+        await ours.bootstrap([way_in])
+        await js.ask("announce", info_hash=topic("theirs").hex(), port=4242)
+        stored = await js.ask("put_immutable", value=b"theirs".hex())
+        target = bytes.fromhex(stored["target"])
+        async with Asker(host_of(6)) as asker:
+            peers = await asker.ask(GetPeersQuery(b"p", 1, id_of(topic("theirs"))), way_in)
+            item = await asker.ask(GetQuery(b"g", 1, id_of(target)), way_in)
+        assert isinstance(peers, KrpcResponse)
+        assert isinstance(item, KrpcResponse)
+        found = await until(lambda: peers_of(ours, topic("theirs")))
+        return {"keeps": [list(peer) for peer in peers.peers], "item": str(item.value), "found": found}
+
+
+def test_it_enters_through_the_node_of_the_page() -> None:
+    theirs = [[host_of(9), 4242]]
+    assert in_namespace(through_the_stranger) == {"keeps": theirs, "item": "b'theirs'", "found": theirs}

@@ -24,12 +24,14 @@ from p2plib.discovery.dns.resolver import Resolver
 from p2plib.discovery.dns.server import DnsServer
 from p2plib.discovery.dns.source import DnsSource
 from p2plib.discovery.dns.updates import adding, removing_set, update_packet
+from p2plib.discovery.dns.updating import send_update
 from p2plib.discovery.dns.zone import Zone
 from p2plib.discovery.mdns.packets import DnsPacket, Question, encode
 from p2plib.discovery.mdns.records import A, RecordType, Srv, Txt
 from p2plib.discovery.source import topic_of
 from p2plib.errors import RequestRefused
 from p2plib.wire.multiaddr import parse
+from tests.discovery.dns.strangers import ask
 from tests.discovery.dns.world import KEY, OTHER, a_zone, name, record, service, text
 from tests.interop.bind import FORWARDING, bind, dig, nsupdate, why_no_bind
 from tests.interop.namespace import Namespace
@@ -134,6 +136,13 @@ async def announce_to_bind() -> dict[str, Any]:
                 await ana.announce(CATS, 4001)
                 await ben.announce(CATS, 4002)
                 seen["both"] = await looked_up(looker)
+                seen["stranger's"] = await asyncio.to_thread(
+                    ask, Path(folder), port, "p4001-7f000001.p2p.test"
+                )
+                change = [adding(name("leased.p2p.test"), A("127.0.0.9"), 60)]
+                seen["lease"] = await send_update(
+                    server, ana.zone, change, KEY, random.Random(4), lease_s=300
+                )
                 seen["dig"] = sorted(await dig(port, "+short", f"{CATS.hex()}.p2p.test", "SRV"))
                 await ana.announce(CATS, 4009)
                 await ben.withdraw(CATS)
@@ -156,6 +165,8 @@ def test_sources_find_each_other_through_bind(net: Namespace) -> None:
     seen = net.run_together(announce_to_bind, timeout_s=50)
     assert seen["both"] == [["127.0.0.1", 4001], ["127.0.0.1", 4002]]
     assert seen["dig"] == ["0 0 4001 p4001-7f000001.p2p.test.", "0 0 4002 p4002-7f000001.p2p.test."]
+    assert seen["stranger's"] == "['127.0.0.1']\n", "the script of the page, and BIND"
+    assert seen["lease"] is None, "it knows nothing of leases"
     assert seen["then"] == [["127.0.0.1", 4009]]
     assert seen["stranger"] == 9
     assert seen["after"] == []

@@ -13,9 +13,17 @@ import pytest
 from p2plib.discovery.mainline.compact import id_of
 from p2plib.discovery.mainline.driver import MainlineNode
 from p2plib.discovery.mainline.items import ImmutableItem, MutableItem, sign_item
-from p2plib.discovery.mainline.messages import AnnounceQuery, GetQuery, KrpcResponse, PutQuery, UnknownQuery
+from p2plib.discovery.mainline.messages import (
+    AnnounceQuery,
+    GetPeersQuery,
+    GetQuery,
+    KrpcResponse,
+    PutQuery,
+    UnknownQuery,
+)
 from p2plib.errors import RequestRefused
 from p2plib.machine.addresses import Address
+from tests.discovery.mainline.test_stranger_storage_node import stranger
 from tests.interop.mainline import (
     OURS,
     SALT,
@@ -221,3 +229,29 @@ def test_we_refuse_what_libtorrent_refuses_and_with_the_same_code() -> None:
         "next": None,
         "unknown with a target": True,
     }
+
+
+async def through_the_stranger() -> dict[str, Any]:
+    """A node that was written from the page alone lets two of theirs in, and keeps what they store."""
+    async with stranger(host_of(5)) as way_in, torrent_nodes(range(1, 3), way_in) as theirs:
+        for node in theirs:
+            await node.entered()
+            node.knows(way_in)
+        await asyncio.sleep(BREATH_S)
+        theirs[0].announce(topic("theirs"), 4242)
+        target, _ = await theirs[0].put_immutable(b"theirs")
+        async with Asker(host_of(6)) as asker:
+
+            async def keeps() -> list[Any]:
+                answer = await asker.ask(GetPeersQuery(b"p", 1, id_of(topic("theirs"))), way_in)
+                assert isinstance(answer, KrpcResponse)
+                return [list(peer) for peer in answer.peers]
+
+            kept = await until(keeps)
+            item = await asker.ask(GetQuery(b"g", 1, id_of(target)), way_in)
+        assert isinstance(item, KrpcResponse)
+        return {"keeps": kept, "item": str(item.value)}
+
+
+def test_it_enters_through_the_node_of_the_page() -> None:
+    assert in_namespace(through_the_stranger) == {"keeps": [[host_of(1), 4242]], "item": "b'theirs'"}

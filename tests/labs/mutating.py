@@ -11,6 +11,7 @@ import ast
 import copy
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from tests.conftest import ROOT
 
@@ -32,11 +33,11 @@ def but(source: str, *changes: str) -> str:
     return source
 
 
-_COMPARED = {
+_COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
 }  # fmt: skip
-_COUNTED = {
+_COUNTED: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
     ast.Mod: ast.Add, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.Sub,
     ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.Pow: ast.Mult,
@@ -48,75 +49,66 @@ def mutants(source: str) -> Iterator[tuple[str, str]]:
     """Every mutant of a cell: what was changed, and the cell."""
     tree = ast.parse(source)
     for place, node in enumerate(ast.walk(tree)):
-        for number in range(9):
+        for number in range(len(list(_changes(node)))):
             changed = copy.deepcopy(tree)
             twin = next(other for at, other in enumerate(ast.walk(changed)) if at == place)
-            what = _change(twin, number)
-            if what is None:
-                break
-            if what:
-                line = f" in {ast.unparse(node).splitlines()[0].strip()}"
-                yield (
-                    f"line {getattr(node, 'lineno', 0)}: {what}{line}",
-                    ast.unparse(ast.fix_missing_locations(changed)),
-                )
+            name, value, what = list(_changes(twin))[number]
+            setattr(twin, name, value)
+            line = ast.unparse(node).splitlines()[0].strip()
+            yield (
+                f"line {getattr(node, 'lineno', 0)}: {what} in {line}",
+                ast.unparse(ast.fix_missing_locations(changed)),
+            )
 
 
-def _change(node: ast.AST, number: int) -> str | None:
-    """Change a node in the way of that number; None if there is none, "" if that way is to be skipped."""
-    ways = _ways(node)
-    return ways[number]() if number < len(ways) else None
+Change = tuple[str, Any, str]  # which attribute of a node, its other value, and that in words
 
 
-def _ways(node: ast.AST) -> list:  # type: ignore[type-arg]
-    ways = []
-    if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARED:
-        ways.append(
-            lambda: _put(node, "ops", [_COMPARED[type(node.ops[0])](), *node.ops[1:]], "compares otherwise")
-        )
-    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in _COUNTED:
-        ways.append(lambda: _put(node, "op", _COUNTED[type(node.op)](), "counts otherwise"))
-    if isinstance(node, ast.BoolOp):
-        other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-        ways.append(lambda: _put(node, "op", other, "and for or"))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        ways.append(lambda: _put(node, "op", ast.UAdd(), "not left out"))
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        ways += [lambda d=d: _put(node, "value", node.value + d, f"{d:+} for a number") for d in (1, -1)]
-    if isinstance(node, ast.Constant) and isinstance(node.value, bytes) and node.value:
-        ways.append(lambda: _put(node, "value", b"", "no bytes"))
-    if isinstance(node, ast.Name) and node.id in _NAMED:
-        ways.append(lambda: _put(node, "id", _NAMED[node.id], f"{_NAMED[node.id]} for {node.id}"))
-    if isinstance(node, ast.If | ast.IfExp | ast.While):
-        ways += [lambda v=v: _put(node, "test", ast.Constant(v), f"always {v}") for v in (True, False)]
-    if isinstance(node, ast.comprehension) and node.ifs:
-        ways.append(lambda: _put(node, "ifs", node.ifs[1:], "an if left out"))
-    if isinstance(node, ast.Slice):
-        ways += [
-            lambda e=e: _put(node, e, None, f"no {e} end") for e in ("lower", "upper") if getattr(node, e)
-        ]
-    for name in ("body", "orelse", "finalbody"):
-        lines = getattr(node, name, None)
+def _changes(node: ast.AST) -> Iterator[Change]:
+    """All ways to change one node."""
+    match node:
+        case ast.Compare(ops=ops):
+            for at, op in enumerate(ops):
+                if type(op) in _COMPARED:
+                    yield "ops", [*ops[:at], _COMPARED[type(op)](), *ops[at + 1 :]], "compares otherwise"
+        case ast.BinOp(op=operator) | ast.AugAssign(op=operator):
+            if type(operator) in _COUNTED:
+                yield "op", _COUNTED[type(operator)](), "counts otherwise"
+        case ast.BoolOp(op=joint):
+            yield "op", ast.Or() if isinstance(joint, ast.And) else ast.And(), "and for or"
+        case ast.UnaryOp(op=ast.Not()):
+            yield "op", ast.UAdd(), "not left out"
+        case ast.Constant(value=bool()):
+            pass
+        case ast.Constant(value=int() | float() as number):
+            yield "value", number + 1, "+1 for a number"
+            yield "value", number - 1, "-1 for a number"
+        case ast.Constant(value=bytes() as raw) if raw:
+            yield "value", b"", "no bytes"
+        case ast.Name(id=name) if name in _NAMED:
+            yield "id", _NAMED[name], f"{_NAMED[name]} for {name}"
+        case ast.If() | ast.IfExp() | ast.While():
+            yield "test", ast.Constant(True), "always True"
+            yield "test", ast.Constant(False), "always False"
+        case ast.comprehension(ifs=ifs) if ifs:
+            yield "ifs", ifs[1:], "an if left out"
+        case ast.Slice():
+            for end in ("lower", "upper"):
+                if getattr(node, end):
+                    yield end, None, f"no {end} end"
+    for block in ("body", "orelse", "finalbody"):
+        lines = getattr(node, block, None)
         if isinstance(lines, list):
-            ways += [
-                lambda n=n, i=i: _leave_out(node, n, i) for n, i in ((name, i) for i in range(len(lines)))
-            ]
-    return ways
+            yield from _shorter(block, lines)
 
 
-def _put(node: ast.AST, name: str, value: object, what: str) -> str:
-    setattr(node, name, value)
-    return what
+_KEPT = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Pass
 
 
-def _leave_out(node: ast.AST, name: str, index: int) -> str:
-    lines = getattr(node, name)
-    line = lines[index]
-    if isinstance(
-        line, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Pass
-    ):
-        return ""
-    if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant):
-        return ""
-    lines[index] = ast.copy_location(ast.Pass(), line)
-    return f"leaves out {ast.unparse(line).splitlines()[0]!r}"
+def _shorter(block: str, lines: list[ast.stmt]) -> Iterator[Change]:
+    """A block of lines without one of them, for each of them."""
+    for at, line in enumerate(lines):
+        is_docstring = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+        if not isinstance(line, _KEPT) and not is_docstring:
+            without = [*lines[:at], ast.copy_location(ast.Pass(), line), *lines[at + 1 :]]
+            yield block, without, f"leaves out {ast.unparse(line).splitlines()[0]!r}"

@@ -20,6 +20,7 @@ import hashlib
 import hmac
 import random
 from collections import Counter
+from dataclasses import dataclass
 from typing import assert_never
 
 from p2plib.discovery.bootstrap.messages import (
@@ -55,7 +56,14 @@ class SeedTimer(TimerName):
     """The timers of a seed: none, for what is too old is seen when somebody asks."""
 
 
-class Seed(Base[object, SeedTimer]):
+@dataclass(frozen=True, slots=True)
+class SeedHeard:
+    """Somebody asked or told something; a line about it, for whoever watches the seed."""
+
+    line: str
+
+
+class Seed(Base[SeedHeard, SeedTimer]):
     """One seed.
 
     Args:
@@ -81,10 +89,7 @@ class Seed(Base[object, SeedTimer]):
             return self._ignore("malformed")
         if not isinstance(message, SeedRequest):
             return self._ignore("response")
-        response = CODEC.encode(self._respond(message, address, len(data), now))
-        if len(response) > len(data):
-            return self._ignore("too short to be answered")
-        return self._send(response, address)
+        return self._send(CODEC.encode(self._respond(message, address, len(data), now)), address)
 
     def on_timer(self, now: float) -> None:
         """Does nothing: see `SeedTimer`."""
@@ -113,6 +118,7 @@ class Seed(Base[object, SeedTimer]):
         response = NamedPeers(ask.transaction, self._token(address[0], now), drawn)
         while response.peers and len(CODEC.encode(response)) > size:
             response.peers = response.peers[:-1]
+        self._hear(address, f"asks for {ask.topic.hex()[:8]}, and is told of {len(response.peers)}")
         return response
 
     def _note(self, tell: TellPeer, address: Address, now: float) -> SeedResponse:
@@ -123,12 +129,14 @@ class Seed(Base[object, SeedTimer]):
             return SeedRefused(tell.transaction, BAD_TOKEN)
         if tell.port == 0:
             self._forget(tell.topic, address)
+            self._hear(address, f"is no longer there for {tell.topic.hex()[:8]}")
             return SeedTold(tell.transaction, 0, address)
         if not self._has_room(tell.topic, address, now):
             return SeedRefused(tell.transaction, FULL)
         kept = self._told.setdefault(tell.topic, {})
         self._of_host[address[0]] += address not in kept
         kept[address] = tell.port, now + KEPT_S
+        self._hear(address, f"is there for {tell.topic.hex()[:8]}, at port {tell.port}")
         return SeedTold(tell.transaction, KEPT_S, address)
 
     def _has_room(self, topic: bytes, address: Address, now: float) -> bool:
@@ -143,6 +151,9 @@ class Seed(Base[object, SeedTimer]):
         if len(kept) >= MAX_OF_TOPIC and len(self.named(topic, now)) >= MAX_OF_TOPIC:
             return False
         return self._of_host[address[0]] < MAX_OF_HOST
+
+    def _hear(self, address: Address, what: str) -> None:
+        self._tell(SeedHeard(f"{address[0]}:{address[1]} {what}"))
 
     def _forget(self, topic: bytes, told: Address) -> None:
         kept = self._told.get(topic, {})

@@ -9,7 +9,7 @@
             ...
         first = await source.meet(topic_of("cats of Lisbon"))      # or this: eight to connect to, tried until
 
-What a list can do: it says where somebody may be who knows others. It knows no topic and cannot be told
+What a list can do: it says where a peer may be that knows others. It knows no topic and cannot be told
 anything: it shipped with the program. So `lookup` and `announce` are said to the peers of the list, in the
 messages of `p2plib.discovery.bootstrap.messages`; an entry that does not speak them does not answer.
 

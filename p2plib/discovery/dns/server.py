@@ -41,8 +41,6 @@ class DnsServer:
     """A name server; `open` makes it.
 
     Attributes:
-        zone: the zone that it serves.
-        address: where it listens, host and port.
         peer: the driver of its UDP side, with the machine.
         failures: what TCP connections ended with, by reason.
     """

@@ -18,7 +18,8 @@ from p2plib.errors import UsageError
 
 MAX_CHANGES = 900  # of one update: with names of 40 bytes, about half of what fits
 
-SetKey = tuple[DomainName, int]  # a name and a type
+# A name and a type.
+SetKey = tuple[DomainName, int]
 Sets = dict[SetKey, frozenset[Rdata]]
 
 

@@ -7,7 +7,8 @@ Rules
     2. A query that we do not know is answered as `find_node` if it has a target (BEP 5), otherwise with the
        error 204.
     3. Nothing is stored for a node that does not show a token which we gave to its host in the last minutes
-       (F071), nor for one whose id does not belong to its address, where that is enforced (BEP 42).
+       (F071). Whether its id belongs to its address does not matter here: BEP 42 is about whom we let store
+       something for us, and has every question answered.
     4. What is stored, how long and how much, is the business of `p2plib.discovery.mainline.storage`; its
        refusals become errors (BEP 44).
 """
@@ -18,7 +19,6 @@ import random
 from collections.abc import Callable
 from typing import assert_never
 
-from p2plib.discovery.mainline import node_id
 from p2plib.discovery.mainline.compact import id_bytes
 from p2plib.discovery.mainline.items import ImmutableItem, MutableItem, PutRefused
 from p2plib.discovery.mainline.messages import (
@@ -150,11 +150,8 @@ class Answers:
 
     def _may_store(self, token: bytes, sender: Contact, now: float) -> None:
         """Returns if something may be stored for this node. Rule 3."""
-        host = sender.address[0]
-        if not self.tokens.holds(token, host, now):
+        if not self.tokens.holds(token, sender.address[0], now):
             raise PutRefused(PROTOCOL, "bad token: ask first")
-        if self._settings.enforces_ids and not node_id.is_of(sender.id, host):
-            raise PutRefused(PROTOCOL, "your id does not belong to your address (BEP 42)")
 
 
 def _item_of(query: PutQuery) -> ImmutableItem | MutableItem:

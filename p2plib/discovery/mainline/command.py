@@ -58,11 +58,11 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
         say(f"our id is {node.machine.own_id:040x}")
         if arguments.bootstrap:
             joined = await node.bootstrap(arguments.bootstrap)
-            say(f"entered: {joined.contacts} contacts")
+            say(f"entered, and know {_counted(joined.contacts, 'node')}")
         if arguments.announce:
             key, port = arguments.announce
             stored = await node.announce_peer(topic_of(key), int(port))
-            say(f"announced to {stored.copies} nodes")
+            say(f"announced to {_counted(stored.copies, 'node')}")
         if arguments.lookup:
             await _look_up(node, topic_of(arguments.lookup), say)
         while True:
@@ -85,6 +85,10 @@ async def _look_up(node: MainlineNode, topic: bytes, say: Callable[[str], None])
         say(f"the lookup has failed: {error}")
         return
     say(f"peers found: {count}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import replace
 
+from p2plib.discovery.mdns.cache import key_of
 from p2plib.discovery.mdns.claims import Claim, ClaimState
 from p2plib.discovery.mdns.manners import Manners
 from p2plib.discovery.mdns.names import DomainName
@@ -74,8 +75,9 @@ class Answering:
                 wanted[record] = wanted.get(record, True) and alone
         if is_legacy:
             return [legacy(packet, wanted)] if wanted else []
+        known = {key_of(record): record for record in packet.answers}
         for record in list(wanted):
-            if any(is_known(record, known) for known in packet.answers):
+            if key_of(record) in known and is_known(record, known[key_of(record)]):
                 self.suppressed["known"] += 1
                 del wanted[record]
         direct = [

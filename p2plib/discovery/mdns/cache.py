@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -58,6 +58,7 @@ class Entry:
         heard_at: when, in seconds.
         expires_at: until when it holds.
         refreshes: how often it has been asked for again since.
+        is_leaving: whether it has been taken back or replaced, so that nobody need ask for it again.
     """
 
     number: int
@@ -66,6 +67,12 @@ class Entry:
     heard_at: float
     expires_at: float
     refreshes: int = 0
+    is_leaving: bool = False
+
+    def leave(self, now: float) -> None:
+        """It is gone in a second, unless somebody says it again (rules 2 and 3)."""
+        self.expires_at = min(self.expires_at, now + GOODBYE_S)
+        self.is_leaving = True
 
     def remaining_s(self, now: float) -> float:
         """For how long it still holds."""
@@ -73,7 +80,7 @@ class Entry:
 
     def refresh_at(self, rng: random.Random) -> float | None:
         """When to ask for it again (rule 4); None if that has been done often enough."""
-        if self.refreshes >= len(REFRESH_AT):
+        if self.is_leaving or self.refreshes >= len(REFRESH_AT):
             return None
         share = REFRESH_AT[self.refreshes] + rng.uniform(0, REFRESH_SPREAD)
         return self.heard_at + share * (self.expires_at - self.heard_at)
@@ -122,7 +129,7 @@ class RecordCache:
         if record.ttl_s == 0:
             if entry is None:
                 return Change.NOTHING, None
-            entry.expires_at = min(entry.expires_at, now + GOODBYE_S)
+            entry.leave(now)
             return Change.LEAVING, entry
         expires_at = now + min(record.ttl_s, MAX_TTL_S)
         if entry is None:
@@ -133,22 +140,26 @@ class RecordCache:
             self._by_number[entry.number] = entry
             self._of_sender[sender] += 1
             return Change.NEW, entry
-        entry.record, entry.heard_at, entry.expires_at, entry.refreshes = record, now, expires_at, 0
+        entry.record, entry.heard_at, entry.expires_at = record, now, expires_at
+        entry.refreshes, entry.is_leaving = 0, False
         return Change.RENEWED, entry
 
-    def flush(self, record: ResourceRecord, now: float) -> list[Entry]:
-        """Shortens the life of what a record with the cache-flush bit replaces (rule 3).
+    def flush(self, records: Iterable[ResourceRecord], now: float) -> list[Entry]:
+        """Shortens the life of what the records of a packet that have the cache-flush bit replace (rule 3).
+
+        Call it before they are heard: what they say again is then young again.
 
         Returns:
-            The entries that are going to be gone.
+            The entries that are going to be gone, unless the packet says them again.
         """
         going = []
-        for entry in self._by_name.get(record.name, {}).values():
-            old = entry.record
-            same_set = (old.type, old.rclass) == (record.type, record.rclass)
-            if same_set and old.data != record.data and entry.heard_at < now - BURST_S:
-                entry.expires_at = min(entry.expires_at, now + GOODBYE_S)
-                going.append(entry)
+        sets = {(record.name, record.type, record.rclass): None for record in records if record.cache_flush}
+        for name, number, rclass in sets:
+            for entry in self._by_name.get(name, {}).values():
+                old = entry.record
+                if (old.type, old.rclass) == (number, rclass) and entry.heard_at < now - BURST_S:
+                    entry.leave(now)
+                    going.append(entry)
         return going
 
     def get(self, number: int) -> Entry | None:

@@ -16,8 +16,8 @@ Rules
        bytes, the later list wins; equal lists are the same thing said twice. The loser waits a second and
        probes again, and by then the winner answers (8.2).
     4. Other data under a name that is ours already sends us back to probing, with the same name (9).
-    5. After `MANY_CONFLICTS` within `CONFLICTS_WITHIN_S` each further attempt waits `PATIENCE_S` (8.1): a
-       neighbour that says no to everything costs nearly nothing.
+    5. After `MANY_CONFLICTS` within `CONFLICTS_WITHIN_S` each further attempt waits `PATIENCE_S`, until one
+       succeeds (8.1): a neighbour that says no to everything costs nearly nothing.
 
 Vocabulary::
 
@@ -35,6 +35,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from p2plib.discovery.mdns.cache import Key, key_of
 from p2plib.discovery.mdns.names import MAX_LABEL_BYTES, DomainName
 from p2plib.discovery.mdns.packets import Question
 from p2plib.discovery.mdns.rdata import plain_data
@@ -77,6 +78,7 @@ class Claim:
     sent: int = 0
     next_at: float = 0.0
     conflicts: deque[float] = field(default_factory=lambda: deque(maxlen=MANY_CONFLICTS))
+    is_tired: bool = False
 
     @property
     def unique_names(self) -> tuple[DomainName, ...]:
@@ -100,8 +102,7 @@ class Claim:
             self.state, self.next_at = ClaimState.ANNOUNCING, now
             return
         self.state = ClaimState.PROBING
-        tired = len(self.conflicts) == MANY_CONFLICTS and self.conflicts[0] > now - CONFLICTS_WITHIN_S
-        self.next_at = now + rng.uniform(0, PROBE_GAP_S) + PATIENCE_S * tired
+        self.next_at = now + rng.uniform(0, PROBE_GAP_S) + PATIENCE_S * self.is_tired
 
     def lose(self, rng: random.Random, now: float) -> None:
         """Another host that probes for the same name has the later list (rule 3)."""
@@ -115,6 +116,8 @@ class Claim:
             Whether the claim has another label now.
         """
         self.conflicts.append(now)
+        if len(self.conflicts) == MANY_CONFLICTS and self.conflicts[0] > now - CONFLICTS_WITHIN_S:
+            self.is_tired = True
         renamed = self.state is ClaimState.PROBING
         if renamed:
             self.label = next_label(self.label)
@@ -140,7 +143,7 @@ class Claim:
         elif self.state is ClaimState.ANNOUNCING:
             self.next_at = now + ANNOUNCE_GAP_S
             if self.sent >= ANNOUNCEMENTS:
-                self.state = ClaimState.ESTABLISHED
+                self.state, self.is_tired = ClaimState.ESTABLISHED, False
 
     def contradicts(self, record: ResourceRecord) -> bool:
         """Whether a record that somebody else says cannot be true beside this claim (rules 2 and 4)."""
@@ -166,6 +169,27 @@ class Claim:
             for name in self.unique_names
             if any(record.name == name for record in theirs)
         )
+
+
+class Owned:
+    """What the claims of a host hold, by record and by name, so that it is found at once.
+
+    Args:
+        claims: all of them, as they are now.
+
+    Attributes:
+        records: what is given to those who ask, each once.
+        owners: the claims that have a name to themselves, or are about to.
+    """
+
+    def __init__(self, claims: Iterable[Claim]) -> None:
+        self.records: dict[Key, ResourceRecord] = {}
+        self.owners: dict[DomainName, list[Claim]] = {}
+        for claim in claims:
+            for name in claim.unique_names:
+                self.owners.setdefault(name, []).append(claim)
+            for record in claim.records if claim.answers else ():
+                self.records.setdefault(key_of(record), record)
 
 
 def tie_break(ours: Iterable[ResourceRecord], theirs: Iterable[ResourceRecord]) -> int:

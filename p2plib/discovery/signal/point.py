@@ -1,4 +1,4 @@
-"""RendezvousPoint: keeps who registered where, and says so to those who ask. A machine without timers.
+"""RendezvousPoint: keeps which peers registered where, and tells peers that ask. A machine without timers.
 
 Follows libp2p's specification "Rendezvous Protocol", revision 3, and its recommendations.
 

@@ -15,13 +15,13 @@ on this machine::
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from p2plib.errors import Closed, PeerTimeout
-from p2plib.labs.lab03_dht.contacts import ALPHA
 from p2plib.labs.lab03_dht.searching import Found, Reply
 from p2plib.machine.addresses import Address, Contact, acceptable
 
@@ -131,21 +131,20 @@ class Client:
         Raises:
             PeerTimeout: no bootstrap node answered.
         """
-        target = int.from_bytes(info_hash, "big")
-        start = [
-            Contact(self._rng.getrandbits(160), address) for address in bootstrap
-        ]  # ids are not known yet
-        first = await self._ask_all(start, info_hash)
+        arguments = {b"info_hash": info_hash}
+        bootstrap = list(dict.fromkeys(bootstrap))
+        answers = await asyncio.gather(*(self._ask(b"get_peers", arguments, one) for one in bootstrap))
+        first = [(one, answer) for one, answer in zip(bootstrap, answers, strict=True) if answer is not None]
         if not first:
             raise PeerTimeout("no bootstrap node answered")
-        nodes = [node for reply in first.values() for node in reply.nodes]
-
-        async def ask(batch: list[Contact]) -> dict[Contact, Reply]:
-            return await self._ask_all(batch, info_hash)
-
-        peers, tokens = await self._parts.find_peers(target, nodes, ask, 8, ALPHA)
-        known = [peer for reply in first.values() for peer in reply.peers]
-        return list(dict.fromkeys([*known, *peers])), tokens
+        start = [Contact(int.from_bytes(answer[b"id"], "big"), address) for address, answer in first]
+        for address, answer in first:
+            start += self._reply(answer, address).nodes
+        target = int.from_bytes(info_hash, "big")
+        found: Found = await self._parts.find_peers(
+            target, start, functools.partial(self._ask_all, info_hash)
+        )
+        return found
 
     async def announce(
         self, info_hash: bytes, port: int, nodes: Sequence[tuple[Contact, bytes]]
@@ -158,7 +157,7 @@ class Client:
                 stored.append(contact)
         return stored
 
-    async def _ask_all(self, batch: Sequence[Contact], info_hash: bytes) -> dict[Contact, Reply]:
+    async def _ask_all(self, info_hash: bytes, batch: Sequence[Contact]) -> dict[Contact, Reply]:
         arguments = {b"info_hash": info_hash}
         answers = await asyncio.gather(
             *(self._ask(b"get_peers", arguments, contact.address) for contact in batch)

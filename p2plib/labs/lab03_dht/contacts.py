@@ -169,7 +169,7 @@ READ_NODES = Task(
         (_ANA + b"".join(_BAD), MACHINE),
     ],
     mistakes=[
-        Mistake(_contacts_of_bytes, "the id of a contact is a number: int.from_bytes(..., 'big')"),
+        Mistake(_contacts_of_bytes, "a list of Contact(id, address), with the id as a number"),
         Mistake(_as_bytes, "a list of Contact(id, address), with the id as a number"),
         Mistake(_reading(order="little"), "the first byte of an id is the high one"),
         Mistake(_reading(port_order="little"), "the first byte of a port is the high one"),

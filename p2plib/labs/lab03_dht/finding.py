@@ -190,7 +190,7 @@ def survives(weather: Weather, seed: int = 1) -> Case:
     def probe(yours: FindOne) -> None:
         score, _ = searched(yours, weather, seed)
         if (wrong := objection(score)) is not None:
-            raise Wrong(f"{weather.name}: {wrong[0]}", wrong[1])
+            raise Wrong(f"{weather.name} ({WORDS[weather.name]}): {wrong[0]}", wrong[1])
 
     return probe
 
@@ -207,6 +207,11 @@ def _absent(yours: FindOne) -> None:
 
 def _all_dead(yours: FindOne) -> None:
     score, _ = searched(yours, Weather("all dead", 0, 0, 0, dead=1.0), is_absent=True)
+    if score.searches[0].outcome == "late":
+        hint = (
+            "a datagram may be lost: put asyncio.timeout around what waits, and give up when nobody is left"
+        )
+        raise Wrong("all nodes are dead, and it waits without end", hint)
     if score.searches[0].outcome != "nobody":
         raise Wrong(
             "all nodes are dead, and it did not give up", "when nobody is left to ask: raise NotFound"

@@ -343,10 +343,11 @@ def liars(limit: int, seed: int = 8) -> Case:
     async def probe(yours: FindPeers) -> None:
         crowd = the_nodes()
         target, start = question(crowd, random.Random(seed))
-        ask = Asking(crowd, start, target, limit=limit, liars=set(start[:4]))
+        ask, twin = (Asking(crowd, start, target, limit=limit, liars=set(start[:4])) for _ in range(2))
         await found(yours, ask, start, K, ALPHA, limit)
-        if ask.messages < limit:
-            what = f"liars named ever nearer nodes, and it asked {ask.messages} of {limit}"
+        await find_peers(target, start, twin, K, ALPHA, limit)
+        if ask.messages < twin.messages:
+            what = f"liars named ever nearer nodes, and it asked {ask.messages} of {twin.messages}"
             raise Wrong(what, "go on until next_to_ask names nobody, or limit were asked in all")
 
     return probe

@@ -135,6 +135,26 @@ def test_one_host_has_few_entries() -> None:
     assert len(seed) == MAX_OF_HOST
 
 
+REQUESTS = st.builds(
+    AskPeers, st.integers(0, 2**64 - 1), st.binary(max_size=20), st.binary(max_size=60)
+) | st.builds(
+    TellPeer, st.integers(0, 2**64 - 1), st.binary(max_size=20), st.integers(0, 65_535), st.binary(max_size=8)
+)
+
+
+@pytest.mark.fault("F079")
+@given(REQUESTS, st.sampled_from([ANA, ("2001:db8::1", 60_000)]))
+def test_no_response_is_longer_than_its_request(
+    request: AskPeers | TellPeer, address: tuple[str, int]
+) -> None:
+    seed = Seed(random.Random(1))
+    for number in range(30):
+        tell(seed, (f"2001:db8:{number}::1", 60_000), 50_000, topic=bytes(20))
+    if isinstance(request, TellPeer) and request.token:
+        request.token = ask(seed, address).token  # the longest response to it
+    answer(seed, CODEC.encode(request), address)  # which looks at the lengths
+
+
 @given(st.binary(max_size=80) | st.binary(max_size=80).map(lambda raw: b"\x09" + raw))
 def test_whatever_arrives_is_answered_shortly_or_not_at_all(raw: bytes) -> None:
     seed = Seed(random.Random(1))

@@ -310,7 +310,7 @@ def test_a_server_in_trouble_is_passed_over(internet: Internet) -> None:
 def test_a_bad_link(internet: Internet) -> None:
     async def main(net: Internet) -> None:
         server_host, here = net.host("server"), net.host("asker")
-        net.set_link(server_host, here, Link(loss=0.3))
+        net.set_link(server_host, here, Link(loss=0.15))
         async with served(a_zone(swarm(3)), server_host) as server:
             with here:
                 async with a_resolver(server.address, tries=8, timeout_s=0.5) as resolver:

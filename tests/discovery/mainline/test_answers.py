@@ -8,6 +8,7 @@ import pytest
 
 from p2plib.discovery.mainline.items import checked_immutable, sign_item
 from p2plib.discovery.mainline.messages import (
+    AnnounceQuery,
     GetPeersQuery,
     GetQuery,
     KrpcError,
@@ -15,6 +16,7 @@ from p2plib.discovery.mainline.messages import (
     PutQuery,
     SampleQuery,
 )
+from p2plib.discovery.mainline.node_id import is_of
 from p2plib.identity.keys import SecretKey
 from tests.discovery.mainline.test_machine import KEY, ask, node, other
 
@@ -97,3 +99,14 @@ def test_a_node_with_peers_names_nodes_as_well() -> None:
     assert found.peers == (("16.1.1.1", 7000),)
     assert found.nodes == ()
     assert len(found.token) == 8
+
+
+@pytest.mark.fault("F072")
+def test_whoever_has_a_token_may_store_whatever_its_id() -> None:
+    """BEP 42: requests of nodes whose id does not match their address are always serviced."""
+    machine, address = node(), ("16.7.7.7", 4000)
+    stray = next(ident for ident in range(100) if not is_of(ident, address[0]))
+    token = ask(machine, GetPeersQuery(b"aa", stray, KEY), address).token
+    assert isinstance(ask(machine, AnnounceQuery(b"bb", stray, KEY, 4001, token), address), KrpcResponse)
+    assert ask(machine, GetPeersQuery(b"cc", stray, KEY), address).peers == ((address[0], 4001),)
+    assert not len(machine.table)

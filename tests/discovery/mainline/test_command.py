@@ -53,7 +53,7 @@ def test_a_node_that_announces_and_one_that_looks_up() -> None:
             async with running(*ana, "--bootstrap", entry, "--announce", key, "7000") as said:
                 assert (await until_said(said, "listening on ")).startswith(f"listening on {loopback(20)}:")
                 assert said[0].startswith("listening on ")
-                await until_said(said, "entered: 3 contacts")
+                await until_said(said, "entered, and know 3 nodes")
                 await until_said(said, "announced to 3 nodes")
                 assert await peers_of(nodes[1], topic_of(key)) == [(loopback(20), 7000)]
                 async with running(*ben, "--bootstrap", entry, "--lookup", key) as heard:

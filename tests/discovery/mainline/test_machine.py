@@ -30,14 +30,13 @@ from p2plib.discovery.mainline.parts import (
     DhtSamples,
     DhtSettings,
     DhtStored,
-    FindDone,
-    JoinFailed,
     MovedOutside,
     OtherFamily,
 )
 from p2plib.identity.keys import SecretKey
 from p2plib.machine.addresses import Address, Contact
 from p2plib.population.machines import address_of
+from p2plib.topology.kademlia.parts import FindDone, JoinFailed
 from p2plib.topology.kademlia.table import NO_LIMITS, STRICT
 from tests.discovery.mainline.network import World, said
 
@@ -250,11 +249,10 @@ def test_an_id_that_does_not_belong_to_its_address_gets_nowhere() -> None:
     machine.find(KEY, 2.0)
     answer_all(machine, [honest], 2.1, nodes=(liar,))
     assert liar.address not in [to for _, to in said(machine)]
-    # And nothing is stored for it.
+    # But what it asks is answered, and what it announces is kept: BEP 42 wants it so.
     token = ask(machine, GetPeersQuery(b"aa", liar.id, KEY), liar.address, 3.0).token
-    refused = ask(machine, AnnounceQuery(b"bb", liar.id, KEY, 7000, token), liar.address, 3.0)
-    assert refused.code == 203
-    assert not len(machine.answers.peers)
+    ask(machine, AnnounceQuery(b"bb", liar.id, KEY, 7000, token), liar.address, 3.0)
+    assert len(machine.answers.peers) == 1
     assert machine.ignored["id not of its address"] >= 4
 
 
@@ -361,6 +359,21 @@ def test_a_forged_address_gets_few_bytes() -> None:
         got += sum(len(data) for data, to in machine.to_send() if to == victim)
     assert got < sent
     assert machine.ignored["too many queries"] + machine.ignored["no answer: it might amplify"] > 1000
+
+
+@pytest.mark.fault("F079")
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_a_node_that_has_answered_us_is_answered_at_length(has_answered: bool) -> None:
+    machine, asker = node(), Contact(77 << 150, ("203.0.113.50", 5000))
+    for number in range(1, 40):
+        meet(machine, other(number))
+    if has_answered:
+        meet(machine, asker, 1.0)
+    answers = 0
+    for number in range(200):
+        query = FindNodeQuery(b"aa", asker.id, KEY ^ number)
+        answers += ask(machine, query, asker.address, 10 + number * 0.2) is not None
+    assert (answers == 200) is has_answered
 
 
 def test_a_read_only_node_answers_nobody_and_says_so() -> None:
@@ -487,7 +500,8 @@ def test_what_was_announced_is_announced_again_until_it_is_withdrawn() -> None:
     world.crowd.run(3 * 3600)
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 1
     world.nodes[3].withdraw(KEY)
-    world.crowd.run(3600)
+    world.crowd.run(2 * 3600)
+    assert not any(len(node.answers.peers) for node in world.nodes)  # nobody asked, and all have forgotten
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 0
 
 

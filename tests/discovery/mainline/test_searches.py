@@ -10,17 +10,11 @@ import pytest
 from p2plib.discovery.mainline import krpc
 from p2plib.discovery.mainline.items import checked_immutable, sign_item
 from p2plib.discovery.mainline.messages import KrpcResponse
-from p2plib.discovery.mainline.parts import (
-    Crowded,
-    DhtItemDone,
-    DhtPeers,
-    DhtPeersDone,
-    DhtSettings,
-    DhtStored,
-)
+from p2plib.discovery.mainline.parts import DhtItemDone, DhtPeers, DhtPeersDone, DhtSettings, DhtStored
 from p2plib.identity.keys import SecretKey
 from p2plib.machine.addresses import Contact
 from p2plib.population.machines import address_of
+from p2plib.topology.kademlia.parts import Crowded
 from p2plib.topology.kademlia.table import NO_LIMITS
 from tests.discovery.mainline.hostile import Liar, endless, join_as
 from tests.discovery.mainline.network import World, said

@@ -234,3 +234,4 @@ def test_what_cannot_be_announced() -> None:
         with pytest.raises(UsageError):
             ana.announce(peer_id, port, 0.0)
     assert ana.to_send() == []
+    assert not ana._announced

@@ -122,8 +122,10 @@ def test_goodbye() -> None:
     segment.call(ben, ben.ask, who_chats())
     segment.run(5)
     assert labels(segment, ben) == ["ana"]
+    asked = ben.sent["question"]
     segment.call(ana, ana.release, number)
     segment.run(0.5)
+    assert ben.sent["question"] == asked  # nobody asks after somebody who says goodbye
     goodbye = segment.sent(ana)[-1].packet
     assert {record.ttl_s for record in goodbye.answers} == {0}
     segment.run(1)
@@ -352,7 +354,7 @@ def test_a_neighbour_that_says_no_to_every_name() -> None:
         label = next(iter(ana._claims.values())).label
         name = DomainName.parse(f"{label}.local")
         segment.inject(DnsPacket(answers=(ResourceRecord(name, A(MAL[0])),), flags=0x8400), MAL)
-    assert ana.sent["probe"] < 60
+    assert ana.sent["probe"] < 30
     assert not segment.told(ana, NameClaimed)
     segment.run(10)
     assert segment.told(ana, NameClaimed)
@@ -370,6 +372,18 @@ def test_a_flood_of_forged_goodbyes_costs_one_answer_a_second() -> None:
         segment.inject(DnsPacket(answers=(forged,), flags=0x8400), MAL)
         segment.run(0.01)
     assert ana.sent["answer"] - before <= 6
+
+
+def test_a_set_of_several_records_is_replaced_as_a_whole() -> None:
+    """What a packet says again stays, whatever else is in it; what it does not say is gone (section 10.2)."""
+    segment = Segment()
+    ben = segment.host(2)
+    first = tuple(ResourceRecord(ANA, A(f"192.168.1.{n}"), 120, cache_flush=True) for n in (7, 8, 9))
+    for records, expected in ((first, 3), (first, 3), (first[:2], 2)):
+        segment.inject(DnsPacket(answers=records, flags=0x8400), MAL)
+        segment.run(5)
+        assert len(ben.cache.answers(Question(ANA, RecordType.A), segment.now)) == expected
+    assert [event.record.data for event in segment.told(ben, RecordGone)] == [A("192.168.1.9")]
 
 
 def test_our_own_datagrams_are_not_heard() -> None:

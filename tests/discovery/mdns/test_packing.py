@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import Question, decode
-from p2plib.discovery.mdns.packing import LINK_BYTES, probe, queries, responses
+from p2plib.discovery.mdns.packing import ANSWER, LINK_BYTES, Packing, probe, queries, responses
 from p2plib.discovery.mdns.records import Ptr, RecordType, ResourceRecord, Txt
 from p2plib.errors import UsageError
 from tests.discovery.mdns.dns_strategies import records
@@ -31,6 +31,16 @@ def test_answers_all_arrive_in_order(answers: list[ResourceRecord], more: list[R
     said = [record for packet in packets for record in packet.additionals]
     assert said == more[: len(said)]
     assert all(len(data) <= LINK_BYTES for data in datagrams)
+
+
+def test_what_did_not_fit_leaves_no_trace() -> None:
+    """A name of a record that was cut off again is not pointed to."""
+    packing = Packing(limit_bytes=100)
+    one, other = pointers(2)
+    assert packing.add(ANSWER, one)
+    assert not packing.add(ANSWER, ResourceRecord(DomainName.parse("a.long.name.elsewhere"), other.data))
+    assert packing.add(ANSWER, ResourceRecord(DomainName.parse("elsewhere"), Txt((b"",))))
+    assert [str(record.name) for record in decode(packing.finish()).answers] == [str(CHAT), "elsewhere."]
 
 
 def test_nothing_to_say_is_no_datagram() -> None:

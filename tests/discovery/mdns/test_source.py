@@ -65,6 +65,23 @@ def test_addresses_that_are_not_believed(internet: Internet) -> None:
     assert ignored["an address where no peer can be"] == 1
 
 
+def test_a_lookup_gives_no_more_than_it_may(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2plib.discovery.mdns.source.MAX_FOUND", 3)
+
+    async def main(net: Internet) -> Any:
+        async with on_a_segment(net, [0]) as world:
+            ana, ben, _ = world.members
+            with ana.on():
+                async with ana.source:
+                    assert world.tell
+                    await world.tell(CATS, [(ben.host, 4000 + number) for number in range(10)])
+                    return len(await look_up(ana.source)), ana.source.ignored
+
+    count, ignored = internet.run(main)
+    assert count == 3
+    assert ignored["more than one lookup gives"] == 1
+
+
 def test_the_name_of_the_key_is_not_on_the_link(internet: Internet) -> None:
     async def main(net: Internet) -> list[bytes]:
         async with on_a_segment(net, [0]) as world:

@@ -130,7 +130,7 @@ READS = [
         but(READ, 'raise DecodeError(f"{len(raw)} bytes of contacts")', "return []"),
         "26 bytes for each contact",
     ),
-    ("IPv6 too", but(READ, "% 26:", "% 26 and len(raw) % 38:"), "26 bytes for each contact"),
+    ("IPv6 too", but(READ, "% 26:", "% 26 and len(raw) % 38:"), "number of bytes first"),
     ("all of them", but(READ, _GOOD, "True"), "to some, nothing can be sent"),
     ("all but port 0", but(READ, _GOOD, "port"), "your own router"),
     ("by host alone", but(READ, _GOOD, "port and acceptable((host, 6881), teller)"), "a name server's"),
@@ -144,7 +144,8 @@ READS = [
         but(
             READ,
             "if " + _GOOD + ":",
-            "if not acceptable((host, port), teller):\n            raise DecodeError('bad')\n        if True:",
+            "if not acceptable((host, port), teller):\n"
+            "            raise DecodeError('bad')\n        if True:",
         ),
         "the others are still of use",
     ),
@@ -179,7 +180,7 @@ CHOICES = [
     (
         "asked first",
         but(CHOOSE, "if contact not in silent]", "if contact not in silent and contact not in asked]"),
-        "the search is over" if False else "it is over",
+        "it is over",
     ),
     ("no k", but(CHOOSE, "[:k]", ""), "it is over"),
     ("silent too", but(CHOOSE, " if contact not in silent", ""), "the next one moves up"),
@@ -200,7 +201,7 @@ CHOICES = [
             "living = [contact for contact in known if contact not in silent]",
             "known.sort(key=lambda c: c.id ^ target)\n    living = [c for c in known if c not in silent]",
         ),
-        "make lists of your own" if False else "changed its argument",
+        "changed its argument",
     ),
     (
         "notes whom it asks",
@@ -291,9 +292,7 @@ QUESTIONS = [
     ("trusts y", but(ASK, 'message.get(b"y")', 'message[b"y"]'), "look at the type"),
     (
         "any t",
-        but(ASK, "if not isinstance(transaction, bytes):\n            return None\n", "").replace(
-            "        if self.waiting.get", "        if self.waiting.get"
-        ),
+        but(ASK, "        if not isinstance(transaction, bytes):\n            return None\n", ""),
         "look at the type",
     ),
     ("any content", but(ASK, "if isinstance(content, dict) else None", ""), "look at the type"),
@@ -318,7 +317,7 @@ QUESTIONS = [
         "changes nothing",
     ),
     ("the whole message", but(ASK, "return content", "return message"), "under r"),
-    ("no try", but(ASK, "except DecodeError:", "except KeyError:"), "returns None"),
+    ("no try", but(ASK, "except DecodeError:", "except KeyError:"), "return None"),
     (
         "one for all",
         but(ASK, "self.waiting = {}", "pass").replace(

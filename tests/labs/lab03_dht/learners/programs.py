@@ -6,9 +6,19 @@ from tests.labs.mutating import answers, but
 
 FIND = answers("lab03_dht")["find_one"]
 
-_GREET = "if datagram == HERE + info_hash and source in peers:\n                return source\n"
 _TAKE = 'peers |= dict.fromkeys(peers_in(answer.get(b"values"), source))'
 _HOSTS = "if address[0] not in hosts:"
+
+_GIVES_UP = (
+    '            if not due:\n                raise NotFound("nobody who was asked knows a living peer")\n'
+)
+_BY_TRANSACTION = """answer = None
+            try:
+                message = decode(datagram)
+            except DecodeError:
+                continue
+            if message.get(b't') in questions.waiting:
+                source, answer = questions.waiting[message[b't']], message.get(b'r')"""
 
 SIMPLEST = """
 async def find_one(info_hash, bootstrap, rng):
@@ -32,7 +42,6 @@ async def find_one(info_hash, bootstrap, rng):
                 known.setdefault(address, ident ^ target)
     raise NotFound("nobody")
 """
-CALM = "calm: "
 
 PROGRAMS = [
     ("the simplest", SIMPLEST, "wait for no silence much longer"),
@@ -60,21 +69,12 @@ PROGRAMS = [
     (
         "greets without end",
         but(FIND, "free(peers), key", "[p for p in peers if p not in due], key"),
-        "greet a silent peer again",
+        "go on with the others",
     ),
     ("asks once", but(FIND, "tries.get(a, 0) < 3", "tries.get(a, 0) < 1"), "may have been lost"),
     ("asks one at a time", but(FIND, "len(due) < 4", "len(due) < 1"), "ask others meanwhile"),
     ("asks twenty at once", but(FIND, "len(due) < 4", "len(due) < 20"), "few at once"),
     ("waits two seconds", but(FIND, "loop.time() + 0.4", "loop.time() + 2"), "wait for no silence"),
-    (
-        "waits for all",
-        but(
-            FIND,
-            "while len(due) < 4 and left:",
-            "batch = 0 if due else 4\n            while batch and left:\n                batch -= 1",
-        ),
-        "wait for no silence",
-    ),
     ("hurries", but(FIND, "loop.time() + 0.4", "loop.time() + 0.05"), "few at once"),
     (
         "meets liars on every port",
@@ -95,8 +95,7 @@ PROGRAMS = [
         but(
             FIND,
             "answer = questions.answer(datagram, source)",
-            "answer = None\n            try:\n                message = decode(datagram)\n            except DecodeError:\n                continue\n"
-            "            if message.get(b't') in questions.waiting:\n                source, answer = questions.waiting[message[b't']], message.get(b'r')",
+            _BY_TRANSACTION,
         ),
         "comes from the address that was asked",
     ),
@@ -111,7 +110,7 @@ PROGRAMS = [
         "does not give up",
         but(
             FIND,
-            '            if not due:\n                raise NotFound("nobody who was asked knows a living peer")\n',
+            _GIVES_UP,
             "            due = due or {None: loop.time() + 1}\n",
         ),
         "raise NotFound",
@@ -137,6 +136,25 @@ PROGRAMS = [
         "async def find_one(info_hash, bootstrap, rng):\n    raise NotFound('nobody')\n",
         "until somebody names a peer",
     ),
+    (
+        "sleeps",
+        but(
+            FIND,
+            "loop = asyncio.get_running_loop()",
+            "loop = asyncio.get_running_loop()\n        import time; time.sleep(0.1)",
+        ),
+        "await asyncio.sleep",
+    ),
+    (
+        "leaves a task",
+        but(
+            FIND,
+            "loop = asyncio.get_running_loop()",
+            "loop = asyncio.get_running_loop()\n        asyncio.create_task(asyncio.sleep(9999))",
+        ),
+        "close what you open",
+    ),
+    ("a list", but(FIND, "return source", "return list(source)"), "a host and a port"),
     ("not async", "def find_one(info_hash, bootstrap, rng):\n    return bootstrap[0]\n", "async def"),
 ]
 

@@ -28,7 +28,7 @@ SEARCHES = [
         but(SEARCH, _BATCH, "k, alpha) if len(asked) < limit else []"),
         "also in the last batch",
     ),
-    ("never learns", but(SEARCH, "known.update(reply.nodes[:k])", "pass"), "stopped early"),
+    ("never learns", but(SEARCH, "known.update(reply.nodes[:k])", "pass"), "take in the nodes"),
     ("learns the first", but(SEARCH, "reply.nodes[:k]", "reply.nodes[:1]"), "take in the nodes"),
     ("takes the whole flood", but(SEARCH, "reply.nodes[:k]", "reply.nodes"), "the first k nodes and no more"),
     (
@@ -41,7 +41,8 @@ SEARCHES = [
         but(
             SEARCH,
             "asked.update(batch)",
-            "asked.update(batch)\n        if any(r.peers for r in answers.values()):\n            replies.update(answers)\n            break",
+            "asked.update(batch)\n        if any(r.peers for r in answers.values()):\n"
+            "            replies.update(answers)\n            break",
         ),
         "missed",
     ),
@@ -79,7 +80,7 @@ SEARCHES = [
         but(
             SEARCH,
             "peers = {peer: None for reply in replies.values() for peer in reply.peers}",
-            "peers = {peer: None for peer in (list(replies.values()) or [None])[-1].peers} if replies else {}",
+            "peers = dict.fromkeys(list(replies.values())[-1].peers) if replies else {}",
         ),
         "peers of every reply",
     ),
