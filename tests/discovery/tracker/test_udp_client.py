@@ -184,6 +184,23 @@ def test_a_late_response_settles_what_was_tried_again_and_only_once() -> None:
     assert client.events() == []
 
 
+def test_a_tracker_that_answers_connects_alone_is_given_up() -> None:
+    client, server = pair()
+    number, now, connects = client.announce(ANNOUNCE, 0.0), 0.0, 0
+    while (client.timer() is not None or client._outgoing) and connects < 10:
+        for data, _ in client.to_send():
+            if len(data) == 16:
+                connects += 1
+                server.receive(data, OWN, now)
+                client.receive(server.to_send()[0][0], TRACKER, now)
+        if (at := client.timer()) is not None:
+            now = at
+            client.on_timer(now)
+    assert client.events() == [UdpUnanswered(number)]
+    assert connects == 2
+    assert now < 30.0
+
+
 def test_what_cannot_be_sent_is_the_callers_mistake() -> None:
     client, _ = pair()
     for changes in ({"info_hash": b"x"}, {"peer_id": b""}, {"port": 0}, {"left": -1}, {"numwant": -1},
