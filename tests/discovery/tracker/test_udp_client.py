@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.discovery.tracker import udp_messages as wire
-from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Failure
+from p2plib.discovery.tracker.announce import Announce, Announced, Counts, TrackerFailure
 from p2plib.discovery.tracker.core import TrackerCore
 from p2plib.discovery.tracker.udp_client import ID_LIFE_S, TRIES, UdpAnswered, UdpAsker, UdpUnanswered
 from p2plib.discovery.tracker.udp_server import UdpTracker
@@ -137,7 +137,7 @@ def test_an_error_ends_its_request_alone() -> None:
     server.receive(scrape, OWN, 0.0)
     client.receive(server.to_send()[0][0], TRACKER, 0.0)
     assert client.events() == [
-        UdpAnswered(first, Failure("go away")), UdpAnswered(second, wire.Scraped((Counts(),))),
+        UdpAnswered(first, TrackerFailure("go away")), UdpAnswered(second, wire.Scraped((Counts(),))),
     ]  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_an_error_to_the_connect_ends_all_that_wait_for_it() -> None:
     numbers = [client.announce(ANNOUNCE, 0.0), client.announce(ANNOUNCE, 0.0)]
     [(connect, _)] = client.to_send()
     client.receive(wire.encode_failure(int.from_bytes(connect[12:], "big"), "closed"), TRACKER, 0.0)
-    assert client.events() == [UdpAnswered(number, Failure("closed")) for number in numbers]
+    assert client.events() == [UdpAnswered(number, TrackerFailure("closed")) for number in numbers]
     client.announce(ANNOUNCE, 1.0)
     assert len(client.to_send()) == 1  # and another may be begun
 
