@@ -423,6 +423,8 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         self.asker.own_id = own_id = node_id.node_id_for(host, self.rng)
         self.table, self.checks, self.density = self._made(own_id, now)
         self.answers.table = self.searches.table = self.table
+        self.answers.peers.moved(own_id)
+        self.answers.items.moved(own_id)
         self.searches.density = self.density
         for contact in known:
             self.table.answered(contact, now)
