@@ -55,16 +55,12 @@ from p2plib.discovery.mainline.machine import DEFAULT_SETTINGS, Mainline
 from p2plib.discovery.mainline.messages import CAS_MISMATCH, OLD_SEQ
 from p2plib.discovery.mainline.node_id import node_id_for
 from p2plib.discovery.mainline.parts import (
-    Crowded,
     DhtItemDone,
     DhtPeers,
     DhtPeersDone,
     DhtSamples,
     DhtSettings,
     DhtStored,
-    FindDone,
-    Joined,
-    JoinFailed,
     MovedOutside,
     OtherFamily,
 )
@@ -74,6 +70,7 @@ from p2plib.discovery.source import checked_port, checked_topic
 from p2plib.errors import Closed, NotFound, PeerTimeout, RequestRefused, UsageError
 from p2plib.machine.addresses import Address, bootstrap_addresses, is_ipv6
 from p2plib.machine.peer import Peer
+from p2plib.topology.kademlia.parts import Crowded, FindDone, Joined, JoinFailed
 from p2plib.wire.bencode import Value
 
 JOIN = "bootstrap"  # what that waits under; lookups have numbers

@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterable
 
 from p2plib.discovery.mainline.asking import KrpcAsker
 from p2plib.discovery.mainline.messages import FindNodeQuery
-from p2plib.discovery.mainline.parts import DhtEvent, DhtTimer, JoinFailed
+from p2plib.discovery.mainline.parts import DhtEvent, DhtTimer
 from p2plib.machine.addresses import Address, bootstrap_addresses
 from p2plib.machine.retries import Retries
 from p2plib.machine.timers import Timers
 from p2plib.topology.kademlia.asking import Probe
+from p2plib.topology.kademlia.parts import JoinFailed
 
 PROBE_TRIES = 3
 PROBES = 16

@@ -21,7 +21,7 @@ Rules
     2. The sender of a query is not put into the table: it is asked whether it is there, first (F074). A node
        that only asks is not even that (BEP 43).
     3. A contact whose id does not belong to its address gets no place in the table, is not asked in lookups,
-       and nothing of ours is stored at it (BEP 42, F072). What it asks is answered. Local addresses are exempt.
+       and nothing of ours is stored at it (F072). What it asks is answered (BEP 42). Local ones are exempt.
     4. A read-only node answers nobody, and says in its queries that it does not.
     5. When enough others see our queries come from a host that our id does not belong to, we take an id that
        does, and look for our new place.
@@ -67,8 +67,6 @@ from p2plib.discovery.mainline.parts import (
     DhtSamples,
     DhtSettings,
     DhtTimer,
-    FindDone,
-    Joined,
     MovedOutside,
 )
 from p2plib.discovery.mainline.searches import BITS, DhtSearch, DhtSearches, DhtSearchKind
@@ -79,6 +77,7 @@ from p2plib.machine.requests import Requests
 from p2plib.topology.kademlia.asking import Check, Copy, Probe, Step
 from p2plib.topology.kademlia.checks import Checks
 from p2plib.topology.kademlia.density import Density
+from p2plib.topology.kademlia.parts import FindDone, Joined
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 SAMPLING_TRIES = 2
@@ -298,7 +297,8 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         if purpose is None:  # rule 1
             self._ignore("unexpected response")
             return
-        self.limits.verified(address[0], now)
+        if self.settings.is_limited:
+            self.limits.verified(address[0], now)
         if answer.observed is not None:
             self._seen_at(answer.observed, address, now)
         if isinstance(purpose, Check):

@@ -12,7 +12,6 @@ from p2plib.discovery.mainline.storage import REANNOUNCE_S, REPUBLISH_S
 from p2plib.machine.addresses import Address, Contact
 from p2plib.machine.timers import TimerName
 from p2plib.topology.kademlia.lookup import ALPHA
-from p2plib.topology.kademlia.parts import Crowded, FindDone, IdTaken, Joined, JoinFailed
 from p2plib.topology.kademlia.parts import Event as KademliaEvent
 from p2plib.topology.kademlia.table import NO_LIMITS, STRICT, Limits
 
@@ -185,22 +184,3 @@ DhtEvent = (
     | OtherFamily
     | MovedOutside
 )
-
-__all__ = [
-    "LOCAL",
-    "Crowded",
-    "DhtEvent",
-    "DhtItemDone",
-    "DhtPeers",
-    "DhtPeersDone",
-    "DhtSamples",
-    "DhtSettings",
-    "DhtStored",
-    "DhtTimer",
-    "FindDone",
-    "IdTaken",
-    "JoinFailed",
-    "Joined",
-    "MovedOutside",
-    "OtherFamily",
-]

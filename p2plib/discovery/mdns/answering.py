@@ -3,8 +3,8 @@
 Rules
     1. A question gets every record of ours that it asks for. If we alone own its name and have nothing of the
        type, it gets an NSEC that lists what there is: a clear no (RFC 6762, section 6.1).
-    2. Who answers to whom, and when, is said in `p2plib.discovery.mdns.machine` (rules 3 and 4) and in
-       `p2plib.discovery.mdns.replies`.
+    2. Whether the asker alone is answered, or the whole link, is said in `p2plib.discovery.mdns.machine`
+       (rules 3 and 4), and when, in `p2plib.discovery.mdns.replies`.
     3. With an answer goes what would be asked for next: with a PTR the SRV, TXT and A of what it names, with
        an SRV the A of its host (RFC 6763, section 12).
 """
@@ -15,6 +15,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import replace
 
+from p2plib.discovery.mdns.cache import key_of
 from p2plib.discovery.mdns.claims import Claim, ClaimState
 from p2plib.discovery.mdns.manners import Manners
 from p2plib.discovery.mdns.names import DomainName
@@ -74,8 +75,9 @@ class Answering:
                 wanted[record] = wanted.get(record, True) and alone
         if is_legacy:
             return [legacy(packet, wanted)] if wanted else []
+        known = {key_of(record): record for record in packet.answers}
         for record in list(wanted):
-            if any(is_known(record, known) for known in packet.answers):
+            if key_of(record) in known and is_known(record, known[key_of(record)]):
                 self.suppressed["known"] += 1
                 del wanted[record]
         direct = [

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -144,19 +144,22 @@ class RecordCache:
         entry.refreshes, entry.is_leaving = 0, False
         return Change.RENEWED, entry
 
-    def flush(self, record: ResourceRecord, now: float) -> list[Entry]:
-        """Shortens the life of what a record with the cache-flush bit replaces (rule 3).
+    def flush(self, records: Iterable[ResourceRecord], now: float) -> list[Entry]:
+        """Shortens the life of what the records of a packet that have the cache-flush bit replace (rule 3).
+
+        Call it before they are heard: what they say again is then young again.
 
         Returns:
-            The entries that are going to be gone.
+            The entries that are going to be gone, unless the packet says them again.
         """
         going = []
-        for entry in self._by_name.get(record.name, {}).values():
-            old = entry.record
-            same_set = (old.type, old.rclass) == (record.type, record.rclass)
-            if same_set and old.data != record.data and entry.heard_at < now - BURST_S:
-                entry.leave(now)
-                going.append(entry)
+        sets = {(record.name, record.type, record.rclass): None for record in records if record.cache_flush}
+        for name, number, rclass in sets:
+            for entry in self._by_name.get(name, {}).values():
+                old = entry.record
+                if (old.type, old.rclass) == (number, rclass) and entry.heard_at < now - BURST_S:
+                    entry.leave(now)
+                    going.append(entry)
         return going
 
     def get(self, number: int) -> Entry | None:

@@ -35,6 +35,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from p2plib.discovery.mdns.cache import Key, key_of
 from p2plib.discovery.mdns.names import MAX_LABEL_BYTES, DomainName
 from p2plib.discovery.mdns.packets import Question
 from p2plib.discovery.mdns.rdata import plain_data
@@ -168,6 +169,27 @@ class Claim:
             for name in self.unique_names
             if any(record.name == name for record in theirs)
         )
+
+
+class Owned:
+    """What the claims of a host hold, by record and by name, so that it is found at once.
+
+    Args:
+        claims: all of them, as they are now.
+
+    Attributes:
+        records: what is given to those who ask, each once.
+        owners: the claims that have a name to themselves, or are about to.
+    """
+
+    def __init__(self, claims: Iterable[Claim]) -> None:
+        self.records: dict[Key, ResourceRecord] = {}
+        self.owners: dict[DomainName, list[Claim]] = {}
+        for claim in claims:
+            for name in claim.unique_names:
+                self.owners.setdefault(name, []).append(claim)
+            for record in claim.records if claim.answers else ():
+                self.records.setdefault(key_of(record), record)
 
 
 def tie_break(ours: Iterable[ResourceRecord], theirs: Iterable[ResourceRecord]) -> int:

@@ -29,9 +29,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
-from p2plib.discovery.mdns.answering import Answering
-from p2plib.discovery.mdns.cache import Change, Entry, RecordCache
-from p2plib.discovery.mdns.claims import PROBES, Claim, ClaimState, RecordsOf
+from p2plib.discovery.mdns.answering import MAX_QUESTIONS, Answering
+from p2plib.discovery.mdns.cache import Change, Entry, RecordCache, key_of
+from p2plib.discovery.mdns.claims import PROBES, Claim, ClaimState, Owned, RecordsOf
 from p2plib.discovery.mdns.echoes import Echoes
 from p2plib.discovery.mdns.events import (
     MdnsEvent,
@@ -42,9 +42,10 @@ from p2plib.discovery.mdns.events import (
     RecordHeard,
 )
 from p2plib.discovery.mdns.manners import GOOD_MANNERS, Manners
+from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import MAX_LINK_BYTES, OPCODE, RCODE, DnsPacket, Question, decode
 from p2plib.discovery.mdns.packing import probe, queries, responses
-from p2plib.discovery.mdns.questions import Interest, belongs_to, first_time, knows_more
+from p2plib.discovery.mdns.questions import Interest, first_time, knows_more, names_behind
 from p2plib.discovery.mdns.records import RecordType, ResourceRecord
 from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address, packed_host
@@ -90,6 +91,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         self._answering = Answering(host, rng, manners)
         self._echoes = Echoes()
         self._numbers = 0
+        self._held: Owned | None = None
 
     # What the owner calls ---------------------------------------------------------------------------------
 
@@ -110,12 +112,13 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         claim = Claim(self._next_number(), label, records_of)
         claim.begin(self._rng, now)
         self._claims[claim.number] = claim
-        self.timers.set(MdnsTimer.CLAIM, claim.next_at, claim.number)
+        self._set(claim)
         return claim.number
 
     def release(self, number: int, now: float) -> None:
         """Takes a claim back, and says goodbye (rule 7); for one that is not there it does nothing."""
         claim = self._claims.pop(number, None)
+        self._held = None
         self.timers.cancel(MdnsTimer.CLAIM, number)
         if claim is None:
             return
@@ -144,8 +147,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         interest = Interest(self._next_number(), question, at)
         self._interests[interest.number] = interest
         self.timers.set(MdnsTimer.ASK, interest.next_at, interest.number)
-        for entry in list(self.cache):
-            self._watch(entry, now)
+        self._watch(list(self.cache), now)
         return interest.number
 
     def stop(self, number: int, now: float) -> None:
@@ -207,13 +209,13 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
     def _hear_question(self, packet: DnsPacket, address: Address, now: float) -> None:
         if packet.authorities:
             self._hear_probe(packet, now)
-        own = self._own_records()
+        own = self._owned().records.values()
         for interest in self._interests.values() if self.manners.believes_others else ():
             question = interest.question
             same = any(
                 (other.name, other.type, other.rclass) == (question.name, question.type, question.rclass)
                 and not other.wants_unicast
-                for other in packet.questions
+                for other in packet.questions[:MAX_QUESTIONS]
             )
             is_asked = same and address[1] == self.group[1]
             if is_asked and not knows_more(packet.answers, question, self.cache, own, now):
@@ -231,40 +233,44 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         for claim in list(self._claims.values()):
             if claim.state is ClaimState.PROBING and claim.loses_to(packet.authorities):
                 claim.lose(self._rng, now)
-                self.timers.set(MdnsTimer.CLAIM, claim.next_at, claim.number)
+                self._set(claim)
 
     def _hear_answer(self, packet: DnsPacket, sender: str, now: float) -> None:
-        for record in packet.answers + packet.additionals:
-            if record.type not in NOT_KEPT:
-                self._hear_record(record, sender, now)
+        records = [record for record in packet.answers + packet.additionals if record.type not in NOT_KEPT]
+        for record in records:
+            for claim in self._owned().owners.get(record.name, ()):
+                if claim.contradicts(record):
+                    self._conflict(claim, record, sender, now)
+        others = [record for record in records if not self._hear_ours(record, sender, now)]
+        for entry in self.cache.flush(others, now):
+            self.timers.set(MdnsTimer.EXPIRE, entry.expires_at, entry.number)
+        heard = []
+        for record in others:
+            change, found = self.cache.hear(record, sender, now)
+            if found is not None:
+                self.timers.set(MdnsTimer.EXPIRE, found.expires_at, found.number)
+                heard.append(found)
+            if change is Change.NEW:
+                self._tell(RecordHeard(record, sender))
+        self._watch(heard, now)
         self._plan(now)
 
-    def _hear_record(self, record: ResourceRecord, sender: str, now: float) -> None:
-        for claim in list(self._claims.values()):
-            if claim.contradicts(record):
-                self._conflict(claim, record, sender, now)
-        ours = next((own for own in self._own_records() if own.is_same_as(record)), None)
-        if ours is not None:
-            if self.manners.believes_others:
-                self._answering.replies.heard(record)
-            if record.ttl_s * 2 < ours.ttl_s:  # rule 6
-                self._answering.replies.plan(ours, now, now, sender)
-            return
-        if record.cache_flush:
-            for going in self.cache.flush(record, now):
-                self.timers.set(MdnsTimer.EXPIRE, going.expires_at, going.number)
-        change, entry = self.cache.hear(record, sender, now)
-        if entry is not None:
-            self.timers.set(MdnsTimer.EXPIRE, entry.expires_at, entry.number)
-            self._watch(entry, now)
-        if change is Change.NEW:
-            self._tell(RecordHeard(record, sender))
+    def _hear_ours(self, record: ResourceRecord, sender: str, now: float) -> bool:
+        """Whether another host has said a record of ours; rule 6."""
+        ours = self._owned().records.get(key_of(record))
+        if ours is None:
+            return False
+        if self.manners.believes_others:
+            self._answering.replies.heard(record)
+        if record.ttl_s * 2 < ours.ttl_s:
+            self._answering.replies.plan(ours, now, now, sender)
+        return True
 
     def _conflict(self, claim: Claim, record: ResourceRecord, sender: str, now: float) -> None:
         self._answering.replies.forget(claim.records)
         if claim.conflict(self._rng, now):
             self._tell(NameChanged(claim.number, claim.label, record, sender))
-        self.timers.set(MdnsTimer.CLAIM, claim.next_at, claim.number)
+        self._set(claim)
 
     # What is due ------------------------------------------------------------------------------------------
 
@@ -277,15 +283,16 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
             self._say(claim.records, (), now, "announcement")
         is_new = not claim.answers
         claim.step(now)
-        if claim.state is not ClaimState.ESTABLISHED:
-            self.timers.set(MdnsTimer.CLAIM, claim.next_at, claim.number)
+        self._set(claim)
+        if claim.state is ClaimState.ESTABLISHED:
+            self.timers.cancel(MdnsTimer.CLAIM, claim.number)
         if claim.answers and (is_new or (claim.sent == 1 and not claim.unique_names)):
             self._tell(NameClaimed(claim.number, claim.label))
 
     def _reply(self, now: float) -> None:
         """The answers whose time has come, with what would be asked for next."""
         answers = self._answering.replies.due(now)
-        additionals = self._answering.additionals(answers, self._own_records(), now)
+        additionals = self._answering.additionals(answers, self._owned().records.values(), now)
         self._say(answers, additionals, now, "answer")
         self._plan(now)
 
@@ -312,29 +319,34 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         for data in queries(questions, known):
             self._multicast(data, now, "question")
 
-    def _watch(self, entry: Entry, now: float) -> None:
-        """Asks for a record again before its time is over, if somebody here waits for it."""
-        if self._is_wanted(entry.record, now):
+    def _watch(self, entries: Iterable[Entry], now: float) -> None:
+        """Asks for records again before their time is over, if somebody here waits for them."""
+        for entry in self._wanted(entries, now):
             at = entry.refresh_at(self._rng)
             if at is not None:
                 self.timers.set(MdnsTimer.REFRESH, max(at, now), entry.number)
 
-    def _is_wanted(self, record: ResourceRecord, now: float) -> bool:
-        """Whether somebody here waits for a record, or for what it belongs to: an instance, or its host."""
-        questions = [interest.question for interest in self._interests.values()]
-        return any(question.asks_for(record) for question in questions) or any(
-            belongs_to(record, question, self.cache, now) for question in questions
-        )
+    def _wanted(self, entries: Iterable[Entry], now: float) -> list[Entry]:
+        """Those of some entries that somebody here waits for, or that belong to such: instances and hosts."""
+        questions: dict[DomainName, list[Question]] = {}
+        for interest in self._interests.values():
+            questions.setdefault(interest.question.name, []).append(interest.question)
+        behind = names_behind((each.question for each in self._interests.values()), self.cache, now)
+        return [
+            entry
+            for entry in entries
+            if entry.record.name in behind
+            or any(question.asks_for(entry.record) for question in questions.get(entry.record.name, ()))
+        ]
 
     def _refresh(self, number: int, now: float) -> None:
         entry = self.cache.get(number)
-        if entry is None or entry.is_leaving:
+        if entry is None or entry.is_leaving or not self._wanted([entry], now):
             return
         record = entry.record
-        if self._is_wanted(record, now):
-            entry.refreshes += 1
-            self._ask_for([Question(record.name, record.type, record.rclass)], now)
-            self._watch(entry, now)
+        entry.refreshes += 1
+        self._ask_for([Question(record.name, record.type, record.rclass)], now)
+        self._watch([entry], now)
 
     def _expire(self, number: int, now: float) -> None:
         entry = self.cache.get(number)
@@ -349,13 +361,16 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _own_records(self) -> list[ResourceRecord]:
-        """What we answer for, each once."""
-        return list(
-            dict.fromkeys(
-                record for claim in self._claims.values() if claim.answers for record in claim.records
-            )
-        )
+    def _owned(self) -> Owned:
+        """What our claims hold; made anew after one of them has changed."""
+        if self._held is None:
+            self._held = Owned(self._claims.values())
+        return self._held
+
+    def _set(self, claim: Claim) -> None:
+        """A claim has changed."""
+        self._held = None
+        self.timers.set(MdnsTimer.CLAIM, claim.next_at, claim.number)
 
     def _is_ours(self, record: ResourceRecord) -> bool:
         return any(own.is_same_as(record) for claim in self._claims.values() for own in claim.records)

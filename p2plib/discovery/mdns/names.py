@@ -204,41 +204,78 @@ class NameWriter:
 
 
 def read_name(raw: bytes, offset: int) -> tuple[DomainName, int]:
-    """The name at an offset of a packet, and the offset behind it.
-
-    Args:
-        raw: the whole packet.
-        offset: where the name begins.
+    """The name at an offset of a packet, and the offset behind it; for several, use one `NameReader`.
 
     Raises:
         DecodeError: it breaks one of the rules 1 to 4.
     """
-    labels: list[bytes] = []
-    size_bytes, end, earliest, place, pointers = 1, -1, offset, offset, 0
-    while True:
-        if place >= len(raw):
-            raise DecodeError("the packet ends within a name", len(raw))
-        length = raw[place]
-        if length >= POINTER:
-            pointers += 1
-            if pointers > MAX_POINTERS:
-                raise DecodeError(f"a name of more than {MAX_POINTERS} pointers", offset)
-            target = _target(raw, place, earliest)
-            end = place + 2 if end < 0 else end
-            place = earliest = target
-        elif length > MAX_LABEL_BYTES:
+    return NameReader(raw).read(offset)
+
+
+class NameReader:
+    """Reads the names of one packet, and follows no pointer twice: what it led to is remembered.
+
+    Args:
+        raw: the whole packet.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._endings: dict[int, tuple[tuple[bytes, ...], int]] = {}  # labels, and how many pointers follow
+
+    def read(self, offset: int) -> tuple[DomainName, int]:
+        """The name at an offset, and the offset behind it.
+
+        Raises:
+            DecodeError: it breaks one of the rules 1 to 4.
+        """
+        labels: list[bytes] = []
+        jumps: list[tuple[int, int]] = []  # where pointers led, and how many labels stood before
+        place, end, further = offset, -1, 0
+        while True:
+            length = self._length(place)
+            if length >= POINTER:
+                target = _target(self.raw, place, jumps[-1][0] if jumps else offset)
+                end = place + 2 if end < 0 else end
+                jumps.append((target, len(labels)))
+                place = target
+                if target in self._endings:
+                    rest, further = self._endings[target]
+                    labels += rest
+                    break
+            elif length:
+                labels.append(self._label(place + 1, length))
+                place += 1 + length
+            else:
+                end = place + 1 if end < 0 else end
+                break
+            if len(labels) > MAX_POINTERS or len(jumps) > MAX_POINTERS:
+                break
+        self._check(offset, labels, len(jumps) + further)
+        for followed, (target, count) in enumerate(jumps, 1):
+            self._endings[target] = tuple(labels[count:]), len(jumps) + further - followed
+        return _trusted(labels), end
+
+    def _length(self, place: int) -> int:
+        if place >= len(self.raw):
+            raise DecodeError("the packet ends within a name", len(self.raw))
+        length = self.raw[place]
+        if MAX_LABEL_BYTES < length < POINTER:
             raise DecodeError(f"a label begins with the bits 00 or 11, not with {length:#04x}", place)
-        elif length == 0:
-            return _trusted(labels), place + 1 if end < 0 else end
-        else:
-            size_bytes += 1 + length
-            if size_bytes > MAX_NAME_BYTES:
-                raise DecodeError(f"a name of more than {MAX_NAME_BYTES} bytes", offset)
-            label = raw[place + 1 : place + 1 + length]
-            if len(label) < length:
-                raise DecodeError("the packet ends within a label", len(raw))
-            labels.append(label)
-            place += 1 + length
+        return length
+
+    def _label(self, place: int, length: int) -> bytes:
+        label = self.raw[place : place + length]
+        if len(label) < length:
+            raise DecodeError("the packet ends within a label", len(self.raw))
+        return label
+
+    def _check(self, offset: int, labels: list[bytes], pointers: int) -> None:
+        """Rules 1 and 2."""
+        if pointers > MAX_POINTERS:
+            raise DecodeError(f"a name of more than {MAX_POINTERS} pointers", offset)
+        if sum(map(len, labels)) + len(labels) + 1 > MAX_NAME_BYTES:
+            raise DecodeError(f"a name of more than {MAX_NAME_BYTES} bytes", offset)
 
 
 def _target(raw: bytes, place: int, earliest: int) -> int:

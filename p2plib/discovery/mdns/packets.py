@@ -33,7 +33,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from p2plib.discovery.mdns.names import HEADER_BYTES, DomainName, NameWriter, dissect_name, read_name
+from p2plib.discovery.mdns.names import HEADER_BYTES, DomainName, NameReader, NameWriter, dissect_name
 from p2plib.discovery.mdns.rdata import dissect_data, read_data, write_data
 from p2plib.discovery.mdns.records import IN, TOP_BIT, RecordType, ResourceRecord, type_name
 from p2plib.errors import DecodeError, UsageError
@@ -229,16 +229,16 @@ def _read(raw: bytes, fields: list[Field] | None) -> DnsPacket:
         )
     if fields is not None:
         fields.extend(_dissect_header(raw, flags))
-    offset = HEADER_BYTES
+    offset, names = HEADER_BYTES, NameReader(raw)
     questions = []
     for _ in range(counts[0]):
-        question, offset = _read_question(raw, offset, fields)
+        question, offset = _read_question(names, offset, fields)
         questions.append(question)
     sections: list[tuple[ResourceRecord, ...]] = []
     for count in counts[1:]:
         records = []
         for _ in range(count):
-            record, offset = _read_record(raw, offset, fields)
+            record, offset = _read_record(names, offset, fields)
             records.append(record)
         sections.append(tuple(records))
     if offset != len(raw):
@@ -247,8 +247,9 @@ def _read(raw: bytes, fields: list[Field] | None) -> DnsPacket:
     return DnsPacket(tuple(questions), answers, authorities, additionals, flags, ident)
 
 
-def _read_question(raw: bytes, start: int, fields: list[Field] | None) -> tuple[Question, int]:
-    name, offset = read_name(raw, start)
+def _read_question(names: NameReader, start: int, fields: list[Field] | None) -> tuple[Question, int]:
+    raw = names.raw
+    name, offset = names.read(start)
     if offset + 4 > len(raw):
         raise DecodeError("the packet ends within a question", len(raw))
     number, rclass = struct.unpack_from(">2H", raw, offset)
@@ -261,8 +262,9 @@ def _read_question(raw: bytes, start: int, fields: list[Field] | None) -> tuple[
     return question, offset + 4
 
 
-def _read_record(raw: bytes, start: int, fields: list[Field] | None) -> tuple[ResourceRecord, int]:
-    name, offset = read_name(raw, start)
+def _read_record(names: NameReader, start: int, fields: list[Field] | None) -> tuple[ResourceRecord, int]:
+    raw = names.raw
+    name, offset = names.read(start)
     data_start = offset + 10
     if data_start > len(raw):
         raise DecodeError("the packet ends within a record", len(raw))
@@ -270,7 +272,7 @@ def _read_record(raw: bytes, start: int, fields: list[Field] | None) -> tuple[Re
     end = data_start + size
     if end > len(raw):
         raise DecodeError(f"data of {size} bytes, where {len(raw) - data_start} are left", data_start - 2)
-    data = read_data(raw, number, data_start, end)
+    data = read_data(names, number, data_start, end)
     has_flag = number != RecordType.OPT and bool(rclass & TOP_BIT)
     record = ResourceRecord(name, data, ttl_s, rclass & ~TOP_BIT if has_flag else rclass, has_flag)
     if fields is not None:

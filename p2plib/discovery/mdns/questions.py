@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from p2plib.discovery.mdns.cache import RecordCache, key_of
+from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import Question
 from p2plib.discovery.mdns.records import Ptr, RecordType, ResourceRecord, Srv
 
@@ -82,17 +83,16 @@ def knows_more(
     return any(question.asks_for(record) and key_of(record) not in ours for record in known)
 
 
-def belongs_to(record: ResourceRecord, question: Question, cache: RecordCache, now: float) -> bool:
-    """Whether a record says more about what answers a question: an instance of a service, or its host."""
-    if question.type != RecordType.PTR:
-        return False
-    for pointer in cache.answers(question, now):
-        if not isinstance(pointer.record.data, Ptr):
-            continue
-        instance = pointer.record.data.target
-        if record.name == instance:
-            return True
-        for srv in cache.answers(Question(instance, RecordType.SRV), now):
-            if isinstance(srv.record.data, Srv) and srv.record.data.target == record.name:
-                return True
-    return False
+def names_behind(questions: Iterable[Question], cache: RecordCache, now: float) -> set[DomainName]:
+    """The names that answers to some questions lead to: of the instances of a service, and of their hosts."""
+    found: set[DomainName] = set()
+    for question in questions:
+        for pointer in cache.answers(question, now) if question.type == RecordType.PTR else ():
+            if not isinstance(pointer.record.data, Ptr):
+                continue
+            instance = pointer.record.data.target
+            found.add(instance)
+            for srv in cache.answers(Question(instance, RecordType.SRV), now):
+                if isinstance(srv.record.data, Srv):
+                    found.add(srv.record.data.target)
+    return found

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from p2plib.discovery.mdns.names import DomainName, NameWriter, dissect_name, read_name
+from p2plib.discovery.mdns.names import DomainName, NameReader, NameWriter, dissect_name, read_name
 from p2plib.discovery.mdns.records import (
     TYPES,
     A,
@@ -40,30 +40,34 @@ MAX_BITMAP_BYTES = 32  # of one window in an NSEC
 class Kind:
     """How one type of data is read and written."""
 
-    read: Callable[[bytes, int, int], Rdata]
+    read: Callable[[NameReader, int, int], Rdata]
     write: Callable[[Any, bytearray, NameWriter, bool], None]
 
 
-def _read_a(raw: bytes, start: int, end: int) -> Rdata:
+def _read_a(names: NameReader, start: int, end: int) -> Rdata:
+    raw = names.raw
     if end - start != 4:
         raise DecodeError(f"an A record has 4 bytes, and this one has {end - start}", start)
     return A(socket.inet_ntoa(raw[start:end]))
 
 
-def _read_aaaa(raw: bytes, start: int, end: int) -> Rdata:
+def _read_aaaa(names: NameReader, start: int, end: int) -> Rdata:
+    raw = names.raw
     if end - start != 16:
         raise DecodeError(f"an AAAA record has 16 bytes, and this one has {end - start}", start)
     return Aaaa(socket.inet_ntop(socket.AF_INET6, raw[start:end]))
 
 
-def _read_srv(raw: bytes, start: int, end: int) -> Rdata:
+def _read_srv(names: NameReader, start: int, end: int) -> Rdata:
+    raw = names.raw
     if end - start < 7:
         raise DecodeError(f"an SRV record has 7 bytes at least, and this one has {end - start}", start)
     priority, weight, port = struct.unpack_from(">3H", raw, start)
-    return Srv(priority, weight, port, _name_to(raw, start + 6, end))
+    return Srv(priority, weight, port, _name_to(names, start + 6, end))
 
 
-def _read_txt(raw: bytes, start: int, end: int) -> Rdata:
+def _read_txt(names: NameReader, start: int, end: int) -> Rdata:
+    raw = names.raw
     strings = []
     while start < end:
         after = start + 1 + raw[start]
@@ -74,8 +78,9 @@ def _read_txt(raw: bytes, start: int, end: int) -> Rdata:
     return Txt(tuple(strings))
 
 
-def _read_nsec(raw: bytes, start: int, end: int) -> Rdata:
-    name, at = read_name(raw, start)
+def _read_nsec(names: NameReader, start: int, end: int) -> Rdata:
+    raw = names.raw
+    name, at = names.read(start)
     if at > end:
         raise DecodeError("the name in an NSEC record goes past its end", start)
     types: list[int] = []
@@ -91,18 +96,19 @@ def _read_nsec(raw: bytes, start: int, end: int) -> Rdata:
     return Nsec(name, tuple(types))
 
 
-def _read_soa(raw: bytes, start: int, end: int) -> Rdata:
-    primary, at = read_name(raw, start)
-    mailbox, at = read_name(raw, at)
+def _read_soa(names: NameReader, start: int, end: int) -> Rdata:
+    raw = names.raw
+    primary, at = names.read(start)
+    mailbox, at = names.read(at)
     if end - at != 20:
         raise DecodeError(f"an SOA record ends with 20 bytes of numbers, and this one with {end - at}", at)
     numbers = [int.from_bytes(raw[place : place + 4], "big") for place in range(at, end, 4)]
     return Soa(primary, mailbox, *numbers)
 
 
-def _name_to(raw: bytes, start: int, end: int) -> DomainName:
+def _name_to(names: NameReader, start: int, end: int) -> DomainName:
     """A name that fills the data to its end."""
-    name, at = read_name(raw, start)
+    name, at = names.read(start)
     if at != end:
         raise DecodeError(f"a name ends at offset {at}, and its record at {end}", at)
     return name
@@ -167,9 +173,9 @@ def _unsigned(number: int, size_bytes: int) -> bytes:
 KINDS: dict[type[Any], Kind] = {
     A: Kind(_read_a, _write_host),
     Aaaa: Kind(_read_aaaa, _write_host),
-    Ptr: Kind(lambda raw, start, end: Ptr(_name_to(raw, start, end)), _write_target),
-    Ns: Kind(lambda raw, start, end: Ns(_name_to(raw, start, end)), _write_target),
-    Cname: Kind(lambda raw, start, end: Cname(_name_to(raw, start, end)), _write_target),
+    Ptr: Kind(lambda names, start, end: Ptr(_name_to(names, start, end)), _write_target),
+    Ns: Kind(lambda names, start, end: Ns(_name_to(names, start, end)), _write_target),
+    Cname: Kind(lambda names, start, end: Cname(_name_to(names, start, end)), _write_target),
     Srv: Kind(_read_srv, _write_srv),
     Txt: Kind(_read_txt, _write_txt),
     Nsec: Kind(_read_nsec, _write_nsec),
@@ -178,11 +184,11 @@ KINDS: dict[type[Any], Kind] = {
 BY_TYPE = {int(TYPES[data]): kind for data, kind in KINDS.items()}
 
 
-def read_data(raw: bytes, number: int, start: int, end: int) -> Rdata:
+def read_data(names: NameReader, number: int, start: int, end: int) -> Rdata:
     """The data of a record.
 
     Args:
-        raw: the whole packet, which is no shorter than `end`.
+        names: reads the names of the packet, which is no shorter than `end`.
         number: the type.
         start, end: where the data stands.
 
@@ -190,10 +196,10 @@ def read_data(raw: bytes, number: int, start: int, end: int) -> Rdata:
         DecodeError: it is not what the type asks for.
     """
     if number == RecordType.OPT:
-        return Opt(raw[start:end])
+        return Opt(names.raw[start:end])
     if number not in BY_TYPE or start == end:
-        return OtherData(number, raw[start:end])
-    return BY_TYPE[number].read(raw, start, end)
+        return OtherData(number, names.raw[start:end])
+    return BY_TYPE[number].read(names, start, end)
 
 
 def write_data(out: bytearray, data: Rdata, names: NameWriter, multicast: bool) -> None:

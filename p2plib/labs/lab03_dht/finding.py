@@ -190,7 +190,7 @@ def survives(weather: Weather, seed: int = 1) -> Case:
     def probe(yours: FindOne) -> None:
         score, _ = searched(yours, weather, seed)
         if (wrong := objection(score)) is not None:
-            raise Wrong(f"{weather.name}: {wrong[0]}", wrong[1])
+            raise Wrong(f"{weather.name} ({WORDS[weather.name]}): {wrong[0]}", wrong[1])
 
     return probe
 

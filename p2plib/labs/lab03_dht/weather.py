@@ -24,10 +24,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from p2plib.errors import Deadlock, DecodeError, Leak, NotFound
+from p2plib.errors import DecodeError, NotFound
 from p2plib.labs.engine.tasks import Wrong
 from p2plib.labs.engine.words import describe
-from p2plib.labs.lab00_network.world import asked
+from p2plib.labs.lab00_network.world import _in_words, asked
 from p2plib.labs.lab03_dht.contacts import K, packed
 from p2plib.labs.lab06_kademlia.crowd import Crowd
 from p2plib.machine.addresses import Address, Contact
@@ -302,12 +302,10 @@ def searched(
 
     try:
         net.run(main, time_limit_s=SEARCHES * (LIMIT_S + 2))
-    except Deadlock:
-        hint = "a datagram may be lost: put asyncio.timeout around what waits"
-        raise Wrong("it waits without end for a datagram that does not come", hint) from None
-    except Leak:
-        hint = "await what you start, and close what you open: async with await open_socket() as socket"
-        raise Wrong("it left a socket, a task or a timer behind", hint) from None
+    except Exception as error:
+        # What a handler raised comes first: what the program then missed is its consequence.
+        in_handlers = [raised.context.get("exception") for raised in net.loop.raised]
+        raise _in_words(error, next(filter(None, in_handlers), None)) from None
     sent = [packet.sent_s for packet in net.trace if packet.sender == "you"]
     searches = [
         Search(outcome, sum(began <= time <= ended for time in sent), ended - began)

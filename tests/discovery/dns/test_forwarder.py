@@ -122,6 +122,11 @@ def test_hostile_datagrams_do_no_harm(internet: Internet) -> None:
             assert forwarder.ignored["malformed"] >= 2
             assert forwarder.ignored["no question"] == 1
             assert forwarder.ignored["not one question"] == 2
+            with ana:
+                for flags, count, rcode in ((5 << 11, 1, 4), (0, 2, 1)):
+                    odd = DnsPacket(QUERY.questions * count, flags=flags, id=7)
+                    assert (await _ask_udp(forwarder.address, odd, 5.0, Counter())).rcode == rcode
+            assert not forwarder._tasks
 
     internet.run(main)
 

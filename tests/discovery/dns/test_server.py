@@ -108,6 +108,45 @@ def test_one_host_cannot_take_all_connections(internet: Internet, monkeypatch: p
     internet.run(main)
 
 
+def test_one_host_may_come_again_and_again(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        there, here = net.host("server"), net.host("asker")
+        async with served(a_zone(swarm(3)), there) as server:
+            with here:
+                for _ in range(2 * module.MAX_PER_HOST):
+                    assert await ask_by_tcp(server) == 3
+
+    internet.run(main)
+
+
+def test_a_port_that_is_free_for_udp_alone_is_not_taken(
+    internet: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    class Unlucky(module.TcpListener):
+        async def __aenter__(self) -> Unlucky:
+            tried.append(self._port)
+            if len(tried) < 4:
+                raise CannotListen("this port is taken")
+            return await super().__aenter__()
+
+    monkeypatch.setattr(module, "TcpListener", Unlucky)
+
+    async def main(net: Internet) -> None:
+        with net.host("server") as there:
+            async with DnsServer.open(a_zone(swarm(3)), there.address) as server:
+                assert server.address[1] == tried[3]
+                assert await ask_by_tcp(server) == 3
+            tried.clear()
+            with pytest.raises(CannotListen):
+                async with DnsServer.open(a_zone(), there.address, 5353):
+                    pass
+            assert tried == [5353], "a port that was asked for is tried once"
+
+    internet.run(main)
+
+
 def test_a_lease_ends_by_the_servers_own_clock(internet: Internet) -> None:
     async def main(net: Internet) -> None:
         zone = a_zone()

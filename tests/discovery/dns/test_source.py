@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from p2plib.discovery.dns import updates
 from p2plib.discovery.dns.resolver import MAX_RECORDS
 from p2plib.discovery.dns.server import DnsServer
 from p2plib.discovery.dns.source import LEASE_S, DnsSource
@@ -73,6 +74,24 @@ def test_a_peer_that_crashes_is_forgotten_when_its_lease_is_over(internet: Inter
                     ana.crash()
                     await asyncio.sleep(LEASE_S + 1)
                     assert await found_by(source) == []
+
+    internet.run(main)
+
+
+def test_a_lease_that_is_shorter_than_asked_for_is_renewed_in_time(
+    internet: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "MAX_LEASE_S", 40)
+
+    async def main(net: Internet) -> None:
+        there, ana = net.host("server"), net.host("ana")
+        async with served(a_zone(), there) as server:
+            with ana:
+                async with a_source(server.address) as source:
+                    await source.announce(CATS, 4001)
+                    for _ in range(50):
+                        await asyncio.sleep(7)
+                        assert len(await found_by(source)) == 1
 
     internet.run(main)
 

@@ -9,11 +9,12 @@ import pytest
 
 from p2plib.discovery.mainline.entrance import PROBE_TRIES, PROBES, Entrance
 from p2plib.discovery.mainline.messages import FindNodeQuery
-from p2plib.discovery.mainline.parts import DhtTimer, Joined, JoinFailed
+from p2plib.discovery.mainline.parts import DhtTimer
 from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address
 from p2plib.population.machines import address_of
 from p2plib.topology.kademlia.asking import Probe
+from p2plib.topology.kademlia.parts import Joined, JoinFailed
 from tests.discovery.mainline.network import World
 from tests.discovery.mainline.test_asking import outbox
 

@@ -30,14 +30,13 @@ from p2plib.discovery.mainline.parts import (
     DhtSamples,
     DhtSettings,
     DhtStored,
-    FindDone,
-    JoinFailed,
     MovedOutside,
     OtherFamily,
 )
 from p2plib.identity.keys import SecretKey
 from p2plib.machine.addresses import Address, Contact
 from p2plib.population.machines import address_of
+from p2plib.topology.kademlia.parts import FindDone, JoinFailed
 from p2plib.topology.kademlia.table import NO_LIMITS, STRICT
 from tests.discovery.mainline.network import World, said
 
@@ -107,6 +106,7 @@ def test_a_lookup_finds_the_nearest_nodes(world: World) -> None:
     ids = sorted((node.own_id for node in world.nodes[1:]), key=lambda ident: ident ^ target)
     done = world.outcome(0, FindDone, "find", target)
     assert [contact.id for contact in done.closest] == ids[:8]
+    assert 20 < world.nodes[0].density.size.estimate < 180  # it learns how many nodes there are
 
 
 def test_items_are_stored_and_found(world: World) -> None:
@@ -362,6 +362,21 @@ def test_a_forged_address_gets_few_bytes() -> None:
     assert machine.ignored["too many queries"] + machine.ignored["no answer: it might amplify"] > 1000
 
 
+@pytest.mark.fault("F079")
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_a_node_that_has_answered_us_is_answered_at_length(has_answered: bool) -> None:
+    machine, asker = node(), Contact(77 << 150, ("203.0.113.50", 5000))
+    for number in range(1, 40):
+        meet(machine, other(number))
+    if has_answered:
+        meet(machine, asker, 1.0)
+    answers = 0
+    for number in range(200):
+        query = FindNodeQuery(b"aa", asker.id, KEY ^ number)
+        answers += ask(machine, query, asker.address, 10 + number * 0.2) is not None
+    assert (answers == 200) is has_answered
+
+
 def test_a_read_only_node_answers_nobody_and_says_so() -> None:
     world = World(20)
     asker = world.add(DhtSettings(is_read_only=True))
@@ -481,17 +496,18 @@ def test_contacts_of_the_other_family_are_handed_on_and_asked() -> None:
 
 
 def test_what_was_announced_is_announced_again_until_it_is_withdrawn() -> None:
-    world = World(20)
+    world = World(12)
     world.outcome(3, DhtStored, "announce", KEY, 7000)
     world.crowd.run(3 * 3600)
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 1
     world.nodes[3].withdraw(KEY)
-    world.crowd.run(3600)
+    world.crowd.run(2 * 3600)
+    assert not any(len(node.answers.peers) for node in world.nodes)  # nobody asked, and all have forgotten
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 0
 
 
 def test_an_item_is_put_again() -> None:
-    world = World(20)
+    world = World(12)
     item = checked_immutable(b"for long")
     world.outcome(3, DhtStored, "put", item)
     world.crowd.run(5 * 3600)

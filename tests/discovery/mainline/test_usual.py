@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 import pytest
@@ -144,3 +145,27 @@ def test_nearly_all_that_nodes_say_is_usual() -> None:
 )
 def test_what_is_not_usual(data: bytes) -> None:
     assert usual.decode(data) is None
+
+
+HEAD = b"d1:rd2:id20:" + b"i" * 20
+ENDS = [
+    b"1:v",
+    b"6:valuesl",
+    b"6:valuesl6:aaaaaa",
+    b"6:aaaaaa",
+    b"e1:t8:",
+    b"e1:t8:aaaaaaaa1:y1:r",
+    b"5:token8:",
+]
+
+
+@pytest.mark.fault("F021")
+@pytest.mark.parametrize("begin", [b"1:v", b"5:nodes1820:", b"5:nodes208:" + b"n" * 208 + b"1:v"])
+@pytest.mark.parametrize("one", ENDS)
+@pytest.mark.parametrize("two", ENDS)
+def test_no_datagram_makes_a_pattern_try_many_ways(begin: bytes, one: bytes, two: bytes) -> None:
+    data = (HEAD + begin + (one + two) * 500)[:2048]
+    begun = time.process_time()
+    for _ in range(10):
+        assert usual.decode(data) is None
+    assert time.process_time() - begun < 0.1  # 10 ms each, where a hundredth of that is usual

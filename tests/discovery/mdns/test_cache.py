@@ -57,19 +57,24 @@ def test_the_cache_flush_bit_spares_what_came_in_the_same_burst() -> None:
     cache.hear(address(1), BEN, 0.0)
     cache.hear(address(2), BEN, 9.5)
     new = address(3, flush=True)
-    going = cache.flush(new, 10.0)
+    going = cache.flush([new], 10.0)
     cache.hear(new, BEN, 10.0)
     assert [str(entry.record.data) for entry in going] == ["A(host='192.168.1.1')"]
     assert len(known(cache, 10.9)) == 3
     assert len(known(cache, 11.0)) == 2
 
 
-def test_flushing_spares_other_names_and_the_record_itself() -> None:
+def test_flushing_spares_other_sets_and_what_the_packet_says_again() -> None:
     cache = RecordCache()
     cache.hear(address(1), BEN, 0.0)
     cache.hear(address(1, name=DomainName.parse("ben.local")), BEN, 0.0)
-    assert not cache.flush(address(1, flush=True), 10.0)
-    assert not cache.flush(ResourceRecord(ANA, A("192.168.1.9"), 120, rclass=3), 10.0)
+    again = address(1, flush=True)
+    (going,) = cache.flush([again], 10.0)
+    cache.hear(again, BEN, 10.0)
+    assert (going.is_leaving, going.expires_at) == (False, 130.0)
+    assert len(cache.answers(Question(DomainName.parse("ben.local"), RecordType.A), 100.0)) == 1
+    assert not cache.flush([ResourceRecord(ANA, A("192.168.1.9"), 120, rclass=3, cache_flush=True)], 20.0)
+    assert not cache.flush([address(9)], 20.0)  # without the bit
 
 
 def test_known_answers_are_those_with_more_than_half_of_their_time_left() -> None:
@@ -104,7 +109,7 @@ def test_what_is_leaving_is_not_asked_for() -> None:
     assert entry.refresh_at(rng) is None
     cache.hear(address(7, 100), BEN, 10.5)
     assert entry.refresh_at(rng) is not None
-    cache.flush(address(8), 20.0)
+    cache.flush([address(8, flush=True)], 20.0)
     assert entry.refresh_at(rng) is None
 
 

@@ -30,6 +30,19 @@ def test_on_a_simulated_segment(internet: Internet, check: Check) -> None:
     assert internet.run(main) is (check.__name__ not in CANNOT)
 
 
+FOUND = [
+    check for check in CHECKS if check.__name__.startswith(("check_rule_2", "check_rule_4", "check_rule_8"))
+]
+
+
+@pytest.mark.parametrize("check", FOUND, ids=lambda check: check.__name__)
+def test_on_a_segment_that_loses_every_tenth(internet: Internet, check: Check) -> None:
+    async def main(net: Internet) -> Any:
+        return await run_check(check, partial(on_a_segment, net, [0], loss=0.1), timeout_s=2000)
+
+    assert internet.run(main)
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.slow
 def test_on_loopback(check: Check) -> None:

@@ -374,6 +374,18 @@ def test_a_flood_of_forged_goodbyes_costs_one_answer_a_second() -> None:
     assert ana.sent["answer"] - before <= 6
 
 
+def test_a_set_of_several_records_is_replaced_as_a_whole() -> None:
+    """What a packet says again stays, whatever else is in it; what it does not say is gone (section 10.2)."""
+    segment = Segment()
+    ben = segment.host(2)
+    first = tuple(ResourceRecord(ANA, A(f"192.168.1.{n}"), 120, cache_flush=True) for n in (7, 8, 9))
+    for records, expected in ((first, 3), (first, 3), (first[:2], 2)):
+        segment.inject(DnsPacket(answers=records, flags=0x8400), MAL)
+        segment.run(5)
+        assert len(ben.cache.answers(Question(ANA, RecordType.A), segment.now)) == expected
+    assert [event.record.data for event in segment.told(ben, RecordGone)] == [A("192.168.1.9")]
+
+
 def test_our_own_datagrams_are_not_heard() -> None:
     segment = Segment()
     ana = segment.host(1)

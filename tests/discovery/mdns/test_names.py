@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.discovery.mdns.names import DomainName, NameWriter, dissect_name, read_name
+from p2plib.discovery.mdns.names import DomainName, NameReader, NameWriter, dissect_name, read_name
 from p2plib.errors import DecodeError, UsageError
 from tests.discovery.mdns.dns_strategies import names
 
@@ -125,6 +125,41 @@ def test_a_chain_of_pointers_has_an_end(count: int) -> None:
         return
     with pytest.raises(DecodeError, match="127 pointers"):
         read_name(bytes(raw), target)
+
+
+@given(st.lists(names(), min_size=1, max_size=8))
+def test_what_a_reader_remembers_changes_nothing(some: list[DomainName]) -> None:
+    out, writer, places = bytearray(HEADER), NameWriter(), []
+    for name in some:
+        places.append(len(out))
+        writer.write(out, name)
+    reader = NameReader(bytes(out))
+    for place in [*reversed(places), *places]:
+        assert reader.read(place) == read_name(bytes(out), place)
+
+
+@pytest.mark.fault("F060")
+def test_a_chain_that_one_name_may_follow_is_too_long_for_the_next() -> None:
+    """It makes no difference that the reader has followed it before."""
+    raw, target = bytearray(HEADER + b"\x00"), 12
+    for _ in range(128):
+        place = len(raw)
+        raw += (0xC000 | target).to_bytes(2, "big")
+        target = place
+    reader = NameReader(bytes(raw))
+    reader.read(target - 2)
+    for _ in range(2):
+        with pytest.raises(DecodeError, match="127 pointers"):
+            reader.read(target)
+    long = bytearray(HEADER) + b"\x3f" + b"a" * 63 + b"\x00"
+    for _ in range(3):
+        place = len(long)
+        long += b"\x3f" + b"a" * 63 + (0xC000 | (12 if place == 77 else place - 66)).to_bytes(2, "big")
+    reader = NameReader(bytes(long))
+    reader.read(77 + 66)
+    for _ in range(2):
+        with pytest.raises(DecodeError, match="255 bytes"):
+            reader.read(77 + 132)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 
 from p2plib.discovery.mdns.cache import RecordCache
+from p2plib.discovery.mdns.packets import Question
 from p2plib.discovery.mdns.questions import (
     LONGEST_INTERVAL_S,
     Interest,
-    belongs_to,
     first_time,
     knows_more,
+    names_behind,
 )
+from p2plib.discovery.mdns.records import RecordType
 from tests.discovery.mdns.segment import CHAT, Segment, chat_at, who_chats
 
 
@@ -51,12 +53,13 @@ def test_an_asker_that_knows_more_does_not_ask_for_us() -> None:
     assert not knows_more([pointer], who_chats(), cache, [], 0.0)
 
 
-def test_what_belongs_to_an_instance() -> None:
+def test_the_names_behind_an_answer() -> None:
     host = Segment().host(7)
     cache, records = RecordCache(), chat_at(host).records("ana")
     for record in records:
         cache.hear(record, host.host, 0.0)
-    assert [belongs_to(record, who_chats(), cache, 0.0) for record in records] == [
-        False, False, True, True, True,
-    ]  # fmt: skip
+    instance, name = records[2].name, records[-1].name
+    assert names_behind([who_chats()], cache, 0.0) == {instance, name}
+    assert names_behind([who_chats()], cache, 130.0) == {instance}  # the host is not known any more
+    assert names_behind([Question(instance, RecordType.SRV)], cache, 0.0) == set()
     assert records[0].name == CHAT

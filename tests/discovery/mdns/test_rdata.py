@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p2plib.discovery.mdns.names import DomainName, NameWriter
+from p2plib.discovery.mdns.names import DomainName, NameReader, NameWriter
 from p2plib.discovery.mdns.rdata import plain_data, read_data, write_data
 from p2plib.discovery.mdns.records import (
     A,
@@ -48,7 +48,7 @@ KNOWN: list[tuple[int, bytes, Rdata]] = [
 @pytest.mark.parametrize(("number", "raw", "data"), KNOWN, ids=lambda value: "")
 def test_known_bytes(number: int, raw: bytes, data: Rdata) -> None:
     padded = bytes(12) + raw
-    assert read_data(padded, number, 12, len(padded)) == data
+    assert read_data(NameReader(padded), number, 12, len(padded)) == data
     assert type_of(data) == number
     assert plain_data(data) == raw
 
@@ -76,7 +76,7 @@ def test_known_bytes(number: int, raw: bytes, data: Rdata) -> None:
 def test_hostile_data(number: int, raw: bytes, rule: str) -> None:
     padded = bytes(12) + raw
     with pytest.raises(DecodeError, match=rule):
-        read_data(padded, number, 12, len(padded))
+        read_data(NameReader(padded), number, 12, len(padded))
 
 
 @pytest.mark.fault("F060")
@@ -85,7 +85,7 @@ def test_a_name_that_goes_on_past_its_data(number: int) -> None:
     head = bytes(6) if number == RecordType.SRV else b""
     raw = bytes(12) + head + b"\x05local\x00" + b"\x05local\x00" + bytes(30)
     with pytest.raises(DecodeError):
-        read_data(raw, number, 12, 12 + len(head) + 3)
+        read_data(NameReader(raw), number, 12, 12 + len(head) + 3)
 
 
 @pytest.mark.parametrize(

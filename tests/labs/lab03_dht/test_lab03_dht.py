@@ -322,6 +322,25 @@ def test_the_text_says_the_budgets_that_hold() -> None:
         assert row == (f"{weather.goal}", f"{weather.datagrams:g}", f"{weather.seconds:.1f}"), weather.name
 
 
+def test_what_a_program_raises_in_a_handler_is_said() -> None:
+    async def find(info_hash: bytes, bootstrap: Any, rng: random.Random) -> Any:
+        class Hears(asyncio.DatagramProtocol):
+            def datagram_received(self, data: bytes, addr: Any) -> None:
+                raise ZeroDivisionError("in a handler")
+
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(Hears, local_addr=("0.0.0.0", 0))
+        transport.sendto(
+            Questions(1, rng).ask(b"get_peers", {b"info_hash": info_hash}, bootstrap[0]), bootstrap[0]
+        )
+        await asyncio.sleep(1)
+        transport.close()
+        return bootstrap[0]
+
+    line = LAB.verdict("find_one", find).line
+    assert "it raised ZeroDivisionError in a callback, where nobody catches it: in a handler" in line
+
+
 def test_a_program_that_is_no_program_is_told_so_under_a_grader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
 

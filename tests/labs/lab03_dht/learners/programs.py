@@ -136,6 +136,25 @@ PROGRAMS = [
         "async def find_one(info_hash, bootstrap, rng):\n    raise NotFound('nobody')\n",
         "until somebody names a peer",
     ),
+    (
+        "sleeps",
+        but(
+            FIND,
+            "loop = asyncio.get_running_loop()",
+            "loop = asyncio.get_running_loop()\n        import time; time.sleep(0.1)",
+        ),
+        "await asyncio.sleep",
+    ),
+    (
+        "leaves a task",
+        but(
+            FIND,
+            "loop = asyncio.get_running_loop()",
+            "loop = asyncio.get_running_loop()\n        asyncio.create_task(asyncio.sleep(9999))",
+        ),
+        "close what you open",
+    ),
+    ("a list", but(FIND, "return source", "return list(source)"), "a host and a port"),
     ("not async", "def find_one(info_hash, bootstrap, rng):\n    return bootstrap[0]\n", "async def"),
 ]
 
