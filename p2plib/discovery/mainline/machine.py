@@ -297,7 +297,8 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         if purpose is None:  # rule 1
             self._ignore("unexpected response")
             return
-        self.limits.verified(address[0], now)
+        if self.settings.is_limited:
+            self.limits.verified(address[0], now)
         if answer.observed is not None:
             self._seen_at(answer.observed, address, now)
         if isinstance(purpose, Check):

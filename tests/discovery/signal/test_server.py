@@ -12,11 +12,12 @@ import pytest
 from p2plib.discovery.signal.channels import HubLimits
 from p2plib.discovery.signal.server import HEARTBEAT_S, SignalHub
 from p2plib.errors import CannotListen
-from p2plib.sim import Host, Internet
+from p2plib.sim import Constant, Host, Internet, Link
 
 pytest.importorskip("aiohttp")
 
 PORT = 8000
+NEAR = Link(latency=Constant(0.02))  # where who is fast and who is slow is no matter of luck
 
 
 class Guest:
@@ -123,6 +124,7 @@ def test_refusals_have_a_status_and_a_sentence(
 
 
 @pytest.mark.fault("F068")
+@pytest.mark.internet(link=NEAR)
 def test_a_guest_that_reads_nothing_is_cut_off_and_others_hear_on(internet: Internet) -> None:
     async def main(net: Internet) -> None:
         hub = start(net, burst=100_000, max_waiting_bytes=100_000)
@@ -151,6 +153,7 @@ def test_a_guest_that_reads_nothing_is_cut_off_and_others_hear_on(internet: Inte
 
 
 @pytest.mark.fault("F068")
+@pytest.mark.internet(link=NEAR)
 def test_a_flood_is_refused_and_the_hub_goes_on(internet: Internet) -> None:
     async def main(net: Internet) -> None:
         hub = start(net, messages_per_s=5, burst=5)
