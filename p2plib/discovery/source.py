@@ -118,8 +118,14 @@ def topic_of(key: str | bytes) -> bytes:
 
     Returns:
         20 bytes.
+
+    Raises:
+        UsageError: the text has no form in UTF-8, as a name typed in another encoding may have none.
     """
-    name = key.encode() if isinstance(key, str) else key
+    try:
+        name = key.encode() if isinstance(key, str) else key
+    except UnicodeEncodeError:
+        raise UsageError(f"{key!r} cannot be written in UTF-8: give its bytes") from None
     return hashlib.sha1(name, usedforsecurity=False).digest()
 
 

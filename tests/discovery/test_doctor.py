@@ -84,7 +84,11 @@ def test_who_found_whom_how_fast_and_why_others_failed(internet: Internet) -> No
 def test_a_topic_may_be_given_as_it_is() -> None:
     assert topic_given("cats of Lisbon", False) == CATS
     assert topic_given(CATS.hex(), True) == CATS
-    for wrong, rule in (("xy", "not hexadecimal"), ("abcd", "40 hexadecimal digits, and this has 4")):
+    for wrong, rule in (
+        ("xy", "not hexadecimal"),
+        ("abcd", "40 hexadecimal digits, and this has 4"),
+        ("aa" * 19 + "  ", "and this has 38"),
+    ):
         with pytest.raises(UsageError, match=rule):
             topic_given(wrong, True)
 

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Self
 from p2plib.discovery.signal import events
 from p2plib.discovery.signal.channels import Channels, HubLimits, HubRefused, Subscriber
 from p2plib.errors import CannotListen, LocalError
+from p2plib.machine.udp import check_place
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -76,6 +77,7 @@ class SignalHub:
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
+        check_place(self._host, self._port)
         try:
             from aiohttp import web
         except ModuleNotFoundError:

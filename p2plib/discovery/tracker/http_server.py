@@ -32,7 +32,7 @@ from p2plib.discovery.tracker.offers import MAX_TEXT_BYTES
 from p2plib.discovery.tracker.swarms import Swarm
 from p2plib.errors import CannotListen, DecodeError, Refusal
 from p2plib.machine.addresses import Address
-from p2plib.machine.udp import plain
+from p2plib.machine.udp import check_place, plain
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -75,6 +75,7 @@ class HttpTracker:
     async def __aenter__(self) -> Self:
         from aiohttp import web
 
+        check_place(*self.address)
         server = web.Server(self._handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
         self._runner = web.ServerRunner(server, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()
