@@ -423,8 +423,9 @@ def test_a_seed_cannot_hide_a_peer_by_telling_us_that_we_are_there(internet: Int
 
     async def main(net: Internet) -> None:
         liar, seed = start_seed(net, "liar", machine=Liar(say)), start_seed(net)
-        net.set_link(liar, "ben", Link(latency=Constant(0.3)))  # it has the last word
-        async with On(net.host("ana", address=true[0]), seed) as ana, On(net.host("ben"), liar, seed) as ben:
+        ana_host, ben_host = net.host("ana", address=true[0]), net.host("ben")
+        net.set_link(liar, ben_host, Link(latency=Constant(0.3)))  # it has the last word
+        async with On(ana_host, seed) as ana, On(ben_host, liar, seed) as ben:
             await ana.announce(true[1])
             await ben.announce(true[1])
             await asyncio.sleep(100)
