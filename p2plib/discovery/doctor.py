@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ NAME = "doctor"
 SUMMARY = "look a key up through all sources: who found whom, how fast, and why others failed"
 WITHIN_S = 10.0  # a reader waits so long; the slowest source, a DHT, needs a few seconds
 MAX_WITHIN_S = 86_400.0
+SLOW_TO_IMPORT = ("aiohttp",)  # some sources do it when they open, and would stop the clocks of all others
 CLOSE_S = 5.0  # for a source to end after that
 
 Say = Callable[[str], None]
@@ -225,6 +227,9 @@ async def run(arguments: argparse.Namespace, say: Say) -> None:
         NotFound: no source found anybody.
     """
     topic = topic_given(arguments.key, arguments.hex)
+    for package in SLOW_TO_IMPORT:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(package)
     sources = [source for part in _parts_with_sources() for source in part.sources(arguments)]
     if not sources:
         raise UsageError("name at least one source to ask, see --help")

@@ -123,6 +123,21 @@ def test_the_command_asks_real_sources(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.usefixtures("echo")
+def test_a_package_that_is_slow_to_import_is_there_before_the_clocks_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr(doctor, "SLOW_TO_IMPORT", ("this", "not_installed"))
+    monkeypatch.setattr(doctor.importlib, "import_module", lambda name: imported.append(name))
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    imported.clear()
+    with pytest.raises(UsageError, match="name at least one"):
+        asyncio.run(doctor.run(parser.parse_args(["cats"]), print))
+    assert imported[:2] == ["this", "not_installed"]
+
+
+@pytest.mark.usefixtures("echo")
 def test_a_doctor_with_nobody_to_ask_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.main(["doctor", "cats"]) == commands.USAGE
     assert "name at least one source to ask" in capsys.readouterr().err

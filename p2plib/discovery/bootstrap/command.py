@@ -21,7 +21,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.peer import Peer
 
 NAME = "bootstrap"
-SUMMARY = "a seed, which names peers to newcomers; or --check of a list of hardcoded peers"
+SUMMARY = "run a seed, which names peers to newcomers, or check a list of hardcoded peers"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

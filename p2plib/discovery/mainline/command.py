@@ -16,7 +16,7 @@ from p2plib.errors import P2PError, UsageError
 from p2plib.machine.addresses import Address, Scope, given_address, scope_of
 
 NAME = "dht"
-SUMMARY = "a node of the Mainline DHT: serves others, looks up and announces"
+SUMMARY = "run a node of the Mainline DHT: serve others, look up and announce"
 EVERY_S = 60.0
 
 
