@@ -155,3 +155,19 @@ def checked_port(port: int) -> int:
     if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= MAX_PORT:
         raise UsageError(f"a port is a whole number from 1 to {MAX_PORT}, not {port!r}")
     return port
+
+
+def check_place(host: str, port: int) -> None:
+    """Returns if a server of ours may listen there; what a name stands for is looked up when it does.
+
+    Args:
+        host: a host; the empty one is refused, because to a socket it is every address of this machine.
+        port: 0 to 65535; 0 lets the operating system choose.
+
+    Raises:
+        UsageError: it may not.
+    """
+    if not host:
+        raise UsageError("an empty host to listen on would be every address of this machine: say 0.0.0.0")
+    if port != 0:
+        checked_port(port)

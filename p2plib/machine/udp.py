@@ -103,24 +103,6 @@ def _is_open(descriptor: int) -> bool:
     return True
 
 
-def check_place(host: str, port: int) -> None:
-    """Returns if these may be a place to listen at; what else the host must be is for the caller to say.
-
-    Args:
-        host: a host; the empty one is refused, because to a socket it is every address of this machine.
-        port: 0 to 65535; 0 lets the operating system choose.
-
-    Raises:
-        UsageError: they are not.
-    """
-    if type(port) is not int or not 0 <= port <= MAX_PORT:
-        raise UsageError(f"a port to listen on is 0 to {MAX_PORT}, not {port!r}")
-    if not host:
-        raise UsageError(
-            "a host to listen on is not the empty text; 0.0.0.0 is every address of this machine"
-        )
-
-
 def checked_public(host: str, port: int, public: Address | None) -> Address | None:
     """The address that others reach a peer at, in its one form, if it is not the socket's.
 
@@ -132,7 +114,8 @@ def checked_public(host: str, port: int, public: Address | None) -> Address | No
     Raises:
         UsageError: see `p2plib.machine.peer.Peer.open`.
     """
-    check_place(host, port)
+    if type(port) is not int or not 0 <= port <= MAX_PORT:
+        raise UsageError(f"a port to listen on is 0 to {MAX_PORT}, not {port!r}")
     if packed_host(host) in WILDCARDS and public is None:
         raise UsageError(f"nobody can send to {host}: pass the address at which others reach us as `public`")
     address = given_address((host, port or MAX_PORT) if public is None else public)

@@ -33,8 +33,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from p2plib.discovery.signal import events
 from p2plib.discovery.signal.channels import Channels, HubLimits, HubRefused, Subscriber
+from p2plib.discovery.source import check_place
 from p2plib.errors import CannotListen, LocalError
-from p2plib.machine.udp import check_place
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -23,6 +23,7 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
+from p2plib.discovery.source import check_place
 from p2plib.discovery.tracker import compact
 from p2plib.discovery.tracker import http_messages as wire
 from p2plib.discovery.tracker.announce import Counts
@@ -32,7 +33,7 @@ from p2plib.discovery.tracker.offers import MAX_TEXT_BYTES
 from p2plib.discovery.tracker.swarms import Swarm
 from p2plib.errors import CannotListen, DecodeError, Refusal
 from p2plib.machine.addresses import Address
-from p2plib.machine.udp import check_place, plain
+from p2plib.machine.udp import plain
 
 if TYPE_CHECKING:
     from aiohttp import web
