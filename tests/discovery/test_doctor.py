@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -128,7 +129,7 @@ def test_a_package_that_is_slow_to_import_is_there_before_the_clocks_run(
 ) -> None:
     imported: list[str] = []
     monkeypatch.setattr(doctor, "SLOW_TO_IMPORT", ("this", "not_installed"))
-    monkeypatch.setattr(doctor.importlib, "import_module", lambda name: imported.append(name))
+    monkeypatch.setattr(importlib, "import_module", lambda name: imported.append(name))
     parser = argparse.ArgumentParser()
     doctor.add_arguments(parser)
     imported.clear()
