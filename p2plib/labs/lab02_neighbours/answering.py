@@ -79,6 +79,10 @@ def pause_of(answering: Any, known: list[Record], now: float) -> float | None:
         raise Wrong(f"asked returned {describe(got)}", "seconds until the answer, or None for no answer")
     if not LEAST_S <= got <= MOST_S:
         hint = "between 0.02 and 0.12 seconds, by chance: enough that two rarely speak at once"
+        if LEAST_S <= got - now <= MOST_S:
+            hint = "return how long to wait, not the time at which the answer is sent"
+        elif LEAST_S <= got / 1000 <= MOST_S:
+            hint = "return seconds, not milliseconds"
         raise Wrong(f"it answers after {got:g} s", hint)
     return float(got)
 
@@ -96,13 +100,18 @@ def _must_not(answering: Any, known: list[Record], now: float, what: str, hint: 
 
 
 def _first(yours: MakeAnswering) -> None:
-    _must(
-        _answers(yours), [], 5.0, "asked for the first time", "somebody wants to know, and does not: answer"
-    )
+    for now in (5.0, 0.0):
+        what = f"asked for the first time, at {now:g} s"
+        _must(
+            _answers(yours), [], now, what, "somebody does not know yet, and nothing was sent so far: answer"
+        )
 
 
 def _by_chance(yours: MakeAnswering) -> None:
     pauses = [_must(_answers(yours, seed), [], 0.0, "asked", "answer") for seed in range(200)]
+    if len(set(pauses)) < 150 < len(pauses) and max(pauses) - min(pauses) >= 0.08:
+        hint = "two that draw the same pause speak at once: rng.uniform can draw any number between"
+        raise Wrong(f"200 peers have only {len(set(pauses))} different pauses", hint)
     if max(pauses) - min(pauses) < 0.08:
         hint = "peers that hear one question at once would all speak at once: rng.uniform"
         raise Wrong("200 peers answer after (almost) the same pause", hint)
@@ -120,6 +129,18 @@ def _known_already(yours: MakeAnswering) -> None:
     _must_not(
         _answers(yours), [_own(90, "ben"), _own(60)], 0.0, "our record is known, with half its time", hint
     )
+
+
+def _by_its_own_ttl(yours: MakeAnswering) -> None:
+    for own, known, is_enough in ((20, 10, True), (20, 9, False), (5, 3, True), (5, 2, False)):
+        answering = yours(_own(own), random.Random(1))
+        what = f"our record holds {own} s, and is known with {known} s left"
+        if is_enough:
+            _must_not(answering, [_own(known)], 0.0, what, "half of our own ttl, which is not always 120")
+        else:
+            _must(
+                answering, [_own(known)], 0.0, what, "that is less than half: do not round before you compare"
+            )
 
 
 def _not_known(yours: MakeAnswering) -> None:
@@ -256,12 +277,13 @@ ANSWERING = Task(
     Answering,
     cases=[
         _first,
+        _apart,
         _by_chance,
         _known_already,
         _not_known,
+        _by_its_own_ttl,
         _silence_costs_nothing,
         _once,
-        _apart,
         within_budget(1),
         within_budget(2, LOSSY_BUDGET, LOSS),
     ],

@@ -114,13 +114,13 @@ def here(text: str, now: float, expected: str, hint: str, *rest: Any) -> Case:
 
     def probe(yours: MakeNeighbours) -> None:
         got = told(yours, text, *rest).present(now)
-        if not isinstance(got, list):
+        if not isinstance(got, list) or not all(isinstance(one, tuple) and len(one) == 2 for one in got):
             raise Wrong(f"present returned {describe(got)}", "a list of pairs: host and port")
         if shown(got) != expected:
             limit = f" (at most {rest[0]} held)" if rest else ""
             has, wanted = shown(got) or "nobody", expected or "nobody"
             what = f"{text}; at {now:g} s{limit} it has {has}, expected {wanted}"
-            raise Wrong(what, hint)
+            raise Wrong(what, _SORTED if sorted(has.split()) == sorted(wanted.split()) else hint)
 
     return probe
 
@@ -148,7 +148,7 @@ def knows(text: str, now: float, expected: str, hint: str) -> Case:
 
 def _why_known(got: list[Record], text: str, now: float, hint: str) -> str:
     if [one.host for one in got] != sorted(one.host for one in got):
-        return "sorted by host and port"
+        return _SORTED
     return hint
 
 
@@ -235,6 +235,7 @@ def any_story(seed: int, most: int = 4) -> Case:
     return probe
 
 
+_SORTED = "sorted: by host, then by port"
 _GONE = "a record holds for ttl seconds: at the end of them it is gone"
 _BYE = "ttl 0 is a goodbye: the peer is gone one second later"
 _HALF = "only what has half its time left or more need not be told again"
@@ -246,7 +247,7 @@ NEIGHBOURS = Task(
         here("0 ana 120", 1, "ana", "what was heard is here"),
         _apart,
         here("0 ana 120, 3 ben 60", 4, "ana ben", "what was heard is here"),
-        here("0 ben 120, 3 ana 60", 4, "ana ben", "sorted: by host, then by port"),
+        here("0 ben 120, 3 ana 60", 4, "ana ben", _SORTED),
         here("", 4, "", "nobody was heard: []"),
         here("0 ana 120, 5 ana 120", 6, "ana", "a peer that is heard again is here once"),
         here("0 ana 120, 1 ana:5000 120", 6, "ana ana:5000", "another port of a host is another peer"),
@@ -273,6 +274,8 @@ NEIGHBOURS = Task(
         knows("0 ana 120", 61, "", _HALF),
         knows("0 ana 120", 60, "ana 60", "half is enough"),
         knows("0 ana 120", 10.3, "ana 109", "whole seconds, rounded down"),
+        knows("0 ana 5", 2.75, "", "half of 5 seconds is 2.5, and there are 2.25 left: round nothing before"),
+        knows("0 ana 5", 2.25, "ana 2", "there are 2.75 of 5 seconds left: compare first, and round then"),
         knows("0 ana 120, 50 ana 120", 70, "ana 100", "heard again, its time begins again"),
         knows("0 ana 120, 5 ana 20", 10, "ana 15", "half of the time that the record heard last had"),
         knows("0 ana 9999999", 2000, "ana 2500", "half of the time that it may hold"),
@@ -281,6 +284,14 @@ NEIGHBOURS = Task(
         knows("0 ana 2", 5, "", "what has run out is not known"),
         here("0 ana 120, 0 ben 120, 0 cy 120", 1, "ana ben", "when most are held, what is new stays out", 2),
         here("0 ana 120, 0 ben 9, 20 cy 120", 21, "ana cy", "what has run out holds no place", 2),
+        here("0 ana 20, 20 ben 60", 21, "ben", "a record has run out at the end of its ttl, not after it", 1),
+        here(
+            "0 ana 120, 10 ana 0, 10.5 ben 60",
+            10.6,
+            "ana",
+            "whoever says goodbye has its place until it is gone: it may be heard again",
+            1,
+        ),
         here(
             "0 ana 120, 0 ben 20, 9 ana 120, 10 ben 60",
             60,

@@ -7,7 +7,7 @@ from tests.labs.mutating import answers, but
 SOLVED = answers("lab02_neighbours")
 PLAN, DEAL, USABLE = SOLVED["call_plan"], SOLVED["deal"], SOLVED["usable"]
 
-_PAUSE = "min(2.0 ** (number - 1), 60.0) if number else 0.0"
+_PAUSE = "min(2 ** (number - 1), 60) if number else 0"
 _QUOTA = "or used.get(network, 0) >= per_network"
 
 PLANS = [
@@ -69,10 +69,10 @@ PLANS = [
     ("text up to the last dot", but(PLAN, "network_of(address[0])", "address[0].rsplit('.', 1)[0]"), "IPv6"),
     ("waits first", but(PLAN, _PAUSE, "min(2.0 ** number, 60.0)"), "waits 0 seconds"),
     ("two seconds", but(PLAN, _PAUSE, "min(2.0 ** number, 60.0) if number else 0.0"), "is 1 second"),
-    ("never doubles", but(PLAN, _PAUSE, "1.0 if number else 0.0"), "doubles after each call"),
+    ("never doubles", but(PLAN, _PAUSE, "1.0 if number else 0.0"), "doubles with each call"),
     ("adds a second", but(PLAN, _PAUSE, "min(1.0 * number, 60.0)"), "double"),
     ("no end", but(PLAN, _PAUSE, "2.0 ** (number - 1) if number else 0.0"), "stops growing at 60"),
-    ("an end at 32", but(PLAN, "60.0", "32.0"), "at 60 seconds, too"),
+    ("an end at 32", but(PLAN, "60", "32"), "at 60 seconds, too"),
     ("no chance", but(PLAN, "rng.uniform(pause_s / 2, pause_s)", "pause_s"), "come back together"),
     (
         "from nothing",
