@@ -26,7 +26,7 @@ SEARCHES = [
     (
         "the last batch too large",
         but(SEARCH, _BATCH, "k, alpha) if len(asked) < limit else []"),
-        "also in the last batch",
+        "the last batch too",
     ),
     ("never learns", but(SEARCH, "known.update(reply.nodes[:k])", "pass"), "take in the nodes"),
     ("learns the first", but(SEARCH, "reply.nodes[:k]", "reply.nodes[:1]"), "take in the nodes"),
