@@ -282,6 +282,7 @@ WRITE_QUESTION = Task(
         Mistake(_question(tail=lambda kind: (kind, 0)), "the class is 1, the internet"),
         Mistake(_question(size_of=len), "count bytes, not letters: ö takes two of them"),
         Mistake(_question(code="latin-1"), "a label is spelled in UTF-8"),
+        Mistake(_question(code="ascii"), "a label is spelled in UTF-8, not only in ASCII"),
         Mistake(
             _question(most_label=255),
             "a label has 63 bytes at most: the two high bits of its size mean something else",
