@@ -1,7 +1,7 @@
 """Lab 2, stretch: when to answer a question that everybody heard, so that a LAN of many stays quiet.
 
 What a peer sends to a multicast group costs everybody on the LAN, so it leaves out what is not needed (RFC
-6762, sections 6 and 7.1): it waits a little, by chance, so that not all speak at once; does not say what the
+6762, sections 6 and 7.1): it waits a little, at random, so that not all speak at once; does not say what the
 one that asks knows already; and does not say again what it said a moment ago.
 """
 
@@ -78,7 +78,7 @@ def pause_of(answering: Any, known: list[Record], now: float) -> float | None:
     if isinstance(got, bool) or not isinstance(got, int | float):
         raise Wrong(f"asked returned {describe(got)}", "seconds until the answer, or None for no answer")
     if not LEAST_S <= got <= MOST_S:
-        hint = "between 0.02 and 0.12 seconds, by chance: enough that two rarely speak at once"
+        hint = "between 0.02 and 0.12 seconds, at random: enough that two rarely speak at once"
         if LEAST_S <= got - now <= MOST_S:
             hint = "return how long to wait, not the time at which the answer is sent"
         elif LEAST_S <= got / 1000 <= MOST_S:
@@ -175,7 +175,7 @@ def _once(yours: MakeAnswering) -> None:
 def _silence_costs_nothing(yours: MakeAnswering) -> None:
     answering = _answers(yours)
     pause_of(answering, [_own(110)], 10.0)
-    hint = "it said nothing the last time: only what was sent counts"
+    hint = "it said nothing last time: only what was sent counts"
     _must(answering, [], 10.2, "asked by somebody that knows it, and then by somebody that does not", hint)
 
 
@@ -287,5 +287,5 @@ ANSWERING = Task(
         within_budget(1),
         within_budget(2, LOSSY_BUDGET, LOSS),
     ],
-    hint="not if it is known, on its way or just said; otherwise after a pause by chance",
+    hint="not if it is known, on its way or just said; otherwise after a random pause",
 )

@@ -3,7 +3,7 @@
 A peer that comes back knows addresses from the last time. Those come first, because a peer that answered an
 hour ago is likelier to be there than one whose address was compiled in two years ago, and because thousands
 of newcomers ask the compiled-in ones already. The pauses double, as in `p2plib.machine.retries`, and each is
-drawn by chance, so that peers that were cut off together do not come back together.
+drawn at random, so that peers that were cut off together do not come back together.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _only_calls_count(yours: Plan) -> None:
     ]
     if any(pause_s > 2.0 ** (place - 1) for place, pause_s in enumerate(longest[1:], 1)):
         what = "where some addresses are left out, it waits longer before the next call"
-        raise Wrong(what, "the pause doubles with each call: whoever is not called does not count")
+        raise Wrong(what, "the pause doubles with each call: an address that is not called does not count")
 
 
 def _pauses(yours: Plan, cached: list[Address], built_in: list[Address], seed: int) -> list[float]:
@@ -233,7 +233,7 @@ def _scatters(yours: Plan) -> None:
     """A thousand peers that were cut off together."""
     seconds = _pauses_of(yours)[5]
     if max(seconds) - min(seconds) < 6:
-        hint = "peers that were cut off together would all come back together: draw each pause by chance"
+        hint = "peers that were cut off together would all come back together: draw each pause at random"
         raise Wrong("120 peers wait (almost) the same time before call 6", hint)
     mean, inner = sum(seconds) / len(seconds), sum(10 <= one <= 14 for one in seconds)
     if abs(mean - 12) > 1 or not 40 <= inner <= 80:
@@ -287,7 +287,7 @@ CALL_PLAN = Task(
             "1.3 2.1 1.2",
             "of those in one network the first in the order of calling are called",
         ),
-        calls("1.1 1.1", "1.2 1.3", "1.1 1.2", "whoever is not called takes no place of its network"),
+        calls("1.1 1.1", "1.2 1.3", "1.1 1.2", "an address that is not called takes no place in its network"),
         calls("", "1.1 1.2 2.1", "1.1 2.1", "per_network says how many: it is not always 2", 1),
         calls("", "1.1 11.1 111.1", "1.1 11.1 111.1", "a network is three bytes: network_of tells"),
         _ipv6,

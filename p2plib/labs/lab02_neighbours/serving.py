@@ -179,8 +179,10 @@ DEAL = Task(
         ),
         Mistake(_divides_by_nobody, "there may be no peers at all: then the answer is []"),
         Mistake(_raises_for_nobody, "there may be no peers at all: then the answer is []"),
-        Mistake(_repeats_a_few, "nobody stands twice in one answer: with few peers it has fewer places"),
-        Mistake(_turns_by_count, "an answer of all begins where the last one ended: with the first"),
+        Mistake(_repeats_a_few, "no peer is twice in one answer: with few peers it is shorter"),
+        Mistake(
+            _turns_by_count, "an answer that names all ends with the last, so the next begins with the first"
+        ),
     ],
     hint="deal as with cards: turn by turn, size by size, round and round",
 )
@@ -295,17 +297,21 @@ USABLE = Task(
         ([],),
     ],
     mistakes=[
-        Mistake(_stops_at_words, "what is no IP address is left out, and those after it still count"),
-        Mistake(_crashes_on_words, "scope_of raises UsageError for what is no IP address: leave that out"),
+        Mistake(_stops_at_words, "what is not an IP address is left out, and those after it still count"),
+        Mistake(
+            _crashes_on_words, "scope_of raises UsageError for what is not an IP address: leave that out"
+        ),
         Mistake(
             _wrong_usable(is_good=lambda address: _at_least(Scope.SITE, address)),
-            "10.9.9.9 and the like are on your own site: a stranger has no business to send you there",
+            "10.9.9.9 and the like are on your own site: a stranger has no business sending you there",
         ),
         Mistake(
             _wrong_usable(is_good=lambda address: _at_least(Scope.MACHINE, address)),
-            "nobody whom you do not know should make you call your own machine, or your router",
+            "a stranger must not make you call your own machine, or your router",
         ),
-        Mistake(_wrong_usable(is_good=_is_not_private), "no single peer is at a group, or nowhere"),
+        Mistake(
+            _wrong_usable(is_good=_is_not_private), "no single peer has the address of a group, or of nowhere"
+        ),
         Mistake(
             _wrong_usable(is_good=lambda address: True), "ask scope_of: only Scope.WORLD is worth a call"
         ),

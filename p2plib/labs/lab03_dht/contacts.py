@@ -352,7 +352,7 @@ NEXT_TO_ASK = Task(
         ),
         Mistake(
             _choosing(skips_silent=False),
-            "who was silent counts no more among the k nearest: the next one moves up",
+            "a node that was silent no longer counts among the k nearest: the next one moves up",
         ),
         Mistake(_cuts_to_alpha_first, "cut to alpha last: leave out those asked already before that"),
         Mistake(_choosing(k=K), "k is an argument: it is not always 8"),

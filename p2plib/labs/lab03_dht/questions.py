@@ -1,7 +1,7 @@
 """Lab 3, task 4: the questions that are on their way, and which datagrams answer one of them.
 
 Anybody can send us a datagram that looks like an answer. What proves that it is one: it carries a transaction
-that we drew by chance, and it comes from the very address that we sent it to. (BEP 5; for the flag that says
+that we drew at random, and it comes from the very address that we sent it to. (BEP 5; for the flag that says
 "I only ask" BEP 43.)
 """
 
@@ -291,7 +291,9 @@ def ignores(what: str, hint: str, make: Callable[[bytes], bytes], source: Addres
             raise Wrong(f"{what} was taken for an answer", hint)
         if questions.answer(_response(transaction), ANA) is None:
             said = f"after {what} the true answer was left out"
-            raise Wrong(said, "what is no answer changes nothing: take a question out only when answered")
+            raise Wrong(
+                said, "what is not an answer changes nothing: take a question out only when it is answered"
+            )
 
     return probe
 
@@ -342,8 +344,8 @@ def any_talk(seed: int) -> Case:
 
 _UNKNOWN = "a transaction that nobody waits for is in waiting no more, or never was: look before you take"
 _SOURCE = "anybody can send datagrams: an answer comes from the very address that was asked, host and port"
-_ID = "an answer says under id who gave it: 20 bytes"
-_SHAPE = "look at the type of everything before you use it: a stranger has written it"
+_ID = "an answer says under id which node gave it: 20 bytes"
+_SHAPE = "look at the type of everything before you use it: a stranger wrote it"
 
 QUESTIONS = Task(
     "Questions",

@@ -183,7 +183,7 @@ class Asking:
         if len(set(batch)) < len(batch) or set(batch) & self._were_asked:
             return Wrong("it asked one node twice", "remember whom you asked, answered or not")
         if not set(batch) <= self._known:
-            return Wrong("it asked somebody whom nobody has named", "ask whom you were given or told of")
+            return Wrong("it asked a node that nobody has named", "ask nodes that you were given or told of")
         if not set(batch) <= self._counts:
             return Wrong(f"of an answer it took in more than the first {self.k} nodes", _FIRST)
         if self.messages + len(batch) > self.limit:
@@ -233,7 +233,9 @@ async def found(yours: FindPeers, ask: Asking, start: list[Contact], *rest: int)
 
 def _crash(error: Exception) -> Wrong | None:
     if isinstance(error, KeyError):
-        return Wrong("it raised KeyError where somebody was silent", "who did not answer is not in answers")
+        return Wrong(
+            "it raised KeyError where somebody was silent", "a node that did not answer is not in answers"
+        )
     if "coroutine" in str(error):
         return Wrong("it took what ask returns before it was there", "an await before ask(...)")
     return None

@@ -153,7 +153,7 @@ DEALS = [
     (
         "twice in one",
         but(DEAL, "size = min(count, len(peers))", "size = count if peers else 0"),
-        "nobody stands twice",
+        "no peer is twice",
     ),
     (
         "divides by nobody",
@@ -203,7 +203,7 @@ USABLES = [
         but(
             USABLE, "scope_of(address) is Scope.WORLD", "scope_of(address) not in (Scope.SITE, Scope.MACHINE)"
         ),
-        "at a group, or nowhere",
+        "the address of a group",
     ),
     ("crashes on words", but(USABLE, "except UsageError:", "except KeyError:"), "scope_of raises UsageError"),
     ("stops at words", but(USABLE, "continue", "break"), "those after it still count"),

@@ -21,7 +21,7 @@ NEIGHBOURS = [
     (
         "a goodbye makes it stay",
         but(HEAR, "min(self.held[peer][0], now + 1)", "now + 1"),
-        "nobody stay longer",
+        "make a peer stay longer",
     ),
     (
         "a goodbye of a stranger",
@@ -31,7 +31,7 @@ NEIGHBOURS = [
     (
         "a goodbye brings somebody",
         but(HEAR, _BYE, "            self.held[peer] = (now + 1, None)\n"),
-        "nobody stay longer",
+        "make a peer stay longer",
     ),
     (
         "a goodbye of all ports",

@@ -1,4 +1,4 @@
-"""Lab 3, by others: what a first reader got wrong, right answers in other styles, and cheats. See the package."""
+"""Lab 3, by others: a first reader's mistakes, right answers in other styles, and cheats. See the package."""
 
 from __future__ import annotations
 
