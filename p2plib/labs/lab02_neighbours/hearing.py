@@ -233,7 +233,7 @@ def any_story(seed: int, most: int = 4) -> Case:
                 got, want = getattr(mine, name)(then), getattr(expected, name)(then)
                 if got != want:
                     what = f"{where}{name} gave {describe(got)}, expected {describe(want)}"
-                    raise Wrong(what, "tell the same to Neighbours of yours, and print after every step")
+                    raise Wrong(what, "tell yours the same story by hand, and print after every step")
 
     return probe
 

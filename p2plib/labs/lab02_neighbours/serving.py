@@ -174,9 +174,7 @@ DEAL = Task(
             "begin with the first that the answer before did not name: a step is as long as an answer",
         ),
         Mistake(_stops_at_the_end, "an answer may go round the end: its last places go to the first peers"),
-        Mistake(
-            _runs_off_the_end, "when everybody had a turn, begin again: the remainder of len(peers) helps"
-        ),
+        Mistake(_runs_off_the_end, "when everybody had a turn, begin again: % len(peers) helps"),
         Mistake(_divides_by_nobody, "there may be no peers at all: then the answer is []"),
         Mistake(_raises_for_nobody, "there may be no peers at all: then the answer is []"),
         Mistake(_repeats_a_few, "no peer is twice in one answer: with few peers it is shorter"),

@@ -406,6 +406,15 @@ async def find_one(info_hash, bootstrap, rng):
     ],
 }
 
+_CANCELS = but(
+    RIGHT["find_one"][1],
+    "asyncio.gather(*tasks, return_exceptions=True))",
+    "asyncio.gather(*tasks))",
+    "ear, all_done, return_exceptions",
+    "ear, return_exceptions",
+)
+ANSWERS += [("find_one", "cancels and does not await", _CANCELS, "await what you cancel")]
+
 # Programs that look behind the scenes, or remember the search before
 
 CHEATS = {
