@@ -33,6 +33,7 @@ from p2plib.discovery.dns.resolver import Resolved, Resolver
 from p2plib.discovery.dns.updates import FORMERR, NOTIMP, SERVFAIL
 from p2plib.discovery.dns.zone import NXDOMAIN
 from p2plib.discovery.mdns.packets import (
+    OPCODE,
     RECURSION_AVAILABLE,
     RECURSION_DESIRED,
     RESPONSE,
@@ -159,7 +160,7 @@ class Forwarder(asyncio.DatagramProtocol):
     def _send(
         self, packet: DnsPacket, edns: Edns | None, source: Any, rcode: int, records: tuple[Any, ...]
     ) -> None:
-        flags = RESPONSE | RECURSION_AVAILABLE | packet.flags & RECURSION_DESIRED | rcode
+        flags = RESPONSE | RECURSION_AVAILABLE | packet.flags & (OPCODE | RECURSION_DESIRED) | rcode
         extra = (Edns().record(),) if edns else ()
         reply = DnsPacket(packet.questions, records, additionals=extra, flags=flags, id=packet.id)
         raw = encode(reply, multicast=False)
