@@ -165,7 +165,7 @@ def test_names_that_point_everywhere_into_long_ones_cost_no_more_than_their_byte
             self.steps += 1
             return super()._length(place)
 
-    chunk = b"\x01" * 254 + b"\x00"
+    chunk = b"\x01" * 254 + b"\x00\x00"
     targets = range(12, 12 + 60 * len(chunk))
     raw = HEADER + chunk * 60 + b"".join((0xC000 | target).to_bytes(2, "big") for target in targets)
     reader = Counting(raw)
