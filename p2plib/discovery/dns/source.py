@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 from p2plib.discovery.dns.cache import AnswerCache
 from p2plib.discovery.dns.calls import Calls
@@ -91,6 +92,7 @@ class DnsSource:
             asked, rng, from_host=public_host, timeout_s=timeout_s / 2, cache=AnswerCache(min_s=0, max_s=0)
         )
         self.ignored = self._resolver.ignored
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()  # by topic
         self._announced: dict[bytes, tuple[Address, asyncio.Task[None]]] = {}
         self._renewing: set[asyncio.Task[None]] = set()
         self._calls = Calls("this source")
@@ -128,32 +130,38 @@ class DnsSource:
             raise RequestRefused("only a holder of a key may announce in this zone: pass `key`")
         await self._calls.run(self._announce(topic, port))
 
+    def _one_at_a_time(self, topic: bytes) -> asyncio.Lock:
+        """Two calls for a topic at once would leave the records of both in the zone."""
+        return self._locks.setdefault(topic, asyncio.Lock())
+
     async def _announce(self, topic: bytes, port: int) -> None:
-        host = self._public_host or await self._own_host()
-        ours = given_address((host, port))
-        changes = []
-        former = self._announced.get(topic)
-        if former is not None and former[0] != ours:
-            changes += self._removal(topic, former[0])
-        granted_s = await self._send([*changes, *self._addition(topic, ours)])
-        self._stop_renewing(topic)
-        renewing = asyncio.get_running_loop().create_task(self._renew(topic, ours, granted_s))
-        self._announced[topic] = ours, renewing
-        self._renewing.add(renewing)
-        renewing.add_done_callback(self._renewing.discard)
+        async with self._one_at_a_time(topic):
+            host = self._public_host or await self._own_host()
+            ours = given_address((host, port))
+            changes = []
+            former = self._announced.get(topic)
+            if former is not None and former[0] != ours:
+                changes += self._removal(topic, former[0])
+            granted_s = await self._send([*changes, *self._addition(topic, ours)])
+            self._stop_renewing(topic)
+            renewing = asyncio.get_running_loop().create_task(self._renew(topic, ours, granted_s))
+            self._announced[topic] = ours, renewing
+            self._renewing.add(renewing)
+            renewing.add_done_callback(self._renewing.discard)
 
     async def withdraw(self, topic: bytes) -> None:
         """Takes our records out of the zone; see `p2plib.discovery.source.Source`."""
         topic = checked_topic(topic)
         self._calls.check_open()
-        if topic not in self._announced:
-            return
-        ours, _ = self._announced[topic]
-        self._stop_renewing(topic)
-        try:
-            await self._calls.run(self._send(self._removal(topic, ours)))
-        except (PeerTimeout, Unreachable, RequestRefused) as error:
-            self.failures[type(error).__name__] += 1
+        async with self._one_at_a_time(topic):
+            if topic not in self._announced:
+                return
+            ours, _ = self._announced[topic]
+            self._stop_renewing(topic)
+            try:
+                await self._calls.run(self._send(self._removal(topic, ours)))
+            except (PeerTimeout, Unreachable, RequestRefused) as error:
+                self.failures[type(error).__name__] += 1
 
     def _stop_renewing(self, *topics: bytes) -> None:
         for topic in topics:
