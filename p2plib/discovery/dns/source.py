@@ -128,26 +128,26 @@ class DnsSource:
         self._calls.check_open()
         if self._key is None:
             raise RequestRefused("only a holder of a key may announce in this zone: pass `key`")
-        await self._calls.run(self._announce(topic, port))
+        async with self._one_at_a_time(topic):
+            await self._calls.run(self._announce(topic, port))
 
     def _one_at_a_time(self, topic: bytes) -> asyncio.Lock:
         """Two calls for a topic at once would leave the records of both in the zone."""
         return self._locks.setdefault(topic, asyncio.Lock())
 
     async def _announce(self, topic: bytes, port: int) -> None:
-        async with self._one_at_a_time(topic):
-            host = self._public_host or await self._own_host()
-            ours = given_address((host, port))
-            changes = []
-            former = self._announced.get(topic)
-            if former is not None and former[0] != ours:
-                changes += self._removal(topic, former[0])
-            granted_s = await self._send([*changes, *self._addition(topic, ours)])
-            self._stop_renewing(topic)
-            renewing = asyncio.get_running_loop().create_task(self._renew(topic, ours, granted_s))
-            self._announced[topic] = ours, renewing
-            self._renewing.add(renewing)
-            renewing.add_done_callback(self._renewing.discard)
+        host = self._public_host or await self._own_host()
+        ours = given_address((host, port))
+        changes = []
+        former = self._announced.get(topic)
+        if former is not None and former[0] != ours:
+            changes += self._removal(topic, former[0])
+        granted_s = await self._send([*changes, *self._addition(topic, ours)])
+        self._stop_renewing(topic)
+        renewing = asyncio.get_running_loop().create_task(self._renew(topic, ours, granted_s))
+        self._announced[topic] = ours, renewing
+        self._renewing.add(renewing)
+        renewing.add_done_callback(self._renewing.discard)
 
     async def withdraw(self, topic: bytes) -> None:
         """Takes our records out of the zone; see `p2plib.discovery.source.Source`."""

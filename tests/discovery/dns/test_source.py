@@ -221,3 +221,17 @@ def test_resolvers_of_somebody_else_are_asked_and_the_primary_is_told(internet: 
                         await found_by(source)
 
     internet.run(main)
+
+
+def test_two_announcements_at_once_leave_one(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        async with served(a_zone(), net.host("server")) as server:
+            with net.host("ana"):
+                async with a_source(server.address) as source:
+                    await asyncio.gather(*(source.announce(CATS, port) for port in (4001, 4002, 4003)))
+                    assert [each.port for each in server.zone.data(LABEL, RecordType.SRV)] == [4003]  # type: ignore[union-attr]
+                    await asyncio.gather(source.announce(CATS, 4004), source.withdraw(CATS))
+                    assert server.zone.names == 1
+                    assert not source._locks
+
+    internet.run(main)
