@@ -11,7 +11,8 @@ Rules
     5. A zone is changed by a holder of one of the keys alone. The same signature counts once: a packet that
        is sent again, by somebody who has seen it, changes nothing and is answered as refused. So is one that
        is no newer than a signature that had to be forgotten.
-    6. What it refuses, and why, is counted in `ignored`; what it was asked, in `asked`.
+    6. A query may be signed, too. Then its signature is checked, and the answer has one.
+    7. What it refuses, and why, is counted in `ignored`; what it was asked, in `asked`.
 
 Vocabulary::
 
@@ -165,6 +166,28 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
             self._set_timer()
             return response
         largest = MAX_BYTES if over_tcp else min(edns.size_bytes, OUR_BYTES) if edns else PLAIN_BYTES
+        if packet.additionals and packet.additionals[-1].type == tsig.TSIG_TYPE:
+            return self._signed_answer(data, packet, edns, asker, now, largest)
+        return self._plain_answer(packet, edns, asker, now, largest, over_tcp)
+
+    # Queries ----------------------------------------------------------------------------------------------
+
+    def _signed_answer(
+        self, data: bytes, packet: DnsPacket, edns: Edns | None, asker: Address, now: float, largest: int
+    ) -> bytes:
+        """Rule 6."""
+        verified = self._verified(data)
+        if isinstance(verified, bytes):
+            return verified
+        _, signature, key = verified
+        room = largest - key.name.size_bytes - tsig.SIZE_BYTES
+        raw = self._plain_answer(packet, edns, asker, now, room, over_tcp=largest == MAX_BYTES)
+        return tsig.sign(raw, key, int(self._wall()), request_mac=signature.mac)[0]
+
+    def _plain_answer(
+        self, packet: DnsPacket, edns: Edns | None, asker: Address, now: float, largest: int, over_tcp: bool
+    ) -> bytes:
+        """An answer, no longer than it may be (rule 3)."""
         reply = self._answer(packet, edns, asker, now)
         extra = tuple(each for each in reply.additionals if each.type == RecordType.OPT)
         for each in (reply, replace(reply, additionals=extra)):
@@ -172,8 +195,6 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
             if raw is not None and len(raw) <= largest:
                 return raw
         return encode(_reply(packet, SERVFAIL if over_tcp else TRUNCATED, edns and Edns()))
-
-    # Queries ----------------------------------------------------------------------------------------------
 
     def _answer(self, packet: DnsPacket, edns: Edns | None, asker: Address, now: float) -> DnsPacket:
         ours = edns and Edns()
@@ -200,16 +221,10 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
     # Updates ----------------------------------------------------------------------------------------------
 
     def _update(self, data: bytes, edns: Edns | None, now: float) -> bytes:
-        wall_s = self._wall()
-        try:
-            plain, signature = tsig.verify(data, self.keys, wall_s)
-        except DecodeError:
-            self._ignore("malformed")
-            return _header(data, FORMERR)
-        except TsigError as error:
-            self._ignore("not signed" if error.signed is None else f"signature: {tsig.WORDS[error.error]}")
-            return self._not_signed(data, error, int(wall_s))
-        key = next(key for key in self.keys if key.name == signature.key_name)
+        verified = self._verified(data)
+        if isinstance(verified, bytes):
+            return verified
+        plain, signature, key = verified
         packet = replace(decode(plain), id=int.from_bytes(data[:2], "big"))  # by which its sender knows it
         if self._is_repeated(signature, now):
             self._ignore("a signature that was used before")
@@ -221,6 +236,19 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
         self._tell(Updated(key.name, rcode, len(packet.authorities)))
         granted = with_lease(lease_s) if lease_s is not None else edns and Edns()
         return self._signed(packet, rcode, granted, key, signature)
+
+    def _verified(self, data: bytes) -> tuple[bytes, Signature, TsigKey] | bytes:
+        """A packet, its signature, and the key; or the answer to one that is not signed as it must be."""
+        wall_s = self._wall()
+        try:
+            plain, signature = tsig.verify(data, self.keys, wall_s)
+        except DecodeError:
+            self._ignore("malformed")
+            return _header(data, FORMERR)
+        except TsigError as error:
+            self._ignore("not signed" if error.signed is None else f"signature: {tsig.WORDS[error.error]}")
+            return self._not_signed(data, error, int(wall_s))
+        return plain, signature, next(key for key in self.keys if key.name == signature.key_name)
 
     def _is_repeated(self, signature: Signature, now: float) -> bool:
         """Rule 5. A signature that is older than its fudge is refused anyway, and can be forgotten."""

@@ -42,6 +42,7 @@ FUDGE_S = 300  # RFC 8945, 10: what it recommends
 MAC_BYTES = 32
 MIN_MAC_BYTES = 16  # RFC 8945, 5.2.2.1: half of the hash's size
 MIN_SECRET_BYTES = 16  # half of the hash's size is the least that RFC 2104 thinks of as a key
+SIZE_BYTES = 71  # of a record, but for the key's name: 10 numbers, the algorithm in 13, 16, and the code
 ALGORITHM = DomainName.parse("hmac-sha256")
 NO_ERROR, BAD_SIGNATURE, BAD_KEY, BAD_TIME, BAD_TRUNCATION = 0, 16, 17, 18, 22  # RFC 8945, section 3
 WORDS = {BAD_SIGNATURE: "BADSIG", BAD_KEY: "BADKEY", BAD_TIME: "BADTIME", BAD_TRUNCATION: "BADTRUNC"}

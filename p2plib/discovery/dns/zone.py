@@ -66,7 +66,7 @@ MAX_RECORDS = 1_000  # of one set
 MAX_IN_ALL = 100_000
 MAX_DATA_BYTES = 4_096  # of one record: a hand of them fits into a packet
 MAX_ALIASES = 8
-NO_RECORDS = range(249, 255)  # types in questions alone: AXFR, for the whole zone, is 252
+NO_RECORDS = (RecordType.OPT, *range(249, 255))  # nothing that a name has; AXFR, for the whole zone, is 252
 ADDITIONAL_NAMES = 16  # the hosts of a hand, at most
 NOERROR, NXDOMAIN, REFUSED = 0, 3, 5  # response codes of RFC 1035 and RFC 2136
 

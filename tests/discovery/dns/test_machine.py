@@ -240,6 +240,35 @@ def test_what_no_packet_can_hold_is_trouble_and_no_crash() -> None:
     assert decode(raw).rcode == SERVFAIL
 
 
+# Signed queries -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "over_tcp"), [(8, False), (8, True), (60, False), (60, True)])
+def test_a_signed_query_gets_a_signed_answer(count: int, over_tcp: bool) -> None:
+    """RFC 8945, 5.3."""
+    server = a_server(a_zone(swarm(60), hand=count))
+    raw, mac = tsig.sign(a_query(edns=Edns(700)), KEY, NOW)
+    answer = server.respond(raw, ASKER, 0.0, over_tcp=over_tcp)
+    assert answer is not None
+    assert len(answer) <= 700 or over_tcp
+    plain, _ = tsig.verify(answer, [KEY], NOW, request_mac=mac)
+    is_cut = count == 60 and not over_tcp
+    assert (decode(plain).is_truncated, len(decode(plain).answers)) == (is_cut, 0 if is_cut else count)
+    assert server.respond(raw, ASKER, 0.0, over_tcp=over_tcp) is not None, "a question may be asked again"
+    assert not server._seen
+
+
+def test_a_query_that_is_not_signed_right_is_not_answered() -> None:
+    server = a_server()
+    for key, at, error in ((OTHER, NOW, tsig.BAD_KEY), (KEY, NOW - 301, tsig.BAD_TIME)):
+        answer = sent(server, tsig.sign(a_query(), key, at)[0])
+        assert answer is not None
+        plain, signature = tsig.split(answer)
+        assert signature is not None
+        assert (decode(plain).rcode, signature.error, decode(plain).answers) == (NOTAUTH, error, ())
+    assert server.asked == {}
+
+
 # Updates --------------------------------------------------------------------------------------------------
 
 
