@@ -40,20 +40,18 @@ from dataclasses import dataclass, field
 from p2plib.discovery.dns.deck import Deck
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import Question
+from p2plib.discovery.mdns.rdata import plain_data
 from p2plib.discovery.mdns.records import (
     IN,
     A,
     Aaaa,
     Cname,
     Ns,
-    Opt,
-    OtherData,
     Rdata,
     RecordType,
     ResourceRecord,
     Soa,
     Srv,
-    Txt,
     type_of,
 )
 from p2plib.errors import UsageError
@@ -72,14 +70,12 @@ NOERROR, NXDOMAIN, REFUSED = 0, 3, 5  # response codes of RFC 1035 and RFC 2136
 
 
 def size_of(data: Rdata) -> int:
-    """About how many bytes some data takes; names have a bound of their own and are not counted."""
-    match data:
-        case Txt(strings):
-            return sum(1 + len(string) for string in strings)
-        case Opt(raw) | OtherData(_, raw):
-            return len(raw)
-        case _:
-            return 0
+    """How many bytes some data takes.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    return len(plain_data(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +197,7 @@ class Zone:
             Whether it is new.
 
         Raises:
-            UsageError: it does not belong here, or there is no room (rule 8).
+            UsageError: it does not belong here, cannot be written, or has no room (rule 8).
         """
         is_ours = record.name in self and record.type != RecordType.SOA and record.rclass == IN
         if not is_ours or (record.type == RecordType.NS and record.name != self.apex):

@@ -36,7 +36,7 @@ def test_it_serves_and_says_what_it_hears() -> None:
 
         def say(line: str) -> None:
             said.append(line)
-            if len(said) == 2:
+            if len(said) == 3:
                 started.set()
 
         options = arguments("--port", "0", "--seed", "127.0.0.11", "--seed", "::1")
@@ -58,8 +58,9 @@ def test_it_serves_and_says_what_it_hears() -> None:
     said = asyncio.run(main())
     assert said[0].startswith("listening on 127.0.0.1:")
     assert said[1].startswith("zone p2p.test. with 2 seeds; updates with hmac-sha256:peers.:")
-    assert said[2] == "peers. changes 2 records: done"
-    assert re.fullmatch(r"127\.0\.0\.1:\d+ asks for [0-9a-f]{40}\.p2p\.test\. SRV: 1 records", said[3])
+    assert re.fullmatch(r"ask it with: dig @127\.0\.0\.1 -p \d+ seed\.p2p\.test\.", said[2])
+    assert said[3] == "peers. changes 2 records: done"
+    assert re.fullmatch(r"127\.0\.0\.1:\d+ asks for [0-9a-f]{40}\.p2p\.test\. SRV: 1 records", said[4])
 
 
 def test_its_key_can_be_given() -> None:

@@ -19,7 +19,18 @@ from p2plib.discovery.dns.zone import (
     Zone,
 )
 from p2plib.discovery.mdns.packets import Question
-from p2plib.discovery.mdns.records import A, Cname, Ns, OtherData, RecordType, ResourceRecord, Soa, Srv
+from p2plib.discovery.mdns.records import (
+    A,
+    Cname,
+    Ns,
+    OtherData,
+    Rdata,
+    RecordType,
+    ResourceRecord,
+    Soa,
+    Srv,
+    Txt,
+)
 from p2plib.errors import UsageError
 from tests.discovery.dns.world import a_zone, name, record, service, swarm, text
 
@@ -250,3 +261,11 @@ def test_what_is_too_much_together_or_too_long(monkeypatch: pytest.MonkeyPatch) 
     assert not zone.add(swarm(1)[0], 0.0), "what is there may be said again"
     assert zone.remove(name("seed.p2p.test")) == 4
     assert zone.records == 1
+
+
+@pytest.mark.parametrize("data", [A("ana.example.com"), Txt((b"x" * 256,)), Txt(())])
+def test_what_cannot_be_written_is_the_owners_mistake_at_once(data: Rdata) -> None:
+    zone = a_zone()
+    with pytest.raises(UsageError):
+        zone.add(record("seed.p2p.test", data), 0.0)
+    assert not zone.exists(name("seed.p2p.test"))
