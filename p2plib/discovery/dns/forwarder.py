@@ -17,7 +17,9 @@ Rules
     3. At most `MAX_WAITING` questions wait at a time; those past it are dropped, and their askers ask again.
     4. If nobody can tell, or what they say fits into no packet, it says SERVFAIL. It asks for the class IN
        alone, and refuses others.
-    5. A name that is an alias is answered with the aliases on the way, and then with what was asked for.
+    5. With the news that there is nothing goes the start of the zone, which says for how long that may be
+       kept (RFC 2308, section 6).
+    6. A name that is an alias is answered with the aliases on the way, and then with what was asked for.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from p2plib.discovery.mdns.packets import (
     decode,
     encode,
 )
-from p2plib.discovery.mdns.records import IN, type_name
+from p2plib.discovery.mdns.records import IN, ResourceRecord, type_name
 from p2plib.errors import (
     CannotListen,
     Closed,
@@ -158,31 +160,41 @@ class Forwarder(asyncio.DatagramProtocol):
             return
         except Closed:
             return
-        self._send(packet, edns, source, 0 if found.exists else NXDOMAIN, self._given(found))
+        told = () if found.records or found.soa is None else self._for(found, found.soa)
+        self._send(packet, edns, source, 0 if found.exists else NXDOMAIN, self._given(found), told)
         if self._on_event is not None:
             address: Address = source[0], source[1]
-            told = Forwarded(address, str(question.name), type_name(question.type), found.is_cached)
-            self._on_event(told)
+            event = Forwarded(address, str(question.name), type_name(question.type), found.is_cached)
+            self._on_event(event)
 
-    def _given(self, found: Resolved) -> tuple[Any, ...]:
+    def _given(self, found: Resolved) -> tuple[ResourceRecord, ...]:
         """Rule 1."""
         records = list(found.records)
         self._rng.shuffle(records)
-        given = (*found.aliases, *records)
-        return tuple(replace(each, ttl_s=min(each.ttl_s, int(found.ttl_s))) for each in given)
+        return self._for(found, *found.aliases, *records)
+
+    def _for(self, found: Resolved, *records: ResourceRecord) -> tuple[ResourceRecord, ...]:
+        """Records with the seconds that are left of them."""
+        return tuple(replace(each, ttl_s=min(each.ttl_s, int(found.ttl_s))) for each in records)
 
     def _send(
-        self, packet: DnsPacket, edns: Edns | None, source: Any, rcode: int, records: tuple[Any, ...]
+        self,
+        packet: DnsPacket,
+        edns: Edns | None,
+        source: Any,
+        rcode: int,
+        records: tuple[ResourceRecord, ...],
+        authorities: tuple[ResourceRecord, ...] = (),
     ) -> None:
         flags = RESPONSE | RECURSION_AVAILABLE | packet.flags & (OPCODE | RECURSION_DESIRED)
         extra = (Edns().record(),) if edns else ()
         questions = packet.questions if len(packet.questions) == 1 else ()
-        reply = DnsPacket(questions, records, additionals=extra, flags=flags | rcode, id=packet.id)
+        reply = DnsPacket(questions, records, authorities, extra, flags=flags | rcode, id=packet.id)
         try:
             raw = encode(reply, multicast=False)
         except UsageError:  # the server's packet held it, because its names pointed into each other
-            reply = replace(reply, answers=(), flags=flags | SERVFAIL)
+            reply = replace(reply, answers=(), authorities=(), flags=flags | SERVFAIL)
             raw = encode(reply)
         if len(raw) > (min(edns.size_bytes, OUR_BYTES) if edns else PLAIN_BYTES):
-            raw = encode(replace(reply, answers=(), flags=reply.flags | TRUNCATED))
+            raw = encode(replace(reply, answers=(), authorities=(), flags=reply.flags | TRUNCATED))
         self._transport.sendto(raw, source)

@@ -68,6 +68,7 @@ class Resolved:
         exists: whether there is such a name at all.
         is_cached: whether nobody was asked.
         aliases: the CNAME records that lead from the name that was asked for to theirs.
+        soa: if there are no records, what says so: the start of the zone, where the server sent it.
     """
 
     records: tuple[ResourceRecord, ...]
@@ -77,6 +78,7 @@ class Resolved:
     exists: bool = True
     is_cached: bool = False
     aliases: tuple[ResourceRecord, ...] = ()
+    soa: ResourceRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ class Resolver:
         kept = self.cache.get((name, number), now)
         if kept is not None:
             known, left_s = kept
-            return Resolved(known.records, known.additionals, left_s, known.said_by, known.exists, True)
+            return replace(known, ttl_s=left_s, is_cached=True)
         question = Question(name, number)
         answer, server = await self._calls.run(self._ask_each(question))
         found = self._read(answer, server)
@@ -236,16 +238,16 @@ class Resolver:
         if len(records) > MAX_RECORDS or len(additionals) > MAX_RECORDS:
             self.ignored["too many records"] += max(0, len(records) - MAX_RECORDS)
             records, additionals = records[:MAX_RECORDS], additionals[:MAX_RECORDS]
+        exists = answer.rcode != NXDOMAIN
         if records:
-            ttl_s = min(record.ttl_s for record in records)
+            ttl_s: float = min(record.ttl_s for record in records)
         else:
-            ends = [
-                min(each.ttl_s, each.data.minimum_s)
-                for each in answer.authorities
-                if isinstance(each.data, Soa)
-            ]
-            ttl_s = min(ends, default=0)
-        return Resolved(records, additionals, ttl_s, server, answer.rcode != NXDOMAIN)
+            ttl_s = 0
+        soas = [each for each in self._of_our_class(answer.authorities) if isinstance(each.data, Soa)]
+        soa = soas[0] if soas else None
+        if not records and soa is not None and isinstance(soa.data, Soa):
+            ttl_s = min(soa.ttl_s, soa.data.minimum_s)
+        return Resolved(records, additionals, ttl_s, server, exists, soa=soa)
 
     def _of_our_class(self, records: tuple[ResourceRecord, ...]) -> tuple[ResourceRecord, ...]:
         """Rule 4; the top bit is of multicast DNS alone, and here part of another class."""

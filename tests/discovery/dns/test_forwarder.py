@@ -17,7 +17,7 @@ from p2plib.discovery.dns.forwarder import Forwarded, Forwarder
 from p2plib.discovery.dns.resolver import Resolver
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import DnsPacket, Question, decode, encode
-from p2plib.discovery.mdns.records import A, Cname, RecordType, ResourceRecord, Srv
+from p2plib.discovery.mdns.records import A, Cname, RecordType, ResourceRecord, Soa, Srv
 from p2plib.errors import CannotListen, PeerTimeout
 from p2plib.sim import Internet
 from tests.discovery.dns.test_asking import answering
@@ -147,7 +147,12 @@ def test_what_does_not_exist_and_who_cannot_be_asked(internet: Internet) -> None
         provider, ana, there = net.host("provider"), net.host("ana"), net.host("server")
         async with served(a_zone(), there) as server, forwarding(server.address, provider) as forwarder:
             with ana:
-                assert (await asked(forwarder)).rcode == 3
+                nobody = await asked(forwarder)
+                assert nobody.rcode == 3
+                (soa,) = nobody.authorities
+                assert (soa.name, type(soa.data), soa.ttl_s) == (name("p2p.test"), Soa, 10)
+                await asyncio.sleep(4)
+                assert [each.ttl_s for each in (await asked(forwarder)).authorities] == [5]
                 net.block(provider, there)
                 forwarder._resolver.cache = type(forwarder._resolver.cache)()
                 with pytest.raises(PeerTimeout):
