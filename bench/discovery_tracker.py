@@ -72,18 +72,18 @@ def hash_of(number: int) -> bytes:
     return random.Random(f"swarm {number}").randbytes(20)
 
 
-def filled() -> TrackerCore:
-    """A tracker that knows `PEERS` peers in `SWARMS` swarms."""
+def filled(now: float) -> TrackerCore:
+    """A tracker that knows `PEERS` peers in `SWARMS` swarms, all of which have just announced."""
     core = TrackerCore(random.Random(1), allowance=FREE)
     for number in range(PEERS):
         host = f"198.51.{number >> 8}.{number & 255}"
-        core.announce(Announce(hash_of(number % SWARMS), number.to_bytes(20, "big"), 6881), host, "udp", 0.0)
+        core.announce(Announce(hash_of(number % SWARMS), number.to_bytes(20, "big"), 6881), host, "udp", now)
     return core
 
 
 def of_machine() -> float:
     """Announces for each second of the processor, of the machine alone."""
-    machine = UdpTracker(filled(), random.Random(2))
+    machine = UdpTracker(filled(1.0), random.Random(2))
     packets = []
     for number in range(PEERS):
         address = f"198.51.{number >> 8}.{number & 255}", 50_000
@@ -114,7 +114,9 @@ def serve(pipe: Connection, is_echo: bool) -> None:
             if is_echo:
                 peer: Any = await stack.enter_async_context(Peer.open(lambda address, now: Echo()))
             else:
-                server = TrackerServer(random.Random(1), http_port=None, core=filled())
+                server = TrackerServer(
+                    random.Random(1), http_port=None, core=filled(asyncio.get_running_loop().time())
+                )
                 peer = (await stack.enter_async_context(server)).udp
             pipe.send(peer.bound)
             for _ in range(2):  # the beginning and the end of what is measured

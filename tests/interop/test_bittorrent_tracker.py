@@ -83,6 +83,18 @@ def test_our_peers_at_their_tracker(way: str) -> None:
         assert net.run_together(a_life, url) == LIFE
 
 
+async def over_ipv6(port: int) -> list[Any]:
+    client = TrackerClient(f"udp://[::1]:{port}", random.Random(1))
+    reply = await client.announce(Announce(INFO_HASH, ANA, 6001, left=0, event=Event.STARTED))
+    return [reply.seeders, reply.interval_s]
+
+
+def test_over_ipv6() -> None:
+    """Of theirs, all that can be asked: it packs an IPv6 peer into no bytes at all."""
+    with Namespace() as net, ForeignPeer("tracker.mjs", namespace=net) as peer:
+        assert net.run_together(over_ipv6, peer.ask("listen")["udp6"]) == [1, 900]
+
+
 async def browsers(port: int) -> list[Any]:
     async with asyncio.timeout(WITHIN_S):
         url = f"ws://127.0.0.1:{port}"

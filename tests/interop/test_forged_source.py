@@ -49,10 +49,11 @@ class NaiveTracker(Base[None, NoTimer]):
 
 
 def filled() -> TrackerCore:
-    core = TrackerCore(random.Random(1))
+    """A tracker with sixty peers in each of the popular swarms."""
+    core, now = TrackerCore(random.Random(1)), asyncio.get_running_loop().time()
     for number in range(60):
         for info_hash in POPULAR:
-            core.announce(Announce(info_hash, bytes([number]) * 20, 6881), f"127.0.3.{number}", "udp", 0.0)
+            core.announce(Announce(info_hash, bytes([number]) * 20, 6881), f"127.0.3.{number}", "udp", now)
     return core
 
 

@@ -170,6 +170,19 @@ def test_a_port_in_use_and_a_wildcard_are_refused_with_the_reason() -> None:
     asyncio.run(main())
 
 
+def test_a_socket_that_its_owner_has_prepared_is_used_and_closed_with_the_block() -> None:
+    async def main() -> None:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.bind(("0.0.0.0", 0))
+        port = sock.getsockname()[1]
+        async with Peer.open(Echo, "0.0.0.0", port, public=("127.0.0.1", port), sock=sock) as peer:
+            assert (peer.address, peer.bound) == (("127.0.0.1", port), ("0.0.0.0", port))
+        assert sock.fileno() == -1
+
+    asyncio.run(main())
+
+
 def test_errors_of_the_operating_system_are_counted_by_name_and_end_nothing() -> None:
     async def main() -> None:
         async with Peer.open(Echo) as ana, Peer.open(Echo) as ben:

@@ -75,8 +75,7 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
         say(f"listening on {host}:{port}")
         signed = f"updates with hmac-sha256:{key.name}:{key.text}"
         say(f"zone {zone.apex} with {len(arguments.seed)} seeds; {signed}")
-        if arguments.seed:
-            say(f"ask it with: dig @{host} -p {port} {SEED_LABEL}.{zone.apex}")
+        say(f"try: dig @{host} -p {port} {SEED_LABEL}.{zone.apex}")
         await asyncio.Event().wait()
 
 

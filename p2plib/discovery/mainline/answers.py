@@ -72,6 +72,12 @@ class Answers:
         self.peers, self.items = PeerStorage(table.own_id), ItemStorage(table.own_id)
         self.samples = Samples(self.peers, rng)
 
+    def moved(self, table: RoutingTable) -> None:
+        """Our node has a new id, and so a new table."""
+        self.table = table
+        self.peers.moved(table.own_id)
+        self.items.moved(table.own_id)
+
     def answer(self, query: AnyQuery, sender: Contact, now: float) -> KrpcResponse | KrpcError:
         """What to answer.
 
@@ -128,12 +134,12 @@ class Answers:
 
     def _name(self, response: KrpcResponse, target: int, want: tuple[bytes, ...], sender: Contact) -> None:
         """Names the contacts near a target. Rule 1."""
-        k, named = self._settings.k, dict[bytes, tuple[Contact, ...]]()
-        if self._ours in want or not want:
-            named[self._ours] = tuple(self.table.closest(target, k, without=sender.id))
-        if self._theirs in want and self.other is not None:
-            named[self._theirs] = tuple(self.other(target, k))
-        response.nodes, response.nodes6 = named.get(WANT_IPV4), named.get(WANT_IPV6)
+        k, ours, theirs = self._settings.k, None, None
+        if not want or self._ours in want:
+            ours = tuple(self.table.closest(target, k, without=sender.id))
+        if self.other is not None and self._theirs in want:
+            theirs = tuple(self.other(target, k))
+        response.nodes, response.nodes6 = (theirs, ours) if self._ours == WANT_IPV6 else (ours, theirs)
 
     def _item(self, response: KrpcResponse, query: GetQuery, now: float) -> None:
         item = self.items.get(id_bytes(query.target), now)

@@ -297,7 +297,8 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         if purpose is None:  # rule 1
             self._ignore("unexpected response")
             return
-        self.limits.verified(address[0], now)
+        if self.settings.is_limited:
+            self.limits.verified(address[0], now)
         if answer.observed is not None:
             self._seen_at(answer.observed, address, now)
         if isinstance(purpose, Check):
@@ -421,8 +422,8 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         known = [entry.contact for entry in self.table]
         self.asker.own_id = own_id = node_id.node_id_for(host, self.rng)
         self.table, self.checks, self.density = self._made(own_id, now)
-        self.answers.table = self.searches.table = self.table
-        self.searches.density = self.density
+        self.answers.moved(self.table)
+        self.searches.table, self.searches.density = self.table, self.density
         for contact in known:
             self.table.answered(contact, now)
         self._tell(MovedOutside(host, own_id))

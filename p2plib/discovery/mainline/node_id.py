@@ -28,6 +28,7 @@ import ipaddress
 import random
 
 from p2plib.machine.addresses import packed_host
+from p2plib.machine.remembered import remembered
 
 ID_BITS = 160
 PREFIX_BITS = 21  # BEP 42: with more, no address at all would have some prefixes
@@ -127,6 +128,12 @@ def is_exempt(host: str) -> bool:
     return any(address in network for network in _LOCAL)
 
 
+@remembered
+def _allowed(host: str) -> tuple[int, ...] | None:
+    """The prefixes that are allowed at an address; None for any."""
+    return None if is_exempt(host) else prefixes_of(host)
+
+
 def node_id_for(host: str, rng: random.Random) -> int:
     """An id that a node at this address may have, and otherwise random.
 
@@ -156,6 +163,5 @@ def is_of(node_id: int, host: str) -> bool:
     Raises:
         UsageError: the host is not an IP address.
     """
-    if is_exempt(host):
-        return True
-    return node_id >> ID_BITS - PREFIX_BITS == prefixes_of(host)[node_id % VARIANTS]
+    allowed = _allowed(host)
+    return allowed is None or node_id >> ID_BITS - PREFIX_BITS == allowed[node_id % VARIANTS]

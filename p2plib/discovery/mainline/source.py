@@ -9,8 +9,8 @@
 
 A topic is an info_hash as it is. The rules are those of `p2plib.discovery.source`. In particular:
 
-    1. The node enters the DHT with the first call that needs it, and again with any later call, if it knows
-       nobody by then.
+    1. The node enters the DHT with the first call that needs it. When nobody that it knows answers a call, it
+       enters once more, and the call is made again: perhaps all of them are gone, and others are there.
     2. The DHT has no word for taking an announcement back: after `withdraw`, nodes name us until what they
        heard has run out, half an hour later at most.
     3. Nodes are asked in the order of their distance from the topic, and each may name 50 peers or so. Nobody
@@ -27,11 +27,11 @@ from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import Self
 
-from p2plib.discovery.mainline.driver import JOIN_S, MainlineNode
+from p2plib.discovery.mainline.driver import ALONE, JOIN_S, MainlineNode
 from p2plib.discovery.mainline.machine import DEFAULT_SETTINGS
 from p2plib.discovery.mainline.parts import DhtSettings
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
-from p2plib.errors import Closed, P2PError, UsageError
+from p2plib.errors import Closed, P2PError, PeerTimeout, UsageError
 from p2plib.machine.addresses import Address, given_address
 
 
@@ -108,7 +108,11 @@ class MainlineSource:
         topic, port, node = checked_topic(topic), checked_port(port), self.node
         try:
             await self._enter()
-            await node.announce_peer(topic, port)
+            try:
+                await node.announce_peer(topic, port)
+            except PeerTimeout:
+                await self._enter_again()
+                await node.announce_peer(topic, port)
         except P2PError:
             if not self._has_ended:
                 node.withdraw(topic)
@@ -122,14 +126,21 @@ class MainlineSource:
         """See `p2plib.discovery.source.Source.lookup`."""
         topic, node, given = checked_topic(topic), self.node, 0
         await self._enter()
-        async with aclosing(node.get_peers(topic)) as peers:
-            async for address, teller in peers:
-                if given == MAX_FOUND:
-                    self.ignored["too many peers"] += 1
-                    return
-                given += 1
-                said_by = "" if teller is None else f"{teller[0]}:{teller[1]}"
-                yield Found(address, self.name, said_by)
+        for is_last in (False, True):
+            try:
+                async with aclosing(node.get_peers(topic)) as peers:
+                    async for address, teller in peers:
+                        if given == MAX_FOUND:
+                            self.ignored["too many peers"] += 1
+                            return
+                        given += 1
+                        said_by = "" if teller is None else f"{teller[0]}:{teller[1]}"
+                        yield Found(address, self.name, said_by)
+                return
+            except PeerTimeout:  # then there was nobody, and nothing was given
+                if is_last:
+                    raise
+                await self._enter_again()
 
     async def _enter(self) -> None:
         """Bootstraps, if the node knows nobody. Rule 1."""
@@ -137,3 +148,14 @@ class MainlineSource:
             node = self.node
             if self.bootstrap and not len(node.machine.table):
                 await node.bootstrap(self.bootstrap, within_s=self._within_s)
+
+    async def _enter_again(self) -> None:
+        """Bootstraps, though the node knows somebody; those that it knows are silent.
+
+        Raises:
+            PeerTimeout: nobody answers at the bootstrap addresses either, or there are none.
+        """
+        async with self._entering:
+            if not self.bootstrap:
+                raise PeerTimeout(ALONE)
+            await self.node.bootstrap(self.bootstrap, within_s=self._within_s)

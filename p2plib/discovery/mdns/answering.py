@@ -3,8 +3,8 @@
 Rules
     1. A question gets every record of ours that it asks for. If we alone own its name and have nothing of the
        type, it gets an NSEC that lists what there is: a clear no (RFC 6762, section 6.1).
-    2. Who answers to whom, and when, is said in `p2plib.discovery.mdns.machine` (rules 3 and 4) and in
-       `p2plib.discovery.mdns.replies`.
+    2. Whether the asker alone is answered, or the whole link, is said in `p2plib.discovery.mdns.machine`
+       (rules 3 and 4), and when, in `p2plib.discovery.mdns.replies`.
     3. With an answer goes what would be asked for next: with a PTR the SRV, TXT and A of what it names, with
        an SRV the A of its host (RFC 6763, section 12).
 """

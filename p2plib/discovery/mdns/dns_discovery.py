@@ -20,7 +20,7 @@ Rules, all of them read off version 6.2.3 of npm's dns-discovery:
 Ours besides:
     5. Of the peers in an answer `MAX_PEERS` are read. An address is believed if it is on the link and a peer
        can be there: the original believes any.
-    6. One answer a second for each id, whoever asks; who asks too early gets it then.
+    6. One answer a second for each id, whoever asks; a host that asks too early gets it then.
     7. No names are compressed, and no datagram has more than one question: as the original writes them.
 
 Vocabulary::
@@ -194,7 +194,6 @@ class DnsDiscovery(Base[PeerNamed, DialectTimer]):
         write_peers([(ITSELF, port)])
         name_of(peer_id)
         self._announced[peer_id] = port
-        self._number(peer_id)
         self._answer(peer_id, None, now)
         self._ask(peer_id, now)
 

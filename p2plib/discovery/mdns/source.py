@@ -1,7 +1,7 @@
 """Source: multicast DNS as a way to find the peers of a topic on the same link.
 
-Who announces a topic offers the service `_p2p-handbook._udp.local.` under a label of its own, drawn at
-random, with the topic as a subtype. Who looks it up asks for that subtype alone::
+A peer that announces a topic offers the service `_p2p-handbook._udp.local.` under a label of its own, drawn
+at random, with the topic as a subtype. A peer that looks it up asks for that subtype alone::
 
     _9bd1…._sub._p2p-handbook._udp.local.   PTR   5f0c….     what a lookup asks for
     5f0c…._p2p-handbook._udp.local.         SRV   port, and the host 5f0c….local.

@@ -9,14 +9,17 @@
     messages      what our peers say through hubs: signed, and if need be sealed
     inbox         which of those messages are to be believed
     source        `SignalSource`: announce and look up over hubs
+    presence      what announcing at several places at once takes
     peer_record   libp2p's signed peer record
     rendezvous    the messages of libp2p's rendezvous
     point         the machine of a rendezvous point
     meeting       a point, and what to ask of one, over `p2plib.protocol`'s streams
+    points        `RendezvousSource`: announce and look up over rendezvous points
 """
 
 from p2plib.discovery.signal.client import HubClient
+from p2plib.discovery.signal.points import RendezvousSource
 from p2plib.discovery.signal.server import SignalHub
 from p2plib.discovery.signal.source import SignalSource
 
-__all__ = ["HubClient", "SignalHub", "SignalSource"]
+__all__ = ["HubClient", "RendezvousSource", "SignalHub", "SignalSource"]

@@ -12,9 +12,11 @@ import argparse
 import asyncio
 from collections.abc import Callable
 
+from p2plib.discovery.signal.points import RendezvousSource
 from p2plib.discovery.signal.server import SignalHub
 from p2plib.discovery.signal.source import APP, SignalSource
 from p2plib.discovery.source import Source
+from p2plib.errors import DecodeError, UsageError
 from p2plib.identity.keys import SecretKey
 
 NAME = "signal"
@@ -44,11 +46,25 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the option that names hubs to ask; it may be given several times."""
     parser.add_argument("--signal", action="append", default=[], metavar="URL", help="ask this signal hub")
+    parser.add_argument(
+        "--rendezvous", action="append", default=[], metavar="ADDRESS", help="ask this rendezvous point"
+    )
     parser.add_argument("--signal-app", default=APP, metavar="APP", help="in this application (%(default)s)")
 
 
 def sources(arguments: argparse.Namespace) -> list[Source]:
-    """The source that the options name, under a key of its own; none without a hub."""
-    if not arguments.signal:
-        return []
-    return [SignalSource(arguments.signal, SecretKey.generate(), app=arguments.signal_app)]
+    """The sources that the options name, under a key of their own; none without a hub or a point.
+
+    Raises:
+        UsageError: an address is none.
+    """
+    secret, app = SecretKey.generate(), arguments.signal_app
+    found: list[Source] = []
+    if arguments.signal:
+        found.append(SignalSource(arguments.signal, secret, app=app))
+    if arguments.rendezvous:
+        try:
+            found.append(RendezvousSource(arguments.rendezvous, secret, app=app))
+        except DecodeError as error:
+            raise UsageError(f"--rendezvous: {error}") from None
+    return found

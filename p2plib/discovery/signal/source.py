@@ -35,8 +35,9 @@ from typing import Any, Self
 from p2plib.discovery.signal.client import HubClient
 from p2plib.discovery.signal.inbox import Inbox
 from p2plib.discovery.signal.messages import GONE, HERE, WHO, SignalMessage, encode, sign
+from p2plib.discovery.signal.presence import TROUBLE, Presence, Presences, worst
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
-from p2plib.errors import Closed, DecodeError, P2PError, PeerTimeout, RequestRefused, Unreachable, UsageError
+from p2plib.errors import Closed, DecodeError, P2PError, UsageError
 from p2plib.identity import ids
 from p2plib.identity.keys import SecretKey
 from p2plib.machine.addresses import Address, acceptable, given_address
@@ -50,7 +51,6 @@ RENEW_S = 120.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 MAX_ADDRESSES = 8  # of one peer
 CLOSED = "this signal source is closed"
-TROUBLE = (PeerTimeout, Unreachable, RequestRefused)
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class SignalSource:
         self._rng = rng or random.SystemRandom()
         self._seq = 0
         self._stack = contextlib.AsyncExitStack()
-        self._announced: dict[bytes, _Presence] = {}
+        self._presences = Presences(self._hubs, self._stay, self._spawn, self._check_open)
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._is_open = False
 
@@ -116,37 +116,20 @@ class SignalSource:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        self._announced.clear()
         await self._stack.aclose()
 
     async def announce(self, topic: bytes, port: int) -> None:
         """See `p2plib.discovery.source.Source.announce`."""
         topic, port = checked_topic(topic), checked_port(port)
         self._check_open()
-        presence = self._announced.get(topic)
-        if presence is None:
-            presence = self._announced[topic] = _Presence(topic, port)
-            for hub in self._hubs:
-                presence.tasks.append(self._spawn(self._stay(presence, hub)))
-        presence.port = port
-        presence.waiting += 1
-        try:
-            await self._first_told(presence)
-        except BaseException:
-            if presence.waiting == 1 and not presence.port_told:
-                self._leave(topic, presence)
-            raise
-        finally:
-            presence.waiting -= 1
+        await self._presences.announce(topic, port)
 
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source.withdraw`."""
         topic = checked_topic(topic)
         self._check_open()
-        presence = self._announced.get(topic)
-        if presence is None:
+        if not self._presences.leave(topic):
             return
-        self._leave(topic, presence)
         for result in await asyncio.gather(
             *(self._say(hub, topic, GONE) for hub in self._hubs), return_exceptions=True
         ):
@@ -180,7 +163,7 @@ class SignalSource:
             self.ignored.update(inbox.ignored)
             await self._end(tasks)
         if len(troubles) == len(tasks):
-            raise _worst(troubles)
+            raise worst(troubles)
 
     # How it works.
 
@@ -220,7 +203,7 @@ class SignalSource:
         )
         await hub.broadcast(topic.hex(), encode(sign(message, self._secret)))
 
-    async def _say_here(self, hub: HubClient, presence: _Presence) -> None:
+    async def _say_here(self, hub: HubClient, presence: Presence) -> None:
         family = "ip6" if ":" in self._host else "ip4"
         port = presence.port
         address = multiaddr.of((family, self._host), ("tcp", port))
@@ -230,44 +213,21 @@ class SignalSource:
 
     # Announcing
 
-    async def _first_told(self, presence: _Presence) -> None:
-        """Waits until a hub has taken our "here" for this port, or all have failed."""
-        port = presence.port
-        presence.speak_up()
-        presence.troubles.clear()
-        while presence.port_told != port:
-            self._check_open()
-            if presence.port != port or presence.is_over:
-                return  # another call has announced another port meanwhile, or withdrawn
-            if len(presence.troubles) == len(self._hubs):
-                raise _worst(list(presence.troubles.values()))
-            await presence.changed()
-
-    def _leave(self, topic: bytes, presence: _Presence) -> None:
-        self._announced.pop(topic, None)
-        presence.is_over = True
-        for task in presence.tasks:
-            task.cancel()
-        presence.wake()
-
-    async def _stay(self, presence: _Presence, hub: HubClient) -> None:
+    async def _stay(self, presence: Presence, hub: HubClient) -> None:
         """Announces at one hub until cancelled. Rules 2 and 5."""
         pause_s = FIRST_PAUSE_S
-        try:
-            while True:
-                try:
-                    await self._attend(presence, hub)
-                except TROUBLE as error:
-                    log.info("announcing at %s broke off: %s", hub.url, error)
-                    self.ignored["announcing broke off"] += 1
-                    if presence.failed(hub, error):
-                        pause_s = FIRST_PAUSE_S
-                await asyncio.sleep(pause_s * self._rng.uniform(0.5, 1.0))
-                pause_s = min(2 * pause_s, MAX_PAUSE_S)
-        finally:
-            presence.wake()
+        while True:
+            try:
+                await self._attend(presence, hub)
+            except TROUBLE as error:
+                log.info("announcing at %s broke off: %s", hub.url, error)
+                self.ignored["announcing broke off"] += 1
+                if presence.failed(hub, error):
+                    pause_s = FIRST_PAUSE_S
+            await asyncio.sleep(pause_s * self._rng.uniform(0.5, 1.0))
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
-    async def _attend(self, presence: _Presence, hub: HubClient) -> None:
+    async def _attend(self, presence: Presence, hub: HubClient) -> None:
         inbox = Inbox(self._secret.public, [self._channel(presence.topic)])
         async with hub.subscribe(presence.topic.hex()) as texts:
             asked = presence.asked
@@ -282,13 +242,12 @@ class SignalSource:
                 self.ignored.update(inbox.ignored)
                 await self._end([speaking])
 
-    async def _answer(self, presence: _Presence, hub: HubClient, heard: int) -> None:
+    async def _answer(self, presence: Presence, hub: HubClient, heard: int) -> None:
         """Says "here" when somebody has asked since then, and now and then."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_S * self._rng.uniform(0.75, 1.0)):
-                    while presence.asked == heard:
-                        await presence.changed()
+                    await presence.until_asked(heard)
             await asyncio.sleep(ANSWER_S * self._rng.random())
             heard = presence.asked
             try:
@@ -340,43 +299,6 @@ class SignalSource:
         return made
 
 
-class _Presence:
-    """One topic that we announce."""
-
-    def __init__(self, topic: bytes, port: int) -> None:
-        self.topic, self.port = topic, port
-        self.tasks: list[asyncio.Task[Any]] = []
-        self.waiting = 0  # calls of `announce`
-        self.asked = 0  # how often somebody wanted to know
-        self.port_told = 0  # the port in the last "here" that a hub has taken
-        self.is_over = False
-        self.troubles: dict[HubClient, P2PError] = {}  # of the hubs that failed since they last worked
-        self._change = asyncio.Event()
-
-    def speak_up(self) -> None:
-        self.asked += 1
-        self.wake()
-
-    def told(self, hub: HubClient, port: int) -> None:
-        self.port_told = port
-        self.troubles.pop(hub, None)
-        self.wake()
-
-    def failed(self, hub: HubClient, error: P2PError) -> bool:
-        """Notes a failure; returns whether the hub had worked before."""
-        had_worked = hub not in self.troubles
-        self.troubles[hub] = error
-        self.wake()
-        return had_worked
-
-    def wake(self) -> None:
-        self._change.set()
-        self._change = asyncio.Event()
-
-    async def changed(self) -> None:
-        await self._change.wait()
-
-
 def _address_in(word: str) -> Address | None:
     """The host and port that a multiaddr begins with, over TCP or UDP; None if it does not."""
     try:
@@ -387,9 +309,3 @@ def _address_in(word: str) -> Address | None:
     if names not in (("ip4", "tcp"), ("ip6", "tcp"), ("ip4", "udp"), ("ip6", "udp")):
         return None
     return parts[0].value, int(parts[1].value)
-
-
-def _worst(troubles: list[P2PError]) -> P2PError:
-    """Of several, the one to raise: a refusal says most, then a silence."""
-    order: dict[type[P2PError], int] = {RequestRefused: 0, PeerTimeout: 1, Unreachable: 2}
-    return min(troubles, key=lambda each: order.get(type(each), 3))

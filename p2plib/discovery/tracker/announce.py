@@ -94,7 +94,7 @@ class Announced:
 
 
 @dataclass(slots=True)
-class Failure:
+class TrackerFailure:
     """A tracker refuses.
 
     Args:

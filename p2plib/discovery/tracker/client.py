@@ -35,7 +35,7 @@ from p2plib.discovery.tracker.announce import (
     Announce,
     Announced,
     Counts,
-    Failure,
+    TrackerFailure,
     checked_announce,
     checked_hashes,
     clamped,
@@ -192,7 +192,7 @@ class TrackerClient:
                 from p2plib.discovery.tracker import http_client  # aiohttp takes long to import
 
                 answer = await http_client.announce_over_http(self.url, address, announce)
-            if isinstance(answer, Failure):
+            if isinstance(answer, TrackerFailure):
                 raise self._refused(answer)
             return believed(answer, address, own_host, announce.port)
 
@@ -225,7 +225,7 @@ class TrackerClient:
                 from p2plib.discovery.tracker import http_client
 
                 answer = await http_client.scrape_over_http(self.url, address, hashes)
-            if isinstance(answer, Failure):
+            if isinstance(answer, TrackerFailure):
                 raise self._refused(answer)
             return answer  # type: ignore[no-any-return]
 
@@ -233,7 +233,7 @@ class TrackerClient:
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _refused(self, failure: Failure) -> RequestRefused:
+    def _refused(self, failure: TrackerFailure) -> RequestRefused:
         return RequestRefused(f"{self.url} refused: {failure.sentence!r}")
 
     async def _at_some_address(self, ask: Callable[[Address], Awaitable[T]]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import random
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from p2plib.discovery.tracker.announce import DEFAULT_INTERVAL_S
 from p2plib.discovery.tracker.core import TrackerCore
 from p2plib.discovery.tracker.server import TrackerServer
 from p2plib.discovery.tracker.source import TrackerSource
+from p2plib.errors import LocalError
 
 NAME = "tracker"
 SUMMARY = "run a tracker over HTTP, WebSocket and UDP"
@@ -40,7 +42,10 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
     Raises:
         CannotListen: an address or a port is not to be had.
         UsageError: neither HTTP nor UDP is wanted.
+        LocalError: HTTP is wanted, and aiohttp is not installed.
     """
+    if not arguments.no_http and importlib.util.find_spec("aiohttp") is None:
+        raise LocalError("HTTP needs the package aiohttp: pip install 'p2plib[discovery]', or use --no-http")
     rng = random.SystemRandom()
     core = TrackerCore(rng, interval_s=arguments.interval, on_heard=lambda heard: say(str(heard)))
     server = TrackerServer(

@@ -106,7 +106,7 @@ class TrackerCore:
             The swarm, None if there is none, and the packed addresses of some of its other peers.
 
         Raises:
-            Refusal: rule 3.
+            p2plib.errors.Refusal: rule 3.
         """
         ipv6 = ":" in host
         most = MAX_NUMWANT_IPV6 if ipv6 else MAX_NUMWANT
@@ -139,7 +139,7 @@ class TrackerCore:
         """The counts of some swarms, in order.
 
         Raises:
-            Refusal: rule 3.
+            p2plib.errors.Refusal: rule 3.
         """
         try:
             self.may_ask(host, now)
@@ -155,7 +155,7 @@ class TrackerCore:
         """Takes a token of a host's. Rule 2.
 
         Raises:
-            Refusal: it has none.
+            p2plib.errors.Refusal: it has none.
         """
         if not self.pace.allows(host, now):
             raise Refusal(

@@ -14,7 +14,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from p2plib.discovery.tracker import http_messages as wire
-from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Failure
+from p2plib.discovery.tracker.announce import Announce, Announced, Counts, TrackerFailure
 from p2plib.errors import DecodeError, PeerTimeout, RequestRefused, Unreachable
 from p2plib.machine.addresses import Address
 
@@ -29,7 +29,9 @@ OK = 200
 AGENT = "p2plib"
 
 
-async def announce_over_http(url: TrackerUrl, address: Address, announce: Announce) -> Announced | Failure:
+async def announce_over_http(
+    url: TrackerUrl, address: Address, announce: Announce
+) -> Announced | TrackerFailure:
     """Announces over HTTP.
 
     Args:
@@ -47,14 +49,14 @@ async def announce_over_http(url: TrackerUrl, address: Address, announce: Announ
         answer = wire.decode_announced(body)
     except DecodeError as error:
         raise _no_answer(url, status, error) from error
-    if status != OK and not isinstance(answer, Failure):
+    if status != OK and not isinstance(answer, TrackerFailure):
         raise RequestRefused(f"{url} answered with status {status}", status)
     return answer
 
 
 async def scrape_over_http(
     url: TrackerUrl, address: Address, info_hashes: tuple[bytes, ...]
-) -> dict[bytes, Counts] | Failure:
+) -> dict[bytes, Counts] | TrackerFailure:
     """Asks for the counts of swarms over HTTP; see `announce_over_http`."""
     path = wire.scrape_path(url.path)
     status, body = await _get(url, address, path, wire.encode_scrape(info_hashes))

@@ -38,7 +38,7 @@ from p2plib.discovery.tracker.announce import (
     Announced,
     Counts,
     Event,
-    Failure,
+    TrackerFailure,
 )
 from p2plib.errors import DecodeError, RequestRefused
 from p2plib.machine.addresses import MAX_PORT, Address, packed_host
@@ -195,7 +195,7 @@ def encode_failure(sentence: str) -> bytes:
     return bencode.encode({b"failure reason": sentence.encode()[:MAX_SENTENCE_BYTES]})
 
 
-def decode_announced(raw: bytes) -> Announced | Failure:
+def decode_announced(raw: bytes) -> Announced | TrackerFailure:
     """What a tracker responded to an announce.
 
     Raises:
@@ -203,7 +203,7 @@ def decode_announced(raw: bytes) -> Announced | Failure:
     """
     answer = _dict(_decoded(raw), "a response")
     if b"failure reason" in answer:
-        return Failure(_sentence(answer, b"failure reason"))
+        return TrackerFailure(_sentence(answer, b"failure reason"))
     interval_s = _count(answer, b"interval")
     listed = answer.get(b"peers", b"")
     peers = compact.unpack(listed) if isinstance(listed, bytes) else _peers_of(listed)
@@ -225,7 +225,7 @@ def decode_announced(raw: bytes) -> Announced | Failure:
     )
 
 
-def decode_scraped(raw: bytes, info_hashes: Sequence[bytes]) -> dict[bytes, Counts] | Failure:
+def decode_scraped(raw: bytes, info_hashes: Sequence[bytes]) -> dict[bytes, Counts] | TrackerFailure:
     """What a tracker responded to a scrape.
 
     Args:
@@ -238,7 +238,7 @@ def decode_scraped(raw: bytes, info_hashes: Sequence[bytes]) -> dict[bytes, Coun
     answer = _dict(_decoded(raw), "a response")
     for reason in (b"failure reason", b"failure_reason"):
         if reason in answer:
-            return Failure(_sentence(answer, reason))
+            return TrackerFailure(_sentence(answer, reason))
     files = _dict(answer.get(b"files", {}), "files")
     found = {}
     for info_hash in info_hashes:

@@ -6,11 +6,14 @@ aiohttp comes with the extra `discovery`. It reads HTTP; what is asked and answe
 Rules
     1. A path that ends in /announce or /scrape is answered, any other is 404; a WebSocket may come to any
        path.
-    2. The host of a peer is the other end of its connection, no header and no parameter.
+    2. The host of a peer is the other end of its connection, no header and no parameter. (So behind a proxy
+       all peers would be at the proxy: this tracker wants to be reached directly.)
     3. What is refused is a bencoded failure reason with status 200, as BEP 3 has it.
     4. For a WebSocket that does not read, `MAX_UNSENT` texts are kept and the rest is dropped; if it goes on
        talking, it is closed. So is one that sends too long a text, or anything but texts, and one that
        answers no ping.
+    5. A connection on which no whole question has come for `KEEP_ALIVE_S` is closed, by aiohttp (3.14, with
+       which it is tested; 3.11 waits for the first one): silence must not use up a tracker's connections.
 """
 
 from __future__ import annotations

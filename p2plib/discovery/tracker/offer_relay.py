@@ -97,7 +97,7 @@ class OfferRelay:
             host: the IP address at its other end.
 
         Raises:
-            Refusal: rule 4.
+            p2plib.errors.Refusal: rule 4.
         """
         if self._hosts[host] >= MAX_SOCKETS_OF_HOST:
             raise Refusal("too many", f"your host has {MAX_SOCKETS_OF_HOST} sockets here")

@@ -215,7 +215,7 @@ class Swarms:
             none.
 
         Raises:
-            Refusal: rule 3.
+            p2plib.errors.Refusal: rule 3.
         """
         swarm = self._swarms.get(info_hash)
         listed = swarm.peers.get(address) if swarm is not None else None
@@ -263,7 +263,7 @@ class Swarms:
         """The swarm of a hash, made if need be, in which a peer without an address is counted.
 
         Raises:
-            Refusal: rule 3.
+            p2plib.errors.Refusal: rule 3.
         """
         return self._swarms.get(info_hash) or self._new_swarm(info_hash)
 

@@ -25,8 +25,8 @@ from typing import TypeAlias, assert_never
 from p2plib.discovery.tracker.announce import (
     Announce,
     Announced,
-    Failure,
     Scrape,
+    TrackerFailure,
     checked_announce,
     checked_hashes,
 )
@@ -45,7 +45,7 @@ from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
 from p2plib.machine.timers import TimerName
 
-Answer: TypeAlias = Announced | Scraped | Failure
+Answer: TypeAlias = Announced | Scraped | TrackerFailure
 
 ID_LIFE_S = 60.0  # BEP 15: a client uses a connection id for one minute after it has got it
 TRIES = 3
@@ -150,7 +150,7 @@ class UdpAsker(Base[AskerEvent, UdpAskerTimer]):
             self._connected(body, now)
             return
         wanted = Scraped if isinstance(question.body, Scrape) else Announced
-        self._settle(question, body if isinstance(body, wanted | Failure) else None)
+        self._settle(question, body if isinstance(body, wanted | TrackerFailure) else None)
 
     def on_timer(self, now: float) -> None:
         """Sends again what was not answered, or gives it up."""
@@ -200,7 +200,7 @@ class UdpAsker(Base[AskerEvent, UdpAskerTimer]):
             if isinstance(body, Connected):
                 self._go_on(question, now)
             else:
-                self._settle(question, body if isinstance(body, Failure) else None)
+                self._settle(question, body if isinstance(body, TrackerFailure) else None)
 
     def _late(self, transaction: int, now: float) -> None:
         request, is_sent_again = self._requests.expired(transaction, now)

@@ -36,8 +36,8 @@ from p2plib.discovery.tracker.announce import (
     Announced,
     Counts,
     Event,
-    Failure,
     Scrape,
+    TrackerFailure,
 )
 from p2plib.errors import DecodeError
 from p2plib.wire.fields import Field
@@ -115,7 +115,7 @@ class Scraped:
     counts: tuple[Counts, ...]
 
 
-Body: TypeAlias = Connected | Announced | Scraped | Failure
+Body: TypeAlias = Connected | Announced | Scraped | TrackerFailure
 
 
 def encode_connect(transaction: int) -> bytes:
@@ -260,7 +260,7 @@ def decode_response(data: bytes, *, ipv6: bool = False) -> tuple[int, Body]:
         )
     if action == ERROR:
         sentence = data[ANSWERED.size : ANSWERED.size + MAX_SENTENCE_BYTES]
-        return transaction, Failure(sentence.decode(errors="replace"))
+        return transaction, TrackerFailure(sentence.decode(errors="replace"))
     raise DecodeError(f"a response has action 0 to {ERROR}, not {action}", 0)
 
 
@@ -306,7 +306,7 @@ def dissect_response(data: bytes, *, ipv6: bool = False) -> tuple[Field, ...]:
             starts = range(ANSWERED.size, len(data), COUNTS.size)
             swarms = [part for at in starts for part in _cut(data[at:], OF_COUNTS)]
             return *_cut(data, OF_ANSWER), *swarms
-        case Failure(sentence):
+        case TrackerFailure(sentence):
             return *_cut(data, OF_ANSWER), Field("message", data[ANSWERED.size :], repr(sentence))
 
 

@@ -19,6 +19,7 @@ from p2plib.discovery.mainline.messages import (
 )
 from p2plib.discovery.mainline.parts import DhtStored
 from p2plib.identity.keys import SecretKey
+from p2plib.topology.kademlia.asking import Copy
 from tests.discovery.mainline.network import said
 from tests.discovery.mainline.test_machine import KEY, meet, node, other
 
@@ -117,6 +118,30 @@ def test_a_node_that_does_not_answer_is_asked_twice(is_late: bool) -> None:
     if is_late:  # it was stored after all, which changes nothing
         machine.receive(krpc.encode(KrpcResponse(query.transaction, NODES[0].id)), address, 31.0)
         assert not [event for event in machine.events() if isinstance(event, DhtStored)]
+
+
+def test_a_compare_and_swap_is_sent_only_once() -> None:
+    item = sign_item(SECRET, b"x", 4)
+    machine, sent = looked_up(GetQuery, lambda m: m.put(item, 1.0, 3), {0: b"t0"})
+    puts = len(sent)
+    for _ in range(40):
+        at = machine.timer()
+        if at is None or at > 30:
+            break
+        machine.on_timer(at)
+        puts += sum(isinstance(query, PutQuery) for query, _ in said(machine))
+    assert puts == 1  # a second copy would be refused by a node that had taken the first
+
+
+def test_a_node_counts_once_whatever_it_says_afterwards() -> None:
+    machine, sent = looked_up(GetPeersQuery, lambda m: m.announce(KEY, 7000, 1.0), {0: b"t", 1: b"t"})
+    assert len(sent) == 2
+    (number,) = machine.deliveries._under_way
+    for is_kept in (False, True, True):
+        machine.deliveries.over(Copy(number, NODES[0]), is_kept)
+    machine.deliveries.over(Copy(number, NODES[1]), True)
+    (done,) = machine.events()
+    assert (done.copies, done.asked) == (1, 2)
 
 
 def test_keys() -> None:

@@ -106,6 +106,7 @@ def test_a_lookup_finds_the_nearest_nodes(world: World) -> None:
     ids = sorted((node.own_id for node in world.nodes[1:]), key=lambda ident: ident ^ target)
     done = world.outcome(0, FindDone, "find", target)
     assert [contact.id for contact in done.closest] == ids[:8]
+    assert 20 < world.nodes[0].density.size.estimate < 180  # it learns how many nodes there are
 
 
 def test_items_are_stored_and_found(world: World) -> None:
@@ -495,7 +496,7 @@ def test_contacts_of_the_other_family_are_handed_on_and_asked() -> None:
 
 
 def test_what_was_announced_is_announced_again_until_it_is_withdrawn() -> None:
-    world = World(20)
+    world = World(12)
     world.outcome(3, DhtStored, "announce", KEY, 7000)
     world.crowd.run(3 * 3600)
     assert world.outcome(9, DhtPeersDone, "get_peers", KEY).peers == 1
@@ -506,7 +507,7 @@ def test_what_was_announced_is_announced_again_until_it_is_withdrawn() -> None:
 
 
 def test_an_item_is_put_again() -> None:
-    world = World(20)
+    world = World(12)
     item = checked_immutable(b"for long")
     world.outcome(3, DhtStored, "put", item)
     world.crowd.run(5 * 3600)

@@ -9,7 +9,7 @@ import pytest
 
 from p2plib.discovery.mainline import krpc
 from p2plib.discovery.mainline.items import checked_immutable, sign_item
-from p2plib.discovery.mainline.messages import KrpcResponse
+from p2plib.discovery.mainline.messages import GetPeersQuery, KrpcResponse
 from p2plib.discovery.mainline.parts import DhtItemDone, DhtPeers, DhtPeersDone, DhtSettings, DhtStored
 from p2plib.identity.keys import SecretKey
 from p2plib.machine.addresses import Contact
@@ -36,7 +36,7 @@ def test_a_chain_of_ever_nearer_fakes_comes_to_an_end(paths: int) -> None:
     holders = {address_of(n) for n, node in enumerate(world.nodes) if len(node.answers.peers)}
     for number in rng.sample([n for n in range(60) if address_of(n) not in holders], 12):
         fakes[address_of(number)] = Liar(world.nodes[number].own_id, fakes.nearer)
-    askers = [n for n in range(60) if not isinstance(fakes[address_of(n)], Liar)][:6]
+    askers = [n for n in range(60) if not isinstance(fakes[address_of(n)], Liar)][:3]
     for number in askers:
         done = world.outcome(number, DhtPeersDone, "get_peers", KEY)
         assert done.queries <= paths * MAX_QUERIES
@@ -170,3 +170,36 @@ def test_a_search_that_was_stopped_asks_nobody_else() -> None:
     answer_all(machine, [ana], 1.1, nodes=(other(5),))
     assert not said(machine)
     assert not machine.events()
+
+
+def test_a_node_that_did_not_answer_is_asked_once_more_before_something_is_stored() -> None:
+    machine, nodes = node(), [other(3), other(4), other(5)]
+    for contact in nodes:
+        meet(machine, contact)
+    machine.announce(KEY, 7000, 1.0)
+    silent, asked, now = nodes[2], 0, 1.0
+    for _ in range(12):
+        for query, address in said(machine):
+            asked += address == silent.address and isinstance(query, GetPeersQuery)
+            at = [contact.address for contact in nodes].index(address)
+            if address != silent.address:
+                response = KrpcResponse(query.transaction, nodes[at].id, nodes=(), token=b"t")
+                machine.receive(krpc.encode(response), address, now + 0.1)
+        now = machine.timer() or now
+        if now > 60:
+            break
+        machine.on_timer(now)
+    assert asked == 2
+    (done,) = [event for event in machine.events() if isinstance(event, DhtStored)]
+    assert (done.copies, done.asked) == (2, 2)
+
+
+def test_only_lookups_for_keys_go_over_several_paths() -> None:
+    settings = DhtSettings(limits=NO_LIMITS, enforces_ids=False, paths=4, alpha=1)
+    machine = node(settings)
+    for number in range(3, 12):
+        meet(machine, other(number))
+    machine.get_peers(KEY, 1.0)
+    assert len(said(machine)) == 4
+    machine.find(KEY, 1.0)
+    assert len(said(machine)) == 1

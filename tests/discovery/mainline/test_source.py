@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 import pytest
 
@@ -14,6 +14,7 @@ from p2plib.discovery.mainline.parts import DhtSettings
 from p2plib.discovery.mainline.source import MainlineSource
 from p2plib.discovery.source import Found, topic_of
 from p2plib.errors import PeerTimeout, UsageError
+from p2plib.sim import Host, Internet
 from tests.discovery.mainline.test_driver import CATS, loopback, network
 
 pytestmark = pytest.mark.usefixtures("patient")
@@ -65,6 +66,37 @@ def test_the_first_node_of_a_dht_has_nobody_to_enter_through() -> None:
                 assert len(await found(second)) == 2
 
     asyncio.run(main())
+
+
+def test_when_all_that_it_knew_are_gone_it_enters_once_more(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        first, second, home = net.host("first"), net.host("second"), net.host("home")
+        where = [(first.address, 6881), (second.address, 6881)]
+
+        async def node(host: Host) -> MainlineNode:
+            with host:
+                opened = MainlineNode.open(random.Random(host.name), host.address, 6881)
+                return await stack.enter_async_context(opened)
+
+        async def use(source: MainlineSource) -> None:
+            with home:
+                await source.announce(CATS, 7000)
+                await found(source)
+
+        async with AsyncExitStack() as stack:
+            await node(first)
+            with home:
+                source = MainlineSource(where, random.Random(1), home.address, within_s=1.0)
+                await stack.enter_async_context(source)
+            await use(source)
+            first.crash()
+            with pytest.raises(PeerTimeout):
+                await use(source)
+            later = await node(second)
+            await use(source)
+            assert later.stats().info_hashes == 1
+
+    internet.run(main)
 
 
 def test_no_more_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:

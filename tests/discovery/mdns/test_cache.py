@@ -109,7 +109,7 @@ def test_what_is_leaving_is_not_asked_for() -> None:
     assert entry.refresh_at(rng) is None
     cache.hear(address(7, 100), BEN, 10.5)
     assert entry.refresh_at(rng) is not None
-    cache.flush([address(8)], 20.0)
+    cache.flush([address(8, flush=True)], 20.0)
     assert entry.refresh_at(rng) is None
 
 

@@ -12,6 +12,7 @@ from p2plib.discovery.signal import command
 from p2plib.discovery.signal.client import HubClient
 from p2plib.discovery.signal.source import SignalSource
 from p2plib.discovery.source import topic_of
+from p2plib.errors import UsageError
 from p2plib.identity.keys import SecretKey
 
 pytest.importorskip("aiohttp")
@@ -55,3 +56,7 @@ def test_a_hub_says_where_it_listens_and_what_it_hears() -> None:
 def test_no_hub_no_source() -> None:
     assert command.sources(parsed()) == []
     assert command.NAME == "signal"
+    (asking,) = command.sources(parsed("--rendezvous", "/ip4/127.0.0.1/tcp/4001"))
+    assert asking.name == "rendezvous"
+    with pytest.raises(UsageError, match="--rendezvous"):
+        command.sources(parsed("--rendezvous", "127.0.0.1:4001"))

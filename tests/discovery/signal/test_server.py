@@ -12,11 +12,12 @@ import pytest
 from p2plib.discovery.signal.channels import HubLimits
 from p2plib.discovery.signal.server import HEARTBEAT_S, SignalHub
 from p2plib.errors import CannotListen
-from p2plib.sim import Host, Internet
+from p2plib.sim import Constant, Host, Internet, Link
 
 pytest.importorskip("aiohttp")
 
 PORT = 8000
+NEAR = Link(latency=Constant(0.02))  # where who is fast and who is slow is no matter of luck
 
 
 class Guest:
@@ -123,6 +124,7 @@ def test_refusals_have_a_status_and_a_sentence(
 
 
 @pytest.mark.fault("F068")
+@pytest.mark.internet(link=NEAR)
 def test_a_guest_that_reads_nothing_is_cut_off_and_others_hear_on(internet: Internet) -> None:
     async def main(net: Internet) -> None:
         hub = start(net, burst=100_000, max_waiting_bytes=100_000)
@@ -151,6 +153,7 @@ def test_a_guest_that_reads_nothing_is_cut_off_and_others_hear_on(internet: Inte
 
 
 @pytest.mark.fault("F068")
+@pytest.mark.internet(link=NEAR)
 def test_a_flood_is_refused_and_the_hub_goes_on(internet: Internet) -> None:
     async def main(net: Internet) -> None:
         hub = start(net, messages_per_s=5, burst=5)
@@ -164,6 +167,20 @@ def test_a_flood_is_refused_and_the_hub_goes_on(internet: Internet) -> None:
             assert 429 in answers
             assert (await ana.ask("POST /v1/app/one", b"1"))[0] == 200
             assert hub.channels.refused[429] == answers.count(429)
+
+    internet.run(main)
+
+
+@pytest.mark.fault("F068")
+def test_a_message_that_never_comes_is_not_waited_for(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        start(net)
+        await asyncio.sleep(1)
+        async with guest(net.host("mal")) as mal:
+            mal.writer.write(b"POST /v1/app/one HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1")
+            began = net.time
+            assert (await mal.reader.readline()).split()[1] == b"408"
+            assert 9 < net.time - began < 12
 
     internet.run(main)
 

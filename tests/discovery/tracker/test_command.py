@@ -11,7 +11,7 @@ import pytest
 from p2plib.discovery.tracker import command
 from p2plib.discovery.tracker.announce import Announce
 from p2plib.discovery.tracker.client import TrackerClient
-from p2plib.errors import UsageError
+from p2plib.errors import LocalError, UsageError
 from tests.discovery.tracker.packets import INFO_HASH
 
 
@@ -56,6 +56,12 @@ def test_parts_of_it() -> None:
     assert asyncio.run(main("--no-udp")) == ["announce to http:", "announce to ws:"]
     with pytest.raises(UsageError):
         asyncio.run(main("--no-udp", "--no-http"))
+
+
+def test_without_aiohttp_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LocalError, match="pip install"):
+        asyncio.run(command.run(parsed(), print))
 
 
 def test_the_sources_of_the_doctor() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from p2plib.discovery.tracker import compact
 from p2plib.discovery.tracker import http_messages as wire
-from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Event, Failure
+from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Event, TrackerFailure
 from p2plib.errors import DecodeError, RequestRefused
 from tests.discovery.tracker.packets import INFO_HASH, PEER_ID
 from tests.discovery.tracker.test_udp_messages import ANNOUNCES
@@ -59,9 +59,9 @@ def test_what_we_write_is_what_we_read() -> None:
 
 def test_a_failure_outweighs_the_rest() -> None:
     raw = b"d14:failure reason2:no8:intervali1800ee"
-    assert wire.decode_announced(raw) == Failure("no")
-    assert wire.decode_announced(wire.encode_failure("no")) == Failure("no")
-    assert wire.decode_scraped(wire.encode_failure("no"), [INFO_HASH]) == Failure("no")
+    assert wire.decode_announced(raw) == TrackerFailure("no")
+    assert wire.decode_announced(wire.encode_failure("no")) == TrackerFailure("no")
+    assert wire.decode_scraped(wire.encode_failure("no"), [INFO_HASH]) == TrackerFailure("no")
 
 
 def test_a_scrape_by_hand() -> None:

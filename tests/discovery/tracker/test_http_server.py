@@ -192,3 +192,28 @@ def test_it_closes_while_others_hold_on(internet: Internet) -> None:
         return await home.run(main())
 
     assert internet.run(simulated) <= 3.0
+
+
+def test_silence_is_ended(internet: Internet) -> None:
+    core = TrackerCore(random.Random(1))
+
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+
+        async def quiet(raw: bytes) -> float:
+            began = net.time
+            reader, writer = await asyncio.open_connection(*tracker.address)
+            writer.write(raw)
+            assert await reader.read() == b""
+            writer.close()
+            return net.time - began
+
+        with home:
+            tracker = HttpTracker(core, None, home.address)
+            await tracker.__aenter__()
+        for raw in (b"", b"GET /announce?info_hash=", b"GET / HTTP/1.1\r\nHost: "):
+            assert await ana.run(quiet(raw)) < 20.0
+        with home:
+            await tracker.__aexit__()
+
+    internet.run(main)

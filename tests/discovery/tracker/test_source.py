@@ -70,6 +70,24 @@ def test_a_lookup_enters_nobody_into_the_swarm(internet: Internet, scheme: str) 
     internet.run(main)
 
 
+def test_a_new_port_takes_the_old_one_off(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+        async with tracker_on(home) as server:
+
+            async def moves() -> None:
+                async with TrackerSource([[url_of(server, "udp")]], random.Random(1)) as source:
+                    for port in (6881, 6882, 6882):
+                        await source.announce(CATS, port)
+                    assert set(server.core.swarms.listed(CATS)) == {(ana.address, 6882)}
+                    await source.withdraw(CATS)
+                    assert len(server.core.swarms) == 0
+
+            await ana.run(moves())
+
+    internet.run(main)
+
+
 def test_a_tracker_that_tells_nothing_to_who_has_stopped(internet: Internet, monkeypatch: Any) -> None:
     """As some do. It is told for a moment of a port where nobody listens, and then that we are gone."""
     said: list[tuple[Event, int]] = []

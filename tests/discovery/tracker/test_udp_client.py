@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.discovery.tracker import udp_messages as wire
-from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Failure
+from p2plib.discovery.tracker.announce import Announce, Announced, Counts, TrackerFailure
 from p2plib.discovery.tracker.core import TrackerCore
 from p2plib.discovery.tracker.udp_client import ID_LIFE_S, TRIES, UdpAnswered, UdpAsker, UdpUnanswered
 from p2plib.discovery.tracker.udp_server import UdpTracker
@@ -137,7 +137,7 @@ def test_an_error_ends_its_request_alone() -> None:
     server.receive(scrape, OWN, 0.0)
     client.receive(server.to_send()[0][0], TRACKER, 0.0)
     assert client.events() == [
-        UdpAnswered(first, Failure("go away")), UdpAnswered(second, wire.Scraped((Counts(),))),
+        UdpAnswered(first, TrackerFailure("go away")), UdpAnswered(second, wire.Scraped((Counts(),))),
     ]  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_an_error_to_the_connect_ends_all_that_wait_for_it() -> None:
     numbers = [client.announce(ANNOUNCE, 0.0), client.announce(ANNOUNCE, 0.0)]
     [(connect, _)] = client.to_send()
     client.receive(wire.encode_failure(int.from_bytes(connect[12:], "big"), "closed"), TRACKER, 0.0)
-    assert client.events() == [UdpAnswered(number, Failure("closed")) for number in numbers]
+    assert client.events() == [UdpAnswered(number, TrackerFailure("closed")) for number in numbers]
     client.announce(ANNOUNCE, 1.0)
     assert len(client.to_send()) == 1  # and another may be begun
 
@@ -182,6 +182,23 @@ def test_a_late_response_settles_what_was_tried_again_and_only_once() -> None:
         client.on_timer(when)
         carry(client, server, when)
     assert client.events() == []
+
+
+def test_a_tracker_that_answers_connects_alone_is_given_up() -> None:
+    client, server = pair()
+    number, now, connects = client.announce(ANNOUNCE, 0.0), 0.0, 0
+    while (client.timer() is not None or client._outgoing) and connects < 10:
+        for data, _ in client.to_send():
+            if len(data) == 16:
+                connects += 1
+                server.receive(data, OWN, now)
+                client.receive(server.to_send()[0][0], TRACKER, now)
+        if (at := client.timer()) is not None:
+            now = at
+            client.on_timer(now)
+    assert client.events() == [UdpUnanswered(number)]
+    assert connects == 2
+    assert now < 30.0
 
 
 def test_what_cannot_be_sent_is_the_callers_mistake() -> None:

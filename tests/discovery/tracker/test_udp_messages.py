@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.discovery.tracker import udp_messages as wire
-from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Event, Failure, Scrape
+from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Event, Scrape, TrackerFailure
 from p2plib.errors import DecodeError
 from tests.discovery.tracker import packets
 
@@ -37,7 +37,7 @@ def test_responses_by_hand() -> None:
     peers = (("192.0.2.7", 6881), ("198.51.100.1", 6882))
     assert wire.decode_response(packets.ANNOUNCED) == (0xCAFE0002, Announced(1800, 1, 2, peers))
     assert wire.decode_response(packets.SCRAPED) == (0xCAFE0003, wire.Scraped((Counts(1, 5, 2), Counts())))
-    assert wire.decode_response(packets.ERROR) == (0xCAFE0002, Failure("no"))
+    assert wire.decode_response(packets.ERROR) == (0xCAFE0002, TrackerFailure("no"))
 
 
 def test_responses_are_written_as_they_are_read() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.discovery.tracker import udp_messages as wire
-from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Event, Failure
+from p2plib.discovery.tracker.announce import Announce, Announced, Counts, Event, TrackerFailure
 from p2plib.discovery.tracker.core import TrackerCore
 from p2plib.discovery.tracker.pace import Allowance
 from p2plib.discovery.tracker.udp_server import UdpTracker
@@ -116,7 +116,7 @@ def test_a_forger_cannot_shut_its_victim_out() -> None:
 def test_a_refusal_is_said_to_a_host_that_is_there() -> None:
     machine = tracker(allowance=Allowance(burst=1, a_second=1))
     announce_from(machine, ADA)
-    assert announce_from(machine, ADA) == Failure("your host asks too often: 1 a second will do")
+    assert announce_from(machine, ADA) == TrackerFailure("your host asks too often: 1 a second will do")
     assert isinstance(announce_from(machine, BEN), Announced)
 
 
