@@ -20,7 +20,7 @@ Rules
     9. The serial number goes up with each change; the SOA and the name servers at the apex stay. No part of
        the zone is somebody else's, so there are no other name servers.
     10. A name that is an alias (CNAME) has no other records (RFC 2181, 10.1). Questions for them are answered
-       with the alias, and with what it stands for, as far as that is in the zone.
+        with the alias, and with what it stands for, as far as that is in the zone.
 
 Vocabulary::
 
