@@ -53,7 +53,7 @@ from p2plib.discovery.mainline.items import MutableItem, checked_immutable, targ
 from p2plib.discovery.mainline.krpc import MAX_BYTES
 from p2plib.discovery.mainline.machine import DEFAULT_SETTINGS, Mainline
 from p2plib.discovery.mainline.messages import CAS_MISMATCH, OLD_SEQ
-from p2plib.discovery.mainline.node_id import node_id_for
+from p2plib.discovery.mainline.node_id import is_of, node_id_for
 from p2plib.discovery.mainline.parts import (
     DhtItemDone,
     DhtPeers,
@@ -165,7 +165,8 @@ class MainlineNode:
     ) -> AsyncIterator[MainlineNode]:
         """Opens a node with the id, the addresses, the contacts and the announcements that `save` gave.
 
-        `bootstrap` then needs no addresses, and after it all that was announced and put is so again.
+        `bootstrap` then needs no addresses, and after it all that was announced and put is so again. At
+        another host the node has a new id if the old one does not belong there (BEP 42).
 
         Args:
             data: what `save` returned.
@@ -184,7 +185,9 @@ class MainlineNode:
         if host is None and port is None and public is None:
             public = saved.public
         where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
-        async with cls.open(rng, *where, own_id=saved.id, settings=settings, public=public) as made:
+        before, here = (saved.public or saved.bound)[0], (public or where)[0]
+        own_id = saved.id if here == before or is_of(saved.id, here) else None
+        async with cls.open(rng, *where, own_id=own_id, settings=settings, public=public) as made:
             known = (contact.address for contact in saved.contacts)
             made.remembered = tuple(one for one in known if is_ipv6(one) == is_ipv6(made.address))
             made.machine.restore(saved.ours)

@@ -229,10 +229,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         try:
             message: AnyKrpc = krpc.decode(data)
         except BadQuery as bad:
-            self._ignore("bad query")
-            if acceptable(address, address) and not self.settings.is_read_only:
-                error = KrpcError(bad.transaction, bad.code, bad.rule, address, version=VERSION)
-                self._answer(error, data, address, now)
+            self._asked_wrongly(bad, data, address, now)
             return
         except DecodeError:
             self._ignore("malformed")
@@ -269,8 +266,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         if self.settings.is_read_only:  # rule 4
             self._ignore("a query, and we are read-only")
             return
-        if self.settings.is_limited and not self.limits.may_ask(address[0], now):
-            self._ignore("too many queries")
+        if not self._may_ask(address, now):
             return
         answer = self.answers.answer(query, sender, now)
         if isinstance(query, AnnounceQuery | PutQuery) and isinstance(answer, KrpcResponse):
@@ -282,6 +278,18 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             self._ignore("id not of its address")
         elif verdict is not Verdict.KNOWN and acceptable(address, self.address or address):
             self.checks.met(sender, verdict, now)
+
+    def _asked_wrongly(self, bad: BadQuery, data: bytes, address: Address, now: float) -> None:
+        self._ignore("bad query")
+        if acceptable(address, address) and not self.settings.is_read_only and self._may_ask(address, now):
+            error = KrpcError(bad.transaction, bad.code, bad.rule, address, version=VERSION)
+            self._answer(error, data, address, now)
+
+    def _may_ask(self, address: Address, now: float) -> bool:
+        if self.settings.is_limited and not self.limits.may_ask(address[0], now):
+            self._ignore("too many queries")
+            return False
+        return True
 
     def _answer(self, answer: KrpcResponse | KrpcError, query: bytes, address: Address, now: float) -> None:
         data = krpc.encode(answer)

@@ -268,7 +268,7 @@ class DhtSearches:
         if is_ipv6(teller):
             ours, others = others, ours
         if others and self.want:
-            self._tell(OtherFamily(others))
+            self._tell(OtherFamily(others[: self._settings.k]))  # as many as `Lookup` takes of ours
         return [contact for contact in ours if self.may_ask(contact)]
 
     def may_ask(self, contact: Contact) -> bool:

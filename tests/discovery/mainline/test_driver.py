@@ -341,6 +341,33 @@ def test_a_node_that_comes_back_on_another_port_is_found_there() -> None:
     asyncio.run(main())
 
 
+def test_a_node_that_comes_back_at_another_host_has_an_id_that_belongs_there(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        home, cafe = net.host("home"), net.host("cafe", address="203.0.113.77")
+        async with network([net.host(f"node{n}") for n in range(5)], LAX) as nodes:
+
+            async def first() -> tuple[bytes, int]:
+                async with MainlineNode.open(random.Random(2), home.address, settings=LAX) as node:
+                    await node.bootstrap([nodes[0].address])
+                    return node.save(), node.machine.own_id
+
+            async def second(saved: bytes, host: str, port: int) -> int:
+                opened = MainlineNode.restore(saved, random.Random(3), host, port, settings=LAX)
+                async with opened as node:
+                    await node.bootstrap()
+                    await asyncio.sleep(30)
+                    assert all(other.machine.table.find(node.machine.own_id) for other in nodes)
+                    return node.machine.own_id
+
+            saved, own_id = await home.run(first())
+            assert await home.run(second(saved, home.address, 0)) == own_id
+            moved = await cafe.run(second(saved, cafe.address, 4000))
+            assert is_of(moved, cafe.address)
+            assert moved != own_id
+
+    internet.run(main)
+
+
 # Strangers ------------------------------------------------------------------------------------------------
 
 
