@@ -208,7 +208,9 @@ class Deliveries:
     def _is_ours(self, goods: Goods) -> bool:
         """Whether it is still this that is delivered again: a newer version may have taken its place."""
         kept = self.ours.get(goods.key)
-        return kept == goods or (isinstance(kept, Item) and isinstance(goods, Item) and kept.item == goods.item)
+        return kept == goods or (
+            isinstance(kept, Item) and isinstance(goods, Item) and kept.item == goods.item
+        )
 
 
 def _shown(sentence: str) -> str:
