@@ -118,6 +118,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             settings, self.table, self.density, asker, self._is_own, self._ended, self._tell, self._ignore
         )
         self.deliveries = Deliveries(settings, rng, self.timers, self.searches, asker, self._tell)
+        self._way_in: list[Contact] = []  # named by the last bootstrap node that answered
         self.entrance = Entrance(asker, self.timers, rng, self._enter, self._tell)
         self.timers.set(DhtTimer.REFRESH, now + settings.refresh_s)
 
@@ -339,6 +340,11 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             case Copy():
                 self.deliveries.over(purpose, True)
             case Probe():
+                teller = purpose.address
+                named = [
+                    one for one in self.searches.named(response, teller) if acceptable(one.address, teller)
+                ]
+                self._way_in = named[: self.settings.k]
                 self.entrance.probed(purpose, True, now)
             case Sampling():
                 contacts = (response.nodes6 if self.is_ipv6 else response.nodes) or ()
@@ -396,7 +402,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             self.table.remove(contact.id)
 
     def _enter(self, now: float) -> None:
-        self.searches.start(DhtSearchKind.JOIN, self.own_id, now)
+        self.searches.start(DhtSearchKind.JOIN, self.own_id, now, named=self._way_in)
 
     def _refresh(self, now: float) -> None:
         """Looks up an id in each quiet bucket, asks some forgotten contacts, and forgets what has expired."""

@@ -183,6 +183,31 @@ def test_a_node_of_each_family_finds_contacts_for_the_other() -> None:
     asyncio.run(main())
 
 
+def test_a_bootstrap_node_whose_id_does_not_fit_lets_us_in_through_those_that_it_names(
+    internet: Internet,
+) -> None:
+    async def main(net: Internet) -> None:
+        async with AsyncExitStack() as stack:
+            nodes: list[MainlineNode] = []
+            for number in range(5):
+                host = net.host(f"node{number}")
+                own_id = None if number else 0xBAD << 140
+                opened = MainlineNode.open(random.Random(number), host.address, own_id=own_id, settings=LAX)
+                with host:
+                    nodes.append(await stack.enter_async_context(opened))
+                if number:
+                    joined = await nodes[number].bootstrap([nodes[0].address])
+                    assert joined.contacts == number - 1
+                await asyncio.sleep(10)
+            router, *others = nodes
+            assert [node.stats().contacts for node in others] == [3] * 4
+            assert all(node.machine.table.find(router.machine.own_id) is None for node in others)
+            await others[0].announce_peer(CATS, 7000)
+            assert await peers_of(others[3], CATS) == [(others[0].address[0], 7000)]
+
+    internet.run(main)
+
+
 # Errors, cancelling, closing ------------------------------------------------------------------------------
 
 
