@@ -49,7 +49,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from p2plib.discovery.mainline.items import MutableItem, checked_immutable, target_of
+from p2plib.discovery.mainline.items import MutableItem, PutRefused, checked_immutable, target_of, verify
 from p2plib.discovery.mainline.krpc import MAX_BYTES
 from p2plib.discovery.mainline.machine import DEFAULT_SETTINGS, Mainline
 from p2plib.discovery.mainline.messages import CAS_MISMATCH, OLD_SEQ
@@ -68,7 +68,7 @@ from p2plib.discovery.mainline.saved import FORMAT, SavedNode, decode
 from p2plib.discovery.mainline.stats import DhtStats, dht_stats_of
 from p2plib.discovery.source import checked_port, checked_topic
 from p2plib.errors import Closed, NotFound, PeerTimeout, RequestRefused, UsageError
-from p2plib.machine.addresses import Address, bootstrap_addresses, is_ipv6
+from p2plib.machine.addresses import Address, bootstrap_addresses, given_address, is_ipv6
 from p2plib.machine.peer import Peer
 from p2plib.topology.kademlia.parts import Crowded, FindDone, Joined, JoinFailed
 from p2plib.wire.bencode import Value
@@ -397,8 +397,14 @@ class MainlineNode:
             PeerTimeout: nobody has accepted it.
             RequestRefused: all that were asked have refused, or any of them has another version than this one
                 would replace (301, 302): then read again, and decide.
+            UsageError: the item is not valid.
             Closed: the block is over.
         """
+
+        try:
+            verify(item)
+        except PutRefused as refusal:
+            raise UsageError(f"nobody would store this: {refusal.sentence}") from None
 
         def put(now: float) -> int:
             return self.machine.put(item, now, cas)
@@ -418,8 +424,11 @@ class MainlineNode:
         Raises:
             PeerTimeout: it did not answer.
             RequestRefused: it answered without samples.
+            UsageError: no node can be there, or the target is no id.
             Closed: the block is over.
         """
+
+        address = given_address(address)
 
         def ask(now: float) -> int:
             return self.machine.sample(address, target, now)

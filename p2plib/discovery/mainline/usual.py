@@ -28,6 +28,7 @@ from p2plib.discovery.mainline.compact import (
     unpack_contacts,
     unpack_peer,
 )
+from p2plib.discovery.mainline.items import encoded_value
 from p2plib.discovery.mainline.messages import (
     AnyKrpc,
     FindNodeQuery,
@@ -152,11 +153,6 @@ def _value(raw: bytes) -> bencode.Value:
     raise DecodeError("more than one value")
 
 
-def _packed(value: bencode.Value) -> bytes:
-    """The bytes of a value. Rule 4."""
-    return bencode.encode([[value]])[2:-2]
-
-
 def encode(message: AnyKrpc) -> bytes | None:
     """The datagram of a message, if it is a usual one.
 
@@ -207,7 +203,7 @@ def _encode_put(query: PutQuery) -> bytes | None:
         salt = b"4:salt%d:%b" % (len(query.salt), query.salt) if query.salt else b""
         of_key = len(query.key), query.key, salt, query.seq, len(query.signature), query.signature
         mutable = b"1:k%d:%b%b3:seqi%de3:sig%d:%b" % of_key
-    value, token = _packed(query.value), query.token
+    value, token = encoded_value(query.value), query.token
     parts = id_bytes(query.sender), mutable, len(token), token, value, _tail(query)
     return b"d1:ad2:id20:%b%b5:token%d:%b1:v%be1:q3:put%b1:y1:qe" % parts
 
@@ -232,7 +228,7 @@ def _encode_response(response: KrpcResponse) -> bytes | None:
     if token:
         inner.append(b"5:token%d:%b" % (len(token), token))
     if response.value is not None:
-        inner.append(b"1:v" + _packed(response.value))
+        inner.append(b"1:v" + encoded_value(response.value))
     if response.peers:
         packed_peers = map(pack_peer, response.peers)
         inner.append(b"6:valuesl%be" % b"".join(b"%d:%b" % (len(peer), peer) for peer in packed_peers))

@@ -12,6 +12,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -233,7 +234,10 @@ def test_a_node_alone_says_what_to_do() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.fault("F022", "F175")
 def test_what_cannot_be_asked() -> None:
+    forged = replace(sign_item(SECRET, b"x", 1), signature=bytes(64))
+
     async def main() -> None:
         async with MainlineNode.open(random.Random(1)) as node:
             for call in (peers_of(node, b"short"), node.announce_peer(b"short", 1), node.get_immutable(b"")):
@@ -243,6 +247,17 @@ def test_what_cannot_be_asked() -> None:
                 await node.announce_peer(CATS, 0)
             with pytest.raises(UsageError, match="1000 bytes"):
                 await node.put_immutable(bytes(1000))
+            deep: Any = []
+            for _ in range(126):
+                deep = [deep]
+            with pytest.raises(UsageError, match="nested"):
+                await node.put_immutable(deep)
+            with pytest.raises(UsageError, match="signature"):
+                await node.put_mutable(forged)
+            assert node.stats().ours == 0  # a node that saved them could not be restored
+            for address in (("nowhere", 4000), ("127.1.0.1", 99_999), ("224.0.0.1", 4000)):
+                with pytest.raises(UsageError):
+                    await node.sample(address, 5)
 
     asyncio.run(main())
 
