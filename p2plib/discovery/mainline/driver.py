@@ -450,6 +450,8 @@ class MainlineNode:
             raise _refused(done)
         if not len(self.machine.table):
             raise PeerTimeout(f"nobody has accepted it; {ALONE}")
+        if not done.asked:
+            raise PeerTimeout(f"nobody has accepted it: of {done.queries} nodes asked, none gave a token")
         raise PeerTimeout(f"nobody has accepted it, of {done.asked} nodes that were asked to")
 
     def _happened(self, event: object) -> bool:
