@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ from p2plib.machine.addresses import Address
 from p2plib.machine.peer import Peer
 
 CLAIM_WITHIN_S = 60.0  # fifteen conflicts take less than fifteen seconds
-MAX_RESOLVED = 200  # instances for which one watch asks at a time
+MAX_RESOLVED = 200  # instances for which one watch asks
+MAX_CHANGES = 100  # that are remembered; somebody who says no to everything makes more
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,12 @@ class Responder:
 
     Attributes:
         peer: the machine on its socket; its counts are in `peer.stats()`.
-        changes: the labels that had to be given up, each with the one taken instead.
+        changes: the labels that were taken because another had to be given up, the last `MAX_CHANGES`.
     """
 
     def __init__(self) -> None:
         self.peer: Peer[MulticastDns]
-        self.changes: list[NameChanged] = []
+        self.changes: deque[NameChanged] = deque(maxlen=MAX_CHANGES)
         self._claimed: dict[int, str] = {}
         self._heard = 0
 
@@ -150,7 +152,7 @@ class Responder:
             Unreachable: nothing could be sent.
             Closed: the block is over.
         """
-        end, sent = self.peer.now() + within_s, self.peer.sent
+        end, sent, failed = self.peer.now() + within_s, self.peer.sent, self.peer.failures.total()
         asked = {Question(kind, RecordType.PTR): 0}
         here: dict[Instance, None] = {}
         try:
@@ -166,7 +168,7 @@ class Responder:
                         asked[question] = self.peer.call(self.machine.ask, question)
                 if not await self._more_than(heard, end):
                     break
-            if self.peer.sent == sent and self.peer.failures:
+            if self.peer.sent == sent and self.peer.failures.total() > failed:
                 raise Unreachable(f"nothing could be sent to the link: {dict(self.peer.failures)}")
         finally:
             for number in asked.values():
