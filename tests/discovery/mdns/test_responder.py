@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from p2plib.discovery.mdns.names import DomainName
-from p2plib.discovery.mdns.packets import DnsPacket, encode
+from p2plib.discovery.mdns.packets import DnsPacket, decode, encode
 from p2plib.discovery.mdns.packing import responses
-from p2plib.discovery.mdns.records import A, OtherData, RecordType, ResourceRecord
-from p2plib.discovery.mdns.responder import MAX_CHANGES, Responder, Seen
+from p2plib.discovery.mdns.records import A, OtherData, Ptr, RecordType, ResourceRecord
+from p2plib.discovery.mdns.responder import MAX_CHANGES, MAX_RESOLVED, Responder, Seen
 from p2plib.discovery.mdns.service import Offer
 from p2plib.errors import Closed, Unreachable, UsageError
 from p2plib.sim import Host, Internet, Link
@@ -229,3 +229,30 @@ def test_a_neighbour_that_says_no_to_everything_does_not_fill_the_list_of_change
             return len(ana.changes)
 
     assert internet.run(main) == MAX_CHANGES
+
+
+def test_a_long_watch_does_not_wear_out(internet: Internet) -> None:
+    """What was asked about instances that have gone does not count for ever."""
+
+    async def main(net: Internet) -> int:
+        hosts = segment(net, 2)
+        async with responders(hosts[:1]) as (ben,):
+            watching = asyncio.ensure_future(seen_within(ben, 60))
+            for batch in range(3):
+                names = [
+                    DomainName([b"%d-%d" % (batch, number)]).under(CHAT) for number in range(MAX_RESOLVED)
+                ]
+                pointers = [ResourceRecord(CHAT, Ptr(name), 2) for name in names]
+                with hosts[1]:
+                    await say(responses(pointers), hosts[1].address)
+                await asyncio.sleep(10)
+            asked = {
+                question.name
+                for packet in net.trace
+                if packet.sender == hosts[0].name
+                for question in decode(packet.data).questions
+            }
+            await watching
+            return len(asked)
+
+    assert internet.run(main) == 1 + 3 * MAX_RESOLVED
