@@ -18,7 +18,11 @@ Rules
     7. Taking a claim back, or another label for it, says goodbye for every record that no other claim of ours
        has (10.1); without the cache-flush bit where another host may be right about the name.
 
-What is not here: IPv6 groups, hosts with several links, and watching whether others get answers (10.5).
+What is not here: IPv6 groups, hosts with several links, new data under a name that is ours already (8.4), and
+watching whether others get answers (10.5). A host that wakes up, or comes back to the link, has to probe and
+announce again (8): close it and open it. Two claims that share a record and are announced within a second
+say it twice in that second (6 allows once), and nobody waits longer for an asker whose known answers keep
+coming (7.2).
 """
 
 from __future__ import annotations
