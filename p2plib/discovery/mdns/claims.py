@@ -48,6 +48,7 @@ PROBE_GAP_S = 0.25
 LOST_WAIT_S = 1.0
 ANNOUNCEMENTS = 2
 ANNOUNCE_GAP_S = 1.0
+LAST_NUMBER = 99_999_999  # more than anybody will come to
 MANY_CONFLICTS, CONFLICTS_WITHIN_S, PATIENCE_S = 15, 10.0, 5.0
 
 RecordsOf = Callable[[str], Iterable[ResourceRecord]]

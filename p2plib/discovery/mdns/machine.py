@@ -36,7 +36,7 @@ from typing import assert_never
 
 from p2plib.discovery.mdns.answering import MAX_QUESTIONS, Answering
 from p2plib.discovery.mdns.cache import Change, Entry, RecordCache, key_of
-from p2plib.discovery.mdns.claims import PROBES, Claim, ClaimState, Owned, RecordsOf
+from p2plib.discovery.mdns.claims import LAST_NUMBER, PROBES, Claim, ClaimState, Owned, RecordsOf, next_label
 from p2plib.discovery.mdns.echoes import Echoes
 from p2plib.discovery.mdns.events import (
     MdnsEvent,
@@ -112,12 +112,14 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
             The claim's number.
 
         Raises:
-            UsageError: the label makes names that cannot be, or the records are too large for a link.
+            UsageError: the label makes names that cannot be, or leaves no room for a number behind it, or the
+                records are too large for a link.
         """
         claim = Claim(self._next_number(), label, records_of)
         claim.begin(self._rng, now)
-        probe(*claim.probe())  # now, and not when they are due: somebody is there who can be told
-        responses(claim.records)
+        # Now, while there is somebody who can be told, and not when it is due:
+        probe(*claim.probe())
+        responses(tuple(records_of(next_label(f"{label}-{LAST_NUMBER}"))))
         self._claims[claim.number] = claim
         self._set(claim)
         return claim.number

@@ -563,3 +563,13 @@ def test_a_claim_that_no_datagram_can_carry_is_refused_at_once(txt: tuple[bytes,
     with pytest.raises(UsageError):
         segment.call(ana, ana.claim, "ana", Offer(CHAT, 4000, ana.host, txt).records)
     assert ana.timer() is None
+
+
+def test_a_name_that_leaves_no_room_for_a_number_is_refused_at_once() -> None:
+    """A conflict would make a name that cannot be, in the midst of what a stranger sends."""
+    segment = Segment()
+    ana = segment.host(1)
+    kind = DomainName([b"x" * 62] * 3 + [b"x" * 42, b"_udp", b"local"])
+    with pytest.raises(UsageError):
+        segment.call(ana, ana.claim, "ana", Offer(kind, 4000, ana.host).records)
+    assert ana.timer() is None
