@@ -44,7 +44,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from p2plib.discovery.mdns.echoes import Echoes
-from p2plib.discovery.mdns.machine import GROUP, PORT, link_of
+from p2plib.discovery.mdns.links import link_of, may_be_at
+from p2plib.discovery.mdns.machine import GROUP, PORT
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import MAX_LINK_BYTES, DnsPacket, Question, decode, encode
 from p2plib.discovery.mdns.records import RecordType, ResourceRecord, Txt
@@ -271,8 +272,7 @@ class DnsDiscovery(Base[PeerNamed, DialectTimer]):
             return
         for host, port in peers:
             found = (address[0] if host == ITSELF else host), port
-            is_on_link = ipaddress.ip_address(found[0]) in self.link
-            if is_on_link and acceptable(found, address):
+            if may_be_at(found[0], self.link) and acceptable(found, address):
                 self._tell(PeerNamed(peer_id, found, address[0]))
             else:
                 self._ignore("an address where no peer can be")

@@ -46,6 +46,7 @@ from p2plib.discovery.mdns.events import (
     RecordGone,
     RecordHeard,
 )
+from p2plib.discovery.mdns.links import link_of
 from p2plib.discovery.mdns.manners import GOOD_MANNERS, Manners
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import MAX_LINK_BYTES, OPCODE, RCODE, DnsPacket, Question, decode
@@ -439,9 +440,3 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
     def _next_number(self) -> int:
         self._numbers += 1
         return self._numbers
-
-
-def link_of(host: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """The network that is taken for the link of a host: its /24, or all of the loopback."""
-    bits = 8 if ipaddress.ip_address(host).is_loopback else 24
-    return ipaddress.ip_network(f"{host}/{bits}", strict=False)

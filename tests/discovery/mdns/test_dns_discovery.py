@@ -208,6 +208,7 @@ def test_what_is_not_believed() -> None:
     link.settle()
     peers = [
         ("8.8.8.8", 4000),
+        ("192.168.1.255", 4000),
         ("192.168.1.9", 80),
         ("127.0.0.1", 4000),
         ("192.168.1.9", 4000),
@@ -221,7 +222,7 @@ def test_what_is_not_believed() -> None:
     link.settle()
     assert [event.address for event in link.named[ANA]] == [("192.168.1.9", 4000), (MAL[0], 4001)]
     assert ana.ignored == {
-        "an address where no peer can be": 3,
+        "an address where no peer can be": 4,
         "not from this link": 1,
         "broken": 3,
         "our own": 1,

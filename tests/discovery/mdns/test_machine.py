@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from p2plib.discovery.mdns.claims import ClaimState
 from p2plib.discovery.mdns.events import NameChanged, NameClaimed, RecordGone, RecordHeard
-from p2plib.discovery.mdns.machine import MulticastDns, link_of
+from p2plib.discovery.mdns.machine import MulticastDns
 from p2plib.discovery.mdns.manners import NO_MANNERS
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import DnsPacket, Question, encode
@@ -419,9 +419,7 @@ def test_two_on_one_host_hear_each_other() -> None:
     assert len(ana.cache) == 0
 
 
-def test_the_link_of_a_host() -> None:
-    assert str(link_of("192.168.1.77")) == "192.168.1.0/24"
-    assert str(link_of("127.0.0.1")) == "127.0.0.0/8"
+def test_another_link_than_the_next_254() -> None:
     machine = MulticastDns("10.1.2.3", random.Random(1), link="10.1.0.0/16")
     machine.receive(encode(DnsPacket()), ("10.1.9.9", 5353), 0.0)
     assert not machine.ignored
