@@ -14,8 +14,8 @@ ties them together all the same, for everybody on the link.
 Rules
     1. It is a `p2plib.discovery.source.Source`. Nobody on a link says "nobody here": a lookup ends after
        `wait_s`, and nothing found is an answer. Only a link that nothing can be sent to is an error.
-    2. An address is believed if it is on the link and a peer can be there, with a port of 1024 or more: nobody
-       can make us send to the outside, to everybody at once, or to a service of the router.
+    2. An address is believed if it is on the link and a peer can be there, with a port of 1024 or more:
+       nobody can make us send to the outside, to everybody at once, or to a service of the router.
     3. Our own announcements are not given to us.
 """
 
