@@ -13,6 +13,7 @@ cache          what others have said, for as long as it holds
 echoes         telling our own datagrams from those of others
 manners        what keeps a link quiet, each with a switch
 events         what happens to a host
+links          which addresses are on a link
 machine        one host's part in all that, without a socket
 driver         a machine on a socket that is in a multicast group
 service        services on a link (DNS-SD)

@@ -2,7 +2,8 @@
 
 Rules
     1. A question gets every record of ours that it asks for. If we alone own its name and have nothing of the
-       type, it gets an NSEC that lists what there is: a clear no (RFC 6762, section 6.1).
+       type, it gets an NSEC that lists what there is: a clear no (RFC 6762, section 6.1). It does
+       not list NSEC itself: that is how it is told from one that a name server keeps.
     2. Whether the asker alone is answered, or the whole link, is said in `p2plib.discovery.mdns.machine`
        (rules 3 and 4), and when, in `p2plib.discovery.mdns.replies`.
     3. With an answer goes what would be asked for next: with a PTR the SRV, TXT and A of what it names, with
@@ -19,8 +20,8 @@ from p2plib.discovery.mdns.cache import key_of
 from p2plib.discovery.mdns.claims import Claim, ClaimState
 from p2plib.discovery.mdns.manners import Manners
 from p2plib.discovery.mdns.names import DomainName
-from p2plib.discovery.mdns.packets import AUTHORITATIVE, RESPONSE, DnsPacket, Question, encode
-from p2plib.discovery.mdns.packing import responses
+from p2plib.discovery.mdns.packets import AUTHORITATIVE, RESPONSE, TRUNCATED, DnsPacket, Question, encode
+from p2plib.discovery.mdns.packing import LINK_BYTES, responses
 from p2plib.discovery.mdns.records import IN, Nsec, Ptr, RecordType, ResourceRecord, Srv
 from p2plib.discovery.mdns.replies import DEFENCE_GAP_S, RECORD_GAP_S, Replies, is_known, shared_delay
 from p2plib.machine.addresses import Address
@@ -64,14 +65,13 @@ class Answering:
         Returns:
             Datagrams for the asker alone, to be sent at once.
         """
-        if not packet.questions:
+        if not is_legacy:
             self.replies.known(packet.answers, address[0])
-            return []
         claims = list(claims)
         wanted: dict[ResourceRecord, bool] = {}  # and whether the asker alone is to get it
         for question in packet.questions[:MAX_QUESTIONS]:
             for record in answers_to(question, claims):
-                alone = question.wants_unicast and address[0] != self.host
+                alone = question.wants_unicast and address[0] != self.host and not packet.is_truncated
                 wanted[record] = wanted.get(record, True) and alone
         if is_legacy:
             return [legacy(packet, wanted)] if wanted else []
@@ -155,15 +155,19 @@ def answers_to(question: Question, claims: Iterable[Claim]) -> list[ResourceReco
             elif record.name == question.name and record.cache_flush:
                 owned[int(record.type)] = None
     if not found and owned and question.rclass in (IN, 255):
-        data = Nsec(question.name, tuple(sorted({*owned, int(RecordType.NSEC)})))
+        data = Nsec(question.name, tuple(sorted(owned)))
         return [ResourceRecord(question.name, data, 120, cache_flush=True)]
     return list(found)
 
 
 def legacy(packet: DnsPacket, records: Iterable[ResourceRecord]) -> bytes:
-    """The answer to a program that knows only plain DNS (`machine`, rule 3)."""
+    """The answer to a program that knows only plain DNS (`machine`, rule 3), in one datagram."""
     answers = tuple(
         replace(record, ttl_s=min(record.ttl_s, LEGACY_TTL_S), cache_flush=False) for record in records
     )
     flags = RESPONSE | AUTHORITATIVE
-    return encode(DnsPacket(packet.questions, answers, flags=flags, id=packet.id), multicast=False)
+    while True:
+        data = encode(DnsPacket(packet.questions, answers, flags=flags, id=packet.id), multicast=False)
+        if len(data) <= LINK_BYTES or len(answers) <= 1:
+            return data
+        answers, flags = answers[: len(answers) // 2], flags | TRUNCATED

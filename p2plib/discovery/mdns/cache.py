@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -54,7 +54,7 @@ class Entry:
     Args:
         number: its own, for timers.
         record: with the time to live that was said.
-        sender: the host that said it last.
+        sender: the host that said it first, for which it counts (rule 6).
         heard_at: when, in seconds.
         expires_at: until when it holds.
         refreshes: how often it has been asked for again since.
@@ -97,12 +97,16 @@ def key_of(record: ResourceRecord) -> Key:
 class RecordCache:
     """What was heard, by name.
 
+    Args:
+        pushed_out: told of each entry that has to go for a newer one (rule 6).
+
     >>> cache = RecordCache()
     >>> cache.hear(record, "192.0.2.7", now=0.0)
     (<Change.NEW: 'it was not there'>, ...)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pushed_out: Callable[[Entry], None] = lambda entry: None) -> None:
+        self._pushed_out = pushed_out
         self._by_name: dict[DomainName, dict[Key, Entry]] = {}
         self._by_number: dict[int, Entry] = {}
         self._of_sender: Counter[str] = Counter()
@@ -201,4 +205,6 @@ class RecordCache:
             if len(self._by_number) < MAX_RECORDS:
                 return
             sender = self._of_sender.most_common(1)[0][0]
-        self.remove(next(entry for entry in self if entry.sender == sender))
+        oldest = next(entry for entry in self if entry.sender == sender)
+        self.remove(oldest)
+        self._pushed_out(oldest)

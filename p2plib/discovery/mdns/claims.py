@@ -11,7 +11,8 @@ Rules
     1. The first probe goes after 0 to 250 ms at random, the others 250 ms after the one before. 250 ms after
        the third the names are ours (8.1). A claim without unique records has nothing to ask, and announces at
        once.
-    2. Another answer under one of the names meanwhile is a conflict: take the next name, and probe again.
+    2. Another answer under one of the names meanwhile is a conflict: take the next name, and probe again. The
+       records of one datagram are one conflict: more would take a name away from whoever has it, unasked.
     3. If two probe for a name at the same time, what they are going to say decides: sorted by class, type and
        bytes, the later list wins; equal lists are the same thing said twice. The loser waits a second and
        probes again, and by then the winner answers (8.2).
@@ -47,6 +48,7 @@ PROBE_GAP_S = 0.25
 LOST_WAIT_S = 1.0
 ANNOUNCEMENTS = 2
 ANNOUNCE_GAP_S = 1.0
+LAST_NUMBER = 99_999_999  # more than anybody will come to
 MANY_CONFLICTS, CONFLICTS_WITHIN_S, PATIENCE_S = 15, 10.0, 5.0
 
 RecordsOf = Callable[[str], Iterable[ResourceRecord]]
@@ -68,6 +70,7 @@ class Claim:
         number: its own, for timers and events.
         label: the part of the names that changes after a conflict.
         records_of: the records under the names that a label makes.
+        is_told: whether the link has been told what stands under the label, so that a goodbye is due.
     """
 
     number: int
@@ -79,6 +82,7 @@ class Claim:
     next_at: float = 0.0
     conflicts: deque[float] = field(default_factory=lambda: deque(maxlen=MANY_CONFLICTS))
     is_tired: bool = False
+    is_told: bool = False
 
     @property
     def unique_names(self) -> tuple[DomainName, ...]:
@@ -120,7 +124,7 @@ class Claim:
             self.is_tired = True
         renamed = self.state is ClaimState.PROBING
         if renamed:
-            self.label = next_label(self.label)
+            self.label, self.is_told = next_label(self.label), False
         self.begin(rng, now)
         return renamed
 
@@ -138,10 +142,10 @@ class Claim:
         if self.state is ClaimState.PROBING:
             self.next_at = now + PROBE_GAP_S
             if self.sent > PROBES:  # what was sent is the first announcement
-                self.state, self.sent = ClaimState.ANNOUNCING, 1
+                self.state, self.sent, self.is_told = ClaimState.ANNOUNCING, 1, True
                 self.next_at = now + ANNOUNCE_GAP_S
         elif self.state is ClaimState.ANNOUNCING:
-            self.next_at = now + ANNOUNCE_GAP_S
+            self.next_at, self.is_told = now + ANNOUNCE_GAP_S, True
             if self.sent >= ANNOUNCEMENTS:
                 self.state, self.is_tired = ClaimState.ESTABLISHED, False
 

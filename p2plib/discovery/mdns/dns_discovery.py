@@ -20,7 +20,8 @@ Rules, all of them read off version 6.2.3 of npm's dns-discovery:
 Ours besides:
     5. Of the peers in an answer `MAX_PEERS` are read. An address is believed if it is on the link and a peer
        can be there: the original believes any.
-    6. One answer a second for each id, whoever asks; a host that asks too early gets it then.
+    6. One answer a second for each id, whoever asks; a host that asks too early gets it then. If several do,
+       one at the group's port comes first: there everybody listens, and at another port perhaps nobody.
     7. No names are compressed, and no datagram has more than one question: as the original writes them.
 
 Vocabulary::
@@ -43,7 +44,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from p2plib.discovery.mdns.echoes import Echoes
-from p2plib.discovery.mdns.machine import GROUP, PORT, link_of
+from p2plib.discovery.mdns.links import link_of, may_be_at
+from p2plib.discovery.mdns.machine import GROUP, PORT
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import MAX_LINK_BYTES, DnsPacket, Question, decode, encode
 from p2plib.discovery.mdns.records import RecordType, ResourceRecord, Txt
@@ -182,7 +184,7 @@ class DnsDiscovery(Base[PeerNamed, DialectTimer]):
         self._id_of: dict[int, str] = {}
         self._count = 0
         self._answered_at: dict[str, float] = {}
-        self._askers: dict[str, Address] = {}  # the last one of those that asked too early
+        self._askers: dict[str, Address] = {}  # one of those that asked too early
         self._echoes = Echoes()
 
     def announce(self, peer_id: str, port: int, now: float) -> None:
@@ -270,8 +272,7 @@ class DnsDiscovery(Base[PeerNamed, DialectTimer]):
             return
         for host, port in peers:
             found = (address[0] if host == ITSELF else host), port
-            is_on_link = ipaddress.ip_address(found[0]) in self.link
-            if is_on_link and acceptable(found, address):
+            if may_be_at(found[0], self.link) and acceptable(found, address):
                 self._tell(PeerNamed(peer_id, found, address[0]))
             else:
                 self._ignore("an address where no peer can be")
@@ -282,7 +283,9 @@ class DnsDiscovery(Base[PeerNamed, DialectTimer]):
         if now >= at:
             self._answer(peer_id, asker, now)
         else:
-            self._askers[peer_id] = asker
+            waiting = self._askers.get(peer_id)
+            if waiting is None or waiting[1] != self.group[1]:
+                self._askers[peer_id] = asker
             self.timers.set(DialectTimer.ANSWER, at, self._number(peer_id))
 
     def _answer(self, peer_id: str, asker: Address | None, now: float) -> None:

@@ -20,7 +20,6 @@ Vocabulary::
 
 from __future__ import annotations
 
-import ipaddress
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from dataclasses import dataclass
 
 from p2plib.discovery.mdns.cache import RecordCache
 from p2plib.discovery.mdns.claims import RecordsOf
+from p2plib.discovery.mdns.links import may_be_at
 from p2plib.discovery.mdns.machine import MulticastDns
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import Question
@@ -145,7 +145,7 @@ def _peers_at(machine: MulticastDns, name: DomainName, now: float) -> Iterator[L
         by_peer: dict[str, list[Multiaddr]] = {}
         for address in addresses_in(entry.record.data.strings, machine.ignored):
             host = address.value("ip4")
-            if host is not None and ipaddress.ip_address(host) not in machine.link:
+            if host is not None and not may_be_at(host, machine.link):
                 machine.ignored["an address that is not on the link"] += 1
                 continue
             by_peer.setdefault(address.value("p2p") or "", []).append(address)

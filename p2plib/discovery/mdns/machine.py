@@ -15,9 +15,14 @@ Rules
     5. Our own datagrams come back to us, and are dropped: see `p2plib.discovery.mdns.echoes`.
     6. Somebody who says one of our records with less than half of its time, or takes it back, is corrected at
        once: we say it again (6.6).
-    7. Taking a claim back says goodbye for every record that no other claim of ours has (10.1).
+    7. Taking a claim back, or another label for it, says goodbye for every record that no other claim of ours
+       has (10.1); without the cache-flush bit where another host may be right about the name.
 
-What is not here: IPv6 groups, hosts with several links, and watching whether others get answers (10.5).
+What is not here: IPv6 groups, hosts with several links, new data under a name that is ours already (8.4), and
+watching whether others get answers (10.5). A host that wakes up, or comes back to the link, has to probe and
+announce again (8): close it and open it. Two claims that share a record and are announced within a second
+say it twice in that second (6 allows once), and nobody waits longer for an asker whose known answers keep
+coming (7.2).
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ from typing import assert_never
 
 from p2plib.discovery.mdns.answering import MAX_QUESTIONS, Answering
 from p2plib.discovery.mdns.cache import Change, Entry, RecordCache, key_of
-from p2plib.discovery.mdns.claims import PROBES, Claim, ClaimState, Owned, RecordsOf
+from p2plib.discovery.mdns.claims import LAST_NUMBER, PROBES, Claim, ClaimState, Owned, RecordsOf, next_label
 from p2plib.discovery.mdns.echoes import Echoes
 from p2plib.discovery.mdns.events import (
     MdnsEvent,
@@ -41,6 +46,7 @@ from p2plib.discovery.mdns.events import (
     RecordGone,
     RecordHeard,
 )
+from p2plib.discovery.mdns.links import link_of
 from p2plib.discovery.mdns.manners import GOOD_MANNERS, Manners
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import MAX_LINK_BYTES, OPCODE, RCODE, DnsPacket, Question, decode
@@ -83,7 +89,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         super().__init__()
         self.host, self.group, self.manners = host, group, manners
         self.link = link_of(host) if link is None else ipaddress.ip_network(link)
-        self.cache = RecordCache()
+        self.cache = RecordCache(self._forget)
         self.sent: Counter[str] = Counter()
         self._rng = rng
         self._claims: dict[int, Claim] = {}
@@ -107,10 +113,14 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
             The claim's number.
 
         Raises:
-            UsageError: the label makes names that cannot be.
+            UsageError: the label makes names that cannot be, or leaves no room for a number behind it, or the
+                records are too large for a link.
         """
         claim = Claim(self._next_number(), label, records_of)
         claim.begin(self._rng, now)
+        # Now, while there is somebody who can be told, and not when it is due:
+        probe(*claim.probe())
+        responses(tuple(records_of(next_label(f"{label}-{LAST_NUMBER}"))))
         self._claims[claim.number] = claim
         self._set(claim)
         return claim.number
@@ -120,12 +130,8 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         claim = self._claims.pop(number, None)
         self._held = None
         self.timers.cancel(MdnsTimer.CLAIM, number)
-        if claim is None:
-            return
-        leaving = [record for record in claim.records if not self._is_ours(record)]
-        self._answering.replies.forget(leaving)
-        if claim.answers:
-            self._say((replace(record, ttl_s=0) for record in leaving), (), now, "goodbye")
+        if claim is not None:
+            self._leave(claim.records, claim.is_told, claim.answers, now)
 
     def claimed(self, number: int) -> Claim:
         """A claim.
@@ -207,7 +213,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
             self._hear_answer(packet, address[0], now)
 
     def _hear_question(self, packet: DnsPacket, address: Address, now: float) -> None:
-        if packet.authorities:
+        if packet.authorities and address[1] == self.group[1]:
             self._hear_probe(packet, now)
         own = self._owned().records.values()
         for interest in self._interests.values() if self.manners.believes_others else ():
@@ -237,10 +243,13 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
 
     def _hear_answer(self, packet: DnsPacket, sender: str, now: float) -> None:
         records = [record for record in packet.answers + packet.additionals if record.type not in NOT_KEPT]
+        conflicts: dict[int, ResourceRecord] = {}
         for record in records:
             for claim in self._owned().owners.get(record.name, ()):
                 if claim.contradicts(record):
-                    self._conflict(claim, record, sender, now)
+                    conflicts.setdefault(claim.number, record)
+        for number, record in conflicts.items():
+            self._conflict(self._claims[number], record, sender, now)
         others = [record for record in records if not self._hear_ours(record, sender, now)]
         for entry in self.cache.flush(others, now):
             self.timers.set(MdnsTimer.EXPIRE, entry.expires_at, entry.number)
@@ -252,7 +261,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
                 heard.append(found)
             if change is Change.NEW:
                 self._tell(RecordHeard(record, sender))
-        self._watch(heard, now)
+        self._watch((entry for entry in heard if self.cache.get(entry.number) is entry), now)
         self._plan(now)
 
     def _hear_ours(self, record: ResourceRecord, sender: str, now: float) -> bool:
@@ -267,10 +276,12 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         return True
 
     def _conflict(self, claim: Claim, record: ResourceRecord, sender: str, now: float) -> None:
-        self._answering.replies.forget(claim.records)
-        if claim.conflict(self._rng, now):
-            self._tell(NameChanged(claim.number, claim.label, record, sender))
+        records, is_told = claim.records, claim.is_told
+        is_renamed = claim.conflict(self._rng, now)
         self._set(claim)
+        self._leave(records, is_told and is_renamed, False, now)
+        if is_renamed:
+            self._tell(NameChanged(claim.number, claim.label, record, sender))
 
     # What is due ------------------------------------------------------------------------------------------
 
@@ -356,10 +367,31 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
             self.timers.set(MdnsTimer.EXPIRE, entry.expires_at, number)
             return
         self.cache.remove(entry)
-        self.timers.cancel(MdnsTimer.REFRESH, number)
+        self._forget(entry)
+
+    def _forget(self, entry: Entry) -> None:
+        """An entry of the cache is gone."""
+        self.timers.cancel(MdnsTimer.EXPIRE, entry.number)
+        self.timers.cancel(MdnsTimer.REFRESH, entry.number)
         self._tell(RecordGone(entry.record))
 
     # ------------------------------------------------------------------------------------------------------
+
+    def _leave(self, records: Iterable[ResourceRecord], is_told: bool, alone: bool, now: float) -> None:
+        """Says no more about some records, and goodbye if the link knows them (rule 7).
+
+        Args:
+            records: those of a claim; what other claims have too, stays.
+            is_told: whether the link has been told.
+            alone: whether nobody else has said anything under their names.
+            now: the time, in seconds.
+        """
+        leaving = [record for record in records if not self._is_ours(record)]
+        self._answering.replies.forget(leaving)
+        if is_told:
+            goodbyes = (replace(each, ttl_s=0, cache_flush=each.cache_flush and alone) for each in leaving)
+            self._say(goodbyes, (), now, "goodbye")
+            self._answering.replies.forget(leaving)
 
     def _owned(self) -> Owned:
         """What our claims hold; made anew after one of them has changed."""
@@ -373,7 +405,7 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
         self.timers.set(MdnsTimer.CLAIM, claim.next_at, claim.number)
 
     def _is_ours(self, record: ResourceRecord) -> bool:
-        return any(own.is_same_as(record) for claim in self._claims.values() for own in claim.records)
+        return key_of(record) in self._owned().records
 
     def _is_on_link(self, host: str) -> bool:
         """Rule 1."""
@@ -408,9 +440,3 @@ class MulticastDns(Base[MdnsEvent, MdnsTimer]):
     def _next_number(self) -> int:
         self._numbers += 1
         return self._numbers
-
-
-def link_of(host: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """The network that is taken for the link of a host: its /24, or all of the loopback."""
-    bits = 8 if ipaddress.ip_address(host).is_loopback else 24
-    return ipaddress.ip_network(f"{host}/{bits}", strict=False)

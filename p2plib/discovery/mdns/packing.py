@@ -4,8 +4,9 @@ Rules
     1. A datagram has at most `LINK_BYTES`, so that it need not be cut into fragments (RFC 6762, section 17).
        A single record that is larger goes alone, up to `MAX_LINK_BYTES`; beyond that it cannot be sent.
     2. Answers go first. What is additional is left out where it does not fit: it saves a question, no more.
-    3. Known answers that do not fit follow in further datagrams without a question; each but the last has the
-       bit TRUNCATED set (RFC 6762, section 7.2).
+    3. Questions that do not fit into one datagram go into several. Known answers that do not fit follow in
+       further ones without a question. While known answers are to follow, the bit TRUNCATED is set (RFC 6762,
+       section 7.2).
 """
 
 from __future__ import annotations
@@ -49,10 +50,15 @@ class Packing:
         """Whether nothing is in it."""
         return not any(self._counts)
 
-    def ask(self, question: Question) -> None:
-        """Adds a question."""
+    def ask(self, question: Question) -> bool:
+        """Adds a question if there is room for it; the first always has room."""
+        start = len(self._out)
         write_question(self._out, question, self._names)
+        if len(self._out) > self.limit_bytes and not self.is_empty:
+            self._cut(start)
+            return False
         self._counts[0] += 1
+        return True
 
     def add(self, section: int, record: ResourceRecord) -> bool:
         """Adds a record if there is room for it.
@@ -70,13 +76,16 @@ class Packing:
         start = len(self._out)
         write_record(self._out, record, self._names)
         if len(self._out) > self.limit_bytes and not self.is_empty:
-            del self._out[start:]
-            self._names.forget_from(start)
+            self._cut(start)
             return False
         if len(self._out) > MAX_LINK_BYTES - 28:
             raise UsageError(f"a record of {len(self._out) - start} bytes is too large for a link")
         self._counts[section] += 1
         return True
+
+    def _cut(self, start: int) -> None:
+        del self._out[start:]
+        self._names.forget_from(start)
 
     def finish(self) -> bytes:
         """The datagram."""
@@ -109,9 +118,13 @@ def responses(answers: Iterable[ResourceRecord], additionals: Iterable[ResourceR
 def queries(questions: Sequence[Question], known: Iterable[ResourceRecord] = ()) -> list[bytes]:
     """Datagrams that ask, with what is known already (rule 3)."""
     done: list[bytes] = []
-    packing = Packing()
+    packing, known = Packing(), list(known)
     for question in questions:
-        packing.ask(question)
+        if not packing.ask(question):
+            packing.flags |= TRUNCATED if known else 0
+            done.append(packing.finish())
+            packing = Packing()
+            packing.ask(question)
     for record in known:
         if not packing.add(ANSWER, record):
             packing.flags |= TRUNCATED
@@ -122,10 +135,15 @@ def queries(questions: Sequence[Question], known: Iterable[ResourceRecord] = ())
 
 
 def probe(questions: Sequence[Question], claimed: Sequence[ResourceRecord]) -> bytes:
-    """The datagram that asks whether names are free, and says what is going to be claimed under them."""
+    """The datagram that asks whether names are free, and says what is going to be claimed under them.
+
+    Raises:
+        UsageError: that is too much for one datagram on a link.
+    """
     packing = Packing(limit_bytes=MAX_LINK_BYTES - 28)
-    for question in questions:
-        packing.ask(question)
-    for record in claimed:
-        packing.add(AUTHORITY, record)
+    if not (
+        all(packing.ask(question) for question in questions)
+        and all(packing.add(AUTHORITY, record) for record in claimed)
+    ):
+        raise UsageError(f"a claim of more than {MAX_LINK_BYTES - 28} bytes: cut it into several")
     return packing.finish()

@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from p2plib.discovery.mdns.cache import Key, key_of
-from p2plib.discovery.mdns.records import ResourceRecord
+from p2plib.discovery.mdns.records import RecordType, ResourceRecord
 
 SHARED_DELAY_S = (0.02, 0.12)
 TRUNCATED_DELAY_S = (0.4, 0.5)
@@ -118,10 +118,13 @@ class Replies:
             self.suppressed["said by another"] += 1
 
     def forget(self, records: Iterable[ResourceRecord]) -> None:
-        """Forgets records that are not ours any more."""
-        for record in records:
-            self._waiting.pop(key_of(record), None)
-            self._said_at.pop(key_of(record), None)
+        """Forgets records that are not ours any more, and that their names have no more than those."""
+        keys = [key_of(record) for record in records]
+        names = {name for name, *_ in keys}
+        keys += [key for key in self._waiting if key[0] in names and key[1] == RecordType.NSEC]
+        for key in keys:
+            self._waiting.pop(key, None)
+            self._said_at.pop(key, None)
 
 
 def is_known(ours: ResourceRecord, theirs: ResourceRecord) -> bool:

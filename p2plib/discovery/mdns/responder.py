@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ from p2plib.machine.addresses import Address
 from p2plib.machine.peer import Peer
 
 CLAIM_WITHIN_S = 60.0  # fifteen conflicts take less than fifteen seconds
-MAX_RESOLVED = 200  # instances for which one watch asks at a time
+MAX_RESOLVED = 200  # questions about single instances that one watch asks at a time
+MAX_CHANGES = 100  # that are remembered; somebody who says no to everything makes more
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,12 @@ class Responder:
 
     Attributes:
         peer: the machine on its socket; its counts are in `peer.stats()`.
-        changes: the labels that had to be given up, each with the one taken instead.
+        changes: the labels that were taken because another had to be given up, the last `MAX_CHANGES`.
     """
 
     def __init__(self) -> None:
         self.peer: Peer[MulticastDns]
-        self.changes: list[NameChanged] = []
+        self.changes: deque[NameChanged] = deque(maxlen=MAX_CHANGES)
         self._claimed: dict[int, str] = {}
         self._heard = 0
 
@@ -150,27 +152,31 @@ class Responder:
             Unreachable: nothing could be sent.
             Closed: the block is over.
         """
-        end, sent = self.peer.now() + within_s, self.peer.sent
-        asked = {Question(kind, RecordType.PTR): 0}
+        end, sent, failed = self.peer.now() + within_s, self.peer.sent, self.peer.failures.total()
+        asked: dict[Question, int] = {}
         here: dict[Instance, None] = {}
+        number = self.peer.call(self.machine.ask, Question(kind, RecordType.PTR))
         try:
-            asked[Question(kind, RecordType.PTR)] = self.peer.call(
-                self.machine.ask, Question(kind, RecordType.PTR)
-            )
             while True:
                 now, heard = self.peer.now(), self._heard
                 for seen in self._differences(kind, here, now):
                     yield seen
-                for question in unanswered(self.machine.cache, kind, now):
-                    if question not in asked and len(asked) < MAX_RESOLVED:
-                        asked[question] = self.peer.call(self.machine.ask, question)
+                self._resolve(dict.fromkeys(unanswered(self.machine.cache, kind, now)), asked)
                 if not await self._more_than(heard, end):
                     break
-            if self.peer.sent == sent and self.peer.failures:
+            if self.peer.sent == sent and self.peer.failures.total() > failed:
                 raise Unreachable(f"nothing could be sent to the link: {dict(self.peer.failures)}")
         finally:
-            for number in asked.values():
-                self.machine.stop(number, self.peer.now())
+            for each in (number, *asked.values()):
+                self.machine.stop(each, self.peer.now())
+
+    def _resolve(self, wanted: dict[Question, None], asked: dict[Question, int]) -> None:
+        """Asks what has to be asked to know addresses, and no more what is known or has gone."""
+        for question in [each for each in asked if each not in wanted]:
+            self.machine.stop(asked.pop(question), self.peer.now())
+        for question in wanted:
+            if question not in asked and len(asked) < MAX_RESOLVED:
+                asked[question] = self.peer.call(self.machine.ask, question)
 
     def _differences(self, kind: DomainName, here: dict[Instance, None], now: float) -> list[Seen]:
         """What has come and gone since the last look."""

@@ -25,6 +25,7 @@ Vocabulary::
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from p2plib.machine.addresses import Address
 LOCAL = DomainName.parse("local")
 ALL_KINDS = DomainName.parse("_services._dns-sd._udp.local")
 HOST_TTL_S, OTHER_TTL_S = 120, 4_500
+MAX_PLACES = 8  # that are given of one instance: ports times addresses, which a liar could make thousands of
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +119,24 @@ class Instance:
 def instances(cache: RecordCache, kind: DomainName, now: float) -> Iterator[Instance]:
     """The instances of a kind, or of a subtype, that are known with their addresses."""
     for pointer in cache.answers(Question(kind, RecordType.PTR), now):
-        assert isinstance(pointer.record.data, Ptr)
-        name = pointer.record.data.target
-        strings = [
-            entry.record.data.strings
-            for entry in cache.answers(Question(name, RecordType.TXT), now)
-            if isinstance(entry.record.data, Txt)
-        ]
-        for srv in _answers(cache, name, RecordType.SRV, now):
-            if not isinstance(srv, Srv):
-                continue
-            for host in cache.answers(Question(srv.target, RecordType.A), now):
-                if isinstance(host.record.data, A):
-                    address = host.record.data.host, srv.port
-                    yield Instance(name, address, strings[0] if strings else (), host.sender)
+        if isinstance(pointer.record.data, Ptr):  # a record of that type may also be empty
+            yield from itertools.islice(_places(cache, pointer.record.data.target, now), MAX_PLACES)
+
+
+def _places(cache: RecordCache, name: DomainName, now: float) -> Iterator[Instance]:
+    """One instance, once for each address at which it listens."""
+    strings = [
+        entry.record.data.strings
+        for entry in cache.answers(Question(name, RecordType.TXT), now)
+        if isinstance(entry.record.data, Txt)
+    ]
+    for srv in _answers(cache, name, RecordType.SRV, now):
+        if not isinstance(srv, Srv):
+            continue
+        for host in cache.answers(Question(srv.target, RecordType.A), now):
+            if isinstance(host.record.data, A):
+                address = host.record.data.host, srv.port
+                yield Instance(name, address, strings[0] if strings else (), host.sender)
 
 
 def unanswered(cache: RecordCache, kind: DomainName, now: float) -> Iterator[Question]:

@@ -15,7 +15,7 @@ Rules
     1. It is a `p2plib.discovery.source.Source`. Nobody on a link says "nobody here": a lookup ends after
        `wait_s`, and nothing found is an answer. Only a link that nothing can be sent to is an error.
     2. An address is believed if it is on the link and a peer can be there, with a port of 1024 or more:
-       nobody can make us send to the outside, or to a service of the router.
+       nobody can make us send to the outside, to everybody at once, or to a service of the router.
     3. Our own announcements are not given to us.
 """
 
@@ -29,7 +29,8 @@ from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Self
 
-from p2plib.discovery.mdns.machine import GROUP, PORT, link_of
+from p2plib.discovery.mdns.links import link_of, may_be_at
+from p2plib.discovery.mdns.machine import GROUP, PORT
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.responder import Responder
 from p2plib.discovery.mdns.service import Instance, Offer, subtype_name
@@ -124,7 +125,7 @@ class MdnsSource:
 
     def _why_not(self, instance: Instance) -> str | None:
         """Why an address is not believed; None if it is (rule 2)."""
-        if ipaddress.ip_address(instance.address[0]) not in self.link:
+        if not may_be_at(instance.address[0], self.link):
             return "an address that is not on the link"
         if not acceptable(instance.address, (instance.said_by, self.group[1])):
             return "an address where no peer can be"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from p2plib.discovery.mdns.names import DomainName
-from p2plib.discovery.mdns.packets import DnsPacket, Question, decode, encode
+from p2plib.discovery.mdns.packets import TRUNCATED, DnsPacket, Question, decode, encode
 from p2plib.discovery.mdns.records import A, Nsec, Ptr, RecordType, ResourceRecord
+from p2plib.discovery.mdns.service import Offer
 from tests.discovery.mdns.segment import CHAT, GROUP, Segment, chat_at, who_chats
 
 CHO = ("192.168.1.200", 5353)
@@ -59,7 +60,9 @@ def test_any_type_gets_all_and_an_unknown_name_gets_nothing() -> None:
 def test_a_type_that_a_name_of_ours_does_not_have_gets_a_clear_no() -> None:
     """RFC 6762, section 6.1."""
     ((_, packet),) = asked(with_ana(), Question(DomainName.parse("ana.local"), RecordType.AAAA))
-    assert packet.answers[0].data == Nsec(DomainName.parse("ana.local"), (1, 47))
+    assert packet.answers[0].data == Nsec(
+        DomainName.parse("ana.local"), (1,)
+    )  # "MUST NOT have the NSEC bit set"
     assert packet.answers[0].cache_flush
 
 
@@ -151,3 +154,50 @@ def test_two_hosts_with_the_same_shared_record_say_it_once() -> None:
 def test_what_is_sent_reads_back() -> None:
     ((_, packet),) = asked(with_ana(), who_chats())
     assert decode(encode(packet)) == packet
+
+
+def test_a_simple_program_gets_one_datagram_of_a_size_that_a_link_carries() -> None:
+    """RFC 6762, section 18.5: what does not fit is left out, and the bit TRUNCATED says so."""
+    segment = Segment()
+    ana = segment.host(1)
+    for number in range(30):
+        offer = Offer(CHAT, 4000, ana.host, (b"x" * 200,))
+        segment.call(ana, ana.claim, f"ana {number}", offer.records)
+    segment.run(10)
+    segment.trace.clear()
+    names = [DomainName([b"ana %d" % number]).under(CHAT) for number in range(30)]
+    ((_, packet),) = asked(segment, *(Question(name, RecordType.TXT) for name in names), source=(CHO[0], 999))
+    assert 3 <= len(packet.answers) < 30
+    assert packet.is_truncated
+    assert len(encode(packet, multicast=False)) <= 1472
+
+
+def test_known_answers_count_in_a_datagram_that_has_a_question_too() -> None:
+    """RFC 6762, section 7.2: they may be those of the question in the datagram before."""
+    segment = with_ana()
+    ana = next(iter(segment.hosts.values()))
+    (pointer,) = [record for record in ana.claimed(1).records if record.name == CHAT]
+    segment.inject(DnsPacket((who_chats(),), flags=TRUNCATED), CHO)
+    other = Question(DomainName.parse("_other._udp.local"), RecordType.PTR)
+    assert asked(segment, other, answers=(pointer,)) == []
+
+
+def test_an_asker_that_has_more_to_say_is_waited_for_even_if_it_asks_for_itself() -> None:
+    segment = with_ana()
+    question = Question(CHAT, RecordType.PTR, wants_unicast=True)
+    ((delay, _),) = asked(segment, question, flags=TRUNCATED)
+    assert 0.4 <= delay <= 0.51
+
+
+def test_nothing_is_said_about_a_name_that_has_been_given_back() -> None:
+    segment = with_ana()
+    ana = next(iter(segment.hosts.values()))
+    question = Question(DomainName.parse("ana.local"), RecordType.AAAA)
+    asked(segment, question)
+    segment.trace.clear()
+    segment.now -= 1.5  # its NSEC has just been said, so that the next waits
+    segment.inject(DnsPacket((question,)), CHO)
+    segment.run(0.1)
+    segment.call(ana, ana.release, 1)
+    segment.run(3)
+    assert [packet.answers[0].ttl_s for packet in (each.packet for each in segment.sent(ana))] == [0]

@@ -147,3 +147,11 @@ def test_removing() -> None:
     cache.remove(entry)
     cache.remove(entry)
     assert (len(cache), cache.get(entry.number), known(cache, 0.0)) == (0, None, [])
+
+
+def test_what_is_pushed_out_is_told() -> None:
+    gone: list[str] = []
+    cache = RecordCache(lambda entry: gone.append(str(entry.record.name)))
+    for number in range(MAX_OF_SENDER + 2):
+        cache.hear(address(1, name=DomainName.parse(f"{number}.local")), BEN, 0.0)
+    assert gone == ["0.local.", "1.local."]

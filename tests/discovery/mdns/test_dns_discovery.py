@@ -208,6 +208,7 @@ def test_what_is_not_believed() -> None:
     link.settle()
     peers = [
         ("8.8.8.8", 4000),
+        ("192.168.1.255", 4000),
         ("192.168.1.9", 80),
         ("127.0.0.1", 4000),
         ("192.168.1.9", 4000),
@@ -221,7 +222,7 @@ def test_what_is_not_believed() -> None:
     link.settle()
     assert [event.address for event in link.named[ANA]] == [("192.168.1.9", 4000), (MAL[0], 4001)]
     assert ana.ignored == {
-        "an address where no peer can be": 3,
+        "an address where no peer can be": 4,
         "not from this link": 1,
         "broken": 3,
         "our own": 1,
@@ -245,3 +246,18 @@ def test_what_cannot_be_announced() -> None:
             ana.announce(peer_id, port, 0.0)
     assert ana.to_send() == []
     assert not ana._announced
+
+
+def test_an_asker_at_the_port_of_the_group_is_not_kept_waiting_by_one_at_another() -> None:
+    """The answer goes to the asker's port: at Mal's, nobody else hears it."""
+    ana = DnsDiscovery(ANA, random.Random(1))
+    ana.announce(CATS, 4001, 0.0)
+    ana.to_send()
+    answered = []
+    for step in range(1, 40):
+        now = step / 10
+        ana.on_timer(now)
+        ana.receive(write_question(CATS), (BEN, 5353), now)
+        ana.receive(write_question(CATS), (MAL[0], 9), now)
+        answered += [to[1] for _, to in ana.to_send()]
+    assert answered.count(5353) >= 3

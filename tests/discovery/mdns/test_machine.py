@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,12 @@ from hypothesis import strategies as st
 
 from p2plib.discovery.mdns.claims import ClaimState
 from p2plib.discovery.mdns.events import NameChanged, NameClaimed, RecordGone, RecordHeard
-from p2plib.discovery.mdns.machine import MulticastDns, link_of
+from p2plib.discovery.mdns.machine import MulticastDns
 from p2plib.discovery.mdns.manners import NO_MANNERS
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import DnsPacket, Question, encode
 from p2plib.discovery.mdns.packing import responses
-from p2plib.discovery.mdns.records import A, Ptr, RecordType, ResourceRecord, Srv
+from p2plib.discovery.mdns.records import A, Ptr, RecordType, ResourceRecord, Srv, Txt
 from p2plib.discovery.mdns.service import Offer, instances
 from p2plib.errors import UsageError
 from tests.discovery.mdns.dns_strategies import packets
@@ -418,9 +419,155 @@ def test_two_on_one_host_hear_each_other() -> None:
     assert len(ana.cache) == 0
 
 
-def test_the_link_of_a_host() -> None:
-    assert str(link_of("192.168.1.77")) == "192.168.1.0/24"
-    assert str(link_of("127.0.0.1")) == "127.0.0.0/8"
+def test_another_link_than_the_next_254() -> None:
     machine = MulticastDns("10.1.2.3", random.Random(1), link="10.1.0.0/16")
     machine.receive(encode(DnsPacket()), ("10.1.9.9", 5353), 0.0)
     assert not machine.ignored
+
+
+INSTANCE = DomainName.parse("ana._chat._udp.local")
+
+
+def established(segment: Segment) -> tuple[MulticastDns, int]:
+    """Ana, with her name, on a quiet link."""
+    ana = segment.host(1)
+    number = claim(segment, ana, "ana")
+    segment.run(5)
+    return ana, number
+
+
+@pytest.mark.fault("F061")
+def test_the_records_of_one_datagram_are_one_conflict() -> None:
+    """The first takes Ana back to probing; the second must not take the name, for nobody was asked yet."""
+    segment = Segment()
+    ana, number = established(segment)
+    said: list[Srv | Txt] = [
+        Srv(0, 0, 6666, DomainName.parse("mal.local")),
+        Txt((b"mal",)),
+        Srv(0, 0, 1, ANA),
+    ]
+    for data in responses([ResourceRecord(INSTANCE, each, 120, cache_flush=True) for each in said]):
+        segment.inject(data, MAL)
+    segment.run(5)
+    assert (ana.claimed(number).label, ana.claimed(number).state) == ("ana", ClaimState.ESTABLISHED)
+    assert not segment.told(ana, NameChanged)
+
+
+@pytest.mark.fault("F061")
+def test_one_datagram_takes_one_name_at_most() -> None:
+    segment = Segment()
+    ana = segment.host(1)
+    number = claim(segment, ana, "ana")
+    names = ["ana", *(f"ana-{n}" for n in range(2, 40))]
+    for data in responses([ResourceRecord(DomainName.parse(f"{n}.local"), A(MAL[0]), 120) for n in names]):
+        segment.inject(data, MAL)
+    segment.run(0.01)
+    assert ana.claimed(number).label == "ana-2"
+    assert len(segment.told(ana, NameChanged)) == 1
+
+
+def test_a_name_that_is_lost_after_it_was_announced_gets_a_goodbye() -> None:
+    """RFC 6762, section 10.1. The shared record would otherwise stand for 75 minutes."""
+    segment = Segment()
+    ben = segment.host(2)
+    ana, number = established(segment)
+    for _ in range(12):
+        segment.inject(responses([ResourceRecord(ANA, A(MAL[0]), 120, cache_flush=True)])[0], MAL)
+        segment.run(0.25)
+    segment.run(10)
+    assert ana.claimed(number).label == "ana-2"
+    found = ben.cache.answers(who_chats(), segment.now)
+    assert [str(entry.record) for entry in found] == ["_chat._udp.local. 4500 PTR ana-2._chat._udp.local."]
+    goodbyes = [r for each in segment.sent(ana) for r in each.packet.answers if r.ttl_s == 0]
+    assert goodbyes
+    assert not any(record.cache_flush for record in goodbyes)  # Mal may be right about the name
+
+
+def test_taking_a_claim_back_while_it_is_contested_says_goodbye_too() -> None:
+    segment = Segment()
+    ben = segment.host(2)
+    ana, number = established(segment)
+    segment.inject(responses([ResourceRecord(ANA, A(MAL[0]), 120, cache_flush=True)])[0], MAL)
+    segment.run(0.01)
+    assert ana.claimed(number).state is ClaimState.PROBING
+    segment.call(ana, ana.release, number)
+    segment.run(2)
+    assert not ben.cache.answers(who_chats(), segment.now)
+
+
+@pytest.mark.fault("F061")
+def test_a_forged_goodbye_is_corrected_before_anybody_forgets() -> None:
+    segment = Segment()
+    ben = segment.host(2)
+    segment.call(ben, ben.ask, who_chats())
+    ana, number = established(segment)
+    for _ in range(20):
+        lies = [replace(record, ttl_s=0) for record in ana.claimed(number).records]
+        for data in responses(lies):
+            segment.inject(data, MAL)
+        for _ in range(10):
+            segment.run(0.05)
+            assert labels(segment, ben) == ["ana"]
+    assert ana.sent["answer"] <= 12
+
+
+def test_two_that_got_one_name_in_two_places_settle_it_when_they_meet() -> None:
+    segment = Segment()
+    ana, number = established(segment)
+    segment.remove(ana)
+    ben = segment.host(2)
+    other = claim(segment, ben, "ana")
+    segment.run(5)
+    segment.hosts[ana.host] = ana
+    cho = segment.host(3)
+    segment.call(cho, cho.ask, Question(ANA, RecordType.A))
+    segment.run(30)
+    claims = ana.claimed(number), ben.claimed(other)
+    assert sorted(each.label for each in claims) == ["ana", "ana-2"]
+    assert {each.state for each in claims} == {ClaimState.ESTABLISHED}
+
+
+def test_a_probe_comes_from_the_port_of_the_group() -> None:
+    """Anybody's program may send from another, and would keep every name from us."""
+    segment = Segment()
+    ana = segment.host(1)
+    number = claim(segment, ana, "ana")
+    highest = ResourceRecord(ANA, A("255.255.255.255"), 120)
+    for _ in range(20):
+        lie = DnsPacket((Question(ANA, RecordType.ANY),), authorities=(highest,))
+        segment.inject(lie, (MAL[0], 9999))
+        segment.run(0.2)
+    assert ana.claimed(number).state is ClaimState.ESTABLISHED
+
+
+@pytest.mark.fault("F080")
+def test_what_is_pushed_out_of_the_cache_leaves_no_timer_behind() -> None:
+    segment = Segment()
+    ben = segment.host(2)
+    segment.call(ben, ben.ask, who_chats())
+    for number in range(1_000):
+        pointer = Ptr(DomainName([b"%d" % number]).under(CHAT))
+        ben.receive(responses([ResourceRecord(CHAT, pointer, 86_400)])[0], MAL, segment.now)
+    heard = sum(isinstance(event, RecordHeard) for event in ben.events())
+    assert (heard, len(ben.cache)) == (1_000, 500)
+    timers = list(ben.timers.due(2 * 86_400))
+    assert len(timers) <= 2 * 500 + 2  # for each record its end and a refresh
+
+
+@pytest.mark.parametrize("txt", [(b"x" * 256,), (b"x" * 255,) * 40])
+def test_a_claim_that_no_datagram_can_carry_is_refused_at_once(txt: tuple[bytes, ...]) -> None:
+    segment = Segment()
+    ana = segment.host(1)
+    with pytest.raises(UsageError):
+        segment.call(ana, ana.claim, "ana", Offer(CHAT, 4000, ana.host, txt).records)
+    assert ana.timer() is None
+
+
+def test_a_name_that_leaves_no_room_for_a_number_is_refused_at_once() -> None:
+    """A conflict would make a name that cannot be, in the midst of what a stranger sends."""
+    segment = Segment()
+    ana = segment.host(1)
+    kind = DomainName([b"x" * 62] * 3 + [b"x" * 42, b"_udp", b"local"])
+    with pytest.raises(UsageError):
+        segment.call(ana, ana.claim, "ana", Offer(kind, 4000, ana.host).records)
+    assert ana.timer() is None

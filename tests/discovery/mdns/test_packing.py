@@ -68,3 +68,22 @@ def test_a_large_record_goes_alone_and_a_huge_one_not_at_all() -> None:
 def test_a_probe_says_what_is_going_to_be_claimed() -> None:
     packet = decode(probe([Question(CHAT, RecordType.ANY)], pointers(2)))
     assert (len(packet.questions), packet.authorities) == (1, tuple(pointers(2)))
+
+
+@pytest.mark.parametrize("known", [0, 3, 100])
+def test_many_questions_go_into_several_datagrams(known: int) -> None:
+    asked = [Question(DomainName([b"%060d" % n]).under(CHAT), RecordType.SRV) for n in range(200)]
+    answers = pointers(known)
+    datagrams = queries(asked, answers)
+    packets = [decode(data) for data in datagrams]
+    assert [question for packet in packets for question in packet.questions] == asked
+    assert [record for packet in packets for record in packet.answers] == answers
+    assert all(len(data) <= LINK_BYTES for data in datagrams)
+    truncated = [packet.is_truncated for packet in packets]
+    assert truncated == [bool(known)] * (len(packets) - 1) + [False]
+
+
+def test_a_probe_that_does_not_fit_is_an_error() -> None:
+    """Half a probe would claim names that nobody was asked about."""
+    with pytest.raises(UsageError):
+        probe([Question(CHAT, RecordType.ANY)], pointers(1_000))

@@ -11,11 +11,16 @@ from typing import Any
 
 import pytest
 
-from p2plib.discovery.mdns.responder import Responder, Seen
+from p2plib.discovery.mdns.names import DomainName
+from p2plib.discovery.mdns.packets import DnsPacket, decode, encode
+from p2plib.discovery.mdns.packing import responses
+from p2plib.discovery.mdns.records import A, OtherData, Ptr, RecordType, ResourceRecord
+from p2plib.discovery.mdns.responder import MAX_CHANGES, MAX_RESOLVED, Responder, Seen
 from p2plib.discovery.mdns.service import Offer
 from p2plib.errors import Closed, Unreachable, UsageError
 from p2plib.sim import Host, Internet, Link
 from tests.discovery.mdns.segment import CHAT
+from tests.discovery.mdns.worlds import say
 
 
 def segment(net: Internet, count: int, **link: Any) -> list[Host]:
@@ -187,3 +192,67 @@ def test_the_same_seed_gives_the_same_run() -> None:
         return net.trace.digest()
 
     assert Internet(seed=5).run(main) == Internet(seed=5).run(main)
+
+
+def test_one_record_without_data_does_not_end_a_watch(internet: Internet) -> None:
+    async def main(net: Internet) -> list[str]:
+        hosts = segment(net, 3)
+        async with responders(hosts[:2]) as (ana, ben):
+            watching = asyncio.ensure_future(seen_within(ben, 5))
+            await asyncio.sleep(0.5)
+            empty = ResourceRecord(CHAT, OtherData(RecordType.PTR, b""), 120)
+            with hosts[2]:
+                await say([encode(DnsPacket(answers=(empty,), flags=0x8400))], hosts[2].address)
+            with hosts[0]:
+                await ana.publish(offer(hosts[0]).records, "ana")
+            return [seen.instance.label for seen in await watching]
+
+    assert internet.run(main) == ["ana"]
+
+
+def test_a_neighbour_that_says_no_to_everything_does_not_fill_the_list_of_changes(
+    internet: Internet,
+) -> None:
+    async def main(net: Internet) -> int:
+        hosts = segment(net, 2)
+        async with responders(hosts[:1]) as (ana,):
+            with hosts[0]:
+                trying = asyncio.ensure_future(ana.publish(offer(hosts[0]).records, "ana"))
+            labels = ["ana", *(f"ana-{number}" for number in range(2, 3 * MAX_CHANGES))]
+            with hosts[1]:
+                names = [DomainName.parse(f"{label}.local") for label in labels]
+                await say(
+                    [responses([ResourceRecord(name, A("192.168.1.77"))])[0] for name in names],
+                    hosts[1].address,
+                )
+            trying.cancel()
+            return len(ana.changes)
+
+    assert internet.run(main) == MAX_CHANGES
+
+
+def test_a_long_watch_does_not_wear_out(internet: Internet) -> None:
+    """What was asked about instances that have gone does not count for ever."""
+
+    async def main(net: Internet) -> int:
+        hosts = segment(net, 2)
+        async with responders(hosts[:1]) as (ben,):
+            watching = asyncio.ensure_future(seen_within(ben, 60))
+            for batch in range(3):
+                names = [
+                    DomainName([b"%d-%d" % (batch, number)]).under(CHAT) for number in range(MAX_RESOLVED)
+                ]
+                pointers = [ResourceRecord(CHAT, Ptr(name), 2) for name in names]
+                with hosts[1]:
+                    await say(responses(pointers), hosts[1].address)
+                await asyncio.sleep(10)
+            asked = {
+                question.name
+                for packet in net.trace
+                if packet.sender == hosts[0].name
+                for question in decode(packet.data).questions
+            }
+            await watching
+            return len(asked)
+
+    assert internet.run(main) == 1 + 3 * MAX_RESOLVED

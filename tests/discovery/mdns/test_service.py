@@ -6,8 +6,8 @@ import pytest
 
 from p2plib.discovery.mdns.cache import RecordCache
 from p2plib.discovery.mdns.names import DomainName
-from p2plib.discovery.mdns.records import A, Ptr, ResourceRecord, Srv, Txt
-from p2plib.discovery.mdns.service import Offer, host_label, instances, subtype_name, unanswered
+from p2plib.discovery.mdns.records import A, OtherData, Ptr, RecordType, ResourceRecord, Srv, Txt
+from p2plib.discovery.mdns.service import MAX_PLACES, Offer, host_label, instances, subtype_name, unanswered
 from p2plib.errors import UsageError
 
 CHAT = DomainName.parse("_chat._udp.local")
@@ -88,3 +88,20 @@ def test_a_service_on_several_hosts() -> None:
         ("192.168.1.2", 4000),
         ("192.168.1.3", 4001),
     ]
+
+
+def test_a_pointer_without_data_is_nothing() -> None:
+    """RFC 2136 has records without data; on a link anybody can send one."""
+    cache = heard(*OFFER.records("ana"))
+    for number in (RecordType.PTR, RecordType.SRV, RecordType.A):
+        cache.hear(ResourceRecord(CHAT, OtherData(number, b""), 120), "192.168.1.66", 0.0)
+    assert [instance.label for instance in instances(cache, CHAT, 1.0)] == ["ana"]
+    assert not list(unanswered(cache, CHAT, 1.0))
+
+
+def test_ports_times_addresses_are_not_without_end() -> None:
+    ana, host = DomainName([b"ana"]).under(CHAT), DomainName.parse("ana.local")
+    ports = [ResourceRecord(ana, Srv(0, 0, 2_000 + number, host), 120) for number in range(200)]
+    hosts = [ResourceRecord(host, A(f"192.168.1.{number}"), 120) for number in range(200)]
+    cache = heard(ResourceRecord(CHAT, Ptr(ana), 120), *ports, *hosts)
+    assert len(list(instances(cache, CHAT, 1.0))) == MAX_PLACES

@@ -54,14 +54,16 @@ def test_addresses_that_are_not_believed(internet: Internet) -> None:
             with ana.on():
                 async with ana.source:
                     assert world.tell
-                    told = [("8.8.8.8", 4000), (ben.host, 53), ("127.0.0.1", 4000), (ben.host, 4005)]
+                    for_all = ben.host.rpartition(".")[0] + ".255"
+                    told = [("8.8.8.8", 4000), (ben.host, 53), ("127.0.0.1", 4000), (for_all, 4000)]
+                    told.append((ben.host, 4005))
                     await world.tell(CATS, told)
                     found = [each.address for each in await look_up(ana.source)]
                     return found, ana.source.ignored, ben.host
 
     found, ignored, host = internet.run(main)
     assert found == [(host, 4005)]
-    assert ignored["an address that is not on the link"] == 2
+    assert ignored["an address that is not on the link"] == 3
     assert ignored["an address where no peer can be"] == 1
 
 
