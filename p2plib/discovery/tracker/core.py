@@ -28,7 +28,7 @@ from p2plib.discovery.tracker.announce import (
 )
 from p2plib.discovery.tracker.pace import DEFAULT_ALLOWANCE, Allowance, Pace
 from p2plib.discovery.tracker.swarms import DEFAULT_LIMITS, Swarm, SwarmLimits, Swarms
-from p2plib.errors import Refusal
+from p2plib.errors import Refusal, UsageError
 from p2plib.machine.addresses import Address, Scope, scope_of
 
 # As many IPv6 peers of 18 bytes as fit into a packet beside its header, as 200 IPv4 peers do.
@@ -74,6 +74,9 @@ class TrackerCore:
         pace: how often each host has asked.
         refused: how many questions were refused, by reason.
         granted: how many announces were granted.
+
+    Raises:
+        UsageError: no peer could be asked to come back after such an interval.
     """
 
     def __init__(
@@ -85,6 +88,8 @@ class TrackerCore:
         allowance: Allowance = DEFAULT_ALLOWANCE,
         on_heard: Callable[[TrackerHeard], None] | None = None,
     ) -> None:
+        if not 1 <= interval_s < 2**31:
+            raise UsageError(f"an interval is 1 to 2**31 - 1 seconds, not {interval_s}")
         self.swarms = Swarms(rng, interval_s=interval_s, limits=limits)
         self.pace = Pace(allowance)
         self.refused: Counter[str] = Counter()

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
@@ -31,8 +32,8 @@ from p2plib.discovery.tracker.core import TrackerCore
 from p2plib.discovery.tracker.offer_relay import OfferRelay
 from p2plib.discovery.tracker.offers import MAX_TEXT_BYTES
 from p2plib.discovery.tracker.swarms import Swarm
-from p2plib.errors import CannotListen, DecodeError, Refusal
-from p2plib.machine.addresses import Address
+from p2plib.errors import CannotListen, DecodeError, Refusal, UsageError
+from p2plib.machine.addresses import MAX_PORT, Address
 from p2plib.machine.udp import plain
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ class HttpTracker:
     async def __aenter__(self) -> Self:
         from aiohttp import web
 
-        server = web.Server(self._handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
+        host, port = self.address
+        if not 0 <= port <= MAX_PORT:
+            raise UsageError(f"a port to listen on is 0 to {MAX_PORT}, not {port}")
+        server = web.Server(self._handle, access_log=None, logger=self._log(), keepalive_timeout=KEEP_ALIVE_S)
         self._runner = web.ServerRunner(server, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()
-        host, port = self.address
         try:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
@@ -95,13 +98,29 @@ class HttpTracker:
 
     # ------------------------------------------------------------------------------------------------------
 
+    def _log(self) -> logging.Logger:
+        """Where aiohttp reports errors: ours only. What is no HTTP is counted; strangers do not write it."""
+        from aiohttp.http_exceptions import HttpProcessingError
+
+        def is_ours(record: logging.LogRecord) -> bool:
+            kind = record.exc_info[0] if record.exc_info else None
+            if kind is None or not issubclass(kind, HttpProcessingError):
+                return True
+            self.ignored["not HTTP"] += 1
+            return False
+
+        log = logging.Logger(f"{__name__}.{id(self)}")
+        log.parent = logging.getLogger(__name__)
+        log.addFilter(is_ours)
+        return log
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         from aiohttp import web
 
         transport = request.transport
         if transport is None:  # it hung up meanwhile
             return web.Response(status=400)
-        host = plain(transport.get_extra_info("peername"))[0]
+        host = plain(transport.get_extra_info("peername"))[0].partition("%")[0]
         if self.relay is not None and request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._talk(request, transport, self.relay, host)
         if request.method != "GET":

@@ -15,7 +15,7 @@ from p2plib.discovery.tracker.http_server import MAX_UNSENT_CHARACTERS, HttpTrac
 from p2plib.discovery.tracker.offer_relay import OfferRelay
 from p2plib.discovery.tracker.offers import Offer, OffersAnnounce, encode
 from p2plib.discovery.tracker.pace import Allowance
-from p2plib.errors import CannotListen
+from p2plib.errors import CannotListen, UsageError
 from p2plib.sim import Internet
 from tests.discovery.tracker.packets import INFO_HASH
 
@@ -127,6 +127,17 @@ def test_noise_and_silence_leave_it_standing(internet: Internet) -> None:
             writer.close()
 
     everywhere(internet, test)
+
+
+@pytest.mark.fault("F175")
+@pytest.mark.parametrize("port", [-1, 99_999])
+def test_a_port_that_is_none(port: int) -> None:
+    async def main() -> None:
+        async with HttpTracker(TrackerCore(random.Random(1)), None, "127.0.0.1", port):
+            pass
+
+    with pytest.raises(UsageError, match="0 to 65535"):
+        asyncio.run(main())
 
 
 def test_a_port_that_is_taken() -> None:
@@ -283,3 +294,39 @@ def test_a_web_socket_that_hangs_up_in_a_flood_of_pings(caplog: pytest.LogCaptur
 
     asyncio.run(main())
     assert not caplog.records
+
+
+@pytest.mark.fault("F160")
+@pytest.mark.parametrize(
+    "raw", [b"GET /\xff\xfe?\x1b[31m HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello\r\n\r\n"]
+)
+def test_strangers_do_not_write_our_log(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with HttpTracker(TrackerCore(random.Random(1)), None, "127.0.0.1") as tracker:
+            reader, writer = await asyncio.open_connection("127.0.0.1", tracker.address[1])
+            writer.write(raw)
+            assert b" 400 " in await reader.readuntil(b"\r\n")
+            writer.close()
+            assert tracker.ignored == {"not HTTP": 1}
+
+    asyncio.run(main())
+    assert not caplog.records
+
+
+def test_an_error_of_ours_is_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(self: HttpTracker, query: str, host: str) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(HttpTracker, "announce", wrong)
+
+    async def main() -> None:
+        async with HttpTracker(TrackerCore(random.Random(1)), None, "127.0.0.1") as tracker:
+            reader, writer = await asyncio.open_connection("127.0.0.1", tracker.address[1])
+            writer.write(b"GET /announce HTTP/1.0\r\n\r\n")
+            assert b" 500 " in await reader.readuntil(b"\r\n")
+            writer.close()
+
+    asyncio.run(main())
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
