@@ -298,7 +298,11 @@ def test_a_web_socket_that_hangs_up_in_a_flood_of_pings(caplog: pytest.LogCaptur
 
 @pytest.mark.fault("F160")
 @pytest.mark.parametrize(
-    "raw", [b"GET /\xff\xfe?\x1b[31m HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello\r\n\r\n"]
+    "raw",
+    [
+        b"GET /\xff\xfe?\x1b[31m HTTP/1.1\r\n\r\n",
+        b"GET /announce HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
 )
 def test_strangers_do_not_write_our_log(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
