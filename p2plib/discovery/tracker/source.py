@@ -20,8 +20,9 @@ Rules
        that would send real ones to a port where nobody listens: it finds nothing, and `ignored` counts
        "counted, not named". (Browsers and peers of the other family are counted without being named as well,
        so it is no error.) Whoever needs such a tracker announces first.
-    6. "Stopped" is said to each tracker that was told of us; after a failure there may be several. Leaving
-       the block says it for all that is announced, and waits for that no longer than `GOODBYE_S`.
+    6. "Stopped" is said to each tracker that was told of us, or may have been: after a failure there are
+       several, and an announce that was cancelled may have arrived. Leaving the block says it for all that is
+       announced, and waits for that no longer than `GOODBYE_S`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -55,13 +56,11 @@ class Announcement:
 
     Args:
         port: the port that was announced.
-        told: the URLs of the trackers that know of it.
-        renewing: the task that renews it; None until it begins.
+        renewing: the task that renews it.
     """
 
     port: int
-    told: set[str] = field(default_factory=set)
-    renewing: asyncio.Task[None] | None = None
+    renewing: asyncio.Task[None]
 
 
 class TrackerSource:
@@ -92,6 +91,7 @@ class TrackerSource:
         self._key = rng.getrandbits(32)
         self._clients = {url: TrackerClient(url, rng) for url in self.tiers}
         self._announced: dict[bytes, Announcement] = {}
+        self._told: dict[tuple[bytes, int], set[str]] = {}  # who may name us, by topic and port
         self._calls: set[asyncio.Task[Any]] = set()
         self._is_open = False
 
@@ -104,37 +104,32 @@ class TrackerSource:
     ) -> None:
         self._is_open = False
         announced, self._announced = self._announced, {}
-        for call in self._calls:
-            call.cancel()
-        renewing = [each.renewing for each in announced.values() if each.renewing is not None]
-        for task in renewing:
+        ending = [*self._calls, *(each.renewing for each in announced.values())]
+        for task in ending:
             task.cancel()
-        goodbyes = [asyncio.ensure_future(self._stop(topic, each)) for topic, each in announced.items()]
-        waiting = [*self._calls, *renewing]
+        goodbyes: list[asyncio.Task[None]] = []
         try:
+            if ending:
+                await asyncio.wait(ending)
+            goodbyes = [asyncio.ensure_future(self._stop(*each)) for each in list(self._told)]
             if goodbyes:
                 await asyncio.wait(goodbyes, timeout=GOODBYE_S)
         finally:
             for goodbye in goodbyes:
                 goodbye.cancel()
-            if waiting or goodbyes:
-                await asyncio.wait([*waiting, *goodbyes])
+            if ending or goodbyes:
+                await asyncio.wait([*ending, *goodbyes])
 
     async def announce(self, topic: bytes, port: int) -> None:
         """See `p2plib.discovery.source.Source`."""
         topic, port = checked_topic(topic), checked_port(port)
-        announcement = Announcement(port)
-        reply = await self._unless_closed(self._tell(topic, announcement, Event.STARTED))
+        reply = await self._unless_closed(self._tell(topic, port, Event.STARTED))
         before = self._announced.pop(topic, None)
-        announcement.renewing = asyncio.ensure_future(self._renew(topic, announcement, reply.interval_s))
-        self._announced[topic] = announcement
-        if before is None:
-            return
-        _cancel(before.renewing)
-        if before.port == port:
-            announcement.told |= before.told
-        else:
-            await self._unless_closed(self._stop(topic, before))
+        renewing = asyncio.ensure_future(self._renew(topic, port, reply.interval_s))
+        self._announced[topic] = Announcement(port, renewing)
+        if before is not None:
+            before.renewing.cancel()
+        await self._unless_closed(self._stop_old(topic))
 
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source`."""
@@ -142,8 +137,8 @@ class TrackerSource:
         self._must_be_open()
         announcement = self._announced.pop(topic, None)
         if announcement is not None:
-            _cancel(announcement.renewing)
-            await self._unless_closed(self._stop(topic, announcement))
+            announcement.renewing.cancel()
+        await self._unless_closed(self._stop_old(topic))
 
     async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
         """See `p2plib.discovery.source.Source`."""
@@ -183,28 +178,34 @@ class TrackerSource:
         """Rules 4 and 5."""
         announcement = self._announced.get(topic)
         if announcement is not None:
-            return await self._tell(topic, announcement, Event.UPDATE, MAX_NUMWANT)
+            return await self._tell(topic, announcement.port, Event.UPDATE, MAX_NUMWANT)
         question = self._announce(topic, self._looking_id, DISCARD, Event.STOPPED, MAX_NUMWANT)
-        _, reply = await self._ask_in_turn(question)
+        reply = await self._ask_in_turn(question, set())
         if not reply.peers and not reply.ignored and reply.seeders + reply.leechers:
             self.ignored["counted, not named"] += 1
         return reply
 
-    async def _tell(
-        self, topic: bytes, announcement: Announcement, event: Event, numwant: int = 0
-    ) -> TrackerReply:
+    async def _tell(self, topic: bytes, port: int, event: Event, numwant: int = 0) -> TrackerReply:
         """Announces, and remembers who was told."""
-        question = self._announce(topic, self.peer_id, announcement.port, event, numwant)
-        url, reply = await self._ask_in_turn(question)
-        announcement.told.add(url)
-        return reply
+        question = self._announce(topic, self.peer_id, port, event, numwant)
+        told: set[str] = set()
+        try:
+            return await self._ask_in_turn(question, told)
+        finally:
+            if told:
+                self._told.setdefault((topic, port), set()).update(told)
 
     def _announce(self, topic: bytes, peer_id: bytes, port: int, event: Event, numwant: int) -> Announce:
         key = self._key if peer_id == self.peer_id else 0
         return Announce(topic, peer_id, port, left=SOMETHING_LEFT, event=event, numwant=numwant, key=key)
 
-    async def _ask_in_turn(self, announce: Announce) -> tuple[str, TrackerReply]:
-        """Rule 1."""
+    async def _ask_in_turn(self, announce: Announce, told: set[str]) -> TrackerReply:
+        """Rule 1.
+
+        Args:
+            announce: what to say.
+            told: is given the URL of the tracker that was told, or may have been.
+        """
         refusal: RequestRefused | None = None
         last: PeerTimeout | Unreachable | None = None
         for url in self.tiers:
@@ -215,15 +216,27 @@ class TrackerSource:
                 self.ignored["refused"] += 1
             except (PeerTimeout, Unreachable) as error:
                 last = error
+            except asyncio.CancelledError:
+                told.add(url)
+                raise
             else:
+                told.add(url)
                 self.tiers.answered(url)
                 self.ignored.update(reply.ignored)
-                return url, reply
+                return reply
         raise refusal or last or Unreachable("there is no tracker")
 
-    async def _stop(self, topic: bytes, announcement: Announcement) -> None:
-        """Says that we are not there any more. Rule 6; what goes wrong is counted."""
-        goodbye = self._announce(topic, self.peer_id, announcement.port, Event.STOPPED, 0)
+    async def _stop_old(self, topic: bytes) -> None:
+        """Says of each port of a topic that is announced no longer that we are not there any more."""
+        for port in [port for about, port in self._told if about == topic]:
+            announcement = self._announced.get(topic)
+            if announcement is None or announcement.port != port:
+                await self._stop(topic, port)
+
+    async def _stop(self, topic: bytes, port: int) -> None:
+        """Rule 6; what goes wrong is counted."""
+        goodbye = self._announce(topic, self.peer_id, port, Event.STOPPED, 0)
+        told = self._told.pop((topic, port), set())
 
         async def to(url: str) -> None:
             try:
@@ -231,24 +244,23 @@ class TrackerSource:
             except (PeerTimeout, Unreachable, RequestRefused):
                 self.ignored["goodbye failed"] += 1
 
-        async with asyncio.TaskGroup() as group:
-            for url in sorted(announcement.told):
-                group.create_task(to(url))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for url in sorted(told):
+                    group.create_task(to(url))
+        except asyncio.CancelledError:
+            self._told.setdefault((topic, port), set()).update(told)
+            raise
 
-    async def _renew(self, topic: bytes, announcement: Announcement, interval_s: float) -> None:
+    async def _renew(self, topic: bytes, port: int, interval_s: float) -> None:
         """Rule 2."""
         retry_s = RETRY_S
         while True:
             await asyncio.sleep(interval_s)
             try:
-                reply = await self._tell(topic, announcement, Event.UPDATE)
+                reply = await self._tell(topic, port, Event.UPDATE)
             except (PeerTimeout, Unreachable, RequestRefused):
                 self.ignored["renewal failed"] += 1
                 interval_s, retry_s = retry_s, min(MAX_RETRY_S, 2 * retry_s)
             else:
                 interval_s, retry_s = reply.interval_s, RETRY_S
-
-
-def _cancel(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()

@@ -155,6 +155,59 @@ def test_each_tracker_that_was_told_hears_the_goodbye(internet: Internet) -> Non
     internet.run(main)
 
 
+@pytest.mark.parametrize("scheme", ["http", "udp"])
+@pytest.mark.parametrize("doing", ["announce", "announce again", "withdraw"])
+def test_what_was_cancelled_may_have_arrived_and_is_taken_back(
+    internet: Internet, scheme: str, doing: str
+) -> None:
+    """Each call is cancelled at every moment of its life, 4 ms apart."""
+
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+        async with tracker_on(home) as server:
+
+            def ports() -> set[int]:
+                return {port for _, port in server.core.swarms.listed(CATS)}
+
+            async def uses(after_s: float) -> bool:
+                async with TrackerSource([[url_of(server, scheme)]], random.Random(1)) as source:
+                    if doing != "announce":
+                        await source.announce(CATS, 6881)
+                    call = source.withdraw(CATS) if doing == "withdraw" else source.announce(CATS, 6882)
+                    task = asyncio.ensure_future(call)
+                    await asyncio.wait([task], timeout=after_s)
+                    task.cancel()
+                    await asyncio.wait([task])
+                    if random.Random(after_s).random() < 0.5:
+                        await source.announce(CATS, 7000)
+                        assert ports() == {7000}
+                assert not ports()
+                return task.cancelled()
+
+            after_s = 0.0
+            while await ana.run(uses(after_s)):
+                after_s += 0.004
+            assert after_s > 0.05
+
+    internet.run(main)
+
+
+def test_two_announces_at_once_leave_one_port(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+        async with tracker_on(home) as server:
+
+            async def uses() -> None:
+                async with TrackerSource([[url_of(server, "udp")]], random.Random(1)) as source:
+                    await asyncio.gather(*(source.announce(CATS, port) for port in range(6881, 6890)))
+                    assert len(server.core.swarms.listed(CATS)) == 1
+                assert server.core.swarms.peers == 0
+
+            await ana.run(uses())
+
+    internet.run(main)
+
+
 def test_tiers_with_a_dead_tracker(internet: Internet) -> None:
     async def main(net: Internet) -> None:
         dead, alive, backup = net.host("dead"), net.host("alive"), net.host("backup")
