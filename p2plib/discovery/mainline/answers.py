@@ -72,6 +72,12 @@ class Answers:
         self.peers, self.items = PeerStorage(table.own_id), ItemStorage(table.own_id)
         self.samples = Samples(self.peers, rng)
 
+    def moved(self, table: RoutingTable) -> None:
+        """Our node has a new id, and so a new table."""
+        self.table = table
+        self.peers.moved(table.own_id)
+        self.items.moved(table.own_id)
+
     def answer(self, query: AnyQuery, sender: Contact, now: float) -> KrpcResponse | KrpcError:
         """What to answer.
 

@@ -422,8 +422,8 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         known = [entry.contact for entry in self.table]
         self.asker.own_id = own_id = node_id.node_id_for(host, self.rng)
         self.table, self.checks, self.density = self._made(own_id, now)
-        self.answers.table = self.searches.table = self.table
-        self.searches.density = self.density
+        self.answers.moved(self.table)
+        self.searches.table, self.searches.density = self.table, self.density
         for contact in known:
             self.table.answered(contact, now)
         self._tell(MovedOutside(host, own_id))

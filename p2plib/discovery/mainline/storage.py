@@ -130,6 +130,10 @@ class PeerStorage:
         """How many info_hashes there are."""
         return len(self._kept)
 
+    def moved(self, own_id: int) -> None:
+        """Our node has a new id, and from now on that is what keys are near to or far from."""
+        self._farthest = _Farthest(own_id)
+
     def info_hashes(self) -> list[bytes]:
         """All info_hashes with a peer that was not seen to have expired."""
         return list(self._kept)
@@ -246,6 +250,10 @@ class ItemStorage:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def moved(self, own_id: int) -> None:
+        """Our node has a new id, and from now on that is what keys are near to or far from."""
+        self._farthest = _Farthest(own_id)
 
     def targets(self) -> list[bytes]:
         """The targets of all items that were not seen to have expired."""

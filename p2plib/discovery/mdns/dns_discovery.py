@@ -194,7 +194,6 @@ class DnsDiscovery(Base[PeerNamed, DialectTimer]):
         write_peers([(ITSELF, port)])
         name_of(peer_id)
         self._announced[peer_id] = port
-        self._number(peer_id)
         self._answer(peer_id, None, now)
         self._ask(peer_id, now)
 

@@ -17,7 +17,8 @@ Rules, besides those of `p2plib.discovery.signal.channels`
     1. The head of a subscription's response is sent at once, and a comment every `HEARTBEAT_S`, as npm's hub
        does: a proxy ends what is silent for a minute.
     2. What is refused gets a status and a sentence; npm's hub says 200 to everything, or nothing at all.
-    3. The host that counts is the connection's. Behind a proxy that is the proxy: then give `HubLimits` that
+    3. A message that takes longer than `READ_S` to come is refused: nobody holds a place and sends nothing.
+    4. The host that counts is the connection's. Behind a proxy that is the proxy: then give `HubLimits` that
        fit, or have the proxy limit.
 
 aiohttp comes with the extra `discovery`.
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 30.0
 SHUTDOWN_S = 1.0
+READ_S = 10.0  # for the whole of a message
 VERSION = "0.1.0"
 MISSING = "for HTTP, run pip install 'p2plib[discovery]'"
 
@@ -129,7 +131,11 @@ class SignalHub:
         app, _, names = request.path.removeprefix("/v1/").partition("/")
         host = request.remote or ""
         if request.method == "POST":
-            body = await request.read()
+            try:
+                async with asyncio.timeout(READ_S):
+                    body = await request.read()
+            except TimeoutError:
+                raise HubRefused(408, f"a message is there within {READ_S:g} s") from None
             self.channels.broadcast(f"{app}/{names}", body, host, asyncio.get_running_loop().time())
             return web.Response(headers=CORS)
         subscriber = self.channels.subscribe(app, names, host)

@@ -251,3 +251,17 @@ def test_a_new_version_from_another_host_counts_for_that_one() -> None:
     assert len(items) == 2
     items.put(ImmutableItem(b"y"), "198.51.100.2", 0.0)
     assert sorted(items.targets()) == sorted([ImmutableItem(b"x").target, ImmutableItem(b"y").target])
+
+
+def test_after_a_move_keys_are_far_from_the_new_id() -> None:
+    peers, items = PeerStorage(0, max_hashes=2), ItemStorage(0, max_items=2)
+    near, middle, far = sorted(map(ImmutableItem, range(3)), key=lambda item: item.target)
+    for first, item in ((0x01, near), (0xF0, far)):
+        peers.announce(key(first), peer(first), 0.0)
+        items.put(item, ANA, 0.0)
+    peers.moved(int.from_bytes(key(0xFF), "big"))
+    items.moved(int.from_bytes(far.target, "big"))
+    peers.announce(key(0xF7), peer(3), 0.0)
+    items.put(middle, ANA, 0.0)
+    assert peers.info_hashes() == [key(0xF0), key(0xF7)]
+    assert items.targets() == [far.target, middle.target]

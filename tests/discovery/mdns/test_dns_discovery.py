@@ -140,6 +140,15 @@ def test_whoever_looks_finds_whoever_announces_and_the_other_way_round() -> None
         assert link.named[ANA] == []
 
 
+def test_announcing_tells_the_link_and_asks_it() -> None:
+    link = Link(ANA)
+    ana = link.machines[ANA]
+    ana.announce(CATS, 4001, 0.0)
+    link.run(1)
+    said = [data for _, _, data in link.sent]
+    assert said == [write_answer(CATS, ana.token_for(ANA), [("0.0.0.0", 4001)]), write_question(CATS)]
+
+
 def test_it_asks_again_after_about_a_minute_until_nobody_looks() -> None:
     link = Link(BEN)
     ben = link.machines[BEN]
@@ -207,13 +216,14 @@ def test_what_is_not_believed() -> None:
     link.say(write_answer(CATS, b"x", peers), MAL)
     link.say(write_answer(CATS, b"x", peers), ("8.8.8.8", 5353))
     link.say(b"nonsense", MAL)
+    link.say(write_answer(CATS, b"x", peers).replace(b"peers=", b"peers=%"), MAL)  # no base64 any more
     link.say(b"\x00" * 9001, MAL)
     link.settle()
     assert [event.address for event in link.named[ANA]] == [("192.168.1.9", 4000), (MAL[0], 4001)]
     assert ana.ignored == {
         "an address where no peer can be": 3,
         "not from this link": 1,
-        "broken": 2,
+        "broken": 3,
         "our own": 1,
     }
 

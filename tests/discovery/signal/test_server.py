@@ -171,6 +171,20 @@ def test_a_flood_is_refused_and_the_hub_goes_on(internet: Internet) -> None:
     internet.run(main)
 
 
+@pytest.mark.fault("F068")
+def test_a_message_that_never_comes_is_not_waited_for(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        start(net)
+        await asyncio.sleep(1)
+        async with guest(net.host("mal")) as mal:
+            mal.writer.write(b"POST /v1/app/one HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1")
+            began = net.time
+            assert (await mal.reader.readline()).split()[1] == b"408"
+            assert 9 < net.time - began < 12
+
+    internet.run(main)
+
+
 def test_on_real_sockets_and_restarted_on_another_port() -> None:
     async def main() -> None:
         before = asyncio.all_tasks()
