@@ -25,6 +25,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
+from p2plib.discovery.source import check_place
 from p2plib.discovery.tracker import compact
 from p2plib.discovery.tracker import http_messages as wire
 from p2plib.discovery.tracker.announce import Counts
@@ -32,8 +33,8 @@ from p2plib.discovery.tracker.core import TrackerCore
 from p2plib.discovery.tracker.offer_relay import OfferRelay
 from p2plib.discovery.tracker.offers import MAX_TEXT_BYTES
 from p2plib.discovery.tracker.swarms import Swarm
-from p2plib.errors import CannotListen, DecodeError, Refusal, UsageError
-from p2plib.machine.addresses import MAX_PORT, Address
+from p2plib.errors import CannotListen, DecodeError, Refusal
+from p2plib.machine.addresses import Address
 from p2plib.machine.udp import plain
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ class HttpTracker:
         from aiohttp import web
 
         host, port = self.address
-        if not 0 <= port <= MAX_PORT:
-            raise UsageError(f"a port to listen on is 0 to {MAX_PORT}, not {port}")
+        check_place(host, port)
         server = web.Server(self._handle, access_log=None, logger=self._log(), keepalive_timeout=KEEP_ALIVE_S)
         self._runner = web.ServerRunner(server, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()

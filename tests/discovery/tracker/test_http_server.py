@@ -136,7 +136,7 @@ def test_a_port_that_is_none(port: int) -> None:
         async with HttpTracker(TrackerCore(random.Random(1)), None, "127.0.0.1", port):
             pass
 
-    with pytest.raises(UsageError, match="0 to 65535"):
+    with pytest.raises(UsageError, match="a port is"):
         asyncio.run(main())
 
 
