@@ -136,7 +136,8 @@ def believed(answer: Announced, tracker: Address, own_host: str, own_port: int) 
     # A host of ours that the tracker names decides nothing but what of its own list we leave out.
     own = {(host, own_port) for host in (own_host, answer.own_host)}
     peers: dict[Address, None] = {}
-    for address in answer.peers:
+    for named in answer.peers:
+        address = _in_one_form(named)
         if address in own:
             ignored["own address"] += 1
         elif not _can_be_a_peer(address, tracker):
@@ -147,6 +148,17 @@ def believed(answer: Announced, tracker: Address, own_host: str, own_port: int) 
     return TrackerReply(
         tracker, interval_s, answer.seeders, answer.leechers, tuple(peers), ignored, answer.warning
     )
+
+
+def _in_one_form(address: Address) -> Address:
+    """An address as datagrams show it: an IPv6 one can be spelt in many ways, and BEP 3's list has text."""
+    host, port = address
+    if ":" not in host:
+        return address
+    try:
+        return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, host)), port
+    except (OSError, ValueError):
+        return address
 
 
 def _can_be_a_peer(address: Address, tracker: Address) -> bool:

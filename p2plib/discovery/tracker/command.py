@@ -41,7 +41,7 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
 
     Raises:
         CannotListen: an address or a port is not to be had.
-        UsageError: neither HTTP nor UDP is wanted.
+        UsageError: neither HTTP nor UDP is wanted, or a host, a port or the interval can be none.
         LocalError: HTTP is wanted, and aiohttp is not installed.
     """
     if not arguments.no_http and importlib.util.find_spec("aiohttp") is None:

@@ -19,6 +19,7 @@ Rules
 from __future__ import annotations
 
 import hashlib
+import hmac
 import random
 
 from p2plib.machine.addresses import packed_host
@@ -28,7 +29,6 @@ CONNECTION_ID_BYTES = 8
 WINDOW_S = 60
 WINDOWS = 3  # the one that is running, and two that are over
 LIFE_S = WINDOW_S * (WINDOWS - 1)
-MAX_KNOWN = 65_536  # hosts whose id of a window is remembered, which saves working it out again
 
 
 class ConnectionIds:
@@ -40,7 +40,6 @@ class ConnectionIds:
 
     def __init__(self, rng: random.Random) -> None:
         self._key = rng.randbytes(KEY_BYTES)
-        self._worked_out: dict[tuple[str, int], bytes] = {}
 
     def id_for(self, host: str, now: float) -> bytes:
         """The id of a host.
@@ -57,14 +56,8 @@ class ConnectionIds:
     def holds(self, connection_id: bytes, host: str, now: float) -> bool:
         """Whether an id was given to this host, and not too long ago."""
         window = int(now // WINDOW_S)
-        return any(connection_id == self._of(host, window - age) for age in range(WINDOWS))
+        return any(hmac.compare_digest(connection_id, self._of(host, window - age)) for age in range(WINDOWS))
 
     def _of(self, host: str, window: int) -> bytes:
-        known = self._worked_out.get((host, window))
-        if known is None:
-            if len(self._worked_out) >= MAX_KNOWN:
-                self._worked_out.clear()
-            text = window.to_bytes(8, "big", signed=True) + packed_host(host)
-            known = hashlib.blake2b(text, digest_size=CONNECTION_ID_BYTES, key=self._key).digest()
-            self._worked_out[host, window] = known
-        return known
+        text = window.to_bytes(8, "big", signed=True) + packed_host(host)
+        return hashlib.blake2b(text, digest_size=CONNECTION_ID_BYTES, key=self._key).digest()

@@ -76,7 +76,7 @@ class TrackerCore:
         granted: how many announces were granted.
 
     Raises:
-        UsageError: the interval is less than a second.
+        UsageError: no peer could be asked to come back after such an interval.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class TrackerCore:
         allowance: Allowance = DEFAULT_ALLOWANCE,
         on_heard: Callable[[TrackerHeard], None] | None = None,
     ) -> None:
-        if interval_s < 1:
-            raise UsageError(f"peers announce again after 1 second or more, not after {interval_s}")
+        if not 1 <= interval_s < 2**31:
+            raise UsageError(f"an interval is 1 to 2**31 - 1 seconds, not {interval_s}")
         self.swarms = Swarms(rng, interval_s=interval_s, limits=limits)
         self.pace = Pace(allowance)
         self.refused: Counter[str] = Counter()

@@ -61,9 +61,12 @@ async def scrape_over_http(
     path = wire.scrape_path(url.path)
     status, body = await _get(url, address, path, wire.encode_scrape(info_hashes))
     try:
-        return wire.decode_scraped(body, info_hashes)
+        answer = wire.decode_scraped(body, info_hashes)
     except DecodeError as error:
         raise _no_answer(url, status, error) from error
+    if status != OK and not isinstance(answer, TrackerFailure):
+        raise RequestRefused(f"{url} answered with status {status}", status)
+    return answer
 
 
 def _no_answer(url: TrackerUrl, status: int, error: DecodeError) -> RequestRefused:

@@ -9,9 +9,10 @@ Rules
     2. The host of a peer is the other end of its connection, no header and no parameter. (So behind a proxy
        all peers would be at the proxy: this tracker wants to be reached directly.)
     3. What is refused is a bencoded failure reason with status 200, as BEP 3 has it.
-    4. For a WebSocket that does not read, `MAX_UNSENT` texts are kept and the rest is dropped; if it goes on
-       talking, it is closed. So is one that sends too long a text, or anything but texts, and one that
-       answers no ping.
+    4. For a WebSocket that does not read, `MAX_UNSENT` texts of `MAX_UNSENT_CHARACTERS` in all are kept, and
+       the rest is dropped; if it goes on talking, it is closed. So is one that sends too long a text, or
+       anything but texts, and one that answers no ping. What it still has not read is waited for no longer
+       than `GOODBYE_S`.
     5. A connection on which no whole question has come for `KEEP_ALIVE_S` is closed, by aiohttp (3.14, with
        which it is tested; 3.11 waits for the first one): silence must not use up a tracker's connections.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_S = 15.0  # a client that announces every half hour need not hold its connection
 HEARTBEAT_S = 30.0  # how often a WebSocket is pinged; one that does not answer is gone
-MAX_UNSENT = 100
+MAX_UNSENT, MAX_UNSENT_CHARACTERS = 100, 262_144  # a hundred usual offers, or a few huge ones
 # Without a name of our own, aiohttp would tell everybody its version and Python's.
 HEADERS = {"Content-Type": "text/plain", "Server": "p2plib"}
 GOODBYE_S = 1.0  # how long the other side has to say that it closes, too
@@ -69,18 +71,18 @@ class HttpTracker:
         self.address: Address = (host, port)
         self.ignored: Counter[str] = Counter()
         self._numbers = itertools.count(1)
-        self._unsent: dict[int, asyncio.Queue[str]] = {}
-        self._open: set[web.WebSocketResponse] = set()
+        self._unsent: dict[int, Unsent] = {}
+        self._open: dict[web.WebSocketResponse, asyncio.Transport] = {}
         self._runner: web.ServerRunner | None = None
 
     async def __aenter__(self) -> Self:
         from aiohttp import web
 
-        check_place(*self.address)
-        server = web.Server(self._handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
+        host, port = self.address
+        check_place(host, port)
+        server = web.Server(self._handle, access_log=None, logger=self._log(), keepalive_timeout=KEEP_ALIVE_S)
         self._runner = web.ServerRunner(server, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()
-        host, port = self.address
         try:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
@@ -91,10 +93,26 @@ class HttpTracker:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._runner is not None
-        await asyncio.gather(*(socket.close(code=GOING_AWAY) for socket in self._open))
+        await asyncio.gather(*(_close(*each, GOING_AWAY) for each in self._open.items()))
         await self._runner.cleanup()
 
     # ------------------------------------------------------------------------------------------------------
+
+    def _log(self) -> logging.Logger:
+        """Where aiohttp reports errors: ours only. What is no HTTP is counted; strangers do not write it."""
+        from aiohttp.http_exceptions import HttpProcessingError
+
+        def is_ours(record: logging.LogRecord) -> bool:
+            kind = record.exc_info[0] if record.exc_info else None
+            if kind is None or not issubclass(kind, HttpProcessingError):
+                return True
+            self.ignored["not HTTP"] += 1
+            return False
+
+        log = logging.Logger(f"{__name__}.{id(self)}")
+        log.parent = logging.getLogger(__name__)
+        log.addFilter(is_ours)
+        return log
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         from aiohttp import web
@@ -102,9 +120,9 @@ class HttpTracker:
         transport = request.transport
         if transport is None:  # it hung up meanwhile
             return web.Response(status=400)
-        host = plain(transport.get_extra_info("peername"))[0]
+        host = plain(transport.get_extra_info("peername"))[0].partition("%")[0]
         if self.relay is not None and request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._talk(request, self.relay, host)
+            return await self._talk(request, transport, self.relay, host)
         if request.method != "GET":
             return web.Response(status=405, text="a tracker is asked with GET\n")
         path, _, query = request.raw_path.partition("?")
@@ -148,7 +166,9 @@ class HttpTracker:
 
     # ------------------------------------------------------------------------------------------------------
 
-    async def _talk(self, request: web.BaseRequest, relay: OfferRelay, host: str) -> web.StreamResponse:
+    async def _talk(
+        self, request: web.BaseRequest, transport: asyncio.Transport, relay: OfferRelay, host: str
+    ) -> web.StreamResponse:
         """Serves one WebSocket until it is closed."""
         from aiohttp import web
 
@@ -160,47 +180,87 @@ class HttpTracker:
         try:
             relay.opened(number, host)
         except Refusal as refusal:
-            await socket.close(code=TRY_LATER, message=refusal.sentence.encode())
+            await _close(socket, transport, TRY_LATER, refusal.sentence)
             return socket
-        queue: asyncio.Queue[str] = asyncio.Queue(MAX_UNSENT)
-        self._unsent[number] = queue
-        self._open.add(socket)
-        sending = asyncio.ensure_future(_send_all(socket, queue))
+        unsent = self._unsent[number] = Unsent()
+        self._open[socket] = transport
+        sending = asyncio.ensure_future(_send_all(socket, unsent))
         try:
-            await self._listen(socket, relay, number)
+            code = await self._listen(socket, relay, number)
+            if code is not None:
+                await _close(socket, transport, code)
+        except ConnectionError:  # it hung up while we answered its ping
+            pass
         finally:
             del self._unsent[number]
-            self._open.discard(socket)
+            del self._open[socket]
             relay.closed(number)
             sending.cancel()
             await asyncio.wait([sending])
         return socket
 
-    async def _listen(self, socket: web.WebSocketResponse, relay: OfferRelay, number: int) -> None:
+    async def _listen(self, socket: web.WebSocketResponse, relay: OfferRelay, number: int) -> int | None:
+        """Takes texts until the other side closes, or until there is a reason to close, which is returned."""
         from aiohttp import WSMsgType
 
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
-                await socket.close(code=NOT_ACCEPTED)
-                return
-            if self._unsent[number].full():  # rule 4
-                await socket.close(code=TOO_SLOW)
-                return
+                return NOT_ACCEPTED
+            if self._unsent[number].is_full():  # rule 4
+                return TOO_SLOW
             relay.receive(number, message.data, asyncio.get_running_loop().time())
             for text, to in relay.to_send():
-                queue = self._unsent.get(to)
-                if queue is not None and not queue.full():
-                    queue.put_nowait(text)
-                else:
+                unsent = self._unsent.get(to)
+                if unsent is None or not unsent.put(text):
                     self.ignored["not read"] += 1
+        return None
 
 
-async def _send_all(socket: web.WebSocketResponse, queue: asyncio.Queue[str]) -> None:
+class Unsent:
+    """The texts that wait to be sent on one WebSocket. Rule 4."""
+
+    def __init__(self) -> None:
+        self._texts: asyncio.Queue[str] = asyncio.Queue()
+        self._characters = 0
+
+    def is_full(self) -> bool:
+        """Whether there is no room for another text."""
+        return self._texts.qsize() >= MAX_UNSENT or self._characters >= MAX_UNSENT_CHARACTERS
+
+    def put(self, text: str) -> bool:
+        """Keeps a text, if there is room; returns whether there was."""
+        if self.is_full():
+            return False
+        self._characters += len(text)
+        self._texts.put_nowait(text)
+        return True
+
+    async def get(self) -> str:
+        """The next text; waits for one."""
+        text = await self._texts.get()
+        self._characters -= len(text)
+        return text
+
+
+async def _send_all(socket: web.WebSocketResponse, unsent: Unsent) -> None:
     try:
         while True:
-            await socket.send_str(await queue.get())
+            await socket.send_str(await unsent.get())
     except ConnectionError:
         pass  # the side that listens notices, too, and takes down both
+
+
+async def _close(
+    socket: web.WebSocketResponse, transport: asyncio.Transport, code: int, sentence: str = ""
+) -> None:
+    """Closes a WebSocket, whether its other side reads or not."""
+    try:
+        async with asyncio.timeout(2 * GOODBYE_S):  # to say so, and to hear the same
+            await socket.close(code=code, message=sentence.encode(), drain=False)
+    except (TimeoutError, ConnectionError):
+        pass
+    finally:
+        transport.abort()  # else what nobody reads would keep it open
 
 
 def _peer_ids(swarm: Swarm | None, packed: list[bytes], *, ipv6: bool) -> list[bytes]:

@@ -15,6 +15,7 @@ Rules
     2. The protocol has no numbers for questions. So there is one announce under way for each swarm, and one
        scrape; a failure that does not say what it is about ends all of them.
     3. When the connection is gone, every call that waits raises `Closed`, and so does every later one.
+    4. No redirect is followed: a tracker could send us to ask something of a machine in our own network.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 MAX_UNREAD = 256
+MAX_OPEN_OFFERS = 1_000  # of ours; nobody answers one that is older than as many others
 CONNECT_S = 10.0
 ANSWER_S = 10.0
 HEARTBEAT_S = 30.0
@@ -94,7 +96,13 @@ class OfferClient:
                 f"a WebSocket tracker's URL begins with ws:// or wss://, and not as {url!r} does"
             )
         checked_hashes((peer_id,))
-        async with aiohttp.ClientSession() as session:
+
+        async def redirected(*_: object) -> None:
+            raise Unreachable(f"no WebSocket at {url}: it redirects to another address")
+
+        tracing = aiohttp.TraceConfig()  # the one way of aiohttp's to be asked before it follows
+        tracing.on_request_redirect.append(redirected)
+        async with aiohttp.ClientSession(trace_configs=[tracing]) as session:
             try:
                 async with asyncio.timeout(CONNECT_S):
                     socket = await session.ws_connect(url, max_msg_size=MAX_TEXT_BYTES, heartbeat=HEARTBEAT_S)
@@ -143,6 +151,8 @@ class OfferClient:
         else:
             self._swarms.add(info_hash)
         self._offered.update(dict.fromkeys((info_hash, offer.offer_id) for offer in offers))
+        while len(self._offered) > MAX_OPEN_OFFERS:
+            del self._offered[next(iter(self._offered))]
         message = OffersAnnounce(info_hash, self.peer_id, tuple(offers), left, event)
         answer: OffersAnnounced = await self._ask(info_hash, message)
         return answer

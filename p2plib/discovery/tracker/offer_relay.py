@@ -9,7 +9,8 @@ Rules
        fewer peers than offers, the rest is dropped.
     3. An answer is carried only to the peer whose offer it answers, only by the socket that was given that
        offer, and once. So nobody can send texts to peers that did not ask for any.
-    4. Each text takes a token of its host, and a host has at most `MAX_SOCKETS_OF_HOST` sockets.
+    4. Each text takes a token of its host, and a host has at most `MAX_SOCKETS_OF_HOST` sockets. (Of IPv6, a
+       /64 counts as one host: `p2plib.discovery.tracker.pace`.)
     5. What breaks a rule is answered with a failure, and the socket stays open: a client of somebody else's
        may do one thing wrong and all others right.
     6. A peer is in a swarm until it says that it stops, or its socket closes.
@@ -40,6 +41,7 @@ from p2plib.discovery.tracker.offers import (
     decode_from_peer,
     encode,
 )
+from p2plib.discovery.tracker.pace import owner_of
 from p2plib.discovery.tracker.swarms import Swarm
 from p2plib.errors import DecodeError, Refusal
 
@@ -86,7 +88,7 @@ class OfferRelay:
         self.carried: Counter[str] = Counter()
         self._visitors: dict[int, Visitor] = {}
         self._present: dict[bytes, dict[bytes, Visitor]] = {}  # by info_hash, and in it by peer_id
-        self._hosts: Counter[str] = Counter()
+        self._owners: Counter[str] = Counter()
         self._outgoing: list[tuple[str, int]] = []
 
     def opened(self, socket: int, host: str) -> None:
@@ -99,9 +101,10 @@ class OfferRelay:
         Raises:
             p2plib.errors.Refusal: rule 4.
         """
-        if self._hosts[host] >= MAX_SOCKETS_OF_HOST:
+        owner = owner_of(host)
+        if self._owners[owner] >= MAX_SOCKETS_OF_HOST:
             raise Refusal("too many", f"your host has {MAX_SOCKETS_OF_HOST} sockets here")
-        self._hosts[host] += 1
+        self._owners[owner] += 1
         self._visitors[socket] = Visitor(socket, host)
 
     def closed(self, socket: int) -> None:
@@ -111,9 +114,10 @@ class OfferRelay:
             return
         for info_hash in list(visitor.is_seeder):
             self._leave(visitor, info_hash)
-        self._hosts[visitor.host] -= 1
-        if not self._hosts[visitor.host]:
-            del self._hosts[visitor.host]
+        owner = owner_of(visitor.host)
+        self._owners[owner] -= 1
+        if not self._owners[owner]:
+            del self._owners[owner]
 
     def receive(self, socket: int, text: str, now: float) -> None:
         """Takes a text that arrived on a socket."""

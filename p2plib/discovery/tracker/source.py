@@ -14,10 +14,15 @@ Rules
        that failed, sooner: `RETRY_S` later, then twice as long each time.
     3. Everybody is a leecher here. Some trackers do not name seeders to seeders, and a topic has neither.
     4. A lookup of a topic that we announce is an announce. Of any other it must not enter us into the swarm:
-       it says "stopped", which we were not, and asks for peers in the same breath. A tracker that keeps quiet
-       then, though it counts peers, is told for a moment that we are at port `DISCARD`, where nobody listens.
-    5. Leaving the block says "stopped" for all that is announced, and waits for that no longer than
-       `GOODBYE_S`.
+       it says "stopped", which we were not, and asks for peers in the same breath. It does so under an id of
+       its own and from port `DISCARD`, so that no tracker takes it for the end of what we have announced.
+    5. Some trackers name nobody to a peer that has stopped. A lookup does not pretend to be a peer there, for
+       that would send real ones to a port where nobody listens: it finds nothing, and `ignored` counts
+       "counted, not named". (Browsers and peers of the other family are counted without being named as well,
+       so it is no error.) Whoever needs such a tracker announces first.
+    6. "Stopped" is said to each tracker that was told of us, or may have been: after a failure there are
+       several, and an announce that was cancelled may have arrived. Leaving the block says it for all that is
+       announced, and waits for that no longer than `GOODBYE_S`.
 """
 
 from __future__ import annotations
@@ -80,10 +85,13 @@ class TrackerSource:
         self.name = name
         self.ignored: Counter[str] = Counter()
         self.tiers = Tiers(tiers, rng)
-        self.peer_id = CLIENT + rng.randbytes(PEER_ID_BYTES - len(CLIENT))
+        self.peer_id, self._looking_id = (
+            CLIENT + rng.randbytes(PEER_ID_BYTES - len(CLIENT)) for _ in range(2)
+        )
         self._key = rng.getrandbits(32)
         self._clients = {url: TrackerClient(url, rng) for url in self.tiers}
         self._announced: dict[bytes, Announcement] = {}
+        self._told: dict[tuple[bytes, int], set[str]] = {}  # who may name us, by topic and port
         self._calls: set[asyncio.Task[Any]] = set()
         self._is_open = False
 
@@ -96,32 +104,32 @@ class TrackerSource:
     ) -> None:
         self._is_open = False
         announced, self._announced = self._announced, {}
-        for call in self._calls:
-            call.cancel()
-        for announcement in announced.values():
-            announcement.renewing.cancel()
-        goodbyes = [asyncio.ensure_future(self._stop(topic, each.port)) for topic, each in announced.items()]
-        waiting = [*self._calls, *(each.renewing for each in announced.values())]
+        ending = [*self._calls, *(each.renewing for each in announced.values())]
+        for task in ending:
+            task.cancel()
+        goodbyes: list[asyncio.Task[None]] = []
         try:
+            if ending:
+                await asyncio.wait(ending)
+            goodbyes = [asyncio.ensure_future(self._stop(*each)) for each in list(self._told)]
             if goodbyes:
                 await asyncio.wait(goodbyes, timeout=GOODBYE_S)
         finally:
             for goodbye in goodbyes:
                 goodbye.cancel()
-            if waiting or goodbyes:
-                await asyncio.wait([*waiting, *goodbyes])
+            if ending or goodbyes:
+                await asyncio.wait([*ending, *goodbyes])
 
     async def announce(self, topic: bytes, port: int) -> None:
         """See `p2plib.discovery.source.Source`."""
         topic, port = checked_topic(topic), checked_port(port)
-        reply = await self._unless_closed(self._ask_in_turn(topic, port, Event.STARTED, 0))
+        reply = await self._unless_closed(self._tell(topic, port, Event.STARTED))
         before = self._announced.pop(topic, None)
         renewing = asyncio.ensure_future(self._renew(topic, port, reply.interval_s))
         self._announced[topic] = Announcement(port, renewing)
         if before is not None:
             before.renewing.cancel()
-            if before.port != port:
-                await self._unless_closed(self._stop(topic, before.port))
+        await self._unless_closed(self._stop_old(topic))
 
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source`."""
@@ -130,7 +138,7 @@ class TrackerSource:
         announcement = self._announced.pop(topic, None)
         if announcement is not None:
             announcement.renewing.cancel()
-            await self._unless_closed(self._stop(topic, announcement.port))
+        await self._unless_closed(self._stop_old(topic))
 
     async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
         """See `p2plib.discovery.source.Source`."""
@@ -167,22 +175,37 @@ class TrackerSource:
         return call.result()
 
     async def _look(self, topic: bytes) -> TrackerReply:
-        """Rule 4."""
+        """Rules 4 and 5."""
         announcement = self._announced.get(topic)
         if announcement is not None:
-            return await self._ask_in_turn(topic, announcement.port, Event.UPDATE, MAX_NUMWANT)
-        reply = await self._ask_in_turn(topic, DISCARD, Event.STOPPED, MAX_NUMWANT)
-        if reply.peers or not reply.seeders + reply.leechers:
-            return reply
-        reply = await self._ask_in_turn(topic, DISCARD, Event.STARTED, MAX_NUMWANT)
-        await self._stop(topic, DISCARD)
+            return await self._tell(topic, announcement.port, Event.UPDATE, MAX_NUMWANT)
+        question = self._announce(topic, self._looking_id, DISCARD, Event.STOPPED, MAX_NUMWANT)
+        reply = await self._ask_in_turn(question, set())
+        if not reply.peers and not reply.ignored and reply.seeders + reply.leechers:
+            self.ignored["counted, not named"] += 1
         return reply
 
-    async def _ask_in_turn(self, topic: bytes, port: int, event: Event, numwant: int) -> TrackerReply:
-        """Rule 1."""
-        announce = Announce(
-            topic, self.peer_id, port, left=SOMETHING_LEFT, event=event, numwant=numwant, key=self._key
-        )
+    async def _tell(self, topic: bytes, port: int, event: Event, numwant: int = 0) -> TrackerReply:
+        """Announces, and remembers who was told."""
+        question = self._announce(topic, self.peer_id, port, event, numwant)
+        told: set[str] = set()
+        try:
+            return await self._ask_in_turn(question, told)
+        finally:
+            if told:
+                self._told.setdefault((topic, port), set()).update(told)
+
+    def _announce(self, topic: bytes, peer_id: bytes, port: int, event: Event, numwant: int) -> Announce:
+        key = self._key if peer_id == self.peer_id else 0
+        return Announce(topic, peer_id, port, left=SOMETHING_LEFT, event=event, numwant=numwant, key=key)
+
+    async def _ask_in_turn(self, announce: Announce, told: set[str]) -> TrackerReply:
+        """Rule 1.
+
+        Args:
+            announce: what to say.
+            told: is given the URL of the tracker that was told, or may have been.
+        """
         refusal: RequestRefused | None = None
         last: PeerTimeout | Unreachable | None = None
         for url in self.tiers:
@@ -193,18 +216,41 @@ class TrackerSource:
                 self.ignored["refused"] += 1
             except (PeerTimeout, Unreachable) as error:
                 last = error
+            except asyncio.CancelledError:
+                told.add(url)
+                raise
             else:
+                told.add(url)
                 self.tiers.answered(url)
                 self.ignored.update(reply.ignored)
                 return reply
         raise refusal or last or Unreachable("there is no tracker")
 
+    async def _stop_old(self, topic: bytes) -> None:
+        """Says of each port of a topic that is announced no longer that we are not there any more."""
+        for port in [port for about, port in self._told if about == topic]:
+            announcement = self._announced.get(topic)
+            if announcement is None or announcement.port != port:
+                await self._stop(topic, port)
+
     async def _stop(self, topic: bytes, port: int) -> None:
-        """Says that we are not there any more; what goes wrong is counted."""
+        """Rule 6; what goes wrong is counted."""
+        goodbye = self._announce(topic, self.peer_id, port, Event.STOPPED, 0)
+        told = self._told.pop((topic, port), set())
+
+        async def to(url: str) -> None:
+            try:
+                await self._clients[url].announce(goodbye)
+            except (PeerTimeout, Unreachable, RequestRefused):
+                self.ignored["goodbye failed"] += 1
+
         try:
-            await self._ask_in_turn(topic, port, Event.STOPPED, 0)
-        except (PeerTimeout, Unreachable, RequestRefused):
-            self.ignored["goodbye failed"] += 1
+            async with asyncio.TaskGroup() as group:
+                for url in sorted(told):
+                    group.create_task(to(url))
+        except asyncio.CancelledError:
+            self._told.setdefault((topic, port), set()).update(told)
+            raise
 
     async def _renew(self, topic: bytes, port: int, interval_s: float) -> None:
         """Rule 2."""
@@ -212,7 +258,7 @@ class TrackerSource:
         while True:
             await asyncio.sleep(interval_s)
             try:
-                reply = await self._ask_in_turn(topic, port, Event.UPDATE, 0)
+                reply = await self._tell(topic, port, Event.UPDATE)
             except (PeerTimeout, Unreachable, RequestRefused):
                 self.ignored["renewal failed"] += 1
                 interval_s, retry_s = retry_s, min(MAX_RETRY_S, 2 * retry_s)

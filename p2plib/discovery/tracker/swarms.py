@@ -3,12 +3,13 @@
 Rules
     1. A peer is known by its address. It is listed until it stops, or until it has not announced for
        `expiry_s`: a peer that crashes says nothing.
-    2. A peer is stopped by its own id only: behind one NAT, neighbours share a host, and could name a port of
-       each other's.
+    2. A peer is stopped by its own id only: behind one NAT, neighbours share a host, and may name a port of
+       each other's by mistake. It is no protection against malice. Whoever announces a port takes it over,
+       because a program that was started again has a new id.
     3. Everything has a bound, and a place that is taken is kept: a stranger who makes up a million swarms
        finds the tracker full, and the swarms that were there go on. `Refusal` says which bound it was.
-    4. One host has at most so many ports in a swarm and so many places in all, so that it cannot crowd out
-       the rest.
+    4. One owner has at most so many ports in a swarm and so many places in all, and so cannot crowd out the
+       rest. Of IPv4 an owner is a host, of IPv6 a /64 (`owner_of`).
     5. A response names random peers of the asker's family, never the asker itself. A seeder has no use for
        other seeders, but is told of them all the same: some trackers count on that, and so do topics where
        nobody has "left" anything.
@@ -31,6 +32,7 @@ from dataclasses import dataclass, field
 
 from p2plib.discovery.tracker.announce import DEFAULT_INTERVAL_S, Counts, Event
 from p2plib.discovery.tracker.compact import pack_peer
+from p2plib.discovery.tracker.pace import owner_of
 from p2plib.errors import Refusal
 from p2plib.machine.addresses import Address
 
@@ -43,8 +45,8 @@ class SwarmLimits:
         swarms: how many swarms.
         peers: how many listed peers, in all swarms together.
         peers_of_swarm: how many in one swarm, of each family.
-        ports_of_host: how many of one host in one swarm.
-        places_of_host: how many of one host in all swarms together.
+        ports_of_host: how many of one owner in one swarm. Rule 4.
+        places_of_host: how many of one owner in all swarms together.
     """
 
     swarms: int = 100_000
@@ -88,7 +90,7 @@ class Swarm:
         info_hash: which.
         peers: the listed ones by address, of both families.
         rows: for IPv4 and IPv6, the listed ones and their packed forms, place by place.
-        ports: how many ports of each host are listed.
+        ports: how many ports of each owner are listed.
         seeders: how many of the listed have everything.
         completed: how often somebody has just got everything.
         visitors: seeders and leechers that are here without an address, as browsers are; counted with the
@@ -293,13 +295,14 @@ class Swarms:
 
     def _list(self, swarm: Swarm, address: Address, peer_id: bytes, now: float) -> Listed:
         host, limits = address[0], self.limits
+        owner = owner_of(host)
         row = swarm.rows[":" in host]
         try:
             if len(self._by_age) >= limits.peers or len(row) >= limits.peers_of_swarm:
                 raise Refusal("full", "this tracker has no room for another peer")
-            if swarm.ports[host] >= limits.ports_of_host:
+            if swarm.ports[owner] >= limits.ports_of_host:
                 raise Refusal("too many", f"your host has {limits.ports_of_host} ports in this swarm")
-            if self._places[host] >= limits.places_of_host:
+            if self._places[owner] >= limits.places_of_host:
                 raise Refusal("too many", f"your host is in {limits.places_of_host} places already")
         except Refusal:
             self.forget_if_empty(swarm)
@@ -307,8 +310,8 @@ class Swarms:
         listed = Listed(address, pack_peer(address), peer_id, False, 0, now, swarm)
         swarm.peers[address] = listed
         row.add(listed, self.rng)
-        swarm.ports[host] += 1
-        self._places[host] += 1
+        swarm.ports[owner] += 1
+        self._places[owner] += 1
         self._by_age[listed] = None
         return listed
 
@@ -318,8 +321,9 @@ class Swarms:
         swarm.rows[":" in host].remove(listed)
         swarm.seeders -= listed.is_seeder
         del self._by_age[listed]
+        owner = owner_of(host)
         for counter in (swarm.ports, self._places):
-            counter[host] -= 1
-            if not counter[host]:
-                del counter[host]
+            counter[owner] -= 1
+            if not counter[owner]:
+                del counter[owner]
         self.forget_if_empty(swarm)

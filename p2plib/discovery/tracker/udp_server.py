@@ -10,6 +10,7 @@ Rules
        source names, and may be larger than the question.
     3. What a proven host asks is answered, and what is refused is answered with an error.
     4. Over IPv6 it names IPv6 peers, over IPv4 others.
+    5. An address of one link, which a socket shows with the name of the link, is nowhere to anybody else.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ class UdpTracker(Base[None, UdpTrackerTimer]):
             self._ignore("malformed")
             return
         host = address[0]
+        if "%" in host:  # rule 5
+            self._ignore("link-local")
+            return
         if isinstance(request.body, Connect):  # rule 1
             answer = encode_connected(request.transaction, self.connection_ids.id_for(host, now))
         elif self.connection_ids.holds(request.connection_id, host, now):

@@ -63,6 +63,15 @@ def test_what_is_believed_of_an_answer() -> None:
     assert reply.ignored == {"not acceptable": len(lies), "own address": 2}
 
 
+def test_an_address_that_is_spelt_in_several_ways_is_one() -> None:
+    spelt = ("2001:db8::7", "2001:DB8::7", "2001:db8:0::7", "2001:0db8::0007")
+    own = ("2001:db8::1", "2001:DB8:0:0::1")
+    answer = Announced(60, 0, 2, tuple((host, 6881) for host in (*spelt, *own)))
+    reply = believed(answer, ("2001:db8::80", 6969), own[0], 6881)
+    assert reply.peers == (("2001:db8::7", 6881),)
+    assert reply.ignored == {"own address": 2}
+
+
 def test_on_loopback_and_at_home_near_addresses_are_peers() -> None:
     answer = Announced(60, 0, 2, (("127.0.0.1", 6881), ("192.168.1.5", 6881)))
     assert len(believed(answer, ("127.0.0.1", 80), "127.0.0.1", 1).peers) == 2

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.discovery.tracker import connection_ids
 from p2plib.discovery.tracker.connection_ids import LIFE_S, WINDOW_S, ConnectionIds
 
 ADA, BEN = "192.0.2.1", "192.0.2.2"
@@ -43,14 +42,12 @@ def test_an_address_that_is_written_in_two_ways_is_one_host() -> None:
     assert ids.id_for(ADA, 0) == ids.id_for("::ffff:192.0.2.1", 0)
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_ids, "MAX_KNOWN", 100)
+def test_nothing_is_remembered() -> None:
     ids = ConnectionIds(random.Random(1))
-    first = ids.id_for(ADA, 0)
+    kept = dict(vars(ids))
     for number in range(1000):
-        ids.id_for(f"198.51.{number >> 8}.{number & 255}", 0)
-        assert len(ids._worked_out) <= 100
-    assert ids.holds(first, ADA, 0)  # it is worked out again
+        assert not ids.holds(bytes(8), f"198.51.{number >> 8}.{number & 255}", 0)
+    assert vars(ids) == kept == {"_key": ids._key}
 
 
 def test_a_guess_is_as_good_as_any() -> None:

@@ -10,7 +10,7 @@ from p2plib.discovery.tracker.announce import Announce, Counts, Event
 from p2plib.discovery.tracker.core import TrackerCore, TrackerHeard
 from p2plib.discovery.tracker.pace import Allowance
 from p2plib.discovery.tracker.swarms import SwarmLimits
-from p2plib.errors import Refusal
+from p2plib.errors import Refusal, UsageError
 from p2plib.machine.addresses import MAX_PORT
 
 HASH, ADA, BEN = bytes(range(20)), "192.0.2.1", "192.0.2.2"
@@ -33,7 +33,7 @@ def test_a_peer_hears_of_the_others() -> None:
     assert str(heard[1]) == f"http update 192.0.2.2:6881 {HASH.hex()} a leecher"
 
 
-@pytest.mark.parametrize(("host", "most"), [("192.0.2.{}", 200), ("2001:db8::{:x}", 66)])
+@pytest.mark.parametrize(("host", "most"), [("192.0.2.{}", 200), ("2001:db8:{:x}::1", 66)])
 def test_a_response_fits_into_one_packet(host: str, most: int) -> None:
     core = TrackerCore(random.Random(1), limits=SwarmLimits(ports_of_host=1000))
     for number in range(1, 250):
@@ -43,6 +43,12 @@ def test_a_response_fits_into_one_packet(host: str, most: int) -> None:
     assert 20 + len(b"".join(packed)) <= 1232
     _, packed = core.announce(announce(250), host.format(250), "udp", 0.0)
     assert len(packed) == 50
+
+
+@pytest.mark.parametrize("interval_s", [-5, 0, 2**31])
+def test_an_interval_that_no_message_could_carry(interval_s: int) -> None:
+    with pytest.raises(UsageError, match="an interval is 1 to"):
+        TrackerCore(random.Random(1), interval_s=interval_s)
 
 
 def test_refusals_say_why_and_are_counted() -> None:

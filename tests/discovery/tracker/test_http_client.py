@@ -61,8 +61,8 @@ async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         writer.close()
 
 
-def outcome(handler: Handler, path: str = "/announce") -> BaseException | object:
-    """What an announce comes to at such a server, among simulated hosts."""
+def outcome(handler: Handler, path: str = "/announce", *, is_scrape: bool = False) -> BaseException | object:
+    """What an announce or a scrape comes to at such a server, among simulated hosts."""
 
     async def main(net: Internet) -> object:
         home, ana = net.host("home", address="192.0.2.80"), net.host("ana")
@@ -76,7 +76,8 @@ def outcome(handler: Handler, path: str = "/announce") -> BaseException | object
         await asyncio.sleep(1)
         client = TrackerClient(f"http://192.0.2.80:80{path}", random.Random(1))
         try:
-            return await ana.run(client.announce(ANNOUNCE))
+            asking = client.scrape(ANNOUNCE.info_hash) if is_scrape else client.announce(ANNOUNCE)
+            return await ana.run(asking)
         except (PeerTimeout, Unreachable, RequestRefused) as error:
             return error
         finally:
@@ -115,6 +116,12 @@ def test_what_goes_wrong(handler: Handler, kind: type[Exception], sentence: str)
     error = outcome(handler)
     assert type(error) is kind, error
     assert sentence in str(error)
+
+
+def test_a_page_that_is_not_there_counts_nobody() -> None:
+    error = outcome(page(b"de", "404 Not Found"), is_scrape=True)
+    assert type(error) is RequestRefused
+    assert "status 404" in str(error)
 
 
 def test_a_path_may_have_a_query_of_its_own() -> None:

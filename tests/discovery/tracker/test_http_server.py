@@ -11,9 +11,11 @@ import pytest
 from p2plib.discovery.tracker.announce import Counts
 from p2plib.discovery.tracker.core import TrackerCore
 from p2plib.discovery.tracker.http_messages import decode_announced, decode_scraped
-from p2plib.discovery.tracker.http_server import HttpTracker
+from p2plib.discovery.tracker.http_server import MAX_UNSENT_CHARACTERS, HttpTracker
 from p2plib.discovery.tracker.offer_relay import OfferRelay
-from p2plib.errors import CannotListen
+from p2plib.discovery.tracker.offers import Offer, OffersAnnounce, encode
+from p2plib.discovery.tracker.pace import Allowance
+from p2plib.errors import CannotListen, UsageError
 from p2plib.sim import Internet
 from tests.discovery.tracker.packets import INFO_HASH
 
@@ -127,6 +129,17 @@ def test_noise_and_silence_leave_it_standing(internet: Internet) -> None:
     everywhere(internet, test)
 
 
+@pytest.mark.fault("F175")
+@pytest.mark.parametrize("port", [-1, 99_999])
+def test_a_port_that_is_none(port: int) -> None:
+    async def main() -> None:
+        async with HttpTracker(TrackerCore(random.Random(1)), None, "127.0.0.1", port):
+            pass
+
+    with pytest.raises(UsageError, match="a port is"):
+        asyncio.run(main())
+
+
 def test_a_port_that_is_taken() -> None:
     async def main() -> None:
         core = TrackerCore(random.Random(1))
@@ -217,3 +230,107 @@ def test_silence_is_ended(internet: Internet) -> None:
             await tracker.__aexit__()
 
     internet.run(main)
+
+
+async def a_web_socket(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """One that is spoken by hand, and reads nothing beyond its handshake unless it is told to."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+def frame(payload: bytes, kind: int = 0x81) -> bytes:
+    """A WebSocket frame, masked with zeros."""
+    size = len(payload)
+    head = bytes([kind, 0x80 | size]) if size < 126 else bytes([kind, 0x80 | 126]) + size.to_bytes(2, "big")
+    return head + bytes(4) + payload
+
+
+@pytest.mark.fault("F050")
+def test_a_web_socket_that_does_not_read_costs_little_and_does_not_keep_it_open() -> None:
+    ids = {name: name.encode() * 20 for name in "mz"}
+    offers = [Offer(INFO_HASH, "\u00e9" * 2000)] * 5  # 12,000 characters each, as we write them
+
+    async def main() -> None:
+        core = TrackerCore(random.Random(1), allowance=Allowance(10**6, 10**6))
+        tracker = HttpTracker(core, OfferRelay(core, random.Random(1)), "127.0.0.1")
+        async with tracker:
+            port = tracker.address[1]
+            _, mute = await a_web_socket(port)
+            mute.write(frame(encode(OffersAnnounce(INFO_HASH, ids["m"])).encode()))
+            reader, talker = await a_web_socket(port)
+            text = frame(encode(OffersAnnounce(INFO_HASH, ids["z"], tuple(offers))).encode())
+            while tracker.ignored["not read"] < 10:
+                talker.write(text)
+                await reader.read(1000)
+            kept = [unsent for unsent in tracker._unsent.values() if unsent.is_full()]
+            assert len(kept) == 1
+            assert kept[0]._characters <= MAX_UNSENT_CHARACTERS + 13_000
+        mute.close()
+        talker.close()
+
+    async def within() -> None:
+        async with asyncio.timeout(60):
+            await main()
+
+    asyncio.run(within())
+
+
+def test_a_web_socket_that_hangs_up_in_a_flood_of_pings(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        core = TrackerCore(random.Random(1))
+        tracker = HttpTracker(core, OfferRelay(core, random.Random(1)), "127.0.0.1")
+        async with tracker:
+            _, writer = await a_web_socket(tracker.address[1])
+            writer.write(frame(b"p", kind=0x89) * 50_000)
+            writer.transport.abort()
+            async with asyncio.timeout(60):
+                while tracker._open:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert not caplog.records
+
+
+@pytest.mark.fault("F160")
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /\xff\xfe?\x1b[31m HTTP/1.1\r\n\r\n",
+        b"GET /announce HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_strangers_do_not_write_our_log(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with HttpTracker(TrackerCore(random.Random(1)), None, "127.0.0.1") as tracker:
+            reader, writer = await asyncio.open_connection("127.0.0.1", tracker.address[1])
+            writer.write(raw)
+            assert b" 400 " in await reader.readuntil(b"\r\n")
+            writer.close()
+            assert tracker.ignored == {"not HTTP": 1}
+
+    asyncio.run(main())
+    assert not caplog.records
+
+
+def test_an_error_of_ours_is_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(self: HttpTracker, query: str, host: str) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(HttpTracker, "announce", wrong)
+
+    async def main() -> None:
+        async with HttpTracker(TrackerCore(random.Random(1)), None, "127.0.0.1") as tracker:
+            reader, writer = await asyncio.open_connection("127.0.0.1", tracker.address[1])
+            writer.write(b"GET /announce HTTP/1.0\r\n\r\n")
+            assert b" 500 " in await reader.readuntil(b"\r\n")
+            writer.close()
+
+    asyncio.run(main())
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]

@@ -205,3 +205,30 @@ def test_where_there_is_no_tracker() -> None:
                     pass
 
     asyncio.run(main())
+
+
+@pytest.mark.fault("F144")
+def test_no_redirect_is_followed() -> None:
+    asked: list[bytes] = []
+
+    async def main() -> None:
+        async def router(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readline())
+            writer.close()
+
+        async def tracker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/reboot\r\n" % port)
+            writer.write(b"Content-Length: 0\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(router, "127.0.0.1", 0) as inside:
+            port = inside.sockets[0].getsockname()[1]
+            async with await asyncio.start_server(tracker, "127.0.0.1", 0) as outside:
+                at = outside.sockets[0].getsockname()[1]
+                with pytest.raises(Unreachable, match="redirects"):
+                    async with OfferClient.open(f"ws://127.0.0.1:{at}", bytes(20)):
+                        pass
+        assert not asked
+
+    asyncio.run(main())

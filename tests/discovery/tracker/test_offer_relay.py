@@ -212,4 +212,4 @@ def test_counts_and_members_stay_true(steps: list[tuple[int, int, int]]) -> None
     for socket in range(4):
         sockets.relay.closed(socket)
     assert len(sockets.relay.core.swarms) == 0
-    assert not sockets.relay._hosts
+    assert not sockets.relay._owners

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2plib.discovery.tracker import pace
-from p2plib.discovery.tracker.pace import Allowance, Pace
+from p2plib.discovery.tracker.pace import Allowance, Pace, owner_of
 
 ADA, BEN = "192.0.2.1", "192.0.2.2"
 
@@ -30,3 +30,10 @@ def test_buckets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(100):
         assert hosts.allows(f"192.0.2.{number}", 0.0)
     assert len(hosts._buckets) == 10
+
+
+def test_a_home_with_ipv6_has_one_bucket() -> None:
+    hosts = Pace(Allowance(burst=5, a_second=0))
+    assert [hosts.allows(f"2001:db8:1:2::{number:x}", 0.0) for number in range(7)] == [True] * 5 + [False] * 2
+    assert hosts.allows("2001:db8:1:3::1", 0.0)
+    assert owner_of("2001:db8:1:2::9") == owner_of("2001:DB8:1:2:ffff::") != owner_of(ADA) == ADA

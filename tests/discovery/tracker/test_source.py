@@ -12,7 +12,7 @@ import pytest
 
 from p2plib.discovery.source import topic_of
 from p2plib.discovery.tracker import http_messages
-from p2plib.discovery.tracker.announce import Counts, Event
+from p2plib.discovery.tracker.announce import Announce, Event
 from p2plib.discovery.tracker.http_server import HttpTracker
 from p2plib.discovery.tracker.server import TrackerServer
 from p2plib.discovery.tracker.source import DISCARD, TrackerSource
@@ -88,19 +88,18 @@ def test_a_new_port_takes_the_old_one_off(internet: Internet) -> None:
     internet.run(main)
 
 
-def test_a_tracker_that_tells_nothing_to_who_has_stopped(internet: Internet, monkeypatch: Any) -> None:
-    """As some do. It is told for a moment of a port where nobody listens, and then that we are gone."""
-    said: list[tuple[Event, int]] = []
+def test_a_tracker_that_names_nobody_to_a_peer_that_has_stopped(internet: Internet, monkeypatch: Any) -> None:
+    """As some do. Nothing is found, that is counted, and no peer that does not exist is entered."""
+    said: list[Announce] = []
     announce = HttpTracker.announce
 
     def strict(self: HttpTracker, query: str, host: str) -> bytes:
         asked, _ = http_messages.decode_announce(http_messages.decode_query(query))
-        said.append((asked.event, asked.port))
+        said.append(asked)
         body = announce(self, query, host)
         if asked.event is Event.STOPPED:
-            return http_messages.encode_announced(
-                60, self.core.swarms.counts(asked.info_hash), host, [], None
-            )
+            counts = self.core.swarms.counts(asked.info_hash)
+            return http_messages.encode_announced(60, counts, host, [], None)
         return body
 
     monkeypatch.setattr(HttpTracker, "announce", strict)
@@ -112,15 +111,99 @@ def test_a_tracker_that_tells_nothing_to_who_has_stopped(internet: Internet, mon
 
             async def looks() -> None:
                 async with TrackerSource([[url_of(server, "http")]], random.Random(2)) as source:
-                    assert await find(source) == [(ana.address, 6881)]
+                    assert await find(source) == []
+                    assert source.ignored == {"counted, not named": 1}
                     assert await find(source, topic_of("dogs")) == []
+                    assert source.ignored == {"counted, not named": 1}
+                    assert {(each.event, each.port, each.key) for each in said} == {
+                        (Event.STOPPED, DISCARD, 0)
+                    }
+                    assert source.peer_id not in {each.peer_id for each in said}
+                    await source.announce(CATS, 6882)  # whoever is in the swarm is told
+                    assert await find(source) == [(ana.address, 6881)]
 
             await ben.run(looks())
-            assert said == [
-                (Event.STOPPED, DISCARD), (Event.STARTED, DISCARD), (Event.STOPPED, DISCARD),
-                (Event.STOPPED, DISCARD),
-            ]  # fmt: skip
-            assert server.core.swarms.counts(CATS) == Counts(0, 0, 1)
+            assert set(server.core.swarms.listed(CATS)) == {(ana.address, 6881)}
+
+    internet.run(main)
+
+
+def test_each_tracker_that_was_told_hears_the_goodbye(internet: Internet) -> None:
+    """The first tracker is out of reach when the topic is announced, and the second when it is renewed."""
+
+    async def main(net: Internet) -> None:
+        north, south, ana = net.host("north"), net.host("south"), net.host("ana")
+        async with tracker_on(north) as first, tracker_on(south) as second:
+
+            async def stays() -> None:
+                tiers = [[url_of(first, "udp")], [url_of(second, "udp")]]
+                async with TrackerSource(tiers, random.Random(1)) as source:
+                    with net.cut([north], [ana]):
+                        await source.announce(CATS, 6881)
+                    assert second.core.swarms.peers == 1
+                    await asyncio.sleep(INTERVAL_S + 1)
+                    assert first.core.swarms.peers == second.core.swarms.peers == 1
+                    await source.announce(CATS, 6882)
+                    for server in (first, second):
+                        assert (ana.address, 6881) not in server.core.swarms.listed(CATS)
+                    await source.announce(CATS, 6882)
+                    await source.withdraw(CATS)
+                    assert first.core.swarms.peers == second.core.swarms.peers == 0
+
+            await ana.run(stays())
+
+    internet.run(main)
+
+
+@pytest.mark.parametrize("scheme", ["http", "udp"])
+@pytest.mark.parametrize("doing", ["announce", "announce again", "withdraw"])
+def test_what_was_cancelled_may_have_arrived_and_is_taken_back(
+    internet: Internet, scheme: str, doing: str
+) -> None:
+    """Each call is cancelled at every moment of its life, 4 ms apart."""
+
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+        async with tracker_on(home) as server:
+
+            def ports() -> set[int]:
+                return {port for _, port in server.core.swarms.listed(CATS)}
+
+            async def uses(after_s: float) -> bool:
+                async with TrackerSource([[url_of(server, scheme)]], random.Random(1)) as source:
+                    if doing != "announce":
+                        await source.announce(CATS, 6881)
+                    call = source.withdraw(CATS) if doing == "withdraw" else source.announce(CATS, 6882)
+                    task = asyncio.ensure_future(call)
+                    await asyncio.wait([task], timeout=after_s)
+                    task.cancel()
+                    await asyncio.wait([task])
+                    if random.Random(after_s).random() < 0.5:
+                        await source.announce(CATS, 7000)
+                        assert ports() == {7000}
+                assert not ports()
+                return task.cancelled()
+
+            after_s = 0.0
+            while await ana.run(uses(after_s)):
+                after_s += 0.004
+            assert after_s > 0.05
+
+    internet.run(main)
+
+
+def test_two_announces_at_once_leave_one_port(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        home, ana = net.host("home"), net.host("ana")
+        async with tracker_on(home) as server:
+
+            async def uses() -> None:
+                async with TrackerSource([[url_of(server, "udp")]], random.Random(1)) as source:
+                    await asyncio.gather(*(source.announce(CATS, port) for port in range(6881, 6890)))
+                    assert len(server.core.swarms.listed(CATS)) == 1
+                assert server.core.swarms.peers == 0
+
+            await ana.run(uses())
 
     internet.run(main)
 

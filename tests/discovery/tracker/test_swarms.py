@@ -129,6 +129,19 @@ def test_one_host_cannot_crowd_out_the_rest(limits: dict[str, int], sentence: st
     store.announce(HASH, ("192.0.2.1", 7000), name(9), 1, Event.STARTED, 0)
 
 
+@pytest.mark.parametrize("limit", ["ports_of_host", "places_of_host"])
+def test_a_home_with_ipv6_counts_as_one_host(limit: str) -> None:
+    store = swarms(**{limit: 3})
+    for number in range(3):
+        store.announce(HASH, (f"2001:db8:1:2::{number:x}", 6000), name(number), 1, Event.STARTED, 0)
+    with pytest.raises(Refusal, match=r"has 3 ports|in 3 places"):
+        store.announce(HASH, ("2001:db8:1:2::99", 6000), name(9), 1, Event.STARTED, 0)
+    store.announce(HASH, ("2001:db8:1:3::99", 6000), name(9), 1, Event.STARTED, 0)
+    store.expire(10**6)
+    assert len(store) == 0
+    assert not store._places
+
+
 def test_a_swarm_that_could_not_be_entered_is_not_left_behind() -> None:
     store = swarms(places_of_host=1)
     told(store, 1, 0)

@@ -130,3 +130,9 @@ def test_nothing_that_arrives_makes_it_raise(datagrams: list[bytes]) -> None:
     assert machine.timer() is None
     machine.on_timer(1.0)
     assert machine.events() == []
+
+
+def test_a_sender_on_one_link_is_ignored() -> None:
+    machine = tracker()
+    assert ask(machine, packets.CONNECT, ("fe80::1%eth0", 5001)) is None
+    assert machine.ignored == {"link-local": 1}
