@@ -49,6 +49,7 @@ APP = "p2plib"
 PAGE = 100
 MAX_PAGES = 20
 MAX_ADDRESSES = 8  # of one peer
+MAX_APP = 128  # bytes; the topic comes behind it in a namespace
 MIN_TTL_S = 60  # a point that gives less would have us ask all the time
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 CLOSED = "this rendezvous source is closed"
@@ -87,6 +88,8 @@ class RendezvousSource:
         self._points = list(dict.fromkeys(str(endpoint(point).address) for point in points))
         if not self._points:
             raise UsageError("a rendezvous source needs a point")
+        if not app or len(app.encode()) > MAX_APP:
+            raise UsageError(f"an application's name has 1 to {MAX_APP} bytes")
         self.ignored: Counter[str] = Counter()
         self._secret, self._app = secret, app
         self._host = given_address((host, 1))[0]
