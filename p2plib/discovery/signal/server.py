@@ -20,7 +20,9 @@ Rules, besides those of `p2plib.discovery.signal.channels`
     3. A message that takes longer than `READ_S` to come is refused: nobody holds a place and sends nothing.
     4. A subscriber that takes nothing for `WRITE_S` is cut off, as is one that has too much waiting for it:
        its connection is torn down, because an ending would wait behind all that it does not read.
-    5. The host that counts is the connection's. Behind a proxy that is the proxy: then give `HubLimits` that
+    5. aiohttp waits for the head of a first request for as long as the connection lasts, and so does a hub:
+       only the operating system bounds such connections. In the open, put a proxy in front that is stricter.
+    6. The host that counts is the connection's. Behind a proxy that is the proxy: then give `HubLimits` that
        fit, or have the proxy limit.
 
 aiohttp comes with the extra `discovery`.
