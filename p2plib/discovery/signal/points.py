@@ -235,8 +235,8 @@ class RendezvousSource:
                     self.ignored.update(met.dropped)
                     for each in self._found(met, point):
                         found.put_nowait(each)
-                    if not met.records or met.cookie == cookie:
-                        break
+                    if not met.records or met.cookie == cookie or found.qsize() >= MAX_FOUND:
+                        break  # at its end, in a circle, or with more than whoever reads will take
                     cookie = met.cookie
         except asyncio.CancelledError:
             end = Closed(CLOSED)

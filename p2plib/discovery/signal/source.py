@@ -293,8 +293,7 @@ class SignalSource:
                         async for text in texts:
                             message = inbox.receive(text, time.time())
                             if message is not None and message.kind == HERE:
-                                for each in self._found(message, hub):
-                                    found.put_nowait(each)
+                                self._hand_over(self._found(message, hub), found)
         except asyncio.CancelledError:
             end = Closed(CLOSED)
             raise
@@ -302,6 +301,14 @@ class SignalSource:
             end = error
         finally:
             found.put_nowait(end)
+
+    def _hand_over(self, new: list[Found], found: asyncio.Queue[Found | Exception | None]) -> None:
+        """Whoever reads may be slow, and a hub may know peers without end: what waits is bounded."""
+        for each in new:
+            if found.qsize() < MAX_FOUND:
+                found.put_nowait(each)
+            else:
+                self.ignored["too many"] += 1
 
     def _found(self, message: SignalMessage, hub: HubClient) -> list[Found]:
         """What a "here" says, filtered. Rule 1."""
