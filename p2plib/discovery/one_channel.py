@@ -33,7 +33,10 @@ from p2plib.discovery.source import Found, Source, checked_port, topic_of
 from p2plib.errors import Closed, P2PError, PeerTimeout, RequestRefused, Unreachable, UsageError
 
 PATIENCE_S = 60.0  # a source that says nothing for so long has failed
-AGAIN_S = 300.0  # after the end of a lookup, until the next: a DHT of volunteers pays for each
+AGAIN_FIRST_S = 10.0  # after the end of the first lookup: others who begin just now are found on the second
+AGAIN_S = (
+    300.0  # at most: each pause is twice the one before, because a DHT of volunteers pays for each lookup
+)
 CLOSE_S = 10.0  # for all sources to close; one that takes longer is cancelled
 OWN_HOSTS = ("127.0.0.1", "::1")  # a port that we announced, at this very machine, is ours
 
@@ -86,7 +89,7 @@ class Discovery:
         own_peer: our peer id as sources write it, if they do: found under it, it is ourselves.
         rng: draws pauses.
         patience_s: how long a source may say nothing.
-        again_s: from the end of a lookup to the next one of `peers`.
+        again_s: the longest pause from the end of a lookup of `peers` to its next one; the first are shorter.
 
     Attributes:
         ignored: how much of what sources found was dropped, by reason.
@@ -270,9 +273,11 @@ class Discovery:
         async def look() -> None:
             await kept.look(topic, lambda found: hunt.heard(place, found))
 
+        pause_s = min(AGAIN_FIRST_S, self._again_s)
         while True:
             await kept.trying("lookup", look)
-            await asyncio.sleep(self._again_s * self._rng.uniform(0.5, 1.0))
+            await asyncio.sleep(pause_s * self._rng.uniform(0.5, 1.0))
+            pause_s = min(2 * pause_s, self._again_s)
 
     def _is_own(self, found: Found) -> bool:
         host, port = found.address

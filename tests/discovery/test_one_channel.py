@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -403,6 +404,26 @@ def test_a_stream_that_was_left_asks_nobody_any_more(internet: Internet) -> None
                 assert lookups == {"tiny": 1}
 
     run(internet, program)
+
+
+def test_a_stream_looks_again_soon_and_then_ever_less_often(internet: Internet) -> None:
+    """A peer that comes a moment after us is not left out for minutes."""
+    times: list[float] = []
+
+    class Timed(TinySource):
+        async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
+            times.append(asyncio.get_running_loop().time())
+            yield Found(("192.0.2.7", len(times)), self.name)
+
+    async def program(net: Internet, asker: Host) -> None:
+        with asker:
+            async with Discovery([Timed(NOBODY)], again_s=60.0) as discovery:
+                await first(discovery, 7)
+
+    run(internet, program)
+    pauses = [after - before for before, after in itertools.pairwise(times)]
+    for pause, longest in zip(pauses, (10, 20, 40, 60, 60, 60), strict=True):
+        assert longest / 2 <= pause <= longest
 
 
 def test_our_own_id_is_dropped_wherever_it_is_found(internet: Internet) -> None:

@@ -33,7 +33,8 @@ def test_a_query_carries_our_id_and_a_transaction_that_finds_its_purpose() -> No
     assert (query.sender, query.target, query.version, address) == (7, 5, b"P2\x00\x01", THERE)
     assert not query.is_read_only
     assert asker.answered(query.transaction, ("192.0.2.1", 4001), 0.1) is None
-    assert asker.answered(query.transaction[:-1], THERE, 0.1) is None
+    for other in (query.transaction[:-1], bytes(1) + query.transaction, b""):
+        assert asker.answered(other, THERE, 0.1) is None
     assert asker.answered(query.transaction, THERE, 0.1) is probe
     assert asker.answered(query.transaction, THERE, 0.1) is None
 
