@@ -207,8 +207,9 @@ def test_what_is_no_url_and_no_app(url: str) -> None:
 def test_a_channel_has_a_name() -> None:
     async def main() -> None:
         async with HubClient("http://127.0.0.1:1", "app") as client:
-            with pytest.raises(UsageError):
-                await client.broadcast("", "1")
+            for name in ("", "one,two"):  # a hub would take the second for two channels
+                with pytest.raises(UsageError):
+                    await client.broadcast(name, "1")
 
     asyncio.run(main())
 
