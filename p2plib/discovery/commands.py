@@ -8,8 +8,10 @@ packages that the others do not.
 
 Rules
     1. What a part hears goes to standard output, a line at a time; errors go to standard error.
-    2. Ctrl-C and SIGTERM end it: one line, and the exit status 0. The exit status is 1 when it failed, and 2
-       when the command line made no sense.
+    2. Ctrl-C and SIGTERM end it: one line, and the exit status 0. It also ends when nobody reads its output
+       any more, as after `| head`. The status is 1 when it failed, and 2 when the command line made no sense.
+    3. What is printed may come from a stranger: whatever would move a cursor, end a line or turn the writing
+       around is shown as Python would write it in a string (F160).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -91,13 +94,21 @@ def overview() -> str:
             summary = part_called(name).SUMMARY
         except LocalError as error:
             summary = f"({error})"
-        lines.append(f"  {name:<9} {summary}")
+        lines.append(f"  {name:<9}  {summary}")
     return "\n".join([*lines, "", f"{COMMAND} PART --help lists the options of a part."])
 
 
 def say(line: str) -> None:
-    """Prints a line at once, also where nobody looks at a terminal."""
-    print(line, flush=True)
+    """Prints a line at once, also where nobody looks at a terminal. Rule 3."""
+    print(_shown(line), flush=True)
+
+
+def _complain(line: str) -> None:
+    print(_shown(line), file=sys.stderr, flush=True)
+
+
+def _shown(line: str) -> str:
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -109,8 +120,18 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         The exit status, see rule 2.
     """
+    try:
+        return _run(argv)
+    except BrokenPipeError:
+        # What is still to be written at exit goes nowhere, and not into another error.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+
+
+def _run(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
-        say(overview())
+        print(overview(), file=sys.stdout if argv else sys.stderr, flush=True)
         return FINE if argv else USAGE
     name, *words = argv
     try:
@@ -124,7 +145,7 @@ def main(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         say("stopped")
     except P2PError as error:
-        print(f"{COMMAND} {name}: {error}", file=sys.stderr, flush=True)
+        _complain(f"{COMMAND} {name}: {error}")
         return USAGE if isinstance(error, UsageError) else FAILED
     return FINE
 
@@ -133,6 +154,20 @@ async def _until_stopped(part: Part, arguments: argparse.Namespace) -> None:
     """Runs a part; SIGTERM cancels it, as `asyncio.run` has SIGINT do."""
     running = asyncio.current_task()
     assert running is not None
+    is_unread = False
+
+    def tell(line: str) -> None:  # a part may say something where nobody would catch an error
+        nonlocal is_unread
+        try:
+            say(line)
+        except BrokenPipeError:
+            is_unread = True
+            running.cancel()
+
     with contextlib.suppress(NotImplementedError, RuntimeError):  # a browser has no signals, nor a thread
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-    await part.run(arguments, say)
+    try:
+        await part.run(arguments, tell)
+    finally:
+        if is_unread:
+            raise BrokenPipeError

@@ -305,6 +305,24 @@ async def check_rule_8_calls_may_be_cancelled(world: World) -> None:
             demand(await finds(ben, CATS, (ana.host, 4003)), "not found after calls that were cancelled")
 
 
+async def check_rule_8_what_was_cancelled_can_be_withdrawn(world: World) -> None:
+    forgotten_after_s = needed(world.forgotten_after_s)
+    ana, ben, *_ = world.members
+    async with opened(world.members):
+        for steps in range(MAX_STEPS):
+            if steps % 2:
+                await announce(ana, CATS, 4001)
+            await _cancelled(begun(ana, announce(ana, CATS, 4002)), steps, 0.0)
+            await _cancelled(begun(ana, withdraw(ana, CATS)), steps // 2, 0.0)
+            await withdraw(ana, CATS)
+        await asyncio.sleep(3 * forgotten_after_s)
+        found = [each.address for each in await look_up(ben, CATS)]
+        demand(
+            (ana.host, 4001) not in found, "what was announced before a call that was cancelled is renewed"
+        )
+        demand((ana.host, 4002) not in found, "what an announce that was cancelled announced is renewed")
+
+
 async def _cancelled(task: asyncio.Task[Any], steps: int, pause_s: float) -> None:
     """Cancels a call after some steps of the loop and some time."""
     for _ in range(steps):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from p2plib.machine.addresses import Address
 NAME = "doctor"
 SUMMARY = "look a key up through all sources: who found whom, how fast, and why others failed"
 WITHIN_S = 10.0  # a reader waits so long; the slowest source, a DHT, needs a few seconds
+MAX_WITHIN_S = 86_400.0
+SLOW_TO_IMPORT = ("aiohttp",)  # some sources do it when they open, and would stop the clocks of all others
 CLOSE_S = 5.0  # for a source to end after that
 
 Say = Callable[[str], None]
@@ -166,11 +169,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="what to look for: a name, such as 'cats of Lisbon'")
     parser.add_argument("--hex", action="store_true", help="KEY is the topic itself, 40 hexadecimal digits")
     parser.add_argument(
-        "--within", type=float, default=WITHIN_S, metavar="SECONDS",
+        "--within", type=_seconds, default=WITHIN_S, metavar="SECONDS",
         help=f"how long to look (default: {WITHIN_S:g})",
     )  # fmt: skip
     for part in _parts_with_sources(parser):
         part.add_source_arguments(parser)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= MAX_WITHIN_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time from 0 to {MAX_WITHIN_S:g} seconds")
+    return seconds
+
+
+_seconds.__name__ = "time"  # argparse says so of what is no number
 
 
 def _parts_with_sources(parser: argparse.ArgumentParser | None = None) -> list[SourcePart]:
@@ -202,7 +215,7 @@ def topic_given(key: str, is_hex: bool) -> bytes:
     except ValueError:
         raise UsageError(f"{key!r} is not hexadecimal") from None
     if len(topic) != TOPIC_BYTES:
-        raise UsageError(f"a topic has {2 * TOPIC_BYTES} hexadecimal digits, and this has {len(key)}")
+        raise UsageError(f"a topic has {2 * TOPIC_BYTES} hexadecimal digits, and this has {2 * len(topic)}")
     return topic
 
 
@@ -214,6 +227,9 @@ async def run(arguments: argparse.Namespace, say: Say) -> None:
         NotFound: no source found anybody.
     """
     topic = topic_given(arguments.key, arguments.hex)
+    for package in SLOW_TO_IMPORT:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(package)
     sources = [source for part in _parts_with_sources() for source in part.sources(arguments)]
     if not sources:
         raise UsageError("name at least one source to ask, see --help")

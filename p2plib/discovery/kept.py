@@ -5,8 +5,9 @@ Rules
        random between half and the whole (`p2plib.machine.retries`). A clear no is worth a longer pause,
        `REFUSED_PAUSE_S`: whoever refuses us will hardly think better of it in a second.
     2. A call that hangs has failed after `patience_s`.
-    3. An error that no source may raise is a bug of that source. It is logged with its traceback, and counts
-       as a failure: it must not stop the other sources.
+    3. An error that no source may raise, and an address where no peer can be, is a bug of that source. It is
+       logged with its traceback, and counts as a failure: it must not stop the other sources. So is a lookup
+       that does not stop at `MAX_FOUND`.
     4. Each failure is an event, and so is the first success after failures.
 """
 
@@ -14,14 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from p2plib.discovery.source import Found, Source
-from p2plib.errors import P2PError, PeerTimeout, RequestRefused, Unreachable
+from p2plib.discovery.source import MAX_FOUND, Found, Source
+from p2plib.errors import P2PError, PeerTimeout, RequestRefused, Unreachable, UsageError
+from p2plib.machine.addresses import given_address
 from p2plib.machine.retries import Retries
 from p2plib.machine.timers import TimerName, Timers
 
@@ -67,6 +71,17 @@ def _unheard(error: P2PError) -> None:
     """For those who do not want to know."""
 
 
+def _checked(found: Found) -> Found:
+    """What a source has found, if it can be that; `FairMerge` and whoever dials rely on it."""
+    try:
+        is_possible = given_address(found.address) == found.address
+    except (AttributeError, TypeError, UsageError):
+        is_possible = False
+    if not is_possible:
+        raise ValueError(f"{found!r}, which is no address of a peer")
+    return found
+
+
 class _Again(TimerName):
     TRY = "try again what has failed"
 
@@ -107,6 +122,11 @@ class KeptSource:
         self._rng, self._tell = rng, on_event
         # How the newest attempt to enter the source has ended: with nothing, or with an error.
         self._entered: asyncio.Future[P2PError | None] = asyncio.get_running_loop().create_future()
+        self._turns: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def turn(self, topic: bytes) -> asyncio.Lock:
+        """Held while a topic is announced or withdrawn here: one call after the other, in their order."""
+        return self._turns[topic]
 
     @property
     def is_open(self) -> bool:
@@ -172,13 +192,15 @@ class KeptSource:
             async with self._patience():
                 source = await self.opened()
             async with contextlib.aclosing(source.lookup(topic)) as lookup:
-                while True:
+                for number in itertools.count():
                     async with self._patience():
                         try:
                             found = await anext(lookup)
                         except StopAsyncIteration:
                             return
-                    heard(found)
+                    if number == MAX_FOUND:
+                        raise Unreachable(f"{self.name} does not stop after {MAX_FOUND} addresses")
+                    heard(_checked(found))
 
     async def trying(
         self,
@@ -214,21 +236,30 @@ class KeptSource:
     @asynccontextmanager
     async def _patience(self) -> AsyncIterator[None]:
         """Rule 2."""
+        patience = asyncio.timeout(self.patience_s)
         try:
-            async with asyncio.timeout(self.patience_s):
+            async with patience:
                 yield
-        except PeerTimeout:  # of the source itself, which says more
-            raise
         except TimeoutError:
+            if not patience.expired():  # of the source itself, and long before
+                raise
             raise PeerTimeout(f"{self.name} said nothing for {self.patience_s:g} s") from None
 
     @asynccontextmanager
     async def _only_ours(self, doing: str) -> AsyncIterator[None]:
         """Rule 3."""
+        task = asyncio.current_task()
         try:
             yield
         except P2PError:
             raise
+        except asyncio.CancelledError as error:
+            if task is None or task.cancelling():
+                raise
+            raise self._bug(doing, error) from error  # nobody has cancelled us: it awaited what it cancelled
         except Exception as error:  # rule 3: whatever it is
-            log.exception("a bug of the source %s", self.name)
-            raise Unreachable(f"{self.name} could not {doing}: it raised {error!r}") from error
+            raise self._bug(doing, error) from error
+
+    def _bug(self, doing: str, error: BaseException) -> Unreachable:
+        log.error("a bug of the source %s", self.name, exc_info=error)
+        return Unreachable(f"{self.name} could not {doing}: it raised {error!r}")

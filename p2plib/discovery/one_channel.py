@@ -13,7 +13,8 @@ Rules
     2. No source waits for another. One that is slow, hangs, fails or has a bug costs the others nothing.
     3. What fails is an event, and is tried again (`p2plib.discovery.kept`).
     4. `announce` returns when the first source has told somebody. What was announced is kept so by all
-       sources until it is withdrawn, even if the call failed or was cancelled: it says what is wanted.
+       sources until it is withdrawn, even if the call failed or was cancelled: it says what is wanted. Of
+       several calls for one key the last one counts, and a source is asked for one thing after the other.
     5. Peers come once each, our own addresses never, and the sources take turns (`p2plib.discovery.merging`).
     6. After the block everything is closed, and each call that still waits raises `Closed`.
 """
@@ -38,6 +39,7 @@ AGAIN_S = (
     300.0  # at most: each pause is twice the one before, because a DHT of volunteers pays for each lookup
 )
 CLOSE_S = 10.0  # for all sources to close; one that takes longer is cancelled
+TAKEN_BACK = "a later call for this key has taken the place of this one"
 OWN_HOSTS = ("127.0.0.1", "::1")  # a port that we announced, at this very machine, is ours
 
 
@@ -164,48 +166,57 @@ class Discovery:
             P2PError: every source has failed: `RequestRefused` if all have refused, otherwise `PeerTimeout`
                 or `Unreachable`. All try again.
             UsageError: the port cannot be one.
-            Closed: the block is over.
+            Closed: the block is over, or another call has announced or withdrawn the key since.
         """
         topic, port = topic_of(key), checked_port(port)
         self._check_open()
-        await _stopped(self._announcing.pop(topic, []))
-        self._check_open()
-        self._ports[topic] = port
-        firsts: list[asyncio.Future[P2PError | None]] = [
-            asyncio.get_running_loop().create_future() for _ in self._kept
-        ]
-        self._announcing[topic] = [
-            self._begin(self._keep_announcing(kept, topic, port, first))
-            for kept, first in zip(self._kept, firsts, strict=True)
-        ]
+        firsts = self._begin_announcing(topic, port)
         waiting = set(firsts)
         while waiting:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if any(first.result() is None for first in done):
                 return
         self._check_open()
-        raise _all_failed(
-            [
-                (kept.name, error)
-                for kept, first in zip(self._kept, firsts, strict=True)
-                if (error := first.result())
-            ]
-        )
+        errors = [
+            (kept.name, error)
+            for kept, first in zip(self._kept, firsts, strict=True)
+            if (error := first.result())
+        ]
+        if all(isinstance(error, Closed) for _, error in errors):
+            raise Closed(TAKEN_BACK)
+        raise _all_failed(errors)
+
+    def _begin_announcing(self, topic: bytes, port: int) -> list[asyncio.Future[P2PError | None]]:
+        """Announces through every source from now on, in place of what was announced before.
+
+        Returns:
+            For each source, how its first try will have ended.
+        """
+        self._stop_announcing(topic)
+        self._ports[topic] = port
+        firsts: list[asyncio.Future[P2PError | None]] = []
+        for kept in self._kept:
+            first: asyncio.Future[P2PError | None] = asyncio.get_running_loop().create_future()
+            task = self._begin(self._keep_announcing(kept, topic, port, first))
+            # Not in the task itself: one that is cancelled before it has begun never runs.
+            task.add_done_callback(lambda _, first=first: _set(first, Closed(TAKEN_BACK)))  # type: ignore[misc]
+            self._announcing.setdefault(topic, []).append(task)
+            firsts.append(first)
+        return firsts
+
+    def _stop_announcing(self, topic: bytes) -> None:
+        for task in self._announcing.pop(topic, []):
+            task.cancel()
 
     async def _keep_announcing(
         self, kept: KeptSource, topic: bytes, port: int, first: asyncio.Future[P2PError | None]
     ) -> None:
         """Announces through one source until it has worked; `first` is how the first try ended."""
-
-        def ended(error: P2PError | None) -> None:
-            if not first.done():
-                first.set_result(error)
-
-        try:
-            await kept.trying("announce", lambda: kept.announce(topic, port), ended)
-            ended(None)
-        finally:
-            ended(Closed("the announcement was taken back"))
+        async with kept.turn(topic):
+            await kept.trying(
+                "announce", lambda: kept.announce(topic, port), lambda error: _set(first, error)
+            )
+        _set(first, None)
 
     async def withdraw(self, key: str | bytes) -> None:
         """Stops announcing a key, everywhere; a second time does nothing. Failures are events.
@@ -215,11 +226,16 @@ class Discovery:
         """
         self._check_open()
         topic = topic_of(key)
-        self._ports.pop(topic, None)
-        announcing = self._announcing.pop(topic, [])
-        await _stopped(announcing)
-        if announcing:
-            await asyncio.gather(*(kept.withdraw(topic) for kept in self._kept))
+        if self._ports.pop(topic, None) is None:
+            return
+        self._stop_announcing(topic)
+        # In the background: it goes on even if this call is cancelled.
+        await asyncio.wait([self._begin(self._withdraw(kept, topic)) for kept in self._kept])
+        self._check_open()
+
+    async def _withdraw(self, kept: KeptSource, topic: bytes) -> None:
+        async with kept.turn(topic):
+            await kept.withdraw(topic)
 
     def lookup(self, key: str | bytes) -> AsyncGenerator[Found, None]:
         """Looks through every source once, and ends when all have; leave it with `contextlib.aclosing`.
@@ -284,6 +300,11 @@ class Discovery:
         if self.own_peer and found.peer == self.own_peer:
             return True
         return host in self.own_hosts and port in self._ports.values()
+
+
+def _set(first: asyncio.Future[P2PError | None], outcome: P2PError | None) -> None:
+    if not first.done():
+        first.set_result(outcome)
 
 
 async def _stopped(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -16,6 +16,8 @@ Rules
     4. Signed records are verified before they are kept, and kept as `p2plib.identity.record` keeps them: few
        of strangers, in room of their own.
     5. There are at most `max_topics` topics; the one used longest ago goes.
+    6. What came first is known by its place and not by its time: clocks are put back. Else all that was
+       heard before would count as newer than what is heard now, and push it out.
 
 `p2plib.discovery.peerstore_file` keeps it on disk.
 
@@ -32,14 +34,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from p2plib.discovery.source import Found, checked_topic
-from p2plib.errors import NotFound
+from p2plib.errors import NotFound, UsageError
 from p2plib.identity import record as signed
 from p2plib.identity.keys import PublicKey
-from p2plib.machine.addresses import Address
+from p2plib.machine.addresses import Address, given_address
 
 STRANGER_S = 86_400.0  # a day: addresses at home change about so often
 MET_S = 30 * 86_400.0
 MAX_FAILURES = 3
+MAX_TELLER = 256  # characters: what stands in a `Found` may come from a stranger
 MAX_MET_KEYS = 1024  # as in `p2plib.identity.record.Records`
 
 
@@ -64,7 +67,7 @@ class Entry:
         return self.met_s + MET_S if self.met_s else self.heard_s + STRANGER_S
 
 
-Entries = dict[Address, Entry]
+Entries = dict[Address, Entry]  # the one heard of, or met, longest ago first
 
 
 class Peerstore:
@@ -105,30 +108,33 @@ class Peerstore:
             found: where, and who says so.
             now_s: Unix time.
         """
+        try:
+            address = given_address(found.address)
+        except UsageError:
+            self.ignored["no peer can be there"] += 1
+            return
         entries = self._entries(topic)
         self._forget_old(entries, now_s)
-        teller = f"{found.source} {found.said_by}"
-        entry = entries.get(found.address)
-        if entry is not None:
-            entry.heard_s = now_s
-            return
-        strangers = [address for address, entry in entries.items() if not entry.met_s]
-        told = [address for address in strangers if entries[address].teller == teller]
-        if len(told) >= self.max_told:
-            self._drop(entries, told, "no more room for what this teller says")
-        elif len(strangers) >= self.max_strangers:
-            self._drop(entries, strangers, "no more room for strangers")
-        entries[found.address] = Entry(teller, now_s)
+        entry = entries.get(address)
+        if entry is None:
+            teller = f"{found.source} {found.said_by}".encode("utf8", "replace").decode()
+            entry = Entry(teller[:MAX_TELLER], now_s)
+        entry.heard_s = now_s
+        if not entry.met_s:
+            self._put(entries, address, entry)
 
     def met(self, topic: bytes, address: Address, now_s: float) -> None:
-        """We have spoken with a peer for the topic, and it was what it said."""
+        """We have spoken with a peer for the topic, and it was what it said.
+
+        Raises:
+            UsageError: no peer can be at that address.
+        """
+        address = given_address(address)
         entries = self._entries(topic)
         self._forget_old(entries, now_s)
-        entry = entries.setdefault(address, Entry("ourselves", now_s))
+        entry = entries.get(address, Entry("ourselves", now_s))
         entry.met_s, entry.heard_s, entry.failures = now_s, now_s, 0
-        known = [address for address, entry in entries.items() if entry.met_s]
-        if len(known) > self.max_met:
-            del entries[min(known, key=lambda address: entries[address].met_s)]
+        self._put(entries, address, entry)
 
     def failed(self, topic: bytes, address: Address, now_s: float) -> None:
         """There was nobody, or somebody else. Rule 2."""
@@ -141,16 +147,14 @@ class Peerstore:
         if not entry.met_s:
             del entries[address]
         elif entry.failures >= MAX_FAILURES:
-            entries[address] = Entry(entry.teller, now_s)
+            self._put(entries, address, Entry(entry.teller, now_s))
 
     def addresses(self, topic: bytes, now_s: float) -> list[tuple[Address, Entry]]:
         """Where to try, in this order. Rule 3."""
         entries = self._entries(topic)
         self._forget_old(entries, now_s)
-        met = sorted(
-            ((address, entry) for address, entry in entries.items() if entry.met_s),
-            key=lambda pair: (pair[1].failures, -pair[1].met_s),
-        )
+        latest_first = reversed(entries.items())
+        met = sorted((pair for pair in latest_first if pair[1].met_s), key=lambda pair: pair[1].failures)
         tellers: dict[str, deque[tuple[Address, Entry]]] = {}
         for address, entry in entries.items():
             if not entry.met_s:
@@ -211,15 +215,18 @@ class Peerstore:
         """The keys of peers that we spoke with, the last one last."""
         return list(self._met_keys)
 
-    def take_up(self, topic: bytes, address: Address, entry: Entry) -> None:
-        """Takes an entry up again that was written down; the limits hold for it, too."""
-        if entry.met_s:
-            self.met(topic, address, entry.met_s)
-        else:
-            source, _, said_by = entry.teller.partition(" ")
-            self.heard(topic, Found(address, source, said_by), entry.heard_s)
-        if address in self._topics[topic]:
-            self._topics[topic][address] = entry
+    def take_up(self, topic: bytes, address: Address, entry: Entry, now_s: float) -> None:
+        """Takes an entry up again that was written down; the limits hold for it, too.
+
+        Args:
+            topic: 20 bytes.
+            address: in its one form.
+            entry: what was known of it; of several entries, the one heard longest ago is taken up first.
+            now_s: Unix time.
+        """
+        entries = self._entries(topic)
+        if entry.lasts_until() > now_s:
+            self._put(entries, address, entry)
 
     def __len__(self) -> int:
         return sum(map(len, self._topics.values()))
@@ -239,8 +246,24 @@ class Peerstore:
             self.ignored["no more room for topics"] += 1
         return entries
 
-    def _drop(self, entries: Entries, some: list[Address], reason: str) -> None:
-        del entries[min(some, key=lambda address: entries[address].heard_s)]
+    def _put(self, entries: Entries, address: Address, entry: Entry) -> None:
+        """Puts an entry behind all others; what there is no room for goes. Rule 1."""
+        entries.pop(address, None)
+        if entry.met_s:
+            met = [address for address, entry in entries.items() if entry.met_s]
+            if len(met) >= self.max_met:
+                del entries[met[0]]
+        else:
+            strangers = [address for address, entry in entries.items() if not entry.met_s]
+            told = [address for address in strangers if entries[address].teller == entry.teller]
+            if len(told) >= self.max_told:
+                self._drop(entries, told[0], "no more room for what this teller says")
+            elif len(strangers) >= self.max_strangers:
+                self._drop(entries, strangers[0], "no more room for strangers")
+        entries[address] = entry
+
+    def _drop(self, entries: Entries, address: Address, reason: str) -> None:
+        del entries[address]
         self.ignored[reason] += 1
 
     def _forget_old(self, entries: Entries, now_s: float) -> None:

@@ -27,8 +27,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from p2plib.discovery.peerstore import Entry, Peerstore
-from p2plib.errors import DecodeError, LocalError, P2PError
+from p2plib.discovery.peerstore import MAX_FAILURES, Entry, Peerstore
+from p2plib.errors import DecodeError, LocalError, P2PError, UsageError
 from p2plib.identity.keys import PublicKey
 from p2plib.machine.addresses import Address, given_address, packed_host
 from p2plib.wire import bencode
@@ -88,9 +88,10 @@ def _take_up(value: Any, store: Peerstore, now_s: float) -> None:
         for packed, teller, heard_ms, met_ms, failures in each[b"entries"]:
             host = socket.inet_ntop(socket.AF_INET if len(packed) == 6 else socket.AF_INET6, packed[:-2])
             address = given_address((host, int.from_bytes(packed[-2:])))
+            if min(heard_ms, met_ms, failures) < 0 or failures > MAX_FAILURES:
+                raise ValueError("a time before 1970, or an impossible number of failures")
             entry = Entry(teller.decode(), heard_ms / 1000, met_ms / 1000, failures)
-            if entry.lasts_until() > now_s:
-                store.take_up(each[b"topic"], address, entry)
+            store.take_up(each[b"topic"], address, entry, now_s)
 
 
 def checked(data: bytes) -> int:
@@ -143,7 +144,7 @@ def save(store: Peerstore, path: Path, now_s: float) -> None:
 
     Raises:
         DecodeError: something else is in that file. It is left as it is.
-        LocalError: the system does not let us write it.
+        LocalError: the system does not let us write it, or it is more than `MAX_FILE_BYTES`.
     """
     old = _read(path)
     if old:
@@ -152,17 +153,26 @@ def save(store: Peerstore, path: Path, now_s: float) -> None:
         except DecodeError as error:
             raise _unreadable(path, error) from None
     raw = encode(store, now_s)
+    if len(raw) > MAX_FILE_BYTES:  # or nobody could read it, and `save` would never replace it
+        raise LocalError(
+            f"the peerstore {path} would have more than {MAX_FILE_BYTES} bytes: lower its limits"
+        )
+    path = path.resolve()  # a link stays a link
     new = path.with_name(f".{path.name}.new-{os.getpid()}")
     try:
-        with open(new, "wb", opener=_owner_only) as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
+        new.unlink(missing_ok=True)  # of a process that had our number and died
+        try:
+            with open(new, "xb", opener=_owner_only) as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise
         _sync_folder(path.parent)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(new)
         raise LocalError(f"the peerstore {path} cannot be written: {error.strerror}") from None
 
 
@@ -179,6 +189,8 @@ def _read(path: Path) -> bytes:
         return b""
     except OSError as error:
         raise LocalError(f"the peerstore {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{str(path)!r} is no name of a file: {error}") from None
     if len(data) > MAX_FILE_BYTES:
         raise _unreadable(path, DecodeError(f"it has more than {MAX_FILE_BYTES} bytes", MAX_FILE_BYTES))
     return data

@@ -118,8 +118,14 @@ def topic_of(key: str | bytes) -> bytes:
 
     Returns:
         20 bytes.
+
+    Raises:
+        UsageError: the text has no form in UTF-8, as a name typed in another encoding may have none.
     """
-    name = key.encode() if isinstance(key, str) else key
+    try:
+        name = key.encode() if isinstance(key, str) else key
+    except UnicodeEncodeError:
+        raise UsageError(f"{key!r} cannot be written in UTF-8: give its bytes") from None
     return hashlib.sha1(name, usedforsecurity=False).digest()
 
 
@@ -149,3 +155,19 @@ def checked_port(port: int) -> int:
     if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= MAX_PORT:
         raise UsageError(f"a port is a whole number from 1 to {MAX_PORT}, not {port!r}")
     return port
+
+
+def check_place(host: str, port: int) -> None:
+    """Returns if a server of ours may listen there; what a name stands for is looked up when it does.
+
+    Args:
+        host: a host; the empty one is refused, because to a socket it is every address of this machine.
+        port: 0 to 65535; 0 lets the operating system choose.
+
+    Raises:
+        UsageError: it may not.
+    """
+    if not host:
+        raise UsageError("an empty host to listen on would be every address of this machine: say 0.0.0.0")
+    if port != 0:
+        checked_port(port)

@@ -10,8 +10,7 @@ from typing import Self
 
 from p2plib.discovery.peerstore import Peerstore
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
-from p2plib.errors import Closed, RequestRefused, UsageError
-from p2plib.machine.addresses import given_address
+from p2plib.errors import Closed, RequestRefused
 
 
 class StoredSource:
@@ -29,7 +28,7 @@ class StoredSource:
         self, store: Peerstore, name: str = "stored", clock: Callable[[], float] | None = None
     ) -> None:
         self.name, self.store = name, store
-        self.ignored: Counter[str] = Counter()
+        self.ignored: Counter[str] = store.ignored
         self._clock, self._is_open = clock or _wall_clock, False
 
     async def __aenter__(self) -> Self:
@@ -66,11 +65,6 @@ class StoredSource:
         topic = checked_topic(topic)
         self._check_open()
         for address, entry in self.store.addresses(topic, self._clock())[:MAX_FOUND]:
-            try:
-                given_address(address)
-            except UsageError:
-                self.ignored["no peer can be there"] += 1
-                continue
             yield Found(address, self.name, entry.teller)
 
 

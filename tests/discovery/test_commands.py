@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -24,11 +25,12 @@ def echo(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_overview_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == FINE
     told = capsys.readouterr().out
-    assert "  echo      a tiny directory" in told
+    assert "  echo       a tiny directory" in told
     assert (
-        "  gone      (gone needs the package not_installed_at_all: pip install 'p2plib[discovery]')" in told
+        "  gone       (gone needs the package not_installed_at_all: pip install 'p2plib[discovery]')" in told
     )
     assert main([]) == USAGE
+    assert capsys.readouterr() == ("", told)
 
 
 @pytest.mark.usefixtures("echo")
@@ -100,3 +102,56 @@ def test_the_errors_of_looking_for_a_part(monkeypatch: pytest.MonkeyPatch) -> No
         part_called("gone")
     with pytest.raises(UsageError, match="there are gone"):
         part_called("dht")
+
+
+@pytest.mark.fault("F160")
+@pytest.mark.usefixtures("echo")
+def test_what_a_stranger_says_cannot_draw_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    commands.say("here: \x1b[31mcat\r\nstopped \u202e caf\u00e9 \udcff")
+    assert capsys.readouterr().out == "here: \\x1b[31mcat\\r\\nstopped \\u202e caf\u00e9 \\udcff\n"
+    main(["\x1b[31m"])
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["--help", "echo --port 0"])
+def test_a_reader_that_has_gone_away_is_no_error(words: str) -> None:
+    program = (
+        "import sys; from p2plib.discovery import commands; "
+        f"commands.PARTS = {{'echo': 'tests.discovery.echo_part'}}; "
+        f"sys.exit(commands.main({words.split()!r}))"
+    )
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=30
+    )
+    os.close(write_end)
+    assert (done.stderr, done.returncode) == ("", FINE)
+
+
+@pytest.mark.fault("F175")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "tracker --no-udp --http-port 99999", "tracker --no-udp --http-port -1", "tracker --interval 0",
+        "signal --port 99999", "signal --port -1", "bootstrap --port 99999", "dns --port 99999",
+        "dht --port -1",
+        "dht --announce cats none", "dht --announce cats 99999", "mdns --group-port 99999",
+        "doctor cats --bootstrap /ip4/127.0.0.1/udp/9 --within nan",
+        "doctor cats --bootstrap /ip4/127.0.0.1/udp/9 --within -1",
+        "doctor cats --bootstrap /ip4/127.0.0.1/udp/9 --within soon",
+        "doctor cats\udcff --bootstrap /ip4/127.0.0.1/udp/9",
+    ],
+)  # fmt: skip
+def test_numbers_and_names_that_make_no_sense(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize(
+    "words", ["tracker --no-udp --host", "signal --host", "bootstrap --host", "dht --host"]
+)
+def test_the_empty_host_is_not_every_address_of_this_machine(words: str) -> None:
+    assert main([*words.split(), ""]) == USAGE

@@ -259,6 +259,17 @@ class BreaksWhenCancelled(TinySource):
             raise
 
 
+class ForgetsBeforeItIsDone(TinySource):
+    """check_rule_8_what_was_cancelled_can_be_withdrawn"""
+
+    async def withdraw(self, topic: bytes) -> None:
+        self._check_open()
+        renewing = self._renewing.pop(topic, None)
+        await asyncio.sleep(0.05)
+        if renewing is not None:
+            renewing.cancel()
+
+
 class OpenAfterItsEnd(TinySource):
     """check_rule_9_after_the_block"""
 

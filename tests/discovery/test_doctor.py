@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -84,7 +85,11 @@ def test_who_found_whom_how_fast_and_why_others_failed(internet: Internet) -> No
 def test_a_topic_may_be_given_as_it_is() -> None:
     assert topic_given("cats of Lisbon", False) == CATS
     assert topic_given(CATS.hex(), True) == CATS
-    for wrong, rule in (("xy", "not hexadecimal"), ("abcd", "40 hexadecimal digits, and this has 4")):
+    for wrong, rule in (
+        ("xy", "not hexadecimal"),
+        ("abcd", "40 hexadecimal digits, and this has 4"),
+        ("aa" * 19 + "  ", "and this has 38"),
+    ):
         with pytest.raises(UsageError, match=rule):
             topic_given(wrong, True)
 
@@ -116,6 +121,21 @@ def test_the_command_asks_real_sources(capsys: pytest.CaptureFixture[str]) -> No
     assert heard[2].startswith("tiny0  1 peer, the first after 0.")
     with pytest.raises(NotFound, match="no source found anybody for 'dogs'"):
         asyncio.run(ask("dogs"))
+
+
+@pytest.mark.usefixtures("echo")
+def test_a_package_that_is_slow_to_import_is_there_before_the_clocks_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr(doctor, "SLOW_TO_IMPORT", ("this", "not_installed"))
+    monkeypatch.setattr(importlib, "import_module", lambda name: imported.append(name))
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    imported.clear()
+    with pytest.raises(UsageError, match="name at least one"):
+        asyncio.run(doctor.run(parser.parse_args(["cats"]), print))
+    assert imported[:2] == ["this", "not_installed"]
 
 
 @pytest.mark.usefixtures("echo")

@@ -494,3 +494,123 @@ def test_what_cannot_be_asked_for() -> None:
             assert await looked_up(discovery) == []  # ourselves, at 127.0.0.1
 
     asyncio.run(main())
+
+
+class Recalls(TinySource):
+    """Tells nobody; what it was asked for last of all is what it announces."""
+
+    def __init__(self) -> None:
+        super().__init__(NOBODY)
+        self.announced: list[int] = []
+
+    async def announce(self, topic: bytes, port: int) -> None:
+        await asyncio.sleep(0.1)
+        self.announced = [port]
+
+    async def withdraw(self, topic: bytes) -> None:
+        await asyncio.sleep(0.1)
+        self.announced = []
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_a_call_that_was_cancelled_is_not_lost(internet: Internet, steps: int) -> None:
+    async def program(net: Internet, asker: Host) -> None:
+        source = Recalls()
+        with asker:
+            async with Discovery([source]) as discovery:
+
+                async def cancelled(call: Any) -> None:
+                    task = asyncio.ensure_future(call)
+                    for _ in range(steps):
+                        await asyncio.sleep(0)
+                    task.cancel()
+                    await asyncio.wait([task])
+
+                await discovery.announce(KEY, 1)
+                await cancelled(discovery.announce(KEY, 2))
+                await asyncio.sleep(1)
+                assert source.announced == [2 if steps else 1]
+                await cancelled(discovery.withdraw(KEY))
+                await discovery.withdraw(KEY)
+                await asyncio.sleep(1)
+                assert source.announced == []
+
+    run(internet, program)
+
+
+def test_of_calls_at_once_the_last_one_counts(internet: Internet) -> None:
+    async def program(net: Internet, asker: Host) -> None:
+        source = Recalls()
+        with asker:
+            async with Discovery([source]) as discovery:
+                await discovery.announce(KEY, 1)
+                await asyncio.gather(discovery.withdraw(KEY), discovery.announce(KEY, 2))
+                assert source.announced == [2]
+                calls = [discovery.announce(KEY, port) for port in (3, 4, 5)]
+                assert [type(end) for end in await asyncio.gather(*calls, return_exceptions=True)] == [
+                    Closed,
+                    Closed,
+                    type(None),
+                ]
+                assert source.announced == [5]
+                await asyncio.gather(
+                    discovery.announce(KEY, 6), discovery.withdraw(KEY), return_exceptions=True
+                )
+                await asyncio.sleep(100)
+                assert source.announced == []
+
+    run(internet, program)
+
+
+def test_what_no_source_may_give_costs_the_others_nothing(internet: Internet) -> None:
+    class Gives(TinySource):
+        def __init__(self, *found: Any) -> None:
+            super().__init__(NOBODY)
+            self.found = found
+
+        async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
+            for each in self.found:
+                yield each
+
+    class Endless(Gives):
+        async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
+            while True:
+                yield Found(("192.0.2.8", 1), self.name)
+
+    class AwaitsWhatItCancelled(Gives):
+        async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
+            lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            lost.cancel()
+            await lost
+            yield Found(("192.0.2.8", 1), self.name)
+
+    class TimesOut(Gives):
+        async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
+            if not self.found:
+                raise TimeoutError
+            yield self.found[0]
+
+    true = ("192.0.2.7", 1)
+    bad: list[Any] = [
+        None,
+        Found(["192.0.2.8", 1], ""),  # type: ignore[arg-type]
+        Found(("192.0.2.8",), ""),  # type: ignore[arg-type]
+        Found(("cats.example", 1), ""),
+        Found(("192.0.2.8", 0), ""),
+        Found(("224.0.0.251", 5353), ""),
+    ]
+    sources = [*map(Gives, bad), AwaitsWhatItCancelled(), TimesOut()]
+
+    async def program(net: Internet, asker: Host) -> None:
+        events: list[Event] = []
+        with asker:
+            async with Discovery([*sources, Gives(Found(true, "tiny"))], on_event=events.append) as discovery:
+                assert await looked_up(discovery) == [true]
+            async with Discovery([Endless()], on_event=events.append) as discovery:
+                assert await looked_up(discovery) == [("192.0.2.8", 1)]
+        assert len(events) == len(sources) + 1
+        assert not any(
+            "said nothing" in str(event.error) for event in events if isinstance(event, SourceFailed)
+        )
+
+    run(internet, program)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.discovery.peerstore import MAX_FAILURES, MET_S, STRANGER_S, Peerstore
+from p2plib.discovery.peerstore import MAX_FAILURES, MAX_TELLER, MET_S, STRANGER_S, Peerstore
 from p2plib.discovery.source import Found, topic_of
 from p2plib.errors import NotFound, SignatureError, UsageError
 from p2plib.identity import record as signed
@@ -183,3 +183,49 @@ def test_the_limits_hold_whatever_happens(steps: list[tuple[str, int, int]]) -> 
             assert len(entries) - len(strangers) <= 4
         listed = order(store, now_s, topic)
         assert len(set(listed)) == len(listed)
+
+
+@pytest.mark.fault("F155")
+def test_a_clock_that_was_put_back_does_not_let_the_old_push_out_the_new() -> None:
+    store = Peerstore(max_strangers=4, max_met=4)
+    ahead = NOW + 10 * 365 * 86_400
+    for number in range(4):
+        store.heard(CATS, found(number, f"teller {number}"), ahead)
+        store.met(CATS, address(100 + number), ahead)
+    for number in (4, 5):
+        store.heard(CATS, found(number, f"teller {number}"), NOW)
+        store.met(CATS, address(100 + number), NOW)
+    assert order(store) == [
+        *(address(100 + number) for number in (5, 4, 3, 2)),
+        *(address(number) for number in (2, 3, 4, 5)),
+    ]
+
+
+def test_those_that_become_strangers_again_have_no_more_room_than_strangers() -> None:
+    store = Peerstore(max_strangers=3)
+    for number in range(10):
+        store.met(CATS, address(number), NOW)
+    for number in range(10):
+        for _ in range(MAX_FAILURES):
+            store.failed(CATS, address(number), NOW)
+    assert len(store) == 3
+
+
+@pytest.mark.fault("F173")
+def test_where_no_peer_can_be_is_not_kept() -> None:
+    store = Peerstore()
+    for host, port in (("cats.example", 1), ("fe80::1%eth0", 1), ("198.51.100.1", 70_000), ("224.0.0.1", 1)):
+        store.heard(CATS, Found((host, port), "tracker"), NOW)
+        with pytest.raises(UsageError):
+            store.met(CATS, (host, port), NOW)
+    assert len(store) == 0
+    assert store.ignored == {"no peer can be there": 4}
+    store.heard(CATS, Found(("::ffff:198.51.100.1", 1), "tracker"), NOW)
+    assert order(store) == [("198.51.100.1", 1)]
+
+
+def test_what_a_stranger_calls_itself_is_cut_short() -> None:
+    store = Peerstore()
+    store.heard(CATS, found(1, "\udcff" + "x" * 10_000), NOW)
+    ((_, entry),) = store.addresses(CATS, NOW)
+    assert entry.teller == "tracker ?" + "x" * (MAX_TELLER - 9)

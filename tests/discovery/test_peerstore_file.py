@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from p2plib.discovery import peerstore_file
 from p2plib.discovery.peerstore import STRANGER_S, Peerstore
 from p2plib.discovery.peerstore_file import HEAD, decode, encode, load, save
-from p2plib.errors import DecodeError, LocalError
+from p2plib.errors import DecodeError, LocalError, UsageError
 from p2plib.identity.keys import SecretKey
 from p2plib.wire import bencode
-from tests.discovery.test_peerstore import CATS, DOGS, NOW, address, found, record_of
+from tests.discovery.test_peerstore import CATS, DOGS, NOW, address, found, order, record_of
 
 
 def full() -> Peerstore:
@@ -156,3 +156,47 @@ def test_what_the_system_refuses_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "peers").write_bytes(b"x" * 11)
     with pytest.raises(DecodeError, match="more than 10 bytes"):
         load(tmp_path / "peers", NOW)
+
+
+@pytest.mark.fault("F155")
+def test_an_entry_of_a_clock_that_was_ahead_makes_no_other_look_old(tmp_path: Path) -> None:
+    store = Peerstore()
+    store.met(CATS, address(1), NOW)
+    store.met(CATS, address(2), NOW + 365 * 86_400)
+    assert order(store, NOW) == [address(2)]  # at that time, the first was old
+    store.met(CATS, address(3), NOW)
+    decode(encode(store, NOW), again := Peerstore(), NOW)
+    assert order(again, NOW) == [address(3), address(2)]
+
+
+@pytest.mark.parametrize("entry", [[0, b"?"], [1, 1, -1], [1, 1, 99], [-1, 0, 0], [0, -1, 0]], ids=repr)
+def test_a_number_that_no_store_has_is_an_error(entry: list[Any]) -> None:
+    numbers = [int(1000 * NOW), 0, 0][: 3 - len(entry)] + entry
+    topics = [{b"topic": CATS, b"entries": [[b"\xc0\x00\x02\x01\x0f\xa1", b"dht", *numbers]]}]
+    with pytest.raises(DecodeError):
+        decode(signed_by_digest({b"met": [], b"records": [], b"topics": topics}), Peerstore(), NOW)
+
+
+def test_more_than_can_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "peers"
+    save(Peerstore(), path, NOW)
+    old = path.read_bytes()
+    monkeypatch.setattr(peerstore_file, "MAX_FILE_BYTES", len(old))
+    with pytest.raises(LocalError, match="lower its limits"):
+        save(full(), path, NOW)
+    assert path.read_bytes() == old
+
+
+def test_a_link_stays_a_link_and_one_in_our_way_is_not_followed(tmp_path: Path) -> None:
+    path, real, victim = tmp_path / "peers", tmp_path / "real", tmp_path / "victim"
+    path.symlink_to(real)
+    (tmp_path / f".real.new-{os.getpid()}").symlink_to(victim)
+    save(full(), path, NOW)
+    assert path.is_symlink()
+    assert len(load(real, NOW)) == len(full())
+    assert not victim.exists()
+
+
+def test_what_is_no_name_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no name of a file"):
+        load(tmp_path / "a\0b", NOW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p2plib.discovery.source import TOPIC_BYTES, checked_port, checked_topic, topic_of
+from p2plib.discovery.source import TOPIC_BYTES, check_place, checked_port, checked_topic, topic_of
 from p2plib.errors import UsageError
 
 
@@ -39,3 +39,17 @@ def test_ports_where_a_peer_can_listen(port: int) -> None:
 def test_ports_where_no_peer_can_listen(port: object) -> None:
     with pytest.raises(UsageError, match="1 to 65535"):
         checked_port(port)  # type: ignore[arg-type]
+
+
+def test_where_a_server_may_listen() -> None:
+    check_place("127.0.0.1", 0)
+    check_place("localhost", 65_535)
+    for host, port in (("", 80), ("127.0.0.1", -1), ("127.0.0.1", 65_536)):
+        with pytest.raises(UsageError):
+            check_place(host, port)
+
+
+def test_a_key_that_is_no_utf_8_is_an_error_and_its_bytes_are_none() -> None:
+    with pytest.raises(UsageError, match="give its bytes"):
+        topic_of("cats \udcff")
+    assert len(topic_of(b"cats \xff")) == 20

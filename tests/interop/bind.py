@@ -115,7 +115,7 @@ async def dig(port: int, *words: str) -> list[str]:
     return (await said_by(program("dig"), *where, *words)).splitlines()
 
 
-async def nsupdate(port: int, *lines: str, secret: str = KEY.text) -> str:
+async def nsupdate(port: int, *lines: str, secret: str = KEY.text, algorithm: str = "hmac-sha256") -> str:
     """What nsupdate says to a signed update."""
-    head = [f"server 127.0.0.1 {port}", f"key hmac-sha256:tracker {secret}", "zone p2p.test"]
+    head = [f"server 127.0.0.1 {port}", f"key {algorithm}:tracker {secret}", "zone p2p.test"]
     return await said_by(program("nsupdate"), text="\n".join([*head, *lines, "send", "answer", ""]))

@@ -18,6 +18,7 @@ import pytest
 from p2plib.discovery.dns import tsig
 from p2plib.discovery.dns.dnsaddr import resolve_dnsaddr
 from p2plib.discovery.dns.edns import Edns
+from p2plib.discovery.dns.forwarder import Forwarder
 from p2plib.discovery.dns.machine import NameServer
 from p2plib.discovery.dns.publisher import ZonePublisher
 from p2plib.discovery.dns.resolver import Resolver
@@ -27,13 +28,13 @@ from p2plib.discovery.dns.updates import adding, removing_set, update_packet
 from p2plib.discovery.dns.updating import send_update
 from p2plib.discovery.dns.zone import Zone
 from p2plib.discovery.mdns.packets import DnsPacket, Question, encode
-from p2plib.discovery.mdns.records import A, RecordType, Srv, Txt
+from p2plib.discovery.mdns.records import A, Cname, RecordType, Srv, Txt
 from p2plib.discovery.source import topic_of
 from p2plib.errors import RequestRefused
 from p2plib.wire.multiaddr import parse
 from tests.discovery.dns.strangers import ask
 from tests.discovery.dns.world import KEY, OTHER, a_zone, name, record, service, text
-from tests.interop.bind import FORWARDING, bind, dig, nsupdate, why_no_bind
+from tests.interop.bind import FORWARDING, ZONE_FILE, bind, dig, nsupdate, why_no_bind
 from tests.interop.namespace import Namespace
 from tests.interop.peers import demand_peers
 from tests.interop.tshark import dissect, dissect_stream, summary, why_no_tshark
@@ -65,6 +66,7 @@ def a_swarm(seed: int = 1) -> Zone:
         ]
         records.append(text("_dnsaddr.p2p.test", f"dnsaddr=/ip4/{host}/tcp/7000".encode()))
     records.append(record("v6.p2p.test", "::1"))
+    records.append(record("www.p2p.test", Cname(name("n3.p2p.test"))))
     return a_zone(records, seed)
 
 
@@ -199,7 +201,14 @@ async def ask_ours() -> dict[str, Any]:
         seen["deleted"] = await nsupdate(port, "prereq yxdomain new.p2p.test", "update delete new.p2p.test")
         seen["gone"] = await dig(port, "+short", "new.p2p.test", "A")
         seen["stranger"] = await nsupdate(port, "update add evil.p2p.test 60 A 127.0.0.66", secret=OTHER.text)
-        seen["ignored"] = dict(server.peer.machine.ignored)
+        seen["cut"] = await nsupdate(
+            port, "update add evil.p2p.test 60 A 127.0.0.66", algorithm="hmac-sha256-128"
+        )
+        seen["alias"] = sorted(await dig(port, "+short", "www.p2p.test", "A"))
+        key = ("-y", f"hmac-sha256:tracker:{KEY.text}")
+        seen["signed"] = await dig(port, *key, "+bufsize=512", "seed.p2p.test", "A")
+        seen["transfer"] = await dig(port, "p2p.test", "AXFR")
+        seen["two"] = await dig(port, "+tcp", "+keepopen", "+short", "v6.p2p.test", "AAAA", "www.p2p.test")
     return seen
 
 
@@ -228,6 +237,14 @@ def test_dig_and_nsupdate_speak_with_our_server(net: Namespace) -> None:
     assert "status: NOERROR" in seen["deleted"]
     assert seen["gone"] == []
     assert "BADSIG" in seen["stranger"]
+    assert "NOTAUTH(BADTRUNC)" in seen["cut"]
+    assert seen["alias"] == [HOSTS[3], "n3.p2p.test."]
+    signed = "\n".join(seen["signed"])
+    assert "ANSWER: 8" in signed
+    assert "TSIG PSEUDOSECTION" in signed
+    assert "verify" not in signed, "dig says so if the signature does not fit"
+    assert "; Transfer failed." in seen["transfer"]
+    assert seen["two"] == ["::1", "n3.p2p.test.", HOSTS[3]]
     assert not [line for line in whole.splitlines() if "malformed" in line.lower()]
 
 
@@ -257,6 +274,41 @@ def test_bind_forwards_to_our_server_and_keeps_what_it_says(net: Namespace) -> N
     assert seen["services"] == [7000] * 8
     assert len(seen["dnsaddr"]) == 8
     assert seen["nobody"] == []
+
+
+async def forwarded_from_bind() -> dict[str, Any]:
+    """Our forwarder in front of BIND: aliases, and a type that it does not take apart."""
+    seen: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "p2p.test.db").write_text(ZONE_FILE + MORE_RECORDS)
+        rng = random.Random(1)
+        async with (
+            bind(Path(folder)) as port,
+            Resolver([("127.0.0.1", port)], rng) as resolver,
+            Forwarder(resolver, rng) as forwarder,
+        ):
+            for number in (port, forwarder.address[1]):
+                seen[str(number == port)] = [
+                    sorted(await dig(number, "+short", owner, kind))
+                    for owner, kind in (("a.p2p.test", "A"), ("a.p2p.test", "MX"), ("p2p.test", "MX"))
+                ]
+    return seen
+
+
+MORE_RECORDS = """
+a IN CNAME b
+b IN CNAME c
+c IN A 127.0.0.9
+c IN MX 10 mail.c
+@ IN MX 20 mail.c
+"""
+
+
+def test_our_forwarder_says_what_bind_says(net: Namespace) -> None:
+    seen = net.run_together(forwarded_from_bind, timeout_s=50)
+    assert seen["False"] == seen["True"]
+    assert seen["True"][0] == ["127.0.0.9", "b.p2p.test.", "c.p2p.test."]
+    assert seen["True"][2] == ["20 mail.c.p2p.test."]
 
 
 # glibc ----------------------------------------------------------------------------------------------------

@@ -203,10 +203,10 @@ def test_libtorrent_writes_and_reads_the_same(value: bencode.Value) -> None:
 
 
 def _within_64_bits(value: Any) -> Any:
-    """libtorrent's numbers have 64 bits."""
+    """libtorrent's numbers have 64 bits, and it reads the least of them, -2^63, as 0."""
     match value:
         case int():
-            return (value + 2**63) % 2**64 - 2**63
+            return max((value + 2**63) % 2**64 - 2**63, 1 - 2**63)
         case list():
             return [_within_64_bits(each) for each in value]
         case dict():

@@ -12,9 +12,8 @@ import argparse
 import asyncio
 import random
 from collections.abc import Callable
-from pathlib import Path
 
-from p2plib.discovery.bootstrap.entries import entries_of, fix_list, read_list, write_list
+from p2plib.discovery.bootstrap.entries import MAX_CHARACTERS, entries_of, fix_list, read_list, write_list
 from p2plib.discovery.bootstrap.seed import Seed, SeedHeard
 from p2plib.discovery.bootstrap.source import BootstrapSource
 from p2plib.discovery.source import Source
@@ -22,7 +21,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.peer import Peer
 
 NAME = "bootstrap"
-SUMMARY = "a seed, which names peers to newcomers; or --check of a list of hardcoded peers"
+SUMMARY = "run a seed, which names peers to newcomers, or check a list of hardcoded peers"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +40,7 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
 
     Raises:
         UsageError: the file to check cannot be read.
+        DecodeError: it is no list of peers.
     """
     if arguments.check is not None:
         check(arguments.check, say)
@@ -59,22 +59,33 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
 
 
 def check(file: str, say: Callable[[str], None]) -> None:
-    """Says whether a list is one, and if not, what can be made of it."""
+    """Says whether a list is one, and if not, what can be made of it.
+
+    Raises:
+        DecodeError: it is none.
+        UsageError: the file cannot be read.
+    """
     try:
-        text = Path(file).read_text("utf8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {file}: {error}") from None
+        with open(file, encoding="utf-8-sig") as opened:
+            text = opened.read(MAX_CHARACTERS + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is no text in UTF-8, from its byte {error.start} on") from None
     try:
-        say(f"a list of {len(read_list(text))} peers, as it should be")
+        count = len(read_list(text))
     except DecodeError as error:
-        say(f"not a list of peers: {error}")
         fixed = fix_list(text)
         for each in fixed:
             say(f"line {each.line}: {each.said[:72]}")
             for fix in each.fixes:
                 say(f"    {fix}")
-        say("fixed:")
-        say(write_list(entries_of(fixed)))
+        if entries := entries_of(fixed):
+            say("fixed:")
+            for line in write_list(entries).splitlines():
+                say(line)
+        raise DecodeError(f"{file} is no list of peers: {error.rule}", error.offset) from None
+    say("a list of 1 peer, as it should be" if count == 1 else f"a list of {count} peers, as it should be")
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:

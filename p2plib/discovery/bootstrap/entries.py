@@ -174,6 +174,7 @@ def fix_list(text: str) -> tuple[Fixed, ...]:
     """
     found: list[Fixed] = []
     known: dict[Multiaddr, int] = {}
+    room = MAX_CHARACTERS - len("[\n]\n")
     for number, line in enumerate(text[:MAX_CHARACTERS].splitlines(), 1):
         said = line.strip()
         if not said.strip("[]{},") or said.startswith(("#", "//")):
@@ -186,6 +187,9 @@ def fix_list(text: str) -> tuple[Fixed, ...]:
                 earlier = f"dropped: line {known[fixed.entry]} says the same"
                 fixed = Fixed(number, part, None, (*fixed.fixes, earlier))
             elif fixed.entry is not None:
+                room -= len(f'  "{fixed.entry}",\n')
+                if room < 0:  # what was fixed can be longer than what was there
+                    return tuple(found)
                 known[fixed.entry] = number
             found.append(fixed)
     return tuple(found)

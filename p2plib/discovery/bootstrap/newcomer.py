@@ -3,8 +3,8 @@
 Rules
     1. `ask` and `tell` begin a *round*: the addresses are asked in their order, `AT_ONCE` at a time, each
        `TRIES` times.
-    2. To tell, it asks first, for the token, and then tells the first `TOLD` that answer. When one of them
-       has said that it will name us, that is `WasTold`.
+    2. To tell, it asks first, for the token, and then tells those that answer, until `TOLD` have said that
+       they will name us: each says so with `WasTold`. One that refuses, or says no more, does not count.
     3. An address that a seed names is dropped if a stranger may not name it (`p2plib.machine.addresses`).
     4. Each end of a request is an event with the number of its round: `WasNamed`, `WasTold`, `WasRefused`,
        `DidNotAnswer`. When nothing is under way any more, `RoundOver`.
@@ -98,7 +98,7 @@ class _Round:
     port: int | None  # None: it only asks
     waiting: deque[Address]
     asked: set[int] = field(default_factory=set)  # transactions under way
-    told: int = 0
+    told: int = 0  # that will name us, or were asked to and may still say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,9 @@ class Newcomer(Base[NewcomerEvent, NewcomerTimer]):
         if isinstance(message, SeedTold if purpose.asks else NamedPeers):
             self._ignore("the answer to another question")
             self._tell(DidNotAnswer(current.number, address))
+            current.told -= not purpose.asks
         else:
-            self._answered(current, message, address, now)
+            self._answered(current, purpose, message, address, now)
         self._go_on(current, now)
 
     def on_timer(self, now: float) -> None:
@@ -190,7 +191,9 @@ class Newcomer(Base[NewcomerEvent, NewcomerTimer]):
         self.requests.start(transaction, data, seed, _Purpose(current.number, asks), now, TRIES)
         self._send(data, seed)
 
-    def _answered(self, current: _Round, message: SeedResponse, seed: Address, now: float) -> None:
+    def _answered(
+        self, current: _Round, purpose: _Purpose, message: SeedResponse, seed: Address, now: float
+    ) -> None:
         match message:
             case NamedPeers():
                 peers = tuple(peer for peer in message.peers if acceptable(peer, seed))
@@ -205,6 +208,7 @@ class Newcomer(Base[NewcomerEvent, NewcomerTimer]):
                 self._tell(WasTold(current.number, seed, message.kept_s, message.seen))
             case SeedRefused():
                 self._tell(WasRefused(current.number, seed, message.reason))
+                current.told -= not purpose.asks
             case _:
                 assert_never(message)
 
@@ -217,5 +221,6 @@ class Newcomer(Base[NewcomerEvent, NewcomerTimer]):
             self._send(request.data, request.address)
         else:
             current.asked.discard(transaction)
+            current.told -= not request.purpose.asks
             self._tell(DidNotAnswer(current.number, request.address))
             self._go_on(current, now)

@@ -76,6 +76,7 @@ class Seed(Base[SeedHeard, SeedTimer]):
         self._secret = rng.randbytes(SECRET_BYTES)
         # By topic and by the socket that told: the port, and until when it is kept.
         self._told: dict[bytes, dict[Address, tuple[int, float]]] = {}
+        self._oldest: dict[tuple[bytes, Address], None] = {}  # all that told, the one longest ago first
         self._of_host: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -89,6 +90,7 @@ class Seed(Base[SeedHeard, SeedTimer]):
             return self._ignore("malformed")
         if not isinstance(message, SeedRequest):
             return self._ignore("response")
+        self._forget_old(now)
         return self._send(CODEC.encode(self._respond(message, address, len(data), now)), address)
 
     def on_timer(self, now: float) -> None:
@@ -96,9 +98,8 @@ class Seed(Base[SeedHeard, SeedTimer]):
 
     def named(self, topic: bytes, now: float) -> tuple[Address, ...]:
         """Everybody that is kept for a topic, in the order in which they told."""
+        self._forget_old(now)
         kept = self._told.get(topic, {})
-        for told in [told for told, (_, until) in kept.items() if until <= now]:
-            self._forget(topic, told)
         return tuple(dict.fromkeys((host, port) for (host, _), (port, _) in kept.items()))
 
     def _respond(self, message: SeedRequest, address: Address, size: int, now: float) -> SeedResponse:
@@ -131,37 +132,47 @@ class Seed(Base[SeedHeard, SeedTimer]):
             self._forget(tell.topic, address)
             self._hear(address, f"is no longer there for {tell.topic.hex()[:8]}")
             return SeedTold(tell.transaction, 0, address)
-        if not self._has_room(tell.topic, address, now):
+        if not self._has_room(tell.topic, address):
             return SeedRefused(tell.transaction, FULL)
         kept = self._told.setdefault(tell.topic, {})
         self._of_host[address[0]] += address not in kept
         kept[address] = tell.port, now + KEPT_S
+        self._oldest.pop((tell.topic, address), None)
+        self._oldest[tell.topic, address] = None
         self._hear(address, f"is there for {tell.topic.hex()[:8]}, at port {tell.port}")
         return SeedTold(tell.transaction, KEPT_S, address)
 
-    def _has_room(self, topic: bytes, address: Address, now: float) -> bool:
-        if topic not in self._told and len(self._told) >= MAX_TOPICS:
-            for each in list(self._told):
-                self.named(each, now)
+    def _has_room(self, topic: bytes, address: Address) -> bool:
+        kept = self._told.get(topic)
+        if kept is None:
+            kept = {}
             if len(self._told) >= MAX_TOPICS:
                 return False
-        kept = self._told.get(topic, {})
         if address in kept:
             return True
-        if len(kept) >= MAX_OF_TOPIC and len(self.named(topic, now)) >= MAX_OF_TOPIC:
-            return False
-        return self._of_host[address[0]] < MAX_OF_HOST
+        return len(kept) < MAX_OF_TOPIC and self._of_host[address[0]] < MAX_OF_HOST
 
     def _hear(self, address: Address, what: str) -> None:
         self._tell(SeedHeard(f"{address[0]}:{address[1]} {what}"))
 
+    def _forget_old(self, now: float) -> None:
+        """Rule 2, for all topics: what nobody asks for must not fill the room of a host, or of all."""
+        while self._oldest:
+            topic, told = next(iter(self._oldest))
+            if self._told[topic][told][1] > now:
+                return
+            self._forget(topic, told)
+
     def _forget(self, topic: bytes, told: Address) -> None:
         kept = self._told.get(topic, {})
-        if kept.pop(told, None) is not None:
-            self._of_host[told[0]] -= 1
-            self._of_host += Counter()  # without those that are at zero
+        if kept.pop(told, None) is None:
+            return
+        del self._oldest[topic, told]
         if not kept:
-            self._told.pop(topic, None)
+            del self._told[topic]
+        self._of_host[told[0]] -= 1
+        if not self._of_host[told[0]]:
+            del self._of_host[told[0]]
 
     def _token(self, host: str, now: float) -> bytes:
         period = max(0, int(now // TOKEN_S) + 1).to_bytes(8, "big")

@@ -64,6 +64,7 @@ from p2plib.wire.multiaddr import Multiaddr
 NAME = "bootstrap"
 MAX_OF_NETWORK = 8  # of one lookup: a university's, or a provider's NAT, may have several
 MAX_OF_NAME = 8  # addresses that one name may stand for
+NAME_S = 5.0  # for all names at once: those that we know by number wait for them
 MEET_S = 300.0  # for how long a newcomer tries to get in
 FIRST_PEERS = 8  # as many as a Bitcoin peer connects to
 MAX_ASKED = 32  # addresses of one round
@@ -123,7 +124,7 @@ class BootstrapSource:
         self._announced: dict[bytes, tuple[int, asyncio.Task[None]]] = {}
         self._turns: dict[bytes, asyncio.Lock] = {}  # one announce or withdraw of a topic at a time
         self._told: dict[bytes, dict[Address, None]] = {}  # which seeds will name us
-        self._seen: str | None = None  # our host, as a seed sees it
+        self._seen: dict[Address, str] = {}  # our host, as each seed sees it
 
     async def __aenter__(self) -> Self:
         newcomer = Newcomer(self._rng)
@@ -185,7 +186,7 @@ class BootstrapSource:
                 if not isinstance(event, WasNamed):
                     continue
                 for address in event.peers:
-                    if not self._may_give(address, topic, given, quota):
+                    if not self._may_give(event.seed, address, topic, given, quota):
                         continue
                     given.add(address)
                     yield Found(address, NAME, f"{event.seed[0]}:{event.seed[1]}")
@@ -245,9 +246,13 @@ class BootstrapSource:
             queue.put_nowait(event)
         return True
 
-    def _may_give(self, address: Address, topic: bytes, given: set[Address], quota: NetworkQuota) -> bool:
+    def _may_give(
+        self, seed: Address, address: Address, topic: bytes, given: set[Address], quota: NetworkQuota
+    ) -> bool:
         port, _ = self._announced.get(topic, (0, None))
-        if address in given or address == (self._seen, port):
+        # Where a seed sees us matters for what it names itself, and for nothing else: otherwise it could hide
+        # a peer that others name, by telling us that we are there.
+        if address in given or address == (self._seen.get(seed), port):
             return False
         reason = ""
         if len(given) >= MAX_FOUND:
@@ -266,7 +271,7 @@ class BootstrapSource:
             async for event in events:
                 if isinstance(event, WasNamed):
                     for address in event.peers:
-                        if self._may_give(address, topic, set(), NetworkQuota()):
+                        if self._may_give(event.seed, address, topic, set(), NetworkQuota()):
                             yield event.seed, Found(address, NAME, f"{event.seed[0]}:{event.seed[1]}")
 
     async def _round(
@@ -341,7 +346,7 @@ class BootstrapSource:
         async for event in self._round(await self._seeds(), topic, port):
             if isinstance(event, WasTold):
                 self._told.setdefault(topic, {})[event.seed] = None
-                self._seen = event.seen[0]
+                self._seen[event.seed] = event.seen[0]
                 kept_s = min(kept_s, max(MIN_KEPT_S, event.kept_s))
                 if not first.done():
                     first.set_result(None)
@@ -356,9 +361,8 @@ class BootstrapSource:
     async def _seeds(self) -> tuple[Address, ...]:
         """Whom to ask, the best first. Rules 1 and 2."""
         family = is_ipv6(self._open().address)
-        listed: list[Address] = []
-        for entry in self.listed:
-            listed += await self._addresses(entry)
+        each = await asyncio.gather(*map(self._addresses, self.listed))
+        listed = [address for addresses in each for address in addresses]
         ordered = self.cache.order(listed, self._rng)
         ours = [address for address in ordered if is_ipv6(address) == family]
         self.ignored["other family"] += len(ordered) - len(ours)
@@ -375,10 +379,11 @@ class BootstrapSource:
             return []
         family = FAMILIES[entry.names[:2]]
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                parts[0].value, int(parts[1].value), family=family, type=socket.SOCK_DGRAM
-            )
-        except OSError:
+            async with asyncio.timeout(NAME_S):
+                found = await asyncio.get_running_loop().getaddrinfo(
+                    parts[0].value, int(parts[1].value), family=family, type=socket.SOCK_DGRAM
+                )
+        except (OSError, UnicodeError):  # TimeoutError is an OSError; a label of 64 letters, a UnicodeError
             self.ignored["name not found"] += 1
             return []
         named = [(str(place[0]), int(place[1])) for *_, place in found[:MAX_OF_NAME]]

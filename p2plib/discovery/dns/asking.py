@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from p2plib.discovery.dns.edns import edns_of
 from p2plib.discovery.mdns.packets import DnsPacket, decode, encode
 from p2plib.errors import Closed, DecodeError, PeerTimeout, RemoteError, Unreachable
 from p2plib.machine.addresses import Address
@@ -136,6 +137,7 @@ def taken(data: bytes, packet: DnsPacket, ignored: Counter[str]) -> DnsPacket | 
     """A packet, if it answers another one (rule 2); otherwise None, and it is counted."""
     try:
         answer = decode(data)
+        edns_of(answer)  # which the caller reads, and can rely on
     except DecodeError:
         ignored["malformed"] += 1
         return None

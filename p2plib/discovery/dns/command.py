@@ -28,7 +28,7 @@ from p2plib.errors import UsageError
 from p2plib.machine.addresses import Address, given_address
 
 NAME = "dns"
-SUMMARY = "a name server that deals out the peers of a swarm, and takes signed announcements"
+SUMMARY = "run a name server that deals out the peers of a swarm, and takes signed announcements"
 PORT = 5300
 ZONE, SEED_LABEL = "p2p.test", "seed"
 SECRET_BYTES = 32

@@ -11,8 +11,8 @@ Rules
        whoever asks for a peer by its id gets that peer's addresses and no others.
     2. It goes `MAX_DEPTH` names deep and asks `MAX_QUESTIONS` questions at most, each name once; more than
        `MAX_RESULTS` results are left out. A zone that leads in circles, or grows like a tree, costs no more.
-    3. A text that is none of ours, or no multiaddr, is skipped and counted. So is an address where no peer
-       can be, see rule 5 of `p2plib.discovery.dns.resolver`.
+    3. A text that is none of ours, or no multiaddr, or has a dnsaddr further on, is skipped and counted. So
+       is an address where no peer can be, see rule 5 of `p2plib.discovery.dns.resolver`.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ async def _behind(resolver: Resolver, address: Multiaddr, is_first: bool) -> lis
         each = _read(text)
         if each is None:
             resolver.ignored["no dnsaddr"] += 1
+        elif any(part.name == "dnsaddr" for part in each.components[1:]):
+            resolver.ignored["a dnsaddr behind something else"] += 1
         elif suffix and each.components[-len(suffix) :] != suffix:
             resolver.ignored["a dnsaddr for another peer"] += 1  # rule 1
         elif not _is_usable(resolver, each):

@@ -84,6 +84,16 @@ def edns_of(packet: DnsPacket) -> Edns | None:
     return Edns(max(record.rclass, PLAIN_BYTES), _options(record.data.options), version, rcode)
 
 
+def response_code(packet: DnsPacket) -> int:
+    """How a server answers: the header's four bits, and those that stand in the OPT record.
+
+    Raises:
+        DecodeError: as `edns_of`.
+    """
+    edns = edns_of(packet)
+    return packet.rcode | (edns.extended_rcode << 4 if edns else 0)
+
+
 def _options(raw: bytes) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     at = 0

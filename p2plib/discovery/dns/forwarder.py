@@ -15,7 +15,11 @@ Rules
        time.
     2. It answers over UDP alone, and everybody that reaches it: have it listen where only its users can.
     3. At most `MAX_WAITING` questions wait at a time; those past it are dropped, and their askers ask again.
-    4. If nobody can tell, it says SERVFAIL.
+    4. If nobody can tell, or what they say fits into no packet, it says SERVFAIL. It asks for the class IN
+       alone, and refuses others.
+    5. With the news that there is nothing goes the start of the zone, which says for how long that may be
+       kept (RFC 2308, section 6).
+    6. A name that is an alias is answered with the aliases on the way, and then with what was asked for.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from typing import Any, Self
 from p2plib.discovery.dns.edns import OUR_BYTES, PLAIN_BYTES, Edns, edns_of
 from p2plib.discovery.dns.resolver import Resolved, Resolver
 from p2plib.discovery.dns.updates import FORMERR, NOTIMP, SERVFAIL
-from p2plib.discovery.dns.zone import NXDOMAIN
+from p2plib.discovery.dns.zone import NXDOMAIN, REFUSED
 from p2plib.discovery.mdns.packets import (
     OPCODE,
     RECURSION_AVAILABLE,
@@ -42,8 +46,16 @@ from p2plib.discovery.mdns.packets import (
     decode,
     encode,
 )
-from p2plib.discovery.mdns.records import type_name
-from p2plib.errors import CannotListen, Closed, DecodeError, PeerTimeout, RequestRefused, Unreachable
+from p2plib.discovery.mdns.records import IN, ResourceRecord, type_name
+from p2plib.errors import (
+    CannotListen,
+    Closed,
+    DecodeError,
+    PeerTimeout,
+    RequestRefused,
+    Unreachable,
+    UsageError,
+)
 from p2plib.machine.addresses import Address
 
 MAX_WAITING = 200
@@ -128,6 +140,9 @@ class Forwarder(asyncio.DatagramProtocol):
         elif packet.opcode or len(packet.questions) != 1:
             self.ignored["not one question"] += 1
             self._send(packet, edns, source, NOTIMP if packet.opcode else FORMERR, ())
+        elif packet.questions[0].rclass != IN:
+            self.ignored["another class"] += 1
+            self._send(packet, edns, source, REFUSED, ())
         elif len(self._tasks) >= MAX_WAITING:
             self.ignored["too many at a time"] += 1
         else:
@@ -145,25 +160,41 @@ class Forwarder(asyncio.DatagramProtocol):
             return
         except Closed:
             return
-        self._send(packet, edns, source, 0 if found.exists else NXDOMAIN, self._given(found))
+        told = () if found.records or found.soa is None else self._for(found, found.soa)
+        self._send(packet, edns, source, 0 if found.exists else NXDOMAIN, self._given(found), told)
         if self._on_event is not None:
             address: Address = source[0], source[1]
-            told = Forwarded(address, str(question.name), type_name(question.type), found.is_cached)
-            self._on_event(told)
+            event = Forwarded(address, str(question.name), type_name(question.type), found.is_cached)
+            self._on_event(event)
 
-    def _given(self, found: Resolved) -> tuple[Any, ...]:
+    def _given(self, found: Resolved) -> tuple[ResourceRecord, ...]:
         """Rule 1."""
-        records = [replace(each, ttl_s=min(each.ttl_s, int(found.ttl_s))) for each in found.records]
+        records = list(found.records)
         self._rng.shuffle(records)
-        return tuple(records)
+        return self._for(found, *found.aliases, *records)
+
+    def _for(self, found: Resolved, *records: ResourceRecord) -> tuple[ResourceRecord, ...]:
+        """Records with the seconds that are left of them."""
+        return tuple(replace(each, ttl_s=min(each.ttl_s, int(found.ttl_s))) for each in records)
 
     def _send(
-        self, packet: DnsPacket, edns: Edns | None, source: Any, rcode: int, records: tuple[Any, ...]
+        self,
+        packet: DnsPacket,
+        edns: Edns | None,
+        source: Any,
+        rcode: int,
+        records: tuple[ResourceRecord, ...],
+        authorities: tuple[ResourceRecord, ...] = (),
     ) -> None:
-        flags = RESPONSE | RECURSION_AVAILABLE | packet.flags & (OPCODE | RECURSION_DESIRED) | rcode
+        flags = RESPONSE | RECURSION_AVAILABLE | packet.flags & (OPCODE | RECURSION_DESIRED)
         extra = (Edns().record(),) if edns else ()
-        reply = DnsPacket(packet.questions, records, additionals=extra, flags=flags, id=packet.id)
-        raw = encode(reply, multicast=False)
+        questions = packet.questions if len(packet.questions) == 1 else ()
+        reply = DnsPacket(questions, records, authorities, extra, flags=flags | rcode, id=packet.id)
+        try:
+            raw = encode(reply, multicast=False)
+        except UsageError:  # the server's packet held it, because its names pointed into each other
+            reply = replace(reply, answers=(), authorities=(), flags=flags | SERVFAIL)
+            raw = encode(reply)
         if len(raw) > (min(edns.size_bytes, OUR_BYTES) if edns else PLAIN_BYTES):
-            raw = encode(replace(reply, answers=(), flags=flags | TRUNCATED))
+            raw = encode(replace(reply, answers=(), authorities=(), flags=reply.flags | TRUNCATED))
         self._transport.sendto(raw, source)

@@ -3,13 +3,16 @@
 Rules
     1. A response is never answered: two servers that answer each other never stop.
     2. What cannot be read is answered with FORMERR and nothing but a header, if there is a header.
-    3. An answer over UDP has at most what the asker takes (`p2plib.discovery.dns.edns`). What is longer is
-       cut to nothing but "ask again over TCP": half a list would be taken for the whole.
+    3. An answer over UDP has at most what the asker takes (`p2plib.discovery.dns.edns`). What is longer goes
+       without its additional records, and if that does not help, is cut to nothing but "ask again over TCP":
+       half a list would be taken for the whole. What does not fit into any packet is SERVFAIL.
     4. How much goes to an address that anybody may have forged is limited (`p2plib.discovery.dns.limits`). A
        packet that came over TCP is exempt, for somebody at that address has answered us.
     5. A zone is changed by a holder of one of the keys alone. The same signature counts once: a packet that
-       is sent again, by somebody who has seen it, changes nothing and is answered as refused.
-    6. What it refuses, and why, is counted in `ignored`; what it was asked, in `asked`.
+       is sent again, by somebody who has seen it, changes nothing and is answered as refused. So is one that
+       is no newer than a signature that had to be forgotten.
+    6. A query may be signed, too. Then its signature is checked, and the answer has one.
+    7. What it refuses, and why, is counted in `ignored`; what it was asked, in `asked`.
 
 Vocabulary::
 
@@ -28,7 +31,7 @@ from p2plib.discovery.dns import tsig
 from p2plib.discovery.dns.edns import OUR_BYTES, PLAIN_BYTES, Edns, edns_of, with_lease
 from p2plib.discovery.dns.limits import Allowed, ReplyLimits
 from p2plib.discovery.dns.tsig import Signature, TsigError, TsigKey
-from p2plib.discovery.dns.updates import FORMERR, NOTAUTH, NOTIMP, UPDATE, apply, granted_lease_s
+from p2plib.discovery.dns.updates import FORMERR, NOTAUTH, NOTIMP, SERVFAIL, UPDATE, apply, granted_lease_s
 from p2plib.discovery.dns.zone import NOERROR, REFUSED, Zone
 from p2plib.discovery.mdns.names import HEADER_BYTES, DomainName
 from p2plib.discovery.mdns.packets import (
@@ -42,8 +45,8 @@ from p2plib.discovery.mdns.packets import (
     decode,
     encode,
 )
-from p2plib.discovery.mdns.records import type_name
-from p2plib.errors import DecodeError
+from p2plib.discovery.mdns.records import RecordType, type_name
+from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import Address
 from p2plib.machine.machine import Base
 from p2plib.machine.timers import TimerName
@@ -116,7 +119,8 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
         self.zone, self.keys, self.limits = zone, tuple(keys), limits
         self.asked: Counter[str] = Counter()
         self._wall = wall
-        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._seen: OrderedDict[bytes, tuple[float, int]] = OrderedDict()  # when it came, when it was made
+        self._forgotten_s = -1  # when the newest signature was made that is no longer remembered
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
         """A datagram has arrived."""
@@ -162,10 +166,35 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
             self._set_timer()
             return response
         largest = MAX_BYTES if over_tcp else min(edns.size_bytes, OUR_BYTES) if edns else PLAIN_BYTES
-        raw = encode(self._answer(packet, edns, asker, now), multicast=False)
-        return raw if len(raw) <= largest else encode(_reply(packet, TRUNCATED, edns and Edns()))
+        if packet.additionals and packet.additionals[-1].type == tsig.TSIG_TYPE:
+            return self._signed_answer(data, packet, edns, asker, now, largest)
+        return self._plain_answer(packet, edns, asker, now, largest, over_tcp)
 
     # Queries ----------------------------------------------------------------------------------------------
+
+    def _signed_answer(
+        self, data: bytes, packet: DnsPacket, edns: Edns | None, asker: Address, now: float, largest: int
+    ) -> bytes:
+        """Rule 6."""
+        verified = self._verified(data)
+        if isinstance(verified, bytes):
+            return verified
+        _, signature, key = verified
+        room = largest - key.name.size_bytes - tsig.SIZE_BYTES
+        raw = self._plain_answer(packet, edns, asker, now, room, over_tcp=largest == MAX_BYTES)
+        return tsig.sign(raw, key, int(self._wall()), request_mac=signature.mac)[0]
+
+    def _plain_answer(
+        self, packet: DnsPacket, edns: Edns | None, asker: Address, now: float, largest: int, over_tcp: bool
+    ) -> bytes:
+        """An answer, no longer than it may be (rule 3)."""
+        reply = self._answer(packet, edns, asker, now)
+        extra = tuple(each for each in reply.additionals if each.type == RecordType.OPT)
+        for each in (reply, replace(reply, additionals=extra)):
+            raw = _written(each)
+            if raw is not None and len(raw) <= largest:
+                return raw
+        return encode(_reply(packet, SERVFAIL if over_tcp else TRUNCATED, edns and Edns()))
 
     def _answer(self, packet: DnsPacket, edns: Edns | None, asker: Address, now: float) -> DnsPacket:
         ours = edns and Edns()
@@ -192,17 +221,11 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
     # Updates ----------------------------------------------------------------------------------------------
 
     def _update(self, data: bytes, edns: Edns | None, now: float) -> bytes:
-        wall_s = self._wall()
-        try:
-            plain, signature = tsig.verify(data, self.keys, wall_s)
-        except DecodeError:
-            self._ignore("malformed")
-            return _header(data, FORMERR)
-        except TsigError as error:
-            self._ignore("not signed" if error.signed is None else f"signature: {error}")
-            return self._not_signed(data, error, int(wall_s))
-        key = next(key for key in self.keys if key.name == signature.key_name)
-        packet = decode(plain)
+        verified = self._verified(data)
+        if isinstance(verified, bytes):
+            return verified
+        plain, signature, key = verified
+        packet = replace(decode(plain), id=int.from_bytes(data[:2], "big"))  # by which its sender knows it
         if self._is_repeated(signature, now):
             self._ignore("a signature that was used before")
             return self._signed(packet, REFUSED, None, key, signature)
@@ -214,15 +237,29 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
         granted = with_lease(lease_s) if lease_s is not None else edns and Edns()
         return self._signed(packet, rcode, granted, key, signature)
 
+    def _verified(self, data: bytes) -> tuple[bytes, Signature, TsigKey] | bytes:
+        """A packet, its signature, and the key; or the answer to one that is not signed as it must be."""
+        wall_s = self._wall()
+        try:
+            plain, signature = tsig.verify(data, self.keys, wall_s)
+        except DecodeError:
+            self._ignore("malformed")
+            return _header(data, FORMERR)
+        except TsigError as error:
+            self._ignore("not signed" if error.signed is None else f"signature: {tsig.WORDS[error.error]}")
+            return self._not_signed(data, error, int(wall_s))
+        return plain, signature, next(key for key in self.keys if key.name == signature.key_name)
+
     def _is_repeated(self, signature: Signature, now: float) -> bool:
         """Rule 5. A signature that is older than its fudge is refused anyway, and can be forgotten."""
-        while self._seen and now - next(iter(self._seen.values())) > 2 * tsig.FUDGE_S:
+        while self._seen and now - next(iter(self._seen.values()))[0] > 2 * tsig.FUDGE_S:
             self._seen.popitem(last=False)
-        if signature.mac in self._seen:
+        if signature.mac in self._seen or signature.time_s <= self._forgotten_s:
             return True
-        self._seen[signature.mac] = now
+        self._seen[signature.mac] = now, signature.time_s
         if len(self._seen) > MAX_SEEN:
-            self._seen.popitem(last=False)
+            _, (_, time_s) = self._seen.popitem(last=False)
+            self._forgotten_s = max(self._forgotten_s, time_s)
         return False
 
     def _signed(
@@ -237,12 +274,13 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
             return _header(data, REFUSED)
         raw = _header(data, NOTAUTH)
         signed = error.signed
-        if error.error == tsig.BAD_TIME:
+        if error.error in (tsig.BAD_TIME, tsig.BAD_TRUNCATION):
             key = next(key for key in self.keys if key.name == signed.key_name)
-            other = wall_s.to_bytes(6, "big")
-            return tsig.sign(raw, key, signed.time_s, request_mac=signed.mac, error=error.error, other=other)[
-                0
-            ]
+            time_s, other = wall_s, b""
+            if error.error == tsig.BAD_TIME:
+                time_s, other = signed.time_s, wall_s.to_bytes(6, "big")
+            answer, _ = tsig.sign(raw, key, time_s, request_mac=signed.mac, error=error.error, other=other)
+            return answer
         told = Signature(
             signed.key_name, signed.algorithm, wall_s, tsig.FUDGE_S, b"", signed.original_id, error.error
         )
@@ -257,10 +295,23 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
 
 
 def _reply(packet: DnsPacket, flags: int, edns: Edns | None) -> DnsPacket:
-    """The response to a packet, without any records but the OPT."""
+    """The response to a packet, without any records but the OPT.
+
+    It repeats the question, if there is one. More could be longer than they were: names in them may have
+    been written as pointers into the middle of others.
+    """
     extra = (edns.record(),) if edns else ()
     flags |= RESPONSE | packet.flags & (OPCODE | RECURSION_DESIRED)
-    return DnsPacket(packet.questions, additionals=extra, flags=flags, id=packet.id)
+    questions = packet.questions if len(packet.questions) == 1 else ()
+    return DnsPacket(questions, additionals=extra, flags=flags, id=packet.id)
+
+
+def _written(reply: DnsPacket) -> bytes | None:
+    """A response in bytes; None if no packet can hold it."""
+    try:
+        return encode(reply, multicast=False)
+    except UsageError:
+        return None
 
 
 def _come_by_tcp(data: bytes) -> bytes:

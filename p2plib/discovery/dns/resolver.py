@@ -10,11 +10,12 @@ the provider's, which go and ask others.
 
 Rules
     1. The servers are asked one after another, each for `timeout_s`, then all again for twice as long,
-       `tries` times. One that refuses, or has trouble, is passed over for the next.
+       `tries` times. One that refuses, or has trouble, is passed over for the next; one that cannot read
+       EDNS is asked again without it (RFC 6891, 7).
     2. That a name or a type does not exist is an answer: no records.
     3. Aliases (CNAME) are followed, `MAX_ALIASES` at most, in the answer itself and by asking again.
-    4. At most `MAX_RECORDS` records of an answer are used. Additional records are used with the answer that
-       they came with, and never kept under their own name: they are not what was asked.
+    4. At most `MAX_RECORDS` records of an answer are used, of the class IN alone. Additional records are used
+       with the answer that they came with, and never kept under their own name: they are not what was asked.
     5. An address is given only if somebody where we are could reach it: one on our own machine or site, named
        by a stranger, would lead to a neighbour who never asked to be called.
     6. Answers are kept as `p2plib.discovery.dns.cache` says.
@@ -27,21 +28,23 @@ Vocabulary::
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from p2plib.discovery.dns.asking import ask
 from p2plib.discovery.dns.cache import AnswerCache
 from p2plib.discovery.dns.calls import Calls
-from p2plib.discovery.dns.edns import Edns
+from p2plib.discovery.dns.edns import Edns, response_code
+from p2plib.discovery.dns.updates import FORMERR, NOTIMP
 from p2plib.discovery.dns.zone import NOERROR, NXDOMAIN
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import RECURSION_DESIRED, DnsPacket, Question
-from p2plib.discovery.mdns.records import A, Aaaa, Cname, RecordType, ResourceRecord, Soa, Srv, Txt
+from p2plib.discovery.mdns.records import IN, A, Aaaa, Cname, RecordType, ResourceRecord, Soa, Srv, Txt
 from p2plib.errors import PeerTimeout, RequestRefused, Unreachable, UsageError
 from p2plib.machine.addresses import Address, Scope, given_address, scope_of
 
@@ -64,6 +67,8 @@ class Resolved:
         said_by: the name server that said so.
         exists: whether there is such a name at all.
         is_cached: whether nobody was asked.
+        aliases: the CNAME records that lead from the name that was asked for to theirs.
+        soa: if there are no records, what says so: the start of the zone, where the server sent it.
     """
 
     records: tuple[ResourceRecord, ...]
@@ -72,6 +77,8 @@ class Resolved:
     said_by: Address
     exists: bool = True
     is_cached: bool = False
+    aliases: tuple[ResourceRecord, ...] = ()
+    soa: ResourceRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +167,25 @@ class Resolver:
             Closed: the block is over.
         """
         asked = DomainName.parse(name) if isinstance(name, str) else name
+        followed: list[ResourceRecord] = []
+        ttl_s = math.inf
         for _ in range(MAX_ALIASES):
             found = await self._ask(asked, number)
-            chain = aliases(asked, found.records)
-            records = tuple(each for each in found.records if each.name in chain and each.type == number)
-            if records or len(chain) == 1 or number == RecordType.CNAME:
-                return Resolved(
-                    records, found.additionals, found.ttl_s, found.said_by, found.exists, found.is_cached
-                )
+            ttl_s = min(ttl_s, found.ttl_s)
+            is_plain = number in (RecordType.CNAME, RecordType.ANY)
+            chain = [asked] if is_plain else aliases(asked, found.records)
+            records = tuple(
+                each for each in found.records if each.name in chain and number in (each.type, RecordType.ANY)
+            )
+            if not is_plain:
+                followed += [
+                    each for each in found.records if isinstance(each.data, Cname) and each.name in chain[:-1]
+                ]
+            if records or len(chain) == 1:
+                return replace(found, records=records, ttl_s=ttl_s, aliases=tuple(followed))
             asked = chain[-1]
         self.ignored["too many aliases"] += 1
-        return Resolved((), (), found.ttl_s, found.said_by)
+        return Resolved((), (), ttl_s, found.said_by)
 
     async def _ask(self, name: DomainName, number: int) -> Resolved:
         self._calls.check_open()
@@ -178,7 +193,7 @@ class Resolver:
         kept = self.cache.get((name, number), now)
         if kept is not None:
             known, left_s = kept
-            return Resolved(known.records, known.additionals, left_s, known.said_by, known.exists, True)
+            return replace(known, ttl_s=left_s, is_cached=True)
         question = Question(name, number)
         answer, server = await self._calls.run(self._ask_each(question))
         found = self._read(answer, server)
@@ -191,43 +206,56 @@ class Resolver:
         trouble: Exception = PeerTimeout("no name server answered")
         for attempt in range(self._tries):
             for server in self.servers:
-                self.asked += 1
-                packet = DnsPacket(
-                    (question,),
-                    additionals=(Edns().record(),),
-                    flags=RECURSION_DESIRED,
-                    id=self._rng.getrandbits(16),
-                )
                 try:
-                    answer = await ask(server, packet, self._timeout_s * 2**attempt, self.ignored)
+                    answer = await self._ask_one(question, server, self._timeout_s * 2**attempt)
                 except (PeerTimeout, Unreachable) as error:
                     if not isinstance(trouble, RequestRefused):
                         trouble = error
                     continue
-                if answer.rcode in (NOERROR, NXDOMAIN):
+                rcode = response_code(answer)
+                if rcode in (NOERROR, NXDOMAIN):
                     return answer, server
-                word = WORDS.get(answer.rcode, f"code {answer.rcode}")
-                trouble = RequestRefused(f"the name server at {server[0]} says {word}", answer.rcode)
+                word = WORDS.get(rcode, f"code {rcode}")
+                trouble = RequestRefused(f"the name server at {server[0]} says {word}", rcode)
             if isinstance(trouble, RequestRefused):
                 break  # it will say the same again
         raise trouble
 
+    async def _ask_one(self, question: Question, server: Address, timeout_s: float) -> DnsPacket:
+        """One server's answer; without EDNS if it cannot read that."""
+        for extra in ((Edns().record(),), ()):
+            self.asked += 1
+            ident = self._rng.getrandbits(16)
+            packet = DnsPacket((question,), additionals=extra, flags=RECURSION_DESIRED, id=ident)
+            answer = await ask(server, packet, timeout_s, self.ignored)
+            if answer.rcode not in (FORMERR, NOTIMP):
+                break
+        return answer
+
     def _read(self, answer: DnsPacket, server: Address) -> Resolved:
         """Rules 2 and 4."""
-        records, additionals = answer.answers, answer.additionals
+        records, additionals = self._of_our_class(answer.answers), self._of_our_class(answer.additionals)
         if len(records) > MAX_RECORDS or len(additionals) > MAX_RECORDS:
             self.ignored["too many records"] += max(0, len(records) - MAX_RECORDS)
             records, additionals = records[:MAX_RECORDS], additionals[:MAX_RECORDS]
+        exists = answer.rcode != NXDOMAIN
         if records:
-            ttl_s = min(record.ttl_s for record in records)
+            ttl_s: float = min(record.ttl_s for record in records)
         else:
-            ends = [
-                min(each.ttl_s, each.data.minimum_s)
-                for each in answer.authorities
-                if isinstance(each.data, Soa)
-            ]
-            ttl_s = min(ends, default=0)
-        return Resolved(records, additionals, ttl_s, server, answer.rcode != NXDOMAIN)
+            ttl_s = 0
+        soas = [each for each in self._of_our_class(answer.authorities) if isinstance(each.data, Soa)]
+        soa = soas[0] if soas else None
+        if not records and soa is not None and isinstance(soa.data, Soa):
+            ttl_s = min(soa.ttl_s, soa.data.minimum_s)
+        return Resolved(records, additionals, ttl_s, server, exists, soa=soa)
+
+    def _of_our_class(self, records: tuple[ResourceRecord, ...]) -> tuple[ResourceRecord, ...]:
+        """Rule 4; the top bit is of multicast DNS alone, and here part of another class."""
+        said = [each for each in records if each.type != RecordType.OPT]
+        ours = tuple(each for each in said if each.rclass == IN and not each.cache_flush)
+        if len(ours) < len(said):
+            self.ignored["a record of another class"] += len(said) - len(ours)
+        return ours
 
     # Asking for what peers need ---------------------------------------------------------------------------
 
@@ -235,6 +263,8 @@ class Resolver:
         self, name: str | DomainName, numbers: Sequence[int] = (RecordType.A, RecordType.AAAA)
     ) -> list[str]:
         """The addresses of a name that may be used (rule 5), each once.
+
+        Where there are some of one type, nobody has to tell that there are some of the next.
 
         Args:
             name: which name.
@@ -245,7 +275,13 @@ class Resolver:
         """
         found: dict[str, None] = {}
         for number in numbers:
-            answer = await self.ask(name, number)
+            try:
+                answer = await self.ask(name, number)
+            except (PeerTimeout, Unreachable, RequestRefused):
+                if not found:
+                    raise
+                self.ignored["more addresses that cannot be found"] += 1
+                continue
             found.update(dict.fromkeys(self._usable(answer.records)))
         return list(found)
 

@@ -12,6 +12,7 @@ Rules
     2. Over TCP a packet has its length before it, two bytes (RFC 1035, 4.2.2). A connection may ask again and
        again (RFC 7766); one that says nothing for `IDLE_S`, or has asked `MAX_QUESTIONS`, is closed.
     3. `MAX_CONNECTIONS` are served at a time, and `MAX_PER_HOST` of one host, so that no one host takes all.
+       In IPv6 a host has as many addresses as it likes, so there its network counts.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from p2plib.discovery.dns.machine import Asked, NameServer, Updated
 from p2plib.discovery.dns.tsig import TsigKey
 from p2plib.discovery.dns.zone import Zone
 from p2plib.errors import CannotListen, StreamReset
-from p2plib.machine.addresses import Address
+from p2plib.machine.addresses import Address, network_of
 from p2plib.machine.peer import Peer
 from p2plib.protocol.tcp import TcpListener, TcpStream
 
@@ -49,7 +50,7 @@ class DnsServer:
         self.peer: Peer[NameServer]
         self.failures: Counter[str] = Counter()
         self._on_event = on_event
-        self._hosts: Counter[str] = Counter()
+        self._hosts: Counter[str | bytes] = Counter()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -116,7 +117,7 @@ class DnsServer:
 
     async def _serve(self, stream: TcpStream) -> None:
         """Rules 2 and 3."""
-        host = stream.remote_address[0]
+        host = one_owner(stream.remote_address[0])
         if self._hosts[host] >= MAX_PER_HOST:
             self.failures["too many from one host"] += 1
             stream.reset()
@@ -149,3 +150,8 @@ class DnsServer:
         reply = peer.machine.respond(packet, asker, peer.now(), over_tcp=True)
         peer.flush()
         return reply
+
+
+def one_owner(host: str) -> str | bytes:
+    """What a host shares with all addresses that are as good as its own (rule 3)."""
+    return network_of(host) if ":" in host else host

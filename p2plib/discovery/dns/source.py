@@ -14,7 +14,9 @@ Rules
     3. The host is `public_host`, or else the one from which this machine reaches the name server.
     4. Names, addresses and their numbers are bounded as `p2plib.discovery.dns.resolver` says, and ports of
        the well-known services are dropped: what stands there does not want to hear from peers.
-    5. Each lookup asks anew. Others on the way keep answers, for as long as the zone's `max_ttl_s`.
+    5. An announcement that was broken off may have been done all the same. What may stand in the zone is
+       taken out with the next one for the topic, with its withdrawal, and at the end of the block.
+    6. Each lookup asks anew. Others on the way keep answers, for as long as the zone's `max_ttl_s`.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 from p2plib.discovery.dns.cache import AnswerCache
 from p2plib.discovery.dns.calls import Calls
@@ -91,6 +94,8 @@ class DnsSource:
             asked, rng, from_host=public_host, timeout_s=timeout_s / 2, cache=AnswerCache(min_s=0, max_s=0)
         )
         self.ignored = self._resolver.ignored
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()  # by topic
+        self._told: dict[bytes, set[Address]] = {}  # what may stand in the zone (rule 5)
         self._announced: dict[bytes, tuple[Address, asyncio.Task[None]]] = {}
         self._renewing: set[asyncio.Task[None]] = set()
         self._calls = Calls("this source")
@@ -105,7 +110,7 @@ class DnsSource:
     ) -> None:
         try:
             async with asyncio.timeout(GOODBYE_S):
-                await asyncio.gather(*map(self.withdraw, list(self._announced)))
+                await asyncio.gather(*map(self.withdraw, list(self._told)))
         except TimeoutError:
             self.failures["no time to say goodbye"] += 1
         finally:
@@ -126,16 +131,25 @@ class DnsSource:
         self._calls.check_open()
         if self._key is None:
             raise RequestRefused("only a holder of a key may announce in this zone: pass `key`")
-        await self._calls.run(self._announce(topic, port))
+        async with self._one_at_a_time(topic):
+            await self._calls.run(self._announce(topic, port))
+
+    def _one_at_a_time(self, topic: bytes) -> asyncio.Lock:
+        """Two calls for a topic at once would leave the records of both in the zone."""
+        return self._locks.setdefault(topic, asyncio.Lock())
 
     async def _announce(self, topic: bytes, port: int) -> None:
         host = self._public_host or await self._own_host()
         ours = given_address((host, port))
-        changes = []
-        former = self._announced.get(topic)
-        if former is not None and former[0] != ours:
-            changes += self._removal(topic, former[0])
-        granted_s = await self._send([*changes, *self._addition(topic, ours)])
+        before = self._told.get(topic, set())
+        self._told[topic] = {*before, ours}
+        changes = self._removal(topic, before - {ours})
+        try:
+            granted_s = await self._send([*changes, *self._addition(topic, ours)])
+        except RequestRefused:
+            self._told[topic] = before
+            raise
+        self._told[topic] = {ours}
         self._stop_renewing(topic)
         renewing = asyncio.get_running_loop().create_task(self._renew(topic, ours, granted_s))
         self._announced[topic] = ours, renewing
@@ -146,14 +160,16 @@ class DnsSource:
         """Takes our records out of the zone; see `p2plib.discovery.source.Source`."""
         topic = checked_topic(topic)
         self._calls.check_open()
-        if topic not in self._announced:
-            return
-        ours, _ = self._announced[topic]
-        self._stop_renewing(topic)
-        try:
-            await self._calls.run(self._send(self._removal(topic, ours)))
-        except (PeerTimeout, Unreachable, RequestRefused) as error:
-            self.failures[type(error).__name__] += 1
+        async with self._one_at_a_time(topic):
+            told = self._told.get(topic)
+            if not told:
+                return
+            self._stop_renewing(topic)
+            try:
+                await self._calls.run(self._send(self._removal(topic, told)))
+            except (PeerTimeout, Unreachable, RequestRefused) as error:
+                self.failures[type(error).__name__] += 1
+            del self._told[topic]
 
     def _stop_renewing(self, *topics: bytes) -> None:
         for topic in topics:
@@ -197,11 +213,15 @@ class DnsSource:
             adding(target, host, TTL_S),
         ]
 
-    def _removal(self, topic: bytes, ours: Address) -> list[ResourceRecord]:
-        target = self._target(ours)
-        changes = [removing(self.label(topic), Srv(0, 0, ours[1], target))]
-        still = [each for other, (each, _) in self._announced.items() if other != topic]
-        return changes if ours in still else [*changes, removing_set(target)]
+    def _removal(self, topic: bytes, told: Iterable[Address]) -> list[ResourceRecord]:
+        still = {each for other, (each, _) in self._announced.items() if other != topic}
+        changes = []
+        for ours in sorted(told):
+            target = self._target(ours)
+            changes.append(removing(self.label(topic), Srv(0, 0, ours[1], target)))
+            if ours not in still:
+                changes.append(removing_set(target))
+        return changes
 
     def _target(self, ours: Address) -> DomainName:
         """The name of our host; it has the port in it, so that no other peer of this host shares it."""

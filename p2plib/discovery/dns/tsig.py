@@ -5,15 +5,16 @@ both sides know. Nothing is encrypted. With it a name server lets a program of o
 program knows that the name server said yes, and not somebody on the way.
 
 Rules
-    1. The one algorithm is HMAC with SHA-256, whole: RFC 8945 demands it of everybody, and MD5 of nobody.
+    1. The one algorithm is HMAC with SHA-256, whole: RFC 8945 demands it of everybody, and MD5 of nobody. A
+       code that is cut short, even where the RFC lets it be, is not enough for us.
     2. The code covers the packet as it was before the record was added, the key's name in small letters, the
        algorithm, the time, and the error. A response covers the code of its request, too, so that it answers
        this one and no other.
-    3. The time is a wall clock's. It may be off by `FUDGE_S`; so a packet can be replayed for as long, unless
-       the receiver remembers the codes that it has seen.
+    3. The time is a wall clock's. It may be off by `FUDGE_S`, or less if the signer says so; so a packet can
+       be replayed for as long, unless the receiver remembers the codes that it has seen.
     4. The record is the last of the additional ones, of class ANY and with a time to live of 0.
     5. A receiver says which part failed (`TsigError.error`): BADKEY and BADSIG without a code, for there is
-       no key that both know, BADTIME with one.
+       no key that both know, BADTIME and BADTRUNC with one.
 
 Vocabulary::
 
@@ -39,10 +40,12 @@ from p2plib.errors import DecodeError, RemoteError, UsageError
 TSIG_TYPE = 250
 FUDGE_S = 300  # RFC 8945, 10: what it recommends
 MAC_BYTES = 32
+MIN_MAC_BYTES = 16  # RFC 8945, 5.2.2.1: half of the hash's size
 MIN_SECRET_BYTES = 16  # half of the hash's size is the least that RFC 2104 thinks of as a key
+SIZE_BYTES = 71  # of a record, but for the key's name: 10 numbers, the algorithm in 13, 16, and the code
 ALGORITHM = DomainName.parse("hmac-sha256")
-NO_ERROR, BAD_SIGNATURE, BAD_KEY, BAD_TIME = 0, 16, 17, 18  # RFC 8945, section 3
-WORDS = {BAD_SIGNATURE: "BADSIG", BAD_KEY: "BADKEY", BAD_TIME: "BADTIME"}
+NO_ERROR, BAD_SIGNATURE, BAD_KEY, BAD_TIME, BAD_TRUNCATION = 0, 16, 17, 18, 22  # RFC 8945, section 3
+WORDS = {BAD_SIGNATURE: "BADSIG", BAD_KEY: "BADKEY", BAD_TIME: "BADTIME", BAD_TRUNCATION: "BADTRUNC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class TsigError(RemoteError):
 
     Args:
         sentence: what is wrong with it.
-        error: BAD_SIGNATURE, BAD_KEY or BAD_TIME.
+        error: BAD_SIGNATURE, BAD_KEY, BAD_TIME or BAD_TRUNCATION.
         signed: what the packet says about itself; None if it has no signature at all.
     """
 
@@ -217,11 +220,16 @@ def verify(
         raise TsigError(f"nobody here knows the key {signature.key_name}", BAD_KEY, signature)
     if signature.algorithm != ALGORITHM:
         raise TsigError(f"the algorithm is {signature.algorithm}, not {ALGORITHM}", BAD_KEY, signature)
-    if not hmac.compare_digest(_mac(packet, key, signature, request_mac), signature.mac):
+    size, allowed_s = len(signature.mac), min(signature.fudge_s, FUDGE_S)
+    if not MIN_MAC_BYTES <= size <= MAC_BYTES:
+        raise DecodeError(f"a code has {MIN_MAC_BYTES} to {MAC_BYTES} bytes, and this one {size}")
+    if not hmac.compare_digest(_mac(packet, key, signature, request_mac)[:size], signature.mac):
         raise TsigError("the signature does not belong to these bytes", BAD_SIGNATURE, signature)
-    if abs(signature.time_s - now_s) > signature.fudge_s:
+    if abs(signature.time_s - now_s) > allowed_s:
         late = f"{abs(signature.time_s - now_s):.0f} s from our clock"
-        raise TsigError(f"it was signed {late}, where {signature.fudge_s} is the most", BAD_TIME, signature)
+        raise TsigError(f"it was signed {late}, where {allowed_s} is the most", BAD_TIME, signature)
+    if size < MAC_BYTES:
+        raise TsigError(f"its code was cut to {size} bytes", BAD_TRUNCATION, signature)
     return packet, signature
 
 

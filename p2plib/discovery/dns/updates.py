@@ -10,7 +10,8 @@ is done, what is added and removed, and the rest. A record with a class of its o
 Rules
     1. All of it is done or nothing: what must hold is checked first, then whether all of it can be done.
     2. Records of `ALLOWED` types are taken, which is what peers need. Other names and redirections are the
-       business of the zone's owner.
+       business of the zone's owner; what is added to a name that is an alias is passed over (RFC 2136,
+       3.4.2.2).
     3. The SOA and the name servers of the apex are not touched.
     4. What is added with a lease is gone when it is over (RFC 9664); a server grants between `MIN_LEASE_S`
        and `MAX_LEASE_S`. Without one it stays until it is removed, as RFC 2136 has it.
@@ -25,7 +26,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from p2plib.discovery.dns.edns import with_lease
-from p2plib.discovery.dns.zone import MAX_NAMES, MAX_RECORDS, NOERROR, NXDOMAIN, REFUSED, Zone
+from p2plib.discovery.dns.zone import (
+    MAX_DATA_BYTES,
+    MAX_IN_ALL,
+    MAX_NAMES,
+    MAX_RECORDS,
+    NOERROR,
+    NXDOMAIN,
+    REFUSED,
+    Zone,
+    size_of,
+)
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import DnsPacket, Question
 from p2plib.discovery.mdns.records import (
@@ -155,7 +166,8 @@ def _possible(zone: Zone, record: ResourceRecord) -> int:
         case 1:
             if record.type == RecordType.ANY or _is_empty(record):
                 return FORMERR
-            return NOERROR if record.type in ALLOWED else REFUSED
+            is_taken = record.type in ALLOWED and size_of(record.data) <= MAX_DATA_BYTES
+            return NOERROR if is_taken else REFUSED
         case 255:
             if record.ttl_s != 0 or not _is_empty(record):
                 return FORMERR
@@ -169,21 +181,48 @@ def _possible(zone: Zone, record: ResourceRecord) -> int:
 
 
 def _room(zone: Zone, changes: Sequence[ResourceRecord]) -> int:
-    """Whether all that is added would fit beside all that is there, as a response code."""
-    sets: dict[tuple[DomainName, int], set[Rdata]] = {}
-    for record in changes:
+    """Whether there is room for each change when its turn comes, as a response code."""
+    after, names, records = _Sets(zone), zone.names, zone.records
+    for record in changes if len(changes) <= MAX_CHANGES else ():
+        sets = after.of(record.name)
+        before = sum(map(len, sets.values()))
+        kept = sets.setdefault(record.type, set())
         if record.rclass == IN:
-            sets.setdefault((record.name, record.type), set()).add(record.data)
-    names = {name for name, _ in sets if not zone.types(name)}
-    fits = len(changes) <= MAX_CHANGES and len(names) + zone.names <= MAX_NAMES
-    fits = fits and all(len({*zone.data(*key), *data}) <= MAX_RECORDS for key, data in sets.items())
-    return NOERROR if fits else REFUSED
+            kept.add(record.data)
+        elif record.type == RecordType.ANY:
+            sets.clear()
+        elif record.rclass == ANY_CLASS:
+            kept.clear()
+        else:
+            kept.discard(record.data)
+        now = sum(map(len, sets.values()))
+        records += now - before
+        names += (now > 0) - (before > 0)
+        if len(kept) > MAX_RECORDS or names > MAX_NAMES or records > MAX_IN_ALL:
+            return REFUSED
+    return NOERROR if len(changes) <= MAX_CHANGES else REFUSED
+
+
+class _Sets:
+    """The sets of the names that an update touches, as they are before it."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._of: dict[DomainName, dict[int, set[Rdata]]] = {}
+
+    def of(self, name: DomainName) -> dict[int, set[Rdata]]:
+        """The sets of a name by type, without those that no update changes (rule 3)."""
+        if name not in self._of:
+            types = set(self._zone.types(name)) - ({RecordType.NS, RecordType.SOA})
+            self._of[name] = {number: set(self._zone.data(name, number)) for number in types}
+        return self._of[name]
 
 
 def _do(zone: Zone, record: ResourceRecord, now: float, lease_s: int | None) -> None:
     match record.rclass:
         case 1:
-            zone.add(record, now, lease_s)
+            if zone.may_stand_with_others(record):
+                zone.add(record, now, lease_s)
         case 255:
             zone.remove(record.name, None if record.type == RecordType.ANY else record.type)
         case _:

@@ -4,19 +4,25 @@ Rules
     1. As long as we know what the server has, only differences are sent.
     2. When we do not know, at the beginning and after any trouble, whole sets are: removed and added in one
        update, so that nobody sees an empty one. Doing so twice does no harm.
-    3. An update has at most `MAX_CHANGES` changes.
+    3. An update has at most `MAX_CHANGES` changes, and `MAX_UPDATE_BYTES` even if no name in it can be
+       shortened.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from p2plib.discovery.dns.updates import adding, removing, removing_set
+from p2plib.discovery.dns.zone import MAX_DATA_BYTES
 from p2plib.discovery.mdns.names import DomainName
-from p2plib.discovery.mdns.records import Rdata, ResourceRecord, type_of
+from p2plib.discovery.mdns.rdata import plain_data
+from p2plib.discovery.mdns.records import IN, NONE_CLASS, Rdata, ResourceRecord, type_of
 from p2plib.errors import UsageError
 
-MAX_CHANGES = 900  # of one update: with names of 40 bytes, about half of what fits
+MAX_CHANGES = 900  # of one update: our own name server takes 1,000
+MAX_UPDATE_BYTES = 60_000  # a packet has 65,535; the rest is for its head and its signature
+NUMBERS_BYTES = 10  # what a record has besides its name and its data
 
 # A name and a type.
 SetKey = tuple[DomainName, int]
@@ -39,11 +45,14 @@ class WantedRecords:
         """Says what a set should be from now on; an empty one should not be there.
 
         Raises:
-            UsageError: data of another type.
+            UsageError: data of another type, or data that cannot be written or is too long.
         """
         wanted = frozenset(data)
         if any(type_of(each) != number for each in wanted):
             raise UsageError(f"the data of a set is of one type, and not all of this is of type {number}")
+        longest = max((len(plain_data(each)) for each in wanted), default=0)
+        if longest > MAX_DATA_BYTES:
+            raise UsageError(f"data of {longest} bytes, where {MAX_DATA_BYTES} is the most")
         self.wanted[name, number] = wanted
 
     @property
@@ -55,12 +64,14 @@ class WantedRecords:
         """The next update's changes, and what the sets will be once it is done; empty if nothing is due."""
         changes: list[ResourceRecord] = []
         after: Sets = {}
+        size_bytes = 0
         for key, data in self.wanted.items():
             told = self._told.get(key)
             if told == data:
                 continue
             needed, done = self._of(key, told, data)
-            if changes and len(changes) + len(needed) > MAX_CHANGES:
+            size_bytes += sum(map(_size_of, needed))
+            if changes and (len(changes) + len(needed) > MAX_CHANGES or size_bytes > MAX_UPDATE_BYTES):
                 break
             changes += needed
             after[key] = done
@@ -79,11 +90,20 @@ class WantedRecords:
     def _of(
         self, key: SetKey, told: frozenset[Rdata] | None, data: frozenset[Rdata]
     ) -> tuple[list[ResourceRecord], frozenset[Rdata]]:
-        """The changes of one set, at most `MAX_CHANGES`, and what it will be."""
+        """The changes of one set, as many as fit into an update, and what it will be then."""
         name, number = key
-        gone = [] if told is None else [removing(name, each) for each in sorted(told - data, key=repr)]
-        whole = [removing_set(name, number)] if told is None else []
-        new = sorted(data - (told or frozenset()), key=repr)[: MAX_CHANGES - len(gone) - len(whole)]
-        changes = [*whole, *gone, *(adding(name, each, self.ttl_s) for each in new)]
-        kept = frozenset(new) | (told & data if told is not None else frozenset())
-        return changes[:MAX_CHANGES], kept
+        known = told or frozenset()
+        due = [removing_set(name, number)] if told is None else []
+        due += [removing(name, each) for each in sorted(known - data, key=repr)]
+        due += [adding(name, each, self.ttl_s) for each in sorted(data - known, key=repr)]
+        sizes = itertools.accumulate(map(_size_of, due))
+        changes = [
+            each for each, size in zip(due[:MAX_CHANGES], sizes, strict=False) if size <= MAX_UPDATE_BYTES
+        ]
+        gone = {each.data for each in changes if each.rclass == NONE_CLASS}
+        return changes, known - gone | {each.data for each in changes if each.rclass == IN}
+
+
+def _size_of(change: ResourceRecord) -> int:
+    """How many bytes a change takes at most."""
+    return change.name.size_bytes + NUMBERS_BYTES + len(plain_data(change.data))

@@ -6,6 +6,7 @@ time to live, so that askers spread over the peers and soon forget those that ha
 
 Rules
     1. Names under the apex are answered, others refused: a server that answers anything is used in floods.
+       So are questions for the whole zone, and for what is no record.
     2. A set is the records of one name and type. One with more than `hand` records is dealt from.
     3. No record is handed out for longer than `max_ttl_s`, nor for longer than its lease has left.
     4. A record that was added with a lease is gone when the lease is over, unless it was added again (RFC
@@ -14,8 +15,12 @@ Rules
        how long that may be remembered (RFC 2308).
     6. The addresses of a service's hosts go along with it, as additional records, if the zone has them.
     7. A question for all types gets one set, the smallest (RFC 8482): the rest would only serve a flooder.
-    8. Sizes are bounded: `MAX_NAMES` names, `MAX_RECORDS` records of a set.
-    9. The serial number goes up with each change; the SOA and the name servers at the apex stay.
+    8. Sizes are bounded: `MAX_NAMES` names, `MAX_RECORDS` records of a set, `MAX_IN_ALL` together, and
+       `MAX_DATA_BYTES` for the data of one.
+    9. The serial number goes up with each change; the SOA and the name servers at the apex stay. No part of
+       the zone is somebody else's, so there are no other name servers.
+    10. A name that is an alias (CNAME) has no other records (RFC 2181, 10.1). Questions for them are answered
+        with the alias, and with what it stands for, as far as that is in the zone.
 
 Vocabulary::
 
@@ -35,10 +40,12 @@ from dataclasses import dataclass, field
 from p2plib.discovery.dns.deck import Deck
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.packets import Question
+from p2plib.discovery.mdns.rdata import plain_data
 from p2plib.discovery.mdns.records import (
     IN,
     A,
     Aaaa,
+    Cname,
     Ns,
     Rdata,
     RecordType,
@@ -54,8 +61,21 @@ MAX_TTL_S = 60  # a peer's session is minutes: a longer answer would mostly name
 NEGATIVE_TTL_S = 10  # a swarm that has no peers yet may have one soon
 MAX_NAMES = 10_000
 MAX_RECORDS = 1_000  # of one set
+MAX_IN_ALL = 100_000
+MAX_DATA_BYTES = 4_096  # of one record: a hand of them fits into a packet
+MAX_ALIASES = 8
+NO_RECORDS = (RecordType.OPT, *range(249, 255))  # nothing that a name has; AXFR, for the whole zone, is 252
 ADDITIONAL_NAMES = 16  # the hosts of a hand, at most
 NOERROR, NXDOMAIN, REFUSED = 0, 3, 5  # response codes of RFC 1035 and RFC 2136
+
+
+def size_of(data: Rdata) -> int:
+    """How many bytes some data takes.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    return len(plain_data(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +116,7 @@ class Zone:
 
     Attributes:
         serial: of the SOA.
+        records: how many records it has, without the SOA.
     """
 
     def __init__(
@@ -121,6 +142,7 @@ class Zone:
         self._inner: Counter[DomainName] = Counter()  # how many names are under each, so that it exists
         self._leases: list[tuple[float, int, DomainName, Rdata]] = []  # a heap; entries may be out of date
         self._count = 0
+        self.records = 0
         self.add(ResourceRecord(self.apex, Ns(host), max_ttl_s), 0.0)
 
     @property
@@ -175,12 +197,15 @@ class Zone:
             Whether it is new.
 
         Raises:
-            UsageError: it does not belong here, or there is no room (rule 8).
+            UsageError: it does not belong here, cannot be written, or has no room (rule 8).
         """
-        if record.name not in self or record.type == RecordType.SOA or record.rclass != IN:
+        is_ours = record.name in self and record.type != RecordType.SOA and record.rclass == IN
+        if not is_ours or (record.type == RecordType.NS and record.name != self.apex):
             raise UsageError(f"{record} does not belong into the zone {self.apex}")
         if not self.has_room_for(record):
             raise UsageError(f"the zone {self.apex} has no room for {record}")
+        if not self.may_stand_with_others(record):
+            raise UsageError(f"{record} cannot stand beside what {record.name} has: an alias stands alone")
         sets = self._sets.get(record.name)
         if sets is None:
             sets = self._sets[record.name] = {}
@@ -196,15 +221,27 @@ class Zone:
             heapq.heappush(self._leases, (now + lease_s, self._count, record.name, record.data))
         is_new = kept.deck.add(record.data)
         self.serial += is_new
+        self.records += is_new
+        if len(self._leases) > 2 * self.records + 100:
+            self._forget_old_leases()
         return is_new
 
     def has_room_for(self, record: ResourceRecord) -> bool:
         """Whether a record can be added (rule 8)."""
-        sets = self._sets.get(record.name)
-        if sets is None:
-            return len(self._sets) < MAX_NAMES
-        kept = sets.get(record.type)
-        return kept is None or record.data in kept.deck or len(kept.deck) < MAX_RECORDS
+        kept = self._sets.get(record.name, {}).get(record.type)
+        if kept is not None and record.data in kept.deck:
+            return True
+        if self.records >= MAX_IN_ALL or size_of(record.data) > MAX_DATA_BYTES:
+            return False
+        has_name = record.name in self._sets or len(self._sets) < MAX_NAMES
+        return has_name and (kept is None or len(kept.deck) < MAX_RECORDS)
+
+    def may_stand_with_others(self, record: ResourceRecord) -> bool:
+        """Whether what a name has leaves it a record of this type (rule 10)."""
+        others = set(self.types(record.name)) - {record.type}
+        if record.type != RecordType.CNAME:
+            return RecordType.CNAME not in others
+        return not others and self.data(record.name, RecordType.CNAME) in ((), (record.data,))
 
     def remove(self, name: DomainName, number: int | None = None, data: Rdata | None = None) -> int:
         """Removes records; the NS records of the apex stay (rule 9).
@@ -231,6 +268,7 @@ class Zone:
             del self._sets[name]
             self._count_inner(name, -1)
         self.serial += bool(removed)
+        self.records -= removed
         return removed
 
     def next_end(self) -> float | None:
@@ -241,11 +279,20 @@ class Zone:
         """Removes the records whose lease is over (rule 4); returns how many."""
         removed = 0
         while self._leases and self._leases[0][0] <= now:
-            end, _, name, data = heapq.heappop(self._leases)
-            kept = self._sets.get(name, {}).get(type_of(data))
-            if kept is not None and kept.ends.get(data) == end:  # otherwise it was renewed, or removed
+            lease = heapq.heappop(self._leases)
+            _, _, name, data = lease
+            if self._is_current(*lease):
                 removed += self.remove(name, type_of(data), data)
         return removed
+
+    def _forget_old_leases(self) -> None:
+        """Leaves out those that were renewed or whose records are gone, so that renewing takes no memory."""
+        self._leases = [each for each in self._leases if self._is_current(*each)]
+        heapq.heapify(self._leases)
+
+    def _is_current(self, end: float, _: int, name: DomainName, data: Rdata) -> bool:
+        kept = self._sets.get(name, {}).get(type_of(data))
+        return kept is not None and kept.ends.get(data) == end
 
     def _count_inner(self, name: DomainName, change: int) -> None:
         parent = name
@@ -260,7 +307,8 @@ class Zone:
     def answer(self, question: Question, now: float) -> ZoneAnswer:
         """What the zone says; a hand is dealt, so the same question gets another answer next time."""
         name = question.name
-        if question.rclass not in (IN, 255) or name not in self:
+        is_record = question.type not in NO_RECORDS and not question.wants_unicast  # a bit of mDNS alone
+        if question.rclass not in (IN, 255) or name not in self or not is_record:
             return ZoneAnswer(REFUSED)  # rule 1
         self.expire(now)
         if not self.exists(name):
@@ -268,10 +316,22 @@ class Zone:
         number = self._one_type(name) if question.type == RecordType.ANY else question.type
         if number == RecordType.SOA and name == self.apex:
             return ZoneAnswer(answers=(self.soa,))
+        followed, name = self._aliases(name, number, now)
         hand = self._hand(name, number, now)
-        if not hand:
-            return ZoneAnswer(authorities=(self.soa,))
-        return ZoneAnswer(answers=hand, additionals=tuple(self._hosts(hand, now)))
+        if hand or name not in self:
+            return ZoneAnswer(answers=(*followed, *hand), additionals=tuple(self._hosts(hand, now)))
+        return ZoneAnswer(NOERROR if self.exists(name) else NXDOMAIN, tuple(followed), (self.soa,))
+
+    def _aliases(self, name: DomainName, number: int, now: float) -> tuple[list[ResourceRecord], DomainName]:
+        """The aliases that a name leads through, and the name at the end (rule 10)."""
+        followed: list[ResourceRecord] = []
+        while number != RecordType.CNAME and len(followed) < MAX_ALIASES:
+            hand = self._hand(name, RecordType.CNAME, now)
+            if not hand or not isinstance(hand[0].data, Cname) or hand[0] in followed:
+                break
+            followed += hand
+            name = hand[0].data.target
+        return followed, name
 
     def _one_type(self, name: DomainName) -> int:
         """Rule 7."""

@@ -11,12 +11,12 @@ from contextlib import aclosing
 from p2plib.discovery.mainline.driver import MainlineNode
 from p2plib.discovery.mainline.parts import LOCAL, DhtSettings
 from p2plib.discovery.mainline.source import MainlineSource
-from p2plib.discovery.source import Source, topic_of
+from p2plib.discovery.source import Source, checked_port, topic_of
 from p2plib.errors import P2PError, UsageError
 from p2plib.machine.addresses import Address, Scope, given_address, scope_of
 
 NAME = "dht"
-SUMMARY = "a node of the Mainline DHT: serves others, looks up and announces"
+SUMMARY = "run a node of the Mainline DHT: serve others, look up and announce"
 EVERY_S = 60.0
 
 
@@ -52,6 +52,8 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
         P2PError: as `MainlineNode.open` and `MainlineNode.bootstrap`.
     """
     rng, settings = random.SystemRandom(), _settings(arguments)
+    key, port = arguments.announce or ("", "")
+    announced_port = _port(port) if arguments.announce else 0
     where = arguments.host, arguments.port
     async with MainlineNode.open(rng, *where, settings=settings, public=arguments.public) as node:
         say(f"listening on {node.address[0]}:{node.address[1]}")
@@ -60,8 +62,7 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
             joined = await node.bootstrap(arguments.bootstrap)
             say(f"entered, and know {_counted(joined.contacts, 'node')}")
         if arguments.announce:
-            key, port = arguments.announce
-            stored = await node.announce_peer(topic_of(key), int(port))
+            stored = await node.announce_peer(topic_of(key), announced_port)
             say(f"announced to {_counted(stored.copies, 'node')}")
         if arguments.lookup:
             await _look_up(node, topic_of(arguments.lookup), say)
@@ -72,6 +73,12 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
                 f"{stats.contacts} contacts, peers for {stats.info_hashes} info_hashes, {stats.items} items, "
                 f"{stats.received} datagrams received, {stats.sent} sent"
             )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"--announce takes a key and a port, and {text!r} is no port")
+    return checked_port(int(text))
 
 
 async def _look_up(node: MainlineNode, topic: bytes, say: Callable[[str], None]) -> None:

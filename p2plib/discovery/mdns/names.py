@@ -31,6 +31,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property, total_ordering
+from typing import NamedTuple
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire.fields import Field
@@ -212,8 +213,16 @@ def read_name(raw: bytes, offset: int) -> tuple[DomainName, int]:
     return NameReader(raw).read(offset)
 
 
+class _Ending(NamedTuple):
+    """What a pointer leads to, once it is known."""
+
+    labels: tuple[bytes, ...]
+    pointers: int  # how many follow
+    target: int  # of the first of them; -1 if there is none
+
+
 class NameReader:
-    """Reads the names of one packet, and follows no pointer twice: what it led to is remembered.
+    """Reads the names of one packet, and follows nothing twice: what a pointer led to is remembered.
 
     Args:
         raw: the whole packet.
@@ -221,7 +230,7 @@ class NameReader:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self._endings: dict[int, tuple[tuple[bytes, ...], int]] = {}  # labels, and how many pointers follow
+        self._endings: dict[int, _Ending] = {}
 
     def read(self, offset: int) -> tuple[DomainName, int]:
         """The name at an offset, and the offset behind it.
@@ -230,31 +239,41 @@ class NameReader:
             DecodeError: it breaks one of the rules 1 to 4.
         """
         labels: list[bytes] = []
-        jumps: list[tuple[int, int]] = []  # where pointers led, and how many labels stood before
-        place, end, further = offset, -1, 0
-        while True:
+        targets: list[int] = []
+        passed: list[tuple[int, int, int]] = []  # behind a pointer: where, after how many labels and pointers
+        place, end, rest = offset, -1, _Ending((), 0, -1)
+        while len(labels) <= MAX_POINTERS and len(targets) <= MAX_POINTERS:
+            if targets:
+                if place in self._endings:
+                    rest = self._rest(place, targets[-1])
+                    labels += rest.labels
+                    break
+                passed.append((place, len(labels), len(targets)))
             length = self._length(place)
             if length >= POINTER:
-                target = _target(self.raw, place, jumps[-1][0] if jumps else offset)
+                target = _target(self.raw, place, targets[-1] if targets else offset)
                 end = place + 2 if end < 0 else end
-                jumps.append((target, len(labels)))
+                targets.append(target)
                 place = target
-                if target in self._endings:
-                    rest, further = self._endings[target]
-                    labels += rest
-                    break
             elif length:
                 labels.append(self._label(place + 1, length))
                 place += 1 + length
             else:
                 end = place + 1 if end < 0 else end
                 break
-            if len(labels) > MAX_POINTERS or len(jumps) > MAX_POINTERS:
-                break
-        self._check(offset, labels, len(jumps) + further)
-        for followed, (target, count) in enumerate(jumps, 1):
-            self._endings[target] = tuple(labels[count:]), len(jumps) + further - followed
+        pointers = len(targets) + rest.pointers
+        self._check(offset, labels, pointers)
+        targets.append(rest.target)
+        for place, before, followed in passed:
+            self._endings[place] = _Ending(tuple(labels[before:]), pointers - followed, targets[followed])
         return _trusted(labels), end
+
+    def _rest(self, place: int, earliest: int) -> _Ending:
+        """What stands at a place that has been read before."""
+        rest = self._endings[place]
+        if rest.target >= earliest:  # rule 2, which held where the reader came from then
+            raise DecodeError(f"a pointer to offset {rest.target}, which is not before {earliest}", place)
+        return rest
 
     def _length(self, place: int) -> int:
         if place >= len(self.raw):

@@ -106,6 +106,35 @@ def _read_soa(names: NameReader, start: int, end: int) -> Rdata:
     return Soa(primary, mailbox, *numbers)
 
 
+# Types that are not taken apart, and whose names others may have compressed all the same (RFC 3597, section
+# 4): how many bytes stand before the names, and how many names there are. MX is 15.
+WITH_NAMES = {
+    3: (0, 1),
+    4: (0, 1),
+    7: (0, 1),
+    8: (0, 1),
+    9: (0, 1),
+    14: (0, 2),
+    15: (2, 1),
+    17: (0, 2),
+    18: (2, 1),
+    21: (2, 1),
+    26: (2, 2),
+}
+
+
+def _read_other(names: NameReader, number: int, start: int, end: int) -> OtherData:
+    """Data that is not taken apart. Its names are written out, for a pointer means nothing elsewhere."""
+    before, count = WITH_NAMES.get(number, (0, 0))
+    out, at = bytearray(names.raw[start : min(start + before, end)]), start + before
+    for _ in range(count):
+        name, at = names.read(at)
+        NameWriter(compresses=False).write(out, name)
+    if at > end:
+        raise DecodeError(f"a name ends at offset {at}, and its record at {end}", at)
+    return OtherData(number, bytes(out) + names.raw[at:end])
+
+
 def _name_to(names: NameReader, start: int, end: int) -> DomainName:
     """A name that fills the data to its end."""
     name, at = names.read(start)
@@ -197,8 +226,10 @@ def read_data(names: NameReader, number: int, start: int, end: int) -> Rdata:
     """
     if number == RecordType.OPT:
         return Opt(names.raw[start:end])
-    if number not in BY_TYPE or start == end:
-        return OtherData(number, names.raw[start:end])
+    if start == end:
+        return OtherData(number, b"")
+    if number not in BY_TYPE:
+        return _read_other(names, number, start, end)
     return BY_TYPE[number].read(names, start, end)
 
 

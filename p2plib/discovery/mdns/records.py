@@ -13,8 +13,9 @@ Rules
     3. Multicast DNS takes the top bit of the class: this record is all there is, drop what you have kept
        (`cache_flush`, section 10.2). A name server leaves it at zero. In OPT, and in what has a class of its
        own, the 16 bits are kept as they are.
-    4. Data of an unknown type is kept as it came, as `OtherData` (RFC 3597). So is a record without data, by
-       which an update deletes (RFC 2136).
+    4. Data of an unknown type is kept as it came, as `OtherData` (RFC 3597). Only the names in MX and other
+       old types, which may be compressed, are written out. A record without data, by which an update deletes
+       (RFC 2136), is kept so, too.
     5. A TXT has at least one string, which may be empty (RFC 6763, 6.1).
     6. An NSEC lists the types that a name has in windows of 256, each once and in order (RFC 4034, 4.1.2).
 

@@ -217,7 +217,7 @@ class Channels:
         listening = self._channels.get(name, {})
         for subscriber in listening:
             self._give(subscriber, event)
-        self.hears(f"{host} sends {len(body)} bytes to {name}, which {len(listening)} hear")
+        self.hears(f"{host} sends {len(body)} bytes to {name}, heard by {len(listening)}")
         return len(listening)
 
     def _one_line(self, body: bytes) -> str:

@@ -20,7 +20,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.identity.keys import SecretKey
 
 NAME = "signal"
-SUMMARY = "a signal hub: passes on what peers say to each other, as npm's signalhub does"
+SUMMARY = "run a signal hub, which passes on what peers say to each other, as npm's signalhub does"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rendezvous", action="append", default=[], metavar="ADDRESS", help="ask this rendezvous point"
     )
-    parser.add_argument("--signal-app", default=APP, metavar="APP", help="in this application (%(default)s)")
+    parser.add_argument("--signal-app", default=APP, metavar="APP", help="as which application (%(default)s)")
 
 
 def sources(arguments: argparse.Namespace) -> list[Source]:

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from p2plib.discovery.signal import events
 from p2plib.discovery.signal.channels import Channels, HubLimits, HubRefused, Subscriber
+from p2plib.discovery.source import check_place
 from p2plib.errors import CannotListen, LocalError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class SignalHub:
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
+        check_place(self._host, self._port)
         try:
             from aiohttp import web
         except ModuleNotFoundError:

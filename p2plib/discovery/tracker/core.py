@@ -28,7 +28,7 @@ from p2plib.discovery.tracker.announce import (
 )
 from p2plib.discovery.tracker.pace import DEFAULT_ALLOWANCE, Allowance, Pace
 from p2plib.discovery.tracker.swarms import DEFAULT_LIMITS, Swarm, SwarmLimits, Swarms
-from p2plib.errors import Refusal
+from p2plib.errors import Refusal, UsageError
 from p2plib.machine.addresses import Address, Scope, scope_of
 
 # As many IPv6 peers of 18 bytes as fit into a packet beside its header, as 200 IPv4 peers do.
@@ -74,6 +74,9 @@ class TrackerCore:
         pace: how often each host has asked.
         refused: how many questions were refused, by reason.
         granted: how many announces were granted.
+
+    Raises:
+        UsageError: the interval is less than a second.
     """
 
     def __init__(
@@ -85,6 +88,8 @@ class TrackerCore:
         allowance: Allowance = DEFAULT_ALLOWANCE,
         on_heard: Callable[[TrackerHeard], None] | None = None,
     ) -> None:
+        if interval_s < 1:
+            raise UsageError(f"peers announce again after 1 second or more, not after {interval_s}")
         self.swarms = Swarms(rng, interval_s=interval_s, limits=limits)
         self.pace = Pace(allowance)
         self.refused: Counter[str] = Counter()

@@ -23,6 +23,7 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
+from p2plib.discovery.source import check_place
 from p2plib.discovery.tracker import compact
 from p2plib.discovery.tracker import http_messages as wire
 from p2plib.discovery.tracker.announce import Counts
@@ -75,6 +76,7 @@ class HttpTracker:
     async def __aenter__(self) -> Self:
         from aiohttp import web
 
+        check_place(*self.address)
         server = web.Server(self._handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
         self._runner = web.ServerRunner(server, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()

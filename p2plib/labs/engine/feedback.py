@@ -166,7 +166,7 @@ def _hint(task: Task, case: Case, outcome: Outcome, otherwise: str = "") -> str:
 
 
 def _is_same_with_arguments(task: Task, one: Outcome, other: Outcome) -> bool:
-    return _is_same(task, one.value, other.value) and all(map(_is_equal, one.arguments, other.arguments))
+    return _is_same(task, other.value, one.value) and all(map(_is_equal, one.arguments, other.arguments))
 
 
 def _is_same(task: Task, got: Any, expected: Any) -> bool:

@@ -123,6 +123,9 @@ def _in_words(error: Exception, in_handler: Any) -> Exception:
     if isinstance(in_handler, DecodeError):
         hint = "catch DecodeError and return: garbage from strangers is nothing to stop for"
         return Wrong("garbage made datagram_received raise DecodeError", hint)
+    if isinstance(in_handler, asyncio.CancelledError):
+        hint = "await what you cancel: await asyncio.gather(*tasks, return_exceptions=True)"
+        return Wrong("a task was cancelled, and what gathers it was never awaited", hint)
     if in_handler is not None:
         what = f"it raised {type(in_handler).__name__} in a callback, where nobody catches it"
         return Wrong(f"{what}: {in_handler}")

@@ -1,7 +1,7 @@
 """Lab 2, stretch: when to answer a question that everybody heard, so that a LAN of many stays quiet.
 
 What a peer sends to a multicast group costs everybody on the LAN, so it leaves out what is not needed (RFC
-6762, sections 6 and 7.1): it waits a little, by chance, so that not all speak at once; does not say what the
+6762, sections 6 and 7.1): it waits a little, at random, so that not all speak at once; does not say what the
 one that asks knows already; and does not say again what it said a moment ago.
 """
 
@@ -78,7 +78,11 @@ def pause_of(answering: Any, known: list[Record], now: float) -> float | None:
     if isinstance(got, bool) or not isinstance(got, int | float):
         raise Wrong(f"asked returned {describe(got)}", "seconds until the answer, or None for no answer")
     if not LEAST_S <= got <= MOST_S:
-        hint = "between 0.02 and 0.12 seconds, by chance: enough that two rarely speak at once"
+        hint = "between 0.02 and 0.12 seconds, at random: enough that two rarely speak at once"
+        if LEAST_S <= got - now <= MOST_S:
+            hint = "return how long to wait, not the time at which the answer is sent"
+        elif LEAST_S <= got / 1000 <= MOST_S:
+            hint = "return seconds, not milliseconds"
         raise Wrong(f"it answers after {got:g} s", hint)
     return float(got)
 
@@ -96,13 +100,18 @@ def _must_not(answering: Any, known: list[Record], now: float, what: str, hint: 
 
 
 def _first(yours: MakeAnswering) -> None:
-    _must(
-        _answers(yours), [], 5.0, "asked for the first time", "somebody wants to know, and does not: answer"
-    )
+    for now in (5.0, 0.0):
+        what = f"asked for the first time, at {now:g} s"
+        _must(
+            _answers(yours), [], now, what, "somebody does not know yet, and nothing was sent so far: answer"
+        )
 
 
 def _by_chance(yours: MakeAnswering) -> None:
     pauses = [_must(_answers(yours, seed), [], 0.0, "asked", "answer") for seed in range(200)]
+    if len(set(pauses)) < 150 < len(pauses) and max(pauses) - min(pauses) >= 0.08:
+        hint = "two that draw the same pause speak at once: rng.uniform can draw any number between"
+        raise Wrong(f"200 peers have only {len(set(pauses))} different pauses", hint)
     if max(pauses) - min(pauses) < 0.08:
         hint = "peers that hear one question at once would all speak at once: rng.uniform"
         raise Wrong("200 peers answer after (almost) the same pause", hint)
@@ -120,6 +129,18 @@ def _known_already(yours: MakeAnswering) -> None:
     _must_not(
         _answers(yours), [_own(90, "ben"), _own(60)], 0.0, "our record is known, with half its time", hint
     )
+
+
+def _by_its_own_ttl(yours: MakeAnswering) -> None:
+    for own, known, is_enough in ((20, 10, True), (20, 9, False), (5, 3, True), (5, 2, False)):
+        answering = yours(_own(own), random.Random(1))
+        what = f"our record holds {own} s, and is known with {known} s left"
+        if is_enough:
+            _must_not(answering, [_own(known)], 0.0, what, "half of our own ttl, which is not always 120")
+        else:
+            _must(
+                answering, [_own(known)], 0.0, what, "that is less than half: do not round before you compare"
+            )
 
 
 def _not_known(yours: MakeAnswering) -> None:
@@ -154,7 +175,7 @@ def _once(yours: MakeAnswering) -> None:
 def _silence_costs_nothing(yours: MakeAnswering) -> None:
     answering = _answers(yours)
     pause_of(answering, [_own(110)], 10.0)
-    hint = "it said nothing the last time: only what was sent counts"
+    hint = "it said nothing last time: only what was sent counts"
     _must(answering, [], 10.2, "asked by somebody that knows it, and then by somebody that does not", hint)
 
 
@@ -256,14 +277,15 @@ ANSWERING = Task(
     Answering,
     cases=[
         _first,
+        _apart,
         _by_chance,
         _known_already,
         _not_known,
+        _by_its_own_ttl,
         _silence_costs_nothing,
         _once,
-        _apart,
         within_budget(1),
         within_budget(2, LOSSY_BUDGET, LOSS),
     ],
-    hint="not if it is known, on its way or just said; otherwise after a pause by chance",
+    hint="not if it is known, on its way or just said; otherwise after a random pause",
 )

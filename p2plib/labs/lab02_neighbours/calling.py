@@ -3,12 +3,13 @@
 A peer that comes back knows addresses from the last time. Those come first, because a peer that answered an
 hour ago is likelier to be there than one whose address was compiled in two years ago, and because thousands
 of newcomers ask the compiled-in ones already. The pauses double, as in `p2plib.machine.retries`, and each is
-drawn by chance, so that peers that were cut off together do not come back together.
+drawn at random, so that peers that were cut off together do not come back together.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -33,11 +34,12 @@ def call_plan(
         rng: draws the pauses.
         per_network: how many addresses of one network may be called.
     """
-    addresses: list[Address] = []
+    addresses, near = dict[Address, None](), Counter[object]()
     for address in [*reversed(cached), *built_in]:
-        near = sum(network_of(other[0]) == network_of(address[0]) for other in addresses)
-        if address not in addresses and near < per_network:
-            addresses.append(address)
+        network = network_of(address[0])
+        if address not in addresses and near[network] < per_network:
+            addresses[address] = None
+            near[network] += 1
     plan, pause_s = [], FIRST_PAUSE_S
     for number, address in enumerate(addresses):
         plan.append((rng.uniform(pause_s / 2, pause_s) if number else 0.0, address))
@@ -153,6 +155,32 @@ def _pauses_of(yours: Plan, seeds: int = 120, count: int = 9) -> list[list[float
     return [[plan[place][0] for plan in plans] for place in range(min(map(len, plans)))]
 
 
+def _only_calls_count(yours: Plan) -> None:
+    """Pauses double from call to call, whoever was skipped between them."""
+    cached, built_in = _many("1.1 1.1 1.1"), _many("1.2 1.3 1.4 2.1 3.1")
+    longest = [
+        max(pauses) for pauses in zip(*(_pauses(yours, cached, built_in, s) for s in range(40)), strict=False)
+    ]
+    if any(pause_s > 2.0 ** (place - 1) for place, pause_s in enumerate(longest[1:], 1)):
+        what = "where some addresses are left out, it waits longer before the next call"
+        raise Wrong(what, "the pause doubles with each call: an address that is not called does not count")
+
+
+def _pauses(yours: Plan, cached: list[Address], built_in: list[Address], seed: int) -> list[float]:
+    return [pause_s for pause_s, _ in planned(yours, list(cached), list(built_in), seed)]
+
+
+def _very_long(yours: Plan) -> None:
+    hosts = [(f"10.{i >> 8}.{i & 255}.1", 4000) for i in range(1030)]
+    try:
+        got = planned(yours, [], hosts)
+    except OverflowError:
+        hint = "2.0 ** 1024 is too large for a float: cut the exponent first, or double step by step"
+        raise Wrong("with 1030 addresses it raised OverflowError", hint) from None
+    if len(got) != len(hosts) or not MAX_PAUSE_S / 2 <= got[-1][0] <= MAX_PAUSE_S:
+        raise Wrong("of 1030 addresses in as many networks it does not call all", CALL_PLAN.hint)
+
+
 def _at_once(yours: Plan) -> None:
     first = planned(yours, [], _many("1.1 2.1"))[0][0]
     if first != 0:
@@ -178,9 +206,14 @@ def _range_hint(seconds: list[float], whole: float, place: int) -> str:
         return "draw between half and the whole: a pause of almost nothing is no pause"
     if place == 1:
         return "the pause before the second call is 1 second, of which between half and the whole is waited"
+    doubles = "a pause doubles with each call: 1, 2, 4, 8 seconds, before the part is drawn"
     if max(seconds) <= whole / 2 or max(seconds) <= 1:
-        return "a pause doubles after each call: 1, 2, 4, 8 seconds, before the part is drawn"
-    return "double the whole pause, not the part that was drawn; and skip nobody who is not called"
+        return doubles
+    if min(seconds) < 0.45 * max(seconds):
+        return "double the whole pause, and not the part that was drawn"
+    if max(seconds) > whole:
+        return f"{doubles}; and each is counted from the call before, not from the first"
+    return f"{doubles}, up to 60"
 
 
 def _ends(yours: Plan) -> None:
@@ -200,7 +233,7 @@ def _scatters(yours: Plan) -> None:
     """A thousand peers that were cut off together."""
     seconds = _pauses_of(yours)[5]
     if max(seconds) - min(seconds) < 6:
-        hint = "peers that were cut off together would all come back together: draw each pause by chance"
+        hint = "peers that were cut off together would all come back together: draw each pause at random"
         raise Wrong("120 peers wait (almost) the same time before call 6", hint)
     mean, inner = sum(seconds) / len(seconds), sum(10 <= one <= 14 for one in seconds)
     if abs(mean - 12) > 1 or not 40 <= inner <= 80:
@@ -254,16 +287,18 @@ CALL_PLAN = Task(
             "1.3 2.1 1.2",
             "of those in one network the first in the order of calling are called",
         ),
-        calls("1.1 1.1", "1.2 1.3", "1.1 1.2", "whoever is not called takes no place of its network"),
+        calls("1.1 1.1", "1.2 1.3", "1.1 1.2", "an address that is not called takes no place in its network"),
         calls("", "1.1 1.2 2.1", "1.1 2.1", "per_network says how many: it is not always 2", 1),
         calls("", "1.1 11.1 111.1", "1.1 11.1 111.1", "a network is three bytes: network_of tells"),
         _ipv6,
         _at_once,
         _doubles,
+        _only_calls_count,
         _ends,
         _scatters,
         _apart,
         _by_its_rng,
+        _very_long,
     ],
     hint="first the order, then each once and two of a network, then the pauses",
 )

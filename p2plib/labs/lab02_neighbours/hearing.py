@@ -87,7 +87,7 @@ def told(yours: MakeNeighbours, text: str, *rest: Any) -> Any:
     return neighbours
 
 
-_STRANGER = "a goodbye of somebody who is not here changes nothing: look before you take"
+_STRANGER = "a goodbye from a peer that is not here changes nothing: look before you take"
 _NEW = "a peer that is heard for the first time is not held yet: look before you take"
 
 
@@ -114,13 +114,13 @@ def here(text: str, now: float, expected: str, hint: str, *rest: Any) -> Case:
 
     def probe(yours: MakeNeighbours) -> None:
         got = told(yours, text, *rest).present(now)
-        if not isinstance(got, list):
+        if not isinstance(got, list) or not all(isinstance(one, tuple) and len(one) == 2 for one in got):
             raise Wrong(f"present returned {describe(got)}", "a list of pairs: host and port")
         if shown(got) != expected:
             limit = f" (at most {rest[0]} held)" if rest else ""
             has, wanted = shown(got) or "nobody", expected or "nobody"
             what = f"{text}; at {now:g} s{limit} it has {has}, expected {wanted}"
-            raise Wrong(what, hint)
+            raise Wrong(what, _SORTED if sorted(has.split()) == sorted(wanted.split()) else hint)
 
     return probe
 
@@ -134,7 +134,8 @@ def knows(text: str, now: float, expected: str, hint: str) -> Case:
             raise Wrong(f"known returned {describe(got)}", "a list of records: Record(name, ttl, host, port)")
         if any(type(one.ttl) is not int for one in got):
             raise Wrong(
-                "a record in known has a ttl that is no int", "a packet has room for whole seconds: int(...)"
+                "a record in known has a ttl that is not an int",
+                "a packet has room for whole seconds: int(...)",
             )
         said = ", ".join(f"{shown([one[2:]])} {one.ttl}" for one in got)
         if said != expected:
@@ -148,7 +149,7 @@ def knows(text: str, now: float, expected: str, hint: str) -> Case:
 
 def _why_known(got: list[Record], text: str, now: float, hint: str) -> str:
     if [one.host for one in got] != sorted(one.host for one in got):
-        return "sorted by host and port"
+        return _SORTED
     return hint
 
 
@@ -199,14 +200,16 @@ def flood(yours: MakeNeighbours) -> None:
     got = neighbours.present(2)
     if len(got) < MOST:
         raise Wrong(
-            f"3000 peers were named, and it holds {len(got)}", "256 have room, unless most says otherwise"
+            f"3000 peers were named, and it holds {len(got)}",
+            "there is room for 256, unless most says otherwise",
         )
     if len(got) > MOST:
         raise Wrong(
-            f"3000 peers were named, and it holds {len(got)}", "hold at most so many: a flood is free"
+            f"3000 peers were named, and it holds {len(got)}",
+            "hold no more than most: a flood costs its sender nothing",
         )
     if ("ana.local", 4000) not in got:
-        raise Wrong("a flood threw out ana", "when there is no room left, it is the new that stays out")
+        raise Wrong("a flood threw out ana", "when there is no room left, the new one stays out")
     neighbours.heard(record("ana", 120), 60)
     neighbours.heard(record("ben", 120), 140)
     if shown(neighbours.present(140)) != "ana ben":
@@ -230,11 +233,12 @@ def any_story(seed: int, most: int = 4) -> Case:
                 got, want = getattr(mine, name)(then), getattr(expected, name)(then)
                 if got != want:
                     what = f"{where}{name} gave {describe(got)}, expected {describe(want)}"
-                    raise Wrong(what, "tell the same to Neighbours of yours, and print after every step")
+                    raise Wrong(what, "tell yours the same story by hand, and print after every step")
 
     return probe
 
 
+_SORTED = "sorted: by host, then by port"
 _GONE = "a record holds for ttl seconds: at the end of them it is gone"
 _BYE = "ttl 0 is a goodbye: the peer is gone one second later"
 _HALF = "only what has half its time left or more need not be told again"
@@ -246,22 +250,22 @@ NEIGHBOURS = Task(
         here("0 ana 120", 1, "ana", "what was heard is here"),
         _apart,
         here("0 ana 120, 3 ben 60", 4, "ana ben", "what was heard is here"),
-        here("0 ben 120, 3 ana 60", 4, "ana ben", "sorted: by host, then by port"),
+        here("0 ben 120, 3 ana 60", 4, "ana ben", _SORTED),
         here("", 4, "", "nobody was heard: []"),
         here("0 ana 120, 5 ana 120", 6, "ana", "a peer that is heard again is here once"),
         here("0 ana 120, 1 ana:5000 120", 6, "ana ana:5000", "another port of a host is another peer"),
         here("0 ana 120", 119.5, "ana", _GONE),
         here("0 ana 120", 120, "", _GONE),
         here("0 ana 120, 100 ana 120", 130, "ana", "heard again, its time begins again"),
-        here("0 ana 120, 10 ana 20", 31, "", "the record heard last counts, also if it holds for less"),
+        here("0 ana 120, 10 ana 20", 31, "", "the record heard last counts, even if it holds for less"),
         here(
             "0 ana 120, 10 ana 0", 10.5, "ana", "another peer may still say that it is here: wait one second"
         ),
         here("0 ana 120, 10 ana 0", 11, "", _BYE),
-        here("0 ana 11, 10.5 ana 0", 11.2, "", "a goodbye makes nobody stay longer"),
+        here("0 ana 11, 10.5 ana 0", 11.2, "", "a goodbye does not make a peer stay longer"),
         here("0 ana 120, 10 ana 0, 10.5 ana 120", 60, "ana", "heard again after its goodbye, it is here"),
         here("0 ana 120, 10 ana 0, 10.8 ana 0", 11.1, "", "a second goodbye does not begin the second anew"),
-        here("0 ana 0", 0.5, "", "a goodbye of somebody who is not here changes nothing"),
+        here("0 ana 0", 0.5, "", "a goodbye from a peer that is not here changes nothing"),
         here("0 ana 120, 10 ben 0", 12, "ana", "a goodbye is one peer's: the others stay"),
         here("0 ana 120, 1 ana:5000 120, 10 ana:5000 0", 12, "ana", "a goodbye takes one host and port away"),
         here("0 ana 9999999", 4499, "ana", "4500 seconds are allowed"),
@@ -273,19 +277,29 @@ NEIGHBOURS = Task(
         knows("0 ana 120", 61, "", _HALF),
         knows("0 ana 120", 60, "ana 60", "half is enough"),
         knows("0 ana 120", 10.3, "ana 109", "whole seconds, rounded down"),
+        knows("0 ana 5", 2.75, "", "half of 5 seconds is 2.5, and there are 2.25 left: round nothing before"),
+        knows("0 ana 5", 2.25, "ana 2", "there are 2.75 of 5 seconds left: compare first, and round then"),
         knows("0 ana 120, 50 ana 120", 70, "ana 100", "heard again, its time begins again"),
         knows("0 ana 120, 5 ana 20", 10, "ana 15", "half of the time that the record heard last had"),
         knows("0 ana 9999999", 2000, "ana 2500", "half of the time that it may hold"),
-        knows("0 ana 120, 10 ana 0", 10, "", "somebody who says goodbye is not to be passed on"),
-        knows("0 ana 2, 0.5 ana 0", 0.6, "", "somebody who says goodbye is not to be passed on"),
+        knows("0 ana 120, 10 ana 0", 10, "", "a peer that says goodbye is not to be passed on"),
+        knows("0 ana 2, 0.5 ana 0", 0.6, "", "a peer that says goodbye is not to be passed on"),
         knows("0 ana 2", 5, "", "what has run out is not known"),
         here("0 ana 120, 0 ben 120, 0 cy 120", 1, "ana ben", "when most are held, what is new stays out", 2),
         here("0 ana 120, 0 ben 9, 20 cy 120", 21, "ana cy", "what has run out holds no place", 2),
+        here("0 ana 20, 20 ben 60", 21, "ben", "a record has run out at the end of its ttl, not after it", 1),
+        here(
+            "0 ana 120, 10 ana 0, 10.5 ben 60",
+            10.6,
+            "ana",
+            "a peer that says goodbye keeps its place until it is gone: it may be heard again",
+            1,
+        ),
         here(
             "0 ana 120, 0 ben 20, 9 ana 120, 10 ben 60",
             60,
             "ana ben",
-            "who is here already needs no new place",
+            "a peer that is here already needs no new place",
             2,
         ),
         here("0 ana 120, 0 ben 20, 9 ana 0", 10.5, "ben", "a goodbye needs no place", 2),

@@ -219,6 +219,15 @@ def _skips_empty_labels(name: str, kind: int) -> bytes:
     return write_question(".".join(filter(None, name.split("."))), kind)
 
 
+def _lowers(name: str, kind: int) -> bytes:
+    return write_question(name.lower(), kind)
+
+
+def _sizes_in_two_bytes(name: str, kind: int) -> bytes:
+    labels = b"".join(struct.pack(">H", len(label)) + label for label in name.encode().split(b"."))
+    return struct.pack(">6H", 0, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, CLASS_IN)
+
+
 _LONG = ".".join(["a" * 63] * 3 + ["b" * 61])  # 255 bytes on the wire
 
 WRITE_QUESTION = Task(
@@ -226,6 +235,7 @@ WRITE_QUESTION = Task(
     write_question,
     cases=[
         ("cats.local", SRV),
+        ("Cats.local", SRV),
         ("local", 16),
         ("a.b.c.d", 255),
         ("a.local", 65_280),
@@ -258,6 +268,13 @@ WRITE_QUESTION = Task(
         Mistake(
             _question(header=(0, 0, 1, 1, 0, 0)), "there are no answers in a question: only the third is 1"
         ),
+        Mistake(
+            _question(header=(0, 0x100, 1, 0, 0, 0)),
+            "nobody on a LAN asks on for you: all numbers of the header are 0 but the third",
+        ),
+        Mistake(_question(header=(1, 0, 1, 0, 0, 0)), "the first number, the id, is 0: all hear the answer"),
+        Mistake(_lowers, "write the name as it was given, capitals and all"),
+        Mistake(_sizes_in_two_bytes, "the size of a label is one byte"),
         Mistake(_question(header=(0, 1, 0, 0, 0, 0)), "the question is counted by the third number of six"),
         Mistake(_question(tail=lambda kind: (CLASS_IN, kind)), "first the kind, then the class"),
         Mistake(_question(tail=lambda kind: (SRV, CLASS_IN)), "kind is an argument: it is not always 33"),
@@ -265,6 +282,7 @@ WRITE_QUESTION = Task(
         Mistake(_question(tail=lambda kind: (kind, 0)), "the class is 1, the internet"),
         Mistake(_question(size_of=len), "count bytes, not letters: ö takes two of them"),
         Mistake(_question(code="latin-1"), "a label is spelled in UTF-8"),
+        Mistake(_question(code="ascii"), "a label is spelled in UTF-8, not only in ASCII"),
         Mistake(
             _question(most_label=255),
             "a label has 63 bytes at most: the two high bits of its size mean something else",
@@ -298,8 +316,8 @@ NAMES = (
 )
 
 
-class Endless(Exception):
-    """A packet was looked at more often than any name takes."""
+class Endless(BaseException):
+    """A packet was looked at more often than any name takes; no Exception, so that no reader's catches it."""
 
 
 class Watched(bytes):
@@ -334,13 +352,14 @@ def refuses(packet: bytes, offset: int, what: str, hint: str) -> Case:
             return
         except Endless:
             raise Wrong(f"{what}: it went round without end", hint) from None
-        except (IndexError, struct.error) as error:
-            said = f"{what}: it raised {type(error).__name__}, expected DecodeError or ValueError"
-            raise Wrong(
-                said, "a packet may end anywhere: look whether a byte is there before you take it"
-            ) from None
         except RecursionError:
             raise Wrong(f"{what}: it followed the pointer without end", hint) from None
+        except Exception as error:  # whatever it is, it is the wrong kind
+            name = "struct.error" if isinstance(error, struct.error) else type(error).__name__
+            is_end = isinstance(error, IndexError | struct.error)
+            bounds = "a packet may end anywhere: look whether a byte is there before you take it"
+            said = f"{what}: it raised {name}, expected DecodeError or ValueError"
+            raise Wrong(said, bounds if is_end else hint) from None
         raise Wrong(f"{what} gave {got!r:.60}, expected DecodeError or ValueError", hint)
 
     return probe
@@ -429,6 +448,8 @@ def _reading(
     most_label: int = MAX_LABEL_BYTES,
     most_name: int = MAX_NAME_BYTES,
     errors: str = "strict",
+    code: str = "utf-8",
+    lowers: bool = False,
     joint: str = ".",
     cut: bool = False,
 ) -> ReadName:
@@ -455,7 +476,8 @@ def _reading(
             size += 1 + byte
             if size > most_name:
                 raise DecodeError("a name", offset)
-            labels.append(packet[offset : offset + byte].decode("utf-8", errors))
+            label = packet[offset : offset + byte].decode(code, errors)
+            labels.append(label.lower() if lowers else label)
             offset += byte
         raise RecursionError
 
@@ -471,6 +493,11 @@ def _stays_in_front(packet: bytes, offset: int) -> tuple[str, int]:
     return name, after + 1
 
 
+def _ends_with_a_dot(packet: bytes, offset: int) -> tuple[str, int]:
+    name, after = read_name(packet, offset)
+    return name + ".", after
+
+
 READ_NAME = Task(
     "read_name",
     read_name,
@@ -478,6 +505,7 @@ READ_NAME = Task(
         (b"\4cats\5local\0", 0),
         (NAMES, 0),
         (NAMES, 5),
+        (b"\4Cats\5LOCAL\0", 0),
         (NAMES, 24 + 1),
         (NAMES, 20),
         (NAMES, 12),
@@ -505,12 +533,18 @@ READ_NAME = Task(
             b"\x80" + b"a" * 128 + b"\0",
             0,
             "a size of 128",
-            "a pointer has both of its high bits set; with one of them set it is nothing that is allowed",
+            "a pointer has both of its high bits set; with only one of them set, it is not allowed",
         ),
         (b"\x3f" + b"a" * 63 + b"\0", 0),
         (_long(255), 0),
         refuses(
             _long(256), 0, "a name of 256 bytes", "a name has at most 255 bytes, sizes and zero included"
+        ),
+        refuses(
+            (b"\x3e" + b"\xc3\xb6" * 31) * 4 + b"\2\xc3\xb6\0",
+            0,
+            "a name of 256 bytes and 130 letters",
+            "count bytes, not letters: ö takes two of them",
         ),
         refuses(
             b"\1a\0\x80\x00",
@@ -533,8 +567,8 @@ READ_NAME = Task(
         refuses(
             b"\2\xc3\x28\0",
             0,
-            "a label that is no UTF-8",
-            "decode strictly: bytes that are no text are no label",
+            "a label that is not UTF-8",
+            "decode strictly: bytes that are not text are not a label",
         ),
         _changes_nothing,
     ],
@@ -562,6 +596,13 @@ READ_NAME = Task(
         Mistake(_stays_in_front, "behind the name begins right after its zero"),
         Mistake(_reading(mask=0), "a pointer has 14 bits: the low six of its first byte count, too"),
         Mistake(_reading(joint=""), "labels are joined by dots"),
+        Mistake(_reading(code="ascii"), "a label is UTF-8, not only ASCII"),
+        Mistake(_reading(code="latin-1"), "a label is UTF-8: ö takes two bytes"),
+        Mistake(
+            _reading(lowers=True),
+            "read the name as it stands: whoever compares names puts them into lower case",
+        ),
+        Mistake(_ends_with_a_dot, "between labels stands a dot, and behind the last of them none"),
         Mistake(_reading(most_label=62), "a label of 63 bytes is still one"),
     ],
     hint="byte by byte: 0 ends, up to 63 a label, 192 and more a pointer, which may only lead backwards",

@@ -127,6 +127,12 @@ def _divides_by_nobody(peers: list[str], turn: int, count: int) -> list[str]:
     return [peers[(begin + place) % len(peers)] for place in range(size)]
 
 
+def _raises_for_nobody(peers: list[str], turn: int, count: int) -> list[str]:
+    if not peers:
+        raise ValueError
+    return deal(peers, turn, count)
+
+
 def _counts_turns_from_one(peers: list[str], turn: int, count: int) -> list[str]:
     return deal(peers, turn - 1, count)
 
@@ -168,12 +174,13 @@ DEAL = Task(
             "begin with the first that the answer before did not name: a step is as long as an answer",
         ),
         Mistake(_stops_at_the_end, "an answer may go round the end: its last places go to the first peers"),
-        Mistake(
-            _runs_off_the_end, "when everybody had a turn, begin again: the remainder of len(peers) helps"
-        ),
+        Mistake(_runs_off_the_end, "when everybody had a turn, begin again: % len(peers) helps"),
         Mistake(_divides_by_nobody, "there may be no peers at all: then the answer is []"),
-        Mistake(_repeats_a_few, "nobody stands twice in one answer: with few peers it has fewer places"),
-        Mistake(_turns_by_count, "an answer of all begins where the last one ended: with the first"),
+        Mistake(_raises_for_nobody, "there may be no peers at all: then the answer is []"),
+        Mistake(_repeats_a_few, "no peer is twice in one answer: with few peers it is shorter"),
+        Mistake(
+            _turns_by_count, "an answer that names all ends with the last, so the next begins with the first"
+        ),
     ],
     hint="deal as with cards: turn by turn, size by size, round and round",
 )
@@ -242,6 +249,25 @@ def _sorts(records: list[tuple[str, int]], limit: int = LIMIT) -> tuple[list[str
     return sorted(addresses), seconds
 
 
+def _counts_doubles(records: list[tuple[str, int]], limit: int = LIMIT) -> tuple[list[str], int]:
+    return usable([record for record in records if _is_public(record[0])][:limit], limit)
+
+
+def _drops_short(records: list[tuple[str, int]], limit: int = LIMIT) -> tuple[list[str], int]:
+    return usable([record for record in records if record[1] >= LEAST_S], limit)
+
+
+def _clamps_inside_out(records: list[tuple[str, int]], limit: int = LIMIT) -> tuple[list[str], int]:
+    addresses, _ = usable(records, limit)
+    return addresses, MOST_S
+
+
+def _in_floats(records: list[tuple[str, int]], limit: int = LIMIT) -> tuple[list[str], float]:
+    addresses, seconds = usable(records, limit)
+    return addresses, float(seconds)
+
+
+_IPV6 = "an address of IPv6 is one, too: scope_of knows both kinds"
 _GOOD = [("203.0.113.9", 60), ("198.51.100.7", 300)]
 
 USABLE = Task(
@@ -262,23 +288,28 @@ USABLE = Task(
         ([*[("10.0.0.1", 60)] * 20, ("203.0.113.9", 60)],),
         ([("203.0.113.1", 60), ("203.0.113.2", 60), ("203.0.113.3", 60)], 2),
         ([("203.0.113.1", 90), ("203.0.113.2", 60), ("203.0.113.3", 40)], 2),
+        ([("203.0.113.9", 60), ("203.0.113.9", 60), ("203.0.113.8", 60), ("203.0.113.7", 60)], 2),
         ([("203.0.113.9", 0)],),
         ([("203.0.113.9", 2**31 - 1)],),
         ([("10.0.0.1", 600)],),
         ([],),
     ],
     mistakes=[
-        Mistake(_stops_at_words, "what is no IP address is left out, and those after it still count"),
-        Mistake(_crashes_on_words, "scope_of raises UsageError for what is no IP address: leave that out"),
+        Mistake(_stops_at_words, "what is not an IP address is left out, and those after it still count"),
+        Mistake(
+            _crashes_on_words, "scope_of raises UsageError for what is not an IP address: leave that out"
+        ),
         Mistake(
             _wrong_usable(is_good=lambda address: _at_least(Scope.SITE, address)),
-            "10.9.9.9 and the like are on your own site: a stranger has no business to send you there",
+            "10.9.9.9 and the like are on your own site: a stranger has no business sending you there",
         ),
         Mistake(
             _wrong_usable(is_good=lambda address: _at_least(Scope.MACHINE, address)),
-            "nobody whom you do not know should make you call your own machine, or your router",
+            "a stranger must not make you call your own machine, or your router",
         ),
-        Mistake(_wrong_usable(is_good=_is_not_private), "no single peer is at a group, or nowhere"),
+        Mistake(
+            _wrong_usable(is_good=_is_not_private), "no single peer has the address of a group, or of nowhere"
+        ),
         Mistake(
             _wrong_usable(is_good=lambda address: True), "ask scope_of: only Scope.WORLD is worth a call"
         ),
@@ -286,6 +317,7 @@ USABLE = Task(
         Mistake(_sorts, "leave the order: the name server has dealt it so that everybody gets a turn"),
         Mistake(_wrong_usable(limit=LIMIT), "limit is an argument: it is not always 16"),
         Mistake(_wrong_usable(limit=10**9), "take at most limit addresses, however many come"),
+        Mistake(_counts_doubles, "an address that comes twice takes one place, not two"),
         Mistake(_wrong_usable(cut_first=True), "filter first, then cut: those left out take no places"),
         Mistake(_wrong_usable(last_counts=True), "the first record of an address counts"),
         Mistake(_wrong_usable(all_ttls=True), "only the TTLs of the addresses that you return count"),
@@ -296,6 +328,12 @@ USABLE = Task(
         ),
         Mistake(_wrong_usable(clamp=(LEAST_S, 2**40)), "a lie must not last for years: 3600 seconds at most"),
         Mistake(_wrong_usable(nobody=MOST_S), "with nothing to use, ask again soon: after 30 seconds"),
+        Mistake(_wrong_usable(is_good=lambda address: _is_public(address) and ":" not in address), _IPV6),
+        Mistake(
+            _drops_short, "an address with a short TTL is as good as others: only the TTL is raised to 30"
+        ),
+        Mistake(_clamps_inside_out, "at least 30 and at most 3600: min and max are the wrong way round"),
+        Mistake(_in_floats, "the second of the two is a whole number, as TTLs are"),
     ],
     hint="public addresses, each once, at most limit; the smallest TTL of these, from 30 to 3600",
 )

@@ -47,8 +47,8 @@ def refuses(value: Any, what: str, hint: str) -> Case:
             raise
         except (TypeError, ValueError):
             return
-        except AttributeError:
-            raise Wrong(f"{what}: it raised AttributeError, expected TypeError", hint) from None
+        except Exception as error:  # whatever it is, it is the wrong kind
+            raise Wrong(f"{what}: it raised {type(error).__name__}, expected TypeError", hint) from None
         raise Wrong(f"{what} gave {got!r:.60}, expected TypeError", hint)
 
     return probe
@@ -78,6 +78,7 @@ def _writing(
     *,
     order: Callable[[Any], Any] = sorted,
     end: bytes = b"e",
+    list_end: bytes = b"e",
     size: Callable[[Any], int] = len,
     letters: bytes = b"ild",
     joint: bytes = b":",
@@ -93,7 +94,7 @@ def _writing(
         if isinstance(value, int):
             return letters[0:1] + str(value).encode() + end
         if isinstance(value, list):
-            return letters[1:2] + b"".join(map(write, value)) + end
+            return letters[1:2] + b"".join(map(write, value)) + (end and list_end)
         if isinstance(value, dict):
             if not all(isinstance(key, bytes) for key in value):
                 raise TypeError
@@ -107,6 +108,7 @@ def _keys_by_their_size(value: Any) -> bytes:
     return _writing(order=lambda keys: sorted(keys, key=lambda key: (len(key), key)))(value)
 
 
+_BOOL = "to Python, True and False are whole numbers: look for bool first, and raise TypeError"
 _TEXT = "text has no form: its author must say how it is encoded, so raise TypeError"
 
 BENCODE = Task(
@@ -132,7 +134,12 @@ BENCODE = Task(
         refuses([b"cat", "dog"], "text in a list", _TEXT),
         refuses({"cat": 7}, "text as a key", "the keys of a dict are byte strings, too: raise TypeError"),
         refuses({7: 7}, "a number as a key", "the keys of a dict are byte strings: raise TypeError"),
-        refuses(True, "True", "to Python, True is a whole number: look for bool first, and raise TypeError"),
+        refuses(True, "True", _BOOL),
+        refuses(False, "False", _BOOL),
+        refuses([b"cat", True], "True in a list", _BOOL),
+        refuses(
+            (b"cat", 7), "a tuple", "lists have a form, and nothing else that is like one: raise TypeError"
+        ),
         refuses(1.5, "1.5", "there are whole numbers and no others: raise TypeError"),
         refuses(None, "None", "there is no form for nothing: raise TypeError"),
     ],
@@ -140,6 +147,7 @@ BENCODE = Task(
         Mistake(_writing(joint=b""), "a colon stands between the length and the bytes"),
         Mistake(_writing(size=lambda value: len(str(value))), "the length counts the bytes themselves"),
         Mistake(_writing(end=b""), "numbers, lists and dicts end with an e"),
+        Mistake(_writing(list_end=b""), "a list ends with an e, too"),
         Mistake(_writing(letters=b"nld"), "a number begins with an i"),
         Mistake(_writing(order=list), "the keys of a dict rise: sorted(value)"),
         Mistake(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import socket
+import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -84,6 +85,12 @@ _BAD = [
 ]
 
 
+def instead(error: Exception) -> str:
+    """What was raised where DecodeError was expected."""
+    name = "struct.error" if isinstance(error, struct.error) else type(error).__name__
+    return f"raised {name}, expected DecodeError or ValueError"
+
+
 def is_cut(raw: bytes, what: str) -> Case:
     """A probe: a wrong number of bytes is refused."""
 
@@ -95,9 +102,10 @@ def is_cut(raw: bytes, what: str) -> Case:
             raise
         except ValueError:
             return
-        except (IndexError, OSError) as error:
-            what_else = f"{what}: it raised {type(error).__name__}, expected DecodeError or ValueError"
-            raise Wrong(what_else, "look at the number of bytes first") from None
+        except (IndexError, OSError, struct.error) as error:
+            raise Wrong(f"{what}: it {instead(error)}", "look at the number of bytes first") from None
+        except Exception as error:  # whatever it is, it is the wrong kind
+            raise Wrong(f"{what}: it {instead(error)}", hint) from None
         raise Wrong(f"{what} gave {got!r:.70}, expected DecodeError or ValueError", hint)
 
     return probe
@@ -110,6 +118,7 @@ def _reading(
     step: int = CONTACT_BYTES,
     takes: Callable[[Address, Address], bool] = acceptable,
     first: int = 10**9,
+    is_signed: bool = False,
 ) -> Callable[[bytes, Address], list[Contact]]:
     """A version of `read_nodes` with something changed."""
 
@@ -119,7 +128,7 @@ def _reading(
         contacts = []
         for at in range(0, len(raw), step):
             host = socket.inet_ntoa(raw[at + 20 : at + 24])
-            address = host, int.from_bytes(raw[at + 24 : at + 26], port_order)
+            address = host, int.from_bytes(raw[at + 24 : at + 26], port_order, signed=is_signed)
             contacts.append(Contact(int.from_bytes(raw[at : at + 20], order), address))
         return [contact for contact in contacts if takes(contact.address, teller)][:first]
 
@@ -151,18 +160,45 @@ def _cuts_to_k(raw: bytes, teller: Address) -> list[Contact]:
     return read_nodes(raw, teller)[:K]
 
 
+def _sorts(raw: bytes, teller: Address) -> list[Contact]:
+    return sorted(read_nodes(raw, teller))
+
+
+def _one_of_each_id(raw: bytes, teller: Address) -> list[Contact]:
+    found: dict[int, Contact] = {}
+    for contact in read_nodes(raw, teller):
+        found.setdefault(contact.id, contact)
+    return list(found.values())
+
+
+def _each_once(raw: bytes, teller: Address) -> list[Contact]:
+    return list(dict.fromkeys(read_nodes(raw, teller)))
+
+
+def _needs_some(raw: bytes, teller: Address) -> list[Contact]:
+    if not raw:
+        raise DecodeError("nothing")
+    return read_nodes(raw, teller)
+
+
+_ALL = "take all that are there: which of them count is somebody else's business"
+
 READ_NODES = Task(
     "read_nodes",
     read_nodes,
     cases=[
         (_ANA, WORLD),
+        (_BEN, WORLD),
         (_ANA + _BEN, WORLD),
+        (_BEN + _ANA, WORLD),
+        (_ANA + _BEN + packed(7, "198.51.100.3", 4000) + _ANA, WORLD),
         (b"", WORLD),
         (b"".join(packed(i, f"198.51.100.{i}", 7000 + i) for i in range(1, 21)), WORLD),
         is_cut(_ANA[:-1], "25 bytes"),
         is_cut(_ANA + b"x", "27 bytes"),
         is_cut(_ANA[:6], "6 bytes"),
         is_cut((_ANA + _BEN)[:38], "38 bytes, which is one contact of IPv6"),
+        (_ANA, SITE),
         (_BAD[0] + _ANA, WORLD),
         (_ANA + b"".join(_BAD) + _BEN, WORLD),
         (_ANA + b"".join(_BAD), SITE),
@@ -178,8 +214,17 @@ READ_NODES = Task(
             _reading(takes=lambda address, teller: acceptable(address, WORLD)),
             "teller is where the response came from: a neighbour on your site may name neighbours",
         ),
+        Mistake(_sorts, "in their order: the node has put the nearest first"),
+        Mistake(_one_of_each_id, _ALL),
+        Mistake(_each_once, _ALL),
+        Mistake(_needs_some, "no bytes are no contacts, and that is no error: []"),
+        Mistake(
+            _reading(takes=lambda address, teller: acceptable(address[0], teller)),  # type: ignore[arg-type]
+            "acceptable wants a whole address: a pair of host and port",
+        ),
         Mistake(_reading(first=1), "there are several contacts: go on after the first"),
-        Mistake(_cuts_to_k, "take all that are there; how many count is somebody else's business"),
+        Mistake(_reading(is_signed=True), "a port goes up to 65535: it has no sign"),
+        Mistake(_cuts_to_k, _ALL),
         Mistake(_refuses_all, "one bad contact is left out, and the others are still of use"),
         Mistake(_ends_at_bad, "one bad contact is left out, and those after it are still of use"),
         Mistake(
@@ -193,6 +238,10 @@ READ_NODES = Task(
         Mistake(
             _reading(takes=lambda address, teller: True),
             "ask acceptable(address, teller) for each contact: to some, nothing can be sent",
+        ),
+        Mistake(
+            _reading(takes=lambda address, teller: acceptable(teller, address)),
+            "acceptable wants first the address that was named, and then the teller",
         ),
     ],
     hint="26 bytes each: 20 of id, 4 of host, 2 of port; then leave out those that are not acceptable",
@@ -217,6 +266,22 @@ def _takes_a_set(yours: Any) -> None:
         raise Wrong(
             "known as a set: it did not give the nearest", "sort whatever is in known, do not index it"
         )
+
+
+def _subtracts_sets(target: int, known: Any, *rest: Any) -> list[Contact]:
+    return next_to_ask(target, known - rest[1], *rest)
+
+
+def _cuts_to_alpha_first(
+    target: int,
+    known: Iterable[Contact],
+    asked: set[Contact],
+    silent: set[Contact],
+    k: int = K,
+    alpha: int = ALPHA,
+) -> list[Contact]:
+    nearest = next_to_ask(target, known, set(), silent, k, alpha)
+    return [contact for contact in nearest if contact not in asked]
 
 
 def _choosing(
@@ -272,6 +337,11 @@ NEXT_TO_ASK = Task(
     ],
     mistakes=[
         Mistake(_choosing(near=lambda ident, target: abs(ident - target)), "nearness is XOR: id ^ target"),
+        Mistake(_subtracts_sets, "known may be a list, from which no set can be taken away: go through it"),
+        Mistake(
+            _choosing(near=lambda ident, target: (ident ^ target).bit_length()),
+            "all bits of the XOR count, not only where the highest of them is",
+        ),
         Mistake(_choosing(near=lambda ident, target: ident), "nearest to the target: id ^ target"),
         Mistake(_choosing(near=lambda ident, target: 0), "nearest first: sort by id ^ target"),
         Mistake(_choosing(last=True), "nearest first, and these are the farthest"),
@@ -282,8 +352,9 @@ NEXT_TO_ASK = Task(
         ),
         Mistake(
             _choosing(skips_silent=False),
-            "who was silent counts no more among the k nearest: the next one moves up",
+            "a node that was silent no longer counts among the k nearest: the next one moves up",
         ),
+        Mistake(_cuts_to_alpha_first, "cut to alpha last: leave out those asked already before that"),
         Mistake(_choosing(k=K), "k is an argument: it is not always 8"),
         Mistake(_choosing(width=ALPHA), "alpha is an argument: it is not always 3"),
     ],

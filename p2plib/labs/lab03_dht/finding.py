@@ -33,7 +33,7 @@ async def find_one(info_hash: bytes, bootstrap: list[Address], rng: random.Rando
         rng: draws everything that is left to chance.
 
     Raises:
-        NotFound: nobody who was asked knows a living peer.
+        NotFound: no node that was asked knows a living peer.
     """
     async with await open_socket() as socket:
         return await _Finding(info_hash, bootstrap, rng, socket).run()
@@ -73,7 +73,7 @@ class _Finding:
                 self.left -= 1
                 self.due[chosen] = loop.time() + PATIENCE_S
             if not self.due:
-                raise NotFound("nobody who was asked knows a living peer")
+                raise NotFound("no node that was asked knows a living peer")
             try:
                 async with asyncio.timeout_at(min(self.due.values())):
                     datagram, source = await self.socket.receive()
@@ -140,7 +140,7 @@ WORDS = {
     "calm": "nothing is lost, and nobody lies",
     "loss": "one datagram in five is lost",
     "dead": "a third of the nodes is dead",
-    "ghosts": "one node in five names peers that are not there, or answers nonsense",
+    "ghosts": "one node in five names peers that are not there, or answers with nonsense",
     "fakes": "one node in five names nodes that it made up",
     "forgers": "three nodes in ten forge answers from another address",
     "storm": "all of that, and a little less of each",
@@ -172,7 +172,9 @@ def objection(score: Score) -> tuple[str, str] | None:
                 return f"{times} of {SEARCHES} times {what}", hint
         late = score.count("late")
         what = (
-            f"{late} of {SEARCHES} searches had no end in 30 s" if late else f"it found {found} of {SEARCHES}"
+            f"{late} of {SEARCHES} searches did not end within 30 s"
+            if late
+            else f"it found {found} of {SEARCHES}"
         )
         slow = _HOSTS if weather.fakes else _WAIT
         return what, slow if late else NOBODY.get(weather.name, _AGAIN)
@@ -242,7 +244,7 @@ def score_table(yours: FindOne, seed: int = 1) -> Table:
         ["weather", "found", "datagrams", "seconds", "budgets"],
         rows,
         title="One program in seven weathers",
-        caption=f"Each row is {SEARCHES} searches; datagrams and seconds are means, beside what is allowed.",
+        caption=f"Each row is {SEARCHES} searches; datagrams and seconds are averages, next to the budget.",
         numbers=[1, 2, 3],
     )
 

@@ -1,7 +1,7 @@
 """Lab 3, task 4: the questions that are on their way, and which datagrams answer one of them.
 
 Anybody can send us a datagram that looks like an answer. What proves that it is one: it carries a transaction
-that we drew by chance, and it comes from the very address that we sent it to. (BEP 5; for the flag that says
+that we drew at random, and it comes from the very address that we sent it to. (BEP 5; for the flag that says
 "I only ask" BEP 43.)
 """
 
@@ -133,6 +133,13 @@ def _whole(yours: MakeQuestions) -> None:
         raise Wrong(f"the message has a key {describe(extra[0])}", "t, y, q, a and ro, and no others")
 
 
+def _small_id(yours: MakeQuestions) -> None:
+    message = query(yours(7, random.Random(1)), b"ping", {}, ANA)
+    if message.get(b"a") != {b"id": bytes(19) + b"\x07"}:
+        what = f"as node 7 its arguments are {describe(message.get(b'a'))}"
+        raise Wrong(what, "an id has 20 bytes, however small the number: to_bytes(20, 'big')")
+
+
 def _any_method(yours: MakeQuestions) -> None:
     questions = yours(OWN_ID, random.Random(1))
     arguments = {b"info_hash": _HASH, b"port": 4000, b"token": b"tk"}
@@ -157,16 +164,21 @@ def _by_chance(yours: MakeQuestions) -> None:
         [query(questions, b"ping", {}, ANA)[b"t"] for _ in range(3)]
         for questions in (yours(OWN_ID, random.Random(seed)) for seed in range(60))
     ]
+    guessed = "whoever guesses a transaction can forge an answer: draw both bytes, from all 256 values"
     if len({first for first, *_ in seen}) < 50:
-        hint = "who can guess a transaction can forge an answer: draw both of its bytes"
-        raise Wrong("60 clients begin with few different transactions", hint)
+        raise Wrong("60 clients begin with few different transactions", guessed)
     steps = [
         (int.from_bytes(one[1], "big") - int.from_bytes(one[0], "big")) % 65_536
         == (int.from_bytes(one[2], "big") - int.from_bytes(one[1], "big")) % 65_536
         for one in seen
     ]
     if sum(steps) > 30:
-        raise Wrong("each transaction follows from the one before", "who has seen one must not know the next")
+        hint = "whoever has seen one must not know the next"
+        raise Wrong("each transaction follows from the one before", hint)
+    many = [query(yours(OWN_ID, random.Random(seed)), b"ping", {}, ANA)[b"t"] for seed in range(600)]
+    fewest = min(len({one[place] for one in many}) for place in range(TRANSACTION_BYTES))
+    if fewest < 180:  # some 230 of 256 are to be expected
+        raise Wrong(f"in 600 transactions one of the two bytes has only {fewest} values", guessed)
     again = yours(OWN_ID, random.Random(0))
     if query(again, b"ping", {}, ANA)[b"t"] != seen[0][0]:
         raise Wrong("with the same rng it drew another transaction", "draw from the rng that you were given")
@@ -208,12 +220,23 @@ def _response(transaction: Any, content: Any = None, **others: Any) -> bytes:
     return wire.encode({**message, **{key.encode(): value for key, value in others.items()}})
 
 
-def _takes_it(yours: MakeQuestions) -> None:
+def _remembers(yours: MakeQuestions) -> None:
     questions, transaction, _ = _asked(yours)
-    got = questions.answer(_response(transaction), ANA)
-    if got != _ANSWER:
-        what = f"a response to its question: answer gave {describe(got)}, expected what is under r"
-        raise Wrong(what, "return the dict under r")
+    if getattr(questions, "waiting", None) != {transaction: ANA}:
+        raise Wrong(
+            "waiting does not hold the address by its transaction", "self.waiting[transaction] = address"
+        )
+
+
+def _takes_it(yours: MakeQuestions) -> None:
+    for content in (_ANSWER, {b"id": b"n" * 20}):
+        questions, transaction, _ = _asked(yours)
+        got = questions.answer(_response(transaction, content), ANA)
+        if got != content:
+            said = f"a response with {' and '.join(key.decode() for key in content)} in r"
+            what = f"{said}: answer gave {describe(got)}, expected what is under r"
+            why = "y is r, t waits for this source, and there is an id of 20 bytes: no more is asked for"
+            raise Wrong(what, why if got is None else "return the dict under r")
 
 
 def _takes_more(yours: MakeQuestions) -> None:
@@ -229,10 +252,6 @@ def _takes_more(yours: MakeQuestions) -> None:
 
 def _waits(yours: MakeQuestions) -> None:
     questions, transaction, _ = _asked(yours)
-    if getattr(questions, "waiting", None) != {transaction: ANA}:
-        raise Wrong(
-            "waiting does not hold the address by its transaction", "self.waiting[transaction] = address"
-        )
     questions.answer(_response(transaction), ANA)
     if questions.waiting:
         raise Wrong("an answered question is still in waiting", "a question is answered once: take it out")
@@ -272,7 +291,9 @@ def ignores(what: str, hint: str, make: Callable[[bytes], bytes], source: Addres
             raise Wrong(f"{what} was taken for an answer", hint)
         if questions.answer(_response(transaction), ANA) is None:
             said = f"after {what} the true answer was left out"
-            raise Wrong(said, "what is no answer changes nothing: take a question out only when answered")
+            raise Wrong(
+                said, "what is not an answer changes nothing: take a question out only when it is answered"
+            )
 
     return probe
 
@@ -280,14 +301,22 @@ def ignores(what: str, hint: str, make: Callable[[bytes], bytes], source: Addres
 def _once(yours: MakeQuestions) -> None:
     questions, transaction, _ = _asked(yours)
     questions.answer(_response(transaction), ANA)
-    if questions.answer(_response(transaction), ANA) is not None:
+    try:
+        got = questions.answer(_response(transaction), ANA)
+    except KeyError:
+        raise Wrong("the same answer a second time: answer raised KeyError", _UNKNOWN) from None
+    if got is not None:
         raise Wrong("the same answer was taken twice", "a question is answered once: forget its transaction")
 
 
 def _apart(yours: MakeQuestions) -> None:
     first, other = yours(OWN_ID, random.Random(1)), yours(OWN_ID, random.Random(2))
     transaction = query(first, b"ping", {}, ANA)[b"t"]
-    if other.answer(_response(transaction), ANA) is not None:
+    try:
+        got = other.answer(_response(transaction), ANA)
+    except KeyError:
+        raise Wrong("an answer to another client: answer raised KeyError", _UNKNOWN) from None
+    if got is not None:
         raise Wrong("an answer to another client was taken", "what waits belongs to self, made in __init__")
 
 
@@ -313,18 +342,21 @@ def any_talk(seed: int) -> Case:
     return probe
 
 
+_UNKNOWN = "a transaction that nobody waits for is in waiting no more, or never was: look before you take"
 _SOURCE = "anybody can send datagrams: an answer comes from the very address that was asked, host and port"
-_ID = "an answer says under id who gave it: 20 bytes"
-_SHAPE = "look at the type of everything before you use it: a stranger has written it"
+_ID = "an answer says under id which node gave it: 20 bytes"
+_SHAPE = "look at the type of everything before you use it: a stranger wrote it"
 
 QUESTIONS = Task(
     "Questions",
     Questions,
     cases=[
         _whole,
+        _small_id,
         _any_method,
         _own_id_last,
         _apart,
+        _remembers,
         _by_chance,
         _no_two_alike,
         _takes_it,
@@ -354,9 +386,12 @@ QUESTIONS = Task(
             lambda t: _response(t, y=b"q"),
         ),
         ignores("an error", "y says what a message is: r, for a response", lambda t: _response(t, y=b"e")),
+        ignores("a response without r", _SHAPE, lambda t: wire.encode({b"t": t, b"y": b"r"})),
         ignores("a list for an answer", _SHAPE, lambda t: _response(t, [b"id"])),
         ignores("an answer without an id", _ID, lambda t: _response(t, {b"token": b"tk"})),
         ignores("an answer with an id of 19 bytes", _ID, lambda t: _response(t, {b"id": b"n" * 19})),
+        ignores("an answer with an id of 21 bytes", _ID, lambda t: _response(t, {b"id": b"n" * 21})),
+        ignores("an answer with a list of 20 for an id", _ID, lambda t: _response(t, {b"id": [1] * 20})),
         ignores("an answer with a number for an id", _ID, lambda t: _response(t, {b"id": 7})),
     ],
     hint="ask: draw t, remember the address, bencode; answer: decode, then look at y, t, source, r and id",

@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
+from p2plib.errors import NotFound
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.engine.words import describe
 from p2plib.labs.lab00_network.world import asked
@@ -22,6 +23,9 @@ from p2plib.topology.kademlia.table import BITS
 LIMIT = 40  # questions
 NODES = 400
 MESSAGES = 16.0  # the budget, on average; the reference takes 12 to 13
+
+
+_FIRST = "of an answer take in the first k nodes and no more: honest nodes name no more than k"
 
 
 class Reply(NamedTuple):
@@ -104,6 +108,8 @@ class Asking:
         silent: which are dead.
         liars: which name fakes, hundreds at a time where `flooding`.
         without_token: which give no token.
+        empty_token: which give one of no bytes.
+        k: how many nodes of an answer count.
 
     Attributes:
         rounds, messages: calls and questions so far.
@@ -123,16 +129,19 @@ class Asking:
         liars: Collection[Contact] = (),
         flooding: bool = False,
         without_token: Collection[Contact] = (),
+        empty_token: Collection[Contact] = (),
+        k: int = K,
     ) -> None:
         self.crowd, self.target, self.holders = crowd, target, holders
         self.width, self.limit, self.silent, self.liars = width, limit, silent, liars
-        self.flooding, self.without_token = flooding, without_token
+        self.flooding, self.without_token, self.empty_token = flooding, without_token, empty_token
+        self.k = k
         self.rounds = self.messages = 0
         self.batches: list[list[Contact]] = []
         self.answered: dict[Contact, Reply] = {}
         self.complaint: Wrong | None = None
         self._were_asked: set[Contact] = set()
-        self._known = set(start)
+        self._known, self._counts = set(start), set(start)
 
     async def __call__(self, batch: Sequence[Contact]) -> dict[Contact, Reply]:
         """Ask some nodes at once; those that answer are in the dictionary."""
@@ -147,6 +156,7 @@ class Asking:
         for contact, reply in answers.items():
             self.answered[contact] = Reply(list(reply.nodes), list(reply.peers), reply.token)
             self._known.update(reply.nodes)
+            self._counts.update(reply.nodes[: self.k])
         return answers
 
     def _is_there(self, contact: Contact) -> bool:
@@ -154,6 +164,8 @@ class Asking:
 
     def _reply(self, contact: Contact) -> Reply:
         token = None if contact in self.without_token else b"token of %d" % (contact.id % 1000)
+        if contact in self.empty_token:
+            token = b""
         if contact in self.crowd.everybody and contact not in self.liars:
             place = self.holders.index(contact) if contact in self.holders else None
             peers = [] if place is None else peers_at(place)
@@ -171,10 +183,14 @@ class Asking:
         if len(set(batch)) < len(batch) or set(batch) & self._were_asked:
             return Wrong("it asked one node twice", "remember whom you asked, answered or not")
         if not set(batch) <= self._known:
-            return Wrong("it asked somebody whom nobody has named", "ask whom you were given or told of")
+            return Wrong("it asked a node that nobody has named", "ask nodes that you were given or told of")
+        if not set(batch) <= self._counts:
+            return Wrong(f"of an answer it took in more than the first {self.k} nodes", _FIRST)
         if self.messages + len(batch) > self.limit:
             what = f"it asked more than {self.limit} nodes, which was the limit"
-            return Wrong(what, "count whom you ask, also in the last batch: liars never run out of names")
+            return Wrong(
+                what, "count whom you ask, the silent and the last batch too: liars name without end"
+            )
         return None
 
 
@@ -202,6 +218,10 @@ async def found(yours: FindPeers, ask: Asking, start: list[Contact], *rest: int)
     before = list(start)
     try:
         got = await asked(yours(ask.target, start, ask, *rest), "find_peers")
+    except NotFound:
+        raise Wrong(
+            "it raised NotFound", "nobody and nothing found is no error: return empty lists"
+        ) from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ask.complaint or _crash(error) or error from None
     if ask.complaint is not None:
@@ -213,7 +233,9 @@ async def found(yours: FindPeers, ask: Asking, start: list[Contact], *rest: int)
 
 def _crash(error: Exception) -> Wrong | None:
     if isinstance(error, KeyError):
-        return Wrong("it raised KeyError where somebody was silent", "who did not answer is not in answers")
+        return Wrong(
+            "it raised KeyError where somebody was silent", "a node that did not answer is not in answers"
+        )
     if "coroutine" in str(error):
         return Wrong("it took what ask returns before it was there", "an await before ask(...)")
     return None
@@ -247,6 +269,9 @@ def _checked(got: Any, ask: Asking, k: int) -> Found:
     nearest = sorted(givers, key=lambda contact: contact.id ^ ask.target)[:k]
     if [contact for contact, _ in tokens] != nearest:
         what = f"it would announce at {len(tokens)} nodes, and not at the {len(nearest)} nearest"
+        left_out = set(nearest) - {contact for contact, _ in tokens}
+        if any(ask.answered[contact].token == b"" for contact in left_out):
+            raise Wrong(what, "a token of no bytes is a token: leave out only None")
         raise Wrong(what, "of those that answered with a token the k nearest, nearest first")
     return peers, tokens
 
@@ -278,7 +303,7 @@ def exact(seed: int, *, count: int = NODES, k: int = K, alpha: int = ALPHA, dead
         target, start = question(crowd, random.Random(seed))
         silent = crowd.some(dead, seed) - set(start) if dead else frozenset()
         nearest = crowd.nearest(target, k, silent)
-        ask = Asking(crowd, start, target, holders=nearest, width=alpha, silent=silent)
+        ask = Asking(crowd, start, target, holders=nearest, width=alpha, silent=silent, k=k)
         _, tokens = await found(yours, ask, start, k, alpha)
         got = {contact for contact, _ in tokens}
         missed = len(set(nearest[: k // 2]) - got)
@@ -291,7 +316,7 @@ def exact(seed: int, *, count: int = NODES, k: int = K, alpha: int = ALPHA, dead
 
 def _why_missed(ask: Asking, k: int) -> str:
     if len(ask.answered) < k:
-        return "it stopped early: go on as long as next_to_ask names somebody"
+        return "it stopped early: keep each node once, and go on as long as next_to_ask names somebody"
     return "take in the nodes of every reply, and choose anew from all that you know"
 
 
@@ -315,6 +340,15 @@ async def _some_without_token(yours: FindPeers) -> None:
     target, start = question(crowd, random.Random(9))
     shy = set(crowd.nearest(target, 4)[::2])
     await found(yours, Asking(crowd, start, target, without_token=shy), start)
+    strange = set(crowd.nearest(target, 4)[1::2])
+    await found(yours, Asking(crowd, start, target, empty_token=strange), start)
+
+
+async def _the_silent_count(yours: FindPeers) -> None:
+    crowd, limit = the_nodes(50), 10
+    start = crowd.peers[:20]
+    ask = Asking(crowd, start, random.Random(6).getrandbits(BITS), silent=crowd.peers, limit=limit)
+    await found(yours, ask, start, K, ALPHA, limit)
 
 
 def budget(seed: int, messages: float = MESSAGES, searches: int = 20) -> Case:
@@ -361,21 +395,21 @@ async def _by_default(yours: FindPeers) -> None:
     if ask.messages < LIMIT or max(map(len, ask.batches)) < ALPHA:
         widest = max(map(len, ask.batches), default=0)
         what = f"without k, alpha and limit it asked {ask.messages} in all, {widest} at once"
-        raise Wrong(what, "the defaults are k=8, alpha=3, limit=40")
+        at_once = "ask the whole batch at once: await ask(batch)"
+        raise Wrong(what, at_once if widest == 1 else "the defaults are k=8, alpha=3, limit=40")
 
 
-def flood(seed: int = 9) -> Case:
+def flood(seed: int = 9, k: int = K) -> Case:
     """A probe: one liar answers with 500 contacts, none of which is there."""
 
     async def probe(yours: FindPeers) -> None:
         crowd = the_nodes()
         target, start = question(crowd, random.Random(seed))
-        ask = Asking(crowd, start, target, liars={start[1]}, flooding=True)
-        _, tokens = await found(yours, ask, start)
+        ask = Asking(crowd, start, target, liars={start[1]}, flooding=True, k=k)
+        _, tokens = await found(yours, ask, start, k)
         missed = len(set(crowd.nearest(target, 4, {start[1]})) - {contact for contact, _ in tokens})
         if missed:
-            hint = "of an answer take in the first k nodes and no more: honest nodes name no more than k"
-            raise Wrong(f"one liar named 500 fakes: of the four nearest it missed {missed}", hint)
+            raise Wrong(f"one liar named 500 fakes: of the four nearest it missed {missed}", _FIRST)
 
     return probe
 
@@ -390,12 +424,14 @@ FIND_PEERS = Task(
         exact(3, k=5, alpha=2),
         _some_without_token,
         _all_silent,
+        _the_silent_count,
         exact(4, dead=0.3),
         budget(5),
         liars(LIMIT),
         liars(20),
         _by_default,
         flood(),
+        flood(k=5),
     ],
     hint="next_to_ask, ask, take in nodes, peers and token; again, until nobody is to be asked",
 )

@@ -132,7 +132,7 @@ class Ground:
         self.dead, self.liars = set(troubled[:dead]), troubled[dead:]
         self.topics = [rng.randbytes(20) for _ in range(SEARCHES)]
         self.absent = rng.randbytes(20)
-        self.peers = [(f"10.210.{i}.1", 4000) for i in range(PEERS * 2)]
+        self.peers = _hidden(random.Random(f"peers {seed}"))
         self.holders = {topic: self.crowd.nearest(int.from_bytes(topic, "big"), K) for topic in self.topics}
         self._rng = rng
 
@@ -148,8 +148,8 @@ class Ground:
         """Where peers for a topic really are."""
         if topic not in self.topics:
             return []
-        first = self.topics.index(topic)
-        return [self.peers[(first + i) % len(self.peers)] for i in range(PEERS)]
+        first = self.topics.index(topic) * PEERS
+        return self.peers[first : first + PEERS]
 
     def answer(self, node: Contact, port: int, topic: bytes) -> dict[bytes, Any]:
         """What a node answers to get_peers."""
@@ -181,6 +181,12 @@ class Ground:
     def _fakes(self, target: int, place: int) -> list[Contact]:
         host, port = self.liars[place].address
         return [Contact(target ^ 1 + place * FAKES + i, (host, port + 1 + i)) for i in range(FAKES)]
+
+
+def _hidden(rng: random.Random) -> list[Address]:
+    """Addresses for the peers of all topics, so many that nobody finds one by trying."""
+    places = rng.sample(range(1 << 16), SEARCHES * PEERS)
+    return [(f"10.250.{place >> 8}.{place & 255}", 4000) for place in places]
 
 
 class NodeSocket(asyncio.DatagramProtocol):
@@ -285,17 +291,17 @@ def searched(
     """
     ground = Ground(weather, seed)
     net = Internet(seed, link=Link(latency=0.05, jitter_s=0.03, loss=weather.loss))
-    spans: list[tuple[float, float, str]] = []
+    spans: list[_Span] = []
 
     async def main(net: Internet) -> None:
         transports = await _settled(net, ground)
         you = net.host("you", address="10.99.1.1")
         loop = asyncio.get_running_loop()
         for number, topic in enumerate([ground.absent] if is_absent else ground.topics):
-            began = loop.time()
+            began, way_in = loop.time(), ground.bootstrap()
             rng = random.Random(seed * 1000 + number)
-            outcome = await _one(you, yours, topic, ground, rng)
-            spans.append((began, loop.time(), outcome))
+            got, outcome = await _one(you, yours, topic, ground, way_in, rng)
+            spans.append(_Span(began, loop.time(), way_in, got, outcome))
             await asyncio.sleep(1)
         for transport in transports:
             transport.close()
@@ -306,12 +312,42 @@ def searched(
         # What a handler raised comes first: what the program then missed is its consequence.
         in_handlers = [raised.context.get("exception") for raised in net.loop.raised]
         raise _in_words(error, next(filter(None, in_handlers), None)) from None
-    sent = [packet.sent_s for packet in net.trace if packet.sender == "you"]
-    searches = [
-        Search(outcome, sum(began <= time <= ended for time in sent), ended - began)
-        for began, ended, outcome in spans
-    ]
-    return Score(weather, tuple(searches)), net
+    return Score(weather, tuple(_search(span, net) for span in spans)), net
+
+
+@dataclass(frozen=True)
+class _Span:
+    """One search as it was seen from outside."""
+
+    began: float
+    ended: float
+    way_in: list[Address]
+    got: Any  # what the program returned; None if it did not
+    outcome: str
+
+
+def _search(span: _Span, net: Internet) -> Search:
+    """What a search came to, by the trace.
+
+    Raises:
+        Wrong: it sent to an address, or found one, that it cannot know.
+    """
+    during = [packet for packet in net.trace if span.began <= packet.sent_s <= span.ended]
+    sent = [packet for packet in during if packet.sender == "you"]
+    heard = [packet for packet in during if packet.receiver == "you" and packet.arrives_s is not None]
+
+    def is_told(address: Address, now: float) -> bool:
+        named = socket.inet_aton(address[0]) + address[1].to_bytes(2, "big")
+        return address in span.way_in or any(
+            (one.arrives_s or 0) <= now and named in one.data for one in heard
+        )
+
+    hint = "a search begins with the four addresses that it is given, and goes on with what it hears"
+    if not all(is_told(packet.destination, packet.sent_s) for packet in sent):
+        raise Wrong("it sent a datagram to an address that nobody had named in this search", hint)
+    if span.outcome == "found" and not is_told(span.got, span.ended):
+        raise Wrong("it found a peer that nobody had named in this search", hint)
+    return Search(span.outcome, len(sent), span.ended - span.began)
 
 
 async def _settled(net: Internet, ground: Ground) -> list[Any]:
@@ -342,18 +378,20 @@ async def _settled(net: Internet, ground: Ground) -> list[Any]:
     return transports
 
 
-async def _one(you: Any, yours: FindOne, topic: bytes, ground: Ground, rng: random.Random) -> str:
-    bootstrap = ground.bootstrap()
+async def _one(
+    you: Any, yours: FindOne, topic: bytes, ground: Ground, way_in: list[Address], rng: random.Random
+) -> tuple[Any, str]:
+    """What a program returned, and what that came to."""
 
     async def program() -> Any:
-        return await asked(yours(topic, list(bootstrap), rng), "find_one")
+        return await asked(yours(topic, list(way_in), rng), "find_one")
 
     limit = asyncio.timeout(LIMIT_S)
     try:
         async with limit:
             got = await you.run(program())
     except NotFound:
-        return "nobody"
+        return None, "nobody"
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         if not ground.weather.babbles:
             raise
@@ -361,11 +399,11 @@ async def _one(you: Any, yours: FindOne, topic: bytes, ground: Ground, rng: rand
         raise Wrong(f"it raised {type(error).__name__} where nodes answer nonsense", hint) from None
     except TimeoutError:
         if limit.expired():
-            return "late"
+            return None, "late"
         raise Wrong(
             "it raised TimeoutError", "silence is part of the game: catch it, and ask somebody else"
         ) from None
-    return _judged(got, topic, ground)
+    return got, _judged(got, topic, ground)
 
 
 def _judged(got: Any, topic: bytes, ground: Ground) -> str:

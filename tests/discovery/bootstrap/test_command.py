@@ -12,7 +12,7 @@ import pytest
 from p2plib.discovery.bootstrap import command
 from p2plib.discovery.bootstrap.source import BootstrapSource
 from p2plib.discovery.source import topic_of
-from p2plib.errors import UsageError
+from p2plib.errors import DecodeError, UsageError
 from tests.discovery.bootstrap.test_entries import OUTLINE
 
 CATS = topic_of("cats")
@@ -59,18 +59,28 @@ def test_a_seed_says_where_it_listens_and_what_it_hears() -> None:
 def test_a_look_at_lists(tmp_path: Path) -> None:
     (tmp_path / "outline.json").write_text(OUTLINE)
     lines: list[str] = []
-    asyncio.run(command.run(parsed("--check", str(tmp_path / "outline.json")), lines.append))
-    assert lines[0] == "not a list of peers: ',' expected between items (at offset 52)"
-    assert lines[1].startswith("line 2: ")
+    with pytest.raises(DecodeError, match=r"outline\.json is no list of peers: ',' expected between items"):
+        asyncio.run(command.run(parsed("--check", str(tmp_path / "outline.json")), lines.append))
+    assert lines[0].startswith("line 2: ")
     assert "    tcp://, a URL: written as a multiaddr" in lines
-    (tmp_path / "fixed.json").write_text(lines[-1])
+    fixed = lines[lines.index("fixed:") + 1 :]
+    (tmp_path / "fixed.json").write_text("\n".join(fixed), encoding="utf-8-sig")
     lines.clear()
     command.check(str(tmp_path / "fixed.json"), lines.append)
     assert lines == ["a list of 3 peers, as it should be"]
+    (tmp_path / "one.json").write_text('["/ip4/192.0.2.1/udp/4001"]')
+    command.check(str(tmp_path / "one.json"), lines.append)
+    assert lines[-1] == "a list of 1 peer, as it should be"
+    lines.clear()
+    (tmp_path / "none.json").write_text("hello")
+    with pytest.raises(DecodeError):
+        command.check(str(tmp_path / "none.json"), lines.append)
+    assert "fixed:" not in lines
     (tmp_path / "bytes").write_bytes(b"\xff")
-    for name in ("bytes", "nothing"):
-        with pytest.raises(UsageError, match="cannot read"):
-            command.check(str(tmp_path / name), lines.append)
+    with pytest.raises(UsageError, match="is no text in UTF-8, from its byte 0 on"):
+        command.check(str(tmp_path / "bytes"), lines.append)
+    with pytest.raises(UsageError, match=r"cannot read .*: No such file"):
+        command.check(str(tmp_path / "nothing"), lines.append)
 
 
 def test_no_entry_no_source() -> None:

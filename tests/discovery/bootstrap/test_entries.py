@@ -35,6 +35,13 @@ OUTLINE = """\
 """
 
 
+def test_what_was_fixed_is_never_longer_than_a_list_may_be() -> None:
+    text = "\n".join(f"/dns4/{number:040}.example/udp/4000" for number in range(1, 1000))
+    fixed = entries_of(fix_list(text))
+    assert 900 < len(fixed) < 999
+    assert read_list(write_list(fixed)) == fixed
+
+
 def test_the_list_of_the_outline_is_not_json_and_can_be_fixed() -> None:
     with pytest.raises(DecodeError, match="',' expected") as caught:
         read_list(OUTLINE)

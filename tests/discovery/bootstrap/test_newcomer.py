@@ -160,3 +160,39 @@ def test_whatever_arrives_is_survived(prefix: bytes, raw: bytes) -> None:
     newcomer.ask(SEEDS[:1], TOPIC, 0.0)
     newcomer.receive(prefix + raw, SEEDS[0], 0.1)
     assert newcomer.events() == []
+
+
+@pytest.mark.fault("F064")
+def test_seeds_that_answer_and_then_do_not_tell_cannot_keep_us_from_the_others() -> None:
+    newcomer = Newcomer(random.Random(1))
+    newcomer.tell(SEEDS, TOPIC, 5000, 0.0)
+    tells = iter(range(100))
+
+    def answer(request: AskPeers | TellPeer) -> SeedResponse | None:
+        if isinstance(request, AskPeers):
+            return NamedPeers(request.transaction, b"token", ())
+        number = next(tells)
+        if number == 0:
+            return NamedPeers(request.transaction, b"token", ())
+        return SeedRefused(request.transaction, 2) if number < 5 else SeedTold(request.transaction, 9, PEER)
+
+    talk(newcomer, answer)
+    events = newcomer.events()
+    assert sum(isinstance(event, WasRefused) for event in events) == 4
+    assert sum(isinstance(event, WasTold) for event in events) == 2
+    assert events[-1] == RoundOver(1)
+
+
+@pytest.mark.fault("F064")
+def test_nor_can_those_that_fall_silent() -> None:
+    newcomer = Newcomer(random.Random(1))
+    newcomer.tell(SEEDS, TOPIC, 5000, 0.0)
+    asked = iter(range(100))
+
+    def answer(request: AskPeers | TellPeer) -> SeedResponse | None:
+        if isinstance(request, AskPeers):
+            return NamedPeers(request.transaction, next(asked).to_bytes(8), ())
+        return SeedTold(request.transaction, 9, PEER) if int.from_bytes(request.token) >= TOLD else None
+
+    talk(newcomer, answer)
+    assert sum(isinstance(event, WasTold) for event in newcomer.events()) == len(SEEDS) - TOLD

@@ -165,3 +165,16 @@ def test_a_response_is_no_request() -> None:
     seed = Seed(random.Random(1))
     assert answer(seed, CODEC.encode(NamedPeers(1, bytes(8), ())), ANA) is None
     assert seed.ignored == {"response": 1}
+
+
+@pytest.mark.fault("F170")
+def test_a_peer_that_restarts_on_other_ports_has_room_again_when_the_old_ones_are_over() -> None:
+    seed = Seed(random.Random(1))
+    for number in range(MAX_OF_HOST):
+        tell(seed, (ANA[0], number + 1), 5000, topic=number.to_bytes(20, "big"))
+    assert tell(seed, (ANA[0], 1000), 5000) == SeedRefused(8, FULL)
+    assert isinstance(tell(seed, (ANA[0], 1), 5001, KEPT_S / 2, topic=bytes(20)), SeedTold)
+    assert isinstance(tell(seed, (ANA[0], 1000), 5000, KEPT_S), SeedTold)
+    assert len(seed) == 2, "nobody asked for the others, and still they are gone"
+    assert seed.named(bytes(20), KEPT_S) == ((ANA[0], 5001),)
+    assert seed.named(bytes(20), 1.5 * KEPT_S) == ()

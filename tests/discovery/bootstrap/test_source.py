@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from p2plib.discovery.bootstrap.cache import GoodPeers, entry_of
-from p2plib.discovery.bootstrap.messages import CODEC, FULL, AskPeers, NamedPeers, SeedRefused, TellPeer
+from p2plib.discovery.bootstrap.messages import (
+    CODEC,
+    FULL,
+    AskPeers,
+    NamedPeers,
+    SeedRefused,
+    SeedTold,
+    TellPeer,
+)
 from p2plib.discovery.bootstrap.seed import KEPT_S, Seed
 from p2plib.discovery.bootstrap.source import MAX_OF_NETWORK, BootstrapSource
 from p2plib.discovery.source import Found, topic_of
@@ -402,3 +410,56 @@ def test_newcomers_that_were_cut_off_together_do_not_come_back_together(internet
             assert max(seconds.count(second) for second in set(seconds)) < 59
 
     internet.run(main)
+
+
+@pytest.mark.fault("F064")
+def test_a_seed_cannot_hide_a_peer_by_telling_us_that_we_are_there(internet: Internet) -> None:
+    true = ("44.0.0.1", 5000)
+
+    def say(request: Any) -> Any:
+        if isinstance(request, AskPeers):
+            return NamedPeers(request.transaction, b"token", ())
+        return SeedTold(request.transaction, KEPT_S, true)
+
+    async def main(net: Internet) -> None:
+        liar, seed = start_seed(net, "liar", machine=Liar(say)), start_seed(net)
+        ana_host, ben_host = net.host("ana", address=true[0]), net.host("ben")
+        net.set_link(liar, ben_host, Link(latency=Constant(0.3)))  # it has the last word
+        async with On(ana_host, seed) as ana, On(ben_host, liar, seed) as ben:
+            await ana.announce(true[1])
+            await ben.announce(true[1])
+            await asyncio.sleep(100)
+            assert await ben.addresses() == [true]
+
+    internet.run(main)
+
+
+@pytest.mark.fault("F063")
+def test_names_that_nobody_can_look_up_hold_up_no_seed_that_is_known_by_number(
+    internet: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main(net: Internet) -> None:
+        async def silent(*args: Any, **named: Any) -> None:
+            await asyncio.sleep(3600)
+
+        seed = start_seed(net)
+        names = [f"/dns4/seed{number}.example/udp/4000" for number in range(20)]
+        async with On(net.host("ana"), seed) as ana, On(net.host("ben"), *names, seed) as ben:
+            await ana.announce(5000)
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silent)
+            began = net.time
+            assert await ben.addresses() == [(ana.host.address, 5000)]
+            assert net.time - began < 6
+            assert ben.source.ignored["name not found"] == 20
+
+    internet.run(main)
+
+
+def test_a_name_that_can_be_none_is_left_out() -> None:
+    async def main() -> None:
+        async with BootstrapSource([f"/dns4/{'a' * 64}.example/udp/4000"]) as source:
+            with pytest.raises(Unreachable, match="no address in the list"):
+                await anext(source.lookup(TOPIC))
+            assert source.ignored == {"name not found": 1}
+
+    asyncio.run(main())

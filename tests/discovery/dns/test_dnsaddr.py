@@ -68,6 +68,16 @@ def test_an_address_that_is_asked_for_by_its_peer(internet: Internet) -> None:
     assert found == [f"/ip4/198.18.0.9/tcp/4001/p2p/{BEN}"]
 
 
+def test_a_dnsaddr_further_on_is_no_address_to_connect_to(internet: Internet) -> None:
+    records = [
+        link("bootstrap", "/ip4/198.18.0.7/tcp/4001/dnsaddr/lisbon.p2p.test"),
+        link("bootstrap", "/ip4/198.18.0.9/tcp/4001"),
+    ]
+    found, ignored, _ = resolved(internet, records, "/dnsaddr/bootstrap.p2p.test")
+    assert found == ["/ip4/198.18.0.9/tcp/4001"]
+    assert ignored == {"a dnsaddr behind something else": 1}
+
+
 def test_another_address_stands_for_itself(internet: Internet) -> None:
     found, _, asked = resolved(internet, [], "/ip4/198.18.0.7/tcp/4001")
     assert found == ["/ip4/198.18.0.7/tcp/4001"]

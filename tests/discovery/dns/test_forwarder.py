@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ import pytest
 from p2plib.discovery.dns.asking import _ask_udp, ask
 from p2plib.discovery.dns.forwarder import Forwarded, Forwarder
 from p2plib.discovery.dns.resolver import Resolver
-from p2plib.discovery.mdns.packets import DnsPacket, Question, encode
-from p2plib.discovery.mdns.records import A, RecordType
+from p2plib.discovery.mdns.names import DomainName
+from p2plib.discovery.mdns.packets import DnsPacket, Question, decode, encode
+from p2plib.discovery.mdns.records import A, Cname, RecordType, ResourceRecord, Soa, Srv
 from p2plib.errors import CannotListen, PeerTimeout
 from p2plib.sim import Internet
 from tests.discovery.dns.test_asking import answering
@@ -79,12 +81,78 @@ def test_what_it_keeps_and_what_it_knows(internet: Internet) -> None:
     internet.run(main)
 
 
+def test_an_alias_goes_along_with_what_it_stands_for(internet: Internet) -> None:
+    """Its users drop records of a name that they did not ask for."""
+    records = [
+        record("a.p2p.test", Cname(name("b.p2p.test")), 40),
+        record("b.p2p.test", Cname(name("seed.p2p.test")), 50),
+        *swarm(3, ttl_s=60),
+    ]
+
+    async def main(net: Internet) -> None:
+        provider, ana = net.host("provider"), net.host("ana")
+        async with (
+            served(a_zone(records), net.host("server")) as server,
+            forwarding(server.address, provider) as forwarder,
+        ):
+            with ana:
+                async with Resolver([forwarder.address], random.Random(3), from_host=ana.address) as resolver:
+                    assert len(await resolver.hosts("a.p2p.test")) == 3
+                    found = await resolver.ask("a.p2p.test", RecordType.A)
+                    assert [str(each.name) for each in found.aliases] == ["a.p2p.test.", "b.p2p.test."]
+                    assert 39 < found.ttl_s <= 40
+                    (alias,) = (await resolver.ask("a.p2p.test", RecordType.CNAME)).records
+                    assert alias.data == Cname(name("b.p2p.test"))
+
+    internet.run(main)
+
+
+def test_another_class_is_refused_and_not_answered_with_ours(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        async with (
+            served(a_zone(swarm(3)), net.host("server")) as server,
+            forwarding(server.address, net.host("provider")) as forwarder,
+        ):
+            with net.host("ana"):
+                query = DnsPacket((Question(name("seed.p2p.test"), RecordType.A, 3),), id=7)
+                assert (await ask(forwarder.address, query, 5.0, Counter())).rcode == 5
+                assert server.peer.machine.asked == {}
+
+    internet.run(main)
+
+
+def long_names(data: bytes) -> list[bytes]:
+    """256 services, whose long names are short pointers here, and are written in full for others."""
+    asked, long = decode(data), DomainName((b"x" * 63,) * 3 + (b"x" * 61,))
+    records = [ResourceRecord(asked.questions[0].name, Srv(0, 0, port, long), 60) for port in range(1, 257)]
+    return [encode(replace(asked, flags=0x8000, answers=tuple(records), additionals=()))]
+
+
+def test_an_answer_that_grows_out_of_any_packet_is_trouble(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        async with (
+            answering(net.host("server"), long_names) as server,
+            forwarding(server, net.host("provider")) as forwarder,
+        ):
+            with net.host("ana"):
+                query = DnsPacket((Question(name("seed.p2p.test"), RecordType.SRV),), id=7)
+                assert (await _ask_udp(forwarder.address, query, 5.0, Counter())).rcode == 2
+            assert not forwarder._tasks
+
+    internet.run(main)
+
+
 def test_what_does_not_exist_and_who_cannot_be_asked(internet: Internet) -> None:
     async def main(net: Internet) -> None:
         provider, ana, there = net.host("provider"), net.host("ana"), net.host("server")
         async with served(a_zone(), there) as server, forwarding(server.address, provider) as forwarder:
             with ana:
-                assert (await asked(forwarder)).rcode == 3
+                nobody = await asked(forwarder)
+                assert nobody.rcode == 3
+                (soa,) = nobody.authorities
+                assert (soa.name, type(soa.data), soa.ttl_s) == (name("p2p.test"), Soa, 10)
+                await asyncio.sleep(4)
+                assert [each.ttl_s for each in (await asked(forwarder)).authorities] == [5]
                 net.block(provider, there)
                 forwarder._resolver.cache = type(forwarder._resolver.cache)()
                 with pytest.raises(PeerTimeout):

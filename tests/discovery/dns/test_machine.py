@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.discovery.dns import tsig
+from p2plib.discovery.dns import machine, tsig
 from p2plib.discovery.dns.edns import Edns, with_lease
 from p2plib.discovery.dns.limits import ReplyLimits
 from p2plib.discovery.dns.machine import Asked, NameServer, Updated
 from p2plib.discovery.dns.tsig import TsigKey
-from p2plib.discovery.dns.updates import NOTAUTH, NOTIMP, adding, update_packet
+from p2plib.discovery.dns.updates import NOTAUTH, NOTIMP, SERVFAIL, adding, update_packet
 from p2plib.discovery.dns.zone import NOERROR, NXDOMAIN, REFUSED, Zone
 from p2plib.discovery.mdns.packets import DnsPacket, Question, decode, encode
 from p2plib.discovery.mdns.records import A, RecordType
-from tests.discovery.dns.world import KEY, OTHER, a_zone, name, record, swarm
+from tests.discovery.dns.world import KEY, OTHER, a_zone, name, record, service, swarm, text
 
 ASKER = ("198.51.100.7", 40_000)
 NOW = 1_700_000_000
@@ -189,11 +190,90 @@ def test_over_tcp_there_is_no_such_limit() -> None:
     assert len(decode(raw).answers) == 8
 
 
+def many_questions(count: int) -> bytes:
+    """A long name, and questions that are pointers into the middle of it: each is short and means much."""
+    raw = bytearray(12) + b"\x01" * 254 + b"\x00\x00\x00\x01\x00\x01"
+    for number in range(count - 1):
+        raw += (0xC000 | 14 + number % 240).to_bytes(2, "big") + b"\x00\x01\x00\x01"
+    raw[:6] = b"\x12\x34\x00\x00" + count.to_bytes(2, "big")
+    return bytes(raw)
+
+
+@pytest.mark.fault("F079")
+@pytest.mark.parametrize("count", [2, 180, 10_000])
+@pytest.mark.parametrize("limits", [None, ReplyLimits(0, 0, 1000)])
+def test_questions_that_are_packed_are_not_repeated_unpacked(count: int, limits: ReplyLimits | None) -> None:
+    raw = sent(a_server(limits=limits), many_questions(count))
+    assert raw is not None
+    assert (len(raw), decode(raw).is_truncated) == (12, limits is not None)
+
+
+@pytest.mark.fault("F080")
+def test_names_of_keys_that_strangers_invent_are_not_collected() -> None:
+    server = a_server()
+    for number in range(100):
+        sent(server, an_update(TsigKey(name(f"k{number}"), OTHER.secret))[0])
+        sent(server, an_update(at=NOW - 301 - number, host=f"192.0.2.{number}")[0])
+    assert server.ignored == {"signature: BADKEY": 100, "signature: BADTIME": 100}
+
+
+def test_additional_records_are_left_out_before_an_answer_is_cut() -> None:
+    """RFC 2181, 9: the answer is whole without them."""
+    records = [service("seed.p2p.test", 4000 + n, f"n{n}.p2p.test") for n in range(8)]
+    records += [record(f"n{n}.p2p.test", f"2001:db8::{n}:{host}") for n in range(8) for host in range(1, 9)]
+    server = a_server(a_zone(records))
+    whole = server.respond(a_query(number=RecordType.SRV), ASKER, 0.0, over_tcp=True)
+    assert whole is not None
+    assert len(decode(whole).additionals) == 64
+    answer = reply(server, a_query(number=RecordType.SRV))
+    assert (len(answer.answers), answer.additionals, answer.is_truncated) == (8, (), False)
+    answer = reply(server, a_query(number=RecordType.SRV, edns=Edns(700)))
+    assert (len(answer.answers), len(answer.additionals), answer.is_truncated) == (8, 1, False)
+
+
+def test_what_no_packet_can_hold_is_trouble_and_no_crash() -> None:
+    zone = a_zone((text("seed.p2p.test", *[bytes([n]) * 250] * 16) for n in range(20)), hand=20)
+    server = a_server(zone)
+    assert reply(server, a_query(number=RecordType.TXT)).is_truncated
+    raw = server.respond(a_query(number=RecordType.TXT), ASKER, 0.0, over_tcp=True)
+    assert raw is not None
+    assert decode(raw).rcode == SERVFAIL
+
+
+# Signed queries -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "over_tcp"), [(8, False), (8, True), (60, False), (60, True)])
+def test_a_signed_query_gets_a_signed_answer(count: int, over_tcp: bool) -> None:
+    """RFC 8945, 5.3."""
+    server = a_server(a_zone(swarm(60), hand=count))
+    raw, mac = tsig.sign(a_query(edns=Edns(700)), KEY, NOW)
+    answer = server.respond(raw, ASKER, 0.0, over_tcp=over_tcp)
+    assert answer is not None
+    assert len(answer) <= 700 or over_tcp
+    plain, _ = tsig.verify(answer, [KEY], NOW, request_mac=mac)
+    is_cut = count == 60 and not over_tcp
+    assert (decode(plain).is_truncated, len(decode(plain).answers)) == (is_cut, 0 if is_cut else count)
+    assert server.respond(raw, ASKER, 0.0, over_tcp=over_tcp) is not None, "a question may be asked again"
+    assert not server._seen
+
+
+def test_a_query_that_is_not_signed_right_is_not_answered() -> None:
+    server = a_server()
+    for key, at, error in ((OTHER, NOW, tsig.BAD_KEY), (KEY, NOW - 301, tsig.BAD_TIME)):
+        answer = sent(server, tsig.sign(a_query(), key, at)[0])
+        assert answer is not None
+        plain, signature = tsig.split(answer)
+        assert signature is not None
+        assert (decode(plain).rcode, signature.error, decode(plain).answers) == (NOTAUTH, error, ())
+    assert server.asked == {}
+
+
 # Updates --------------------------------------------------------------------------------------------------
 
 
 def an_update(
-    lease_s: int | None = None, key: TsigKey = KEY, at: int = NOW, host: str = "192.0.2.9"
+    key: TsigKey = KEY, lease_s: int | None = None, at: int = NOW, host: str = "192.0.2.9"
 ) -> tuple[bytes, bytes]:
     packet = update_packet(name("p2p.test"), [adding(name("new.p2p.test"), A(host), 60)], 0x4242, lease_s)
     return tsig.sign(encode(packet), key, at)
@@ -272,6 +352,37 @@ def test_a_forged_copy_before_and_after_the_true_one() -> None:
     assert reply(server, raw).rcode == NOERROR
     assert reply(server, forged).rcode == NOTAUTH
     assert server.zone.data(name("new.p2p.test"), RecordType.A) == (A("192.0.2.9"),)
+
+
+def test_a_server_in_between_that_changed_the_id_gets_its_own_back() -> None:
+    server = a_server()
+    raw, mac = an_update()
+    answer = sent(server, b"\x77\x88" + raw[2:])
+    assert answer is not None
+    assert answer[:2] == b"\x77\x88"
+    tsig.verify(answer, [KEY], NOW, request_mac=mac)
+
+
+def test_a_code_that_was_cut_is_answered_with_what_is_missing() -> None:
+    server = a_server()
+    raw, _ = an_update()
+    plain, signature = tsig.split(raw)
+    assert signature is not None
+    short = replace(signature, mac=signature.mac[:16])
+    answer = sent(server, tsig.with_signature(plain, short))
+    assert answer is not None
+    _, said = tsig.verify(answer, [KEY], NOW, request_mac=short.mac)
+    assert said.error == tsig.BAD_TRUNCATION
+    assert not server.zone.exists(name("new.p2p.test"))
+
+
+def test_signatures_that_had_to_be_forgotten_are_not_good_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "MAX_SEEN", 10)
+    server = a_server()
+    updates = [an_update(at=NOW - 20 + n, host=f"192.0.2.{n + 1}")[0] for n in range(20)]
+    assert [reply(server, raw).rcode for raw in updates] == [NOERROR] * 20
+    assert [reply(server, raw).rcode for raw in updates] == [REFUSED] * 20
+    assert reply(server, an_update(at=NOW)[0]).rcode == NOERROR
 
 
 def test_signatures_are_remembered_as_long_as_they_are_good_and_no_longer() -> None:

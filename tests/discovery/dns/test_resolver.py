@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from p2plib.discovery.dns.edns import Edns
 from p2plib.discovery.dns.resolver import MAX_ALIASES, MAX_HOSTS_ASKED, MAX_RECORDS, Resolver, aliases
-from p2plib.discovery.mdns.packets import RESPONSE, decode, encode
-from p2plib.discovery.mdns.records import Cname, RecordType, ResourceRecord, Srv
+from p2plib.discovery.mdns.packets import RESPONSE, DnsPacket, decode, encode
+from p2plib.discovery.mdns.records import A, Cname, RecordType, ResourceRecord, Srv
 from p2plib.errors import Closed, PeerTimeout, RequestRefused, UsageError
 from p2plib.sim import Internet, Link
 from tests.discovery.dns.test_asking import answering
@@ -354,3 +355,76 @@ def test_an_empty_answer_without_a_start_of_the_zone(internet: Internet) -> None
         assert (found.records, found.exists, found.ttl_s) == ((), True, 0)
 
     with_answers(internet, always([]), use)
+
+
+def test_a_server_that_cannot_read_edns_is_asked_without(internet: Internet) -> None:
+    """RFC 6891, 7."""
+
+    def answer(data: bytes) -> list[bytes]:
+        asked = decode(data)
+        if asked.additionals:
+            return [encode(DnsPacket(flags=RESPONSE | 1, id=asked.id))]
+        return [encode(replace(asked, flags=RESPONSE, answers=(record("seed.p2p.test", OURS),)))]
+
+    async def use(resolver: Resolver) -> None:
+        assert await resolver.hosts("seed.p2p.test", [RecordType.A]) == [OURS]
+        assert resolver.asked == 2
+
+    with_answers(internet, answer, use)
+
+
+def test_a_refusal_whose_code_does_not_fit_into_the_header(internet: Internet) -> None:
+    """BADVERS is 16: the header alone would say that all is well, and that there is nothing."""
+
+    def answer(data: bytes) -> list[bytes]:
+        extra = (Edns(extended_rcode=1).record(),)
+        return [encode(replace(decode(data), flags=RESPONSE, additionals=extra))]
+
+    async def use(resolver: Resolver) -> None:
+        with pytest.raises(RequestRefused, match="code 16") as caught:
+            await resolver.ask("seed.p2p.test", RecordType.A)
+        assert caught.value.code == 16
+
+    with_answers(internet, answer, use)
+
+
+def test_records_of_another_class_are_not_used(internet: Internet) -> None:
+    ours = record("seed.p2p.test", OURS)
+    others = [
+        replace(ours, data=A("198.18.0.8"), rclass=3),
+        replace(ours, data=A("198.18.0.9"), cache_flush=True),
+    ]
+
+    async def use(resolver: Resolver) -> None:
+        assert await resolver.hosts("seed.p2p.test", [RecordType.A]) == [OURS]
+        assert resolver.ignored == {"a record of another class": 2}
+
+    with_answers(internet, always([*others, ours]), use)
+
+
+def test_a_server_that_is_silent_about_ipv6_does_not_hide_ipv4(internet: Internet) -> None:
+    def answer(data: bytes) -> list[bytes]:
+        asked = decode(data)
+        if asked.questions[0].type == RecordType.AAAA:
+            return []
+        return [encode(replace(asked, flags=RESPONSE, answers=(record("seed.p2p.test", OURS),)))]
+
+    async def use(resolver: Resolver) -> None:
+        assert await resolver.hosts("seed.p2p.test") == [OURS]
+        with pytest.raises(PeerTimeout):
+            await resolver.hosts("seed.p2p.test", [RecordType.AAAA])
+
+    with_answers(internet, answer, use)
+
+
+def test_a_time_that_is_too_large_is_kept_for_an_hour(internet: Internet) -> None:
+    async def use(resolver: Resolver) -> None:
+        await resolver.hosts("seed.p2p.test", [RecordType.A])
+        await asyncio.sleep(3599)
+        await resolver.hosts("seed.p2p.test", [RecordType.A])
+        assert resolver.asked == 1
+        await asyncio.sleep(2)
+        await resolver.hosts("seed.p2p.test", [RecordType.A])
+        assert resolver.asked == 2
+
+    with_answers(internet, always([record("seed.p2p.test", OURS, 2**32 - 1)]), use)

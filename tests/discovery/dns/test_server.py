@@ -9,7 +9,7 @@ import pytest
 
 from p2plib.discovery.dns import server as module
 from p2plib.discovery.dns.asking import exchange
-from p2plib.discovery.dns.server import DnsServer
+from p2plib.discovery.dns.server import DnsServer, one_owner
 from p2plib.discovery.mdns.packets import DnsPacket, Question, decode, encode
 from p2plib.discovery.mdns.records import RecordType
 from p2plib.errors import CannotListen, PeerTimeout, Unreachable
@@ -170,3 +170,11 @@ def test_it_is_closed_while_others_talk(internet: Internet) -> None:
             stream.reset()
 
     internet.run(main)
+
+
+@pytest.mark.fault("F169")
+def test_the_addresses_of_one_customer_count_as_one_host() -> None:
+    """In IPv6 everybody has more of them than there are connections."""
+    assert one_owner("2001:db8::1") == one_owner("2001:db8:0:ffff::2")
+    assert one_owner("2001:db8::1") != one_owner("2001:db8:1::1")
+    assert one_owner("198.18.0.1") != one_owner("198.18.0.2")

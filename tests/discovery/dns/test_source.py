@@ -221,3 +221,41 @@ def test_resolvers_of_somebody_else_are_asked_and_the_primary_is_told(internet: 
                         await found_by(source)
 
     internet.run(main)
+
+
+def test_two_announcements_at_once_leave_one(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        async with served(a_zone(), net.host("server")) as server:
+            with net.host("ana"):
+                async with a_source(server.address) as source:
+                    await asyncio.gather(*(source.announce(CATS, port) for port in (4001, 4002, 4003)))
+                    assert [each.port for each in server.zone.data(LABEL, RecordType.SRV)] == [4003]  # type: ignore[union-attr]
+                    await asyncio.gather(source.announce(CATS, 4004), source.withdraw(CATS))
+                    assert server.zone.names == 1
+                    assert not source._locks
+
+    internet.run(main)
+
+
+@pytest.mark.parametrize("after_ms", range(0, 700, 50))
+def test_an_announcement_that_was_broken_off_leaves_nothing(internet: Internet, after_ms: int) -> None:
+    """It may have been done all the same, and a name server without leases would keep it for good."""
+
+    async def main(net: Internet) -> None:
+        async with served(a_zone(), net.host("server")) as server:
+            with net.host("ana"):
+                for then in ("announce", "withdraw", "end"):
+                    async with a_source(server.address) as source:
+                        call = asyncio.ensure_future(source.announce(CATS, 4001))
+                        await asyncio.sleep(after_ms / 1000)
+                        call.cancel()
+                        await asyncio.gather(call, return_exceptions=True)
+                        if then == "announce":
+                            await source.announce(CATS, 4002)
+                            assert [each.port for each in server.zone.data(LABEL, RecordType.SRV)] == [4002]  # type: ignore[union-attr]
+                        elif then == "withdraw":
+                            await source.withdraw(CATS)
+                            assert server.zone.names == 1
+                    assert server.zone.names == 1
+
+    internet.run(main)

@@ -15,6 +15,7 @@ from p2plib.discovery.dns.tsig import (
     BAD_KEY,
     BAD_SIGNATURE,
     BAD_TIME,
+    BAD_TRUNCATION,
     Signature,
     TsigError,
     TsigKey,
@@ -127,8 +128,32 @@ def test_what_is_refused_and_why() -> None:
     assert refused(signed, request_mac=mac) == BAD_SIGNATURE, "it is no response"
     md5 = Signature(KEY.name, name("hmac-md5.sig-alg.reg.int"), NOW, 300, bytes(16), 0x1234)
     assert refused(tsig.with_signature(QUERY, md5)) == BAD_KEY
-    short = Signature(KEY.name, ALGORITHM, NOW, 300, mac[:10], 0x1234)
-    assert refused(tsig.with_signature(QUERY, short)) == BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("size", [16, 31])
+def test_a_code_that_was_cut_is_not_enough(size: int) -> None:
+    """RFC 8945, 5.2.2.1: it may be right as far as it goes, and the answer then says what is missing."""
+    _, mac = tsig.sign(QUERY, KEY, NOW)
+    short = Signature(KEY.name, ALGORITHM, NOW, 300, mac[:size], 0x1234)
+    assert refused(tsig.with_signature(QUERY, short)) == BAD_TRUNCATION
+    wrong = Signature(KEY.name, ALGORITHM, NOW, 300, bytes(size), 0x1234)
+    assert refused(tsig.with_signature(QUERY, wrong)) == BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("size", [0, 1, 10, 15, 33])
+def test_a_code_of_an_impossible_size_is_malformed(size: int) -> None:
+    _, mac = tsig.sign(QUERY, KEY, NOW)
+    odd = Signature(KEY.name, ALGORITHM, NOW, 300, (mac + b"x")[:size], 0x1234)
+    with pytest.raises(DecodeError, match="16 to 32 bytes"):
+        tsig.verify(tsig.with_signature(QUERY, odd), [KEY], NOW)
+
+
+def test_a_signer_cannot_make_its_packet_good_for_hours() -> None:
+    unsigned = Signature(KEY.name, ALGORITHM, NOW, 65_535, b"", 0x1234)
+    mac = tsig._mac(QUERY, KEY, unsigned, b"")
+    long = tsig.with_signature(QUERY, Signature(KEY.name, ALGORITHM, NOW, 65_535, mac, 0x1234))
+    assert tsig.verify(long, [KEY], NOW + 300)[0] == QUERY
+    assert refused(long, NOW + 301) == BAD_TIME
 
 
 def test_the_right_time_is_not_asked_about_a_wrong_signature() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from p2plib.discovery.dns import updates
 from p2plib.discovery.dns.updates import (
     FORMERR,
     MAX_CHANGES,
@@ -181,3 +182,40 @@ def test_leases_are_bounded() -> None:
     zone = a_zone()
     assert done(zone, adding(SEED, ONE, 5), lease_s=100) == NOERROR
     assert zone.next_end() == 100
+
+
+def test_a_full_set_may_be_replaced_whole() -> None:
+    zone = a_zone(swarm(MAX_RECORDS))
+    new = [adding(SEED, A(f"192.0.2.{n}"), 5) for n in range(200)]
+    assert done(zone, removing_set(SEED), *new) == NOERROR
+    assert len(zone.data(SEED, RecordType.A)) == 200
+    more = [adding(SEED, A(f"198.51.100.{n}"), 5) for n in range(200)]
+    assert done(zone, *[removing(SEED, each.data) for each in new[:100]], *more) == NOERROR
+    assert len(zone.data(SEED, RecordType.A)) == 300
+
+
+def test_there_must_be_room_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = a_zone(swarm(MAX_RECORDS))
+    assert done(zone, adding(SEED, ONE, 5), removing_set(SEED)) == REFUSED, "for a moment it is too much"
+    assert len(zone.data(SEED, RecordType.A)) == MAX_RECORDS
+    monkeypatch.setattr(updates, "MAX_NAMES", 3)
+    assert done(zone, adding(LOCK, ONE, 5)) == NOERROR
+    assert done(zone, adding(name("a.p2p.test"), ONE, 5)) == REFUSED
+    assert done(zone, removing_set(LOCK), adding(name("a.p2p.test"), ONE, 5)) == NOERROR
+    monkeypatch.setattr(updates, "MAX_IN_ALL", zone.records)
+    assert done(zone, adding(LOCK, ONE, 5)) == REFUSED
+    assert done(zone, adding(name("a.p2p.test"), ONE, 9)) == NOERROR
+
+
+def test_what_is_too_long_is_refused() -> None:
+    zone = a_zone()
+    assert done(zone, adding(SEED, ONE, 5), adding(SEED, Txt((b"x" * 255,) * 17), 5)) == REFUSED
+    assert not zone.exists(SEED)
+
+
+def test_what_is_added_to_an_alias_is_passed_over() -> None:
+    """RFC 2136, 3.4.2.2."""
+    zone = a_zone([record("lock.p2p.test", Cname(SEED))])
+    assert done(zone, adding(LOCK, ONE, 5), adding(SEED, ONE, 5)) == NOERROR
+    assert zone.types(LOCK) == (RecordType.CNAME,)
+    assert zone.data(SEED, RecordType.A) == (ONE,)

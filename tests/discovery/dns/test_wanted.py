@@ -100,3 +100,34 @@ def test_a_word_that_comes_while_an_update_is_under_way_counts() -> None:
 def test_data_of_another_type_is_the_callers_mistake() -> None:
     with pytest.raises(UsageError, match="of one type"):
         WantedRecords(60).want(SEED, RecordType.A, [Txt((b"a",))])
+
+
+@pytest.mark.parametrize("is_sure", [True, False])
+def test_full_sets_replace_each_other(is_sure: bool) -> None:
+    zone, records = a_zone(), WantedRecords(60)
+    for first, count in ((0, 1000), (2000, 500), (3000, 800), (4000, 1000), (4500, 1000)):
+        records.want(SEED, RecordType.A, hosts(*range(first, first + count)))
+        send(zone, records)
+        assert set(zone.data(SEED, RecordType.A)) == set(hosts(*range(first, first + count)))
+        if not is_sure:
+            records.is_unsure()
+
+
+def test_long_data_takes_several_updates_that_each_fit_into_a_packet() -> None:
+    zone, records = a_zone(), WantedRecords(60)
+    texts = [Txt((b"%03d" % number + b"x" * 200,)) for number in range(900)]
+    records.want(SEED, RecordType.TXT, texts)
+    for number in range(300):
+        records.want(name("a" * 60 + f".{'b' * 60}.{number}.p2p.test"), RecordType.TXT, texts[:1])
+    changes, _ = records.changes()
+    assert len(encode(update_packet(zone.apex, changes, 1))) < 61_000
+    send(zone, records)
+    assert set(zone.data(SEED, RecordType.TXT)) == set(texts)
+    assert zone.names == 302
+
+
+def test_data_that_cannot_be_written_is_the_callers_mistake() -> None:
+    with pytest.raises(UsageError, match="no address"):
+        WantedRecords(60).want(SEED, RecordType.A, [A("ana.example.com")])
+    with pytest.raises(UsageError, match="4096 is the most"):
+        WantedRecords(60).want(SEED, RecordType.TXT, [Txt((b"x" * 255,) * 17)])

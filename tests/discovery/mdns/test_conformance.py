@@ -18,6 +18,7 @@ NOT_REAL = CANNOT | {  # without a network that can be cut, and time that can be
     "check_rule_2_it_is_renewed_until_withdrawn",
     "check_rule_3_nobody_is_reached",
     "check_rule_3_what_failed_may_be_tried_again",
+    "check_rule_8_what_was_cancelled_can_be_withdrawn",
 }
 PORT = 20_000 + os.getpid() % 20_000  # tests that run beside each other do not hear each other
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,6 +138,40 @@ def test_what_a_reader_remembers_changes_nothing(some: list[DomainName]) -> None
     reader = NameReader(bytes(out))
     for place in [*reversed(places), *places]:
         assert reader.read(place) == read_name(bytes(out), place)
+
+
+@given(st.lists(st.sampled_from([0, 1, 1, 2, 0xC0, 0xC0, *range(12, 20)]), min_size=4, max_size=40))
+def test_nor_where_names_begin_in_the_middle_of_others(some: list[int]) -> None:
+    raw = HEADER + bytes(some)
+    reader = NameReader(raw)
+
+    def outcome(read: Callable[[int], tuple[DomainName, int]], place: int) -> object:
+        try:
+            return read(place)
+        except DecodeError:
+            return "refused"
+
+    for _ in range(2):
+        for place in range(12, len(raw)):
+            assert outcome(reader.read, place) == outcome(lambda at: read_name(raw, at), place)
+
+
+@pytest.mark.fault("F060")
+def test_names_that_point_everywhere_into_long_ones_cost_no_more_than_their_bytes() -> None:
+    class Counting(NameReader):
+        steps = 0
+
+        def _length(self, place: int) -> int:
+            self.steps += 1
+            return super()._length(place)
+
+    chunk = b"\x01" * 254 + b"\x00\x00"
+    targets = range(12, 12 + 60 * len(chunk))
+    raw = HEADER + chunk * 60 + b"".join((0xC000 | target).to_bytes(2, "big") for target in targets)
+    reader = Counting(raw)
+    for place in range(12 + 60 * len(chunk), len(raw), 2):
+        reader.read(place)
+    assert reader.steps <= len(raw)
 
 
 @pytest.mark.fault("F060")

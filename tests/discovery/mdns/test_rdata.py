@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from p2plib.discovery.mdns.names import DomainName, NameReader, NameWriter
+from p2plib.discovery.mdns.packets import DnsPacket, decode, encode
 from p2plib.discovery.mdns.rdata import plain_data, read_data, write_data
 from p2plib.discovery.mdns.records import (
     A,
@@ -114,3 +117,24 @@ def test_names_in_srv_are_compressed_on_a_link_alone() -> None:
         start = len(out)
         write_data(out, Srv(0, 0, 1, ANA), names, multicast)
         assert out[start + 6 :] == expected
+
+
+def test_names_in_data_that_is_not_taken_apart_are_written_out() -> None:
+    """RFC 3597, section 4: others compress them, and their pointers mean nothing in our packets."""
+    head = bytes(12) + b"\x03p2p\x04test\x00"  # at 12
+    for number, raw, plain in (
+        (15, b"\x00\x0a\x02mx\xc0\x0c", b"\x00\x0a\x02mx\x03p2p\x04test\x00"),
+        (14, b"\xc0\x0c\x01a\xc0\x0c", b"\x03p2p\x04test\x00\x01a\x03p2p\x04test\x00"),
+        (99, b"\xc0\x0c", b"\xc0\x0c"),
+    ):
+        record = b"\xc0\x0c" + struct.pack(">HHIH", number, 1, 60, len(raw)) + raw
+        packet = head[:4] + b"\x00\x01\x00\x01" + bytes(4) + head[12:] + b"\x00\x01\x00\x01" + record
+        (read,) = decode(packet).answers
+        assert read.data == OtherData(number, plain)
+        assert decode(encode(DnsPacket(answers=(read,)))).answers == (read,)
+
+
+@pytest.mark.parametrize("raw", [b"\x00", b"\x00\x0a", b"\x00\x0a\x03p2p", b"\x00\x0a\xc0\x20"])
+def test_a_name_in_such_data_must_be_there(raw: bytes) -> None:
+    with pytest.raises(DecodeError):
+        read_data(NameReader(bytes(12) + raw), 15, 12, 12 + len(raw))

@@ -32,7 +32,7 @@ def test_all_that_listen_hear_it_the_sender_included() -> None:
     assert hub.broadcast("app/two", b"4", ANA, 0.0) == 1
     assert len(hub) == 1
     assert heard[0] == f"{ANA} listens to app/one, app/two"
-    assert heard[-1] == f"{ANA} sends 1 bytes to app/two, which 1 hear"
+    assert heard[-1] == f"{ANA} sends 1 bytes to app/two, heard by 1"
 
 
 def test_line_feeds_between_the_parts_of_json_do_not_end_an_event() -> None:

@@ -50,7 +50,7 @@ def test_a_hub_says_where_it_listens_and_what_it_hears() -> None:
 
     asyncio.run(main())
     assert lines[1] == "127.0.0.1 listens to app/one"
-    assert lines[2] == "127.0.0.1 sends 3 bytes to app/one, which 1 hear"
+    assert lines[2] == "127.0.0.1 sends 3 bytes to app/one, heard by 1"
 
 
 def test_no_hub_no_source() -> None:

@@ -97,7 +97,10 @@ def test_in_the_simulated_internet(internet: Internet) -> None:
     async def main(net: Internet) -> list[str]:
         return await check_source(partial(simulated, net), timeout_s=20_000)
 
-    assert internet.run(main) == ["check_rule_2_it_is_renewed_until_withdrawn"], "a hub keeps nothing"
+    assert internet.run(main) == [
+        "check_rule_2_it_is_renewed_until_withdrawn",
+        "check_rule_8_what_was_cancelled_can_be_withdrawn",
+    ], "a hub keeps nothing"
 
 
 @pytest.mark.slow

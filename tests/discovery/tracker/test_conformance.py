@@ -36,4 +36,5 @@ def test_on_real_sockets(scheme: str) -> None:
         "check_rule_3_nobody_is_reached",
         "check_rule_3_what_failed_may_be_tried_again",
         "check_rule_7_noise",
+        "check_rule_8_what_was_cancelled_can_be_withdrawn",
     ]

@@ -74,6 +74,12 @@ def test_wrong_without_a_hint_of_its_own(arithmetic: types.ModuleType) -> None:
     assert line(arithmetic, "join", lambda parts: parts[0]) == said
 
 
+def test_a_mistake_that_gives_a_whole_number_is_not_that_of_a_fraction() -> None:
+    """1.0 is not 1, whichever of the two the reader gave."""
+    task = Task("one", int, [("1",)], [Mistake(int, "this is right"), Mistake(float, "a whole number")])
+    assert feedback.verdict(task, lambda text: float(text)).line.endswith("; a whole number")
+
+
 def test_a_probe_speaks_for_itself(arithmetic: types.ModuleType) -> None:
     said = "[x] double, case 3 of 3: it lost digits of a large number; stay with whole numbers"
     assert line(arithmetic, "double", lambda number: int(number * 2.0)) == said

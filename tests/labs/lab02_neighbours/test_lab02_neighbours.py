@@ -46,7 +46,7 @@ from p2plib.labs.lab02_neighbours.segment import GROUP, PORT, Member, Parts, mul
 from p2plib.labs.lab02_neighbours.serving import any_answer, deal, is_fair, usable
 from p2plib.machine.addresses import network_of
 from p2plib.sim import Internet
-from tests.labs.lab02_neighbours.learners import naming, written
+from tests.labs.lab02_neighbours.learners import naming, newcomers, written
 from tests.labs.mutating import answers, mutants
 from tests.labs.proving import disguised, kept_and_taken_up, printed_in
 
@@ -59,9 +59,17 @@ def test_the_solved_cells_are_right() -> None:
         assert LAB.verdict(name, written(name, source)).state == "[v]", name
 
 
-@pytest.mark.parametrize("source", naming.RIGHT)
-def test_other_ways_to_be_right_pass(source: str) -> None:
-    assert LAB.verdict("read_name", written("read_name", source)).state == "[v]"
+OTHERS = [("read_name", source) for source in naming.RIGHT]
+OTHERS += [(name, source) for name, sources in newcomers.RIGHT.items() for source in sources]
+
+
+@pytest.mark.parametrize(("name", "source"), OTHERS)
+def test_other_ways_to_be_right_pass(name: str, source: str) -> None:
+    assert LAB.verdict(name, written(name, source)).state == "[v]"
+
+
+def test_every_task_can_be_solved_in_another_style() -> None:
+    assert set(newcomers.RIGHT) == set(LAB.tasks)
 
 
 # Mutants that do the same as the solution, and why

@@ -32,7 +32,7 @@ from p2plib.machine.addresses import Contact
 from p2plib.sim import Internet, Link
 from p2plib.wire import bencode as wire
 from tests.conftest import ROOT
-from tests.labs.lab03_dht.learners import written
+from tests.labs.lab03_dht.learners import others, written
 from tests.labs.mutating import answers, mutants
 from tests.labs.proving import disguised, kept_and_taken_up, printed_in
 
@@ -44,6 +44,25 @@ def test_the_solved_cells_are_right() -> None:
     assert list(SOLVED) == list(LAB.tasks)
     for name, source in SOLVED.items():
         assert LAB.verdict(name, written(name, source)).state == "[v]", name
+
+
+OTHERS = [(name, source) for name, sources in others.RIGHT.items() for source in sources]
+
+
+@pytest.mark.parametrize(("name", "source"), OTHERS)
+def test_other_ways_to_be_right_pass(name: str, source: str) -> None:
+    assert LAB.verdict(name, written(name, source)).state == "[v]"
+
+
+def test_every_task_can_be_solved_in_another_style() -> None:
+    assert set(others.RIGHT) == set(LAB.tasks)
+
+
+@pytest.mark.parametrize("cheat", others.CHEATS)
+def test_a_program_knows_only_what_it_was_told(cheat: str) -> None:
+    verdict = LAB.verdict("find_one", written("find_one", others.CHEATS[cheat]))
+    assert verdict.state == "[x]"
+    assert "that nobody had named in this search" in verdict.line
 
 
 # Mutants that do the same as the solution, and why
@@ -102,7 +121,7 @@ def test_cases_of_any_seed_accept_the_reference(name: str, seed: int) -> None:
 # Bytes, judged by others
 
 VALUES = st.recursive(
-    st.binary(max_size=20) | st.integers(-(2**63), 2**63 - 1),
+    st.binary(max_size=20) | st.integers(1 - 2**63, 2**63 - 1),  # libtorrent reads -2**63 as 0
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=5), inner, max_size=4),
     max_leaves=12,
 )

@@ -5,10 +5,10 @@ Each is the solved cell of the lab's text with one thing changed, or a cell of i
 
 from __future__ import annotations
 
-from tests.labs.lab02_neighbours.learners import asking, hearing, naming
+from tests.labs.lab02_neighbours.learners import asking, hearing, naming, newcomers
 from tests.labs.proving import learner
 
-ANSWERS = [*asking.ANSWERS, *naming.ANSWERS, *hearing.ANSWERS]
+ANSWERS = [*asking.ANSWERS, *naming.ANSWERS, *hearing.ANSWERS, *newcomers.ANSWERS]
 
 PRELUDE = """
 import asyncio, math, random, struct

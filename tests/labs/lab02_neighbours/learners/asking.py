@@ -7,7 +7,7 @@ from tests.labs.mutating import answers, but
 SOLVED = answers("lab02_neighbours")
 PLAN, DEAL, USABLE = SOLVED["call_plan"], SOLVED["deal"], SOLVED["usable"]
 
-_PAUSE = "min(2.0 ** (number - 1), 60.0) if number else 0.0"
+_PAUSE = "min(2 ** (number - 1), 60) if number else 0"
 _QUOTA = "or used.get(network, 0) >= per_network"
 
 PLANS = [
@@ -69,10 +69,10 @@ PLANS = [
     ("text up to the last dot", but(PLAN, "network_of(address[0])", "address[0].rsplit('.', 1)[0]"), "IPv6"),
     ("waits first", but(PLAN, _PAUSE, "min(2.0 ** number, 60.0)"), "waits 0 seconds"),
     ("two seconds", but(PLAN, _PAUSE, "min(2.0 ** number, 60.0) if number else 0.0"), "is 1 second"),
-    ("never doubles", but(PLAN, _PAUSE, "1.0 if number else 0.0"), "doubles after each call"),
+    ("never doubles", but(PLAN, _PAUSE, "1.0 if number else 0.0"), "doubles with each call"),
     ("adds a second", but(PLAN, _PAUSE, "min(1.0 * number, 60.0)"), "double"),
     ("no end", but(PLAN, _PAUSE, "2.0 ** (number - 1) if number else 0.0"), "stops growing at 60"),
-    ("an end at 32", but(PLAN, "60.0", "32.0"), "at 60 seconds, too"),
+    ("an end at 32", but(PLAN, "60", "32"), "at 60 seconds, too"),
     ("no chance", but(PLAN, "rng.uniform(pause_s / 2, pause_s)", "pause_s"), "come back together"),
     (
         "from nothing",
@@ -153,7 +153,7 @@ DEALS = [
     (
         "twice in one",
         but(DEAL, "size = min(count, len(peers))", "size = count if peers else 0"),
-        "nobody stands twice",
+        "no peer is twice",
     ),
     (
         "divides by nobody",
@@ -203,7 +203,7 @@ USABLES = [
         but(
             USABLE, "scope_of(address) is Scope.WORLD", "scope_of(address) not in (Scope.SITE, Scope.MACHINE)"
         ),
-        "at a group, or nowhere",
+        "the address of a group",
     ),
     ("crashes on words", but(USABLE, "except UsageError:", "except KeyError:"), "scope_of raises UsageError"),
     ("stops at words", but(USABLE, "continue", "break"), "those after it still count"),

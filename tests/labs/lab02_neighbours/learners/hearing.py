@@ -21,7 +21,7 @@ NEIGHBOURS = [
     (
         "a goodbye makes it stay",
         but(HEAR, "min(self.held[peer][0], now + 1)", "now + 1"),
-        "nobody stay longer",
+        "make a peer stay longer",
     ),
     (
         "a goodbye of a stranger",
@@ -31,7 +31,7 @@ NEIGHBOURS = [
     (
         "a goodbye brings somebody",
         but(HEAR, _BYE, "            self.held[peer] = (now + 1, None)\n"),
-        "nobody stay longer",
+        "make a peer stay longer",
     ),
     (
         "a goodbye of all ports",
@@ -87,7 +87,7 @@ NEIGHBOURS = [
         ),
         "sorted",
     ),
-    ("hosts alone", but(HEAR, "return sorted(p for", "return sorted(p[0] for"), "what was heard is here"),
+    ("hosts alone", but(HEAR, "return sorted(p for", "return sorted(p[0] for"), "a list of pairs"),
     (
         "a set",
         but(
@@ -130,7 +130,7 @@ NEIGHBOURS = [
         but(HEAR, "ttl is not None and until - now >= ttl / 2", "until - now >= (ttl or 0) / 2"),
         "not to be passed on",
     ),
-    ("unsorted known", but(HEAR, "in sorted(self.held.items())", "in self.held.items()"), "sorted by host"),
+    ("unsorted known", but(HEAR, "in sorted(self.held.items())", "in self.held.items()"), "sorted: by host"),
     (
         "tuples",
         but(HEAR, "Record(self.name, int(until - now), *peer)", "(self.name, int(until - now), *peer)"),
@@ -160,7 +160,7 @@ _KNOWN = "if other.ttl >= self.record.ttl / 2:"
 _QUIET = 'if now < getattr(self, "quiet_until", now):'
 
 ANSWERINGS = [
-    ("never", but(ANSWER, "return pause_s", "return None"), "does not: answer"),
+    ("never", but(ANSWER, "return pause_s", "return None"), "nothing was sent so far"),
     ("at once", but(ANSWER, "return pause_s", "return 0.0"), "between 0.02 and 0.12"),
     ("one pause", but(ANSWER, "self.rng.uniform(0.02, 0.12)", "0.05"), "all speak at once"),
     ("half the range", but(ANSWER, "uniform(0.02, 0.12)", "uniform(0.02, 0.07)"), "all speak at once"),

@@ -104,7 +104,7 @@ READS = [
         "over its pointers",
     ),
     ("any text", but(READ, "label.decode()", "label.decode('utf-8', 'replace')"), "decode strictly"),
-    ("latin", but(READ, "label.decode()", "label.decode('latin-1')"), "byte by byte"),
+    ("latin", but(READ, "label.decode()", "label.decode('latin-1')"), "ö takes two bytes"),
     (
         "pointers count",
         but(READ, "if after is None:", "size += 2\n            if after is None:"),

@@ -5,10 +5,10 @@ Each is the solved cell of the lab's text with one thing changed, or a cell of i
 
 from __future__ import annotations
 
-from tests.labs.lab03_dht.learners import asking, programs, searching
+from tests.labs.lab03_dht.learners import asking, others, programs, searching
 from tests.labs.proving import learner
 
-ANSWERS = [*asking.ANSWERS, *searching.ANSWERS, *programs.ANSWERS]
+ANSWERS = [*asking.ANSWERS, *searching.ANSWERS, *programs.ANSWERS, *others.ANSWERS]
 
 PRELUDE = """
 import asyncio, random, socket

@@ -10,7 +10,7 @@ _TAKE = 'peers |= dict.fromkeys(peers_in(answer.get(b"values"), source))'
 _HOSTS = "if address[0] not in hosts:"
 
 _GIVES_UP = (
-    '            if not due:\n                raise NotFound("nobody who was asked knows a living peer")\n'
+    '            if not due:\n                raise NotFound("no node that was asked knows a living peer")\n'
 )
 _BY_TRANSACTION = """answer = None
             try:
@@ -117,7 +117,7 @@ PROGRAMS = [
     ),
     (
         "None for nobody",
-        but(FIND, 'raise NotFound("nobody who was asked knows a living peer")', "return None"),
+        but(FIND, 'raise NotFound("no node that was asked knows a living peer")', "return None"),
         "raise NotFound",
     ),
     (

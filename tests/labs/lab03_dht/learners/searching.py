@@ -26,7 +26,7 @@ SEARCHES = [
     (
         "the last batch too large",
         but(SEARCH, _BATCH, "k, alpha) if len(asked) < limit else []"),
-        "also in the last batch",
+        "the last batch too",
     ),
     ("never learns", but(SEARCH, "known.update(reply.nodes[:k])", "pass"), "take in the nodes"),
     ("learns the first", but(SEARCH, "reply.nodes[:k]", "reply.nodes[:1]"), "take in the nodes"),
@@ -129,7 +129,7 @@ SEARCHES = [
     (
         "makes somebody up",
         but(SEARCH, "ask(batch)", "ask([Contact(info_hash, ('10.1.1.1', 4000))])"),
-        "whom you were given",
+        "nodes that you were given",
     ),
     ("alpha of two", but(SEARCH, "alpha: int = 3", "alpha: int = 2"), "the defaults are"),
     ("limit of thirty", but(SEARCH, "limit: int = 40", "limit: int = 30"), "the defaults are"),
