@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import subprocess
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from p2plib.discovery.mainline.compact import id_of
+from p2plib.discovery.mainline.driver import MainlineNode
 from p2plib.discovery.mainline.items import ImmutableItem, sign_item, target_of
 from p2plib.discovery.mainline.messages import GetPeersQuery, GetQuery, KrpcResponse
 from p2plib.errors import RequestRefused
@@ -17,6 +20,7 @@ from tests.discovery.mainline.test_stranger_storage_node import stranger
 from tests.interop.mainline import (
     OURS,
     PATIENCE_S,
+    PORT,
     SALT,
     THEIRS,
     Asker,
@@ -168,3 +172,29 @@ async def through_the_stranger() -> dict[str, Any]:
 def test_it_enters_through_the_node_of_the_page() -> None:
     theirs = [[host_of(9), 4242]]
     assert in_namespace(through_the_stranger) == {"keeps": theirs, "item": "b'theirs'", "found": theirs}
+
+
+PUBLIC = ("203.0.113.1", "198.51.100.1", "192.0.2.9")  # where ids have to fit; here they lead nowhere
+
+
+async def in_public() -> dict[str, Any]:
+    """Their ids are random, so none of ours keeps such a node; yet two of ours meet through it."""
+    for host in PUBLIC:
+        subprocess.run(["ip", "address", "add", f"{host}/32", "dev", "lo"], check=True)
+    async with NodeJs(PUBLIC[2]) as js:
+        way_in = PUBLIC[2], (await js.ask("start", bootstrap=[]))["port"]
+        async with (
+            MainlineNode.open(random.Random(1), PUBLIC[0], PORT) as ours,
+            MainlineNode.open(random.Random(2), PUBLIC[1], PORT) as other,
+        ):
+            await ours.bootstrap([way_in])
+            await until(lambda: js.ask("nodes"))
+            await other.bootstrap([way_in])
+            await ours.peer.until(lambda: len(ours.machine.table) == 1, PATIENCE_S)
+            copies = (await ours.announce_peer(topic("ours"), 4001)).copies
+            return {"copies": copies, "found": [list(peer) for peer in await peers_of(other, topic("ours"))]}
+
+
+@pytest.mark.fault("F072")
+def test_where_its_id_does_not_fit_it_still_lets_ours_meet() -> None:
+    assert in_namespace(in_public) == {"copies": 1, "found": [[PUBLIC[0], 4001]]}

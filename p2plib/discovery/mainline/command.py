@@ -13,7 +13,7 @@ from p2plib.discovery.mainline.parts import LOCAL, DhtSettings
 from p2plib.discovery.mainline.source import MainlineSource
 from p2plib.discovery.source import Source, checked_port, topic_of
 from p2plib.errors import P2PError, UsageError
-from p2plib.machine.addresses import Address, Scope, given_address, scope_of
+from p2plib.machine.addresses import Address, Scope, given_address, is_ipv6, scope_of
 
 NAME = "dht"
 SUMMARY = "run a node of the Mainline DHT: serve others, look up and announce"
@@ -49,11 +49,10 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
         say: prints a line.
 
     Raises:
-        P2PError: as `MainlineNode.open` and `MainlineNode.bootstrap`.
+        P2PError: as `MainlineNode.open`, `MainlineNode.bootstrap` and `MainlineNode.announce_peer`.
     """
     rng, settings = random.SystemRandom(), _settings(arguments)
-    key, port = arguments.announce or ("", "")
-    announced_port = _port(port) if arguments.announce else 0
+    announced = None if arguments.announce is None else _announcement(*arguments.announce)
     where = arguments.host, arguments.port
     async with MainlineNode.open(rng, *where, settings=settings, public=arguments.public) as node:
         say(f"listening on {node.address[0]}:{node.address[1]}")
@@ -61,8 +60,8 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
         if arguments.bootstrap:
             joined = await node.bootstrap(arguments.bootstrap)
             say(f"entered, and know {_counted(joined.contacts, 'node')}")
-        if arguments.announce:
-            stored = await node.announce_peer(topic_of(key), announced_port)
+        if announced is not None:
+            stored = await node.announce_peer(*announced)
             say(f"announced to {_counted(stored.copies, 'node')}")
         if arguments.lookup:
             await _look_up(node, topic_of(arguments.lookup), say)
@@ -73,12 +72,6 @@ async def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> None
                 f"{stats.contacts} contacts, peers for {stats.info_hashes} info_hashes, {stats.items} items, "
                 f"{stats.received} datagrams received, {stats.sent} sent"
             )
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal():
-        raise UsageError(f"--announce takes a key and a port, and {text!r} is no port")
-    return checked_port(int(text))
 
 
 async def _look_up(node: MainlineNode, topic: bytes, say: Callable[[str], None]) -> None:
@@ -116,9 +109,10 @@ def sources(arguments: argparse.Namespace) -> list[Source]:
         return []
     typed = [text.partition("@") for text in arguments.dht]
     bootstrap = [_read_address(address) for address, _, _ in typed]
-    ours = next((own for _, _, own in typed if own), "127.0.0.1")
-    if ours == "127.0.0.1" and scope_of(bootstrap[0][0]) is not Scope.MACHINE:
+    own = next((own for _, _, own in typed if own), None)
+    if own is None and scope_of(bootstrap[0][0]) is not Scope.MACHINE:
         raise UsageError("say which address of ours to ask from: --dht HOST:PORT@OURS")
+    ours = own or ("::1" if is_ipv6(bootstrap[0]) else "127.0.0.1")
     settings = DhtSettings(limits=LOCAL.limits, is_read_only=True)
     return [MainlineSource(bootstrap, random.SystemRandom(), ours, settings=settings)]
 
@@ -126,6 +120,21 @@ def sources(arguments: argparse.Namespace) -> list[Source]:
 def _settings(arguments: argparse.Namespace) -> DhtSettings:
     limits, is_limited = (LOCAL.limits, False) if arguments.one_host else (DhtSettings().limits, True)
     return DhtSettings(limits=limits, is_limited=is_limited, is_read_only=arguments.read_only)
+
+
+def _announcement(key: str, port: str) -> tuple[bytes, int]:
+    """What was typed after `--announce`: a topic and a port.
+
+    Raises:
+        UsageError: the port is none.
+    """
+    if not _is_number(port):
+        raise UsageError(f"a port is a whole number from 1 to 65535, not {port[:40]!r}")
+    return topic_of(key), checked_port(int(port))
+
+
+def _is_number(port: str) -> bool:
+    return port.isascii() and port.isdecimal() and len(port) <= 5
 
 
 def _address(text: str) -> Address:
@@ -143,6 +152,6 @@ def _read_address(text: str) -> Address:
         UsageError: it is none.
     """
     host, _, port = text.rpartition(":")
-    if not port.isdecimal():
+    if not _is_number(port):
         raise UsageError(f"{text!r} is not an IP address and a port")
     return given_address((host.removeprefix("[").removesuffix("]"), int(port)))

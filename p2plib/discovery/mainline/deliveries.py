@@ -193,13 +193,26 @@ class Deliveries:
         delivery.awaited.discard(copy.contact)
         delivery.copies += is_kept
         if code is not None and delivery.code not in (CAS_MISMATCH, OLD_SEQ):
-            delivery.code, delivery.sentence = code, sentence
+            delivery.code, delivery.sentence = code, _shown(sentence)
         if not delivery.awaited:
             self._done(delivery)
 
     def _done(self, delivery: Delivery) -> None:
         del self._under_way[delivery.number]
-        if delivery.code in (CAS_MISMATCH, OLD_SEQ):
-            self.forget(delivery.goods.key)
+        key = delivery.goods.key
+        if delivery.code in (CAS_MISMATCH, OLD_SEQ) and self._is_ours(delivery.goods):
+            self.forget(key)
         found = delivery.copies, delivery.asked, delivery.queries, delivery.code, delivery.sentence
-        self._tell(DhtStored(delivery.number, delivery.goods.key, *found))
+        self._tell(DhtStored(delivery.number, key, *found))
+
+    def _is_ours(self, goods: Goods) -> bool:
+        """Whether it is still this that is delivered again: a newer version may have taken its place."""
+        kept = self.ours.get(goods.key)
+        return kept == goods or (
+            isinstance(kept, Item) and isinstance(goods, Item) and kept.item == goods.item
+        )
+
+
+def _shown(sentence: str) -> str:
+    """What a stranger says, without what would move the cursor of a terminal or begin a line of a log."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in sentence)

@@ -49,11 +49,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from p2plib.discovery.mainline.items import MutableItem, checked_immutable, target_of
+from p2plib.discovery.mainline.items import MutableItem, PutRefused, checked_immutable, target_of, verify
 from p2plib.discovery.mainline.krpc import MAX_BYTES
 from p2plib.discovery.mainline.machine import DEFAULT_SETTINGS, Mainline
 from p2plib.discovery.mainline.messages import CAS_MISMATCH, OLD_SEQ
-from p2plib.discovery.mainline.node_id import node_id_for
+from p2plib.discovery.mainline.node_id import is_of, node_id_for
 from p2plib.discovery.mainline.parts import (
     DhtItemDone,
     DhtPeers,
@@ -68,7 +68,7 @@ from p2plib.discovery.mainline.saved import FORMAT, SavedNode, decode
 from p2plib.discovery.mainline.stats import DhtStats, dht_stats_of
 from p2plib.discovery.source import checked_port, checked_topic
 from p2plib.errors import Closed, NotFound, PeerTimeout, RequestRefused, UsageError
-from p2plib.machine.addresses import Address, bootstrap_addresses, is_ipv6
+from p2plib.machine.addresses import Address, bootstrap_addresses, given_address, is_ipv6
 from p2plib.machine.peer import Peer
 from p2plib.topology.kademlia.parts import Crowded, FindDone, Joined, JoinFailed
 from p2plib.wire.bencode import Value
@@ -165,7 +165,8 @@ class MainlineNode:
     ) -> AsyncIterator[MainlineNode]:
         """Opens a node with the id, the addresses, the contacts and the announcements that `save` gave.
 
-        `bootstrap` then needs no addresses, and after it all that was announced and put is so again.
+        `bootstrap` then needs no addresses, and after it all that was announced and put is so again. At
+        another host the node has a new id if the old one does not belong there (BEP 42).
 
         Args:
             data: what `save` returned.
@@ -184,7 +185,9 @@ class MainlineNode:
         if host is None and port is None and public is None:
             public = saved.public
         where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
-        async with cls.open(rng, *where, own_id=saved.id, settings=settings, public=public) as made:
+        before, here = (saved.public or saved.bound)[0], (public or where)[0]
+        own_id = saved.id if here == before or is_of(saved.id, here) else None
+        async with cls.open(rng, *where, own_id=own_id, settings=settings, public=public) as made:
             known = (contact.address for contact in saved.contacts)
             made.remembered = tuple(one for one in known if is_ipv6(one) == is_ipv6(made.address))
             made.machine.restore(saved.ours)
@@ -394,8 +397,14 @@ class MainlineNode:
             PeerTimeout: nobody has accepted it.
             RequestRefused: all that were asked have refused, or any of them has another version than this one
                 would replace (301, 302): then read again, and decide.
+            UsageError: the item is not valid.
             Closed: the block is over.
         """
+
+        try:
+            verify(item)
+        except PutRefused as refusal:
+            raise UsageError(f"nobody would store this: {refusal.sentence}") from None
 
         def put(now: float) -> int:
             return self.machine.put(item, now, cas)
@@ -415,8 +424,11 @@ class MainlineNode:
         Raises:
             PeerTimeout: it did not answer.
             RequestRefused: it answered without samples.
+            UsageError: no node can be there, or the target is no id.
             Closed: the block is over.
         """
+
+        address = given_address(address)
 
         def ask(now: float) -> int:
             return self.machine.sample(address, target, now)
@@ -438,6 +450,8 @@ class MainlineNode:
             raise _refused(done)
         if not len(self.machine.table):
             raise PeerTimeout(f"nobody has accepted it; {ALONE}")
+        if not done.asked:
+            raise PeerTimeout(f"nobody has accepted it: of {done.queries} nodes asked, none gave a token")
         raise PeerTimeout(f"nobody has accepted it, of {done.asked} nodes that were asked to")
 
     def _happened(self, event: object) -> bool:

@@ -6,7 +6,9 @@ Rules
        So the contacts of an earlier life, given as bootstrap addresses, become our table again.
     2. If all of the addresses fail, they are asked again after a pause, which doubles
        (`p2plib.machine.retries`). When no time is left for another try, joining has failed.
-    3. An owner that gives up waiting may join again. An answer to the earlier probes can still let us in
+    3. The id of a bootstrap node may get it no place in our table (BEP 42): npm's `bittorrent-dht` and some
+       well-known routers have random ones. Then the way in leads through the nodes that it names.
+    4. An owner that gives up waiting may join again. An answer to the earlier probes can still let us in
        then, but their failure says nothing about the new join.
 """
 

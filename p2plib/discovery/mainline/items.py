@@ -75,7 +75,7 @@ class ImmutableItem:
         target: 20 bytes, where it is stored.
 
     Raises:
-        UsageError: bencode cannot say it.
+        UsageError: a message in bencode cannot say it.
     """
 
     value: bencode.Value = field(compare=False)
@@ -83,7 +83,7 @@ class ImmutableItem:
     target: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "encoded", bencode.encode(self.value))
+        object.__setattr__(self, "encoded", encoded_value(self.value))
         object.__setattr__(self, "target", _sha1(self.encoded))
 
 
@@ -106,7 +106,7 @@ class MutableItem:
         target: 20 bytes, where it is stored.
 
     Raises:
-        UsageError: bencode cannot say the value.
+        UsageError: a message in bencode cannot say the value.
     """
 
     public_key: bytes
@@ -118,13 +118,22 @@ class MutableItem:
     target: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "encoded", bencode.encode(self.value))
+        object.__setattr__(self, "encoded", encoded_value(self.value))
         object.__setattr__(self, "target", target_of(self.public_key, self.salt))
 
     @property
     def signed(self) -> bytes:
         """The bytes that the signature is of. Rule 3."""
         return signed_bytes(self.encoded, self.seq, self.salt)
+
+
+def encoded_value(value: bencode.Value) -> bytes:
+    """The bytes of a value, with room for the two dicts of a message that it stands in.
+
+    Raises:
+        UsageError: bencode cannot say it there.
+    """
+    return bencode.encode([[value]])[2:-2]
 
 
 def target_of(public_key: bytes, salt: bytes = b"") -> bytes:
@@ -163,7 +172,7 @@ def sign_item(secret: SecretKey, value: bencode.Value, seq: int, salt: bytes = b
     """
     if isinstance(seq, bool) or not isinstance(seq, int):
         raise UsageError(f"a seq is a whole number, not {seq!r}")
-    signature = secret.sign_raw(signed_bytes(bencode.encode(value), seq, salt))
+    signature = secret.sign_raw(signed_bytes(encoded_value(value), seq, salt))
     item = MutableItem(secret.public.raw, salt, seq, value, signature)
     try:
         _check_sizes(item)

@@ -12,7 +12,8 @@ Rules
        a question of ours. It is believed for ten minutes, as long as a token.
     3. Hosts of our own machine are not limited: many nodes share one such address, and nobody else can write
        from there.
-    4. What is remembered of hosts is bounded: `MAX_HOSTS` of them, and the one longest unheard goes.
+    4. The addresses of one /64 in IPv6 count as one host: whoever has one of them has them all.
+    5. What is remembered of hosts is bounded: `MAX_HOSTS` of them, and the one longest unheard goes.
 
 Vocabulary::
 
@@ -26,13 +27,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from p2plib.machine.addresses import Scope, scope_of
+from p2plib.machine.addresses import Scope, packed_host, scope_of
 
 QUESTIONS_S, QUESTIONS_BURST = 10.0, 50.0  # a lookup asks each node once or twice; libtorrent's limit is 5
 ALL_QUESTIONS_S, ALL_QUESTIONS_BURST = 1_000.0, 2_000.0  # a node of the real DHT gets some tens a second
 EXCESS_S, EXCESS_BURST = 500.0, 4_000.0  # ten long responses at once, then one a second
 VERIFIED_S = 600.0
 MAX_HOSTS = 4096
+IPV6_HOST_BYTES = 8  # a /64 is one link
 
 
 class Bucket:
@@ -93,7 +95,7 @@ class Limits:
     ) -> None:
         self._scale = questions_s / QUESTIONS_S, excess_s / EXCESS_S
         self._all = Bucket(all_questions_s, ALL_QUESTIONS_BURST * all_questions_s / ALL_QUESTIONS_S)
-        self._hosts: dict[str, _Host] = {}  # the longest unheard first
+        self._hosts: dict[bytes, _Host] = {}  # the longest unheard first
         self.refused: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -145,8 +147,9 @@ class Limits:
             self._of(host).verified_until = now + VERIFIED_S
 
     def _of(self, host: str) -> _Host:
-        """What is known of a host, which is now the one that was heard last. Rule 4."""
-        known = self._hosts.pop(host, None)
+        """What is known of a host, which is now the one that was heard last. Rules 4 and 5."""
+        key = packed_host(host)[:IPV6_HOST_BYTES]
+        known = self._hosts.pop(key, None)
         if known is None:
             questions, excess = self._scale
             known = _Host(
@@ -155,5 +158,5 @@ class Limits:
             )
             if len(self._hosts) >= MAX_HOSTS:
                 del self._hosts[next(iter(self._hosts))]
-        self._hosts[host] = known
+        self._hosts[key] = known
         return known

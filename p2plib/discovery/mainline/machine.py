@@ -118,6 +118,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             settings, self.table, self.density, asker, self._is_own, self._ended, self._tell, self._ignore
         )
         self.deliveries = Deliveries(settings, rng, self.timers, self.searches, asker, self._tell)
+        self._way_in: list[Contact] = []  # named by the last bootstrap node that answered
         self.entrance = Entrance(asker, self.timers, rng, self._enter, self._tell)
         self.timers.set(DhtTimer.REFRESH, now + settings.refresh_s)
 
@@ -229,10 +230,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         try:
             message: AnyKrpc = krpc.decode(data)
         except BadQuery as bad:
-            self._ignore("bad query")
-            if acceptable(address, address) and not self.settings.is_read_only:
-                error = KrpcError(bad.transaction, bad.code, bad.rule, address, version=VERSION)
-                self._answer(error, data, address, now)
+            self._asked_wrongly(bad, data, address, now)
             return
         except DecodeError:
             self._ignore("malformed")
@@ -269,8 +267,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
         if self.settings.is_read_only:  # rule 4
             self._ignore("a query, and we are read-only")
             return
-        if self.settings.is_limited and not self.limits.may_ask(address[0], now):
-            self._ignore("too many queries")
+        if not self._may_ask(address, now):
             return
         answer = self.answers.answer(query, sender, now)
         if isinstance(query, AnnounceQuery | PutQuery) and isinstance(answer, KrpcResponse):
@@ -282,6 +279,18 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             self._ignore("id not of its address")
         elif verdict is not Verdict.KNOWN and acceptable(address, self.address or address):
             self.checks.met(sender, verdict, now)
+
+    def _asked_wrongly(self, bad: BadQuery, data: bytes, address: Address, now: float) -> None:
+        self._ignore("bad query")
+        if acceptable(address, address) and not self.settings.is_read_only and self._may_ask(address, now):
+            error = KrpcError(bad.transaction, bad.code, bad.rule, address, version=VERSION)
+            self._answer(error, data, address, now)
+
+    def _may_ask(self, address: Address, now: float) -> bool:
+        if self.settings.is_limited and not self.limits.may_ask(address[0], now):
+            self._ignore("too many queries")
+            return False
+        return True
 
     def _answer(self, answer: KrpcResponse | KrpcError, query: bytes, address: Address, now: float) -> None:
         data = krpc.encode(answer)
@@ -331,6 +340,11 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             case Copy():
                 self.deliveries.over(purpose, True)
             case Probe():
+                teller = purpose.address
+                named = [
+                    one for one in self.searches.named(response, teller) if acceptable(one.address, teller)
+                ]
+                self._way_in = named[: self.settings.k]
                 self.entrance.probed(purpose, True, now)
             case Sampling():
                 contacts = (response.nodes6 if self.is_ipv6 else response.nodes) or ()
@@ -388,7 +402,7 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             self.table.remove(contact.id)
 
     def _enter(self, now: float) -> None:
-        self.searches.start(DhtSearchKind.JOIN, self.own_id, now)
+        self.searches.start(DhtSearchKind.JOIN, self.own_id, now, named=self._way_in)
 
     def _refresh(self, now: float) -> None:
         """Looks up an id in each quiet bucket, asks some forgotten contacts, and forgets what has expired."""

@@ -9,6 +9,7 @@ tomorrow. They enter the table again when they answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -58,9 +59,9 @@ class GoodsField(FieldType):
                 b"seq": int(seq),
                 b"sig": bytes(signature),
             }:
-                return Item(_valid(MutableItem(key, salt, seq, value, signature)))
+                return Item(_valid(lambda: MutableItem(key, salt, seq, value, signature)))
             case {b"v": value, **others} if not others:
-                return Item(_valid(ImmutableItem(value)))
+                return Item(_valid(lambda: ImmutableItem(value)))
         raise DecodeError("neither an announcement nor an item")
 
     def show(self, value: Goods) -> str:
@@ -68,11 +69,12 @@ class GoodsField(FieldType):
         return f"{type(value).__name__.lower()} under {value.key:040x}"
 
 
-def _valid(item: ImmutableItem | MutableItem) -> ImmutableItem | MutableItem:
+def _valid(make: Callable[[], ImmutableItem | MutableItem]) -> ImmutableItem | MutableItem:
     try:
+        item = make()
         verify(item)
-    except PutRefused as refusal:
-        raise DecodeError(f"an item that nobody would store: {refusal.sentence}") from None
+    except (PutRefused, UsageError) as refusal:
+        raise DecodeError(f"an item that nobody would store: {refusal}") from None
     return item
 
 

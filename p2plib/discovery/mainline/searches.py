@@ -149,6 +149,7 @@ class DhtSearches:
         salt: bytes = b"",
         number: int | None = None,
         kept: ImmutableItem | MutableItem | Iterable[Address] = (),
+        named: Iterable[Contact] = (),
     ) -> int:
         """Starts a search, which ends at once if there is nobody to ask.
 
@@ -159,6 +160,7 @@ class DhtSearches:
             salt: of a mutable item.
             number: what `reserved` gave; None for a new one.
             kept: what we keep ourselves, an item or peers.
+            named: whom to ask if our table is empty.
 
         Returns:
             Its number.
@@ -169,7 +171,7 @@ class DhtSearches:
         if target < 0 or target >> BITS:
             raise UsageError(f"a target is an id, from 0 to 2**{BITS} - 1")
         number = self.reserved() if number is None else number
-        search = DhtSearch(number, kind, self._lookup(kind, target, self._settings.k), salt)
+        search = DhtSearch(number, kind, self._lookup(kind, target, self._settings.k, named), salt)
         self._searches[search.number] = search
         if isinstance(kept, ImmutableItem | MutableItem):
             search.item = kept
@@ -203,7 +205,7 @@ class DhtSearches:
         else:
             if response.token is not None:
                 search.tokens[step.contact.id] = response.token
-            search.lookup.answered(step.contact, self._named(response, teller))
+            search.lookup.answered(step.contact, self.named(response, teller))
             if search.kind is DhtSearchKind.ITEM and isinstance(search.item, ImmutableItem):  # rule 2
                 self._end(search, now)
                 return True
@@ -262,13 +264,13 @@ class DhtSearches:
             search.item = item
         return True
 
-    def _named(self, response: KrpcResponse, teller: Address) -> list[Contact]:
+    def named(self, response: KrpcResponse, teller: Address) -> list[Contact]:
         """The contacts in a response that may be asked. Rule 5."""
         ours, others = response.nodes or (), response.nodes6 or ()
         if is_ipv6(teller):
             ours, others = others, ours
         if others and self.want:
-            self._tell(OtherFamily(others))
+            self._tell(OtherFamily(others[: self._settings.k]))  # as many as `Lookup` takes of ours
         return [contact for contact in ours if self.may_ask(contact)]
 
     def may_ask(self, contact: Contact) -> bool:
@@ -282,10 +284,11 @@ class DhtSearches:
 
     # How a search goes on ---------------------------------------------------------------------------------
 
-    def _lookup(self, kind: DhtSearchKind, target: int, width: int) -> Lookup:
+    def _lookup(self, kind: DhtSearchKind, target: int, width: int, named: Iterable[Contact] = ()) -> Lookup:
         settings, table = self._settings, self.table
         seeds = table.closest(target, width)
         seeds = seeds or table.closest(target, width, doubtful=True)  # our own link may have been down
+        seeds = seeds or list(named)
         paths = settings.paths if kind in FOR_KEYS else 1
         return Lookup(
             target,

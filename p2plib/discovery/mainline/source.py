@@ -13,7 +13,9 @@ A topic is an info_hash as it is. The rules are those of `p2plib.discovery.sourc
        enters once more, and the call is made again: perhaps all of them are gone, and others are there.
     2. The DHT has no word for taking an announcement back: after `withdraw`, nodes name us until what they
        heard has run out, half an hour later at most.
-    3. Nodes are asked in the order of their distance from the topic, and each may name 50 peers or so. Nobody
+    3. A topic that was never announced because the call failed or was cancelled is not announced later. One
+       that was is announced again until `withdraw`, whatever becomes of a second call.
+    4. Nodes are asked in the order of their distance from the topic, and each may name 50 peers or so. Nobody
        has checked that these exist: whoever can send a datagram can announce (F071 stops only forged hosts).
 """
 
@@ -75,6 +77,8 @@ class MainlineSource:
         self._node: MainlineNode | None = None
         self._has_ended = False
         self._entering = asyncio.Lock()
+        self._announcing: dict[bytes, object] = {}  # the call under way that decides about a topic
+        self._announced: set[bytes] = set()
         self.ignored: Counter[str] = Counter()
 
     @property
@@ -106,21 +110,36 @@ class MainlineSource:
     async def announce(self, topic: bytes, port: int) -> None:
         """See `p2plib.discovery.source.Source.announce`."""
         topic, port, node = checked_topic(topic), checked_port(port), self.node
+        call = self._announcing[topic] = object()
         try:
             await self._enter()
             try:
-                await node.announce_peer(topic, port)
+                await self._announce(topic, port, call)
             except PeerTimeout:
                 await self._enter_again()
-                await node.announce_peer(topic, port)
-        except P2PError:
-            if not self._has_ended:
+                await self._announce(topic, port, call)
+        except (P2PError, asyncio.CancelledError):
+            is_first = topic not in self._announced
+            if is_first and self._announcing.get(topic) is call and not self._has_ended:
                 node.withdraw(topic)
             raise
+        finally:
+            if self._announcing.get(topic) is call:
+                del self._announcing[topic]
+
+    async def _announce(self, topic: bytes, port: int, call: object) -> None:
+        """Announces, unless the topic was withdrawn or announced anew while this call waited."""
+        if self._announcing.get(topic) is call:
+            await self.node.announce_peer(topic, port)
+            if topic in self._announcing:  # not withdrawn in the meantime
+                self._announced.add(topic)
 
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source.withdraw`. Rule 2."""
-        self.node.withdraw(checked_topic(topic))
+        topic = checked_topic(topic)
+        self.node.withdraw(topic)
+        self._announcing.pop(topic, None)
+        self._announced.discard(topic)
 
     async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
         """See `p2plib.discovery.source.Source.lookup`."""

@@ -279,6 +279,8 @@ class ItemStorage:
             _check_order(item, kept.item, cas)
         if kept is not None and kept.item == item:
             kept.expires = now + ITEM_EXPIRE_S
+            if network_of(host) == network_of(kept.host):
+                self._shares.add(kept.host, item.target)
             return
         if kept is not None:
             self._drop(item.target)

@@ -11,7 +11,8 @@ Rules
        one after the other, each as long as is said before it, cuts the bytes as a decoder of bencode does.
     2. What `krpc` would refuse does not fit: it says what is wrong.
     3. What is written here is what `krpc` would write.
-    4. No datagram can make a pattern try many ways, so reading takes time in proportion to the length. There
+    4. A value is as deep in its message here as in `krpc`, so that both refuse one that is nested too deep.
+    5. No datagram can make a pattern try many ways, so reading takes time in proportion to the length. There
        is an alternative for each number of contacts, and only one part of any length, the value at the end.
 """
 
@@ -27,6 +28,7 @@ from p2plib.discovery.mainline.compact import (
     unpack_contacts,
     unpack_peer,
 )
+from p2plib.discovery.mainline.items import encoded_value
 from p2plib.discovery.mainline.messages import (
     AnyKrpc,
     FindNodeQuery,
@@ -113,7 +115,7 @@ def _put(found: re.Match[bytes]) -> AnyKrpc | None:
         eight or two or four,
         int.from_bytes(sender, "big"),
         token8 or token20 or token4,
-        bencode.decode(value),
+        _value(value),
         key,
         salt or b"",
         None if seq is None else int(seq),
@@ -132,13 +134,23 @@ def _response(found: re.Match[bytes]) -> AnyKrpc | None:
         None,
         token8 or token20 or token4,
         () if peers is None else tuple(unpack_peer(peers[at : at + 6]) for at in range(2, len(peers), 8)),
-        None if value is None else bencode.decode(value),
+        None if value is None else _value(value),
         key,
         None if seq is None else int(seq),
         signature,
         observed=None if ip is None else unpack_peer(ip),
         version=version or b"",
     )
+
+
+def _value(raw: bytes) -> bencode.Value:
+    """The value in these bytes. Rule 4."""
+    if raw[:1] not in (b"l", b"d"):
+        return bencode.decode(raw)
+    match bencode.decode(b"ll%bee" % raw):  # two lists, as the two dicts that it stands in
+        case [[value]]:
+            return value
+    raise DecodeError("more than one value")
 
 
 def encode(message: AnyKrpc) -> bytes | None:
@@ -183,15 +195,15 @@ def _encode_query(query: KrpcQuery) -> bytes | None:
 def _encode_put(query: PutQuery) -> bytes | None:
     if query.cas is not None or not query.token:
         return None
-    if query.key is None and query.seq is None and query.signature is None and not query.salt:
+    if not (query.key or query.salt or query.signature) and query.seq is None:
         mutable = b""
-    elif query.key is None or query.seq is None or query.signature is None:
+    elif not query.key or query.seq is None or not query.signature:
         return None
     else:
         salt = b"4:salt%d:%b" % (len(query.salt), query.salt) if query.salt else b""
         of_key = len(query.key), query.key, salt, query.seq, len(query.signature), query.signature
         mutable = b"1:k%d:%b%b3:seqi%de3:sig%d:%b" % of_key
-    value, token = bencode.encode(query.value), query.token
+    value, token = encoded_value(query.value), query.token
     parts = id_bytes(query.sender), mutable, len(token), token, value, _tail(query)
     return b"d1:ad2:id20:%b%b5:token%d:%b1:v%be1:q3:put%b1:y1:qe" % parts
 
@@ -204,19 +216,19 @@ def _encode_response(response: KrpcResponse) -> bytes | None:
     inner = [b"1:rd2:id20:", id_bytes(response.sender)]
     if observed is not None:
         inner.insert(0, b"2:ip6:" + pack_peer(observed))
-    if response.key is not None:
+    if response.key:
         inner.append(b"1:k%d:%b" % (len(response.key), response.key))
     if nodes is not None:
         packed = pack_contacts(nodes)
         inner.append(b"5:nodes%d:%b" % (len(packed), packed))
     if response.seq is not None:
         inner.append(b"3:seqi%de" % response.seq)
-    if response.signature is not None:
+    if response.signature:
         inner.append(b"3:sig%d:%b" % (len(response.signature), response.signature))
     if token:
         inner.append(b"5:token%d:%b" % (len(token), token))
     if response.value is not None:
-        inner.append(b"1:v" + bencode.encode(response.value))
+        inner.append(b"1:v" + encoded_value(response.value))
     if response.peers:
         packed_peers = map(pack_peer, response.peers)
         inner.append(b"6:valuesl%be" % b"".join(b"%d:%b" % (len(peer), peer) for peer in packed_peers))

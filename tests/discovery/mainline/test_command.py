@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from p2plib.discovery.mainline import command
+from p2plib.discovery.mainline.source import MainlineSource
 from p2plib.discovery.source import topic_of
 from p2plib.errors import PeerTimeout, UsageError
 from tests.discovery.mainline.test_driver import loopback, network, peers_of
@@ -78,9 +79,25 @@ def test_nobody_is_there() -> None:
 
 def test_addresses_as_typed() -> None:
     assert parsed("--bootstrap", "[2001:db8::7]:6881").bootstrap == [("2001:db8::7", 6881)]
-    for bad in ("127.0.0.1", "127.0.0.1:", "name:6881", "127.0.0.1:0", "224.0.0.1:5"):
+    for bad in (
+        "127.0.0.1",
+        "127.0.0.1:",
+        "name:6881",
+        "127.0.0.1:0",
+        "224.0.0.1:5",
+        "127.0.0.1:" + "9" * 5000,
+    ):
         with pytest.raises(SystemExit):
             parsed("--bootstrap", bad)
+
+
+@pytest.mark.fault("F175")
+@pytest.mark.parametrize("port", ["http", "0", "99999", "-1", "7000x", "9" * 5000])
+def test_a_port_that_is_none_is_said_before_anything_is_opened(port: str) -> None:
+    said: list[str] = []
+    with pytest.raises(UsageError, match="a port is"):
+        asyncio.run(command.run(parsed("--announce", "cats", port), said.append))
+    assert not said
 
 
 def test_the_source_of_the_doctor() -> None:
@@ -90,6 +107,9 @@ def test_the_source_of_the_doctor() -> None:
     (source,) = command.sources(parser.parse_args(["--dht", "127.0.0.1:6881", "--dht", "127.0.0.1:6882"]))
     assert source.name == "dht"
     assert command.sources(parser.parse_args(["--dht", "192.0.2.1:6881@192.0.2.9"]))
+    (source,) = command.sources(parser.parse_args(["--dht", "[::1]:6881"]))
+    assert isinstance(source, MainlineSource)
+    assert source._where[0] == "::1"
     with pytest.raises(UsageError, match="which address of ours"):
         command.sources(parser.parse_args(["--dht", "192.0.2.1:6881"]))
     with pytest.raises(UsageError):

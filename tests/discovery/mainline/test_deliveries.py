@@ -62,6 +62,15 @@ def _id_at(address: Any) -> int:
     return next(contact.id for contact in NODES if contact.address == address)
 
 
+@pytest.mark.fault("F160")
+def test_a_refusal_is_shown_without_what_would_write_elsewhere_on_a_screen() -> None:
+    machine, ((query, address),) = looked_up(GetPeersQuery, lambda m: m.announce(KEY, 1, 1.0), {0: b"t"})
+    refusal = KrpcError(query.transaction, 202, "full\n2026 all is well\x1b[2J \u202e")
+    machine.receive(krpc.encode(refusal), address, 1.2)
+    (done,) = machine.events()
+    assert done.sentence == "full\ufffd2026 all is well\ufffd[2J \ufffd"
+
+
 def test_nobody_gave_a_token() -> None:
     machine, sent = looked_up(GetPeersQuery, lambda m: m.announce(KEY, 7000, 1.0), {})
     assert not sent
@@ -86,6 +95,14 @@ def test_what_another_version_has_overtaken_is_not_put_again() -> None:
     assert not machine.deliveries.ours
     (done,) = machine.events()
     assert (done.code, done.copies) == (302, 0)
+
+
+def test_a_version_that_we_have_replaced_ourselves_does_not_take_the_new_one_with_it() -> None:
+    older, newer = sign_item(SECRET, b"x", 4), sign_item(SECRET, b"y", 5)
+    machine, ((query, address),) = looked_up(GetQuery, lambda m: m.put(older, 1.0), {1: b"t"})
+    machine.put(newer, 1.15)
+    machine.receive(krpc.encode(KrpcError(query.transaction, 302, "old")), address, 1.2)
+    assert [goods.item for goods in machine.deliveries.ours.values() if isinstance(goods, Item)] == [newer]
 
 
 def test_after_the_first_time_an_item_replaces_any_version() -> None:

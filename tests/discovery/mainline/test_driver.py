@@ -12,6 +12,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -183,6 +184,31 @@ def test_a_node_of_each_family_finds_contacts_for_the_other() -> None:
     asyncio.run(main())
 
 
+def test_a_bootstrap_node_whose_id_does_not_fit_lets_us_in_through_those_that_it_names(
+    internet: Internet,
+) -> None:
+    async def main(net: Internet) -> None:
+        async with AsyncExitStack() as stack:
+            nodes: list[MainlineNode] = []
+            for number in range(5):
+                host = net.host(f"node{number}")
+                own_id = None if number else 0xBAD << 140
+                opened = MainlineNode.open(random.Random(number), host.address, own_id=own_id, settings=LAX)
+                with host:
+                    nodes.append(await stack.enter_async_context(opened))
+                if number:
+                    joined = await nodes[number].bootstrap([nodes[0].address])
+                    assert joined.contacts == number - 1
+                await asyncio.sleep(10)
+            router, *others = nodes
+            assert [node.stats().contacts for node in others] == [3] * 4
+            assert all(node.machine.table.find(router.machine.own_id) is None for node in others)
+            await others[0].announce_peer(CATS, 7000)
+            assert await peers_of(others[3], CATS) == [(others[0].address[0], 7000)]
+
+    internet.run(main)
+
+
 # Errors, cancelling, closing ------------------------------------------------------------------------------
 
 
@@ -208,7 +234,10 @@ def test_a_node_alone_says_what_to_do() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.fault("F022", "F175")
 def test_what_cannot_be_asked() -> None:
+    forged = replace(sign_item(SECRET, b"x", 1), signature=bytes(64))
+
     async def main() -> None:
         async with MainlineNode.open(random.Random(1)) as node:
             for call in (peers_of(node, b"short"), node.announce_peer(b"short", 1), node.get_immutable(b"")):
@@ -218,6 +247,17 @@ def test_what_cannot_be_asked() -> None:
                 await node.announce_peer(CATS, 0)
             with pytest.raises(UsageError, match="1000 bytes"):
                 await node.put_immutable(bytes(1000))
+            deep: Any = []
+            for _ in range(126):
+                deep = [deep]
+            with pytest.raises(UsageError, match="nested"):
+                await node.put_immutable(deep)
+            with pytest.raises(UsageError, match="signature"):
+                await node.put_mutable(forged)
+            assert node.stats().ours == 0  # a node that saved them could not be restored
+            for address in (("nowhere", 4000), ("127.1.0.1", 99_999), ("224.0.0.1", 4000)):
+                with pytest.raises(UsageError):
+                    await node.sample(address, 5)
 
     asyncio.run(main())
 
@@ -339,6 +379,33 @@ def test_a_node_that_comes_back_on_another_port_is_found_there() -> None:
                 assert len(node.machine.table) >= 8
 
     asyncio.run(main())
+
+
+def test_a_node_that_comes_back_at_another_host_has_an_id_that_belongs_there(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        home, cafe = net.host("home"), net.host("cafe", address="203.0.113.77")
+        async with network([net.host(f"node{n}") for n in range(5)], LAX) as nodes:
+
+            async def first() -> tuple[bytes, int]:
+                async with MainlineNode.open(random.Random(2), home.address, settings=LAX) as node:
+                    await node.bootstrap([nodes[0].address])
+                    return node.save(), node.machine.own_id
+
+            async def second(saved: bytes, host: str, port: int) -> int:
+                opened = MainlineNode.restore(saved, random.Random(3), host, port, settings=LAX)
+                async with opened as node:
+                    await node.bootstrap()
+                    await asyncio.sleep(30)
+                    assert all(other.machine.table.find(node.machine.own_id) for other in nodes)
+                    return node.machine.own_id
+
+            saved, own_id = await home.run(first())
+            assert await home.run(second(saved, home.address, 0)) == own_id
+            moved = await cafe.run(second(saved, cafe.address, 4000))
+            assert is_of(moved, cafe.address)
+            assert moved != own_id
+
+    internet.run(main)
 
 
 # Strangers ------------------------------------------------------------------------------------------------

@@ -88,6 +88,18 @@ def test_forged_questions_bring_their_victim_little() -> None:
 
 
 @pytest.mark.fault("F079")
+@pytest.mark.fault("F079")
+def test_in_ipv6_all_addresses_of_a_victims_link_have_one_share() -> None:
+    limits, got = Limits(), 0
+    for number in range(10_000):
+        victim = f"2001:db8:7:9::{number:x}"
+        if limits.may_ask(victim, number / 1000) and limits.may_answer(victim, 90, 1300, number / 1000):
+            got += 1300
+    assert got < 15_000
+    assert len(limits) == 1
+    assert limits.may_ask("2001:db8:7:a::1", 10.0)
+
+
 def test_an_honest_asker_gets_its_responses() -> None:
     limits = Limits()
     for step in range(6):  # a lookup and a put, and the next one: six questions within a second

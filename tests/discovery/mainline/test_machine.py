@@ -363,6 +363,16 @@ def test_a_forged_address_gets_few_bytes() -> None:
 
 
 @pytest.mark.fault("F079")
+def test_wrong_queries_are_limited_like_all_others() -> None:
+    machine, victim = node(), ("203.0.113.50", 5000)
+    wrong = b"d1:ad2:id20:abcdefghij01234567896:target200:" + bytes(200) + b"e1:q9:find_node1:t2:aa1:y1:qe"
+    for _ in range(2000):
+        machine.receive(wrong, victim, 10.0)
+    assert len(machine.to_send()) == 50
+    assert machine.ignored == {"bad query": 2000, "too many queries": 1950}
+
+
+@pytest.mark.fault("F079")
 @pytest.mark.parametrize("has_answered", [False, True])
 def test_a_node_that_has_answered_us_is_answered_at_length(has_answered: bool) -> None:
     machine, asker = node(), Contact(77 << 150, ("203.0.113.50", 5000))
@@ -490,6 +500,19 @@ def test_contacts_of_the_other_family_are_handed_on_and_asked() -> None:
     handed = next(e for e in four.events() if isinstance(e, OtherFamily))
     six.heard_of([*handed.contacts, Contact(3, ("fe80::1", 4000)), Contact(4, HERE)], 1.2)
     assert [to for _, to in said(six)] == [ben6.address]
+
+
+def test_no_node_has_us_ask_more_than_k_contacts_of_the_other_family() -> None:
+    four, six = node(), node(address=("2001:db8::9", 6881))
+    four.pair(six)
+    meet(four, other(3))
+    four.find(KEY, 1.0)
+    ((query, _),) = said(four)
+    named = tuple(Contact(number << 150, (f"2001:db8:{number}::1", 4000)) for number in range(1, 40))
+    response = KrpcResponse(query.transaction, other(3).id, nodes=(), nodes6=named)
+    four.receive(krpc.encode(response), other(3).address, 1.1)
+    handed = next(e for e in four.events() if isinstance(e, OtherFamily))
+    assert handed.contacts == named[:8]
 
 
 # Times ------------------------------------------------------------------------------------------------------

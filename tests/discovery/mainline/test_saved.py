@@ -62,6 +62,7 @@ def test_goods_that_nobody_would_take() -> None:
         field.pack(Announcement(5, 70_000)),
         bencode.encode({b"v": bytes(1000)}),
         bencode.encode({b"v": 1, b"k": bytes(32)}),
+        b"d1:v" + b"l" * 127 + b"e" * 127 + b"e",
         bencode.encode({b"info_hash": bytes(19), b"port": 1, b"implied_port": 0}),
     ):
         with pytest.raises(DecodeError):

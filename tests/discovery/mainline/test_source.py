@@ -9,13 +9,14 @@ from contextlib import AsyncExitStack, aclosing
 import pytest
 
 from p2plib.discovery.mainline import source as module
+from p2plib.discovery.mainline.deliveries import Announcement
 from p2plib.discovery.mainline.driver import MainlineNode
 from p2plib.discovery.mainline.parts import DhtSettings
 from p2plib.discovery.mainline.source import MainlineSource
 from p2plib.discovery.source import Found, topic_of
 from p2plib.errors import PeerTimeout, UsageError
 from p2plib.sim import Host, Internet
-from tests.discovery.mainline.test_driver import CATS, loopback, network
+from tests.discovery.mainline.test_driver import CATS, LAX, loopback, network
 
 pytestmark = pytest.mark.usefixtures("patient")
 
@@ -95,6 +96,46 @@ def test_when_all_that_it_knew_are_gone_it_enters_once_more(internet: Internet) 
             later = await node(second)
             await use(source)
             assert later.stats().info_hashes == 1
+
+    internet.run(main)
+
+
+def test_what_was_cancelled_or_withdrawn_while_it_was_announced_is_not_announced_again(
+    internet: Internet,
+) -> None:
+    async def main(net: Internet) -> None:
+        hosts = [net.host(f"node{n}") for n in range(4)]
+        async with network(hosts, LAX) as nodes, AsyncExitStack() as stack:
+            with net.host("home") as home:
+                source = MainlineSource([nodes[0].address], random.Random(1), home.address, settings=LAX)
+                await stack.enter_async_context(source)
+                for pause_s in (0.0, 0.02, 0.1, 0.2, 0.3):
+                    task = asyncio.create_task(source.announce(CATS, 7000))
+                    await asyncio.sleep(pause_s)
+                    task.cancel()
+                    await asyncio.wait([task])
+                    assert source.node.stats().ours == 0
+                for pause_s in (0.0, 0.02, 0.1, 0.2, 0.3):
+                    task = asyncio.create_task(source.announce(CATS, 7000))
+                    await asyncio.sleep(pause_s)
+                    await source.withdraw(CATS)
+                    await task
+                    assert source.node.stats().ours == 0
+                older = asyncio.create_task(source.announce(CATS, 7000))
+                await asyncio.sleep(0.1)
+                newer = asyncio.create_task(source.announce(CATS, 7001))
+                await asyncio.sleep(0.01)
+                older.cancel()  # it takes nothing away from the call that came after it
+                await newer
+                (ours,) = source.node.machine.deliveries.ours.values()
+                assert isinstance(ours, Announcement)
+                assert ours.port == 7001
+                again = asyncio.create_task(source.announce(CATS, 7001))
+                await asyncio.sleep(0.1)
+                again.cancel()  # what was announced before stays announced
+                await asyncio.wait([again])
+                assert source.node.stats().ours == 1
+                assert not source._announcing
 
     internet.run(main)
 

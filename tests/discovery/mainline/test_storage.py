@@ -243,6 +243,17 @@ def test_items_have_room_by_host_and_over_all() -> None:
     assert set(items.targets()) == {own.target, *nearest[:5]}
 
 
+def test_an_item_that_is_put_again_is_the_newest_of_its_host_and_another_host_cannot_make_it_so() -> None:
+    items = ItemStorage(0, max_of_host=2)
+    one, two, three, four = map(ImmutableItem, range(4))
+    for item in (one, two, one, three):
+        items.put(item, ANA, 0.0)
+    assert items.targets() == [one.target, three.target]
+    items.put(one, "198.51.100.1", 0.0)
+    items.put(four, ANA, 0.0)
+    assert items.targets() == [three.target, four.target]
+
+
 def test_a_new_version_from_another_host_counts_for_that_one() -> None:
     items = ItemStorage(0, max_of_host=1)
     items.put(sign_item(SECRET, b"1", 1), ANA, 0.0)

@@ -10,6 +10,8 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,29 @@ def test_our_nodes_enter_through_it_and_it_keeps_what_they_store() -> None:
             assert refused.code == 203
 
     asyncio.run(main())
+
+
+def test_it_stores_nothing_without_a_token() -> None:
+    made: dict[str, Any] = {"__name__": "the script"}
+    code = SCRIPT.read_text("utf8").split("\nasyncio.run(")[0]
+    exec(compile(code, "the script", "exec"), made)
+    said: list[bytes] = []
+    node = made["SmallNode"](bytes(20), b"secret")
+    node.transport = SimpleNamespace(sendto=lambda data, address: said.append(data))
+    for arguments in (
+        {b"info_hash": b"f" * 20, b"port": 443},
+        {b"info_hash": b"f" * 20, b"port": 443, b"token": b"let me in"},
+    ):
+        given = {b"id": b"m" * 20, **arguments}
+        query = {b"t": b"bb", b"y": b"q", b"q": b"announce_peer", b"a": given}
+        node.datagram_received(made["bencoded"](query), ("203.0.113.80", 6881))
+    given = {b"id": b"m" * 20, b"v": b"x"}
+    node.datagram_received(
+        made["bencoded"]({b"t": b"bb", b"y": b"q", b"q": b"put", b"a": given}), ("203.0.113.80", 6881)
+    )
+    assert [made["bdecode"](each)[0][b"y"] for each in said] == [b"e"] * 3
+    assert not node.peers
+    assert not node.items
 
 
 def definitions(tree: ast.Module) -> dict[str, str]:

@@ -22,7 +22,7 @@ from p2plib.discovery.mainline.messages import (
     PutQuery,
     SampleQuery,
 )
-from p2plib.errors import DecodeError
+from p2plib.errors import DecodeError, UsageError
 from p2plib.machine.addresses import contact_of
 
 IDS = st.integers(0, 2**160 - 1)
@@ -41,9 +41,9 @@ VALUES = st.sampled_from(
 )
 WANT = st.sampled_from([(), (b"n4",)])
 MUTABLE = {
-    "key": st.none() | st.just(b"k" * 32),
+    "key": st.sampled_from([None, b"", b"k" * 32]),
     "seq": st.none() | st.integers(0, 2**63 - 1),
-    "signature": st.none() | st.just(b"s" * 64),
+    "signature": st.sampled_from([None, b"", b"s" * 64]),
 }
 ONLY_ASKS = st.booleans()
 
@@ -145,6 +145,39 @@ def test_nearly_all_that_nodes_say_is_usual() -> None:
 )
 def test_what_is_not_usual(data: bytes) -> None:
     assert usual.decode(data) is None
+
+
+@pytest.mark.fault("F022")
+@pytest.mark.parametrize("depth", [125, 126, 127, 128])
+def test_a_value_is_as_deep_as_krpc_has_it(depth: int) -> None:
+    value: Any = b"x"
+    for _ in range(depth):
+        value = [value]
+    packed = b"l" * depth + b"1:x" + b"e" * depth
+    for message, begin, end in (
+        (PutQuery(b"aa", 1, b"8 bytes!", value), b"5:token8:8 bytes!1:v", b"e1:q3:put1:t2:aa1:y1:qe"),
+        (KrpcResponse(b"aa", 1, value=value), b"1:v", b"e1:t2:aa1:y1:re"),
+    ):
+        first = b"r" if isinstance(message, KrpcResponse) else b"a"
+        data = b"d1:%bd2:id20:%b%b%b%b" % (first, (1).to_bytes(20, "big"), begin, packed, end)
+        if depth <= 126:  # with the two dicts round it, 128
+            assert usual.encode(message) == krpc._encode(message) == data
+            assert usual.decode(data) == krpc._decode(data) == message
+            continue
+        assert usual.decode(data) is None
+        for write in (usual.encode, krpc._encode):
+            with pytest.raises(UsageError):
+                write(message)
+        with pytest.raises(DecodeError):
+            krpc.decode(data)
+
+
+def test_two_values_are_not_one() -> None:
+    for values in (b"lelei1e", b"le1:a", b"leel1:ae", b"deedee"):
+        data = HEAD + b"1:v" + values + b"e1:t2:aa1:y1:re"
+        assert usual.decode(data) is None
+        with pytest.raises(DecodeError):
+            krpc.decode(data)
 
 
 HEAD = b"d1:rd2:id20:" + b"i" * 20
