@@ -10,13 +10,15 @@ Rules (fault F068)
     3. A host may send `messages_per_s` on average, and `burst` at once. Each message goes to every
        subscriber, so one that sends without pause would have the hub send a hundred times as much.
     4. A subscriber that does not read fast enough is cut off when `max_waiting_bytes` wait for it: a gap that
-       nobody notices is worse than a connection that ends. It comes back when it can.
+       nobody notices is worse than a connection that ends. It comes back when it can. When
+       `max_waiting_in_all_bytes` wait for all together, the one that most waits for is cut off.
+    5. In IPv6 a host is a /64, because whoever has one address there has them all.
 
 Vocabulary::
 
     channel      "app/name", for example "cats/0beec7b5"
     subscriber   one response that is open, on one or several channels
-    host         the IP address that a request came from
+    host         the IP address that a request came from, in IPv6 its /64
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from typing import NoReturn
 
 from p2plib.discovery.signal import events
 from p2plib.errors import P2PError
+from p2plib.protocol.peer_score import subject
 
 MAX_NAME = 256  # characters of a channel's name, app included
 MAX_HOSTS = 4096  # whose rates are remembered
@@ -48,7 +51,8 @@ class HubLimits:
         max_names: channels of one subscription.
         messages_per_s: of one host, on average.
         burst: messages that one host may send at once.
-        max_waiting_bytes: what waits for one subscriber.
+        max_waiting_bytes: what waits for one subscriber, or is being sent to it.
+        max_waiting_in_all_bytes: the same, for all of them together.
     """
 
     max_message_bytes: int = 64 * 1024
@@ -59,6 +63,7 @@ class HubLimits:
     messages_per_s: float = 20.0
     burst: float = 60.0
     max_waiting_bytes: int = 512 * 1024
+    max_waiting_in_all_bytes: int = 64 * 1024 * 1024
 
 
 class HubRefused(P2PError):
@@ -76,14 +81,17 @@ class HubRefused(P2PError):
 
 @dataclass(eq=False)
 class Subscriber:
-    """One open response. Its driver takes what `waiting` holds whenever `wake` is set.
+    """One open response. Whenever `wake` is set, its driver takes what `waiting` holds, and sends it.
 
     Attributes:
         names: its channels.
         host: where it came from.
-        waiting: the events that have not been sent yet, encoded.
+        waiting: the events that have not been taken yet, encoded.
+        waiting_bytes: of these, and of what was taken and is not sent yet.
         wake: set when there is something to do.
         is_cut: rule 4; nothing more will come.
+        is_over: the hub is ending, and so is this response.
+        on_cut: called when it is cut off, perhaps while its driver waits for it to read.
     """
 
     names: tuple[str, ...]
@@ -91,13 +99,19 @@ class Subscriber:
     waiting: deque[bytes] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     is_cut: bool = False
+    is_over: bool = False
     waiting_bytes: int = 0
+    on_cut: Callable[[], object] = lambda: None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.is_cut or self.is_over
 
     def take(self) -> bytes:
-        """All that waits; the caller sends it."""
+        """All that waits; the caller sends it, and then calls `Channels.sent`."""
         data = b"".join(self.waiting)
         self.waiting.clear()
-        self.waiting_bytes = 0
         self.wake.clear()
         return data
 
@@ -112,13 +126,14 @@ class Channels:
         refused: how often something was refused, by the status that said so.
         passed_on: how many messages were taken from senders.
         cut: how many subscribers were cut off. Rule 4.
+        waiting_bytes: what waits for all subscribers together.
         hears: called with a line about each thing that happens; does nothing by default.
     """
 
     def __init__(self, limits: HubLimits | None = None) -> None:
         self.limits = limits or HubLimits()
         self.refused: Counter[int] = Counter()
-        self.passed_on = self.cut = 0
+        self.passed_on = self.cut = self.waiting_bytes = 0
         self.hears: Callable[[str], object] = lambda line: None
         self._channels: dict[str, dict[Subscriber, None]] = {}
         self._subscribers: dict[Subscriber, None] = {}
@@ -143,6 +158,7 @@ class Channels:
         Raises:
             HubRefused: rule 2.
         """
+        host = subject(host)
         wanted = tuple(dict.fromkeys(f"{app}/{name}" for name in names.split(",")))
         if len(wanted) > self.limits.max_names:
             self._refuse(400, f"at most {self.limits.max_names} channels in one subscription")
@@ -168,7 +184,9 @@ class Channels:
         if self._subscribers.pop(subscriber, 0) == 0:
             return
         self._of_host[subscriber.host] -= 1
-        self._of_host += Counter()  # without those that are at zero
+        if not self._of_host[subscriber.host]:
+            del self._of_host[subscriber.host]
+        self._drop(subscriber)
         for name in subscriber.names:
             self._channels[name].pop(subscriber)
             if not self._channels[name]:
@@ -191,6 +209,7 @@ class Channels:
             HubRefused: rules 1 and 3.
         """
         self._check_name(name)
+        host = subject(host)
         if not self._may_send(host, now):
             self._refuse(429, f"at most {self.limits.messages_per_s:g} messages a second from one host")
         event = events.encode(self._one_line(body))
@@ -212,16 +231,37 @@ class Channels:
             self._refuse(400, "a message is JSON, in UTF-8")
         return re.sub("[\r\n]", " ", text)
 
+    def sent(self, subscriber: Subscriber, data: bytes) -> None:
+        """Notes that what was taken has been sent."""
+        if not subscriber.is_cut:
+            subscriber.waiting_bytes -= len(data)
+            self.waiting_bytes -= len(data)
+
+    def cut_off(self, subscriber: Subscriber) -> None:
+        """Rule 4; a second time does nothing."""
+        if not subscriber.is_cut:
+            subscriber.is_cut = True
+            self.cut += 1
+            self._drop(subscriber)
+            subscriber.wake.set()
+            subscriber.on_cut()
+
     def _give(self, subscriber: Subscriber, event: bytes) -> None:
         if subscriber.is_cut:
             return
-        if subscriber.waiting_bytes + len(event) > self.limits.max_waiting_bytes:
-            subscriber.is_cut = True
-            self.cut += 1
-        else:
-            subscriber.waiting.append(event)
-            subscriber.waiting_bytes += len(event)
+        subscriber.waiting.append(event)
+        subscriber.waiting_bytes += len(event)
+        self.waiting_bytes += len(event)
         subscriber.wake.set()
+        if subscriber.waiting_bytes > self.limits.max_waiting_bytes:
+            self.cut_off(subscriber)
+        elif self.waiting_bytes > self.limits.max_waiting_in_all_bytes:
+            self.cut_off(max(self._subscribers, key=lambda each: each.waiting_bytes))
+
+    def _drop(self, subscriber: Subscriber) -> None:
+        self.waiting_bytes -= subscriber.waiting_bytes
+        subscriber.waiting_bytes = 0
+        subscriber.waiting.clear()
 
     def _check_name(self, name: str) -> None:
         app, _, rest = name.partition("/")

@@ -14,7 +14,9 @@ Rules
     2. It ends when the hub ends it, or when nothing came for `SILENCE_S`, heartbeats included. The caller
        subscribes again, after a pause.
     3. Redirects are not followed: a hub must not choose whom we talk to.
-    4. At most `MAX_EVENT_BYTES` of one message are read.
+    4. At most `MAX_EVENT_BYTES` of one message are read, and nothing that is compressed: a few bytes of that
+       may stand for millions.
+    5. A hub's cookies are not kept: they would tell it which of our requests are by one peer.
 """
 
 from __future__ import annotations
@@ -91,6 +93,9 @@ class HubClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeout_s),
+            headers={"Accept-Encoding": "identity"},
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         return self
 
@@ -149,6 +154,8 @@ class HubClient:
                     )
                     response = await stack.enter_async_context(request)
                     await self._check(response)
+                    if "Content-Encoding" in response.headers:
+                        raise RequestRefused(f"{self.url} compresses what it sends, unasked")
                     if response.content_type != events.MEDIA_TYPE:
                         raise RequestRefused(f"{self.url} answers {response.content_type}, not with events")
             texts = self._texts(response)
@@ -176,8 +183,8 @@ class HubClient:
         return self._session
 
     def _path(self, *channels: str) -> str:
-        if not channels or not all(channels):
-            raise UsageError("a channel has a name")
+        if not channels or not all(channels) or any("," in each for each in channels):
+            raise UsageError("a channel has a name, without a comma")
         return (
             f"{self.url}/v1/{quote(self.app, safe='')}/{','.join(quote(each, safe='') for each in channels)}"
         )

@@ -71,7 +71,8 @@ class EventDecoder:
         self.comments = 0
         self.retry_ms: int | None = None
         self._max_bytes = max_bytes
-        self._buffer = b""
+        self._buffer = b""  # the beginning of a line, and in `_more` what came later of it
+        self._more = bytearray()
         self._is_first = True
         self._data: list[str] = []
         self._size = 0
@@ -83,7 +84,17 @@ class EventDecoder:
         Raises:
             DecodeError: rule 4; nothing more can be read.
         """
-        self._buffer += data
+        if (
+            not self._is_first
+            and b"\n" not in data
+            and b"\r" not in data
+            and not self._buffer.endswith(b"\r")
+        ):
+            self._more += data  # looked at once, when the line ends: bytes that come singly would cost much
+            self._check(self._size + len(self._buffer) + len(self._more))
+            return []
+        self._buffer += self._more + data
+        self._more.clear()
         if self._is_first and len(self._buffer) >= len(_BOM):
             self._buffer, self._is_first = self._buffer.removeprefix(_BOM), False
         *lines, self._buffer = _LINE_END.split(self._buffer)

@@ -14,6 +14,8 @@ Rules, cheapest first, so that a flood of rubbish costs little
        be sent again. So memory is bounded, and a flood of invented senders shortens the time for which an
        honest message may be under way, which is better than letting copies in. (A flood from the future
        would end it. Hence the short `AHEAD_S`, and the hub's limits for each host.)
+       An inbox that is new has forgotten everything: for its first minute, copies of the last minute are news
+       to it. That holds after each restart, and for each lookup of a `SignalSource`.
     7. Everything that is refused is counted, by reason.
 
 What the rules need is a clock that is right to some seconds. A peer whose clock is wrong hears nobody, so

@@ -9,8 +9,11 @@ Rules
     3. A cookie is the number of the latest registration that its holder has seen, with the namespace, and a
        MAC over both: with it, only what came later is named. A registration that is renewed with a new record
        counts as later.
-    4. Registrations of one peer, of one host, and in all are bounded. Keys are free, hosts are not: the
-       specification leaves this open ("spam mitigation").
+    4. Registrations of one peer, of one host (in IPv6, a /64), and in all are bounded, and so are the bytes
+       of their records. Keys are free, hosts are not: the specification leaves this open ("spam mitigation").
+       One that is renewed from another host needs room there, or a host could hand on what it has too much.
+    5. A response ends where the next record would make it longer than others read; its cookie leads on.
+       Otherwise a few long records would keep a namespace from being read at all.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from dataclasses import dataclass
 
 from p2plib.discovery.signal import peer_record
 from p2plib.discovery.signal.rendezvous import (
+    MAX_MESSAGE_BYTES,
     MAX_NAMESPACE,
     MAX_REGISTRATIONS,
     Discover,
@@ -35,12 +39,16 @@ from p2plib.discovery.signal.rendezvous import (
 from p2plib.errors import RemoteError
 from p2plib.identity.foreign_keys import PeerKey
 from p2plib.identity.ids import peer_id
+from p2plib.protocol.peer_score import subject
 
 MIN_TTL_S, MAX_TTL_S = 7200, 259_200
 DEFAULT_TTL_S = 7200
 MAX_OF_PEER = 1000  # the specification's recommendation
 MAX_OF_HOST = 1000
 MAX_IN_ALL = 50_000
+MAX_RECORD_BYTES = 64 * 1024 * 1024  # of all records together
+RESPONSE_BYTES = MAX_MESSAGE_BYTES - 4096  # of registrations; cookie and numbers take less than the rest
+ENTRY_BYTES = 32  # of one registration, besides its namespace and its record
 MAC_BYTES = 8
 NUMBER_BYTES = 8
 
@@ -52,6 +60,16 @@ class _Kept:
     seq: int
     until: float
     host: str
+
+
+def _how_many_fit(later: list[tuple[int, str, _Kept]]) -> int:
+    """Rule 5."""
+    size = 0
+    for place, (_, ns, kept) in enumerate(later):
+        size += len(ns.encode()) + len(kept.raw) + ENTRY_BYTES
+        if size > RESPONSE_BYTES:
+            return place
+    return len(later)
 
 
 class RendezvousPoint:
@@ -70,6 +88,7 @@ class RendezvousPoint:
         self._spaces: dict[str, dict[str, _Kept]] = {}
         self._of_peer: Counter[str] = Counter()
         self._of_host: Counter[str] = Counter()
+        self._record_bytes = 0
 
     def __len__(self) -> int:
         return self._of_peer.total()
@@ -99,11 +118,11 @@ class RendezvousPoint:
     def _keep(
         self, asked: Register, record: peer_record.RoutingRecord, ttl_s: int, host: str, now: float
     ) -> RegisterResponse:
-        name = record.peer_id
+        name, host = record.peer_id, subject(host)
         known = self._space(asked.ns, now).get(name)
         if known is not None and record.seq < known.seq:
             return self._no(Status.INVALID_RECORD, f"a record of number {known.seq} is known already")
-        if known is None and not self._has_room(name, host, now):
+        if not self._has_room(known, len(asked.record), name, host, now):
             return self._no(Status.UNAVAILABLE, "there is no room for more registrations")
         if known is None or known.raw != asked.record:
             self._number += 1
@@ -115,6 +134,7 @@ class RendezvousPoint:
         self._spaces.setdefault(asked.ns, {})[name] = kept
         self._of_peer[name] += 1
         self._of_host[host] += 1
+        self._record_bytes += len(asked.record)
         return RegisterResponse(Status.OK, ttl_s=ttl_s)
 
     def unregister(self, asked: Unregister, peer: PeerKey) -> None:
@@ -136,7 +156,8 @@ class RendezvousPoint:
         later = sorted(
             ((kept.number, ns, kept) for ns, kept in self._kept(asked.ns, now) if kept.number > since),
             key=lambda entry: entry[0],
-        )[:limit]
+        )
+        del later[limit:], later[_how_many_fit(later) :]
         seen = later[-1][0] if later else since
         named = tuple(Register(ns, kept.raw, max(1, int(kept.until - now))) for _, ns, kept in later)
         return DiscoverResponse(named, self._cookie(asked.ns, seen))
@@ -152,19 +173,24 @@ class RendezvousPoint:
             self._forget(ns, name)
         return self._spaces.get(ns, {})
 
-    def _has_room(self, name: str, host: str, now: float) -> bool:
-        if len(self) >= MAX_IN_ALL:
+    def _has_room(self, known: _Kept | None, size: int, name: str, host: str, now: float) -> bool:
+        """Rule 4, for a record of so many bytes in the place of the known one."""
+        more = size - (len(known.raw) if known else 0)
+        if len(self) >= MAX_IN_ALL or self._record_bytes + more > MAX_RECORD_BYTES:
             for ns in list(self._spaces):
                 self._space(ns, now)
-        return (
-            len(self) < MAX_IN_ALL and self._of_peer[name] < MAX_OF_PEER and self._of_host[host] < MAX_OF_HOST
-        )
+        if self._record_bytes + more > MAX_RECORD_BYTES:
+            return False
+        if (known is None or known.host != host) and self._of_host[host] >= MAX_OF_HOST:
+            return False
+        return known is not None or (len(self) < MAX_IN_ALL and self._of_peer[name] < MAX_OF_PEER)
 
     def _forget(self, ns: str, name: str) -> None:
         kept = self._spaces.get(ns, {}).pop(name, None)
         if kept is not None:
             self._of_peer.subtract([name])
             self._of_host.subtract([kept.host])
+            self._record_bytes -= len(kept.raw)
             if not self._of_peer[name]:
                 del self._of_peer[name]
             if not self._of_host[kept.host]:

@@ -13,7 +13,8 @@ Rules, besides those of `p2plib.discovery.source`
     1. A point would see where our connection comes from, but the record is ours to sign: `host` is the
        address at which others reach us.
     2. Each call makes a connection and ends it: a registration outlives it, by the point's time.
-    3. `announce` registers for the point's own time, two hours by default, and again after half of it.
+    3. `announce` registers for the point's own time, two hours by default, and again after half of it, or
+       of three days if the point claims to keep us for longer.
     4. A lookup reads page after page, by the point's cookie, until a page is empty, and at most
        `MAX_PAGES`.
     5. A point that answers, but not as one does, counts as unreachable, with the reason.
@@ -30,6 +31,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from p2plib.discovery.signal import meeting
+from p2plib.discovery.signal.point import MAX_TTL_S
 from p2plib.discovery.signal.presence import TROUBLE, Presence, Presences, worst
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
 from p2plib.errors import Closed, P2PError, PeerTimeout, RemoteError, RequestRefused, Unreachable, UsageError
@@ -46,6 +48,8 @@ NAME = "rendezvous"
 APP = "p2plib"
 PAGE = 100
 MAX_PAGES = 20
+MAX_ADDRESSES = 8  # of one peer
+MAX_APP = 128  # bytes; the topic comes behind it in a namespace
 MIN_TTL_S = 60  # a point that gives less would have us ask all the time
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 CLOSED = "this rendezvous source is closed"
@@ -84,6 +88,8 @@ class RendezvousSource:
         self._points = list(dict.fromkeys(str(endpoint(point).address) for point in points))
         if not self._points:
             raise UsageError("a rendezvous source needs a point")
+        if not app or len(app.encode()) > MAX_APP:
+            raise UsageError(f"an application's name has 1 to {MAX_APP} bytes")
         self.ignored: Counter[str] = Counter()
         self._secret, self._app = secret, app
         self._host = given_address((host, 1))[0]
@@ -186,7 +192,8 @@ class RendezvousSource:
         while True:
             heard = presence.asked
             try:
-                wait_s = max(MIN_TTL_S, await self._register(presence, point)) / 2
+                lasts_s = await self._register(presence, point)
+                wait_s = min(max(MIN_TTL_S, lasts_s), MAX_TTL_S) / 2
                 pause_s = FIRST_PAUSE_S
             except TROUBLE as error:
                 self.ignored["not registered"] += 1
@@ -228,8 +235,8 @@ class RendezvousSource:
                     self.ignored.update(met.dropped)
                     for each in self._found(met, point):
                         found.put_nowait(each)
-                    if not met.records or met.cookie == cookie:
-                        break
+                    if not met.records or met.cookie == cookie or found.qsize() >= MAX_FOUND:
+                        break  # at its end, in a circle, or with more than whoever reads will take
                     cookie = met.cookie
         except asyncio.CancelledError:
             end = Closed(CLOSED)
@@ -245,7 +252,7 @@ class RendezvousSource:
         for record in met.records:
             if record.peer_id == peer_id(self._secret.public):
                 continue
-            for entry in record.addresses:
+            for entry in record.addresses[:MAX_ADDRESSES]:
                 try:
                     place = endpoint(entry)
                 except (UsageError, RemoteError):

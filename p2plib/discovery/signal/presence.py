@@ -4,7 +4,8 @@ Rules
     1. Each place has a task of its own, which tells it and keeps it told (`stay`, the source's own business).
     2. `announce` returns when the first place has been told of the port, and raises when all have failed.
     3. A topic that is announced again gets the new port; the tasks go on and are told.
-    4. A first `announce` that fails or is cancelled leaves nothing behind.
+    4. A place whose task ends with an error that is not one of `TROUBLE` has a bug; `announce` raises it.
+    5. A first `announce` that fails or is cancelled leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Presence:
         asked: how often there was a reason to speak.
         port_told: the port that a place was told of last; 0 if none was.
         is_over: whether it was withdrawn.
+        bug: rule 4.
         troubles: by place, the last failure of those that failed since they last worked.
     """
 
@@ -47,6 +49,7 @@ class Presence:
         self.asked = 0
         self.port_told = 0
         self.is_over = False
+        self.bug: Exception | None = None
         self.troubles: dict[Hashable, P2PError] = {}
         self._change = asyncio.Event()
 
@@ -104,7 +107,7 @@ class Presences:
         self._by_topic: dict[bytes, Presence] = {}
 
     async def announce(self, topic: bytes, port: int) -> None:
-        """Rules 2 to 4; raises what `worst` finds, or `Closed`."""
+        """Rules 2 to 5; raises what `worst` finds, or `Closed`."""
         presence = self._by_topic.get(topic)
         if presence is None:
             presence = self._by_topic[topic] = Presence(topic, port)
@@ -134,6 +137,8 @@ class Presences:
     async def _until_over(self, presence: Presence, place: Any) -> None:
         try:
             await self._stay(presence, place)
+        except Exception as error:  # rule 4: otherwise a call would wait for ever
+            presence.bug = error
         finally:
             presence.wake()
 
@@ -143,6 +148,8 @@ class Presences:
         presence.speak_up()
         while presence.port_told != port:
             self._check_open()
+            if presence.bug is not None:
+                raise presence.bug
             if presence.port != port or presence.is_over:
                 return  # another call has announced another port meanwhile, or withdrawn
             if len(presence.troubles) == len(self._places):

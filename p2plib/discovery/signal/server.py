@@ -18,7 +18,11 @@ Rules, besides those of `p2plib.discovery.signal.channels`
        does: a proxy ends what is silent for a minute.
     2. What is refused gets a status and a sentence; npm's hub says 200 to everything, or nothing at all.
     3. A message that takes longer than `READ_S` to come is refused: nobody holds a place and sends nothing.
-    4. The host that counts is the connection's. Behind a proxy that is the proxy: then give `HubLimits` that
+    4. A subscriber that takes nothing for `WRITE_S` is cut off, as is one that has too much waiting for it:
+       its connection is torn down, because an ending would wait behind all that it does not read.
+    5. aiohttp waits for the head of a first request for as long as the connection lasts, and so does a hub:
+       only the operating system bounds such connections. In the open, put a proxy in front that is stricter.
+    6. The host that counts is the connection's. Behind a proxy that is the proxy: then give `HubLimits` that
        fit, or have the proxy limit.
 
 aiohttp comes with the extra `discovery`.
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 30.0
 SHUTDOWN_S = 1.0
 READ_S = 10.0  # for the whole of a message
+WRITE_S = 20.0  # for what waits for one subscriber
 VERSION = "0.1.0"
 MISSING = "for HTTP, run pip install 'p2plib[discovery]'"
 
@@ -104,7 +109,7 @@ class SignalHub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for subscriber in self.channels.everybody():
-            subscriber.is_cut = True
+            subscriber.is_over = True
             subscriber.wake.set()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -147,18 +152,26 @@ class SignalHub:
             self.channels.unsubscribe(subscriber)
 
     async def _stream(self, request: web.Request, subscriber: Subscriber) -> web.StreamResponse:
-        """Rule 1."""
+        """Rules 1 and 4."""
         from aiohttp import web
 
         response = web.StreamResponse(headers=CORS | STREAM)
         await response.prepare(request)
+        if request.transport is not None:
+            subscriber.on_cut = request.transport.abort
         with contextlib.suppress(ConnectionError):  # it has left
-            while not subscriber.is_cut:
+            while True:
+                if not subscriber.has_ended:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(HEARTBEAT_S):
+                            await subscriber.wake.wait()
+                data = subscriber.take()
+                if not data and subscriber.has_ended:
+                    break
                 try:
-                    async with asyncio.timeout(HEARTBEAT_S):
-                        await subscriber.wake.wait()
+                    async with asyncio.timeout(WRITE_S):
+                        await response.write(data or events.HEARTBEAT)
                 except TimeoutError:
-                    await response.write(events.HEARTBEAT)
-                    continue
-                await response.write(subscriber.take())
+                    self.channels.cut_off(subscriber)
+                self.channels.sent(subscriber, data)
         return response

@@ -7,14 +7,18 @@ A driver over `p2plib.discovery.signal.client`. ::
         async for found in source.lookup(topic_of("cats of Lisbon")):
             print(found.peer, found.address)        # found.peer has signed found.address
 
-The channel of a topic is its 40 hexadecimal digits, in the application's name.
+The channel of a topic is its 40 hexadecimal digits, in the application's name. One that looks has a second
+channel, for the answers to it: the topic's digits, a hyphen, and its own peer id.
 
 Rules, besides those of `p2plib.discovery.source`
     1. A hub does not say from where a message came, so each peer says where it is: `host` is the address at
        which others reach us. Whoever finds it can trust that the peer said it, no more.
-    2. Announcing is listening, too: the peer says "here" once, then to everybody who asks "who", at most once
-       in `ANSWER_S`, and every `RENEW_S` by itself.
-    3. A lookup listens, asks "who", and ends `LISTEN_S` after that: a hub has no word for "that was all".
+    2. Announcing is listening, too: the peer says "here" once, then to those that ask "who", at most once in
+       `ANSWER_S`, and to all every `RENEW_S`. One that asks alone is answered on its own channel. If several
+       ask at once, all are answered by one message on the topic's, so that a flood of questions costs little.
+       If n peers answered to all, each lookup would have the hub send (n + 1)² messages; so it is 2n + 1.
+    3. A lookup listens on both channels, asks "who", and ends `LISTEN_S` after that: a hub has no word
+       for "that was all".
     4. Several hubs are used at once: a peer is found while one of them passes messages on. Copies are seen by
        the peer's `Inbox`, one for each lookup.
     5. A hub that breaks off is tried again while we announce, after pauses that double.
@@ -39,7 +43,7 @@ from p2plib.discovery.signal.presence import TROUBLE, Presence, Presences, worst
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
 from p2plib.errors import Closed, DecodeError, P2PError, UsageError
 from p2plib.identity import ids
-from p2plib.identity.keys import SecretKey
+from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.machine.addresses import Address, acceptable, given_address
 from p2plib.wire import multiaddr
 
@@ -50,6 +54,7 @@ ANSWER_S = 0.5
 RENEW_S = 120.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 MAX_ADDRESSES = 8  # of one peer
+MAX_APP = 128  # characters; the topic and a peer id come behind it in a channel's name
 CLOSED = "this signal source is closed"
 
 log = logging.getLogger(__name__)
@@ -89,6 +94,8 @@ class SignalSource:
         self._hubs = [HubClient(url, app) for url in dict.fromkeys(hubs)]
         if not self._hubs:
             raise UsageError("a signal source needs a hub")
+        if len(app) > MAX_APP or not app.isprintable():
+            raise UsageError(f"an application's name has at most {MAX_APP} characters, all printable")
         self.ignored: Counter[str] = Counter()
         self._secret, self._app, self._listen_s = secret, app, listen_s
         self._host = given_address((host, 1))[0]
@@ -131,7 +138,7 @@ class SignalSource:
         if not self._presences.leave(topic):
             return
         for result in await asyncio.gather(
-            *(self._say(hub, topic, GONE) for hub in self._hubs), return_exceptions=True
+            *(self._say(hub, topic.hex(), GONE) for hub in self._hubs), return_exceptions=True
         ):
             if isinstance(result, P2PError):
                 self.ignored["not withdrawn"] += 1
@@ -142,9 +149,10 @@ class SignalSource:
         """See `p2plib.discovery.source.Source.lookup`; said by the hub that passed it on."""
         topic = checked_topic(topic)
         self._check_open()
-        inbox = Inbox(self._secret.public, [self._channel(topic)])
+        names = topic.hex(), _aside(topic, self._secret.public)
+        inbox = Inbox(self._secret.public, [f"{self._app}/{name}" for name in names])
         found: asyncio.Queue[Found | Exception | None] = asyncio.Queue()
-        tasks = [self._spawn(self._ask(hub, topic, inbox, found)) for hub in self._hubs]
+        tasks = [self._spawn(self._ask(hub, names, inbox, found)) for hub in self._hubs]
         given, troubles, ended = set[Address](), list[P2PError](), 0
         try:
             while ended < len(tasks):
@@ -171,9 +179,6 @@ class SignalSource:
         if not self._is_open:
             raise Closed(CLOSED)
 
-    def _channel(self, topic: bytes) -> str:
-        return f"{self._app}/{topic.hex()}"
-
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
@@ -194,20 +199,22 @@ class SignalSource:
             return False
         return True
 
-    async def _say(self, hub: HubClient, topic: bytes, kind: str, body: str = "") -> None:
-        """Signs and sends one message."""
+    async def _say(
+        self, hub: HubClient, name: str, kind: str, body: str = "", to: PublicKey | None = None
+    ) -> None:
+        """Signs one message, and sends it to the channel of that name."""
         now_s = time.time()
         self._seq = max(self._seq + 1, int(now_s * 1000))  # so it grows over restarts, too
-        message = SignalMessage(
-            self._channel(topic), self._secret.public, None, kind, self._seq, int(now_s), body
-        )
-        await hub.broadcast(topic.hex(), encode(sign(message, self._secret)))
+        channel = f"{self._app}/{name}"
+        message = SignalMessage(channel, self._secret.public, to, kind, self._seq, int(now_s), body)
+        await hub.broadcast(name, encode(sign(message, self._secret)))
 
-    async def _say_here(self, hub: HubClient, presence: Presence) -> None:
+    async def _say_here(self, hub: HubClient, presence: Presence, to: PublicKey | None = None) -> None:
         family = "ip6" if ":" in self._host else "ip4"
         port = presence.port
         address = multiaddr.of((family, self._host), ("tcp", port))
-        await self._say(hub, presence.topic, HERE, str(address))
+        name = presence.topic.hex() if to is None else _aside(presence.topic, to)
+        await self._say(hub, name, HERE, str(address), to)
         if port == presence.port:
             presence.told(hub, port)
 
@@ -228,30 +235,41 @@ class SignalSource:
             pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
     async def _attend(self, presence: Presence, hub: HubClient) -> None:
-        inbox = Inbox(self._secret.public, [self._channel(presence.topic)])
+        inbox = Inbox(self._secret.public, [f"{self._app}/{presence.topic.hex()}"])
+        askers: dict[PublicKey, None] = {}
         async with hub.subscribe(presence.topic.hex()) as texts:
             asked = presence.asked
             await self._say_here(hub, presence)
-            speaking = self._spawn(self._answer(presence, hub, asked))
+            speaking = self._spawn(self._answer(presence, hub, asked, askers))
             try:
                 async for text in texts:
                     message = inbox.receive(text, time.time())
-                    if message is not None and message.kind == WHO:
-                        presence.speak_up()
+                    if message is not None and message.kind == WHO and len(askers) < 2:
+                        askers[message.sender] = None
+                        presence.wake()
             finally:
                 self.ignored.update(inbox.ignored)
                 await self._end([speaking])
 
-    async def _answer(self, presence: Presence, hub: HubClient, heard: int) -> None:
-        """Says "here" when somebody has asked since then, and now and then."""
+    async def _answer(
+        self, presence: Presence, hub: HubClient, heard: int, askers: dict[PublicKey, None]
+    ) -> None:
+        """Says "here" to those that ask, and to all when there is reason to since then, and now and then."""
+        time_of = asyncio.get_running_loop().time
+        renew_at = 0.0
         while True:
+            renew_at = renew_at or time_of() + RENEW_S * self._rng.uniform(0.75, 1.0)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RENEW_S * self._rng.uniform(0.75, 1.0)):
-                    await presence.until_asked(heard)
+                async with asyncio.timeout_at(renew_at):
+                    while presence.asked == heard and not askers:
+                        await presence.changed()
             await asyncio.sleep(ANSWER_S * self._rng.random())
-            heard = presence.asked
+            is_for_all = presence.asked != heard or len(askers) != 1 or time_of() >= renew_at
+            to = None if is_for_all else next(iter(askers))
+            heard, renew_at = presence.asked, 0.0 if is_for_all else renew_at
+            askers.clear()
             try:
-                await self._say_here(hub, presence)
+                await self._say_here(hub, presence, to)
             except TROUBLE as error:
                 self.ignored["not answered"] += 1
                 presence.failed(hub, error)
@@ -261,22 +279,21 @@ class SignalSource:
     async def _ask(
         self,
         hub: HubClient,
-        topic: bytes,
+        names: tuple[str, str],
         inbox: Inbox,
         found: asyncio.Queue[Found | Exception | None],
     ) -> None:
         """One hub's part of a lookup; puts its end into the queue, too. Rule 3."""
         end: Exception | None = None
         try:
-            async with hub.subscribe(topic.hex()) as texts:
-                await self._say(hub, topic, WHO)
+            async with hub.subscribe(*names) as texts:
+                await self._say(hub, names[0], WHO)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._listen_s):
                         async for text in texts:
                             message = inbox.receive(text, time.time())
                             if message is not None and message.kind == HERE:
-                                for each in self._found(message, hub):
-                                    found.put_nowait(each)
+                                self._hand_over(self._found(message, hub), found)
         except asyncio.CancelledError:
             end = Closed(CLOSED)
             raise
@@ -284,6 +301,14 @@ class SignalSource:
             end = error
         finally:
             found.put_nowait(end)
+
+    def _hand_over(self, new: list[Found], found: asyncio.Queue[Found | Exception | None]) -> None:
+        """Whoever reads may be slow, and a hub may know peers without end: what waits is bounded."""
+        for each in new:
+            if found.qsize() < MAX_FOUND:
+                found.put_nowait(each)
+            else:
+                self.ignored["too many"] += 1
 
     def _found(self, message: SignalMessage, hub: HubClient) -> list[Found]:
         """What a "here" says, filtered. Rule 1."""
@@ -297,6 +322,11 @@ class SignalSource:
             else:
                 made.append(Found(address, NAME, hub.url, peer))
         return made
+
+
+def _aside(topic: bytes, asker: PublicKey) -> str:
+    """The channel on which one that looks is answered."""
+    return f"{topic.hex()}-{ids.peer_id(asker)}"
 
 
 def _address_in(word: str) -> Address | None:

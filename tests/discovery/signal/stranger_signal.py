@@ -3,8 +3,9 @@
     python stranger_signal.py HOST:PORT APP TOPIC SEED SECONDS [ADDRESS]
 
 It listens for so many seconds on the channel of a topic (40 hexadecimal digits), and signs with the key that
-a seed (64 hexadecimal digits) makes. With an ADDRESS, a multiaddr, it says "here" and answers every "who".
-Without one it asks "who", and prints each peer that says where it is, and its address.
+a seed (64 hexadecimal digits) makes. With an ADDRESS, a multiaddr, it says "here" and answers every "who" on
+the channel of the one that asks. Without one it listens on its own such channel, too, asks "who", and prints
+each peer that says where it is, and its address.
 """
 
 import base64
@@ -54,23 +55,27 @@ class Peer:
         self.hub, self.channel = hub, f"{app}/{topic}"
         self.key = nacl.signing.SigningKey(bytes.fromhex(seed))
         self.id = peer_id(self.key.verify_key.encode())
+        self.channels = (self.channel, f"{self.channel}-{self.id}")
         self.seq = 0
 
-    def say(self, kind, body=""):
+    def say(self, kind, body="", to=""):
+        channel = f"{self.channel}-{to}" if to else self.channel
         now = time.time()
         self.seq = max(self.seq + 1, int(now * 1000))
-        values = (self.channel, self.id, "", kind, self.seq, int(now), body)
+        values = (channel, self.id, to, kind, self.seq, int(now), body)
         message = dict(zip(MEMBERS, values, strict=True))
         signature = self.key.sign(signed_bytes(message)).signature
         message["signature"] = base64.b64encode(signature).decode()
         post = http.client.HTTPConnection(self.hub, timeout=10)
-        post.request("POST", f"/v1/{self.channel}", json.dumps(message))
+        post.request("POST", f"/v1/{channel}", json.dumps(message))
         assert post.getresponse().status == 200
         post.close()
 
     def believes(self, message):
-        """Signed by its sender, for this channel, of this minute, and not our own."""
-        if message["from"] == self.id or message["channel"] != self.channel:
+        """Signed by its sender, for us, for our channels, of this minute, and not our own."""
+        if message["from"] == self.id or message["channel"] not in self.channels:
+            return False
+        if message["to"] not in ("", self.id):
             return False
         if not -60 <= message["time"] - time.time() <= 10:
             return False
@@ -85,7 +90,7 @@ class Peer:
 def main(hub, app, topic, seed, seconds, address=None):
     peer, seen = Peer(hub, app, topic, seed), {}
     listening = http.client.HTTPConnection(hub, timeout=10)
-    listening.request("GET", f"/v1/{peer.channel}", headers={"Accept": "text/event-stream"})
+    listening.request("GET", f"/v1/{peer.channel},{topic}-{peer.id}", headers={"Accept": "text/event-stream"})
     sock, response = listening.sock, listening.getresponse()
     assert response.status == 200
     peer.say("here" if address else "who", address or "")
@@ -104,7 +109,7 @@ def main(hub, app, topic, seed, seconds, address=None):
             continue
         seen[message["from"]] = message["seq"]
         if message["kind"] == "who" and address:
-            peer.say("here", address)
+            peer.say("here", address, message["from"])
         if message["kind"] == "here" and not address:
             print(message["from"], message["body"], flush=True)
 

@@ -103,11 +103,39 @@ def test_a_subscriber_that_does_not_read_is_cut_off() -> None:
     ana, ben = hub.subscribe("app", "one", ANA), hub.subscribe("app", "one", BEN)
     for _ in range(50):
         hub.broadcast("app/one", b"1234567890", MAL, 0.0)
-        ben.take()
+        hub.sent(ben, ben.take())
     assert ana.is_cut
     assert not ben.is_cut
     assert ana.waiting_bytes <= 100
     assert hub.cut == 1
+
+
+@pytest.mark.fault("F050")
+def test_what_is_being_sent_counts_and_what_waits_for_all_is_bounded() -> None:
+    hub = Channels(HubLimits(max_waiting_bytes=1000, max_waiting_in_all_bytes=1000, burst=1000))
+    ana, ben = hub.subscribe("app", "one,two", ANA), hub.subscribe("app", "one", BEN)
+    for channel in ["two"] * 20 + ["one"] * 20:
+        hub.broadcast(f"app/{channel}", b"1234567890", MAL, 0.0)
+        ana.take()  # and it never gets there
+    assert ana.is_cut, "of the two, more waited for it"
+    assert not ben.is_cut
+    data = ben.take()
+    assert hub.waiting_bytes == ben.waiting_bytes == len(data) == 20 * 18
+    hub.sent(ben, data)
+    hub.broadcast("app/one", b"1", MAL, 0.0)
+    hub.unsubscribe(ben)
+    assert hub.waiting_bytes == 0
+
+
+@pytest.mark.fault("F068")
+def test_the_addresses_of_one_ipv6_network_are_one_host() -> None:
+    hub = Channels(HubLimits(max_of_host=2, burst=2))
+    for number in range(2):
+        hub.subscribe("app", "one", f"2001:db8::{number}")
+        hub.broadcast("app/one", b"1", f"2001:db8::{number}", 0.0)
+    assert status_of(lambda: hub.subscribe("app", "one", "2001:db8::abcd:1")) == 429
+    assert status_of(lambda: hub.broadcast("app/one", b"1", "2001:db8::abcd:1", 0.0)) == 429
+    hub.subscribe("app", "one", "2001:db8:0:1::1")
 
 
 @pytest.mark.parametrize("name", ["", "app", "app/", "/one", "app/" + "x" * 256, "app/a\nb"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -17,6 +18,7 @@ pytest.importorskip("aiohttp")
 
 PORT = 8000
 OK = b"HTTP/1.1 200 OK\r\n"
+PACKED = OK + b"Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n"
 STREAM = OK + b"Content-Type: text/event-stream\r\n\r\n"
 
 
@@ -71,6 +73,7 @@ def outcome(internet: Internet, raw: bytes, then_ends: bool = False, reads: bool
         (STREAM + b"data: " + b"x" * 300_000, False, ["RequestRefused"]),
         (STREAM + b"data: x\n" * 100_000, False, ["RequestRefused"]),
         (STREAM + bytes(100) + b"\n\n\xff\xfe\n\ndata: \xff\n\n", True, ["\ufffd", "Unreachable"]),
+        (PACKED + gzip.compress(b"data: 1\n\n"), True, ["RequestRefused"]),
         (OK + b"Content-Type: text/html\r\n\r\n<html>", True, ["RequestRefused"]),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:22/\r\n\r\n", True, ["RequestRefused"]),
         (b"HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\nsorry", False, ["RequestRefused"]),
@@ -100,6 +103,25 @@ def test_what_a_hub_may_say_to_a_sender(
     internet: Internet, raw: bytes, then_ends: bool, error: list[str]
 ) -> None:
     assert outcome(internet, raw, then_ends, reads=False) == error
+
+
+def test_a_hub_cannot_mark_its_clients_with_cookies() -> None:
+    async def main() -> None:
+        heads: list[bytes] = []
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(OK + b"Set-Cookie: you=42\r\nContent-Length: 0\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with HubClient(f"http://localhost:{port}", "app") as client:
+                for _ in range(2):
+                    await client.broadcast("one", "1")
+        assert not any(b"cookie" in head.lower() for head in heads)
+
+    asyncio.run(main())
 
 
 def test_no_hub_at_all(internet: Internet) -> None:
@@ -185,8 +207,9 @@ def test_what_is_no_url_and_no_app(url: str) -> None:
 def test_a_channel_has_a_name() -> None:
     async def main() -> None:
         async with HubClient("http://127.0.0.1:1", "app") as client:
-            with pytest.raises(UsageError):
-                await client.broadcast("", "1")
+            for name in ("", "one,two"):  # a hub would take the second for two channels
+                with pytest.raises(UsageError):
+                    await client.broadcast(name, "1")
 
     asyncio.run(main())
 

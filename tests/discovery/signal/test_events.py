@@ -83,6 +83,10 @@ def test_an_event_without_an_end_is_bounded(chunk: bytes) -> None:
 
     with pytest.raises(DecodeError, match="1000 is the most"):
         flood()
+    singly = EventDecoder(100_000)
+    for _ in range(100_000):
+        singly.receive(b"x")
+    assert len(singly._buffer) < 10, "a line that has not ended is not searched again and again"
     many = EventDecoder(1000)
     for _ in range(1000):
         assert many.receive(b"data: x\n\n") == [ServerEvent("x")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p2plib.discovery.signal import peer_record, point
+from p2plib.discovery.signal import peer_record, point, rendezvous
 from p2plib.discovery.signal.peer_record import RoutingRecord
 from p2plib.discovery.signal.point import MAX_TTL_S, MIN_TTL_S, RendezvousPoint
 from p2plib.discovery.signal.rendezvous import Discover, Register, RegisterResponse, Status, Unregister
@@ -125,6 +125,52 @@ def test_a_cookie_of_another_point_or_namespace_or_of_nobody() -> None:
         ("my-app", cookie + b"x"),
     ):
         assert at.discover(Discover(ns, cookie=bad), 0.0).status == Status.INVALID_COOKIE
+
+
+@pytest.mark.fault("F080")
+def test_a_registration_cannot_be_handed_on_to_a_host_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(point, "MAX_OF_HOST", 1)
+    at = RendezvousPoint(bytes(16))
+    one, other = "192.0.2.1", "203.0.113.1"
+    assert register(at, A, host=one).status == register(at, B, host=other).status == 0
+    assert register(at, A, host=other).status == Status.UNAVAILABLE
+    assert register(at, C, host=one).status == Status.UNAVAILABLE
+    assert register(at, A, host="198.51.100.1").status == 0, "it may move to where there is room"
+    assert register(at, C, host=one).status == 0
+    assert register(at, E, host="2001:db8::1").status == 0
+    assert register(at, MAL, host="2001:db8::2").status == Status.UNAVAILABLE, "a /64 is one host"
+
+
+@pytest.mark.fault("F080")
+def test_long_records_cannot_keep_a_namespace_from_being_read() -> None:
+    at = RendezvousPoint(bytes(16))
+    long = multiaddr.parse("/dns/" + "x" * 100 + "/tcp/4001")
+    for number in range(200):
+        secret = SecretKey.from_seed(number.to_bytes(32, "big"))
+        raw = peer_record.encode(RoutingRecord(secret.public, 1, (long,) * 64), secret)
+        assert at.register(Register("my-app", raw), secret.public, "192.0.2.1", 0.0).status == 0
+    assert register(at, A).status == 0
+    cookie, counts = b"", []
+    while True:
+        response = at.discover(Discover("my-app", cookie=cookie), 0.0)
+        rendezvous.encode(response)  # and this is short enough
+        if not response.registrations:
+            break
+        counts.append(len(response.registrations))
+        cookie = response.cookie
+    assert sum(counts) == 201
+    assert len(counts) == 2
+
+
+@pytest.mark.fault("F080")
+def test_the_bytes_of_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(point, "MAX_RECORD_BYTES", 2 * len(record_of(A)) + 20)
+    at = RendezvousPoint(bytes(16))
+    assert [register(at, key).status for key in (A, B, C)] == [0, 0, Status.UNAVAILABLE]
+    assert register(at, A, seq=2).status == 0
+    at.unregister(Unregister("my-app"), B.public)
+    assert register(at, C).status == 0
+    assert register(at, E, now=20_000.0).status == 0, "what is over takes no room"
 
 
 @pytest.mark.fault("F080")

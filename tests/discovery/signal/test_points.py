@@ -15,8 +15,8 @@ import pytest
 from p2plib.discovery.conformance import CHECKS, check_source, run_check
 from p2plib.discovery.signal import meeting, peer_record, rendezvous
 from p2plib.discovery.signal.peer_record import RoutingRecord
-from p2plib.discovery.signal.point import DEFAULT_TTL_S, RendezvousPoint
-from p2plib.discovery.signal.points import APP, RendezvousSource
+from p2plib.discovery.signal.point import DEFAULT_TTL_S, MAX_TTL_S, RendezvousPoint
+from p2plib.discovery.signal.points import APP, MAX_PAGES, RendezvousSource
 from p2plib.discovery.signal.rendezvous import (
     Discover,
     DiscoverResponse,
@@ -52,11 +52,11 @@ class Turncoat(RendezvousPoint):
 
 
 def invent(point: RendezvousPoint, topic: bytes, addresses: Sequence[Address], now: float) -> None:
-    """Registers peers that do not exist, 32 addresses each."""
-    for start in range(0, len(addresses), 32):
-        secret = SecretKey.from_seed(start.to_bytes(32, "big"))
+    """Registers peers that do not exist, 8 addresses each."""
+    for first in range(0, len(addresses), 8):
+        secret = SecretKey.from_seed(first.to_bytes(32, "big"))
         listed = tuple(
-            multiaddr.of(("ip4", host), ("tcp", port)) for host, port in addresses[start : start + 32]
+            multiaddr.of(("ip4", host), ("tcp", port)) for host, port in addresses[first : first + 8]
         )
         record = peer_record.encode(RoutingRecord(secret.public, 1, listed), secret)
         asked = Register(f"{APP}/{topic.hex()}", record)
@@ -68,7 +68,13 @@ def secret_of(host: Host) -> SecretKey:
 
 
 def start_point(net: Internet, name: str = "point") -> tuple[Host, Turncoat, str]:
-    host, point = net.host(name), Turncoat(bytes(16))
+    point = Turncoat(bytes(16))
+    host, address = start(net, name, point)
+    return host, point, address
+
+
+def start(net: Internet, name: str, point: RendezvousPoint) -> tuple[Host, str]:
+    host = net.host(name)
 
     async def serve() -> None:
         async with Node(POINT, {rendezvous.PROTOCOL_ID: meeting.handler(point)}) as node:
@@ -76,7 +82,7 @@ def start_point(net: Internet, name: str = "point") -> tuple[Host, Turncoat, str
             await node.serve_forever()
 
     host.start(serve)
-    return host, point, f"/ip4/{host.address}/tcp/{PORT}/p2p/{ids.peer_id(POINT.public)}"
+    return host, f"/ip4/{host.address}/tcp/{PORT}/p2p/{ids.peer_id(POINT.public)}"
 
 
 def source_on(host: Host, *points: str) -> RendezvousSource:
@@ -225,3 +231,45 @@ def test_the_callers_mistakes() -> None:
         RendezvousSource([], POINT)
     with pytest.raises(UsageError, match="not a host and a port"):
         RendezvousSource(["/ip4/192.0.2.1"], POINT)
+    for app in ("", "x" * 129):
+        with pytest.raises(UsageError, match="an application's name"):
+            RendezvousSource([f"/ip4/192.0.2.1/tcp/4001/p2p/{ids.peer_id(POINT.public)}"], POINT, app=app)
+
+
+class Endless(RendezvousPoint):
+    """Each page has a new peer with 64 addresses, and a new cookie; each registration lasts for ever."""
+
+    def __init__(self, secret: bytes) -> None:
+        super().__init__(secret)
+        self.registered = self.pages = 0
+
+    def register(self, *asked: Any) -> RegisterResponse:
+        self.registered += 1
+        return RegisterResponse(Status.OK, ttl_s=2**64 - 1)
+
+    def discover(self, asked: Discover, now: float) -> DiscoverResponse:
+        self.pages += 1
+        secret = SecretKey.from_seed(self.pages.to_bytes(32, "big"))
+        places = tuple(multiaddr.parse(f"/ip4/81.0.{self.pages}.{n}/tcp/4001") for n in range(64))
+        raw = peer_record.encode(RoutingRecord(secret.public, 1, places), secret)
+        return DiscoverResponse((Register(asked.ns, raw, 2**63),), self.pages.to_bytes(8, "big"))
+
+
+@pytest.mark.fault("F080")
+def test_a_point_that_never_comes_to_an_end_and_claims_to_keep_us_for_ever(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        ana, point = net.host("ana"), Endless(bytes(16))
+        _, address = start(net, "point", point)
+        await asyncio.sleep(1)
+
+        async def use(source: RendezvousSource) -> None:
+            await source.announce(CATS, 4001)
+            found = await found_by(source)
+            assert point.pages == MAX_PAGES
+            assert len(found) == MAX_PAGES * 8, "so many addresses of each peer"
+            await asyncio.sleep(MAX_TTL_S)
+            assert point.registered >= 2, "after a day and a half again"
+
+        await on(ana, RendezvousSource([address], SecretKey.from_seed(b"a" * 32), host=ana.address), use)
+
+    internet.run(main)

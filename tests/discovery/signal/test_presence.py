@@ -106,6 +106,21 @@ def test_a_first_call_that_is_cancelled_leaves_nothing_and_a_later_one_all() -> 
     run(main)
 
 
+def test_a_bug_in_a_place_is_raised_and_not_waited_for() -> None:
+    async def test() -> None:
+        places = Places(1.0)
+
+        async def broken(presence: Presence, place: int) -> None:
+            raise ZeroDivisionError
+
+        places.presences = Presences(range(1), broken, places.spawn, places.check_open)
+        with pytest.raises(ZeroDivisionError):
+            await places.presences.announce(TOPIC, 4001)
+        assert not places.presences.leave(TOPIC)
+
+    run(test)
+
+
 def test_withdrawn_overtaken_and_closed_while_a_call_waits() -> None:
     async def main() -> None:
         places = Places(0.02)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from p2plib.discovery.signal.channels import HubLimits
-from p2plib.discovery.signal.server import HEARTBEAT_S, SignalHub
+from p2plib.discovery.signal.server import HEARTBEAT_S, WRITE_S, SignalHub
 from p2plib.errors import CannotListen
 from p2plib.sim import Constant, Host, Internet, Link
 
@@ -148,6 +148,25 @@ def test_a_guest_that_reads_nothing_is_cut_off_and_others_hear_on(internet: Inte
                 await mal.ask("POST /v1/app/one", b'"' + b"x" * 60_000 + b'"')
             assert await hearing == 100
             assert hub.channels.cut == 1
+            assert len(hub.channels) == 1, "its place is free, though it never read"
+            assert hub.channels.waiting_bytes == 0
+
+    internet.run(main)
+
+
+@pytest.mark.fault("F050")
+@pytest.mark.internet(link=NEAR)
+def test_a_guest_that_stops_reading_loses_its_place_without_a_flood(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        hub = start(net, burst=100_000, max_waiting_bytes=10_000_000)
+        await asyncio.sleep(1)
+        async with guest(net.host("slow")) as slow, guest(net.host("mal")) as mal:
+            await slow.ask("GET /v1/app/one")
+            for _ in range(40):  # more than sockets hold, and less than the limit
+                await mal.ask("POST /v1/app/one", b'"' + b"x" * 60_000 + b'"')
+            assert len(hub.channels) == 1
+            await asyncio.sleep(WRITE_S + 1)
+            assert (len(hub.channels), hub.channels.cut) == (0, 1)
 
     internet.run(main)
 
