@@ -185,6 +185,24 @@ ANSWERING = [
     ),
     (
         "Responder",
+        "remembers numbers",
+        _responder(
+            SAFE + "if kind == PING and number not in self.seen:\n    self.seen.add(number)\n"
+            "    self.transport.sendto(encode_ping(PONG, number), addr)",
+            before="seen = set()",
+        ).replace("self.transport = transport", "self.transport, self.seen = transport, set()"),
+        "the first answer may have been lost",
+    ),
+    (
+        "Responder",
+        "takes 0 for nothing",
+        _responder(
+            SAFE + "if kind == PING and number:\n    self.transport.sendto(encode_ping(PONG, number), addr)"
+        ),
+        "0 is a number like any other",
+    ),
+    (
+        "Responder",
         "to nobody",
         _responder(SAFE + "self.transport.sendto(encode_ping(PONG, number))"),
         "to addr",
