@@ -212,6 +212,9 @@ def _replays(
             "it is a copy of its author's newest post", f"{again}, and ask for a higher one", honest[0], at=2
         ),
         feed("it is valid and old, older than what came before", f"{again}, not every number", late),
+        feed("it has a huge number, and no signature of Ana's", "is the signature verified?", huge),
+        Feed((*honest, first), (), "nothing", ""),
+        feed("so were others before it", "go on after the first that you find", huge, honest[0], huge),
         feed(
             "it is a copy, and an older copy came just before it",
             "a post that is not valid must not change the number that you remember: it may only rise",
@@ -219,9 +222,6 @@ def _replays(
             honest[2],
             at=4,
         ),
-        feed("it has a huge number, and no signature of Ana's", "is the signature verified?", huge),
-        Feed((*honest, first), (), "nothing", ""),
-        feed("so were others before it", "go on after the first that you find", huge, honest[0], huge),
     )
 
 
