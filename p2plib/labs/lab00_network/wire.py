@@ -169,7 +169,7 @@ def refuses(what: str, hint: str, *datagrams: bytes) -> Case:
                 )
                 raise Wrong(f"{what}: it crashed with {_name(error)}", hint_crash) from None
             if got is None or got is False:
-                hint_none = "raise DecodeError: who forgets to look takes that for an answer"
+                hint_none = "raise DecodeError: whoever forgets to look takes that for an answer"
                 raise Wrong(f"{what}: it returned {got}", hint_none)
             raise Wrong(f"it took {what}", hint)
 

@@ -107,7 +107,7 @@ def refuses(what: str, hint: str, context: str, *envelopes: bytes, by_size: bool
                 )
                 raise Wrong(f"{what}: it crashed with {type(error).__name__}", hint_crash) from None
             if got is None or got is False:
-                hint_none = "raise instead: who forgets to look takes that for an answer"
+                hint_none = "raise instead: whoever forgets to look takes that for an answer"
                 raise Wrong(f"{what}: it returned {got}", hint_none)
             raise Wrong(f"it opened {what}", hint)
 

@@ -107,7 +107,7 @@ def refuses(what: str, hint: str, raw: bytes, limit: int = 100) -> Case:
             except (AssertionError, IndexError, MemoryError) as error:
                 hint_raise = "raise DecodeError, with a sentence"
                 raise Wrong(f"{what}: it ended in {type(error).__name__}", hint_raise) from None
-            hint_again = "nobody knows where the next frame begins: refuse for ever"
+            hint_again = "nobody knows where the next frame begins: refuse forever"
             raise Wrong(f"{what}: {again}next_frame gave {describe(got)}", hint_again if again else hint)
 
     return probe

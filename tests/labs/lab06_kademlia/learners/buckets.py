@@ -235,7 +235,7 @@ BUCKETS = [
         _bucket(offer="return self.waiting.pop() if self.waiting else None"),
         "nobody made room",
     ),
-    ("Bucket", "silence is overheard", _bucket(out="pass"), "who was silent is out"),
+    ("Bucket", "silence is overheard", _bucket(out="pass"), "a contact that was silent is out"),
     ("Bucket", "silence in waiting", _bucket(out_waiting="pass"), "does not wait any longer"),
     (
         "Bucket",
