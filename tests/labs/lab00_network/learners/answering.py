@@ -91,7 +91,7 @@ WIRE = [
         "decode_ping",
         "None for garbage",
         _decode("if len(data) != 8 or data[:3] != MARK or data[3] not in (1, 2): return None"),
-        "who forgets to look",
+        "whoever forgets to look",
     ),
     ("decode_ping", "asserts", _decode("assert len(data) == 8 and data[:3] == MARK"), "python -O"),
     (
