@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 
@@ -37,7 +38,10 @@ def test_what_is_written_in_one_turn_of_the_loop_is_read_in_one_piece() -> None:
 def heard_at_once(no_delay: int) -> list[bytes]:
     """Ben tries to read after every write of Ana's, and his kernel acknowledges late."""
     heard = []
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ana:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as ana,
+    ):
         ana.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, no_delay)
         ben, _ = server.accept()
         with ben:
@@ -45,10 +49,8 @@ def heard_at_once(no_delay: int) -> list[bytes]:
                 ben.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
                 ana.send(count)
                 ben.setblocking(False)
-                try:
+                with contextlib.suppress(BlockingIOError):  # Nagle keeps it back
                     heard.append(ben.recv(1000))
-                except BlockingIOError:
-                    pass  # Nagle keeps it back
             ana.shutdown(socket.SHUT_WR)
             ben.settimeout(10)
             while data := ben.recv(1000):

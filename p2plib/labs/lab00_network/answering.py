@@ -157,7 +157,15 @@ def silent(what: str, hint: str, *datagrams: bytes) -> Case:
     return probe
 
 
-GARBAGE = (b"", b"p2p", b"hello, is it me?", b"p2p\1\0\0\0\1\0", b"P2P\1\0\0\0\1", b"p2p\3\0\0\0\1", b"p2p\1" + bytes(500))
+GARBAGE = (
+    b"",
+    b"p2p",
+    b"hello, is it me?",
+    b"p2p\1\0\0\0\1\0",
+    b"P2P\1\0\0\0\1",
+    b"p2p\3\0\0\0\1",
+    b"p2p\1" + bytes(500),
+)
 
 
 def _answered_through_noise(yours: MakeResponder) -> None:

@@ -268,7 +268,12 @@ BUCKET = Task(
             "a contact that is silent waits no longer, and here nobody made room",
             waiting="5",
         ),
-        after("+1 +2 +3 +4 +5 -2 +4", "a contact that has found a place waits no longer", contacts="1 3 4", waiting=""),
+        after(
+            "+1 +2 +3 +4 +5 -2 +4",
+            "a contact that has found a place waits no longer",
+            contacts="1 3 4",
+            waiting="",
+        ),
         after("+1 +2 +3 +4 -9", "nobody has left, so there is no place to try anybody for", waiting="4"),
         _by_address,
         any_story(1),

@@ -1,4 +1,4 @@
-"""The page says enough: a caller written from it alone shakes hands with our node, and its ping comes back."""
+"""The page says enough: a caller written from it alone shakes hands with our node, and gets its ping back."""
 
 from __future__ import annotations
 
