@@ -151,7 +151,7 @@ def _wrong_value(
 
 
 def _promised(error: object) -> str:
-    """What a task's text calls this error: a reader may raise ValueError where the library has its own kind."""
+    """What a task's text calls this error: ValueError where the library has its own kind."""
     return "ValueError" if isinstance(error, UsageError) else type(error).__name__
 
 

@@ -183,7 +183,8 @@ RETRYING = [
         "ping_with_retry",
         "a plain TimeoutError",
         _retry(
-            "for i in range(tries):\n    try:\n        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
+            "for i in range(tries):\n    try:\n"
+            "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        pass\nraise TimeoutError('nobody')"
         ),
         "the peer that kept silent",
