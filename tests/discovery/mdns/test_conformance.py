@@ -48,6 +48,6 @@ def test_on_a_segment_that_loses_every_tenth(internet: Internet, check: Check) -
 @pytest.mark.slow
 def test_on_loopback(check: Check) -> None:
     async def main() -> Any:
-        return await run_check(check, partial(on_loopback, PORT), timeout_s=60)
+        return await run_check(check, partial(on_loopback, PORT), timeout_s=120)
 
     assert asyncio.run(main()) is (check.__name__ not in NOT_REAL)

@@ -29,6 +29,6 @@ def test_on_a_simulated_segment(internet: Internet, check: Check) -> None:
 @pytest.mark.slow
 def test_on_loopback(check: Check) -> None:
     async def main() -> Any:
-        return await run_check(check, partial(on_loopback, PORT, DIALECT), timeout_s=60)
+        return await run_check(check, partial(on_loopback, PORT, DIALECT), timeout_s=120)
 
     assert asyncio.run(main()) is (check.__name__ not in NOT_REAL)

@@ -167,7 +167,7 @@ async def on_loopback(port: int, kind: Kind = MDNS) -> AsyncIterator[World]:
         await say([raw], "127.0.0.1", group)
 
     members = [
-        Member(kind.make("127.0.0.1", random.Random(number), group=group, wait_s=0.5), "127.0.0.1")
+        Member(kind.make("127.0.0.1", random.Random(number), group=group, wait_s=1.5), "127.0.0.1")
         for number in range(2)
     ]
     try:
