@@ -10,7 +10,7 @@ import pytest
 
 from p2plib.errors import NoCommonProtocol
 from p2plib.identity import ids
-from p2plib.identity.keys import SecretKey
+from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.protocol import identify, ping
 from p2plib.protocol.conformance import pattern, read_all
 from p2plib.protocol.connection import Connection
@@ -19,6 +19,7 @@ from p2plib.protocol.stream import Stream
 from tests.interop import listening
 from tests.interop.namespace import Namespace
 from tests.interop.peers import ForeignPeer, PeerRefused
+from tests.protocol.noise.test_stranger_noise import call
 
 pytestmark = pytest.mark.interop
 
@@ -102,6 +103,17 @@ def test_we_dial_them() -> None:
         assert (told["peer"], told["agent"]) == (ids.peer_id(OURS.public), AGENT)
         assert set(told["protocols"]) == {ping.PROTOCOL_ID, identify.PROTOCOL_ID}
         assert sorted(size for name, size in events if name == "echoed") == [20_000] * MANY + [MEGABYTES]
+
+
+def test_the_stranger_of_the_page_dials_them() -> None:
+    """Written from the page protocol/secure-channels alone, it shakes hands with js-libp2p as well."""
+    with Namespace() as net, ForeignPeer("libp2p.mjs", namespace=net) as peer:
+        where = peer.ask("listen")
+        _, _, host, _, port, *_ = where["address"].split("/")
+        result, said = net.run_together(call, host, port)
+        key, number = said.split()
+        assert (result, number) == (0, "2026")
+        assert ids.peer_id(PublicKey(bytes.fromhex(key))) == where["id"]
 
 
 async def listen() -> dict[str, Any]:

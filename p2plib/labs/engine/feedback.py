@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from p2plib.errors import UsageError
 from p2plib.labs.engine.bounded import Raised, TooSlow, bounded
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.engine.words import LINE_LIMIT, describe, difference, one_line, shorten
@@ -122,7 +123,7 @@ def _complaint(task: Task, case: Case, outcome: Outcome, yours: Any) -> tuple[st
         if outcome.kind == "error" and _same_kind(outcome.value, expected.value):
             return None
         did = f"gave {describe(outcome.value)}" if outcome.kind == "value" else _misdeed(outcome, yours)
-        return f"{called} {did}, expected {type(expected.value).__name__}", _hint(task, case, outcome)
+        return f"{called} {did}, expected {_promised(expected.value)}", _hint(task, case, outcome)
     if outcome.kind == "error":
         return f"{called} {_misdeed(outcome, yours)}", _hint(task, case, outcome)
     return _wrong_value(task, case, called, outcome, expected)
@@ -147,6 +148,11 @@ def _wrong_value(
                 task, case, outcome, "work on a copy of it"
             )
     return None
+
+
+def _promised(error: object) -> str:
+    """What a task's text calls this error: ValueError where the library has its own kind."""
+    return "ValueError" if isinstance(error, UsageError) else type(error).__name__
 
 
 def _hint(task: Task, case: Case, outcome: Outcome, otherwise: str = "") -> str:

@@ -79,6 +79,8 @@ def _compare(got: list[bytes], asked: Sequence[bytes], numbers: Sequence[int]) -
     """Whether the replies are the pongs of these numbers, in their order."""
     if not got:
         hint = "self.transport.sendto(encode_ping(PONG, number), addr) sends the answer"
+        if list(numbers) == [0]:
+            raise Wrong("ping number 0 was not answered", "0 is a number like any other")
         raise Wrong("a ping was not answered", hint)
     if got == list(asked):
         raise Wrong("it sent the ping back as it was", "the answer is of kind PONG")
@@ -86,6 +88,8 @@ def _compare(got: list[bytes], asked: Sequence[bytes], numbers: Sequence[int]) -
         raise Wrong(f"it sent {len(got)} answers to {_pings(numbers)}", "one ping, one pong")
     if len(got) < len(numbers):
         hint = "every ping is answered, also a second one"
+        if len(set(numbers)) < len(numbers):
+            hint += " of the same number: the first answer may have been lost"
         raise Wrong(f"it sent {len(got)} answer{'s'[: len(got) != 1]} to {_pings(numbers)}", hint)
     for data, number in zip(got, numbers, strict=True):
         try:
@@ -153,7 +157,15 @@ def silent(what: str, hint: str, *datagrams: bytes) -> Case:
     return probe
 
 
-GARBAGE = (b"", b"p2p", b"hello, is it me?", b"p2p\1\0\0\0\1\0", b"P2P\1\0\0\0\1", b"p2p\3\0\0\0\1")
+GARBAGE = (
+    b"",
+    b"p2p",
+    b"hello, is it me?",
+    b"p2p\1\0\0\0\1\0",
+    b"P2P\1\0\0\0\1",
+    b"p2p\3\0\0\0\1",
+    b"p2p\1" + bytes(500),
+)
 
 
 def _answered_through_noise(yours: MakeResponder) -> None:
@@ -179,6 +191,8 @@ RESPONDER = Task(
     cases=[
         answers(1),
         answers(5, 6, 2**32 - 1),
+        answers(0),
+        answers(7, 7),
         _two_askers,
         silent("garbage", "what decode_ping refuses is passed over in silence", *GARBAGE),
         silent("a pong", _PONG_LOOP, encode_ping(PONG, 3)),

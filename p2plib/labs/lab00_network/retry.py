@@ -148,8 +148,8 @@ def gives_up(first_wait_s: float, tries: int) -> Case:
                     result.append(
                         await asked(yours(socket, _numbers(), first_wait_s, tries), "ping_with_retry")
                     )
-                except TimeoutError:
-                    result.append(TimeoutError)
+                except TimeoutError as error:
+                    result.append(type(error))
                 result.append(net.time)
 
             await with_socket(net, lambda place, number: [], use)
@@ -157,7 +157,10 @@ def gives_up(first_wait_s: float, tries: int) -> Case:
         _, net = world(main)
         _compare_times(net, _schedule(first_wait_s, tries), first_wait_s)
         got, ended_s = result
-        if got is not TimeoutError:
+        if got is TimeoutError:
+            hint = "the task promises PeerTimeout, which says that it was the peer that kept silent"
+            raise Wrong(f"after {tries} pings without an answer it raised a plain TimeoutError", hint)
+        if not (isinstance(got, type) and issubclass(got, TimeoutError)):
             shown = "None" if got is None else repr(got)
             raise Wrong(f"after {tries} pings without an answer it returned {shown}", "raise PeerTimeout")
         whole_s = first_wait_s * (2**tries - 1)

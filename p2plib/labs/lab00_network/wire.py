@@ -109,8 +109,11 @@ def _refuses_what_does_not_fit(yours: Encode) -> None:
             got = yours(PING, number)
         except NotImplementedError:
             raise
-        except Exception:
+        except ValueError:
             continue
+        except Exception as error:
+            hint = "the task promises a ValueError: compare the number with 0 and 2**32 yourself, first"
+            raise Wrong(f"the number {number} ended in {_name(error)}", hint) from None
         if isinstance(got, bytes) and len(got) == SIZE_BYTES:
             hint = "a number cut to 32 bits is the number of another ping: raise ValueError"
             raise Wrong(f"it wrote the number {number} as {got[4:].hex()}", hint)
@@ -166,7 +169,7 @@ def refuses(what: str, hint: str, *datagrams: bytes) -> Case:
                 )
                 raise Wrong(f"{what}: it crashed with {_name(error)}", hint_crash) from None
             if got is None or got is False:
-                hint_none = "raise DecodeError: who forgets to look takes that for an answer"
+                hint_none = "raise DecodeError: whoever forgets to look takes that for an answer"
                 raise Wrong(f"{what}: it returned {got}", hint_none)
             raise Wrong(f"it took {what}", hint)
 

@@ -99,7 +99,7 @@ def world(main: Main, *, seed: int = 1, link: Link | None = None) -> tuple[Any, 
         What the program returned, and the internet with its trace.
 
     Raises:
-        Wrong: somebody waits for ever, blocks the loop, or leaves something behind.
+        Wrong: somebody waits forever, blocks the loop, or leaves something behind.
         NotImplementedError: the reader's function is not written yet. Anything else that the program raises.
     """
     net = Internet(seed, link=link or Link(latency=0.04), max_events=MOST_EVENTS)
@@ -131,7 +131,7 @@ def _in_words(error: Exception, in_handler: Any) -> Exception:
         return Wrong(f"{what}: {in_handler}")
     if isinstance(error, Deadlock):
         hint = "a datagram may be lost: put asyncio.timeout(timeout_s) around what waits"
-        return Wrong("it waits for ever for a datagram that does not come", hint)
+        return Wrong("it waits forever for a datagram that does not come", hint)
     if isinstance(error, TimeLimit):
         hint = "every loop that sends or waits needs an end"
         return Wrong("it was still at it after an hour of virtual time", hint)

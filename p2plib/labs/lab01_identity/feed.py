@@ -215,6 +215,13 @@ def _replays(
         feed("it has a huge number, and no signature of Ana's", "is the signature verified?", huge),
         Feed((*honest, first), (), "nothing", ""),
         feed("so were others before it", "go on after the first that you find", huge, honest[0], huge),
+        feed(
+            "it is a copy, and an older copy came just before it",
+            "a post that is not valid must not change the number that you remember: it may only rise",
+            honest[0],
+            honest[2],
+            at=4,
+        ),
     )
 
 

@@ -184,6 +184,17 @@ def unfit(*petnames: tuple[str, str]) -> Case:
     return probe
 
 
+def longest(yours: Callable[[], Any]) -> None:
+    """32 characters are allowed."""
+    contacts, petname = yours(), "B" * MAX_CHARACTERS
+    try:
+        contacts.assign(BEN, petname)
+    except ValueError:
+        hint = "32 are allowed: refuse what has more"
+        raise Wrong(f"it refused a petname of {MAX_CHARACTERS} characters", hint) from None
+    _expect(contacts, "Ben", BEN, petname, "a key that has a petname is shown by it")
+
+
 def long_nickname(yours: Callable[[], Any]) -> None:
     """Ten thousand characters do not fill the screen."""
     contacts = yours()
@@ -218,6 +229,7 @@ CASES: Sequence[Case] = (
         ("B\ten", "has a tab in it"),
         ("B" * 33, "has 33 characters"),
     ),
+    longest,
     long_nickname,
 )
 

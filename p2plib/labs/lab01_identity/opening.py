@@ -74,7 +74,7 @@ def _compare(got: object, author: PublicKey, payload: bytes, size: str) -> None:
         raise Wrong(f"{size} gave {len(got[1])} bytes of payload", _WHERE)
 
 
-def refuses(what: str, hint: str, context: str, *envelopes: bytes) -> Case:
+def refuses(what: str, hint: str, context: str, *envelopes: bytes, by_size: bool = False) -> Case:
     """A probe: every one of some envelopes is refused, by an error that says so.
 
     Args:
@@ -82,6 +82,7 @@ def refuses(what: str, hint: str, context: str, *envelopes: bytes) -> Case:
         hint: for whoever opens one.
         context: in which they are opened.
         envelopes: the wrong ones; tried in this order.
+        by_size: whether that is a ValueError, as a wrong size is, and not what a signature says.
     """
 
     def probe(yours: Open) -> None:
@@ -90,8 +91,13 @@ def refuses(what: str, hint: str, context: str, *envelopes: bytes) -> Case:
                 got = yours(context, envelope)
             except (NotImplementedError, Wrong):
                 raise
-            except (RemoteError, ValueError):
+            except ValueError:
                 continue
+            except RemoteError as error:
+                if not by_size:
+                    continue
+                hint_size = "compare the whole length first, and raise ValueError: no signature is wrong here"
+                raise Wrong(f"{what}: it raised {type(error).__name__}", hint_size) from None
             except AssertionError:
                 hint_raise = "assert is switched off by python -O: raise an error of your own"
                 raise Wrong(f"{what}: refused by an assert", hint_raise) from None
@@ -101,7 +107,7 @@ def refuses(what: str, hint: str, context: str, *envelopes: bytes) -> Case:
                 )
                 raise Wrong(f"{what}: it crashed with {type(error).__name__}", hint_crash) from None
             if got is None or got is False:
-                hint_none = "raise instead: who forgets to look takes that for an answer"
+                hint_none = "raise instead: whoever forgets to look takes that for an answer"
                 raise Wrong(f"{what}: it returned {got}", hint_none)
             raise Wrong(f"it opened {what}", hint)
 
@@ -174,6 +180,15 @@ def open_cases(rng: Random) -> tuple[Case, ...]:
             "the bare equation accepts it: use verify, which knows the whole rule",
             CONTEXT,
             good[:-SIGNATURE_BYTES] + twin(good[-SIGNATURE_BYTES:]),
+        ),
+        refuses(
+            "an envelope whose length is wrong",
+            "compare the whole length first",
+            CONTEXT,
+            *(good[:n] for n in range(len(good))),
+            good + b"\0",
+            lie,
+            by_size=True,
         ),
     )
 

@@ -126,8 +126,8 @@ OWNS = Task(
     owns,
     cases=[(8, 21, 14), (8, 21, 30), arc(8, 21), arc(56, 8), arc(21, 21), arc(63, 0), arc(0, 63)],
     mistakes=[
-        Mistake(_alone_owns_nothing, "before == own: who is alone owns the whole circle"),
-        Mistake(_alone_owns_own, "before == own: who is alone owns every key, not its own id alone"),
+        Mistake(_alone_owns_nothing, "before == own: a peer that is alone owns the whole circle"),
+        Mistake(_alone_owns_own, "before == own: a peer that is alone owns every key, not its own id alone"),
         Mistake(
             _no_wrap,
             "no key is above 56 *and* at most 8: where the arc goes over 0, it is one *or* the other",

@@ -161,7 +161,7 @@ class Asking:
         if self.messages > MOST_MESSAGES or len(self.path) > 2 * MOST_MESSAGES:
             raise Wrong(
                 f"it asked more than {MOST_MESSAGES} times for one key",
-                "who was asked once need not be asked again, and every answer must bring you nearer",
+                "a peer that was asked once need not be asked again, and every answer must bring you nearer",
             )
         if peer in self.crowd.dead:
             self.timeouts += 1

@@ -20,7 +20,7 @@ from p2plib.topology.ring.space import between
 Lookup = Callable[..., Any]
 
 MOST_IN_A_STORY = 60
-ALLOWED, ALLOWED_DEAD = 0.5, 4.5  # messages above half of log2 n in the mean
+ALLOWED, ALLOWED_DEAD = 0.5, 4.5  # messages above half of log2 n on average
 
 
 def lookup(own: int, key: int, ask: Callable[[int], Answer]) -> int:
@@ -140,7 +140,7 @@ def _row(asks: tuple[int, ...]) -> str:
 
 def _why(others: list[int], asks: tuple[int, ...]) -> str:
     if len(set(others)) < len(others):
-        return "who was asked once need not be asked again: remember them"
+        return "a peer that was asked once need not be asked again: remember them"
     if others == list(asks)[:-1]:
         return "the owner must answer, too, before you return it: it may be dead"
     if set(asks) < set(others):
@@ -163,11 +163,11 @@ FOUR = {
 
 
 def within_budget(dead: float, allowed: float, *, seed: int = 1, count: int = 2000, runs: int = 300) -> Case:
-    """A probe: lookups among thousands, all of them right, and cheap in the mean.
+    """A probe: lookups among thousands, all of them right, and cheap on average.
 
     Args:
         dead: the part of dead peers.
-        allowed: messages above half of log2 count, in the mean.
+        allowed: messages above half of log2 count, on average.
         seed: of askers and keys.
         count: peers.
         runs: lookups.
@@ -246,14 +246,14 @@ LOOKUP = Task(
             50,
             {8: ((42,), ()), 42: ((21, 8, 30), (56,)), 21: ((42,), ()), 30: ((42,), ()), 56: ((), ())},
             56,
-            "21 and 30 lie behind 42, which named them: who is not between it and the key is no step",
+            "21 and 30 lie behind 42, which named them: a peer that is not between it and the key is no step",
             asks=(42, 56),
         ),
         finds(
             50,
             {8: ((42,), ()), 42: ((51, 48), (56,)), 51: ((52,), ()), 48: ((), (56,)), 56: ((), ())},
             56,
-            "51 lies beyond the key: who is not between is no step, whoever names it",
+            "51 lies beyond the key: a peer that is not between is no step, whoever names it",
             asks=(42, 48, 56),
         ),
         finds(

@@ -104,7 +104,7 @@ def repairs(
         try:
             got = yours(own, mine, town, r)
         except PeerTimeout as error:
-            silent = "catch PeerTimeout: who is dead is passed over, and the round goes on"
+            silent = "catch PeerTimeout: a dead peer is passed over, and the round goes on"
             raise Wrong(f"{told}: {error}, and stabilise let that out", silent) from None
         except TypeError as error:
             if "NoneType" in str(error) and any(before is None for before, _ in living.values()):
@@ -124,7 +124,7 @@ def repairs(
         if twice is not None:
             once = "one answer holds both, who is before it and its list: ask once, and keep it"
             if twice not in living:
-                once = "who was silent a moment ago is still dead: remember it for this round"
+                once = "a peer that was silent a moment ago is still dead: remember it for this round"
             raise Wrong(f"{told}: peer {twice} was asked {town.asked.count(twice)} times", once)
 
     return probe
@@ -156,7 +156,7 @@ LONG_ROW: dict[int, Neighbours] = {
 
 
 def _asks_little(yours: Stabilise) -> None:
-    """Who is dead behind the first living one is not asked about."""
+    """Dead peers behind the first living one are not asked about."""
     town = Town(STABLE)
     yours(8, [21, 30, 42], town, 4)
     if town.asked != [21]:
@@ -252,7 +252,7 @@ STABILISE = Task(
             [21, 30],
             {21: (21, [30, 42])},
             [21, 30, 42],
-            "who says it is before itself is alone, or thinks so",
+            "a peer that says it is before itself is alone, or thinks so",
         ),
         repairs([21, 30], {21: (30, [42]), 30: (21, [42])}, [21, 42], _TRUE),
         repairs(

@@ -147,7 +147,7 @@ def _why_asked(answer: Any, wanted: Contact | None, hint: str) -> str:
 
 _STAYS = "the oldest has not been asked yet: leave it, return it, and let the newcomer wait"
 _ASK = "a full bucket returns its oldest contact: that is whom to ask whether it is still there"
-_FRESH = "who is heard again is the freshest: take it out and append it"
+_FRESH = "a contact that is heard again is the freshest: take it out and append it"
 _TRY = "who waits must be asked before it gets the place: take it out of waiting, and return it"
 
 
@@ -236,7 +236,7 @@ BUCKET = Task(
             contacts="2 3 1",
             waiting="4",
         ),
-        after("+1 +2 -1", "who was silent is out", contacts="2"),
+        after("+1 +2 -1", "a contact that was silent is out", contacts="2"),
         after("+1 -2", "silence of somebody who is not here changes nothing", contacts="1"),
         after("+1 +2 +3 +4 -1", _TRY, contacts="2 3", waiting="", asks=4),
         after(
@@ -265,10 +265,15 @@ BUCKET = Task(
         ),
         after(
             "+1 +2 +3 +4 +5 -4",
-            "who is silent does not wait any longer, and here nobody made room",
+            "a contact that is silent waits no longer, and here nobody made room",
             waiting="5",
         ),
-        after("+1 +2 +3 +4 +5 -2 +4", "who has found a place waits no more", contacts="1 3 4", waiting=""),
+        after(
+            "+1 +2 +3 +4 +5 -2 +4",
+            "a contact that has found a place waits no longer",
+            contacts="1 3 4",
+            waiting="",
+        ),
         after("+1 +2 +3 +4 -9", "nobody has left, so there is no place to try anybody for", waiting="4"),
         _by_address,
         any_story(1),

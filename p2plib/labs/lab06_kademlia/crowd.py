@@ -155,7 +155,7 @@ class Asking:
         self._known = set(start)
 
     async def __call__(self, batch: Sequence[Contact]) -> dict[Contact, Any]:
-        """Ask some peers at once; who answers is in the dictionary, with what it named."""
+        """Ask some peers at once; those that answer are in the dictionary, with what they named."""
         if self.complaint is None:
             self.complaint = self._misuse(batch)
         if self.complaint is not None:  # also if the lookup caught it the first time, and asks on

@@ -190,7 +190,7 @@ def within_budget(seed: int, part: float = 0.2, success: float = SUCCESS, messag
         seed: of liars, keys and newcomers.
         part: how many lie.
         success: what part must get it.
-        messages: the budget for one, in the mean.
+        messages: the budget for one, on average.
     """
 
     async def probe(yours: Fetch) -> None:
@@ -213,7 +213,7 @@ def within_budget(seed: int, part: float = 0.2, success: float = SUCCESS, messag
 
 
 async def measured(yours: Fetch, part: float, seed: int = 1, fetches: int = FETCHES) -> tuple[float, float]:
-    """What part of some fetches gets the value, and how many messages each takes, in the mean.
+    """What part of some fetches gets the value, and how many messages each takes, on average.
 
     Args:
         yours: the fetch.

@@ -24,7 +24,7 @@ Ask = Callable[[list[Contact]], Awaitable[dict[Contact, Any]]]
 Lookup = Callable[..., Any]  # a reader's function
 
 LOOKUPS = 25  # a probe's; a mean over so many is within a twentieth of the mean over all
-ROUNDS, MESSAGES = 9.0, 25.0  # budgets, in the mean; the reference takes 7.8 and 22.2
+ROUNDS, MESSAGES = 9.0, 25.0  # budgets, on average; the reference takes 7.8 and 22.2
 DEAD_ROUNDS, DEAD_MESSAGES = 14.0, 38.0  # with a third dead; the reference takes 11.8 and 32.9
 SURE, MISSED = (
     14,
@@ -42,7 +42,7 @@ async def lookup(
         target: any id.
         start: whom we know already.
         ask: puts the question "whom do you know near the target?" to several peers at once. It returns what
-            they named, by who answered; who is silent is missing there.
+            they named, by who answered; a silent peer is missing there.
         k: how many to find.
         alpha: how many to ask at once.
         limit: how many to ask in all.
@@ -199,7 +199,7 @@ async def _all_silent(yours: Lookup) -> None:
 
 
 def budget(seed: int, rounds: float = ROUNDS, messages: float = MESSAGES) -> Case:
-    """A probe: many lookups among 4,000 peers find all of the k nearest, within two budgets in the mean."""
+    """A probe: many lookups among 4,000 peers find all of the k nearest, within two budgets on average."""
 
     async def probe(yours: Lookup) -> None:
         crowd, rng = the_crowd(), random.Random(seed)
@@ -244,7 +244,7 @@ def third_dead(seed: int, part: float = 1 / 3) -> Case:
 
 
 def liars(limit: int, seed: int = 8) -> Case:
-    """A probe: liars who name nearer and nearer fakes do not keep a lookup busy for ever."""
+    """A probe: liars who name nearer and nearer fakes do not keep a lookup busy forever."""
 
     async def probe(yours: Lookup) -> None:
         crowd = the_crowd()

@@ -148,7 +148,7 @@ def _passes_on(yours: MakeTable) -> None:
 def _heard_again(yours: MakeTable) -> None:
     table, _ = _table(yours, map(far, (8, 9, 10)))
     table.heard(far(8))
-    hint = "who is in the table already is no newcomer: its own place must not count against it"
+    hint = "a contact that is in the table already is no newcomer: its own place must not count against it"
     _asks(table.heard(far(11)), far(9), "peers 8, 9, 10, again 8, then 11", hint)
 
 
@@ -211,7 +211,7 @@ def _leaves(yours: MakeTable) -> None:
         table,
         "9 10",
         "of three from one network one left, and the one without a place came again",
-        "who has left counts no more: count those who are there",
+        "a contact that has left no longer counts: count those that are there",
     )
 
 

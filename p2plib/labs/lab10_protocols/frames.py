@@ -107,7 +107,7 @@ def refuses(what: str, hint: str, raw: bytes, limit: int = 100) -> Case:
             except (AssertionError, IndexError, MemoryError) as error:
                 hint_raise = "raise DecodeError, with a sentence"
                 raise Wrong(f"{what}: it ended in {type(error).__name__}", hint_raise) from None
-            hint_again = "nobody knows where the next frame begins: refuse for ever"
+            hint_again = "nobody knows where the next frame begins: refuse forever"
             raise Wrong(f"{what}: {again}next_frame gave {describe(got)}", hint_again if again else hint)
 
     return probe
@@ -214,6 +214,12 @@ FRAMES = Task(
         gives("an empty frame and one behind it", [b"", b"x"], b"\0\x01x"),
         gives("a frame of 264 bytes", [LONG], framed(LONG)),
         cut_anywhere([b"hi", b"", LONG]),
+        gives(
+            "a frame of 127 bytes and one of 128",
+            [b"x" * 127, b"y" * 128],
+            framed(b"x" * 127, b"y" * 128),
+            hint="the last byte of a size is one below 0x80, and 127 is one, too",
+        ),
         _alone,
         gives(
             "a frame of just max_bytes",
@@ -228,6 +234,17 @@ FRAMES = Task(
             "ten bytes of 80 in hex, a size without an end",
             "a varint here has at most nine bytes",
             b"\x80" * 10,
+        ),
+        gives(
+            "eight bytes of 80 in hex, a size that may still end",
+            [],
+            b"\x80" * 8,
+            hint="a varint here has up to nine bytes: wait for the ninth",
+        ),
+        refuses(
+            "nine bytes of 80 in hex, after which a tenth must come",
+            "a varint here has at most nine bytes, and the ninth says that there is another",
+            b"\x80" * 9,
         ),
     ],
     mistakes=[

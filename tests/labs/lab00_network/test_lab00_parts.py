@@ -192,7 +192,7 @@ def test_a_world_tells_what_was_left_behind() -> None:
     async def waits(net: Internet) -> None:
         await asyncio.get_running_loop().create_future()
 
-    with pytest.raises(Wrong, match="waits for ever"):
+    with pytest.raises(Wrong, match="waits forever"):
         world(waits, link=Link(latency=0.1))
 
     async def spins(net: Internet) -> None:

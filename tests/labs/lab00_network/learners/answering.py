@@ -91,7 +91,7 @@ WIRE = [
         "decode_ping",
         "None for garbage",
         _decode("if len(data) != 8 or data[:3] != MARK or data[3] not in (1, 2): return None"),
-        "who forgets to look",
+        "whoever forgets to look",
     ),
     ("decode_ping", "asserts", _decode("assert len(data) == 8 and data[:3] == MARK"), "python -O"),
     (
@@ -182,6 +182,24 @@ ANSWERING = [
         "answers twice to be sure",
         _responder(SAFE + "for _ in range(2): self.transport.sendto(encode_ping(PONG, number), addr)"),
         "one ping, one pong",
+    ),
+    (
+        "Responder",
+        "remembers numbers",
+        _responder(
+            SAFE + "if kind == PING and number not in self.seen:\n    self.seen.add(number)\n"
+            "    self.transport.sendto(encode_ping(PONG, number), addr)",
+            before="seen = set()",
+        ).replace("self.transport = transport", "self.transport, self.seen = transport, set()"),
+        "the first answer may have been lost",
+    ),
+    (
+        "Responder",
+        "takes 0 for nothing",
+        _responder(
+            SAFE + "if kind == PING and number:\n    self.transport.sendto(encode_ping(PONG, number), addr)"
+        ),
+        "0 is a number like any other",
     ),
     (
         "Responder",

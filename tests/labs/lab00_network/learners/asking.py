@@ -181,6 +181,16 @@ async def ping(socket, number, timeout_s):
 RETRYING = [
     (
         "ping_with_retry",
+        "a plain TimeoutError",
+        _retry(
+            "for i in range(tries):\n    try:\n"
+            "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
+            "    except PeerTimeout:\n        pass\nraise TimeoutError('nobody')"
+        ),
+        "the peer that kept silent",
+    ),
+    (
+        "ping_with_retry",
         "no return",
         _retry("for i in range(tries):\n    await ping(socket, next(numbers), first_wait_s * 2**i)"),
         "as soon as it does",

@@ -230,6 +230,16 @@ def open_envelope(context, envelope):
         ),
         "not every number",
     ),
+    (
+        "impostors",
+        "no continue after a copy",
+        _impostors(
+            "PublicKey(post.author).verify(context, post.signed, post.signature)\n"
+            "if post.number <= newest.get(post.author, -1): found.append(place)\n"
+            "newest[post.author] = post.number"
+        ),
+        "it may only rise",
+    ),
     ("impostors", "returns posts", _impostors(GOOD_POST, tail="return [feed[i] for i in found]"), "places"),
     ("impostors", "starts at 0 excluded", _impostors(GOOD_POST.replace("-1", "0")), "also 0"),
     (

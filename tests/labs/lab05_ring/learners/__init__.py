@@ -66,7 +66,7 @@ OWNS = [
         "owns",
         "alone owns nothing",
         _owns("if before <= own: return before < key <= own", "return key > before or key <= own"),
-        "who is alone owns the whole circle",
+        "a peer that is alone owns the whole circle",
     ),
     (
         "owns",
@@ -88,7 +88,7 @@ OWNS = [
         "owns",
         "modulo of 64",
         _owns("return 0 < (key - before) % 64 <= (own - before) % 64"),
-        "who is alone owns the whole circle",
+        "a peer that is alone owns the whole circle",
     ),
     (
         "owns",

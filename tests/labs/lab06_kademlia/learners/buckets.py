@@ -235,8 +235,8 @@ BUCKETS = [
         _bucket(offer="return self.waiting.pop() if self.waiting else None"),
         "nobody made room",
     ),
-    ("Bucket", "silence is overheard", _bucket(out="pass"), "who was silent is out"),
-    ("Bucket", "silence in waiting", _bucket(out_waiting="pass"), "does not wait any longer"),
+    ("Bucket", "silence is overheard", _bucket(out="pass"), "a contact that was silent is out"),
+    ("Bucket", "silence in waiting", _bucket(out_waiting="pass"), "is silent waits no longer"),
     (
         "Bucket",
         "silence of a stranger",
@@ -252,7 +252,7 @@ BUCKETS = [
             full="self.waiting = [*[o for o in self.waiting if o != c], c][-self.k:]; "
             "return self.contacts[0]",
         ),
-        "waits no more",
+        "found a place waits no longer",
     ),
     (
         "Bucket",
@@ -330,7 +330,7 @@ TABLES = [
             near="if sum(net(o) == net(c) for b_, o in self.seen if b_ is b) >= 2: return None\n"
             "            self.seen.append((b, c))"
         ),
-        "who has left counts no more",
+        "has left no longer counts",
     ),
     (
         "RoutingTable",

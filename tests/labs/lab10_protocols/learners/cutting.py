@@ -84,7 +84,7 @@ ANSWERS = [
         "Frames",
         "goes on after a refusal",
         right(again="pass", check=LATE.replace("raise", "self.buffer = b''; raise")),
-        "refuse for ever",
+        "refuse forever",
     ),
     ("Frames", "a size without end", right(long="pass"), "at most nine bytes"),
     (
