@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from p2plib.discovery.source import MAX_FOUND, topic_of
@@ -48,6 +49,8 @@ from p2plib.machine.addresses import MAX_PORT, Address
 TIMEOUT_S = 600.0  # for one check; in virtual time it costs nothing, and on real sockets give less
 PAUSES_S = (0.0, 0.001, 0.01, 0.05, 0.1, 0.3, 1.0)  # how long a call has run when it is cancelled
 MAX_STEPS = 12  # of the event loop, after each of which a call is cancelled as well
+# How long a call has run alone when the next is made, and whether what it said in that time is lost.
+LAGS = ((0.0, False), (0.05, False), (0.05, True))
 NOBODY = (PeerTimeout, Unreachable)  # the two ways to say that nobody was reached
 TOLD = (*NOBODY, RequestRefused)  # all that a source may raise about others
 
@@ -144,6 +147,63 @@ async def check_rule_2_it_is_renewed_until_withdrawn(world: World) -> None:
         await asyncio.sleep(3 * forgotten_after_s)
         found = [each.address for each in await look_up(ben, CATS)]
         demand((ana.host, 4001) not in found, "what was withdrawn is still renewed")
+
+
+async def check_rule_2_the_last_call_counts(world: World) -> None:
+    if not world.can_announce:
+        raise Lacking
+    ana, ben, *_ = world.members
+    async with opened(world.members):
+        last: dict[bytes, list[Address]] = {}  # what the last call for each topic has announced
+        for lag_s, is_lost in LAGS:
+            if is_lost and not (world.cut and world.heal):
+                continue
+            overlap = partial(_overlap, world, lag_s, is_lost)
+            topic, other = (topic_of(f"{what}, {lag_s} {is_lost}") for what in ("announced", "withdrawn"))
+            await overlap(announce(ana, topic, 4001), announce(ana, topic, 4002))
+            await overlap(withdraw(ana, topic), announce(ana, topic, 4003))
+            await overlap(announce(ana, other, 4001), withdraw(ana, other))
+            last |= {topic: [(ana.host, 4003)], other: []}
+            demand(await finds(ben, topic, (ana.host, 4003)), "what the last call announced is not found")
+        if world.forgotten_after_s is not None:
+            await asyncio.sleep(3 * world.forgotten_after_s)
+            for topic, addresses in last.items():
+                for address in addresses:
+                    demand(await finds(ben, topic, address), "what the last call announced is not renewed")
+                others = {each.address for each in await look_up(ben, topic)} - {*addresses}
+                demand(not others, f"{others} is renewed, where the last call left {addresses}")
+
+
+async def _overlap(
+    world: World,
+    lag_s: float,
+    is_lost: bool,
+    first: Coroutine[Any, Any, None],
+    second: Coroutine[Any, Any, None],
+) -> None:
+    """Makes two calls of the first member, the second while the first waits.
+
+    Args:
+        world: the world.
+        lag_s: how long the first runs alone, in seconds.
+        is_lost: whether what the first says in that time is lost, so that it is said again, after the second
+            has spoken.
+        first: a call.
+        second: a call.
+    """
+    ana = world.members[0]
+    if is_lost:
+        await needed(world.cut)()
+    earlier = begun(ana, first)
+    await asyncio.sleep(lag_s)
+    if is_lost:
+        await needed(world.heal)()
+    later = begun(ana, second)
+    error = await ended(earlier)
+    is_usual = error is None or isinstance(error, TOLD)
+    demand(is_usual, f"a call that another may have overtaken raised {error!r}")
+    error = await ended(later)
+    demand(error is None, f"the last of calls that overlap raised {error!r}")
 
 
 async def check_rule_2_withdraw_raises_nothing(world: World) -> None:

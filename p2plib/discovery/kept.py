@@ -18,12 +18,12 @@ import contextlib
 import itertools
 import logging
 import random
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from p2plib.discovery.source import MAX_FOUND, Found, Source
+from p2plib.discovery.turns import Turns
 from p2plib.errors import P2PError, PeerTimeout, RequestRefused, Unreachable, UsageError
 from p2plib.machine.addresses import given_address
 from p2plib.machine.retries import Retries
@@ -122,11 +122,11 @@ class KeptSource:
         self._rng, self._tell = rng, on_event
         # How the newest attempt to enter the source has ended: with nothing, or with an error.
         self._entered: asyncio.Future[P2PError | None] = asyncio.get_running_loop().create_future()
-        self._turns: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns = Turns()
 
-    def turn(self, topic: bytes) -> asyncio.Lock:
+    def turn(self, topic: bytes) -> AbstractAsyncContextManager[None]:
         """Held while a topic is announced or withdrawn here: one call after the other, in their order."""
-        return self._turns[topic]
+        return self._turns.of(topic)
 
     @property
     def is_open(self) -> bool:

@@ -9,7 +9,8 @@ Rules that every source keeps, and that `p2plib.discovery.conformance` checks::
     1. It is used with `async with`. After the block no task, socket or timer of it is left, whatever
        happened.
     2. `announce` returns when somebody has been told, and then keeps it true, by renewing, until `withdraw`
-       or the end of the block. A topic that is announced again has the new port from then on.
+       or the end of the block. A topic that is announced again has the new port from then on. Calls for a
+       topic may overlap: the last one counts, whatever order the earlier ones end in.
     3. Nobody reached is `PeerTimeout` or `Unreachable`, a clear no is `RequestRefused`: never silence.
     4. `lookup` gives each address at most once, each as soon as it is known, and comes to an end by itself.
     5. An end with nothing found is an answer. That nobody could be asked is an error, as in rule 3.

@@ -7,13 +7,14 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from p2plib.discovery import conformance
 from p2plib.discovery.conformance import CHECKS, check_source, run_check
 from p2plib.discovery.source import Found
+from p2plib.discovery.turns import Turns
 from p2plib.discovery.worlds import Member, NotConformingSource, World
 from p2plib.errors import Closed, PeerTimeout, RequestRefused
 from p2plib.sim import Internet
@@ -105,6 +106,48 @@ class GoesOnRenewing(TinySource):
 
     async def withdraw(self, topic: bytes) -> None:
         self._check_open()
+
+
+class NoTurns(Turns):
+    """Lets every call go ahead at once."""
+
+    @asynccontextmanager
+    async def of(self, topic: bytes) -> AsyncIterator[None]:
+        self._check_open()
+        yield
+
+
+class LetsCallsRace(TinySource):
+    """check_rule_2_the_last_call_counts"""
+
+    async def __aenter__(self) -> Self:
+        self._turns = NoTurns(self._check_open)
+        return await super().__aenter__()
+
+
+class LetsWithdrawOvertake(TinySource):
+    """check_rule_2_the_last_call_counts"""
+
+    async def withdraw(self, topic: bytes) -> None:
+        if not len(self._turns):
+            await super().withdraw(topic)
+
+
+class KeepsToTheCallUnderWay(TinySource):
+    """check_rule_2_the_last_call_counts"""
+
+    async def announce(self, topic: bytes, port: int) -> None:
+        if not len(self._turns):
+            await super().announce(topic, port)
+
+
+class RefusesASecondCall(TinySource):
+    """check_rule_2_the_last_call_counts"""
+
+    async def announce(self, topic: bytes, port: int) -> None:
+        if len(self._turns):
+            raise RequestRefused("one at a time")
+        await super().announce(topic, port)
 
 
 class WithdrawsWithTrouble(TinySource):

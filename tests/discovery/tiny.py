@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Self
 
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
+from p2plib.discovery.turns import Turns
 from p2plib.discovery.worlds import Member, World
 from p2plib.errors import Closed, DecodeError, PeerTimeout, RequestRefused
 from p2plib.machine.addresses import Address, Scope, scope_of
@@ -92,6 +93,7 @@ class TinySource:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[bytes, Any]]] = {}
         self._renewing: dict[bytes, asyncio.Task[None]] = {}
+        self._turns = Turns(self._check_open)
         self._is_open = False
 
     async def __aenter__(self) -> Self:
@@ -157,11 +159,11 @@ class TinySource:
 
     async def announce(self, topic: bytes, port: int) -> None:
         topic, port = checked_topic(topic), checked_port(port)
-        self._check_open()
-        await self._ask(topic, port)
-        self._check_open()
-        self._stop_renewing(topic)
-        self._renewing[topic] = asyncio.ensure_future(self._renew(topic, port))
+        async with self._turns.of(topic):
+            await self._ask(topic, port)
+            self._check_open()
+            self._stop_renewing(topic)
+            self._renewing[topic] = asyncio.ensure_future(self._renew(topic, port))
 
     def _stop_renewing(self, topic: bytes) -> None:
         if topic in self._renewing:
@@ -175,13 +177,13 @@ class TinySource:
 
     async def withdraw(self, topic: bytes) -> None:
         topic = checked_topic(topic)
-        self._check_open()
-        if topic in self._renewing:
-            self._stop_renewing(topic)
-            try:
-                await self._ask(topic, -1)
-            except (PeerTimeout, RequestRefused):
-                self.ignored["withdraw failed"] += 1
+        async with self._turns.of(topic):
+            if topic in self._renewing:
+                self._stop_renewing(topic)
+                try:
+                    await self._ask(topic, -1)
+                except (PeerTimeout, RequestRefused):
+                    self.ignored["withdraw failed"] += 1
 
     async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
         topic = checked_topic(topic)

@@ -53,6 +53,7 @@ from p2plib.discovery.bootstrap.newcomer import (
 )
 from p2plib.discovery.bootstrap.seed import KEPT_S
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
+from p2plib.discovery.turns import Turns
 from p2plib.errors import Closed, P2PError, PeerTimeout, RequestRefused, Unreachable
 from p2plib.machine.addresses import Address, Scope, is_ipv6, scope_of
 from p2plib.machine.peer import Peer
@@ -122,7 +123,7 @@ class BootstrapSource:
         self._stack = contextlib.AsyncExitStack()
         self._rounds: dict[int, asyncio.Queue[NewcomerEvent | None]] = {}  # None: the block is over
         self._announced: dict[bytes, tuple[int, asyncio.Task[None]]] = {}
-        self._turns: dict[bytes, asyncio.Lock] = {}  # one announce or withdraw of a topic at a time
+        self._turns = Turns(self._open)
         self._told: dict[bytes, dict[Address, None]] = {}  # which seeds will name us
         self._seen: dict[Address, str] = {}  # our host, as each seed sees it
 
@@ -150,9 +151,7 @@ class BootstrapSource:
     async def announce(self, topic: bytes, port: int) -> None:
         """See `p2plib.discovery.source.Source.announce`."""
         topic, port = checked_topic(topic), checked_port(port)
-        self._open()
-        async with self._turns.setdefault(topic, asyncio.Lock()):
-            self._open()
+        async with self._turns.of(topic):
             await self._stop_telling(topic)
             loop = asyncio.get_running_loop()
             first: asyncio.Future[None] = loop.create_future()
@@ -166,8 +165,7 @@ class BootstrapSource:
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source.withdraw`."""
         topic = checked_topic(topic)
-        self._open()
-        async with self._turns.setdefault(topic, asyncio.Lock()):
+        async with self._turns.of(topic):
             await self._stop_telling(topic)
             seeds = tuple(self._told.pop(topic, ()))
             if seeds:

@@ -29,7 +29,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from types import TracebackType
 from typing import Self
-from weakref import WeakValueDictionary
 
 from p2plib.discovery.dns.cache import AnswerCache
 from p2plib.discovery.dns.calls import Calls
@@ -40,6 +39,7 @@ from p2plib.discovery.dns.updating import TIMEOUT_S, send_update
 from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.records import A, Aaaa, ResourceRecord, Srv
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
+from p2plib.discovery.turns import Turns
 from p2plib.errors import PeerTimeout, RequestRefused, Unreachable
 from p2plib.machine.addresses import FIRST_PORT, Address, given_address, packed_host
 
@@ -94,11 +94,11 @@ class DnsSource:
             asked, rng, from_host=public_host, timeout_s=timeout_s / 2, cache=AnswerCache(min_s=0, max_s=0)
         )
         self.ignored = self._resolver.ignored
-        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()  # by topic
         self._told: dict[bytes, set[Address]] = {}  # what may stand in the zone (rule 5)
         self._announced: dict[bytes, tuple[Address, asyncio.Task[None]]] = {}
         self._renewing: set[asyncio.Task[None]] = set()
         self._calls = Calls("this source")
+        self._turns = Turns(self._calls.check_open)  # two calls at once would leave the records of both
 
     async def __aenter__(self) -> Self:
         self._calls.open()
@@ -131,12 +131,8 @@ class DnsSource:
         self._calls.check_open()
         if self._key is None:
             raise RequestRefused("only a holder of a key may announce in this zone: pass `key`")
-        async with self._one_at_a_time(topic):
+        async with self._turns.of(topic):
             await self._calls.run(self._announce(topic, port))
-
-    def _one_at_a_time(self, topic: bytes) -> asyncio.Lock:
-        """Two calls for a topic at once would leave the records of both in the zone."""
-        return self._locks.setdefault(topic, asyncio.Lock())
 
     async def _announce(self, topic: bytes, port: int) -> None:
         host = self._public_host or await self._own_host()
@@ -159,8 +155,7 @@ class DnsSource:
     async def withdraw(self, topic: bytes) -> None:
         """Takes our records out of the zone; see `p2plib.discovery.source.Source`."""
         topic = checked_topic(topic)
-        self._calls.check_open()
-        async with self._one_at_a_time(topic):
+        async with self._turns.of(topic):
             told = self._told.get(topic)
             if not told:
                 return

@@ -35,6 +35,7 @@ from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.responder import Responder
 from p2plib.discovery.mdns.service import Instance, Offer, subtype_name
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
+from p2plib.discovery.turns import Turns
 from p2plib.errors import Closed
 from p2plib.machine.addresses import Address, acceptable
 
@@ -71,6 +72,7 @@ class MdnsSource:
         self.ignored: Counter[str] = Counter()
         self._rng = rng or random.SystemRandom()
         self._announced: dict[bytes, int] = {}
+        self._turns = Turns(self._there)
         self._responder: Responder | None = None
         self._stack = contextlib.AsyncExitStack()
 
@@ -88,21 +90,24 @@ class MdnsSource:
 
     async def announce(self, topic: bytes, port: int) -> None:
         """See `p2plib.discovery.source.Source.announce`."""
-        responder, topic, port = self._there(), checked_topic(topic), checked_port(port)
+        topic, port = checked_topic(topic), checked_port(port)
         offer = Offer(KIND, port, self.host, subtypes=(subtype_of(topic),), is_listed=False)
         label = self._rng.getrandbits(8 * LABEL_BYTES).to_bytes(LABEL_BYTES, "big").hex()
-        number = await responder.publish(offer.records, label)
-        old = self._announced.pop(topic, None)
-        self._announced[topic] = number
-        if old is not None:
-            responder.withdraw(old)
+        async with self._turns.of(topic):
+            responder = self._there()
+            number = await responder.publish(offer.records, label)
+            old = self._announced.pop(topic, None)
+            self._announced[topic] = number
+            if old is not None:
+                responder.withdraw(old)
 
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source.withdraw`; it says goodbye."""
-        responder = self._there()
-        number = self._announced.pop(checked_topic(topic), None)
-        if number is not None:
-            responder.withdraw(number)
+        topic = checked_topic(topic)
+        async with self._turns.of(topic):
+            number = self._announced.pop(topic, None)
+            if number is not None:
+                self._there().withdraw(number)
 
     async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
         """See `p2plib.discovery.source.Source.lookup`."""

@@ -34,6 +34,7 @@ from p2plib.discovery.signal import meeting
 from p2plib.discovery.signal.point import MAX_TTL_S
 from p2plib.discovery.signal.presence import TROUBLE, Presence, Presences, worst
 from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topic
+from p2plib.discovery.turns import Turns
 from p2plib.errors import Closed, P2PError, PeerTimeout, RemoteError, RequestRefused, Unreachable, UsageError
 from p2plib.identity.ids import peer_id
 from p2plib.identity.keys import SecretKey
@@ -96,6 +97,7 @@ class RendezvousSource:
         self._rng = rng or random.SystemRandom()
         self._node: Node | None = None
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._turns = Turns(self._check_open)
         self._presences = Presences(self._points, self._stay, self._spawn, self._check_open)
 
     async def __aenter__(self) -> Self:
@@ -117,15 +119,15 @@ class RendezvousSource:
     async def announce(self, topic: bytes, port: int) -> None:
         """See `p2plib.discovery.source.Source.announce`."""
         topic, port = checked_topic(topic), checked_port(port)
-        self._check_open()
-        await self._presences.announce(topic, port)
+        async with self._turns.of(topic):
+            await self._presences.announce(topic, port)
 
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source.withdraw`."""
         topic = checked_topic(topic)
-        self._check_open()
-        if self._presences.leave(topic):
-            await asyncio.gather(*(self._unregister(point, topic) for point in self._points))
+        async with self._turns.of(topic):
+            if self._presences.leave(topic):
+                await asyncio.gather(*(self._unregister(point, topic) for point in self._points))
 
     async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
         """See `p2plib.discovery.source.Source.lookup`; said by the point that named it."""

@@ -39,6 +39,7 @@ from p2plib.discovery.source import MAX_FOUND, Found, checked_port, checked_topi
 from p2plib.discovery.tracker.announce import MAX_NUMWANT, PEER_ID_BYTES, Announce, Event
 from p2plib.discovery.tracker.client import TrackerClient, TrackerReply
 from p2plib.discovery.tracker.tiers import Tiers
+from p2plib.discovery.turns import Turns
 from p2plib.errors import Closed, PeerTimeout, RequestRefused, Unreachable
 
 CLIENT = b"-P20001-"  # BEP 20: two letters and a version, then random bytes
@@ -93,6 +94,7 @@ class TrackerSource:
         self._announced: dict[bytes, Announcement] = {}
         self._told: dict[tuple[bytes, int], set[str]] = {}  # who may name us, by topic and port
         self._calls: set[asyncio.Task[Any]] = set()
+        self._turns = Turns(self._must_be_open)
         self._is_open = False
 
     async def __aenter__(self) -> Self:
@@ -123,22 +125,23 @@ class TrackerSource:
     async def announce(self, topic: bytes, port: int) -> None:
         """See `p2plib.discovery.source.Source`."""
         topic, port = checked_topic(topic), checked_port(port)
-        reply = await self._unless_closed(self._tell(topic, port, Event.STARTED))
-        before = self._announced.pop(topic, None)
-        renewing = asyncio.ensure_future(self._renew(topic, port, reply.interval_s))
-        self._announced[topic] = Announcement(port, renewing)
-        if before is not None:
-            before.renewing.cancel()
-        await self._unless_closed(self._stop_old(topic))
+        async with self._turns.of(topic):
+            reply = await self._unless_closed(self._tell(topic, port, Event.STARTED))
+            before = self._announced.pop(topic, None)
+            renewing = asyncio.ensure_future(self._renew(topic, port, reply.interval_s))
+            self._announced[topic] = Announcement(port, renewing)
+            if before is not None:
+                before.renewing.cancel()
+            await self._unless_closed(self._stop_old(topic))
 
     async def withdraw(self, topic: bytes) -> None:
         """See `p2plib.discovery.source.Source`."""
         topic = checked_topic(topic)
-        self._must_be_open()
-        announcement = self._announced.pop(topic, None)
-        if announcement is not None:
-            announcement.renewing.cancel()
-        await self._unless_closed(self._stop_old(topic))
+        async with self._turns.of(topic):
+            announcement = self._announced.pop(topic, None)
+            if announcement is not None:
+                announcement.renewing.cancel()
+            await self._unless_closed(self._stop_old(topic))
 
     async def lookup(self, topic: bytes) -> AsyncGenerator[Found, None]:
         """See `p2plib.discovery.source.Source`."""

@@ -232,7 +232,7 @@ def test_two_announcements_at_once_leave_one(internet: Internet) -> None:
                     assert [each.port for each in server.zone.data(LABEL, RecordType.SRV)] == [4003]  # type: ignore[union-attr]
                     await asyncio.gather(source.announce(CATS, 4004), source.withdraw(CATS))
                     assert server.zone.names == 1
-                    assert not source._locks
+                    assert not len(source._turns)
 
     internet.run(main)
 
