@@ -248,7 +248,7 @@ def _place_and_peer(said: str, fixes: list[str]) -> tuple[str, str]:
     """The part that is an address, and the id that stood beside it, or ""."""
     quoted = _QUOTED.findall(said)
     if len(quoted) == 2:
-        fixes.append("a key and a value, where an array has values alone: the id goes behind the address")
+        fixes.append("a key and a value, where an array holds only values: the id goes after the address")
         peer, place = quoted if not _HASHED_ID.fullmatch(quoted[1]) else reversed(quoted)
         return place.strip(), peer.strip()
     if len(quoted) == 1:
