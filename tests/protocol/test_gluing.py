@@ -13,6 +13,7 @@ from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import TcpListener, connect_tcp
 
 COUNTS = [b"12", b"7", b"30", b"105", b"4", b"26"]
+TRIES = 50
 
 
 def test_what_is_written_in_one_turn_of_the_loop_is_read_in_one_piece() -> None:
@@ -60,5 +61,6 @@ def heard_at_once(no_delay: int) -> list[bytes]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can be told to acknowledge late")
 def test_nagle_glues_what_a_reader_in_time_would_have_told_apart() -> None:
-    assert heard_at_once(no_delay=0) == [b"12", b"730105426"]
-    assert heard_at_once(no_delay=1) == COUNTS
+    """A machine that is busy may take longer than the kernel waits, so each gets several tries."""
+    assert [b"12", b"730105426"] in (heard_at_once(no_delay=0) for _ in range(TRIES))
+    assert COUNTS in (heard_at_once(no_delay=1) for _ in range(TRIES))
