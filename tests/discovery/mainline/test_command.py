@@ -13,6 +13,7 @@ from p2plib.discovery.mainline import command
 from p2plib.discovery.mainline.source import MainlineSource
 from p2plib.discovery.source import topic_of
 from p2plib.errors import PeerTimeout, UsageError
+from p2plib.sim import Internet
 from tests.discovery.mainline.test_driver import loopback, network, peers_of
 
 pytestmark = pytest.mark.usefixtures("patient")
@@ -64,17 +65,13 @@ def test_a_node_that_announces_and_one_that_looks_up() -> None:
     asyncio.run(main())
 
 
-def test_nobody_is_there() -> None:
-    async def main() -> None:
-        with pytest.raises(PeerTimeout):
-            await command.run(parsed("--bootstrap", "127.5.5.5:9", "--host", loopback(1)), print)
+def test_nobody_is_there(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
+        host = net.host("ana")
+        with host, pytest.raises(PeerTimeout):
+            await command.run(parsed("--bootstrap", "203.0.113.9:6881", "--host", host.address), print)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("p2plib.discovery.mainline.driver.JOIN_S", 0.0)
-        patch.setattr("p2plib.machine.requests.MIN_MARGIN_S", 0.01)
-        patch.setattr("p2plib.machine.requests.FIRST_TIMEOUT_S", 0.05)
-        with contextlib.suppress(TimeoutError):
-            asyncio.run(asyncio.wait_for(main(), 1.0))
+    internet.run(main)
 
 
 def test_addresses_as_typed() -> None:
