@@ -133,6 +133,23 @@ def is_ipv6(address: Address) -> bool:
     return ":" in address[0]
 
 
+def restored_place(
+    bound: Address, before: Address | None, host: str | None, port: int | None, public: Address | None
+) -> tuple[Address, Address | None]:
+    """Where a peer listens in its next life, and where others reach it then.
+
+    Args:
+        bound: where it listened.
+        before: where others reached it; None if that is where it listened.
+        host: where it is to listen; None for where it did.
+        port: the port there; None for the same as before.
+        public: where others are to reach it; None for where they did, if it listens where it did.
+    """
+    if host is None and port is None and public is None:
+        public = before
+    return (bound[0] if host is None else host, bound[1] if port is None else port), public
+
+
 def given_address(value: object) -> Address:
     """An address that an owner has given, in the one form in which datagrams show it.
 

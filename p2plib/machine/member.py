@@ -24,7 +24,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from p2plib.errors import UsageError
-from p2plib.machine.addresses import Address, Contact, bootstrap_addresses
+from p2plib.machine.addresses import Address, Contact, bootstrap_addresses, restored_place
 from p2plib.machine.machine import Machine
 from p2plib.machine.peer import Peer, PeerStats
 from p2plib.machine.requests import Requests
@@ -129,9 +129,7 @@ class Member(Generic[M]):
             UsageError: as in `open`, or the settings are for ids of another length.
         """
         saved = cls.FORMAT.decode(data)
-        if host is None and port is None and public is None:
-            public = saved.public
-        where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
+        where, public = restored_place(saved.bound, saved.public, host, port, public)
         async with cls.open(saved.id, rng, *where, public=public, **others) as made:
             if saved.bits != made.bits:
                 raise UsageError(f"the saved id has {saved.bits} bits, ids of these settings {made.bits}")

@@ -19,6 +19,7 @@ from p2plib.machine.addresses import (
     given_address,
     network_of,
     packed_host,
+    restored_place,
     scope_of,
 )
 
@@ -167,3 +168,12 @@ def test_a_network_is_joined_through_addresses_of_one_family() -> None:
     for given_ones, own in (([FAR, six], None), ([six], FAR), ([FAR], six)):
         with pytest.raises(UsageError, match=r"of different families.*another for IPv6"):
             bootstrap_addresses(given_ones, own)
+
+
+def test_a_restored_peer_is_where_it_was_unless_it_is_told_to_move() -> None:
+    bound, before, other = ("10.0.0.7", 4001), ("192.0.2.9", 5001), ("192.0.2.8", 1)
+    assert restored_place(bound, before, None, None, None) == (bound, before)
+    assert restored_place(bound, None, None, None, None) == (bound, None)
+    assert restored_place(bound, before, None, 0, None) == (("10.0.0.7", 0), None)
+    assert restored_place(bound, before, "10.0.0.8", None, None) == (("10.0.0.8", 4001), None)
+    assert restored_place(bound, before, None, None, other) == (bound, other)

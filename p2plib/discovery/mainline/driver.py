@@ -68,7 +68,13 @@ from p2plib.discovery.mainline.saved import FORMAT, SavedNode, decode
 from p2plib.discovery.mainline.stats import DhtStats, dht_stats_of
 from p2plib.discovery.source import checked_port, checked_topic
 from p2plib.errors import Closed, NotFound, PeerTimeout, RequestRefused, UsageError
-from p2plib.machine.addresses import Address, bootstrap_addresses, given_address, is_ipv6
+from p2plib.machine.addresses import (
+    Address,
+    bootstrap_addresses,
+    given_address,
+    is_ipv6,
+    restored_place,
+)
 from p2plib.machine.peer import Peer
 from p2plib.topology.kademlia.parts import Crowded, FindDone, Joined, JoinFailed
 from p2plib.wire.bencode import Value
@@ -182,9 +188,7 @@ class MainlineNode:
             UsageError: as in `open`.
         """
         saved = decode(data)
-        if host is None and port is None and public is None:
-            public = saved.public
-        where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
+        where, public = restored_place(saved.bound, saved.public, host, port, public)
         before, here = (saved.public or saved.bound)[0], (public or where)[0]
         own_id = saved.id if here == before or is_of(saved.id, here) else None
         async with cls.open(rng, *where, own_id=own_id, settings=settings, public=public) as made:

@@ -74,6 +74,7 @@ from p2plib.errors import DecodeError
 from p2plib.machine.addresses import Address, Contact, acceptable, contact_of, is_ipv6
 from p2plib.machine.machine import Base
 from p2plib.machine.requests import Requests
+from p2plib.topology.kademlia import maintenance
 from p2plib.topology.kademlia.asking import Check, Copy, Probe, Step
 from p2plib.topology.kademlia.checks import Checks
 from p2plib.topology.kademlia.density import Density
@@ -81,7 +82,6 @@ from p2plib.topology.kademlia.parts import FindDone, Joined
 from p2plib.topology.kademlia.table import RoutingTable, Verdict
 
 SAMPLING_TRIES = 2
-CALL_BACK = 3  # forgotten contacts that are asked at each refresh
 DEFAULT_SETTINGS = DhtSettings()
 
 
@@ -406,25 +406,17 @@ class Mainline(Base[DhtEvent, DhtTimer]):
 
     def _refresh(self, now: float) -> None:
         """Looks up an id in each quiet bucket, asks some forgotten contacts, and forgets what has expired."""
-        refresh_s, far = self.settings.refresh_s, self._far_buckets()
-        for i in far:
-            if self.table.buckets[i].looked_up + refresh_s <= now:
-                self._refresh_bucket(i, now)
-        oldest = min((self.table.buckets[i].looked_up for i in far), default=now)
-        self.timers.set(DhtTimer.REFRESH, oldest + refresh_s)
-        forgotten = list(self.table.forgotten.values())
-        for contact in self.rng.sample(forgotten, min(CALL_BACK, len(forgotten))):
+        far, refresh_s = maintenance.far_buckets(self.table), self.settings.refresh_s
+        due = maintenance.refresh_quiet_buckets(
+            self.table, far, refresh_s, self.rng, lambda target: self._look_in(target, now), now
+        )
+        self.timers.set(DhtTimer.REFRESH, due)
+        for contact in maintenance.to_call_back(self.table, self.rng):
             self.checks.check(contact, now)
         self.answers.peers.forget_expired(now)
         self.answers.items.forget_expired(now)
 
-    def _far_buckets(self) -> range:
-        """The buckets from that of our nearest contact to the farthest; nearer ones are empty for good."""
-        nearest = self.table.nearest_bucket
-        return range(0) if nearest is None else range(nearest, BITS)
-
-    def _refresh_bucket(self, i: int, now: float) -> None:
-        target = self.own_id ^ (1 << i | self.rng.getrandbits(i))
+    def _look_in(self, target: int, now: float) -> None:
         self.searches.start(DhtSearchKind.REFRESH, target, now)
 
     def _seen_at(self, observed: Address, teller: Address, now: float) -> None:
@@ -457,8 +449,12 @@ class Mainline(Base[DhtEvent, DhtTimer]):
             case DhtSearchKind.FIND:
                 self._tell(FindDone(search.number, target, tuple(lookup.closest), *counts))
             case DhtSearchKind.JOIN:
-                for i in self._far_buckets():
-                    self._refresh_bucket(i, now)
+                maintenance.refresh_buckets(
+                    self.table,
+                    maintenance.far_buckets(self.table),
+                    self.rng,
+                    lambda target: self._look_in(target, now),
+                )
                 self.deliveries.joined(now)
                 self._tell(Joined(len(self.table)))
             case DhtSearchKind.REFRESH:

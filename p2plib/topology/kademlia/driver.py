@@ -62,7 +62,7 @@ from functools import partial
 from typing import Any
 
 from p2plib.errors import JoinRefused, NotFound, PeerTimeout, UsageError
-from p2plib.machine.addresses import Address, bootstrap_addresses, is_ipv6
+from p2plib.machine.addresses import Address, bootstrap_addresses, is_ipv6, restored_place
 from p2plib.machine.peer import Peer
 from p2plib.topology.kademlia.machine import DEFAULTS, Kademlia
 from p2plib.topology.kademlia.parts import (
@@ -176,9 +176,7 @@ class KademliaPeer:
         saved = decode(data)
         if saved.bits != settings.bits:
             raise UsageError(f"the saved id has {saved.bits} bits, ids of these settings {settings.bits}")
-        if host is None and port is None and public is None:
-            public = saved.public
-        where = saved.bound[0] if host is None else host, saved.bound[1] if port is None else port
+        where, public = restored_place(saved.bound, saved.public, host, port, public)
         async with cls.open(saved.id, rng, *where, settings=settings, public=public) as made:
             known = (contact.address for contact in saved.contacts)
             made.remembered = tuple(one for one in known if is_ipv6(one) == is_ipv6(made.address))

@@ -14,7 +14,9 @@ Rules
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable, Sequence
 
+from p2plib.machine.addresses import Contact
 from p2plib.machine.timers import Timers
 from p2plib.topology.kademlia.checks import Checks
 from p2plib.topology.kademlia.parts import Settings, Timer
@@ -26,6 +28,44 @@ PUBLISH_AGAIN_S = EXPIRE_S - 3600.0  # section 2.5 says 24 hours, when it has ju
 REPUBLISH_JITTER = 0.1
 PUBLISH_PACE_S = 0.25  # so a thousand values take four minutes, and a few dozen datagrams are under way
 CALL_BACK = 3  # forgotten peers that are asked at each refresh
+
+
+def far_buckets(table: RoutingTable) -> range:
+    """The buckets from that of our nearest contact to the farthest; nearer ones are empty for good."""
+    nearest = table.nearest_bucket
+    return range(0) if nearest is None else range(nearest, len(table.buckets))
+
+
+def refresh_buckets(
+    table: RoutingTable, buckets: Iterable[int], rng: random.Random, look_up: Callable[[int], object]
+) -> None:
+    """Looks up a random id in each of these buckets. Rule 1."""
+    for i in buckets:
+        look_up(table.own_id ^ (1 << i | rng.getrandbits(i)))
+
+
+def refresh_quiet_buckets(
+    table: RoutingTable,
+    far: Sequence[int],
+    refresh_s: float,
+    rng: random.Random,
+    look_up: Callable[[int], object],
+    now: float,
+) -> float:
+    """Looks up a random id in each of these buckets that no lookup has touched for so long. Rule 1.
+
+    Returns:
+        When the next of them is due.
+    """
+    quiet = (i for i in far if table.buckets[i].looked_up + refresh_s <= now)
+    refresh_buckets(table, quiet, rng, look_up)
+    return min((table.buckets[i].looked_up for i in far), default=now) + refresh_s
+
+
+def to_call_back(table: RoutingTable, rng: random.Random) -> list[Contact]:
+    """Some of the forgotten contacts, which may be back. Rule 2."""
+    forgotten = list(table.forgotten.values())
+    return rng.sample(forgotten, min(CALL_BACK, len(forgotten)))
 
 
 class Maintenance:
@@ -61,32 +101,31 @@ class Maintenance:
         self.published: dict[int, bytes] = {}
         timers.set(Timer.REFRESH, now + settings.refresh_s)
 
-    def far_buckets(self) -> range:
-        """The buckets from that of our nearest contact to the farthest; nearer ones are empty for good."""
-        nearest = self._table.nearest_bucket
-        return range(0) if nearest is None else range(nearest, self._settings.bits)
+    def far_buckets(self) -> Sequence[int]:
+        """Those that are refreshed."""
+        return far_buckets(self._table)
 
     def joined(self, now: float) -> None:
         """Refreshes all far buckets, and publishes our own values. Rules 1 and 4."""
-        for i in self.far_buckets():
-            self._refresh_bucket(i, now)
+        refresh_buckets(self._table, self.far_buckets(), self._rng, lambda target: self._look_up(target, now))
         for number, key in enumerate(self.published, 1):
             self._timers.set(Timer.PUBLISH, now + number * PUBLISH_PACE_S, key)
 
     def refresh(self, now: float) -> None:
         """Rules 1 and 2."""
-        refresh_s, far = self._settings.refresh_s, self.far_buckets()
-        for i in far:
-            if self._table.buckets[i].looked_up + refresh_s <= now:
-                self._refresh_bucket(i, now)
-        oldest = min((self._table.buckets[i].looked_up for i in far), default=now)
-        self._timers.set(Timer.REFRESH, oldest + refresh_s)
-        forgotten = list(self._table.forgotten.values())
-        for contact in self._rng.sample(forgotten, min(CALL_BACK, len(forgotten))):
+        due = refresh_quiet_buckets(
+            self._table,
+            self.far_buckets(),
+            self._settings.refresh_s,
+            self._rng,
+            lambda target: self._look_up(target, now),
+            now,
+        )
+        self._timers.set(Timer.REFRESH, due)
+        for contact in to_call_back(self._table, self._rng):
             self._checks.check(contact, now)
 
-    def _refresh_bucket(self, i: int, now: float) -> None:
-        target = self._table.own_id ^ (1 << i | self._rng.getrandbits(i))
+    def _look_up(self, target: int, now: float) -> None:
         self._searches.start(SearchKind.REFRESH, target, now)
 
     def republish_later(self, key: int, now: float) -> None:
