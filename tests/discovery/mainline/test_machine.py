@@ -548,3 +548,13 @@ def test_quiet_buckets_are_refreshed_and_dead_nodes_are_forgotten() -> None:
         named = {contact.id for contact in node.table.closest(node.own_id, 40)}
         assert not named & gone
         assert len(named) > 10
+
+
+def test_a_forgotten_node_is_called_back_with_a_refresh() -> None:
+    machine = node()
+    meet(machine, other(1))
+    gone = other(2)
+    machine.table.forgotten[gone.id] = gone
+    machine.to_send()
+    machine.on_timer(machine.settings.refresh_s)
+    assert (gone.address, PingQuery) in [(to, type(message)) for message, to in said(machine)]
