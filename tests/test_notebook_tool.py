@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("jupytext", reason="jupytext is not installed (pip install -e '.[book]')")
 pytest.importorskip("nbclient", reason="nbclient is not installed (pip install -e '.[book]')")
 
-from handbook import TextError, build, execute, labs, source, stale
+from handbook import TextError, build, card, execute, labs, source, stale
 
 from tests.conftest import ROOT
 from tests.labs.engine import tiny
@@ -47,6 +47,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert "made book/identity/one.ipynb" in done.stdout
     return root
+
+
+def test_the_card_of_a_page_that_says_how_long_reading_takes(handbook: Path) -> None:
+    text = handbook / "book" / "src" / "identity" / "one.md"
+    write(text, text.read_text("utf-8").replace("minutes: 20", "minutes: 20\n  reading: 10"))
+    front = source.front_matter(handbook, text)
+    product = source.products(handbook)[0]
+    assert "In 10 minutes, or 20 with the exercises, you will be able to" in card.card(product, front)
 
 
 def test_the_notebook_of_a_chapter(finished: Path) -> None:
@@ -173,6 +181,7 @@ def test_nbval_passes_both_forms_of_a_lab(finished: Path) -> None:
         ("minutes: 20", "minutes: about an hour", "minutes must be a whole number"),
         ("minutes: 20", "minutes: yes", "minutes must be a whole number"),
         ("minutes: 20", "minutes: 20\n  hours: 1", "does not know 'hours'"),
+        ("minutes: 20", "minutes: 20\n  reading: 30", "reading must be a whole number of minutes, 5 to the 20"),
         ("role: identity", "role: identities", "role 'identities' is none of"),
         ("needs: []", "needs: [identity/nought]", "there is no book/src/identity/nought.md"),
         ("needs: []", "needs: [labs/lab00_nought]", "there is no labs/src/lab00_nought.md"),

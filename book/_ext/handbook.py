@@ -77,7 +77,7 @@ class Road(SphinxDirective):
                 items.append(
                     f'<li{kind}><a class="reference internal" href="{escape(uri)}">'
                     f"{escape(about['title'])}</a> "
-                    f'<span class="hb-minutes">{about["minutes"]} min</span></li>'
+                    f'<span class="hb-minutes">{about.get("reading") or about["minutes"]} min</span></li>'
                 )
             inside = f"<ol>{''.join(items)}</ol>" if items else '<p class="hb-later">in preparation</p>'
             rows.append(

@@ -41,7 +41,7 @@ def insert(product: Product, front: Front, cells: list[Any]) -> list[Any]:
 def card(product: Product, front: Front) -> str:
     """The card's text."""
     lines = [
-        f":::{{admonition}} In about {front.minutes} minutes you will be able to",
+        f":::{{admonition}} {_time(front)} you will be able to",
         ":class: hb-card",
         *(f"- {sentence[0].lower()}{sentence[1:]}" for sentence in front.able),
         "",
@@ -49,6 +49,12 @@ def card(product: Product, front: Front) -> str:
         ":::",
     ]
     return "\n".join(lines)
+
+
+def _time(front: Front) -> str:
+    if front.reading is None:
+        return f"In about {front.minutes} minutes"
+    return f"In {front.reading} minutes, or {front.minutes} with the exercises,"
 
 
 def _before(product: Product, front: Front) -> str:

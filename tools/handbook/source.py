@@ -51,6 +51,7 @@ class Front:
 
     role: str
     minutes: int
+    reading: int | None
     needs: tuple[str, ...]
     able: tuple[str, ...]
 
@@ -152,8 +153,9 @@ def front_matter(root: Path, text: Path) -> Front:
     said = front.get("handbook") if isinstance(front, dict) else None
     if not isinstance(said, dict):
         raise TextError(f"{where}: the front matter lacks 'handbook:' with role, minutes, needs and able")
-    fields = ("role", "minutes", "needs", "able")
-    for name in fields:
+    needed = ("role", "minutes", "needs", "able")
+    fields = (*needed, "reading")
+    for name in needed:
         if name not in said:
             raise TextError(f"{where}: handbook: lacks {name!r}")
     for name in said:
@@ -164,6 +166,7 @@ def front_matter(root: Path, text: Path) -> Front:
     return Front(
         role=_role(where, said["role"]),
         minutes=_minutes(where, said["minutes"]),
+        reading=_reading(where, said),
         needs=_needs(where, said["needs"], root, document_of(root, text)),
         able=_able(where, said["able"]),
     )
@@ -182,6 +185,18 @@ def _minutes(where: str, minutes: Any) -> int:
             f"{where}: minutes must be a whole number, {MINUTES_MIN} to {MINUTES_MAX}, not {minutes!r}"
         )
     return minutes
+
+
+def _reading(where: str, said: dict[str, Any]) -> int | None:
+    if "reading" not in said:
+        return None
+    reading = said["reading"]
+    if type(reading) is not int or not MINUTES_MIN <= reading <= said["minutes"]:
+        raise TextError(
+            f"{where}: reading must be a whole number of minutes, {MINUTES_MIN} to the {said['minutes']} "
+            f"that the page takes with its exercises, not {reading!r}"
+        )
+    return reading
 
 
 def _needs(where: str, needs: Any, root: Path, own: str) -> tuple[str, ...]:
