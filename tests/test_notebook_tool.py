@@ -181,7 +181,11 @@ def test_nbval_passes_both_forms_of_a_lab(finished: Path) -> None:
         ("minutes: 20", "minutes: about an hour", "minutes must be a whole number"),
         ("minutes: 20", "minutes: yes", "minutes must be a whole number"),
         ("minutes: 20", "minutes: 20\n  hours: 1", "does not know 'hours'"),
-        ("minutes: 20", "minutes: 20\n  reading: 30", "reading must be a whole number of minutes, 5 to the 20"),
+        (
+            "minutes: 20",
+            "minutes: 20\n  reading: 30",
+            "reading must be a whole number of minutes, 5 to the 20",
+        ),
         ("role: identity", "role: identities", "role 'identities' is none of"),
         ("needs: []", "needs: [identity/nought]", "there is no book/src/identity/nought.md"),
         ("needs: []", "needs: [labs/lab00_nought]", "there is no labs/src/lab00_nought.md"),
