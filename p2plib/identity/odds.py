@@ -27,8 +27,6 @@ _TERMS_SUMMED = (
     10_000  # up to here the logarithms are added one by one; beyond it, their integral and correction
 )
 
-_FLATTENED = 20  # the head of `popularity`: the larger, the less the first names stand out
-
 
 def collision_exact(n: int, space: int) -> float:
     """The chance that of n picks from a space some two are equal.
@@ -127,28 +125,6 @@ def expected_picks(space: int) -> float:
     except OverflowError:
         return math.inf
     return root + 2 / 3 + math.pi / (24 * root) - 4 / 135 * _ratio(1, space)
-
-
-def popularity(names: int) -> list[float]:
-    """How likely a person is to want each name, the most popular first; together they make 1.
-
-    The r-th is wanted in proportion to 1 / (r + 20): Zipf's law, flattened at its head (Mandelbrot's form of
-    it), so that of ten thousand names none is wanted by more than one person in a hundred.
-
-    >>> [round(chance, 3) for chance in popularity(3)]
-    [0.349, 0.333, 0.318]
-
-    Args:
-        names: how many there are, 1 or more.
-
-    Raises:
-        UsageError: no names.
-    """
-    if names < 1:
-        raise UsageError(f"a popularity needs names, not {names}")
-    weights = [1 / (rank + _FLATTENED) for rank in range(1, names + 1)]
-    total = math.fsum(weights)
-    return [weight / total for weight in weights]
 
 
 def _check(n: int, space: int) -> None:

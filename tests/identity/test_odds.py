@@ -164,12 +164,3 @@ def test_no_chance_is_printed_as_zero(function: Callable[[int, int], float], n: 
 def test_the_mean_of_a_space_beyond_all_floats() -> None:
     assert odds.expected_picks(2**2040) == pytest.approx(math.sqrt(math.pi / 2) * 2.0**1020)
     assert odds.expected_picks(2**2100) == math.inf
-
-
-def test_popularity_is_a_flattened_law_of_zipf() -> None:
-    chances = odds.popularity(10_000)
-    assert math.fsum(chances) == pytest.approx(1)
-    assert chances[0] / chances[999] == pytest.approx(1020 / 21)
-    assert max(chances) == chances[0] < 0.01
-    with pytest.raises(UsageError):
-        odds.popularity(0)
