@@ -41,7 +41,7 @@ export class Cell {
     const { element, bar, run } = this.place;
     const pre = element.querySelector(".cell_input pre");
     this.state = make("p", "hb-tab-state");
-    bar.prepend(this.state);
+    bar.append(this.state);
     bar.classList.add("hb-tab-live");
     if (pre) {
       this.above = button("Run all above", () => this.session.runAbove(this));
@@ -106,7 +106,7 @@ export class Cell {
     this.label.hidden = this.box.hidden || !this.hasStored;
     this.fold.hidden = !isNew || !this.storedBox;
     this.unfold(!isNew || (!this.isChanged && !this.session.hasChanges));
-    if (isNew) show(this.box, result.outputs);
+    if (isNew) show(this.box, result.outputs, (id) => this.session.nameOf(id));
     else this.box.replaceChildren();
     this.wakeControls(isNew);
     return `${this.name}: ${this.state.textContent || "same bytes"}. ${isNew ? inWords(result.outputs) : ""}`;

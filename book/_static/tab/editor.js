@@ -18,7 +18,7 @@ const BUILTINS = new Set(("abs all any bool bytearray bytes callable chr dict di
 /* The classes are those of the stored pages' colours, so that nothing changes colour when it is touched. */
 const TOKENS = new RegExp([
   /(?<c1>#.*)/,
-  /(?<s2>(?<!\w)[bfruBFRU]{0,2}(?:"""[^]*?(?:"""|$)|'''[^]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?))/,
+  /(?<s2>(?<!\w)[bfruBFRU]{0,2}(?:"""[^]*?(?:"""|(?![^]))|'''[^]*?(?:'''|(?![^]))|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?))/,
   /(?<nd>(?<=^[ \t]*)@[\w.]+)/,
   /(?<nf>(?<=\b(?:def|class)\s+)\w+)/,
   /(?<word>(?<!\w)[A-Za-z_]\w*)/,

@@ -4,6 +4,7 @@ import { make } from "./dom.js";
 
 const COLOURS = /\u001b\[[0-9;]*m/g; // of a terminal
 const MOST_CHARACTERS = 100_000; // of one output; a page with more is slow, and nobody reads it
+const INSIDE = "... inside the library ...";
 
 const joined = (text) => (Array.isArray(text) ? text.join("") : text ?? "");
 
@@ -55,20 +56,32 @@ function merged(outputs) {
   return all;
 }
 
-function drawn(output) {
+/* An exception as a reader needs it: their own lines, by the number of the cell, and what was raised. What happened
+   inside the library between the two is left out. */
+function traceback({ ename, evalue, traceback: lines = [] }, nameOf) {
+  const frames = lines.join("\n").replace(COLOURS, "").split(/^(?=  File ")/m).slice(1);
+  const last = `${ename}: ${evalue}`;
+  const own = [];
+  for (const frame of frames) {
+    const [, id, place] = frame.match(/^  File "<cell ([^",>]+)[^"]*", (line \d+)/) ?? [];
+    const text = frame.split("\n").slice(1).filter((line) => line.startsWith("    ")).join("\n");
+    if (id) own.push(`${nameOf(id)}, ${place}:\n${text}`);
+    else if (own.length && own.at(-1) !== INSIDE) own.push(INSIDE);
+  }
+  return [...own, last].join("\n");
+}
+
+function drawn(output, nameOf) {
   if (output.output_type === "stream") {
     return plain(output.name === "stderr" ? "stderr" : "stream", joined(output.text));
   }
-  if (output.output_type === "error") {
-    const lines = output.traceback?.length ? output.traceback : [`${output.ename}: ${output.evalue}`];
-    return plain("traceback", lines.join("\n"));
-  }
+  if (output.output_type === "error") return plain("traceback", traceback(output, nameOf));
   return bundle(output.data);
 }
 
-/* Show outputs in a box that is in the page already. */
-export function show(box, outputs) {
-  box.replaceChildren(...merged(outputs).map(drawn));
+/* Show outputs in a box that is in the page already. nameOf: a cell's name, from its id. */
+export function show(box, outputs, nameOf) {
+  box.replaceChildren(...merged(outputs).map((one) => drawn(one, nameOf)));
   for (const one of box.querySelectorAll(".text_html")) wake(one);
   for (const pre of box.querySelectorAll("pre")) {
     if (pre.scrollHeight > pre.clientHeight + 1 || pre.scrollWidth > pre.clientWidth + 1) {

@@ -106,6 +106,10 @@ export class Session {
     this.queue([...above, cell, ...(next?.isCheck && !cell.isCheck ? [next] : [])]);
   }
 
+  nameOf(id) {
+    return this.cells.find((cell) => cell.id === id)?.name ?? id;
+  }
+
   runAbove(cell) {
     this.queue(this.cells.slice(0, this.cells.indexOf(cell)));
   }
