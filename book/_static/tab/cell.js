@@ -44,8 +44,10 @@ export class Cell {
     bar.append(this.state);
     bar.classList.add("hb-tab-live");
     if (pre) {
-      this.above = button("Run all above", () => this.session.runAbove(this));
-      this.reset = button("Reset cell", () => this.session.reset(this));
+      this.above = button("Run above", () => this.session.runAbove(this));
+      this.reset = button("Reset", () => this.session.reset(this));
+      this.above.setAttribute("aria-label", `Run above: all cells above ${this.name}`);
+      this.reset.setAttribute("aria-label", `Reset ${this.name}`);
       run.setAttribute("aria-label", `Run ${this.name}`);
       bar.append(this.above, this.reset);
       this.editor = new Editor(pre, this.source, {
@@ -63,6 +65,7 @@ export class Cell {
     this.storedBox?.before(this.fold);
     this.label = make("p", "hb-tab-label", "In this tab");
     this.box = make("div", "cell_output hb-tab-output");
+    this.box.classList.toggle("hb-tab-sentence", this.isCheck);
     this.label.hidden = this.box.hidden = true;
     element.append(this.label, this.box);
     this.tell("not run yet", "");

@@ -251,8 +251,9 @@ export class Session {
 
   progressed({ step, done, total }) {
     const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
-    this.busy(total ? `${step}: ${megabytes(done)} of ${megabytes(total)} MB.` : `${step}.`);
-    this.bar.hidden = !total;
+    const doing = step[0].toUpperCase() + step.slice(1);
+    this.busy(total && done < total ? `${doing}: ${megabytes(done)} of ${megabytes(total)} MB` : `${doing}.`);
+    this.bar.hidden = !total || done >= total;
     if (total) Object.assign(this.bar, { value: done, max: total });
   }
 
