@@ -123,7 +123,11 @@ def _complaint(task: Task, case: Case, outcome: Outcome, yours: Any) -> tuple[st
         if outcome.kind == "error" and _same_kind(outcome.value, expected.value):
             return None
         did = f"gave {describe(outcome.value)}" if outcome.kind == "value" else _misdeed(outcome, yours)
-        return f"{called} {did}, expected {_promised(expected.value)}", _hint(task, case, outcome)
+        promised = _promised(expected.value)
+        otherwise = (
+            "" if outcome.kind == "value" else f"the task promises a {promised}, and callers catch that"
+        )
+        return f"{called} {did}, expected {promised}", _hint(task, case, outcome, otherwise)
     if outcome.kind == "error":
         return f"{called} {_misdeed(outcome, yours)}", _hint(task, case, outcome)
     return _wrong_value(task, case, called, outcome, expected)
@@ -166,9 +170,16 @@ def _hint(task: Task, case: Case, outcome: Outcome, otherwise: str = "") -> str:
             or (other.kind == "value" and _is_same_with_arguments(task, other, outcome))
         ):
             return mistake.hint
+    return otherwise or _hint_of_python(outcome) or task.hint
+
+
+def _hint_of_python(outcome: Outcome) -> str:
+    """What an outcome says by itself, whatever the task."""
     if outcome.kind == "slow":
-        otherwise = "does a loop or a wait never end?"
-    return otherwise or task.hint
+        return "does a loop or a wait never end?"
+    if isinstance(outcome.value, NameError):
+        return "nothing has that name when this line runs: is a line missing above it, or the name misspelt?"
+    return ""
 
 
 def _is_same_with_arguments(task: Task, one: Outcome, other: Outcome) -> bool:
@@ -212,7 +223,14 @@ def _misdeed(outcome: Outcome, yours: Any) -> str:
 
 def _line(error: BaseException, yours: Any) -> str:
     """Where in the reader's cell it happened."""
-    code = getattr(inspect.unwrap(yours), "__code__", None) if callable(yours) else None
     frames = traceback.extract_tb(error.__traceback__, limit=-50)  # the last ones: a recursion has a thousand
-    lines = [frame.lineno for frame in frames if code is not None and frame.filename == code.co_filename]
+    cell = _cell(yours)
+    lines = [frame.lineno for frame in frames if frame.filename == cell]
     return f" (line {lines[-1]} of its cell)" if lines else ""
+
+
+def _cell(yours: Any) -> str:
+    """The file name of a function's code, or of a class's methods; "" where there is none."""
+    things = list(vars(yours).values()) if isinstance(yours, type) else [yours]
+    codes = (getattr(inspect.unwrap(thing), "__code__", None) for thing in things if callable(thing))
+    return next((code.co_filename for code in codes if code is not None), "")
