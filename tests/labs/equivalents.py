@@ -11,6 +11,14 @@ one of its lines has to be refused.
 from __future__ import annotations
 
 SAME: dict[str, dict[str, dict[str, str]]] = {
+    "lab00_network": {
+        "RoundTrips": {
+            "leaves out 'self.deviation_s = 0.0' in def __init__(self) -> None:": "the first answer sets it",
+            "leaves out 'self.mean_s += (round_trip_s - self.mean_s) / 8' in if self.mean_s is None:": (
+                "the first answer and a deviation from it keep the budgets, and how is up to the reader"
+            ),
+        }
+    },
     "lab01_identity": {
         "impostors": {"+1 for a number in 1": "-2 is under all numbers as well as -1: they begin at 0"},
         "to_proquint": {
@@ -38,4 +46,4 @@ SAME: dict[str, dict[str, dict[str, str]]] = {
     },
 }
 
-TUNED: dict[str, tuple[str, ...]] = {"lab03_dht": ("find_one",)}
+TUNED: dict[str, tuple[str, ...]] = {"lab00_network": ("RoundTrips",), "lab03_dht": ("find_one",)}

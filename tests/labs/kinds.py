@@ -121,7 +121,7 @@ def _calls(node: ast.Call) -> Iterator[Change]:
     """A call with two arguments exchanged, without its last one, or of a method that does something near."""
     arguments = node.args
     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-    if name in _SYMMETRIC or name.endswith("Error"):  # what an error says is the learner's affair
+    if name in _SYMMETRIC:
         return
     starred = any(isinstance(one, ast.Starred) for one in arguments)
     for at in range(0 if starred else len(arguments) - 1):

@@ -65,13 +65,15 @@ def _mutable(tree: ast.AST) -> Iterator[ast.AST]:
     """The nodes of what a reader writes, row by row as `ast.walk` gives them.
 
     Not what stands in the cell already: constants over the functions, signatures with their defaults. Nor
-    annotations, which do nothing.
+    annotations, which do nothing, nor what an error says, which is the learner's affair.
     """
     waiting = [tree]
     for node in waiting:
         yield node
         for field, value in ast.iter_fields(node):
             items = value if isinstance(value, list) else [value]
+            if isinstance(node, ast.Raise):
+                continue
             if field not in ("annotation", "returns"):
                 waiting += [
                     item

@@ -6,6 +6,7 @@ import copy
 import inspect
 import os
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +77,7 @@ def verdict(task: Task, yours: Any, cases: Sequence[Case] | None = None) -> Verd
         return Verdict(UNFINISHED, f"[ ] {task.name}: this is the library's; run the cell with yours again")
     if not callable(yours):
         return Verdict(FAILED, f"[x] {task.name}: this is {describe(yours)}, not a function")
+    before = _shared(yours)
     for number, case in enumerate(cases, 1):
         outcome = _outcome(case, yours)
         if outcome.kind == "error" and isinstance(outcome.value, NotImplementedError):
@@ -83,10 +85,23 @@ def verdict(task: Task, yours: Any, cases: Sequence[Case] | None = None) -> Verd
             return Verdict(UNFINISHED, f"[ ] {task.name}: {what}")
         if complaint := _complaint(task, case, outcome, yours):
             what, hint = complaint
+            if _shared(yours) != before:
+                hint = _SHARED
             where = f"[x] {task.name}, case {number} of {len(cases)}: "
             said = "; ".join(filter(None, [what, shorten(one_line(hint), TEXT_LIMIT)]))
             return Verdict(FAILED, shorten(where + said, LINE_LIMIT))
     return Verdict(RIGHT, f"[v] {task.name}: {len(cases)} of {len(cases)} cases")
+
+
+_SHARED = "what stands in the class belongs to all its objects: make lists, dicts and sets in __init__"
+
+
+def _shared(yours: Any) -> str:
+    """What the lists, dicts and sets that stand in a class hold, in words that can be compared."""
+    if not isinstance(yours, type):
+        return ""
+    held = [(name, value) for name, value in vars(yours).items() if not name.startswith("__")]
+    return str([(name, value) for name, value in held if isinstance(value, list | dict | set | deque)])
 
 
 def _outcome(case: Case, implementation: Callable[..., Any]) -> Outcome:
