@@ -28,7 +28,8 @@ BUILD: Lane = {  # the book, and what a browser shows of it: one process, mostly
         [sys.executable, "-c", "import shutil; shutil.rmtree('_build/html', ignore_errors=True)"],
         [str(BIN / "jupyter-book"), "build", ".", "--all", "--quiet", "-W", "-n", "--keep-going"],
     ],
-    "site": [pytest("-rs", "tests/site")],
+    "site": [pytest("-rs", "tests/site", "--ignore=tests/site/test_tab.py")],
+    "tab": [pytest("-rs", "tests/site/test_tab.py")],  # every notebook in a browser; its log has the counts
 }
 
 LANES: list[Lane] = [RUN, {**LOOK, **BUILD}]  # they run side by side

@@ -21,7 +21,6 @@ import contextvars
 import ctypes
 import inspect
 import io
-import os
 import sys
 import threading
 import types
@@ -36,7 +35,8 @@ from p2plib.sim import Internet
 GRACE_S = 0.2  # how long a late thread may take to stop before it is left behind
 MOST_STEPS = 5_000_000  # the longest case of a lab takes a tenth of that
 TOOL_ID = 4  # of sys.monitoring's; none of those that have names, such as debuggers
-_TIDY = (str(Path(sim.__file__).parent), str(Path(os.__file__).parent))  # whose code is not stopped halfway
+# Whose code is not stopped halfway: this module's, the simulated internet's, Python's.
+_TIDY = (__file__, str(Path(sim.__file__).parent), str(Path(contextlib.__file__).parent), "<frozen")
 
 
 class TooSlow(Exception):
