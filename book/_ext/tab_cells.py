@@ -1,0 +1,57 @@
+"""Marks what the run mode of a page works on: each rendered code cell carries its notebook's id, as `data-cell`, and
+pages made from notebooks, and no others, load `_static/tab/page.js` and its style sheet.
+
+A cell whose code is folded or left out has its mark, too. One that is left out altogether (`remove-cell`) is not in
+the page; it is run in its turn all the same, since the run mode reads the notebook itself.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+
+class MarkedCell(nodes.container):
+    """A code cell of a notebook, with `cell_id`."""
+
+
+def mark_cells(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Put a marked cell in the place of every code cell of a page."""
+    cells = [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "cell_code"]
+    if not cells or app.builder.name != "html":
+        return
+    ids = [cell.get("id") for cell in json.loads(Path(app.env.doc2path(page)).read_text("utf8"))["cells"]]
+    for cell in cells:
+        marked = MarkedCell("", *cell.children, **cell.attributes, cell_id=ids[cell["cell_index"]])
+        cell.replace_self(marked)
+
+
+def visit_marked_cell(translator: Any, node: MarkedCell) -> None:
+    """Open the same element as for any container, with the mark."""
+    translator.body.append(
+        translator.starttag(node, "div", CLASS="docutils container", **{"data-cell": node["cell_id"]})
+    )
+
+
+def depart_marked_cell(translator: Any, node: MarkedCell) -> None:
+    """Close it."""
+    translator.body.append("</div>\n")
+
+
+def add_run_mode(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let the pages that have marked cells load the run mode's entrance."""
+    if app.builder.name == "html" and doctree is not None and next(doctree.findall(MarkedCell), None):
+        app.add_css_file("tab/page.css")
+        app.add_js_file("tab/page.js", loading_method="defer", **{"data-page": page})
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register all of the above."""
+    app.add_node(MarkedCell, html=(visit_marked_cell, depart_marked_cell))
+    app.connect("doctree-resolved", mark_cells)
+    app.connect("html-page-context", add_run_mode)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

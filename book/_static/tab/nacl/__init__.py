@@ -1,0 +1,1 @@
+"""What the handbook uses of PyNaCl, in a browser: the same calls, over libsodium's WebAssembly."""

@@ -1,0 +1,264 @@
+"""Notebooks in headless Chromium, as the cells of a page run in a reader's tab: what each cell gave.
+
+`Tab()` is a browser with the worker in it; `Tab().run(path)` runs one notebook and gives a `Page`, with a
+`Cell` for each code cell. Nothing but this machine is asked for anything, and what was asked for is counted.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tab_pieces
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "book" / "_static" / "tab"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+CELL_S = 120  # as long as a cell may take when its notebook is made
+START_S = 90  # the pieces are on this machine; on a busy one, it takes a while all the same
+EXCERPT = 60  # characters of a difference that are shown
+
+# The page's part: one worker, one question at a time.
+CLIENT = """
+<!doctype html><meta charset="utf-8"><title>tab</title><link rel="icon" href="data:,"><script>
+let worker = null
+const begin = () => {
+  worker?.terminate()
+  worker = new Worker('/tab/worker.mjs', { type: 'module' })
+}
+const ask = (question, seconds) => new Promise((resolve, reject) => {
+  const late = setTimeout(() => reject(new Error(`no answer in ${seconds} s`)), seconds * 1000)
+  worker.onmessage = ({ data }) => {
+    if (data.type === 'progress') return
+    clearTimeout(late)
+    data.type === 'failed' ? reject(new Error(data.sentence)) : resolve(data)
+  }
+  worker.onerror = ({ message }) => { clearTimeout(late); reject(new Error(message || 'no worker')) }
+  worker.postMessage(question)
+})
+</script>
+"""
+
+
+class NoBrowser(Exception):
+    """Pages cannot be run here; the message is one sentence that says why."""
+
+
+@dataclass
+class Cell:
+    """What became of a code cell.
+
+    Attributes:
+        name: its id.
+        needs: what it needs that a browser lacks.
+        is_tagged: whether a tag says so, and not only a name that it uses.
+        is_same: whether it gave the stored bytes; None if it was not run.
+        seconds: how long it ran.
+        difference: where its outputs leave the stored ones, in a line; empty if they do not.
+    """
+
+    name: str
+    needs: list[str]
+    is_tagged: bool
+    is_same: bool | None = None
+    seconds: float = 0.0
+    difference: str = ""
+
+
+@dataclass
+class Page:
+    """What became of a notebook.
+
+    Attributes:
+        name: its path without ending, such as "identity/keys" or "labs/solutions/lab05_ring".
+        cells: its code cells.
+        seconds: from opening it to its last cell.
+        idle_tags: tagged cells that gave the stored bytes all the same.
+        left_out_for_nothing: cells with an inherited need that gave the stored bytes all the same.
+    """
+
+    name: str
+    cells: list[Cell] = field(default_factory=list)
+    seconds: float = 0.0
+    idle_tags: list[str] = field(default_factory=list)
+    left_out_for_nothing: list[str] = field(default_factory=list)
+
+    @property
+    def eligible(self) -> int:
+        """How many cells need nothing that a browser lacks."""
+        return sum(not cell.needs for cell in self.cells)
+
+    @property
+    def same(self) -> int:
+        """How many of these gave the stored bytes."""
+        return sum(bool(cell.is_same) for cell in self.cells)
+
+
+def page_name(notebook: Path) -> str:
+    """The short name of a notebook's page."""
+    name = notebook.resolve().relative_to(ROOT).with_suffix("").as_posix()
+    return name.removeprefix("book/")
+
+
+class Tab:
+    """A browser with one page and a worker in it; used with `with`.
+
+    Args:
+        pieces: the folder of the pieces.
+    """
+
+    def __init__(self, pieces: Path = tab_pieces.PIECES) -> None:
+        self._pieces = pieces
+        self.requests: list[str] = []
+
+    def __enter__(self) -> Tab:
+        try:
+            from playwright.sync_api import sync_playwright
+        except ImportError:
+            raise NoBrowser("playwright is not installed, so no page is run in a browser.") from None
+        chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
+        if chromium is None:
+            raise NoBrowser("Chromium is not installed, so no page is run in a browser.")
+        self._server = serve(self._pieces)
+        address = self._server.__enter__()
+        self._playwright = sync_playwright()
+        player = self._playwright.__enter__()
+        self.browser = player.chromium.launch(executable_path=chromium, args=OPTIONS)
+        self._page = self.browser.new_page()
+        self._page.on("request", lambda request: self.requests.append(request.url))
+        self._page.goto(address)
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.browser.close()
+        self._playwright.__exit__(None, None, None)
+        self._server.__exit__(None, None, None)
+
+    def start(self) -> float:
+        """Start a new worker; return after how many seconds it was ready."""
+        self._page.evaluate("begin()")
+        began = time.perf_counter()
+        self.ask({"type": "start", "base": self._page.url + "tab/"}, START_S)
+        return time.perf_counter() - began
+
+    def ask(self, question: dict[str, Any], seconds: float = CELL_S) -> dict[str, Any]:
+        """What the worker answers.
+
+        Raises:
+            NoBrowser: it failed, or did not answer in time.
+        """
+        from playwright.sync_api import Error
+
+        try:
+            answer: dict[str, Any] = self._page.evaluate("([q, s]) => ask(q, s)", [question, seconds])
+        except Error as error:
+            raise NoBrowser(error.message.partition("\n")[0].removeprefix("Page.evaluate: Error: ")) from None
+        return answer
+
+    def run(self, path: Path, *, check_tags: bool = True) -> Page:
+        """Run a notebook's cells in order, those that need nothing.
+
+        Args:
+            path: the notebook.
+            check_tags: run it once more, every cell of it, if it has tags, to see whether they are needed.
+        """
+        notebook = json.loads(path.read_text("utf8"))
+        stored = {cell["id"]: cell for cell in notebook["cells"] if cell["cell_type"] == "code"}
+        page = Page(page_name(path))
+        began = time.perf_counter()
+        question = {"type": "open", "notebook": json.dumps(notebook), "page": page.name}
+        for opened in self.ask(question)["cells"]:
+            tags = stored[opened["id"]]["metadata"].get("tags", [])
+            page.cells.append(Cell(opened["id"], opened["needs"], any(t.startswith("needs-") for t in tags)))
+        for cell in page.cells:
+            if not cell.needs:
+                self._run_cell(cell, stored[cell.name])
+        page.seconds = time.perf_counter() - began
+        if check_tags and any(cell.is_tagged for cell in page.cells):
+            self._check_tags(page, notebook, stored)
+        return page
+
+    def _run_cell(self, cell: Cell, stored: dict[str, Any]) -> None:
+        question = {"type": "run", "id": cell.name, "source": "".join(stored["source"])}
+        try:
+            result = self.ask(question)
+        except NoBrowser as why:
+            cell.is_same, cell.difference = False, str(why)
+            self.start()
+            return
+        cell.is_same, cell.seconds = bool(result["same"]), result["seconds"]
+        if not cell.is_same:
+            cell.difference = first_difference(stored["outputs"], result["outputs"])
+
+    def _check_tags(self, page: Page, notebook: dict[str, Any], stored: dict[str, Any]) -> None:
+        """Run all cells, whatever they need, and note those that would not have had to be left out."""
+        self.ask({"type": "open", "notebook": json.dumps(notebook)})
+        last = max(at for at, cell in enumerate(page.cells) if cell.needs)
+        for cell in page.cells[: last + 1]:
+            source = "".join(stored[cell.name]["source"])
+            result = self.ask({"type": "run", "id": cell.name, "source": source, "force": True})
+            if cell.needs and result["same"]:
+                (page.idle_tags if cell.is_tagged else page.left_out_for_nothing).append(cell.name)
+
+
+def first_difference(stored: list[dict[str, Any]], given: list[dict[str, Any]]) -> str:
+    """Where some outputs leave the stored ones: a line."""
+    errors = [output for output in given if output["output_type"] == "error"]
+    if errors and not any(output["output_type"] == "error" for output in stored):
+        return f"{errors[0]['ename']}: {errors[0]['evalue']}".partition("\n")[0]
+    want, got = (" ".join(_text(output) for output in outputs) for outputs in (stored, given))
+    at = next(
+        (i for i, (a, b) in enumerate(zip(want, got, strict=False)) if a != b), min(len(want), len(got))
+    )
+    begin = max(0, at - EXCERPT // 3)
+    return f"want {want[begin : begin + EXCERPT]!r}, got {got[begin : begin + EXCERPT]!r}"
+
+
+def _text(output: dict[str, Any]) -> str:
+    if output["output_type"] == "error":
+        return f"{output['ename']}: {output['evalue']}"
+    parts = [output["text"]] if "text" in output else list(output["data"].values())
+    return " ".join("".join(part) for part in parts)
+
+
+@contextmanager
+def serve(pieces: Path) -> Iterator[str]:
+    """Serve the client, the worker's files and the pieces on a port of this machine: the address."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            name = path.partition("?")[0].removeprefix("/tab/")
+            below = name.removeprefix("pieces/")
+            return str(pieces / below if below != name else SOURCES / name)
+
+        def do_GET(self) -> None:
+            if self.path != "/":
+                super().do_GET()
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(CLIENT.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()
+            thread.join()
