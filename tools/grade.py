@@ -259,7 +259,7 @@ def write_table(course: Course, students: list[Student]) -> Path:
 
 def _harmless(text: str) -> str:
     """A student's words as a spreadsheet shows them: nothing in them is a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) else text
 
 
 def grade_all(course: Course, names: list[str], seconds: int) -> list[Student]:

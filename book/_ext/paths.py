@@ -21,9 +21,10 @@ from sphinx.util.osutil import relative_uri
 
 from p2plib.figures.role_table import TABLE
 
-ROW, LEFT, FARTHEST = 26, 118, 104  # px: a row's height, where the dots stand, how far a line may swing
+ROW, LEFT, FARTHEST = 26, 86, 104  # px: a row's height, where the dots stand, how far a line may swing
 WIDTH = 440  # on a phone of 390 px letters of 13.5 px keep 11
 NARROW, STEP = 10, 5
+TITLE_MAX = 46  # characters beside the dots
 
 
 def needs(root: Path) -> dict[str, list[str]]:
@@ -53,6 +54,13 @@ def _document(need: str) -> str:
     return need if need.startswith("labs/") else f"book/{need}"
 
 
+def short(title: str) -> str:
+    """A title that fits: without what comes after a comma, or with an ellipsis."""
+    if len(title) <= TITLE_MAX:
+        return title
+    return title.rsplit(", ", 1)[0] if ", " in title[:TITLE_MAX] else f"{title[: TITLE_MAX - 1].rstrip()}…"
+
+
 def drawing(root: Path, address_of: Any) -> str:
     """The pages as rows, each a link, and a curve from a page to every page that needs it.
 
@@ -76,7 +84,7 @@ def drawing(root: Path, address_of: Any) -> str:
         for page in pages:
             y += ROW
             rows[page] = y
-            title = escape(card(root, page)["title"])
+            title = escape(short(card(root, page)["title"]))
             words.append(
                 f'<a href="{escape(address_of(page))}">'
                 f'<circle cx="{LEFT}" cy="{y:g}" r="5" fill="{role.colour}"/>'

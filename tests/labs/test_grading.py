@@ -77,6 +77,11 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.parametrize(("text", "shown"), [("", ""), ("ana", "ana"), ("=1+1", "'=1+1"), ("-x", "'-x")])
+def test_no_word_of_a_student_is_a_formula(text: str, shown: str) -> None:
+    assert grade._harmless(text) == shown
+
+
 def test_everybody_gets_the_marks_that_they_earned(table: dict[str, dict[str, str]]) -> None:
     found = {student: (row["marks"], row["outcome"]) for student, row in table.items()}
     assert found == {
