@@ -15,7 +15,7 @@ from tests.test_book import CHAPTERS, LABS, ROOT
 
 pytestmark = pytest.mark.site
 REFERENCE = sorted(page.stem for page in (ROOT / "book" / "reference").glob("*.md"))
-READING = ["index", *CHAPTERS, *LABS]
+READING = ["index", "book/how-to-read", "book/teaching", *CHAPTERS, *LABS]
 PAGES = [*READING, *(f"book/reference/{name}" for name in REFERENCE)]
 # What the theme does to its own buttons (a label that leaves out the words they show) is not ours to mend.
 RULES_OF_THE_THEME = {"label-content-name-mismatch": {"enabled": False}}
