@@ -1,8 +1,10 @@
-"""Marks what the run mode of a page works on: each rendered code cell carries its notebook's id, as `data-cell`, and
-pages made from notebooks, and no others, load `_static/tab/page.js` and its style sheet.
+"""Marks what the run mode of a page works on: each rendered code cell carries its notebook's id, `data-cell`.
 
-A cell whose code is folded or left out has its mark, too. One that is left out altogether (`remove-cell`) is not in
-the page; it is run in its turn all the same, since the run mode reads the notebook itself.
+Pages made from notebooks, and no others, load `_static/tab/page.js` and its style sheet; where the build
+could not get Python for a browser, none does.
+
+A cell whose code is folded or left out has its mark, too. One that is left out altogether (`remove-cell`) is
+not in the page; it is run in its turn all the same, since the run mode reads the notebook itself.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def depart_marked_cell(translator: Any, node: MarkedCell) -> None:
 
 def add_run_mode(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Let the pages that have marked cells load the run mode's entrance."""
-    if app.builder.name == "html" and doctree is not None and next(doctree.findall(MarkedCell), None):
+    if app.builder.name != "html" or doctree is None or getattr(app.config, "tab_pieces_missing", False):
+        return
+    if next(doctree.findall(MarkedCell), None):
         app.add_css_file("tab/page.css")
         app.add_js_file("tab/page.js", loading_method="defer", **{"data-page": page})
 
