@@ -177,7 +177,8 @@ class Tab:
         stored = {cell["id"]: cell for cell in notebook["cells"] if cell["cell_type"] == "code"}
         page = Page(page_name(path))
         began = time.perf_counter()
-        for opened in self.ask({"type": "open", "notebook": json.dumps(notebook)})["cells"]:
+        question = {"type": "open", "notebook": json.dumps(notebook), "page": page.name}
+        for opened in self.ask(question)["cells"]:
             tags = stored[opened["id"]]["metadata"].get("tags", [])
             page.cells.append(Cell(opened["id"], opened["needs"], any(t.startswith("needs-") for t in tags)))
         for cell in page.cells:

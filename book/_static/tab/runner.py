@@ -1,8 +1,8 @@
 """The cells of one notebook, run in the worker of a reader's tab: what a kernel does, for one page.
 
-`open_notebook(text)` takes the page's notebook, `await run(id, source)` runs a text as one of its cells, and
-`redraw(figure, values)` computes one more frame of a control. All of them take and give JSON, because that is
-what a worker can pass on; `worker.mjs` says what for.
+`open_notebook(text, page, kept)` takes the page's notebook, `await run(id, source)` runs a text as one of its
+cells, and `redraw(figure, values)` computes one more frame of a control. All of them take and give JSON,
+because that is what a worker can pass on; `worker.mjs` says what for.
 
 A cell's outputs have nbformat's form. They are compared with the stored ones as these were brought into their
 lasting form: the pieces of a stream joined, and of an error its kind and its words; byte for byte.
@@ -14,13 +14,13 @@ import ast
 import asyncio
 import builtins
 import contextlib
-import hashlib
-import hmac
 import inspect
 import io
 import json
 import linecache
 import os
+import pprint
+import shutil
 import sys
 import time
 import traceback
@@ -32,10 +32,10 @@ from typing import Any
 from needs import needs, sentence
 
 MOST_CHARACTERS = 1_000_000  # of a cell's streams; a page does not become readable by more
-FOLDER = "handbook"
+HOME = Path.home() / "handbook"  # of the notebooks
+KEPT = "my_peer"  # the folder, beside a notebook, of the functions that a lab kept
 OWN = ("p2plib", "my_peer")  # whose modules are imported afresh for each notebook, as in a new kernel
 LACKING = {"numpy", "matplotlib", "cryptography"}  # a changed cell that fails for one of these is told why
-NO_KEYBOARD = "a page has no keyboard for input(): write the value into the cell"
 
 _page: _Page | None = None
 
@@ -101,7 +101,8 @@ class _Page:
     async def run(self, name: str, source: str) -> tuple[list[dict[str, Any]], BaseException | None]:
         """Run a text as one of the cells: its outputs, and what it raised."""
         self.runs += 1
-        self._outputs = outputs = []
+        outputs: list[dict[str, Any]] = []
+        self._outputs = outputs
         streams = _Stream("stdout", outputs), _Stream("stderr", outputs)
         file = f"<cell {name}>" if self.runs <= len(self.code) else f"<cell {name}, run {self.runs}>"
         linecache.cache.pop(file, None)
@@ -128,8 +129,9 @@ class _Page:
                 error.msg = "a page runs Python alone, without commands that begin with % or !"
             raise
         last = None
-        if tree.body and isinstance(tree.body[-1], ast.Expr):
-            last = ast.Expression(tree.body.pop().value)
+        if tree.body and isinstance(end := tree.body[-1], ast.Expr):
+            last = ast.Expression(end.value)
+            del tree.body[-1]
         value = None
         for part, mode in ((tree, "exec"), (last, "eval")):
             if part is not None:
@@ -143,7 +145,7 @@ class _Page:
         """Show values as a notebook does: as HTML, a picture or Markdown if they can be, and as text."""
         for value in values:
             data, metadata = _bundle(value)
-            output = {"output_type": kind, "data": data, "metadata": metadata}
+            output: dict[str, Any] = {"output_type": kind, "data": data, "metadata": metadata}
             if kind == "execute_result":
                 output["execution_count"] = None
             if callable(getattr(value, "redrawn", None)):
@@ -152,17 +154,19 @@ class _Page:
             self._outputs.append(output)
 
 
-def open_notebook(text: str) -> str:
+def open_notebook(text: str, page: str = "", kept: str = "{}") -> str:
     """Take a notebook, and forget the one before it.
 
     Args:
         text: the notebook's JSON.
+        page: its path without ending, such as "labs/lab01_identity": it is run in a folder like its own.
+        kept: JSON: the files that labs kept, by their names in `my_peer`.
 
     Returns:
         JSON: each code cell's id, and what it needs that a browser lacks.
     """
     global _page
-    _as_new()
+    _as_new(HOME / Path(page).parent, json.loads(kept))
     _page = _Page(json.loads(text))
     sys.modules["__main__"] = _page.main
     return json.dumps([{"id": name, "needs": needed} for name, needed in _page.needs.items()])
@@ -184,19 +188,21 @@ async def run(name: str, source: str, is_forced: bool = False) -> str:
         return json.dumps(
             {"outputs": [], "same": None, "error": None, "seconds": 0, "lacks": lacks}, ensure_ascii=False
         )
-    start = time.perf_counter()
+    before, start = _kept(), time.perf_counter()
     outputs, raised = await page.run(name, source)
     seconds = time.perf_counter() - start
     cell = page.code.get(name)
     is_stored = cell is not None and source == _joined(cell["source"])
-    same = bool(cell) and settled(outputs) == settled(cell["outputs"]) if is_stored else None
-    result = {
+    same = settled(outputs) == settled(page.code[name]["outputs"]) if is_stored else None
+    result: dict[str, Any] = {
         "outputs": [_marked(output) for output in outputs],
         "same": same,
         "error": None if raised is None else type(raised).__name__,
         "seconds": round(seconds, 3),
-        "lacks": _missing(raised, page),
+        "lacks": _missing(raised),
     }
+    if (after := _kept()) != before:
+        result["kept"] = after
     return json.dumps(result, ensure_ascii=False)
 
 
@@ -218,6 +224,13 @@ def redraw(figure: str, values: str) -> str:
     except Exception as error:
         return json.dumps({"error": f"{type(error).__name__}: {error}"}, ensure_ascii=False)
     return json.dumps({"html": html, "words": words}, ensure_ascii=False)
+
+
+def _kept() -> dict[str, str]:
+    """What lies in `my_peer`, each file by its name."""
+    folder = Path(os.environ["P2PLIB_LABS_HOME"])
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    return {file.relative_to(folder).as_posix(): file.read_text("utf8", "replace") for file in files}
 
 
 def settled(outputs: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -244,27 +257,29 @@ def _opened() -> _Page:
     return _page
 
 
-def _as_new() -> None:
-    """Bring the interpreter as near to a new kernel as can be without starting it again."""
+def _as_new(folder: Path, kept: Mapping[str, str]) -> None:
+    """Bring the interpreter as near to a new kernel as can be without starting it again.
+
+    Args:
+        folder: where the notebook runs.
+        kept: the files of its `my_peer`; where there are none, there is no such folder.
+    """
     for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
         del sys.modules[name]
     for name in [name for name in linecache.cache if name.startswith("<cell ")]:
         del linecache.cache[name]
-    folder = Path.home() / FOLDER
-    _remove(folder)
+    os.chdir("/")
+    shutil.rmtree(HOME, ignore_errors=True)
     folder.mkdir(parents=True)
     os.chdir(folder)
-    os.environ["P2PLIB_LABS_HOME"] = str(folder / "my_peer")
+    for name, text in kept.items():
+        file = folder / KEPT / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf8")
+    os.environ["P2PLIB_LABS_HOME"] = str(folder / KEPT)
     with contextlib.suppress(RuntimeError):
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    os.chdir("/")
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _joined(text: Any) -> Any:
@@ -291,20 +306,19 @@ def _bundle(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _plain(value: Any) -> str:
     """A value as text, on several lines if it is a long collection."""
-    import pprint
-
     return pprint.pformat(value, width=79, sort_dicts=False, compact=False)
 
 
 def _error(error: BaseException, file: str) -> dict[str, Any]:
-    """An exception as an output, with the traceback from the cell on."""
-    last = f"{type(error).__name__}: {error}"
-    frames = traceback.extract_tb(error.__traceback__)
-    begin = next((i for i, frame in enumerate(frames) if frame.filename == file), len(frames))
-    lines = "".join(traceback.format_list(frames[begin:])).splitlines()
-    head = ["Traceback (most recent call last):"] if lines else []
-    output = {"output_type": "error", "ename": type(error).__name__, "evalue": str(error)}
-    return {**output, "traceback": [*head, *lines, last]}
+    """An exception as an output; its traceback has the reader's own lines, and not those of the library."""
+    name, said = type(error).__name__, str(error)
+    own = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<cell ")
+    ]
+    lines = "".join(traceback.format_list(own)).splitlines()
+    if isinstance(error, SyntaxError) and error.filename == file:
+        lines = "".join(traceback.format_exception_only(error)).splitlines()[:-1]
+    return {"output_type": "error", "ename": name, "evalue": said, "traceback": [*lines, f"{name}: {said}"]}
 
 
 def _marked(output: dict[str, Any]) -> dict[str, Any]:
@@ -315,38 +329,9 @@ def _marked(output: dict[str, Any]) -> dict[str, Any]:
     return {**output, "data": {**output["data"], "text/html": html}}
 
 
-def _missing(raised: BaseException | None, page: _Page) -> str | None:
+def _missing(raised: BaseException | None) -> str | None:
     """One sentence, if a cell failed for a package that a browser lacks."""
     lost: list[str] = []
     if isinstance(raised, ModuleNotFoundError) and (raised.name or "").partition(".")[0] in LACKING:
         lost = [str(raised.name).partition(".")[0]]
     return sentence(lost, by_itself=True).partition(", so ")[0] + "." if lost else None
-
-
-def _no_input(prompt: object = "") -> str:
-    raise RuntimeError(NO_KEYBOARD)
-
-
-def _pbkdf2_hmac(
-    hash_name: str, password: bytes, salt: bytes, iterations: int, dklen: int | None = None
-) -> bytes:
-    """`hashlib.pbkdf2_hmac` (RFC 8018, 5.2), which Pyodide's Python is built without."""
-    keyed = hmac.new(password, digestmod=hash_name)
-    wanted = keyed.digest_size if dklen is None else dklen
-    key = b""
-    while len(key) < wanted:
-        block = len(key) // keyed.digest_size + 1
-        total = 0
-        last = salt + block.to_bytes(4, "big")
-        for _ in range(iterations):
-            one = keyed.copy()
-            one.update(last)
-            last = one.digest()
-            total ^= int.from_bytes(last, "big")
-        key += total.to_bytes(keyed.digest_size, "big")
-    return key[:wanted]
-
-
-builtins.input = _no_input
-if not hasattr(hashlib, "pbkdf2_hmac"):
-    hashlib.pbkdf2_hmac = _pbkdf2_hmac

@@ -2,12 +2,15 @@
 //
 // The page asks, and each answer comes before the next question is looked at:
 //   {type: 'start', base}                 progress..., then ready or failed    base: the address of this folder
-//   {type: 'open', notebook}              opened      notebook: its JSON, as text
-//   {type: 'run', id, source}             result      force: true runs a cell that lacks something all the same
+//   {type: 'open', notebook, page, kept}  opened      notebook: its JSON, as text; kept: the files of my_peer
+//   {type: 'run', id, source, force}      result      force: run a cell that lacks something all the same
 //   {type: 'redraw', figure, values}      frame
 // Whoever wants to stop a cell ends the worker and starts another one.
 
-const PYTHON = ['needs.py', 'runner.py', 'nacl/__init__.py', 'nacl/exceptions.py', 'nacl/bindings.py', 'nacl/signing.py']
+const PYTHON = [
+  'needs.py', 'runner.py', 'filled_in.py',
+  'nacl/__init__.py', 'nacl/exceptions.py', 'nacl/bindings.py', 'nacl/signing.py'
+]
 const HERE = '/home/pyodide/tab'
 
 let python = null
@@ -84,6 +87,7 @@ async function start (base) {
   python.FS.mkdirTree(`${HERE}/nacl`)
   PYTHON.forEach((name, at) => python.FS.writeFile(`${HERE}/${name}`, own[at]))
   python.runPython(`import sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, "${HERE}")`)
+  python.runPython('import filled_in\nfilled_in.put_in()')
   runner = python.pyimport('runner')
   download.end()
 }
@@ -111,8 +115,8 @@ const ANSWERS = {
     await start(base)
     return { type: 'ready' }
   },
-  async open ({ notebook }) {
-    return { type: 'opened', cells: JSON.parse(runner.open_notebook(notebook)) }
+  async open ({ notebook, page = '', kept = {} }) {
+    return { type: 'opened', cells: JSON.parse(runner.open_notebook(notebook, page, JSON.stringify(kept))) }
   },
   async run ({ id, source, force }) {
     return { type: 'result', id, ...JSON.parse(await runner.run(id, source, Boolean(force))) }
