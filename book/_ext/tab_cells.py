@@ -50,7 +50,8 @@ def add_run_mode(app: Sphinx, page: str, template: str, context: dict[str, Any],
         return
     if next(doctree.findall(MarkedCell), None):
         app.add_css_file("tab/page.css")
-        app.add_js_file("tab/page.js", loading_method="defer", **{"data-page": page})
+        attributes: Any = {"data-page": page}
+        app.add_js_file("tab/page.js", loading_method="defer", **attributes)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
