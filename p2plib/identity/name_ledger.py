@@ -4,7 +4,7 @@ A model, and the smallest that shows the point: blocks with claims in them; the 
 has it; the longest chain counts; and whoever makes a block orders what is in it. There are no signatures,
 fees, or expiry, and "longest" stands for whatever a real ledger counts: work, or stake.
 
-`commit_first` is what real ones do against those who see a claim and are quick. Namecoin's design document
+`commit_first` is what real ones do against a thief who sees a claim and is quick. Namecoin's design document
 has two steps, `name_new` with a hash and, at least twelve blocks later, `name_firstupdate` with the name;
 ENS has `commit` and, after a waiting time, `register`. Here the wait is one block.
 
@@ -13,6 +13,8 @@ Vocabulary::
     claim          "this name is mine", in a block
     commitment     the hash of a claim that will follow
     branch         a chain that began in the same place and went another way
+    confirmations  the blocks on top of a claim
+    share          the part of all blocks that the thief makes, from 0 to 1
 """
 
 from __future__ import annotations
@@ -97,38 +99,38 @@ def register(chain: Chain, person: str, name: str) -> None:
 
 
 def front_running(commit_first: bool) -> str:
-    """Alice publishes her claim; Mallory, who makes the next block, sees it and puts her own before it.
+    """Ana publishes her claim; Mal, who makes the next block, sees it and puts his own before it.
 
     Args:
         commit_first: whether the ledger asks for a commitment a block earlier.
 
     Returns:
-        "alice" or "mallory": who has the name.
+        "ana" or "mal": who has the name.
     """
     chain = Chain(commit_first)
-    alice, mallory = key_of("alice"), key_of("mallory")
-    salt, own_salt = b"alice's salt", b"mallory's salt"
+    ana, mal = key_of("ana"), key_of("mal")
+    salt, own_salt = b"ana's salt", b"mal's salt"
     if commit_first:
-        # The hash tells Mallory nothing: not the name, and a copy of it fixes Alice as the owner.
-        chain.add(Claim(alice, commitment=commitment(alice, "alice", salt)))
+        # The hash tells Mal nothing: not the name, and a copy of it fixes Ana as the owner.
+        chain.add(Claim(ana, commitment=commitment(ana, "ana", salt)))
     chain.add(
-        Claim(mallory, commitment=commitment(mallory, "alice", own_salt)),
-        Claim(mallory, "alice", own_salt),
-        Claim(alice, "alice", salt),
+        Claim(mal, commitment=commitment(mal, "ana", own_salt)),
+        Claim(mal, "ana", own_salt),
+        Claim(ana, "ana", salt),
     )
-    chain.add(Claim(mallory, "alice", own_salt))
-    return "alice" if chain.owners()["alice"] == alice else "mallory"
+    chain.add(Claim(mal, "ana", own_salt))
+    return "ana" if chain.owners()["ana"] == ana else "mal"
 
 
 def reorganisation(confirmations: int, branch_blocks: int) -> str:
-    """Alice has her name, with blocks on top; Mallory publishes a branch that starts before Alice's claim.
+    """Ana has her name, with blocks on top; Mal publishes a branch that starts before Ana's claim.
 
     Args:
-        confirmations: how many blocks came after Alice's claim.
-        branch_blocks: how many blocks Mallory can make in that time; two of them are her claim.
+        confirmations: how many blocks came after Ana's claim.
+        branch_blocks: how many blocks Mal can make in that time; two of them are his claim.
 
     Returns:
-        "alice" or "mallory": who has the name when everybody has heard of both.
+        "ana" or "mal": who has the name when everybody has heard of both.
 
     Raises:
         UsageError: a number that is negative, or a branch too short for a claim.
@@ -136,25 +138,58 @@ def reorganisation(confirmations: int, branch_blocks: int) -> str:
     if confirmations < 0 or branch_blocks < 2:
         raise UsageError("confirmations are not negative, and a claim takes a branch of two blocks")
     public, branch = Chain(commit_first=True), Chain(commit_first=True)
-    register(public, "alice", "alice")
+    register(public, "ana", "ana")
     for _ in range(confirmations):
         public.add()
-    register(branch, "mallory", "alice")
+    register(branch, "mal", "ana")
     while len(branch.blocks) < branch_blocks:
         branch.add()
-    owner = longest(public, branch).owners()["alice"]
-    return "alice" if owner == key_of("alice") else "mallory"
+    owner = longest(public, branch).owners()["ana"]
+    return "ana" if owner == key_of("ana") else "mal"
+
+
+def takeover_chance(share: float, confirmations: int) -> float:
+    """The chance that a thief takes a name after somebody has waited for confirmations and believed it.
+
+    As soon as Ana's claim is in a block, the thief begins a secret branch just before her commitment: he is
+    two blocks behind. Each block after that is his with chance `share`; otherwise it goes on top of Ana's
+    claim. When there are enough of those, he may still catch up, and has all the time in the world. From d
+    blocks behind he gets one block ahead with chance (share / (1 - share)) ** (d + 1): the gambler's ruin, as
+    in section 11 of Nakamoto's paper. Rosenfeld (arXiv:1402.2009) corrects the paper's other half: what the
+    thief makes during the wait follows the negative binomial distribution, and not Poisson's.
+
+    >>> f"{takeover_chance(0.1, 6):.2g}"
+    '3.3e-06'
+
+    Args:
+        share: how much of all blocks the thief makes, from 0 to 1.
+        confirmations: how many blocks on top of Ana's claim are waited for, 0 or more.
+
+    Raises:
+        UsageError: a share below 0 or above 1, or a negative number of blocks.
+    """
+    if not 0 <= share <= 1 or confirmations < 0:
+        raise UsageError(f"a share from 0 to 1 and 0 or more blocks, not {share} and {confirmations}")
+    if share >= 0.5:
+        return 1.0
+    odds, ahead = share / (1 - share), confirmations + 3  # one more than Ana's two and what is on top
+    chance, branch, likely = 0.0, 0, (1 - share) ** confirmations
+    while branch < ahead or likely > chance * 1e-17:  # `branch` blocks are his when the wait ends
+        chance += likely * odds ** max(ahead - branch, 0)
+        likely *= share * (confirmations + branch) / (branch + 1)
+        branch += 1
+    return chance
 
 
 def partition(blocks_here: int, blocks_there: int) -> tuple[str, str, str]:
     """The network is cut in two; in each half somebody takes the same name; then it heals.
 
     Args:
-        blocks_here: how many blocks Alice's half makes after her claim.
-        blocks_there: how many the other half makes after Bob's.
+        blocks_here: how many blocks Ana's half makes after her claim.
+        blocks_there: how many the other half makes after Ben's.
 
     Returns:
-        who has the name in Alice's half, who in Bob's, and who when it healed: "alice" or "bob".
+        who has the name in Ana's half, who in Ben's, and who when it healed: "ana" or "ben".
 
     Raises:
         UsageError: a negative number.
@@ -162,11 +197,11 @@ def partition(blocks_here: int, blocks_there: int) -> tuple[str, str, str]:
     if min(blocks_here, blocks_there) < 0:
         raise UsageError("a half makes no negative number of blocks")
     here, there = Chain(commit_first=True), Chain(commit_first=True)
-    for chain, person, blocks in ((here, "alice", blocks_here), (there, "bob", blocks_there)):
+    for chain, person, blocks in ((here, "ana", blocks_here), (there, "ben", blocks_there)):
         register(chain, person, "sam")
         for _ in range(blocks):
             chain.add()
-    who = {key_of(person): person for person in ("alice", "bob")}
+    who = {key_of(person): person for person in ("ana", "ben")}
     return (
         who[here.owners()["sam"]],
         who[there.owners()["sam"]],

@@ -44,6 +44,7 @@ from p2plib.identity.name_ledger import (
     partition,
     register,
     reorganisation,
+    takeover_chance,
 )
 from p2plib.identity.names import Contacts
 
@@ -63,6 +64,7 @@ __all__ = [
     "partition",
     "reorganisation",
     "table",
+    "takeover_chance",
 ]
 
 
@@ -253,7 +255,7 @@ class Row:
         same_for_all: two askers who look one name up get the same single key.
         works_alone: names are still found when the one helper is gone.
         can_be_taken: somebody in between can give the name to another key.
-        letters: how many characters a person has to carry, remember or spell for "alice".
+        letters: how many characters a person has to carry, remember or spell for "ana".
     """
 
     scheme: str
@@ -268,7 +270,7 @@ class Row:
 SCHEMES: tuple[Callable[[], Scheme], ...] = (Registry, SelfChosen, Fingerprint, Ledger, Petnames)
 
 
-def experiments(wish: str = "alice") -> tuple[Row, ...]:
+def experiments(wish: str = "ana") -> tuple[Row, ...]:
     """Every scheme through every trial, each trial in a fresh world.
 
     Args:
@@ -308,7 +310,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _try(make: Callable[[], Scheme], wish: str) -> Row:
-    name = make().claim("alice", wish)
+    name = make().claim("ana", wish)
     return Row(
         scheme=make().title,
         meaningful=name == wish,
@@ -321,7 +323,7 @@ def _try(make: Callable[[], Scheme], wish: str) -> Row:
 
 
 def _second_wish(scheme: Scheme, wish: str) -> str:
-    first = scheme.claim("alice", wish)
+    first = scheme.claim("ana", wish)
     try:
         second = scheme.claim("a stranger", wish)
     except NameTaken:
@@ -330,21 +332,21 @@ def _second_wish(scheme: Scheme, wish: str) -> str:
 
 
 def _same_for_all(scheme: Scheme, wish: str) -> bool:
-    name = scheme.claim("alice", wish)
+    name = scheme.claim("ana", wish)
     with contextlib.suppress(NameTaken):
         scheme.claim("a stranger", wish)
-    return scheme.look_up("asker", name) == scheme.look_up("other asker", name) == {key_of("alice")}
+    return scheme.look_up("asker", name) == scheme.look_up("other asker", name) == {key_of("ana")}
 
 
 def _works_alone(scheme: Scheme, wish: str) -> bool:
-    name = scheme.claim("alice", wish)
+    name = scheme.claim("ana", wish)
     scheme.helper_dies()
     try:
-        return key_of("alice") in scheme.look_up("asker", name)
+        return key_of("ana") in scheme.look_up("asker", name)
     except Closed:
         return False
 
 
 def _can_be_taken(scheme: Scheme, wish: str) -> bool:
-    name = scheme.claim("alice", wish)
-    return scheme.helper_cheats(name, "mallory") and scheme.look_up("asker", name) == {key_of("mallory")}
+    name = scheme.claim("ana", wish)
+    return scheme.helper_cheats(name, "mal") and scheme.look_up("asker", name) == {key_of("mal")}

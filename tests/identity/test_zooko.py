@@ -12,11 +12,11 @@ from p2plib.identity.zooko import Row
 
 def test_what_comes_out_of_the_trials() -> None:
     assert zooko.experiments() == (
-        Row("registry", True, "refused", True, False, True, 5),
-        Row("self-chosen", True, "both have it", False, True, False, 5),
+        Row("registry", True, "refused", True, False, True, 3),
+        Row("self-chosen", True, "both have it", False, True, False, 3),
         Row("fingerprint", False, "other name", True, True, False, 95),
-        Row("ledger", True, "refused", True, True, True, 5),
-        Row("petnames", True, "refused", False, True, False, 5),
+        Row("ledger", True, "refused", True, True, True, 3),
+        Row("petnames", True, "refused", False, True, False, 3),
     )
 
 
@@ -43,20 +43,20 @@ def test_the_table_has_a_line_for_each_scheme() -> None:
 
 def test_a_registry_dies_with_its_server() -> None:
     registry = zooko.Registry()
-    registry.claim("alice", "alice")
-    assert registry.look_up("anybody", "alice") == {key_of("alice")}
-    assert registry.look_up("anybody", "bob") == set()
+    registry.claim("ana", "ana")
+    assert registry.look_up("anybody", "ana") == {key_of("ana")}
+    assert registry.look_up("anybody", "ben") == set()
     registry.helper_dies()
     with pytest.raises(Closed):
-        registry.look_up("anybody", "alice")
+        registry.look_up("anybody", "ana")
     with pytest.raises(Closed):
-        registry.claim("bob", "bob")
+        registry.claim("ben", "ben")
 
 
 def test_petnames_are_refused_to_lookalikes_too() -> None:
     petnames = zooko.Petnames()
-    petnames.claim("alice", "alice")
+    petnames.claim("ana", "ana")
     with pytest.raises(zooko.NameTaken):
-        petnames.claim("mallory", "аlice")  # with a Cyrillic a
-    assert petnames.look_up("asker", "alice") == {key_of("alice")}
-    assert petnames.look_up("other asker", "alice") != {key_of("alice")}
+        petnames.claim("mal", "аna")  # with a Cyrillic a
+    assert petnames.look_up("asker", "ana") == {key_of("ana")}
+    assert petnames.look_up("other asker", "ana") != {key_of("ana")}

@@ -24,6 +24,7 @@ from p2plib.protocol.tcp import connect_tcp
 from tests.interop import listening
 from tests.interop.namespace import Namespace, close_pipes, end
 from tests.interop.peers import HERE, ForeignPeer, PeerRefused
+from tests.protocol.scuttlebutt import test_stranger_scuttlebutt
 
 pytestmark = pytest.mark.interop
 
@@ -277,6 +278,16 @@ def test_we_dial_them(sizes: list[int]) -> None:
         port = peer.ask("listen", network=NETWORK.hex(), seed=THEIRS.expose_seed().hex())["port"]
         answer = net.run_together(dial, port, THEIRS.public.hex(), NETWORK.hex(), sizes)
         assert answer == {"remote": THEIRS.public.hex(), "echoed": True}
+        assert peer.next_event() == ("accepted", OURS.public.hex())
+        assert peer.next_event() == ("ended", None)
+
+
+def test_the_stranger_of_the_page_dials_them() -> None:
+    """The cells of the page protocol/scuttlebutt, with nothing of ours."""
+    with Namespace() as net, ForeignPeer("secret_handshake.js", namespace=net) as peer:
+        port = peer.ask("listen", network=NETWORK.hex(), seed=THEIRS.expose_seed().hex())["port"]
+        arguments = "127.0.0.1", port, NETWORK.hex(), THEIRS.public.hex(), OURS.expose_seed().hex()
+        assert net.run_together(test_stranger_scuttlebutt.call, *arguments) == "4096 True"
         assert peer.next_event() == ("accepted", OURS.public.hex())
         assert peer.next_event() == ("ended", None)
 

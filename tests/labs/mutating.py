@@ -1,8 +1,9 @@
 """Mutants: the solved cells of a lab's text, each with one thing changed. A check must refuse them all.
 
 `answers` reads the solutions out of `labs/src`, so what is mutated is what the solved notebook holds; `but`
-changes one thing by hand, and `mutants` all that a machine can think of: a comparison turned round, a number
-off by one, a condition always true, a line left out.
+changes one thing by hand, and `mutants` all that a machine can think of. `within_steps` bounds a mutant: one
+that goes round its loops far more often than the solution does is stopped, on any machine at the same place.
+`tests.labs.mutants` is the tool that runs them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import ast
 import copy
 import re
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from tests.conftest import ROOT
+from tests.labs.kinds import changes
 
 CELL = re.compile(r"```\{code-cell\} ipython3\n:task: (\w+)\n(.*?)```", re.DOTALL)
 MARKS = re.compile(r" *### (?:BEGIN|END) SOLUTION\n")
@@ -33,82 +35,84 @@ def but(source: str, *changes: str) -> str:
     return source
 
 
-_COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
-_COUNTED: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.Add, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.Sub,
-    ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.Pow: ast.Mult,
-}  # fmt: skip
-_NAMED = {"min": "max", "max": "min", "sorted": "list", "any": "all", "all": "any"}
-
-
 def mutants(source: str) -> Iterator[tuple[str, str]]:
-    """Every mutant of a cell: what was changed, and the cell."""
+    """Every mutant of a cell: what was changed, and the cell.
+
+    What was changed begins with the number of the line, up to ": ". The rest names a mutant as long as the
+    line of the solution stays as it is; where two would have one name, the second one ends in " (2)".
+    """
     tree = ast.parse(source)
-    for place, node in enumerate(ast.walk(tree)):
-        for number in range(len(list(_changes(node)))):
+    plain = ast.unparse(tree)
+    named: Counter[str] = Counter()
+    made = {plain}
+    for place, node in enumerate(_mutable(tree)):
+        for number in range(len(list(changes(node)))):
             changed = copy.deepcopy(tree)
-            twin = next(other for at, other in enumerate(ast.walk(changed)) if at == place)
-            name, value, what = list(_changes(twin))[number]
-            setattr(twin, name, value)
-            line = ast.unparse(node).splitlines()[0].strip()
-            yield (
-                f"line {getattr(node, 'lineno', 0)}: {what} in {line}",
-                ast.unparse(ast.fix_missing_locations(changed)),
-            )
+            twin = next(other for at, other in enumerate(_mutable(changed)) if at == place)
+            what, change = list(changes(twin))[number]
+            change()
+            mutant = ast.unparse(ast.fix_missing_locations(changed))
+            if mutant in made:  # two ways to the same cell, or a change that changes nothing
+                continue
+            made.add(mutant)
+            name = f"{what} in {ast.unparse(node).splitlines()[0].strip()}"
+            named[name] += 1
+            again = f" ({named[name]})" if named[name] > 1 else ""
+            yield f"line {getattr(node, 'lineno', 0)}: {name}{again}", mutant
 
 
-Change = tuple[str, Any, str]  # which attribute of a node, its other value, and that in words
+def _mutable(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of what a reader writes, row by row as `ast.walk` gives them.
+
+    Not what stands in the cell already: constants over the functions, signatures with their defaults. Nor
+    annotations, which do nothing, nor what an error says, which is the learner's affair.
+    """
+    waiting = [tree]
+    for node in waiting:
+        yield node
+        for field, value in ast.iter_fields(node):
+            items = value if isinstance(value, list) else [value]
+            if isinstance(node, ast.Raise):
+                continue
+            if field not in ("annotation", "returns"):
+                waiting += [
+                    item
+                    for item in items
+                    if isinstance(item, ast.AST) and not isinstance(item, ast.arguments)
+                ]
+        if isinstance(node, ast.Module):
+            waiting[1:] = [item for item in waiting[1:] if isinstance(item, _DEFINED)]
 
 
-def _changes(node: ast.AST) -> Iterator[Change]:
-    """All ways to change one node."""
-    match node:
-        case ast.Compare(ops=ops):
-            for at, op in enumerate(ops):
-                if type(op) in _COMPARED:
-                    yield "ops", [*ops[:at], _COMPARED[type(op)](), *ops[at + 1 :]], "compares otherwise"
-        case ast.BinOp(op=operator) | ast.AugAssign(op=operator):
-            if type(operator) in _COUNTED:
-                yield "op", _COUNTED[type(operator)](), "counts otherwise"
-        case ast.BoolOp(op=joint):
-            yield "op", ast.Or() if isinstance(joint, ast.And) else ast.And(), "and for or"
-        case ast.UnaryOp(op=ast.Not()):
-            yield "op", ast.UAdd(), "not left out"
-        case ast.Constant(value=bool()):
-            pass
-        case ast.Constant(value=int() | float() as number):
-            yield "value", number + 1, "+1 for a number"
-            yield "value", number - 1, "-1 for a number"
-        case ast.Constant(value=bytes() as raw) if raw:
-            yield "value", b"", "no bytes"
-        case ast.Name(id=name) if name in _NAMED:
-            yield "id", _NAMED[name], f"{_NAMED[name]} for {name}"
-        case ast.If() | ast.IfExp() | ast.While():
-            yield "test", ast.Constant(True), "always True"
-            yield "test", ast.Constant(False), "always False"
-        case ast.comprehension(ifs=ifs) if ifs:
-            yield "ifs", ifs[1:], "an if left out"
-        case ast.Slice():
-            for end in ("lower", "upper"):
-                if getattr(node, end):
-                    yield end, None, f"no {end} end"
-    for block in ("body", "orelse", "finalbody"):
-        lines = getattr(node, block, None)
-        if isinstance(lines, list):
-            yield from _shorter(block, lines)
+_DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-_KEPT = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Pass
+class Endless(BaseException):
+    """A loop went round too often; no Exception, so that no `except Exception` of a mutant's holds it."""
 
 
-def _shorter(block: str, lines: list[ast.stmt]) -> Iterator[Change]:
-    """A block of lines without one of them, for each of them."""
-    for at, line in enumerate(lines):
-        is_docstring = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
-        if not isinstance(line, _KEPT) and not is_docstring:
-            without = [*lines[:at], ast.copy_location(ast.Pass(), line), *lines[at + 1 :]]
-            yield block, without, f"leaves out {ast.unparse(line).splitlines()[0]!r}"
+class Steps:
+    """How often the loops of a cell may go round, all its calls together.
+
+    Args:
+        allowed: after so many, each further round raises `Endless`.
+    """
+
+    def __init__(self, allowed: int) -> None:
+        self.allowed, self.taken = allowed, 0
+
+    def step(self) -> None:
+        """One round of one loop."""
+        self.taken += 1
+        if self.taken > self.allowed:
+            raise Endless(f"more than {self.allowed:,} rounds of its loops")
+
+
+def within_steps(source: str) -> str:
+    """A cell that calls `__step__` in every round of its loops."""
+    tree = ast.parse(source)
+    call = ast.parse("__step__()").body[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For | ast.AsyncFor | ast.While):
+            node.body.insert(0, ast.copy_location(copy.deepcopy(call), node.body[0]))
+    return ast.unparse(ast.fix_missing_locations(tree))

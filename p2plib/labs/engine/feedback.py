@@ -6,6 +6,7 @@ import copy
 import inspect
 import os
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +77,7 @@ def verdict(task: Task, yours: Any, cases: Sequence[Case] | None = None) -> Verd
         return Verdict(UNFINISHED, f"[ ] {task.name}: this is the library's; run the cell with yours again")
     if not callable(yours):
         return Verdict(FAILED, f"[x] {task.name}: this is {describe(yours)}, not a function")
+    before = _shared(yours)
     for number, case in enumerate(cases, 1):
         outcome = _outcome(case, yours)
         if outcome.kind == "error" and isinstance(outcome.value, NotImplementedError):
@@ -83,10 +85,23 @@ def verdict(task: Task, yours: Any, cases: Sequence[Case] | None = None) -> Verd
             return Verdict(UNFINISHED, f"[ ] {task.name}: {what}")
         if complaint := _complaint(task, case, outcome, yours):
             what, hint = complaint
+            if _shared(yours) != before:
+                hint = _SHARED
             where = f"[x] {task.name}, case {number} of {len(cases)}: "
             said = "; ".join(filter(None, [what, shorten(one_line(hint), TEXT_LIMIT)]))
             return Verdict(FAILED, shorten(where + said, LINE_LIMIT))
     return Verdict(RIGHT, f"[v] {task.name}: {len(cases)} of {len(cases)} cases")
+
+
+_SHARED = "what stands in the class belongs to all its objects: make lists, dicts and sets in __init__"
+
+
+def _shared(yours: Any) -> str:
+    """What the lists, dicts and sets that stand in a class hold, in words that can be compared."""
+    if not isinstance(yours, type):
+        return ""
+    held = [(name, value) for name, value in vars(yours).items() if not name.startswith("__")]
+    return str([(name, value) for name, value in held if isinstance(value, list | dict | set | deque)])
 
 
 def _outcome(case: Case, implementation: Callable[..., Any]) -> Outcome:
@@ -123,7 +138,11 @@ def _complaint(task: Task, case: Case, outcome: Outcome, yours: Any) -> tuple[st
         if outcome.kind == "error" and _same_kind(outcome.value, expected.value):
             return None
         did = f"gave {describe(outcome.value)}" if outcome.kind == "value" else _misdeed(outcome, yours)
-        return f"{called} {did}, expected {_promised(expected.value)}", _hint(task, case, outcome)
+        promised = _promised(expected.value)
+        otherwise = (
+            "" if outcome.kind == "value" else f"the task promises a {promised}, and callers catch that"
+        )
+        return f"{called} {did}, expected {promised}", _hint(task, case, outcome, otherwise)
     if outcome.kind == "error":
         return f"{called} {_misdeed(outcome, yours)}", _hint(task, case, outcome)
     return _wrong_value(task, case, called, outcome, expected)
@@ -166,9 +185,16 @@ def _hint(task: Task, case: Case, outcome: Outcome, otherwise: str = "") -> str:
             or (other.kind == "value" and _is_same_with_arguments(task, other, outcome))
         ):
             return mistake.hint
+    return otherwise or _hint_of_python(outcome) or task.hint
+
+
+def _hint_of_python(outcome: Outcome) -> str:
+    """What an outcome says by itself, whatever the task."""
     if outcome.kind == "slow":
-        otherwise = "does a loop or a wait never end?"
-    return otherwise or task.hint
+        return "does a loop or a wait never end?"
+    if isinstance(outcome.value, NameError):
+        return "nothing has that name when this line runs: is a line missing above it, or the name misspelt?"
+    return ""
 
 
 def _is_same_with_arguments(task: Task, one: Outcome, other: Outcome) -> bool:
@@ -212,7 +238,14 @@ def _misdeed(outcome: Outcome, yours: Any) -> str:
 
 def _line(error: BaseException, yours: Any) -> str:
     """Where in the reader's cell it happened."""
-    code = getattr(inspect.unwrap(yours), "__code__", None) if callable(yours) else None
     frames = traceback.extract_tb(error.__traceback__, limit=-50)  # the last ones: a recursion has a thousand
-    lines = [frame.lineno for frame in frames if code is not None and frame.filename == code.co_filename]
+    cell = _cell(yours)
+    lines = [frame.lineno for frame in frames if frame.filename == cell]
     return f" (line {lines[-1]} of its cell)" if lines else ""
+
+
+def _cell(yours: Any) -> str:
+    """The file name of a function's code, or of a class's methods; "" where there is none."""
+    things = list(vars(yours).values()) if isinstance(yours, type) else [yours]
+    codes = (getattr(inspect.unwrap(thing), "__code__", None) for thing in things if callable(thing))
+    return next((code.co_filename for code in codes if code is not None), "")

@@ -24,12 +24,13 @@ class Lab:
     Args:
         room: the name of the module that kept functions go to, such as "identity"; no two labs share one.
         tasks: in the lab's order.
+        kind: what the tasks stand in, as its readers call it: a lab, or a page of the book.
     """
 
-    def __init__(self, room: str, *tasks: Task) -> None:
+    def __init__(self, room: str, *tasks: Task, kind: str = "lab") -> None:
         if not room.isidentifier():
             raise UsageError(f"a room is named like a module, not {room!r}")
-        self.room = room
+        self.room, self.kind = room, kind
         self.tasks = {task.name: task for task in tasks}
         if len(self.tasks) != len(tasks):
             raise UsageError("two tasks of a lab have one name")
@@ -56,7 +57,7 @@ class Lab:
         if is_graded():
             _require(verdict)
         owner = "yours" if verdict.is_right else "the library's"
-        print(f"{verdict.line}; the lab goes on with {owner}")
+        print(f"{verdict.line}; the {self.kind} goes on with {owner}")
         return yours if verdict.is_right else task.reference  # type: ignore[return-value]
 
     def judge(self, name: str, yours: Any, *cases: Case) -> None:

@@ -141,12 +141,15 @@ def _passes_over(what: str, hint: str, script: Script) -> Case:
             except DecodeError:
                 raise Wrong(f"{what} made it raise DecodeError", "catch it, and go on waiting") from None
 
-        got, _ = world(main)
+        got, net = world(main)
         if got is None:
             raise Wrong(
                 f"after {what} it missed the answer", "go on waiting: the next datagram may be the one"
             )
         _need(got, 1.08, f"after {what}", hint)
+        if len(sent_at(net)) != 1:
+            hint_once = "send once, before the loop: only the receiving is done again"
+            raise Wrong(f"after {what} it sent its ping again, {len(sent_at(net))} in all", hint_once)
 
     return probe
 
@@ -168,7 +171,7 @@ def _late(yours: Ping) -> None:
             return await attempt(yours, socket, 2, 30.0)
 
         delays = (3.0, 2.5)
-        return await with_socket(net, lambda place, n: [(delays[place], encode_ping(PONG, n))], use)
+        return await with_socket(net, _one_after_the_other(*delays), use)
 
     got, _ = world(main)
     if got is None:
@@ -176,6 +179,15 @@ def _late(yours: Ping) -> None:
             "after a late answer to ping 1 it missed the answer to ping 2", "pass over what is not yours"
         )
     _need(got, 2.58, "with the answer to ping 1 arriving first, for ping 2", _NUMBER)
+
+
+def _one_after_the_other(*delays: float) -> Script:
+    """A script: the right answer to each ping after a delay of its own, the last one for all that follow."""
+
+    def script(place: int, number: int) -> list[tuple[float, bytes]]:
+        return [(delays[min(place, len(delays) - 1)], encode_ping(PONG, number))]
+
+    return script
 
 
 _NUMBER = "compare the number, too: an answer to another question measures nothing"
@@ -191,7 +203,7 @@ def _in_the_line_already(yours: Ping) -> None:
             return await attempt(yours, socket, 2, 30.0)
 
         delays = (3.0, 1.0)
-        return await with_socket(net, lambda place, n: [(delays[place], encode_ping(PONG, n))], use)
+        return await with_socket(net, _one_after_the_other(*delays), use)
 
     got, _ = world(main)
     if got is None:
@@ -200,23 +212,22 @@ def _in_the_line_already(yours: Ping) -> None:
 
 
 def _talked_at(yours: Ping) -> None:
-    """Somebody sends old answers ten times a second; the time-out is for all of it together."""
+    """Somebody sends old answers and garbage ten times a second; the time-out is for all of it together."""
 
     async def main(net: Internet) -> Any:
         async def use(socket: PeerSocket) -> Any:
             await attempt(yours, socket, 5, 2.0)
             return net.time
 
-        return await with_socket(
-            net, lambda place, n: [(i / 10, encode_ping(PONG, 4)) for i in range(300)], use
-        )
+        noise = (encode_ping(PONG, 4), b"garbage!")
+        return await with_socket(net, lambda place, n: [(i / 10, noise[i % 2]) for i in range(300)], use)
 
     ended_s, _ = world(main)
     if ended_s > 2.0 + SAME_S:
         hint = (
             "one asyncio.timeout around the whole loop: one for each receive begins anew with every datagram"
         )
-        raise Wrong(f"old answers kept a ping of 2 s waiting for {ended_s:.6g} s", hint)
+        raise Wrong(f"old answers and garbage kept a ping of 2 s waiting for {ended_s:.6g} s", hint)
 
 
 def clock_set(by_s: float) -> Case:

@@ -154,6 +154,13 @@ def _apart(yours: MakeDetector) -> None:
         )
 
 
+def _misses_first(yours: MakeDetector) -> None:
+    got = _played(yours(1, 2), "++-")
+    if got != ".UD":
+        hint = "keep misses and answers in this order, as the signature has them"
+        raise Wrong(f"Detector(1, 2) said {got} to ++-, expected .UD", hint)
+
+
 def through_partition(seed: int, loss: float = 0.05) -> Case:
     """A probe: ten minutes on a link that loses packets, with a partition from 200 s to 300 s.
 
@@ -223,6 +230,7 @@ DETECTOR = Task(
         says("+-+--+", "UDUD.U", "misses and answers are arguments", misses=1, answers=1),
         says("+++---++", "..U.....", "misses and answers are arguments", misses=4, answers=3),
         _apart,
+        _misses_first,
         through_partition(2),
     ],
     hint="count the pings in a row that speak against what you believe",

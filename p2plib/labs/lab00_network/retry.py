@@ -204,7 +204,7 @@ def _fresh(net: Internet, where: str) -> None:
 
 
 def _twice(yours: Retry) -> None:
-    """Two calls that share their numbers use each of them once."""
+    """Two calls that share their numbers use each of them once, and leave none out."""
 
     async def main(net: Internet) -> None:
         async def use(socket: PeerSocket) -> None:
@@ -216,6 +216,10 @@ def _twice(yours: Retry) -> None:
 
     _, net = world(main)
     _fresh(net, "two calls")
+    numbers = [decode_ping(packet.data)[1] for packet in net.trace if packet.sender == "ana"]
+    if numbers != list(range(100, 100 + len(numbers))):
+        hint = "call next(numbers) once for every try, and keep what it gave"
+        raise Wrong(f"of the numbers 100, 101, ... two calls used {numbers[:6]}", hint)
 
 
 def budget(seed: int, loss: float, calls: int, packets: int) -> Case:

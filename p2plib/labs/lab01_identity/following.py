@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from p2plib.errors import RemoteError
+from p2plib.identity import edwards
 from p2plib.identity.keys import SecretKey
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.lab01_identity.counting import counted
@@ -25,6 +27,7 @@ class Heard:
         what: for the complaint.
         hint: for whoever ends elsewhere.
         budget: at most so many verifications.
+        once: whether it arrives as an iterator, which can be gone through once.
     """
 
     state: Following
@@ -33,11 +36,13 @@ class Heard:
     what: str
     hint: str
     budget: int = 1000
+    once: bool = False
 
-    def __call__(self, yours: Callable[[Following, list[bytes]], Any]) -> None:
+    def __call__(self, yours: Callable[[Following, Iterable[bytes]], Any]) -> None:
         try:
             with counted() as spent:
-                got = yours(self.state, list(self.heard))
+                heard = list(self.heard)
+                got = yours(self.state, iter(heard) if self.once else heard)
         except NotImplementedError:
             raise
         except (RemoteError, ValueError, IndexError) as error:
@@ -99,6 +104,10 @@ def _mailboxes_of_thieves(
     unwilling = Following(now.public, promise_of(other.public))  # promised somebody else's key
     body = now.public.raw + other.public.raw + bytes(32)
     taken = body[32:] + now.sign(CONTEXT, body) + now.sign(CONTEXT, body)
+    small = edwards.compress(edwards.NEUTRAL)
+    weak = Following(now.public, hashlib.sha256(small).digest())
+    body = now.public.raw + small + bytes(32)
+    weak_raw = body[32:] + now.sign(CONTEXT, body) + small + bytes(32)
     changed = good[:32] + promise_of(mal.public) + good[64:]
     elsewhere = good[:64] + now.sign("lab01/note/1", good_body) + next_one.sign("lab01/note/1", good_body)
     return (
@@ -141,6 +150,20 @@ def _mailboxes_of_thieves(
             "a forged copy before the good one",
             "go on to the next if one fails",
         ),
+        Heard(
+            start,
+            (good, changed),
+            after,
+            "a forged copy behind the good one",
+            "what is behind you leads nowhere",
+        ),
+        Heard(
+            weak,
+            (weak_raw,),
+            weak,
+            "a promised key of small order",
+            "pass over what is not a valid rotation: PublicKey raises for a weak key",
+        ),
     )
 
 
@@ -163,8 +186,11 @@ def _mailboxes_in_disorder(
         ),
         Heard(after[2], tuple(chain[:3]), after[3], "old rotations and one new", "pass over what is old"),
         Heard(start, tuple(mixed), after[3], "three rotations among a hundred forged", again, budget=6),
+        Heard(start, backwards, after[4], "an iterator over what was heard", _ONCE, once=True),
     )
 
+
+_ONCE = "an Iterable may be gone through only once: begin with list(heard)"
 
 FOLLOW = Task(
     "follow",

@@ -136,14 +136,9 @@ def never_merged(*petnames: str) -> Case:
             contacts = yours()
             _assign(contacts, "Ben", BEN)
             _assign(contacts, "Mal", MAL)
-            try:
-                got = contacts.assign(MAL, petname)
-            except ValueError:
-                pass
-            else:
+            if not _refuses(contacts, MAL, petname, ascii(petname)):
                 hint = "compare skeletons of all petnames of other keys, and raise ValueError"
-                returned = f" and returned {got}" if got is not None else ""
-                raise Wrong(f"Mal may be called {petname!a} beside Ben{returned}", hint)
+                raise Wrong(f"Mal may be called {petname!a} beside Ben", hint)
             hint = "check first, change then: a refused name must change nothing"
             _expect(contacts, "", BEN, "Ben", hint)
             _expect(contacts, "", MAL, "Mal", hint)
@@ -173,15 +168,41 @@ def unfit(*petnames: tuple[str, str]) -> Case:
     def probe(yours: Callable[[], Any]) -> None:
         for petname, what in petnames:
             contacts = yours()
-            try:
-                contacts.assign(BEN, petname)
-            except ValueError:
-                continue
-            raise Wrong(
-                f"it took a petname that {what}", "petnames are 1 to 32 characters, all of which show"
-            )
+            if not _refuses(contacts, BEN, petname, f"a petname that {what}"):
+                hint = "petnames are 1 to 32 characters, all of which show"
+                raise Wrong(f"it took a petname that {what}", hint)
+            hint = "check first, change then: a refused name must change nothing"
+            _expect(contacts, "Dev", BEN, f'"Dev" ({_words(BEN)})', hint)
 
     return probe
+
+
+def _refuses(contacts: Any, whose: PublicKey, petname: str, what: str) -> bool:
+    """Whether assign refuses a petname with a ValueError; another error is `Wrong`."""
+    try:
+        contacts.assign(whose, petname)
+    except NotImplementedError:
+        raise
+    except ValueError:
+        return True
+    except Exception as error:
+        hint = "raise ValueError: it is what the task promises, and what a caller catches"
+        raise Wrong(f"assign({what}) raised {type(error).__name__}", hint) from None
+    return False
+
+
+def every_petname_counts(yours: Callable[[], Any]) -> None:
+    """Not only the first petname of the list is compared with what comes."""
+    contacts = yours()
+    for petname, whose in (("Ana", ANA), ("Ben", BEN), ("Mal", MAL)):
+        _assign(contacts, petname, whose)
+    stranger = key("a stranger")
+    for petname in ("Ana", "Ben", "Mal"):
+        hint = "compare it with every petname, also with those after the first"
+        claim = f'"{petname.upper()}" ({_words(stranger)})'
+        _expect(contacts, petname.upper(), stranger, f"not {petname}: {claim}", hint)
+        if not _refuses(contacts, stranger, petname.upper(), petname.upper()):
+            raise Wrong(f"a stranger may be called {petname.upper()!r} beside Ana, Ben and Mal", hint)
 
 
 def longest(yours: Callable[[], Any]) -> None:
@@ -204,6 +225,22 @@ def long_nickname(yours: Callable[[], Any]) -> None:
         MAL,
         f'"{"B" * MAX_CHARACTERS}" ({_words(MAL)})',
         "cut a nickname to 32 characters",
+    )
+    hidden_first = "\u200b" * MAX_CHARACTERS + "Dev"
+    _expect(
+        contacts,
+        hidden_first,
+        MAL,
+        f'"Dev" ({_words(MAL)})',
+        "first drop what does not show, then cut: or 32 hidden characters are all that is left",
+    )
+    _assign(contacts, "B" * MAX_CHARACTERS, BEN)
+    _expect(
+        contacts,
+        "B" * 40,
+        MAL,
+        f'not {"B" * MAX_CHARACTERS}: "{"B" * MAX_CHARACTERS}" ({_words(MAL)})',
+        "compare what is shown, after the cut: that is what the eye compares",
     )
 
 
@@ -231,6 +268,7 @@ CASES: Sequence[Case] = (
     ),
     longest,
     long_nickname,
+    every_petname_counts,
 )
 
 CONTACTS = Task(

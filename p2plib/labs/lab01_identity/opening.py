@@ -6,7 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from p2plib.errors import RemoteError
+from p2plib.errors import RemoteError, SignatureError, WeakKey
+from p2plib.identity import edwards
 from p2plib.identity.keys import PUBLIC_BYTES, SIGNATURE_BYTES, PublicKey, SecretKey
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.lab01_identity.counting import Verifications, counted
@@ -35,13 +36,17 @@ def opens(secret: SecretKey, context: str, payload: bytes) -> Case:
                 got = yours(context, seal_envelope(secret, context, payload))
         except (RemoteError, ValueError) as error:
             said = f" ({error})" if str(error) else ""
-            raise Wrong(f"it refused {what}{said}", _why_refused(spent, payload)) from None
+            raise Wrong(f"it refused {what}{said}", _why_refused(spent, payload, str(error))) from None
         _compare(got, secret.public, payload, what)
 
     return probe
 
 
-def _why_refused(spent: Verifications, payload: bytes) -> str:
+def _why_refused(spent: Verifications, payload: bytes, said: str) -> str:
+    if "public key is" in said:
+        return "the author is the first 32 bytes, no more and no less"
+    if "context is text" in said:
+        return "verify takes the context, the data and the signature, in this order"
     if spent.valid:
         return "verify returns None when all is well and raises when not: call it, without an if"
     if spent.count:
@@ -114,6 +119,28 @@ def refuses(what: str, hint: str, context: str, *envelopes: bytes, by_size: bool
     return probe
 
 
+def passes_on(kind: type[RemoteError], what: str, envelope: bytes) -> Case:
+    """A probe: an error of this kind comes through as it is.
+
+    Args:
+        kind: the error, which is not the fault of a size.
+        what: what is wrong with the envelope.
+        envelope: one that makes `PublicKey` or `verify` raise it.
+    """
+
+    def probe(yours: Open) -> None:
+        try:
+            yours(CONTEXT, envelope)
+        except kind:
+            return
+        except ValueError as error:
+            hint = f"let a {kind.__name__} pass through: it says more than that something is wrong"
+            raise Wrong(f"{what}: it raised {type(error).__name__}", hint) from None
+        raise Wrong(f"it opened {what}", "let PublicKey and verify raise: they know the whole rule")
+
+    return probe
+
+
 def _flipped(envelope: bytes, where: range) -> list[bytes]:
     return [
         envelope[:i] + bytes([envelope[i] ^ 1 << bit]) + envelope[i + 1 :] for i in where for bit in (0, 5, 7)
@@ -131,6 +158,7 @@ def open_cases(rng: Random) -> tuple[Case, ...]:
     long_size = bytes([len(text) | 0x80, 0])
     wide = signed(ANA, CONTEXT, ANA.public.raw + long_size + text)
     swapped = BEN.public.raw + good[PUBLIC_BYTES:]
+    weak = edwards.compress(edwards.NEUTRAL) + good[PUBLIC_BYTES:]
     return (
         opens(ANA, CONTEXT, text),
         opens(BEN, OTHER_CONTEXT, b""),
@@ -190,6 +218,8 @@ def open_cases(rng: Random) -> tuple[Case, ...]:
             lie,
             by_size=True,
         ),
+        passes_on(SignatureError, "an envelope with a payload exchanged", good.replace(text, text[::-1])),
+        passes_on(WeakKey, "an envelope whose author is a key of small order", weak),
     )
 
 

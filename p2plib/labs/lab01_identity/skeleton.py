@@ -52,6 +52,7 @@ def _must_be_text(got: object) -> None:
 
 
 _HIDDEN = "drop what does not show: characters for which neither isprintable() nor isspace() is true"
+_BLANK = "a tab shows as a space does: keep what isspace() says is one, and let split() make one of all"
 _TABLE = "translate(TWINS) puts Latin letters in place of their lookalikes"
 
 SKELETON = Task(
@@ -74,6 +75,8 @@ SKELETON = Task(
             "its spaces are others",
             "split() and join: one space is like another",
         ),
+        looks_alike("Ben W", "Ben\tW", "a tab is between", _BLANK),
+        looks_alike("Ben W", "Ben\n W", "a line ends between", _BLANK),
         looks_alike("Ben", " Ben ", "spaces around it", "split() and join: spaces at the ends do not show"),
         looks_alike("Bill", "Bi11", "ones for l", _TABLE),
         looks_alike("Ilse", "llse", "l for I", _TABLE),
