@@ -75,6 +75,7 @@ export class Session {
     this.cells = code.map((one, i) => new Cell(one, i + 1, this.page.cells.get(one.id) ?? null, this));
     this.notes = new Notes(this.notebook, this);
     this.all = [...this.cells.filter((cell) => cell.editor), ...this.notes.cells];
+    this.answers.probe();
     const { texts, old } = this.answers.sorted(this.all);
     this.place(texts);
     offerOld(old, this);
