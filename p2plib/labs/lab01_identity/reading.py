@@ -1,7 +1,7 @@
 """Lab 1, the capstone: read twelve feeds through a relay that nobody should trust, whatever the weather.
 
-What is judged is a whole program, the class `Reader`; `scores` runs it in every `Weather`, and `score_table`
-shows what came out. A probe for each weather says what went wrong first.
+What is judged is a whole program, the class `Reader`; `scores` runs it in every `RelayWeather`, and
+`score_table` shows what came out. A probe for each weather says what went wrong first.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from p2plib.labs.lab01_identity.relay import (
     MEMORY_BYTES,
     PEOPLE,
     POSTS,
+    FeedScore,
     MakeReader,
-    Score,
-    Weather,
+    RelayWeather,
     followed,
     read_entry,
 )
@@ -84,17 +84,31 @@ class Reader:
 
 
 WEATHERS = (
-    Weather("calm", "nothing is lost, and nobody lies", 0, 200),
-    Weather("loss", "one post in five is lost", 80, 200, loss=0.2),
-    Weather("disorder", "what was sent first comes later", 60, 250, disorder=40),
-    Weather("replays", "everything comes twice", 0, 400, replays=True),
-    Weather("forgers", "forged copies come before and behind each post", 0, 580, forgers=True),
-    Weather("names", "strangers use your friends' names, and friends each other's", 0, 200, lookalikes=True),
-    Weather("theft", "keys are stolen, and their owners rotate", 10, 250, thefts=True),
-    Weather("garbage", "half of what comes is no message at all", 0, 250, garbage=True),
-    Weather("flood", "two thousand strangers write", 0, 200, strangers=2000),
-    Weather("hoarder", "a friend turns, and signs hundreds of posts far ahead", 320, 700, hoarder=True),
-    Weather("storm", "all but disorder, and a little less of each", 80, 1200, 0.1, 0, *[True] * 5, 500),
+    RelayWeather("calm", "nothing is lost, and nobody lies", 0, 200),
+    RelayWeather("loss", "one post in five is lost", 80, 200, loss=0.2),
+    RelayWeather("disorder", "what was sent first comes later", 60, 250, disorder=40),
+    RelayWeather("replays", "everything comes twice", 0, 400, replays=True),
+    RelayWeather("forgers", "forged copies come before and behind each post", 0, 580, forgers=True),
+    RelayWeather(
+        "names", "strangers use your friends' names, and friends each other's", 0, 200, lookalikes=True
+    ),
+    RelayWeather("theft", "keys are stolen, and their owners rotate", 10, 250, thefts=True),
+    RelayWeather("garbage", "half of what comes is no message at all", 0, 250, garbage=True),
+    RelayWeather("flood", "two thousand strangers write", 0, 200, strangers=2000),
+    RelayWeather("hoarder", "a friend turns, and signs hundreds of posts far ahead", 320, 700, hoarder=True),
+    RelayWeather(
+        "storm",
+        "all but disorder, and a little less of each",
+        requests=80,
+        verifications=1200,
+        loss=0.1,
+        replays=True,
+        forgers=True,
+        lookalikes=True,
+        thefts=True,
+        garbage=True,
+        strangers=500,
+    ),
 )
 
 _ORDER = (
@@ -116,7 +130,7 @@ MISSED = {"loss": _ASK, "disorder": _ORDER, "forgers": _VERIFY, "theft": _HELD, 
 FALSE = {"names": _OWN_NAME, "theft": _OLD_KEY, "hoarder": _ORDER}
 
 
-def objection(score: Score) -> tuple[str, str] | None:
+def objection(score: FeedScore) -> tuple[str, str] | None:
     """What is wrong with a score, and the hint; None if nothing is."""
     weather = score.weather
     if score.raised:
@@ -142,7 +156,7 @@ def objection(score: Score) -> tuple[str, str] | None:
     return None
 
 
-def _false(score: Score) -> tuple[str, str]:
+def _false(score: FeedScore) -> tuple[str, str]:
     """What to say about a post that was shown and is not by whom it was said to be."""
     name, text = score.false[0]
     what = f"it showed {text!r} as {name}'s, which is not"
@@ -159,7 +173,7 @@ def _false(score: Score) -> tuple[str, str]:
     return what, FALSE.get(score.weather.name, _OWN_NAME)
 
 
-def survives(weather: Weather, seed: int = 1) -> Case:
+def survives(weather: RelayWeather, seed: int = 1) -> Case:
     """A probe: in one weather all posts are shown, and nothing else, within the budgets."""
 
     def probe(yours: MakeReader) -> None:
@@ -178,7 +192,7 @@ def _two_readers(yours: MakeReader) -> None:
         )
 
 
-def scores(yours: MakeReader, seed: int = 1) -> Iterator[Score]:
+def scores(yours: MakeReader, seed: int = 1) -> Iterator[FeedScore]:
     """A program's score in each weather."""
     for weather in WEATHERS:
         yield followed(yours, weather, seed)

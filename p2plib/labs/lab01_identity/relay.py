@@ -8,7 +8,7 @@ says what is to be shown. A message is a letter and what follows it::
 
     entry   number (8 bytes, big-endian) ‖ size of the nickname (1 byte) ‖ nickname ‖ text, both in UTF-8
 
-The relay loses, repeats, delays and forges; what it does in one run is a `Weather`. A reader may ask for
+The relay loses, repeats, delays and forges; what it does in one run is a `RelayWeather`. A reader may ask for
 posts that it misses (`wants`), and each of these requests counts. Everything is drawn from a seed: the same
 weather is the same for every program.
 """
@@ -43,7 +43,7 @@ MakeReader = Callable[[dict[str, Following]], Any]  # a reader's class
 
 
 @dataclass(frozen=True)
-class Entry:
+class FeedEntry:
     """What a post says.
 
     Args:
@@ -57,7 +57,7 @@ class Entry:
     text: str
 
 
-def read_entry(payload: bytes) -> Entry:
+def read_entry(payload: bytes) -> FeedEntry:
     """The entry in a payload.
 
     Raises:
@@ -67,19 +67,19 @@ def read_entry(payload: bytes) -> Entry:
         raise DecodeError("an entry has a number, a nickname and a text", len(payload))
     end = 9 + payload[8]
     try:
-        return Entry(int.from_bytes(payload[:8], "big"), payload[9:end].decode(), payload[end:].decode())
+        return FeedEntry(int.from_bytes(payload[:8], "big"), payload[9:end].decode(), payload[end:].decode())
     except UnicodeDecodeError as error:
         raise DecodeError("an entry is in UTF-8", 9 + error.start) from None
 
 
-def write_entry(entry: Entry) -> bytes:
+def write_entry(entry: FeedEntry) -> bytes:
     """The bytes of an entry."""
     nickname = entry.nickname.encode()
     return entry.number.to_bytes(8, "big") + bytes([len(nickname)]) + nickname + entry.text.encode()
 
 
 @dataclass(frozen=True)
-class Weather:
+class RelayWeather:
     """What a relay does to the feeds.
 
     Args:
@@ -117,7 +117,7 @@ MEMORY_BYTES = 60_000  # what a reader may hold at any time, see `held_bytes`
 
 
 @dataclass
-class Score:
+class FeedScore:
     """What a program made of one weather.
 
     Args:
@@ -131,7 +131,7 @@ class Score:
         at: during which kind of message.
     """
 
-    weather: Weather
+    weather: RelayWeather
     wanted: dict[str, list[str]]
     shown: dict[str, list[str]] = field(default_factory=dict)
     requests: int = 0
@@ -200,7 +200,7 @@ def held_bytes(thing: Any) -> int:
     return total
 
 
-class Person:
+class Writer:
     """Somebody who writes, with the keys of all his days.
 
     Args:
@@ -240,7 +240,7 @@ class Person:
 
 def sealed(secret: SecretKey, number: int, nickname: str, text: str, context: str = CONTEXT) -> bytes:
     """A post as a message."""
-    return b"P" + seal_envelope(secret, context, write_entry(Entry(number, nickname, text)))
+    return b"P" + seal_envelope(secret, context, write_entry(FeedEntry(number, nickname, text)))
 
 
 class Relay:
@@ -251,9 +251,9 @@ class Relay:
         seed: of everything that is left to chance.
     """
 
-    def __init__(self, weather: Weather, seed: int = 1) -> None:
+    def __init__(self, weather: RelayWeather, seed: int = 1) -> None:
         self.weather, self.rng = weather, Random(f"{weather.name} {seed}")
-        self.people = {name: Person(name, self.rng) for name in PEOPLE}
+        self.people = {name: Writer(name, self.rng) for name in PEOPLE}
         self.mal = SecretKey.generate(self.rng.randbytes)
         self.carried: list[bytes] = []
         self.rotations: dict[bytes, tuple[str, int]] = {}  # to whose key of which day
@@ -272,8 +272,8 @@ class Relay:
             if weather.garbage:
                 self.carried += self._garbage()
         if weather.disorder:
-            late = [(at + rng.uniform(0, weather.disorder), raw) for at, raw in enumerate(self.carried)]
-            self.carried = [raw for _, raw in sorted(late, key=lambda pair: pair[0])]
+            moved = [(at + rng.uniform(0, weather.disorder), raw) for at, raw in enumerate(self.carried)]
+            self.carried = [raw for _, raw in sorted(moved, key=lambda pair: pair[0])]
         if weather.strangers:
             self._flood()
         if weather.hoarder:
@@ -307,7 +307,7 @@ class Relay:
     def _is_lost(self) -> bool:
         return self.rng.random() < self.weather.loss
 
-    def _write(self, person: Person, number: int) -> None:
+    def _write(self, person: Writer, number: int) -> None:
         weather, rng = self.weather, self.rng
         nickname = rng.choice(PEOPLE) if weather.lookalikes else person.name
         raw = person.post(number, nickname)
@@ -322,7 +322,7 @@ class Relay:
             stranger = SecretKey.generate(rng.randbytes)
             self.carried.append(sealed(stranger, number + 1, person.name, f"false, by a stranger: {number}"))
 
-    def _forged(self, person: Person, number: int) -> bytes:
+    def _forged(self, person: Writer, number: int) -> bytes:
         """Mal's text under somebody's key: signed by him, for another post, or in another context."""
         text = f"false, by Mal: {self.rng.randrange(10**6)}"
         kind = self.rng.randrange(3)
@@ -391,13 +391,13 @@ class Relay:
 
 
 @functools.lru_cache(maxsize=32)
-def _prepared(weather: Weather, seed: int) -> tuple[Relay, list[bytes], dict[str, Following]]:
+def _prepared(weather: RelayWeather, seed: int) -> tuple[Relay, list[bytes], dict[str, Following]]:
     relay = Relay(weather, seed)
     following = {name: person.following() for name, person in relay.people.items()}
     return relay, relay.messages(), following
 
 
-def followed(yours: MakeReader, weather: Weather, seed: int = 1) -> Score:
+def followed(yours: MakeReader, weather: RelayWeather, seed: int = 1) -> FeedScore:
     """Let a program read twelve feeds in one weather.
 
     Args:
@@ -407,7 +407,7 @@ def followed(yours: MakeReader, weather: Weather, seed: int = 1) -> Score:
     """
     relay, messages, following = _prepared(weather, seed)
     relay.begin(seed)
-    score = Score(weather, {name: list(person.texts) for name, person in relay.people.items()})
+    score = FeedScore(weather, {name: list(person.texts) for name, person in relay.people.items()})
     reader = yours(dict(following))
     looks = max(1, len(messages) // LOOKS)
     with counted() as spent:
@@ -428,7 +428,7 @@ def followed(yours: MakeReader, weather: Weather, seed: int = 1) -> Score:
     return score
 
 
-def _hear(reader: Any, raw: bytes, score: Score) -> None:
+def _hear(reader: Any, raw: bytes, score: FeedScore) -> None:
     try:
         said = reader.hear(raw)
     except NotImplementedError:
@@ -445,7 +445,7 @@ def _hear(reader: Any, raw: bytes, score: Score) -> None:
         score.shown.setdefault(str(pair[0]), []).append(str(pair[1]))
 
 
-def _ask(reader: Any, relay: Relay, score: Score) -> bool:
+def _ask(reader: Any, relay: Relay, score: FeedScore) -> bool:
     """Look at what a reader wants, and let it hear the answers; whether it wanted anything."""
     wanted = _pairs(reader.wants(), "wants", "(name, number)")
     for name, number in wanted[:MOST_ASKED]:

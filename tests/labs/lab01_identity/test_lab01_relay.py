@@ -1,4 +1,4 @@
-"""Lab 1, the capstone: the relay does what its weathers say, and the library's reader has room in every budget."""
+"""Lab 1, the capstone: the weathers do what they say, and the library's reader keeps every budget."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from p2plib.labs.lab01_identity.relay import (
     MEMORY_BYTES,
     PEOPLE,
     POSTS,
-    Entry,
+    FeedEntry,
     Relay,
     followed,
     held_bytes,
@@ -85,7 +85,7 @@ def test_what_an_object_holds_is_counted_wherever_it_is_kept() -> None:
 
 
 def test_entries_are_read_as_they_were_written() -> None:
-    entry = Entry(7, "Änne", "rain")
+    entry = FeedEntry(7, "Änne", "rain")
     assert read_entry(write_entry(entry)) == entry
     for size in range(9 + 5):
         with pytest.raises(ValueError, match="entry"):
