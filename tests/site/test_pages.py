@@ -133,6 +133,7 @@ def test_the_contents_light_the_entry_that_was_clicked(context: Any, site: Path)
     assert wrong == []
 
 
+@pytest.mark.xdist_group("links")  # with the other tests that read all pages
 def test_no_page_has_an_id_twice(built: dict[Path, Page]) -> None:
     twice = {}
     for path, page in built.items():
@@ -141,6 +142,7 @@ def test_no_page_has_an_id_twice(built: dict[Path, Page]) -> None:
     assert twice == {}
 
 
+@pytest.mark.xdist_group("links")  # with the other tests that read all pages
 def test_exercises_are_numbered_within_their_page(built: dict[Path, Page], site: Path) -> None:
     for name in CHAPTERS:
         text = built[site / f"{name}.html"].text
@@ -149,6 +151,7 @@ def test_exercises_are_numbered_within_their_page(built: dict[Path, Page], site:
         assert all("hb-effort" in title and "(" not in title.partition("<span")[0][:3] for _, title in titles)
 
 
+@pytest.mark.xdist_group("links")  # with the other tests that read all pages
 def test_the_front_page_says_its_name_once_in_its_title(built: dict[Path, Page], site: Path) -> None:
     title = re.search(r"<title>(.*?)</title>", built[site / "index.html"].text, re.S)
     assert title

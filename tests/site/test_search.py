@@ -56,7 +56,7 @@ def test_what_a_query_finds_first(ask: Callable[[str], Any], query: str) -> None
 
 def test_what_teaches_comes_before_the_library(ask: Callable[[str], Any]) -> None:
     kinds = (
-        ask("signature")
+        ask("bencode")
         .locator(".hb-result")
         .evaluate_all("all => all.map(one => one.classList.contains('hb-of-library'))")
     )
