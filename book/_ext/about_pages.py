@@ -23,6 +23,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[2]
+TITLE = "The Peer-to-Peer Handbook"
 WORDS_MAX = 200  # characters; what is longer is cut off where links are shown
 INK, PAPER, MUTED, LINE = "#1d2433", "#ffffff", "#5b6475", "#2563eb"
 
@@ -121,7 +122,7 @@ def tags(title: str, about: str, address: str, page: str, picture: str) -> str:
     named = {"description": about, "twitter:card": "summary_large_image" if picture else "summary"}
     properties = {
         "og:type": "website" if page == "index" else "article",
-        "og:site_name": "The Peer-to-Peer Handbook",
+        "og:site_name": TITLE,
         "og:title": title,
         "og:description": about,
         "og:url": f"{address}/{page}.html" if address else "",
@@ -156,7 +157,7 @@ def card(folder: Path, title: str) -> str:
             axes.plot([x, other[0]], [y, other[1]], color=LINE, linewidth=2, alpha=0.35, zorder=1)
         axes.add_patch(Circle((x, y), 20, color=LINE, zorder=2))
     lines = textwrap.wrap(title, 22)[:4]
-    axes.text(80, 560, "The Peer-to-Peer Handbook", color=MUTED, fontsize=24, va="top")
+    axes.text(80, 560, TITLE, color=MUTED, fontsize=24, va="top")
     axes.text(80, 60, "\n".join(lines), color=INK, fontsize=50, weight="bold", va="bottom", linespacing=1.2)
     canvas.print_png(target, metadata={"Software": None})
     return name
@@ -165,7 +166,7 @@ def card(folder: Path, title: str) -> str:
 def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Give one page its tags and its footer."""
     address = app.config.handbook_address.rstrip("/")
-    title = re.sub(r"<[^>]+>", "", context.get("title") or app.config.project)
+    title = re.sub(r"<[^>]+>", "", context.get("title") or TITLE)
     picture = ""
     if address:
         picture = f"{address}/_static/cards/{card(Path(app.outdir) / '_static' / 'cards', title)}"
@@ -197,7 +198,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         return
     out, address = Path(app.outdir), app.config.handbook_address.rstrip("/")
     home = f"{address}/" if address else "/"
-    (out / "404.html").write_text(LOST.format(title=escape(app.config.project), home=escape(home)), "utf8")
+    (out / "404.html").write_text(LOST.format(title=TITLE, home=escape(home)), "utf8")
     (out / ".nojekyll").write_text(
         "", "utf8"
     )  # a host that knows Jekyll would leave out folders like _static

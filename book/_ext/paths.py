@@ -22,7 +22,7 @@ from sphinx.util.osutil import relative_uri
 from p2plib.figures.role_table import TABLE
 
 ROW, LEFT, FARTHEST = 26, 86, 104  # px: a row's height, where the dots stand, how far a line may swing
-WIDTH = 440  # on a phone of 390 px letters of 13.5 px keep 11
+WIDTH = 420  # on a phone of 390 px letters of 13.5 px keep 11
 NARROW, STEP = 10, 5
 TITLE_MAX = 46  # characters beside the dots
 

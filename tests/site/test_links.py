@@ -104,7 +104,7 @@ def test_every_page_says_its_version(built: dict[Path, Page], site: Path) -> Non
 
 
 def test_a_host_finds_what_it_looks_for(site: Path) -> None:
-    assert (site / "404.html").is_file()
+    assert "front page of The Peer-to-Peer Handbook" in (site / "404.html").read_text("utf8")
     assert (site / ".nojekyll").is_file()
 
 
