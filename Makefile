@@ -1,10 +1,11 @@
 # Two commands do everything on a fresh machine that has Python 3.11 to 3.13:
 #   make book    set up, build the handbook, serve it on this machine and print its address (SERVE=0 only builds)
 #   make test    set up, then check everything: style, types, imports, library, notebooks, pages
-# and four more:
+# and five more:
 #   make check   while working: style, types, imports, and the quick tests that a change reaches (ALL=1: of every
 #                room; BASE=rev: what changed since that commit)
 #   make lab     open JupyterLab on the labs
+#   make pdf     print the whole book into one PDF: some minutes, and Chromium
 #   make class   make the nbgrader course in _build/class
 #   make clean   remove what the others made
 # Each is thin: the plain commands behind it are in README.md.
@@ -16,7 +17,7 @@ PORT   ?= 8000
 PY      = $(VENV)/bin/python
 PIP     = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: book test check lab class notebooks clean
+.PHONY: book pdf test check lab class notebooks clean
 
 book: $(VENV)/.book
 	@touch index.md  # a build that finds no page changed would not copy a changed style sheet either
@@ -24,6 +25,9 @@ book: $(VENV)/.book
 ifneq ($(SERVE),0)
 	$(PY) tools/serve.py --port $(PORT)
 endif
+
+pdf: $(VENV)/.test
+	$(PY) tools/pdf.py
 
 test: $(VENV)/.test
 	$(PY) tools/test_all.py

@@ -11,17 +11,20 @@ import pytest
 import yaml
 from handbook.source import LINE_LIMIT
 
+from p2plib.figures.role_table import TABLE
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def pages() -> list[str]:
     """Every chapter and lab in reading order, as the table of contents names it."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
-    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    captions = {role.caption for role in TABLE.values()}
     return [
-        name
-        for name in files
-        if (ROOT / f"{name}.ipynb").exists() or ("reference" not in name and name != "genindex")
+        chapter["file"]
+        for part in toc["parts"]
+        if part["caption"] in captions
+        for chapter in part["chapters"]
     ]
 
 
@@ -54,6 +57,14 @@ def document(name: str) -> str:
 def test_there_are_pages() -> None:
     assert len(CHAPTERS) >= 4
     assert len(LABS) >= 1
+
+
+def test_every_solved_lab_is_in_the_appendix() -> None:
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
+    appendix = next(part for part in toc["parts"] if part["caption"] == "Solved labs")
+    assert [chapter["file"] for chapter in appendix["chapters"]] == [
+        name.replace("labs/", "labs/solutions/") for name in sorted(LABS)
+    ]
 
 
 def test_every_notebook_is_in_the_table_of_contents() -> None:

@@ -68,10 +68,12 @@ def test_a_page_stands_at_the_end_of_its_part_and_parts_stand_in_the_order_of_th
     role = TABLE[key]
     before, after = parts(TOC), parts(contents(TOC, role, ["book/x/new", "labs/lab99_new"]))
     assert after[role.caption] == [*before.get(role.caption, []), "book/x/new", "labs/lab99_new"]
-    assert {name: pages for name, pages in after.items() if name != role.caption} == {
-        name: pages for name, pages in before.items() if name != role.caption
+    assert after["Solved labs"] == [*before["Solved labs"], "labs/solutions/lab99_new"]
+    changed = (role.caption, "Solved labs")
+    assert {name: pages for name, pages in after.items() if name not in changed} == {
+        name: pages for name, pages in before.items() if name not in changed
     }
-    order = [*(other.caption for other in TABLE.values()), "Reference"]
+    order = ["Before you begin", *(other.caption for other in TABLE.values()), "Solved labs", "Reference"]
     assert list(after) == [caption for caption in order if caption in after]
 
 

@@ -9,10 +9,11 @@
     _build/class/release/01-identity/lab01_identity.ipynb     without: hand this out
     _build/class/submitted/<student>/01-identity/...          put here what comes back
 
-Then, in _build/class: nbgrader autograde 01-identity, nbgrader generate_feedback 01-identity, nbgrader
-export. Students need p2plib installed, as for the labs. While nbgrader runs a notebook, p2plib.labs does
-not fall back to the library. Needs `pip install -e '.[classroom]'`. Running it again replaces source and
-release and leaves submissions and marks alone.
+Then grade with tools/grade.py, which looks at every submission before nbgrader does and marks one student
+after the other: one that is broken costs the others nothing. For pages with feedback, in _build/class:
+nbgrader generate_feedback 01-identity. Students need p2plib installed, as for the labs. While nbgrader runs
+a notebook, p2plib.labs does not fall back to the library. Needs `pip install -e '.[classroom]'`. Running it
+again replaces source and release and leaves submissions and marks alone.
 """
 
 from __future__ import annotations
@@ -33,13 +34,42 @@ SECONDS_PER_COMMAND = 180
 LAB = re.compile(r"lab(\d\d)_(\w+)")
 
 CONFIG = f"""\
-# Made by tools/classroom.py: the same words as in the labs' other notebooks.
+# Made by tools/classroom.py: the same words as in the labs' other notebooks, and limits of time.
+import os
+import time
+
+SUBMISSION_S = int(os.environ.get("HANDBOOK_SUBMISSION_S", "300"))  # tools/grade.py sets it
+CELL_S = max(1, SUBMISSION_S // 5)
+LATER_S = max(1, SUBMISSION_S // 20)  # once a cell has not ended: what calls the same loop will not, either
+
+
+times = {{}}  # and plain functions: nbgrader copies what it is given, an object with its fields, too
+
+
+def start(assignment, student, notebooks):
+    # One limit for a submission; when it is used up, each further cell has a second.
+    times.update(ends=time.monotonic() + SUBMISSION_S, limit=CELL_S, interrupts=float("inf"))
+
+
+def left(cell):
+    now = time.monotonic()
+    if now >= times["interrupts"]:
+        times["limit"] = LATER_S
+    seconds = max(1, min(times["limit"], int(times["ends"] - now)))
+    times["interrupts"] = now + seconds
+    return seconds
+
+
 c = get_config()  # noqa: F821  (nbgrader defines it)
 c.CourseDirectory.course_id = "p2p"
 c.CourseDirectory.db_url = "sqlite:///gradebook.db"
 c.ClearSolutions.code_stub = {{"python": "{labs.CODE_STUB}"}}
 c.ClearSolutions.text_stub = "{labs.TEXT_STUB}"
-c.ExecutePreprocessor.timeout = 120
+c.OverwriteCells.add_missing_cells = True
+c.Autograde.pre_convert_hook = start
+c.Execute.timeout_func = left
+c.Execute.iopub_timeout = 20  # s; on a busy machine a cell's last output may be late
+c.Execute.raise_on_iopub_timeout = False  # a cell that cannot be interrupted ends itself, not the marking
 """
 
 

@@ -109,13 +109,18 @@ def contents(toc: str, role: Role, pages: list[str]) -> str:
     if reference not in toc:
         head, figures, tail = toc.partition("          - file: book/reference/api-figures\n")
         toc = head + reference + figures + tail
+    for page in pages:
+        if page.startswith("labs/"):  # its solution goes to the end of the appendix
+            solved = f"      - file: {page.replace('labs/', 'labs/solutions/')}\n"
+            toc = toc.replace("  - caption: Reference\n", f"{solved}  - caption: Reference\n")
     parts = list(re.finditer(r"^  - caption: (.+)\n", toc, re.M))
     captions = [part[1] for part in parts]
     if role.caption in captions:
         following = parts[captions.index(role.caption) + 1].start()
         return toc[:following] + entries + toc[following:]
     order = [other.caption for other in TABLE.values()]
-    later = [p.start() for p in parts if p[1] not in order or order.index(p[1]) > order.index(role.caption)]
+    after = [*order[order.index(role.caption) + 1 :], "Solved labs", "Reference"]
+    later = [part.start() for part in parts if part[1] in after]
     part = f"  - caption: {role.caption}\n    chapters:\n{entries}"
     return toc[: later[0]] + part + toc[later[0] :]
 

@@ -4,20 +4,20 @@
 * `{road}`: every chapter and lab in reading order with its minutes, read from the notebooks themselves.
 * Mathematics as MathML, which a browser shows without a script, from a file, and in print.
 * One setting, `handbook_repository`, for all buttons that need an address; while it is empty, there are none.
+* Files of their own for each further concern, listed in PARTS.
 * Repairs: hidden cells in the one-page builder, and scripts that the theme would load from another host.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
+from front_matter import card, toc_pages
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -26,19 +26,7 @@ from sphinx.util.osutil import relative_uri
 from p2plib import figures
 from p2plib.figures.role_table import TABLE
 
-
-def toc_pages(root: Path) -> dict[str, list[str]]:
-    """The pages of every part of the table of contents, by the part's caption."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text("utf8"))
-    return {part["caption"]: [chapter["file"] for chapter in part["chapters"]] for part in toc["parts"]}
-
-
-def card(root: Path, page: str) -> dict[str, Any]:
-    """Title and card of a chapter or lab, from the notebook's own metadata."""
-    notebook = json.loads((root / f"{page}.ipynb").read_text("utf8"))
-    first = "".join(notebook["cells"][0]["source"])
-    title = next(line[2:] for line in first.splitlines() if line.startswith("# "))
-    return {"title": title, **notebook["metadata"]["handbook"]}
+PARTS = ("about_pages", "downloads", "paths", "solved_labs")
 
 
 class RolesMap(SphinxDirective):
@@ -146,6 +134,8 @@ def nothing_from_elsewhere(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register all of the above."""
     app.add_config_value("handbook_repository", "", "html")
+    for part in PARTS:
+        app.setup_extension(part)
     app.add_directive("roles-map", RolesMap)
     app.add_directive("road", Road)
     app.add_html_math_renderer("mathml", (math_as_mathml("inline"), None), (math_as_mathml("block"), None))

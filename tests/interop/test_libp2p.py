@@ -19,7 +19,9 @@ from p2plib.protocol.stream import Stream
 from tests.interop import listening
 from tests.interop.namespace import Namespace
 from tests.interop.peers import ForeignPeer, PeerRefused
-from tests.protocol.noise.test_stranger_noise import call
+from tests.protocol import test_stranger_streams
+from tests.protocol.noise import test_stranger_noise
+from tests.protocol.yamux import test_stranger_yamux
 
 pytestmark = pytest.mark.interop
 
@@ -105,14 +107,16 @@ def test_we_dial_them() -> None:
         assert sorted(size for name, size in events if name == "echoed") == [20_000] * MANY + [MEGABYTES]
 
 
-def test_the_stranger_of_the_page_dials_them() -> None:
-    """The cells of the page protocol/secure-channels shake hands with js-libp2p as well."""
+def test_the_strangers_of_the_pages_dial_them() -> None:
+    """The cells of the pages on streams, secure channels and multiplexing speak with js-libp2p as well."""
     with Namespace() as net, ForeignPeer("libp2p.mjs", namespace=net) as peer:
         where = peer.ask("listen")
         _, _, host, _, port, *_ = where["address"].split("/")
-        key, number = net.run_together(call, host, port).split()
+        assert net.run_together(test_stranger_streams.call, host, port) == test_stranger_streams.ANSWERS
+        key, number = net.run_together(test_stranger_noise.call, host, port).split()
         assert number == "2026"
         assert ids.peer_id(PublicKey(bytes.fromhex(key))) == where["id"]
+        assert net.run_together(test_stranger_yamux.call, host, port, ECHO) == "b'supper at 7?'"
 
 
 async def listen() -> dict[str, Any]:

@@ -65,8 +65,8 @@ def changes(node: ast.AST) -> Iterator[Change]:
             for end in ("lower", "upper"):
                 if getattr(node, end):
                     yield f"no {end} end", _set(node, end, None)
-        case ast.Return(value=ast.Tuple(elts=[first, second])):
-            yield "the two exchanged", _set(node.value, "elts", [second, first])
+        case ast.Return(value=ast.Tuple(elts=[first, second]) as pair):
+            yield "the two exchanged", _set(pair, "elts", [second, first])
         case ast.ExceptHandler():
             yield "another exception", _set(node, "type", ast.Name("ZeroDivisionError", ast.Load()))
         case ast.Raise(exc=ast.Call() as raised):

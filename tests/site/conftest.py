@@ -19,16 +19,17 @@ class Page(HTMLParser):
         self.text = text
         self.links: list[str] = []
         self.loads: list[str] = []
-        self.anchors: set[str] = set()
+        self.ids: list[str] = []
         self.pictures_without_words: list[str] = []
         self.titles = len(re.findall(r"<h1>(?:(?!</h1>).)*headerlink", text, re.S))  # not the one for print
         self.feed(text)
+        self.anchors = set(self.ids)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         """Note what one tag adds."""
         has = {name: value or "" for name, value in attributes}
         if has.get("id"):
-            self.anchors.add(has["id"])
+            self.ids.append(has["id"])
         if tag in ("a", "area") and "href" in has:
             self.links.append(has["href"])
         if tag in ("script", "img", "iframe", "source", "audio", "video", "embed") and has.get("src"):

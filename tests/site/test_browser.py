@@ -15,7 +15,7 @@ from tests.test_book import CHAPTERS, LABS, ROOT
 
 pytestmark = pytest.mark.site
 REFERENCE = sorted(page.stem for page in (ROOT / "book" / "reference").glob("*.md"))
-READING = ["index", *CHAPTERS, *LABS]
+READING = ["index", "book/how-to-read", "book/teaching", *CHAPTERS, *LABS]
 PAGES = [*READING, *(f"book/reference/{name}" for name in REFERENCE)]
 # What the theme does to its own buttons (a label that leaves out the words they show) is not ours to mend.
 RULES_OF_THE_THEME = {"label-content-name-mismatch": {"enabled": False}}
@@ -165,9 +165,9 @@ def test_a_control_shows_what_its_sliders_say(look: Any) -> None:
 def test_search_finds_a_word_of_a_chapter_from_the_folder(browser: Any, site: Path) -> None:
     page = browser.new_context(viewport=DESK).new_page()
     page.goto((site / "search.html").as_uri() + "?q=proquint")
-    page.wait_for_selector("#search-results li a", timeout=20_000)
-    found = page.locator("#search-results li a").all_text_contents()
-    assert any("Names" in title for title in found), found
+    page.wait_for_selector("#search-results .hb-result a", timeout=20_000)
+    where = page.locator("#search-results .hb-result .hb-where").all_text_contents()
+    assert any("Names" in title for title in where), where
 
 
 def test_the_drawing_on_the_front_page_leads_into_the_book(look: Any) -> None:

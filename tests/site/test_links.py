@@ -73,6 +73,41 @@ def test_a_notebook_can_be_taken_from_its_page(built: dict[Path, Page], site: Pa
         assert ((site / name).parent / offered[0]).resolve().exists()
 
 
+def test_a_browser_saves_what_a_page_offers(built: dict[Path, Page], site: Path) -> None:
+    for name in [*CHAPTERS, *LABS]:
+        offered = re.findall(r'href="([^"]+)" download="([^"]+)"', built[site / f"{name}.html"].text)
+        assert [Path(link).name for link, _ in offered] == [saved for _, saved in offered], name
+        assert sorted(Path(saved).suffix for _, saved in offered) == [".ipynb", ".whl"], name
+        for link, _ in offered:
+            assert ((site / name).parent / link).resolve().is_file(), link
+
+
+def test_every_chapter_and_lab_describes_itself(built: dict[Path, Page], site: Path) -> None:
+    told = {
+        name: re.findall(r'<meta name="description" content="([^"]+)"', built[site / f"{name}.html"].text)
+        for name in ["index", *CHAPTERS, *LABS]
+    }
+    assert not [name for name, words in told.items() if len(words) != 1 or not 40 <= len(words[0]) <= 260]
+    assert len({words[0] for words in told.values()}) == len(told), "two pages describe themselves alike"
+
+
+def test_the_front_page_has_its_title_once(built: dict[Path, Page], site: Path) -> None:
+    page = built[site / "index.html"]
+    assert re.findall(r"<title>([^<]*)", page.text) == ["The Peer-to-Peer Handbook"]
+    assert page.titles == 1
+
+
+def test_every_page_says_its_version(built: dict[Path, Page], site: Path) -> None:
+    for path, page in built.items():
+        if path.name != "404.html":
+            assert re.search(r"<p>Version \d+\.\d+\.\d+", page.text) or "http-equiv" in page.text, path.name
+
+
+def test_a_host_finds_what_it_looks_for(site: Path) -> None:
+    assert "front page of The Peer-to-Peer Handbook" in (site / "404.html").read_text("utf8")
+    assert (site / ".nojekyll").is_file()
+
+
 def test_no_button_points_at_an_unknown_repository(built: dict[Path, Page]) -> None:
     assert not [
         path.name

@@ -16,6 +16,12 @@ export class Answers {
     this.unkept = new Map(); // what the browser did not take, for as long as the page is open
   }
 
+  /* Find out whether the browser keeps anything, before somebody relies on it. */
+  probe() {
+    this.put(`${this.keptKey}?`, "yes");
+    this.put(`${this.keptKey}?`, null);
+  }
+
   /* Sort what is kept by the cells of today: [{id, source}] gives {texts: Map of id to text, old: [...]}. */
   sorted(cells) {
     const kept = this.read();
@@ -88,8 +94,9 @@ export class Answers {
       this.unkept.delete(key);
     } catch {
       this.unkept.set(key, text ?? "null");
-      if (!this.isRefused) this.onRefusal();
+      const isNews = !this.isRefused;
       this.isRefused = true;
+      if (isNews) this.onRefusal();
     }
   }
 }

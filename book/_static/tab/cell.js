@@ -76,17 +76,26 @@ export class Cell {
     this.text = text;
     this.session.keep(this);
     this.reset.hidden = !this.isChanged;
-    if (this.ran !== null && !this.hasRun) this.tell("changed by you, not run yet", "changed");
-    else if (this.ran === null) this.tell(this.isChanged ? "changed by you, not run yet" : "not run yet", "");
-    else this.judge();
+    if (!this.isBusy) this.settle();
+  }
+
+  get isBusy() {
+    return ["waiting", "running"].includes(this.place?.element.dataset.tab);
+  }
+
+  /* Say how the cell stands when nothing is being done with it. */
+  settle() {
+    if (this.hasRun) this.judge();
+    else if (this.isChanged) this.tell("changed by you, not run yet", "changed");
+    else this.tell("not run yet", "");
   }
 
   /* One line on the cell, and what it looks like. */
   tell(text, kind) {
     if (!this.place) return;
-    say(this.state, this.editor || !["", "same", "waiting", "running"].includes(kind) ? text : "");
-    this.place.element.dataset.tab = kind;
     const isBusy = kind === "waiting" || kind === "running";
+    say(this.state, this.editor || !(isBusy || kind === "" || kind === "same") ? text : "");
+    this.place.element.dataset.tab = kind;
     say(this.place.run, isBusy ? "Stop" : "Run");
     this.place.run.setAttribute("aria-label", isBusy ? "Stop Python" : `Run ${this.name}`);
   }
@@ -95,7 +104,7 @@ export class Cell {
   forget(why) {
     this.ran = null;
     if (this.place) retire(this.place.element);
-    this.tell(why, "");
+    this.tell(this.isChanged ? `changed by you, ${why}` : why, "");
   }
 
   /* Take up a result; a sentence for a screen reader. */
@@ -112,14 +121,16 @@ export class Cell {
     if (isNew) show(this.box, result.outputs, (id) => this.session.nameOf(id));
     else this.box.replaceChildren();
     this.wakeControls(isNew);
+    if (!this.hasRun) this.settle(); // the reader went on writing while it ran
     return `${this.name}: ${this.state.textContent || "same bytes"}. ${isNew ? inWords(result.outputs) : ""}`;
   }
 
   /* Say how the result compares with what is stored. */
   judge() {
     const { result } = this;
+    if (!this.place) return;
     const time = result.seconds >= 1 ? `, ${result.seconds.toFixed(1)} s` : "";
-    const mark = this.isCheck && JSON.stringify(result.outputs.map((one) => joined(one.text ?? ""))).match(/\[([ xv])\] /);
+    const mark = this.isCheck && result.outputs.map((one) => joined(one.text ?? "")).join("").match(MARK);
     if (result.lacks) this.tell(result.lacks, "lacks");
     else if (result.error && result.same !== true) {
       this.tell(`${this.isChanged ? "changed by you: " : ""}${result.error}`, "error");

@@ -1,10 +1,11 @@
-/* A control (sliders over frames that are in the page) whose cell has run: beside each slider, a box for a value that
-   the slider does not have. Python computes that one frame; a move of the slider goes back to those in the page. */
+/* A control (sliders over frames that are in the page) whose cell has run: beside each slider over numbers, a box for a
+   number that the slider does not have. Python computes that one frame; a move of the slider goes back to those in the page. */
 
 const ADDED = "hb-tab-value";
 
-function typed(text, example) {
-  if (typeof example !== "number") return text;
+const valuesOf = (knob) => JSON.parse(knob.dataset.values);
+
+function typed(text) {
   const value = Number(text.replace(",", "."));
   if (!Number.isFinite(value)) throw new Error(`${text} is not a number.`);
   return value;
@@ -15,7 +16,8 @@ export function revive(figure, id, engine) {
   const bar = figure.querySelector(".hb-bar");
   const room = figure.querySelector(".hb-frame");
   const words = figure.querySelector(".hb-step");
-  const sliders = [...bar.querySelectorAll("input[type=range]")];
+  const sliders = [...bar.querySelectorAll("input[type=range]")]
+    .filter((slider) => valuesOf(slider).every((value) => typeof value === "number"));
   if (!sliders.length || bar.querySelector(`.${ADDED}`)) return;
   const own = document.createElement("div");
   own.style.cssText = "grid-area:1/1;min-width:0";
@@ -34,9 +36,9 @@ export function revive(figure, id, engine) {
   const values = () => {
     const chosen = {};
     for (const knob of bar.querySelectorAll("input[data-name]")) {
-      const list = JSON.parse(knob.dataset.values);
+      const list = valuesOf(knob);
       const box = boxes[sliders.indexOf(knob)];
-      if (box?.value.trim()) chosen[knob.dataset.name] = typed(box.value.trim(), list[0]);
+      if (box?.value.trim()) chosen[knob.dataset.name] = typed(box.value.trim());
       else chosen[knob.dataset.name] = list[knob.type === "checkbox" ? +knob.checked : +knob.value];
     }
     return chosen;

@@ -37,7 +37,6 @@
   const page = {
     site: new URL("../../", script.src),
     name: script.dataset.page,
-    isLab: script.dataset.page.startsWith("labs/"),
     cells: new Map(),
     strip, start, says,
   };
@@ -70,7 +69,7 @@
   for (const [id, cell] of page.cells) cell.run.addEventListener("click", () => enter(id));
 
   try {
-    if (page.isLab && localStorage.getItem(`handbook ${page.site.pathname} ${page.name}`)) {
+    if (localStorage.getItem(`handbook ${page.site.pathname} ${page.name}`)) {
       says.textContent = "What you wrote here last time is still in this browser.";
     }
   } catch { /* a browser that keeps nothing has nothing to say */ }

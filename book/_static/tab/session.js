@@ -22,6 +22,7 @@ export class Session {
     this.engine = new Engine(new URL("_static/tab/", page.site), (progress) => this.progressed(progress));
     this.answers = new Answers(page.site, page.name, () => this.announceReady());
     this.opening = null; // the promise of Python, once asked for
+    this.isReady = false;
     this.line = []; // the cells that are to be run
     this.current = null;
     this.hasChanges = false; // whether a changed cell has run since Python started
@@ -32,11 +33,11 @@ export class Session {
 
   /* A button was pressed: of a cell, or, with null, the one at the top. */
   async enter(id) {
-    const isFirst = !this.opening;
+    const { isReady } = this;
     this.opening ??= this.open();
     if (!await this.opening) return;
     if (id === null) {
-      if (!isFirst) this.queue(this.cells);
+      if (isReady) this.queue(this.cells);
       return;
     }
     const cell = this.cells.find((one) => one.id === id);
@@ -46,6 +47,7 @@ export class Session {
 
   /* Fetch the notebook, start Python, make the cells editable; whether it worked. */
   async open() {
+    this.isReady = false;
     this.page.start.setAttribute("aria-disabled", "true");
     this.busy("Getting Python.");
     try {
@@ -63,6 +65,7 @@ export class Session {
       return false;
     }
     if (!this.cells) this.furnish();
+    this.isReady = true;
     this.announceReady();
     return true;
   }
@@ -72,6 +75,7 @@ export class Session {
     this.cells = code.map((one, i) => new Cell(one, i + 1, this.page.cells.get(one.id) ?? null, this));
     this.notes = new Notes(this.notebook, this);
     this.all = [...this.cells.filter((cell) => cell.editor), ...this.notes.cells];
+    this.answers.probe();
     const { texts, old } = this.answers.sorted(this.all);
     this.place(texts);
     offerOld(old, this);
@@ -129,7 +133,7 @@ export class Session {
       const goesOn = await this.runOne(this.current);
       this.current = null;
       if (!goesOn) {
-        for (const cell of this.line.splice(0)) cell.result ? cell.judge() : cell.tell("not run yet", "");
+        for (const cell of this.line.splice(0)) cell.settle();
       }
     }
     if (this.engine.worker) this.idle();
@@ -142,12 +146,14 @@ export class Session {
     const more = () => (this.line.length ? `, ${this.line.length} more to go` : "");
     cell.tell("running", "running");
     this.busy(`Running ${cell.name}${more()}.`);
+    let isLong = false;
     const clock = setInterval(() => {
       const seconds = Math.floor((Date.now() - since) / 1000);
       this.busy(seconds < LONG_S ? `Running ${cell.name}${more()}: ${seconds} s.`
         : `Cell ${cell.number} is still running after ${seconds} s.`);
       this.now.classList.toggle("hb-tab-long", seconds >= LONG_S);
-      if (seconds === LONG_S) say(this.live, `Cell ${cell.number} is still running after ${LONG_S} seconds. It can be stopped.`);
+      if (seconds >= LONG_S && !isLong) say(this.live, `Cell ${cell.number} is still running. It can be stopped.`);
+      isLong = seconds >= LONG_S;
     }, 1000);
     try {
       const result = await this.engine.run(cell.id, text);

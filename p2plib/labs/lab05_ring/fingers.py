@@ -97,7 +97,17 @@ def _beyond_the_number(own: int, first: int, bits: int) -> list[int]:
 FINGER_POINTS = Task(
     "finger_points",
     finger_points,
-    cases=[(8, 14, 6), (8, 12, 6), (8, 9, 6), (60, 3, 6), (42, 48, 6), (8, 50, 6), (5, 200, 16), (0, 63, 6)],
+    cases=[
+        (8, 14, 6),
+        (8, 12, 6),
+        (8, 9, 6),
+        (60, 3, 6),
+        (42, 48, 6),
+        (8, 50, 6),
+        (5, 200, 16),
+        (0, 63, 6),
+        (2**159, 2**100, 160),
+    ],
     mistakes=[
         Mistake(_plain_reach, "how far first is, over 0, too: (first - own) % 2**bits"),
         Mistake(_half, "the near points are your first successor's: leave out those up to it"),
@@ -110,7 +120,7 @@ FINGER_POINTS = Task(
         Mistake(_numeric_points, "farthest from us, clockwise; a large number may be near"),
         Mistake(_beyond_the_number, "compare ways from us, not ids: 2**i with (first - own) % 2**bits"),
     ],
-    hint="2**i after us, for i from bits - 1 down, if that is farther than first",
+    hint="2**i after us, for i from bits - 1 down to 0, if that is farther than first",
 )
 
 

@@ -129,13 +129,31 @@ def finds(
         others = [peer for peer in story.asked if peer != own]
         if asks is not None and others != list(asks):
             what = f"{told}: it asked {', '.join(map(str, others)) or 'nobody'}, expected {_row(asks)}"
-            raise Wrong(what, _why(others, asks))
+            raise Wrong(what, _skipped(others, asks, own, answers) or _why(others, asks))
 
     return probe
 
 
 def _row(asks: tuple[int, ...]) -> str:
     return ", ".join(map(str, asks)) or "nobody"
+
+
+def _skipped(
+    others: list[int],
+    asks: tuple[int, ...],
+    own: int,
+    answers: Mapping[int, tuple[tuple[int, ...], tuple[int, ...]]],
+) -> str:
+    """A hint for whoever took a later name of a row before the first one; "" for others."""
+    at = next((i for i, pair in enumerate(zip(others, asks, strict=False)) if pair[0] != pair[1]), None)
+    if at is None:
+        return ""
+    last = next((peer for peer in reversed(asks[:at]) if peer in answers), own)
+    names = answers[last][0]
+    is_later = asks[at] in names and others[at] in names and names.index(others[at]) > names.index(asks[at])
+    return (
+        f"{last} names the nearest to the key first: ask {asks[at]} before {others[at]}" if is_later else ""
+    )
 
 
 def _why(others: list[int], asks: tuple[int, ...]) -> str:

@@ -235,7 +235,7 @@ STABILISE = Task(
             [30, 42],
             {30: (21, [42, 51])},
             [30, 42, 51],
-            "who lies between must answer before it counts: else the dead become your successors",
+            "21 lies between and is dead: 30, which named it, stays your successor, with its own list",
         ),
         repairs(
             [42, 51],

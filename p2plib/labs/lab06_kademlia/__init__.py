@@ -9,6 +9,7 @@ References, probes and what they stand on have modules of their own::
     lookup       lookup
     fetch        fetch
     node         the reader's parts on a UDP socket
+    living       Villager, the capstone, and the village that it is tried in
 
 A later lab takes up what the reader kept::
 
@@ -22,8 +23,9 @@ from p2plib.labs import Lab
 from p2plib.labs.lab06_kademlia.bucket import BUCKET
 from p2plib.labs.lab06_kademlia.distance import BUCKET_INDEX, CLOSEST
 from p2plib.labs.lab06_kademlia.fetch import FETCH
+from p2plib.labs.lab06_kademlia.living import VILLAGER
 from p2plib.labs.lab06_kademlia.lookup import LOOKUP
 from p2plib.labs.lab06_kademlia.table import ROUTING_TABLE
 
-LAB = Lab("kademlia", BUCKET_INDEX, CLOSEST, BUCKET, ROUTING_TABLE, LOOKUP, FETCH)
+LAB = Lab("kademlia", BUCKET_INDEX, CLOSEST, BUCKET, ROUTING_TABLE, LOOKUP, FETCH, VILLAGER)
 check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

@@ -171,6 +171,16 @@ async def _not_there(yours: Fetch) -> None:
         raise Wrong("it raised NotFound and had asked nobody", "ask those you were given")
 
 
+async def _runs_out(yours: Fetch) -> None:
+    """A village of three, of whom nobody answers: then there is nobody left to ask."""
+    rng = random.Random(9)
+    ask, start = fetching(rng)
+    few = start[:3]
+    ask.holders, ask.silent = (), frozenset(few)
+    if await got_it(yours, ask, few):  # pragma: no cover (nobody has it)
+        raise Wrong("it found what nobody has")
+
+
 async def _forged_first(yours: Fetch) -> None:
     """The nearest that we know hands out bytes."""
     ask, start = fetching(random.Random(2))
@@ -232,6 +242,14 @@ async def measured(yours: Fetch, part: float, seed: int = 1, fetches: int = FETC
 FETCH = Task(
     "fetch",
     fetch,
-    cases=[gets(1), _not_there, _forged_first, gets(3, dead=1 / 3), within_budget(4), within_budget(5)],
+    cases=[
+        gets(1),
+        _not_there,
+        _runs_out,
+        _forged_first,
+        gets(3, dead=1 / 3),
+        within_budget(4),
+        within_budget(5),
+    ],
     hint="several paths, each with contacts of its own; the value proves itself",
 )

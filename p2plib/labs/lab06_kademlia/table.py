@@ -344,6 +344,12 @@ ROUTING_TABLE = Task(
             "network_of knows IPv6, too: there it is the /48",
         ),
         _no_wait,
+        holds(
+            [*map(far, (8, 9, 10)), at(11, "10.1.1.11"), at(1, "10.1.1.11", 5000)],
+            "1 8 9 10",
+            "a full bucket, for which peer 11 waits, and then peer 1 at peer 11's host",
+            "whoever waits has no place yet: count the contacts of the buckets, not those that wait",
+        ),
         _leaves,
         _on_one_machine,
         flood(),

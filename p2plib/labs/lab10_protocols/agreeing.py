@@ -315,6 +315,7 @@ TRANSCRIPT = Task(
         agrees(*FIRST_KEY, ("seal", b"ten coins")),
         agrees(*FIRST_KEY, ("mix_key", b"t" * 32), ("seal", b"ten coins")),
         agrees(("mix_key", b"s" * 32), ("open", b"one"), ("open", b"two"), ("seal", b"three")),
+        agrees(("mix_key", b"s" * 32), *[(way, b"again") for way in ("seal", "open") * 4]),
         _refuses_what_was_changed,
         splits(*WHOLE),
     ],

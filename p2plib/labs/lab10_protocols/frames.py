@@ -241,6 +241,18 @@ FRAMES = Task(
             b"\x80" * 8,
             hint="a varint here has up to nine bytes: wait for the ninth",
         ),
+        gives(
+            "a size of nine bytes that max_bytes allows",
+            [],
+            b"\x80" * 8 + b"\x02",
+            limit=2**60,
+            hint="a varint here has up to nine bytes, the ninth included",
+        ),
+        refuses(
+            "a size of ten bytes that says 0 in the end",
+            "a varint here has at most nine bytes, whatever the tenth says",
+            b"\x80" * 9 + b"\0",
+        ),
         refuses(
             "nine bytes of 80 in hex, after which a tenth must come",
             "a varint here has at most nine bytes, and the ninth says that there is another",

@@ -74,3 +74,14 @@ def test_it_notices_that_the_goodbye_is_missing() -> None:
     said, events = asyncio.run(served(NETWORK, BOB, says_goodbye=False))
     assert "without a goodbye" in said
     assert events == [ALICE.public.hex()]
+
+
+def test_it_believes_no_proof_of_another_network() -> None:
+    lines = """
+assert believe(b"k" * 32, prove(b"k" * 32, b"f" * 32)) == b"f" * 32
+try:
+    print("believed", believe(b"k" * 32, prove(b"n" * 32, b"f" * 32)))
+except ValueError:
+    print("refused")
+"""
+    assert asyncio.run(stranger.call(["scuttlebutt"], lines)) == "refused"

@@ -5,10 +5,10 @@ Each source is a cell as it would stand in the notebook; see `tests.labs.lab01_i
 
 from __future__ import annotations
 
-from tests.labs.lab06_kademlia.learners import buckets, searching
+from tests.labs.lab06_kademlia.learners import buckets, living, searching
 from tests.labs.proving import learner
 
-ANSWERS = [*buckets.ANSWERS, *searching.ANSWERS]
+ANSWERS = [*buckets.ANSWERS, *searching.ANSWERS, *living.ANSWERS]
 
 PRELUDE = """
 import asyncio, math, random
@@ -17,6 +17,8 @@ from p2plib.errors import NotFound, PeerTimeout
 from p2plib.labs.lab06_kademlia.bucket import Bucket
 from p2plib.labs.lab06_kademlia.distance import bucket_index, closest
 from p2plib.labs.lab06_kademlia.lookup import lookup
+from p2plib.labs.lab06_kademlia.fetch import fetch
+from p2plib.labs.lab06_kademlia.table import RoutingTable
 from p2plib.labs.lab06_kademlia.table import RoutingTable as Right
 from p2plib.machine.addresses import Contact, network_of
 from p2plib.topology.kademlia.store import key_of

@@ -1,0 +1,161 @@
+"""Lab 6, the capstone: a node that lives in a village, whatever the weather.
+
+What is judged is a whole program, the class `Villager`; `scores` runs it in every `VillageWeather`, and
+`score_table` shows what came out. A probe for each weather says what went wrong first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from p2plib.errors import NotFound
+from p2plib.figures.table import Table
+from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.engine.words import shorten
+from p2plib.labs.lab06_kademlia.crowd import K
+from p2plib.labs.lab06_kademlia.fetch import fetch
+from p2plib.labs.lab06_kademlia.lookup import Ask
+from p2plib.labs.lab06_kademlia.table import RoutingTable
+from p2plib.labs.lab06_kademlia.village import FETCHES, LifeScore, MakeVillager, VillageWeather, lived
+from p2plib.machine.addresses import Contact
+
+
+class Villager:
+    """A peer that keeps a table and fetches values.
+
+    Args:
+        own_id: its id.
+        start: a few contacts to begin with.
+    """
+
+    def __init__(self, own_id: int, start: Sequence[Contact]) -> None:
+        self.own_id, self.start = own_id, list(start)
+        self.table = RoutingTable(own_id)
+        for contact in start:
+            self.table.heard(contact)
+
+    def heard(self, contact: Contact) -> None:
+        """Somebody has called us."""
+        self.table.heard(contact)
+
+    async def fetch(self, key: int, ask: Ask) -> bytes:
+        """The value under a key.
+
+        Raises:
+            NotFound: nobody who was asked has it.
+        """
+        answered: dict[Contact, None] = {}
+        silent: dict[Contact, None] = {}
+
+        async def noting(batch: list[Contact]) -> dict[Contact, Any]:
+            answers = await ask(batch)
+            answered.update(dict.fromkeys(answers))
+            silent.update(dict.fromkeys(one for one in batch if one not in answers))
+            return answers
+
+        known = self.table.closest(key, K)
+        for contact in self.start:
+            if len(known) < len(self.start) and contact not in known:
+                known.append(contact)
+        try:
+            return await fetch(key, known, noting)
+        finally:
+            if answered:  # if nobody answers, it is us
+                for contact in silent:
+                    self.table.silent(contact)
+            for contact in answered:
+                self.table.heard(contact)
+
+
+WEATHERS = (
+    VillageWeather("calm", "nobody leaves, and nobody lies", 39, 8),
+    VillageWeather("loss", "one question in five stays without an answer", 36, 10, loss=0.2),
+    VillageWeather("churn", "25 of 300 leave between two fetches, and 25 come", 36, 9.5, churn=25),
+    VillageWeather("liars", "one peer in five lies", 36, 11, liars=0.2),
+    VillageWeather("sybils", "one owner calls with forty new ids between two fetches", 36, 10, sybils=40),
+    VillageWeather("cut", "half of the village is out of reach for twelve fetches", 34, 11, cut=True),
+    VillageWeather("outage", "nobody answers for twelve fetches", 26, 14, outage=True),
+    VillageWeather("storm", "loss, churn, liars and Sybils, half of each", 24, 17, 0.1, 12, 0.1, 20),
+)
+
+_OWN = "begin with those in your table that are nearest to the key, and let fetch follow them"
+_AGAIN = "one silence is no end: several paths, and others on each"
+_LEARN = "take into your table who calls and who answers, and tell it who was silent: the first contacts die"
+_PATHS = "several paths that have no peer in common, and into the table only who has answered you itself"
+_LIMITS = "ids are free: let RoutingTable turn away what comes from one network, limited as it is"
+_BACK = "after the cut those who answer now must come into your table, or you stay in your half"
+_US = "if nobody at all answers, it is you: forget nobody then, and keep the contacts that you began with"
+_FEW = "begin with twenty contacts at the most, stop when you have the value, and forget who was silent"
+
+MISSED = {
+    "calm": _OWN, "loss": _AGAIN, "churn": _LEARN, "liars": _PATHS, "sybils": _LIMITS, "cut": _BACK,
+    "outage": _US, "storm": _PATHS,
+}  # fmt: skip
+
+
+def objection(score: LifeScore) -> tuple[str, str] | None:
+    """What is wrong with a score, and the hint; None if nothing is."""
+    weather = score.weather
+    if score.found < weather.goal:
+        what = f"it got {score.found} of {FETCHES} values, the goal is {weather.goal}"
+        return what, MISSED.get(weather.name, _PATHS)
+    if score.messages > weather.messages:
+        what = f"it asked {score.messages:.1f} peers for a value, the budget is {weather.messages:g}"
+        return what, _LEARN if weather.churn else _FEW
+    return None
+
+
+def survives(weather: VillageWeather, seed: int = 1) -> Case:
+    """A probe: a life in one weather finds enough, within the budget."""
+
+    async def probe(yours: MakeVillager) -> None:
+        try:
+            score = await lived(yours, weather, seed)
+        except Wrong as wrong:
+            raise Wrong(f"{weather.name} ({weather.words}): {wrong.what}", wrong.hint) from None
+        except (ValueError, IndexError, KeyError) as error:
+            if isinstance(error, NotFound):
+                raise
+            what = f"{weather.name} ({weather.words}): it raised {type(error).__name__}: {error}"
+            raise Wrong(what, "run out of contacts, and fetch raises NotFound, nothing else") from None
+        if (wrong_score := objection(score)) is not None:
+            raise Wrong(f"{weather.name} ({weather.words}): {wrong_score[0]}", wrong_score[1])
+
+    return probe
+
+
+async def scores(yours: MakeVillager, seed: int = 1) -> AsyncIterator[LifeScore]:
+    """A program's score in each weather."""
+    for weather in WEATHERS:
+        yield await lived(yours, weather, seed)
+
+
+async def score_table(yours: MakeVillager, seed: int = 1) -> Table:
+    """A program's score in each weather, as a table."""
+    rows = []
+    async for score in scores(yours, seed):
+        weather, wrong = score.weather, objection(score)
+        rows.append(
+            [
+                weather.name,
+                f"{score.found} of {weather.goal}",
+                f"{score.messages:.1f} of {weather.messages:g}",
+                "kept" if wrong is None else shorten(wrong[0], 70),
+            ]
+        )
+    return Table(
+        ["weather", "found", "messages", "budgets"],
+        rows,
+        title="One node in eight weathers",
+        caption=f"{FETCHES} fetches each: values found and the goal; messages for one, and the budget.",
+        numbers=[1, 2],
+    )
+
+
+VILLAGER = Task(
+    "Villager",
+    Villager,
+    cases=[survives(weather) for weather in WEATHERS],
+    hint="a table, and fetch over it; who answers goes in, who is silent goes out",
+)
