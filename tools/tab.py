@@ -3,6 +3,7 @@
     python tools/tab.py identity/keys labs/lab05_ring     these pages, in headless Chromium
     python tools/tab.py                                   all of them
     python tools/tab.py --quick identity/keys             without trying whether tagged cells really fail
+    python tools/tab.py --floors                          and make what they gave the floors of these pages
 
 A page is named as in the table of contents, or by its notebook's path. For each one there is a line with its
 code cells, those that need what a browser lacks (by a tag `needs-...`, or by a name of such a cell), the
@@ -24,6 +25,10 @@ from tab_pages import NoBrowser, Page, Tab, launched, page_name
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ROOT / "tests" / "site" / "tab_floors.toml"
+FLOORS_HEAD = """\
+# How many cells of each page give the stored bytes in a browser's Python, at least. Written by
+# `python tools/tab.py --floors`; `make test` fails for a page that falls below.
+"""
 
 
 def notebooks() -> list[Path]:
@@ -57,6 +62,13 @@ def floors() -> dict[str, int]:
     return dict(tomllib.loads(FLOORS.read_text("utf8"))["same"]) if FLOORS.exists() else {}
 
 
+def write_floors(least: dict[str, int]) -> None:
+    """Write the floors of the pages that there are."""
+    names = {page_name(path) for path in notebooks()}
+    rows = [f'"{name}" = {same}' for name, same in sorted(least.items()) if name in names]
+    FLOORS.write_text("\n".join([FLOORS_HEAD, "[same]", *rows, ""]), "utf8")
+
+
 def lines(page: Page) -> list[str]:
     """What is said of a page."""
     needy = len(page.cells) - page.eligible
@@ -74,6 +86,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pages", nargs="*", metavar="PAGE")
     parser.add_argument("--quick", action="store_true", help="do not try whether tags are needed")
+    parser.add_argument("--floors", action="store_true", help="write what they gave into tab_floors.toml")
     arguments = parser.parse_args()
     least = floors()
     is_bad = False
@@ -85,6 +98,9 @@ def main() -> int:
                 page = tab.run(path, check_tags=not arguments.quick)
                 print("\n".join(lines(page)), flush=True)
                 same, eligible = same + page.same, eligible + page.eligible
+                if arguments.floors:
+                    least[page.name] = page.same
+                    write_floors(least)
                 if page.same < least.get(page.name, 0):
                     print(f"    below its floor: {least[page.name]} cells gave the stored bytes before")
                     is_bad = True
