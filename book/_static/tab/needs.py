@@ -8,14 +8,17 @@ Rules:
 * What a cell uses is what it looks up before it has bound it itself.
 * A function's body looks nothing up until it is called. So a cell that only defines a function does not need
   what the body uses; whoever uses the function does.
-* A cell that is not run binds nothing, and changes nothing: a value that it would have changed by an item, an
-  attribute or a method called for its own sake (`seen.append(x)`) is as needy as what it would have bound.
+* Of a cell that is left out, what works anywhere is run all the same (`harmless`): imports of the library and
+  of Python's own modules, functions, classes, constants. Nothing else of it is bound or changed: a value that
+  it would have changed by an item, an attribute or a method called for its own sake (`seen.append(x)`) is as
+  needy as what it would have bound.
 * A name that is bound again by a cell that runs is needy no more.
 """
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +26,10 @@ TAG = "needs-"
 PACKAGES = {"sockets": "real sockets and programs"}  # what a need is called in a sentence, if not by its name
 
 Needs = dict[str, None]  # in order, each once
+_OF_CONSTANTS = (
+    *(ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.BinOp, ast.UnaryOp),
+    *(ast.operator, ast.unaryop, ast.expr_context),
+)
 
 
 def needs(cells: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -42,25 +49,68 @@ def needs(cells: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
             continue
         tags = cell.get("metadata", {}).get("tags", [])
         own: Needs = {tag.removeprefix(TAG): None for tag in tags if tag.startswith(TAG)}
-        code = Code("".join(cell["source"]))
+        source = "".join(cell["source"])
+        code = Code(source)
         for name in code.uses:
             own |= needy.get(name, {})
         imported = imported - set(code.binds) | code.imports
-        _bind(needy, code, own, imported)
+        _bind(needy, code, own, imported, _works(source, needy) if own else set())
         found[cell["id"]] = list(own)
     return found
 
 
-def _bind(needy: dict[str, Needs], code: Code, own: Needs, imported: set[str]) -> None:
-    """Note which names are needy after a cell."""
-    lent = {name: _all(needy.get(used, {}) for used in within) for name, within in code.bodies.items()}
+def _bind(needy: dict[str, Needs], code: Code, own: Needs, imported: set[str], works: set[str]) -> None:
+    """Note which names are needy after a cell; those that work are bound although it is left out."""
     for name in code.binds:
         needy.pop(name, None)
-        if lacks := {**own, **lent.get(name, {})}:
+        if own and name not in works:
+            needy[name] = own
+    for name, within in code.bodies.items():
+        if lacks := _all([needy.get(name, {}), *(needy.get(used, {}) for used in sorted(within))]):
             needy[name] = lacks
     if own:
         for name in code.changes.keys() - imported:
             needy[name] = {**needy.get(name, {}), **own}
+
+
+def harmless(source: str) -> list[ast.stmt]:
+    """The statements of a cell that may be run although the cell is left out."""
+    try:
+        return [statement for statement in ast.parse(source).body if _is_harmless(statement)]
+    except SyntaxError:
+        return []
+
+
+def _is_harmless(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Import():
+            tops = {alias.name.partition(".")[0] for alias in statement.names}
+        case ast.ImportFrom():
+            tops = {(statement.module or "").partition(".")[0]}
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return not statement.decorator_list
+        case ast.Assign():
+            is_constant = all(isinstance(node, _OF_CONSTANTS) for node in ast.walk(statement.value))
+            return is_constant and all(
+                isinstance(target, ast.Name | ast.Tuple) for target in statement.targets
+            )
+        case _:
+            return False
+    return all(top == "p2plib" or top in sys.stdlib_module_names for top in tops)
+
+
+def _works(source: str, needy: Mapping[str, Needs]) -> set[str]:
+    """The names that a cell's harmless statements bind, and no other statement of it."""
+    kept = harmless(source)
+    bound: set[str] = set()
+    for statement in kept:
+        code = Code(ast.unparse(statement))
+        if not any(name in needy for name in code.uses):
+            bound |= set(code.binds)
+    places = {statement.lineno for statement in kept}
+    body = ast.parse(source).body if kept else []
+    rest = [statement for statement in body if statement.lineno not in places]
+    return bound - set(Code(ast.unparse(ast.Module(rest, []))).binds)
 
 
 def _all(several: Iterable[Needs]) -> Needs:

@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from needs import needs, sentence
+from needs import harmless, needs, sentence
 
 MOST_CHARACTERS = 1_000_000  # of a cell's streams; a page does not become readable by more
 HOME = Path.home() / "handbook"  # of the notebooks
@@ -86,6 +86,7 @@ class _Page:
         self.code = {cell["id"]: cell for cell in notebook["cells"] if cell["cell_type"] == "code"}
         self.needs = needs(notebook["cells"])
         self.controls: dict[str, Any] = {}
+        self._prepared: set[str] = set()
         self.runs = 0
         self.main = types.ModuleType("__main__")
         self.main.__dict__.update(__builtins__=builtins, display=self.display)
@@ -98,6 +99,21 @@ class _Page:
             return ""
         by_itself = any(tag.startswith("needs-") for tag in cell["metadata"].get("tags", []))
         return sentence(self.needs[name], by_itself=by_itself)
+
+    def prepare(self, name: str) -> None:
+        """Run what is harmless of the cells that are left out, up to one of the cells."""
+        for before, cell in self.code.items():
+            if self.needs[before] and before not in self._prepared:
+                self._prepared.add(before)
+                file, source = f"<cell {before}>", _joined(cell["source"])
+                linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+                for statement in harmless(source):
+                    with contextlib.suppress(
+                        Exception
+                    ):  # whoever uses its names needs the same, and is left out
+                        exec(compile(ast.Module([statement], []), file, "exec"), self.main.__dict__)
+            if before == name:
+                break
 
     async def run(self, name: str, source: str) -> tuple[list[dict[str, Any]], BaseException | None]:
         """Run a text as one of the cells: its outputs, and what it raised."""
@@ -185,6 +201,7 @@ async def run(name: str, source: str, is_forced: bool = False) -> str:
         JSON: the fields of a `result`.
     """
     page = _opened()
+    page.prepare(name)
     if not is_forced and (lacks := page.lacks(name, source)):
         return json.dumps(
             {"outputs": [], "same": None, "error": None, "seconds": 0, "lacks": lacks}, ensure_ascii=False
