@@ -11,7 +11,7 @@ const PYTHON = [
   'needs.py', 'runner.py', 'filled_in.py',
   'nacl/__init__.py', 'nacl/exceptions.py', 'nacl/bindings.py', 'nacl/signing.py'
 ]
-const HERE = '/home/pyodide/tab'
+const HERE = '/tab'
 const OTHERS = { 'mnemonic.zip': HERE, 'beside.zip': `${HERE}/beside` } // archives beside the library's
 
 let python = null
