@@ -30,7 +30,6 @@ class Villager:
     """
 
     def __init__(self, own_id: int, start: Sequence[Contact]) -> None:
-        self.own_id, self.start = own_id, list(start)
         self.table = RoutingTable(own_id)
         for contact in start:
             self.table.heard(contact)
@@ -54,12 +53,8 @@ class Villager:
             silent.update(dict.fromkeys(one for one in batch if one not in answers))
             return answers
 
-        known = self.table.closest(key, K)
-        for contact in self.start:
-            if len(known) < len(self.start) and contact not in known:
-                known.append(contact)
         try:
-            return await fetch(key, known, noting)
+            return await fetch(key, self.table.closest(key, K), noting)
         finally:
             if answered:  # if nobody answers, it is us
                 for contact in silent:
@@ -73,10 +68,10 @@ WEATHERS = (
     VillageWeather("loss", "one question in five stays without an answer", 36, 10, loss=0.2),
     VillageWeather("churn", "25 of 300 leave between two fetches, and 25 come", 36, 9.5, churn=25),
     VillageWeather("liars", "one peer in five lies", 36, 11, liars=0.2),
-    VillageWeather("sybils", "one owner calls with forty new ids between two fetches", 36, 10, sybils=40),
+    VillageWeather("sybils", "one owner calls with forty new ids between two fetches", 35, 10, sybils=40),
     VillageWeather("cut", "half of the village is out of reach for twelve fetches", 34, 11, cut=True),
     VillageWeather("outage", "nobody answers for twelve fetches", 26, 14, outage=True),
-    VillageWeather("storm", "loss, churn, liars and Sybils, half of each", 24, 17, 0.1, 12, 0.1, 20),
+    VillageWeather("storm", "loss, churn, liars and Sybils, and less of each", 18, 22, 0.1, 12, 0.1, 6),
 )
 
 _OWN = "begin with those in your table that are nearest to the key, and let fetch follow them"
@@ -85,7 +80,7 @@ _LEARN = "take into your table who calls and who answers, and tell it who was si
 _PATHS = "several paths that have no peer in common, and into the table only who has answered you itself"
 _LIMITS = "ids are free: let RoutingTable turn away what comes from one network, limited as it is"
 _BACK = "after the cut those who answer now must come into your table, or you stay in your half"
-_US = "if nobody at all answers, it is you: forget nobody then, and keep the contacts that you began with"
+_US = "if nobody at all answers, it is you: then forget nobody"
 _FEW = "begin with twenty contacts at the most, stop when you have the value, and forget who was silent"
 
 MISSED = {

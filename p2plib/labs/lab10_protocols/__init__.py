@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from p2plib.labs import Lab
 from p2plib.labs.lab10_protocols.agreeing import TRANSCRIPT
+from p2plib.labs.lab10_protocols.connecting import CONNECTION
 from p2plib.labs.lab10_protocols.frames import FRAMES
 from p2plib.labs.lab10_protocols.mux import MUX
 from p2plib.labs.lab10_protocols.negotiation import NEGOTIATION
 from p2plib.labs.lab10_protocols.versions import NEWEST
 from p2plib.labs.lab10_protocols.window import WINDOW
 
-LAB = Lab("protocols", FRAMES, TRANSCRIPT, MUX, NEWEST, NEGOTIATION, WINDOW)
+LAB = Lab("protocols", FRAMES, TRANSCRIPT, MUX, NEWEST, NEGOTIATION, WINDOW, CONNECTION)
 check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

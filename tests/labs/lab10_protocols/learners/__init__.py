@@ -5,14 +5,19 @@ Each source is a cell as it would stand in the notebook; see `tests.labs.lab01_i
 
 from __future__ import annotations
 
-from tests.labs.lab10_protocols.learners import cutting, shaking, sharing, speaking, windows
+from tests.labs.lab10_protocols.learners import connecting, cutting, shaking, sharing, speaking, windows
 from tests.labs.proving import learner
 
 ANSWERS = [*cutting.ANSWERS, *shaking.ANSWERS, *sharing.ANSWERS, *speaking.ANSWERS, *windows.ANSWERS]
+ANSWERS += connecting.ANSWERS
 
 PRELUDE = """
 import collections, hashlib, hmac, struct
 from p2plib.errors import DecodeError, NoCommonProtocol, RemoteError, Tampered
+from p2plib.labs.lab10_protocols.frames import Frames
+from p2plib.labs.lab10_protocols.link import MOST_FRAME, PIECE, WINDOW
+from p2plib.labs.lab10_protocols.mux import Mux, read_frame
+from p2plib.labs.lab10_protocols.negotiation import Negotiation
 from p2plib.labs.lab10_protocols.transcript import decrypt, encrypt
 from p2plib.wire import varint
 
