@@ -2,7 +2,7 @@
 
     python tools/tab.py identity/keys labs/lab05_ring     these pages, in headless Chromium
     python tools/tab.py                                   all of them
-    python tools/tab.py --quick identity/keys             without the second run, which tries the tags
+    python tools/tab.py --quick identity/keys             without trying whether tagged cells really fail
 
 A page is named as in the table of contents, or by its notebook's path. For each one there is a line with its
 code cells, those that need what a browser lacks (by a tag `needs-...`, or by a name of such a cell), the
@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tab_pieces
-from tab_pages import NoBrowser, Page, Tab, page_name
+from tab_pages import NoBrowser, Page, Tab, launched, page_name
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ROOT / "tests" / "site" / "tab_floors.toml"
@@ -65,9 +65,7 @@ def lines(page: Page) -> list[str]:
         f"{page.same} the same bytes ({page.seconds:.1f} s)"
     ]
     said += [f"    {cell.name} differs: {cell.difference}" for cell in page.cells if cell.is_same is False]
-    said += [f"    {name} has a tag that it does not need" for name in page.idle_tags]
-    if page.left_out_for_nothing:
-        said.append(f"    left out, though they would run: {', '.join(page.left_out_for_nothing)}")
+    said += [f"    {name} has a tag, and runs all the same" for name in page.idle_tags]
     return said
 
 
@@ -82,7 +80,7 @@ def main() -> int:
     same = eligible = 0
     try:
         tab_pieces.gather()
-        with Tab() as tab:
+        with launched() as browser, Tab(browser) as tab:
             for path in chosen(arguments.pages):
                 page = tab.run(path, check_tags=not arguments.quick)
                 print("\n".join(lines(page)), flush=True)

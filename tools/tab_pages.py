@@ -1,7 +1,7 @@
 """Notebooks in headless Chromium, as the cells of a page run in a reader's tab: what each cell gave.
 
-`Tab()` is a browser with the worker in it; `Tab().run(path)` runs one notebook and gives a `Page`, with a
-`Cell` for each code cell. Nothing but this machine is asked for anything, and what was asked for is counted.
+`with Tab(browser) as tab` opens a page with a worker in it; `tab.run(path)` runs one notebook and gives a
+`Page`, with a `Cell` for each code cell. Only this machine is asked for anything; `tab.requests` has it all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,15 +83,13 @@ class Page:
         name: its path without ending, such as "identity/keys" or "labs/solutions/lab05_ring".
         cells: its code cells.
         seconds: from opening it to its last cell.
-        idle_tags: tagged cells that gave the stored bytes all the same.
-        left_out_for_nothing: cells with an inherited need that gave the stored bytes all the same.
+        idle_tags: tagged cells that raise nothing, though they carry a tag.
     """
 
     name: str
     cells: list[Cell] = field(default_factory=list)
     seconds: float = 0.0
     idle_tags: list[str] = field(default_factory=list)
-    left_out_for_nothing: list[str] = field(default_factory=list)
 
     @property
     def eligible(self) -> int:
@@ -104,46 +102,68 @@ class Page:
         return sum(bool(cell.is_same) for cell in self.cells)
 
 
+def path_name(notebook: Path) -> str:
+    """The path of a notebook's page in the site, without its ending."""
+    return notebook.resolve().relative_to(ROOT).with_suffix("").as_posix()
+
+
 def page_name(notebook: Path) -> str:
     """The short name of a notebook's page."""
-    name = notebook.resolve().relative_to(ROOT).with_suffix("").as_posix()
-    return name.removeprefix("book/")
+    return path_name(notebook).removeprefix("book/")
+
+
+@contextmanager
+def launched() -> Iterator[Any]:
+    """A Chromium without a window.
+
+    Raises:
+        NoBrowser: it is not installed, or playwright is not.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise NoBrowser("playwright is not installed, so no page is run in a browser.") from None
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if chromium is None:
+        raise NoBrowser("Chromium is not installed, so no page is run in a browser.")
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=chromium, args=OPTIONS)
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 class Tab:
-    """A browser with one page and a worker in it; used with `with`.
+    """A page with a worker in it; used with `with`.
 
     Args:
+        browser: a running Chromium.
         pieces: the folder of the pieces.
+
+    Attributes:
+        requests: the addresses that the page and its worker asked for.
     """
 
-    def __init__(self, pieces: Path = tab_pieces.PIECES) -> None:
-        self._pieces = pieces
+    def __init__(self, browser: Any, pieces: Path = tab_pieces.PIECES) -> None:
+        self._browser, self._pieces = browser, pieces
+        self._closing = ExitStack()
         self.requests: list[str] = []
 
     def __enter__(self) -> Tab:
-        try:
-            from playwright.sync_api import sync_playwright
-        except ImportError:
-            raise NoBrowser("playwright is not installed, so no page is run in a browser.") from None
-        chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
-        if chromium is None:
-            raise NoBrowser("Chromium is not installed, so no page is run in a browser.")
-        self._server = serve(self._pieces)
-        address = self._server.__enter__()
-        self._playwright = sync_playwright()
-        player = self._playwright.__enter__()
-        self.browser = player.chromium.launch(executable_path=chromium, args=OPTIONS)
-        self._page = self.browser.new_page()
-        self._page.on("request", lambda request: self.requests.append(request.url))
-        self._page.goto(address)
-        self.start()
+        with self._closing as opened:
+            address = opened.enter_context(serve(self._pieces))
+            self._context = self._browser.new_context()
+            opened.callback(self._context.close)
+            self._context.on("request", lambda request: self.requests.append(request.url))
+            self._page = self._context.new_page()
+            self._page.goto(address)
+            self.start()
+            self._closing = opened.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.browser.close()
-        self._playwright.__exit__(None, None, None)
-        self._server.__exit__(None, None, None)
+        self._closing.close()
 
     def start(self) -> float:
         """Start a new worker; return after how many seconds it was ready."""
@@ -171,13 +191,13 @@ class Tab:
 
         Args:
             path: the notebook.
-            check_tags: run it once more, every cell of it, if it has tags, to see whether they are needed.
+            check_tags: run the tagged cells in the end, to see that they fail.
         """
         notebook = json.loads(path.read_text("utf8"))
         stored = {cell["id"]: cell for cell in notebook["cells"] if cell["cell_type"] == "code"}
         page = Page(page_name(path))
         began = time.perf_counter()
-        question = {"type": "open", "notebook": json.dumps(notebook), "page": page.name}
+        question = {"type": "open", "notebook": json.dumps(notebook), "page": path_name(path)}
         for opened in self.ask(question)["cells"]:
             tags = stored[opened["id"]]["metadata"].get("tags", [])
             page.cells.append(Cell(opened["id"], opened["needs"], any(t.startswith("needs-") for t in tags)))
@@ -185,8 +205,10 @@ class Tab:
             if not cell.needs:
                 self._run_cell(cell, stored[cell.name])
         page.seconds = time.perf_counter() - began
-        if check_tags and any(cell.is_tagged for cell in page.cells):
-            self._check_tags(page, notebook, stored)
+        if check_tags:
+            for cell in page.cells:
+                if cell.is_tagged and self._runs(stored[cell.name]):
+                    page.idle_tags.append(cell.name)
         return page
 
     def _run_cell(self, cell: Cell, stored: dict[str, Any]) -> None:
@@ -201,15 +223,11 @@ class Tab:
         if not cell.is_same:
             cell.difference = first_difference(stored["outputs"], result["outputs"])
 
-    def _check_tags(self, page: Page, notebook: dict[str, Any], stored: dict[str, Any]) -> None:
-        """Run all cells, whatever they need, and note those that would not have had to be left out."""
-        self.ask({"type": "open", "notebook": json.dumps(notebook)})
-        last = max(at for at, cell in enumerate(page.cells) if cell.needs)
-        for cell in page.cells[: last + 1]:
-            source = "".join(stored[cell.name]["source"])
-            result = self.ask({"type": "run", "id": cell.name, "source": source, "force": True})
-            if cell.needs and result["same"]:
-                (page.idle_tags if cell.is_tagged else page.left_out_for_nothing).append(cell.name)
+    def _runs(self, stored: dict[str, Any]) -> bool:
+        """Whether a tagged cell raises nothing, when it is run after all others."""
+        source = "".join(stored["source"])
+        question = {"type": "run", "id": stored["id"], "source": source, "force": True}
+        return self.ask(question)["error"] is None
 
 
 def first_difference(stored: list[dict[str, Any]], given: list[dict[str, Any]]) -> str:

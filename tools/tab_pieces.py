@@ -46,6 +46,8 @@ LOCK_FILE = "pyodide-lock.json"
 SODIUM_NAME = 'from"libsodium-sumo"'  # a name that only npm's tools can follow
 SODIUM_FILE = 'from"./libsodium-sumo.mjs"'
 WORDS = "mnemonic.zip"
+BESIDE = "beside.zip"  # the files that notebooks read, each by its place in the handbook
+READ_BY_NOTEBOOKS = ("bench/results/paper_topology.json",)
 WITHOUT = "the pages are made without cells that run in the browser."
 
 
@@ -77,7 +79,8 @@ def gather(pieces: Path = PIECES) -> dict[str, int]:
             old.unlink()
     write_if_new(pieces / wheel_name(), wheel())
     write_if_new(pieces / WORDS, word_list())
-    names = sorted([*FROM_NPM, LOCK_FILE, WORDS, wheel_name()])
+    write_if_new(pieces / BESIDE, packed({name: (ROOT / name).read_bytes() for name in READ_BY_NOTEBOOKS}))
+    names = sorted([*FROM_NPM, LOCK_FILE, WORDS, BESIDE, wheel_name()])
     sizes = {name: (pieces / name).stat().st_size for name in names}
     write_if_new(pieces / INDEX, (json.dumps(sizes, indent=1) + "\n").encode())
     return sizes

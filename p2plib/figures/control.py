@@ -3,7 +3,8 @@
 Rules:
 
 * Every setting has its frame, and nothing is computed in the page: what a reader sees is exact, and its bytes
-  are compared when the book is tested.
+  are compared when the book is tested. Only a page whose cells the reader runs has the function that drew the
+  frames, too, and asks `redrawn` for a setting, also for one that no knob has.
 * Every frame has words that say what to see in it. They stand under the frame, are announced when it changes,
   and are all listed below.
 * Without a script, the start is shown; on paper, the setting that was chosen.
@@ -18,8 +19,8 @@ last knob changes fastest.
 
 In the page each knob is an `input` with `data-name`, the JSON list `data-values`, and `data-stride`: the
 number of a frame is the sum of position times stride over its knobs, and the figure's `data-start` is the
-number of the first one shown. So a page with Python behind it can recompute what is in `.hb-frame` and
-`.hb-step` from the same values.
+number of the first one shown. So a page with Python behind it can fill `.hb-frame` and `.hb-step` with what
+`redrawn` gives for the same values, or for others.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from p2plib.errors import UsageError
@@ -89,13 +90,19 @@ Frame = Figure | Table
 
 @dataclass(frozen=True, slots=True)
 class _Knob:
-    """A slider or a switch: its name, its label, its values as they are and as they are shown."""
+    """A slider or a switch: its name, its label, its values, how these are shown, and where it begins."""
 
     name: str
     label: str
     values: Sequence[Any]
     shown: Sequence[str]
     start: int
+    form: str = "{}"
+
+    def value_of(self, value: Any) -> Any:
+        """A value that came through JSON, as the function that draws knows it."""
+        own = (one for one in self.values if one == value or _as_json_or_itself(one) == value)
+        return next(own, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,7 @@ class Control:
         legend: what the switches do; empty for sliders.
         settings: each setting in words, in the order of the frames.
         frames: the picture of each setting.
+        draw: the function that drew them, called as `control` or `switches` calls it.
     """
 
     title: str
@@ -115,6 +123,7 @@ class Control:
     legend: str
     settings: Sequence[str]
     frames: Sequence[Frame]
+    draw: Callable[..., Frame] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         size = len(self.html.encode("utf8"))
@@ -159,6 +168,34 @@ class Control:
                 "</figure>",
             ]
         )
+
+    def redrawn(self, values: Mapping[str, Any]) -> tuple[str, str]:
+        """Draw one setting anew, on the notebook's values of now.
+
+        Args:
+            values: for each knob a value, by its name; a slider may have others than its own. A knob that is
+                not named stands where it began.
+
+        Returns:
+            The frame as HTML, and its words.
+
+        Raises:
+            UsageError: there is no such knob, nothing that draws, or the function drew no frame with words.
+        """
+        if self.draw is None:
+            raise UsageError("this control was made of frames alone, so no other can be drawn")
+        names = [knob.name for knob in self.knobs]
+        if unknown := sorted(set(values) - set(names)):
+            raise UsageError(f"{unknown!r} are not among the knobs: {', '.join(names)}")
+        chosen = {
+            knob.name: knob.value_of(values.get(knob.name, knob.values[knob.start])) for knob in self.knobs
+        }
+        if self.legend:
+            on = tuple(name for name, is_on in chosen.items() if is_on)
+            setting, frame = _switched(self.legend, on), self.draw(on)
+        else:
+            setting, frame = _slid(self.knobs, list(chosen.values())), self.draw(**chosen)
+        return _inside(_checked(frame, setting), self.title), f"{setting} {_words(frame)}"
 
     def _data(self) -> str:
         """The lines, each once; the distinct frames, as runs of lines; and which frame each setting shows."""
@@ -272,11 +309,10 @@ def control(
         for name, choice in values.items()
     ]
     settings, frames = [], []
-    for positions in itertools.product(*(range(len(knob.values)) for knob in knobs)):
-        at = list(zip(knobs, positions, strict=True))
-        settings.append(", ".join(f"{knob.name} = {knob.shown[i]}" for knob, i in at) + ":")
-        frames.append(_checked(frame(**{knob.name: knob.values[i] for knob, i in at}), settings[-1]))
-    return Control(title.strip(), knobs, "", settings, frames)
+    for at in itertools.product(*(knob.values for knob in knobs)):
+        settings.append(_slid(knobs, at))
+        frames.append(_checked(frame(**dict(zip(values, at, strict=True))), settings[-1]))
+    return Control(title.strip(), knobs, "", settings, frames, frame)
 
 
 def switches(
@@ -316,9 +352,20 @@ def switches(
     settings, frames = [], []
     for positions in itertools.product((False, True), repeat=len(names)):
         chosen = tuple(itertools.compress(names, positions))
-        settings.append(f"{legend.strip()}: {', '.join(chosen) or 'none'}.")
+        settings.append(_switched(legend.strip(), chosen))
         frames.append(_checked(frame(chosen), settings[-1]))
-    return Control(title.strip(), knobs, legend.strip(), settings, frames)
+    return Control(title.strip(), knobs, legend.strip(), settings, frames, frame)
+
+
+def _slid(knobs: Sequence[_Knob], values: Sequence[Any]) -> str:
+    """A setting of sliders in words."""
+    at = zip(knobs, values, strict=True)
+    return ", ".join(f"{knob.name} = {knob.form.format(value)}" for knob, value in at) + ":"
+
+
+def _switched(legend: str, on: Sequence[str]) -> str:
+    """A setting of switches in words."""
+    return f"{legend}: {', '.join(on) or 'none'}."
 
 
 def _require_order(name: str, values: Iterable[Any]) -> None:
@@ -332,6 +379,11 @@ def _as_json(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)
 
 
+def _as_json_or_itself(value: Any) -> Any:
+    """A value as it is after a journey through JSON."""
+    return json.loads(json.dumps(value, default=_as_json))
+
+
 def _slider_knob(name: str, values: list[Any], start: Mapping[str, Any], label: str, form: str) -> _Knob:
     shown = [form.format(value) for value in values]
     if len(values) < 2 or len(set(shown)) < len(shown):
@@ -339,7 +391,7 @@ def _slider_knob(name: str, values: list[Any], start: Mapping[str, Any], label: 
     begin = start.get(name, values[0])
     if begin not in values:
         raise UsageError(f"{name} cannot start at {begin!r}: choose one of {', '.join(shown)}")
-    return _Knob(name, label, values, shown, values.index(begin))
+    return _Knob(name, label, values, shown, values.index(begin), form)
 
 
 def _require_few(frames: int) -> None:

@@ -17,13 +17,14 @@ What a crash leaves over is a hidden file `.NAME.new-` with sixteen hexadecimal 
 reads. It may hold a secret under a passphrase that was changed since, so the next write removes it; the lock
 makes sure that its writer is dead. A hidden file of any other name is somebody's own, and is not touched.
 
-This is for POSIX systems and local disks: it needs `flock`, hard links and permissions that are kept.
+This is for POSIX systems and local disks: it needs `flock`, hard links and permissions that are kept. A
+browser's Python has neither locks nor links, but no second process either: its files are in memory, and the
+same steps are taken without them. Elsewhere, as on Windows, every function here raises `KeyFileError`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import stat
@@ -32,9 +33,16 @@ from pathlib import Path
 
 from p2plib.errors import KeyFileCorrupt, KeyFileError, KeyFileExists, KeyFileMissing, KeyFilePermissions
 
+try:
+    import fcntl
+except ImportError:  # a browser: nobody to take turns with; and Windows, where nothing here works
+    fcntl = None  # type: ignore[assignment]
+
 OWNER_ONLY = 0o600
 OWNER_READS_ONLY = 0o400
 OTHERS = 0o077  # every permission of group and others
+
+IS_SUPPORTED = os.name == "posix"
 
 Random = Callable[[int], bytes]
 
@@ -53,6 +61,7 @@ def read_private(path: Path, max_bytes: int) -> bytes:
         KeyFileCorrupt: it has more than `max_bytes`.
         KeyFileError: the system does not let us read it.
     """
+    _require_posix(path)
     try:
         # NONBLOCK: opening a pipe would wait for its writer, and it is refused below anyway.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -91,8 +100,11 @@ def create_private(path: Path, raw: bytes, random: Random, mode: int = OWNER_ONL
 
     def put(new: Path) -> None:
         # Unlike rename, link never replaces what is there, whoever put it there and however late.
-        os.link(new, path, follow_symlinks=False)
-        os.unlink(new)
+        if hasattr(os, "link"):
+            os.link(new, path, follow_symlinks=False)
+            os.unlink(new)
+        else:  # in a browser, where nobody else puts files
+            os.rename(new, path)
 
     with _system_errors(path), _locked_directory(path.parent) as directory:
         if os.path.lexists(path):
@@ -148,6 +160,13 @@ def _write(
         raise
 
 
+def _require_posix(path: Path) -> None:
+    if not IS_SUPPORTED:
+        raise KeyFileError(
+            f"{path}: private files need a POSIX system such as Linux, for its permissions and locks"
+        )
+
+
 def _leftover_prefix(path: Path) -> str:
     return f".{path.name}.new-"
 
@@ -162,9 +181,11 @@ def _remove_leftovers(path: Path) -> None:
 @contextlib.contextmanager
 def _locked_directory(directory: Path) -> Iterator[int]:
     """The directory's descriptor, locked until the end; the system unlocks it when a process dies."""
+    _require_posix(directory)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -206,8 +227,9 @@ def _no_path(path: Path, error: ValueError) -> KeyFileError:
 def _check_private(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise KeyFilePermissions(f"{path} is not a plain file")
-    if status.st_uid != os.geteuid():
-        raise KeyFilePermissions(f"{path} belongs to user {status.st_uid}, not to {os.geteuid()}")
+    user = getattr(os, "geteuid", os.getuid)()  # a browser's Python knows one user, by the other name alone
+    if status.st_uid != user:
+        raise KeyFilePermissions(f"{path} belongs to user {status.st_uid}, not to {user}")
     mode = stat.S_IMODE(status.st_mode)
     if mode & OTHERS:
         raise KeyFilePermissions(

@@ -145,12 +145,14 @@ class ChurningKademlia:
         assert self.median_s is not None
         return self.crowd.now + self.rng.expovariate(math.log(2) / self.median_s)
 
+    def _seed(self) -> int:
+        """A peer's seed: the hash of a float from 0 to 1 where hashes have 61 bits; a browser's have 31."""
+        return int(self.rng.random() * 2**53) * 2**8 % (2**61 - 1)
+
     def _arrive(self) -> None:
         ident, address = self.rng.getrandbits(self.settings.bits), address_of(self._arrived)
         self._arrived += 1
-        machine = Kademlia(
-            ident, random.Random(self.rng.random()), now=self.crowd.now, settings=self.settings
-        )
+        machine = Kademlia(ident, random.Random(self._seed()), now=self.crowd.now, settings=self.settings)
         self.at[ident] = self.crowd.add(machine, address)
         if len(self.at) == 1:
             self.settled.append(ident)

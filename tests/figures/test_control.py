@@ -7,6 +7,7 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from p2plib import figures
 from p2plib.errors import UsageError
+from p2plib.figures.control import _inside
 from tests.figures.gallery import HOSTILE, sliders, switches
 
 K, ALPHA = [2, 8, 20], [1, 3]
@@ -115,6 +117,66 @@ def test_the_first_values_are_the_start_where_none_is_named() -> None:
     assert made.start == 0
     assert made.words == ["loss = 0%: A dot.", "loss = 5%: A dot."]
     assert seen == [0.0, 0.05], "and never again"
+
+
+def test_a_setting_is_drawn_anew_also_with_values_that_no_slider_has() -> None:
+    size = {"r": 1.5}
+    control = figures.control(
+        lambda k: dot(f"{k} of them.", f"<circle r='{size['r'] * k}'/>"),
+        title="A look-up",
+        k=[2, 8],
+        formats={"k": "{} peers"},
+        start={"k": 8},
+    )
+    assert control.redrawn({"k": 2}) == (_inside(control.frames[0], control.title), control.words[0])
+    assert control.redrawn({}) == (_inside(control.frames[1], control.title), control.words[1])
+    html, words = control.redrawn({"k": 5})
+    assert words == "k = 5 peers: 5 of them."
+    assert "r='7.5'" in html
+    size["r"] = 3
+    assert "r='15'" in control.redrawn({"k": 5})[0]
+
+
+def test_switches_are_drawn_anew() -> None:
+    control = figures.switches(
+        lambda down: dot("Who is down.", f"<text>{'+'.join(down)}</text>"),
+        ["ana", "ben"],
+        legend="Down",
+        title="Who is served?",
+        start=["ben"],
+    )
+    assert control.redrawn({"ana": True, "ben": False}) == (
+        _inside(control.frames[2], control.title),
+        control.words[2],
+    )
+    html, words = control.redrawn({"ana": True})
+    assert words == "Down: ana, ben. Who is down."
+    assert "<text>ana+ben</text>" in html
+
+
+def test_a_value_is_found_again_after_its_journey_through_the_page() -> None:
+    class Level:
+        def __str__(self) -> str:
+            return "low"
+
+    low, seen = Level(), []
+
+    def frame(level: Any) -> figures.Figure:
+        seen.append(level)
+        return dot()
+
+    figures.control(frame, title="Levels", level=[low, "high"]).redrawn({"level": "low"})
+    assert seen[-1] is low
+
+
+def test_what_cannot_be_drawn_anew() -> None:
+    control = figures.control(lambda k: dot(), title="T", k=[1, 2])
+    with pytest.raises(UsageError, match="not among the knobs: k"):
+        control.redrawn({"r": 1})
+    with pytest.raises(UsageError, match="frames alone"):
+        replace(control, draw=None).redrawn({"k": 1})
+    with pytest.raises(UsageError, match="must be a Figure"):
+        replace(control, draw=lambda k: k).redrawn({"k": 1})
 
 
 def test_a_figure_without_a_caption_is_told_by_its_alt_text() -> None:

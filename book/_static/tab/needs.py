@@ -35,6 +35,7 @@ def needs(cells: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
         By the id of each code cell, what it needs in the order in which it was found: ["sockets"].
     """
     needy: dict[str, Needs] = {}
+    imported: set[str] = set()  # to call a module's function does not change the module
     found = {}
     for cell in cells:
         if cell["cell_type"] != "code":
@@ -44,12 +45,13 @@ def needs(cells: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
         code = Code("".join(cell["source"]))
         for name in code.uses:
             own |= needy.get(name, {})
-        _bind(needy, code, own)
+        imported = imported - set(code.binds) | code.imports
+        _bind(needy, code, own, imported)
         found[cell["id"]] = list(own)
     return found
 
 
-def _bind(needy: dict[str, Needs], code: Code, own: Needs) -> None:
+def _bind(needy: dict[str, Needs], code: Code, own: Needs, imported: set[str]) -> None:
     """Note which names are needy after a cell."""
     lent = {name: _all(needy.get(used, {}) for used in within) for name, within in code.bodies.items()}
     for name in code.binds:
@@ -57,7 +59,7 @@ def _bind(needy: dict[str, Needs], code: Code, own: Needs) -> None:
         if lacks := {**own, **lent.get(name, {})}:
             needy[name] = lacks
     if own:
-        for name in code.changes:
+        for name in code.changes.keys() - imported:
             needy[name] = {**needy.get(name, {}), **own}
 
 
@@ -92,6 +94,7 @@ class Code(ast.NodeVisitor):
         uses: looked up when the cell runs, before the cell has bound them.
         binds: bound by the cell.
         changes: whose value the cell may change.
+        imports: bound by an import.
         bodies: for each function or class of the cell, what its body looks up when it is called.
     """
 
@@ -100,14 +103,12 @@ class Code(ast.NodeVisitor):
         self.binds: dict[str, None] = {}
         self.changes: dict[str, None] = {}
         self.bodies: dict[str, set[str]] = {}
-        self._imports: set[str] = set()
+        self.imports: set[str] = set()
         try:
             tree = ast.parse(source)
         except SyntaxError:
             return
         self.visit(tree)
-        for name in self._imports:  # to set a module's attribute, or to call its functions, is not meant
-            self.changes.pop(name, None)
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -140,7 +141,7 @@ class Code(ast.NodeVisitor):
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
             self.binds[name] = None
-            self._imports.add(name)
+            self.imports.add(name)
 
     visit_ImportFrom = visit_Import
 

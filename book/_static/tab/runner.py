@@ -33,6 +33,7 @@ from needs import needs, sentence
 
 MOST_CHARACTERS = 1_000_000  # of a cell's streams; a page does not become readable by more
 HOME = Path.home() / "handbook"  # of the notebooks
+BESIDE = Path(__file__).parent / "beside"  # the files that they read, each by its place in the handbook
 KEPT = "my_peer"  # the folder, beside a notebook, of the functions that a lab kept
 OWN = ("p2plib", "my_peer")  # whose modules are imported afresh for each notebook, as in a new kernel
 LACKING = {"numpy", "matplotlib", "cryptography"}  # a changed cell that fails for one of these is told why
@@ -159,7 +160,7 @@ def open_notebook(text: str, page: str = "", kept: str = "{}") -> str:
 
     Args:
         text: the notebook's JSON.
-        page: its path without ending, such as "labs/lab01_identity": it is run in a folder like its own.
+        page: its path without ending, such as "book/topology/chord": it is run in a folder like its own.
         kept: JSON: the files that labs kept, by their names in `my_peer`.
 
     Returns:
@@ -270,7 +271,9 @@ def _as_new(folder: Path, kept: Mapping[str, str]) -> None:
         del linecache.cache[name]
     os.chdir("/")
     shutil.rmtree(HOME, ignore_errors=True)
-    folder.mkdir(parents=True)
+    if BESIDE.exists():
+        shutil.copytree(BESIDE, HOME)
+    folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
     for name, text in kept.items():
         file = folder / KEPT / name

@@ -12,6 +12,7 @@ const PYTHON = [
   'nacl/__init__.py', 'nacl/exceptions.py', 'nacl/bindings.py', 'nacl/signing.py'
 ]
 const HERE = '/home/pyodide/tab'
+const OTHERS = { 'mnemonic.zip': HERE, 'beside.zip': `${HERE}/beside` } // archives beside the library's
 
 let python = null
 let runner = null
@@ -73,7 +74,7 @@ async function start (base) {
   const sizes = await (await got(`${base}pieces/pieces.json`)).json()
   const download = new Download(base, sizes)
   download.tell('downloading Python')
-  const archives = Object.keys(sizes).filter((name) => name.endsWith('.whl') || name === 'mnemonic.zip')
+  const archives = Object.keys(sizes).filter((name) => name.endsWith('.whl') || name in OTHERS)
   const [engine, , packed, own] = await Promise.all([
     loadPython(base, download),
     loadSodium(base, download),
@@ -83,7 +84,9 @@ async function start (base) {
   download.done = download.total
   download.tell('starting Python')
   python = engine
-  for (const archive of packed) python.unpackArchive(archive, 'zip', { extractDir: HERE })
+  archives.forEach((name, at) => {
+    python.unpackArchive(packed[at], 'zip', { extractDir: OTHERS[name] ?? HERE })
+  })
   python.FS.mkdirTree(`${HERE}/nacl`)
   PYTHON.forEach((name, at) => python.FS.writeFile(`${HERE}/${name}`, own[at]))
   python.runPython(`import sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, "${HERE}")`)
