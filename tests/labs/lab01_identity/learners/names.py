@@ -87,7 +87,7 @@ ANSWERS = [
         "Contacts",
         "a dict in the class",
         _contacts(init="pass", top="petnames = {}"),
-        "belongs to all Contacts",
+        "belongs to all",
     ),
     (
         "Contacts",

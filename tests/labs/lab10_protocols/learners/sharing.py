@@ -90,7 +90,7 @@ ANSWERS = [
     ("Mux", "credit is a whole window", right(credit="self.window"), "credit is added to what is left"),
     ("Mux", "empty frames", right(test="data is not None", none="return None"), "send no empty frame"),
     ("Mux", "empty bytes for nothing", right(none="return b''"), "send no empty frame"),
-    ("Mux", "one memory for all", right(init="pass"), "make what you remember in __init__"),
+    ("Mux", "one memory for all", right(init="pass"), "in __init__"),
     (
         "Mux",
         "a newcomer waits for the others",
