@@ -146,13 +146,19 @@ def _visit(yours: Get, company: Circle, where: str) -> tuple[Any, float]:
 
 
 _PATIENCE = f"nobody has to answer: async with asyncio.timeout({PATIENCE_S:g}) around the await"
-_HUNG_UP = "a friend may hang up: try, and except (OSError, EOFError) go on to the next"
+_HUNG_UP = "a friend may hang up: use try, and on (OSError, EOFError) go on to the next"
 _AWAIT = "friend.ask(name) is only a promise: await it, and you have the bytes"
 _LEFT = {
     Deadlock: ("it waits forever for a friend that says nothing", _PATIENCE),
-    TimeLimit: ("it was still at it after an hour", "ask each friend once; then there is nobody left to ask"),
-    Leak: ("it left a question behind that nobody waits for", "ask one at a time, and await each"),
-    Unsupported: ("it asked for what a browser or a peer cannot give", "asyncio waits with asyncio.timeout"),
+    TimeLimit: (
+        "it was still going after an hour",
+        "ask each friend once, and then there is nobody left to ask",
+    ),
+    Leak: ("it left behind a question that nobody is waiting for", "ask one at a time, and await each"),
+    Unsupported: (
+        "it asked for something that a browser or a peer cannot give",
+        "with asyncio, wait inside asyncio.timeout",
+    ),
 }
 _SAID_NO = (LookupError, ValueError, RuntimeError, AssertionError)
 
@@ -168,10 +174,10 @@ def _in_words(error: Exception, company: Circle, where: str) -> Exception:
     if isinstance(error, (OSError, EOFError)):
         return Wrong(f"{where}, {type(error).__name__} came out of it", _HUNG_UP)
     if isinstance(error, TypeError) and company.friends and not company.asked:
-        return Wrong(f"{where}, it used the answer before it was there", _AWAIT)
+        return Wrong(f"{where}, it used the answer before it had arrived", _AWAIT)
     if not any(friend.has == PICTURE for friend in company.friends) and isinstance(error, _SAID_NO):
         return Wrong(
-            f"{where}, it raised {type(error).__name__}", "nobody has it: return None, nothing worse"
+            f"{where}, it raised {type(error).__name__}", "if nobody has it, return None and raise nothing"
         )
     return error
 
@@ -196,7 +202,7 @@ def circle(where: str, *friends: Friend, asks: int, most_s: float | None = None)
         _need_right(got, wanted, company, where)
         _need_asked(company, [friend.name for friend in friends][:asks], where)
         if took_s > (asks * ROUND_TRIP_S if most_s is None else most_s) + SAME_S:
-            hint = f"{PATIENCE_S:g} seconds for each friend, and not one more"
+            hint = f"{PATIENCE_S:g} seconds for each friend, and no more"
             raise Wrong(f"{where}, it took {took_s:.2f} s", hint)
 
     return probe
@@ -210,7 +216,7 @@ def _need_right(got: Any, wanted: bytes | None, company: Circle, where: str) -> 
     if company.friends and not company.asked:
         raise Wrong(f"{said} and asked nobody", _AWAIT)
     if any(one != NAME for one in company.wanted):
-        raise Wrong(f"{said} and asked for something else", "ask for the name as it is: friend.ask(name)")
+        raise Wrong(f"{said} and asked for something else", "ask for the name unchanged: friend.ask(name)")
     if wanted is None and not got:
         raise Wrong(said, "nobody has the picture, so return None")
     if got is not None and any(got == friend.has for friend in company.friends):
@@ -218,25 +224,25 @@ def _need_right(got: Any, wanted: bytes | None, company: Circle, where: str) -> 
         raise Wrong(said, f"a friend {kind}: return only what has the name, name_of(picture) == name")
     if got is None and wanted is not None:
         raise Wrong(said, _missed(company))
-    raise Wrong(said, "return the bytes that the friend sent, as they came")
+    raise Wrong(said, "return the bytes exactly as the friend sent them")
 
 
 def _missed(company: Circle) -> str:
     """Why nothing came out although somebody had the picture."""
     last = company.friends[len(company.asked) - 1]
     if last.has == PICTURE and last.after_s > 1:
-        return f"a slow friend is no silent one: each gets {PATIENCE_S:g} seconds of its own"
+        return f"a slow friend is not a silent one: each gets {PATIENCE_S:g} seconds of its own"
     if last.has == PICTURE:
         return "the friend sent the picture: is there a return, and is name_of(picture) == name?"
     if last.hangs_up or last.after_s == FOREVER:
-        return "one friend's trouble is no reason to stop: catch it inside the loop, and ask the next"
+        return "trouble with one friend is no reason to stop: catch it inside the loop, and ask the next"
     return "one wrong answer is no reason to stop: leave the loop only with the picture in hand"
 
 
 def _need_asked(company: Circle, wanted: list[str], where: str) -> None:
     """Whether the right friends were asked, in turn and one at a time."""
     if company.most_waiting > 1:
-        hint = "ask one at a time: the next only when the one before it has had its chance"
+        hint = "ask one at a time: move on only when a friend has had its chance"
         raise Wrong(f"{where}, it asked {company.most_waiting} at once", hint)
     if company.asked == wanted:
         return
@@ -245,7 +251,7 @@ def _need_asked(company: Circle, wanted: list[str], where: str) -> None:
         raise Wrong(asked, "ask each friend once")
     if len(company.asked) > len(wanted):
         raise Wrong(asked, "stop as soon as you have the picture: return inside the loop")
-    raise Wrong(asked, "ask them in the order of the list, every one until somebody has the picture")
+    raise Wrong(asked, "ask them in the order of the list, until somebody has the picture")
 
 
 def _called(got: Any) -> str:
@@ -268,7 +274,7 @@ CASES: list[Probe] = [
     circle("With Ben before Mal, who lies", Friend("Ben", PICTURE), _mal(has=FORGED), asks=1),
     circle("With Mal, who adds a byte, before Ben", _mal(has=PICTURE + b"0"), Friend("Ben", PICTURE), asks=2),
     circle(
-        "With Mal, who hangs up in the middle, before Ben",
+        "With Mal, who hangs up halfway through, before Ben",
         _mal(hangs_up=asyncio.IncompleteReadError),
         Friend("Ben", PICTURE),
         asks=2,
@@ -296,7 +302,7 @@ CASES: list[Probe] = [
         most_s=2 * PATIENCE_S + 1.9,
     ),
     circle(
-        "With nobody who has it",
+        "With four friends, none of whom has it",
         _mal(has=FORGED),
         Friend("Cleo"),
         Friend("Ben", hangs_up=ConnectionResetError),
@@ -304,7 +310,7 @@ CASES: list[Probe] = [
         asks=4,
         most_s=PATIENCE_S + 3 * ROUND_TRIP_S,
     ),
-    circle("With nobody", asks=0),
+    circle("With no friends at all", asks=0),
 ]
 
 GET = Task(

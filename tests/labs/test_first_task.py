@@ -76,7 +76,7 @@ def test_the_stub_of_the_page_is_not_written_yet() -> None:
     assert LAB.verdict("get", written("get", stub)).line == "[ ] get: not written yet"
 
 
-@pytest.mark.parametrize("promise", ["in their order", "two seconds", "hang up", "None"])
+@pytest.mark.parametrize("promise", ["in order", "two seconds", "hang up", "None"])
 def test_what_the_check_asks_for_stands_in_the_docstring(promise: str) -> None:
     stub = re.findall(r"```\{code-cell\} ipython3\n(async def get\(friends.*?)^```$", PAGE, re.M | re.S)[0]
     assert promise in stub

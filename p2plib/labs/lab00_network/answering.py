@@ -38,7 +38,7 @@ class Responder(asyncio.DatagramProtocol):
 def _served(yours: MakeResponder, main: Callable[[Internet, Any], Any], **named: Any) -> Any:
     """Run something against the reader's responder on Ben."""
     if isinstance(yours, type) and inspect.iscoroutinefunction(getattr(yours, "datagram_received", None)):
-        hint = "asyncio calls datagram_received and awaits nothing: a plain def"
+        hint = "asyncio calls datagram_received and does not await it: use a plain def"
         raise Wrong("its datagram_received is an async function, which never runs", hint)
 
     async def whole(net: Internet) -> Any:
@@ -83,11 +83,11 @@ def _compare(got: list[bytes], asked: Sequence[bytes], numbers: Sequence[int]) -
             raise Wrong("ping number 0 was not answered", "0 is a number like any other")
         raise Wrong("a ping was not answered", hint)
     if got == list(asked):
-        raise Wrong("it sent the ping back as it was", "the answer is of kind PONG")
+        raise Wrong("it sent the ping back unchanged", "the answer is of kind PONG")
     if len(got) > len(numbers):
         raise Wrong(f"it sent {len(got)} answers to {_pings(numbers)}", "one ping, one pong")
     if len(got) < len(numbers):
-        hint = "every ping is answered, also a second one"
+        hint = "every ping is answered, even a second one"
         if len(set(numbers)) < len(numbers):
             hint += " of the same number: the first answer may have been lost"
         raise Wrong(f"it sent {len(got)} answer{'s'[: len(got) != 1]} to {_pings(numbers)}", hint)
@@ -95,7 +95,7 @@ def _compare(got: list[bytes], asked: Sequence[bytes], numbers: Sequence[int]) -
         try:
             kind, answered = decode_ping(data)
         except DecodeError as error:
-            raise Wrong(f"its answer is no ping datagram: {error}", "make it with encode_ping") from None
+            raise Wrong(f"its answer is not a ping datagram: {error}", "make it with encode_ping") from None
         if kind != PONG:
             raise Wrong("its answer is a ping", "the answer is of kind PONG")
         if answered != number:
@@ -133,7 +133,7 @@ def _two_askers(yours: MakeResponder) -> None:
         for host, numbers in {"ana": [1, 2], "cleo": [7, 8]}.items():
             got = [decode_ping(data)[1] for data in tasks[host].result()]
             if got != numbers:
-                hint = "answer whoever sent this datagram: addr, and nothing that you remember from before"
+                hint = "answer whoever sent this datagram, at addr: remember nothing from before"
                 raise Wrong(f"with two askers, {host.capitalize()} asked {numbers} and got {got}", hint)
 
     _served(yours, main)
@@ -149,7 +149,7 @@ def silent(what: str, hint: str, *datagrams: bytes) -> Case:
                 raise Wrong(f"it answered {what}", hint)
             if not got:
                 raise Wrong(
-                    f"after {what} it answered no more", "go on: the next datagram may be from a friend"
+                    f"after {what} it stopped answering", "go on: the next datagram may be from a friend"
                 )
 
         _served(yours, main)
@@ -184,7 +184,7 @@ def _answered_through_noise(yours: MakeResponder) -> None:
         raise Wrong(f"of {arrived} datagrams that reached it, it answered {got}", "every whole ping, once")
 
 
-_PONG_LOOP = "answer questions only: two peers that answer answers never stop"
+_PONG_LOOP = "answer only questions: two peers that answer answers never stop"
 RESPONDER = Task(
     "Responder",
     Responder,
@@ -194,7 +194,7 @@ RESPONDER = Task(
         answers(0),
         answers(7, 7),
         _two_askers,
-        silent("garbage", "what decode_ping refuses is passed over in silence", *GARBAGE),
+        silent("garbage", "ignore whatever decode_ping refuses, and send nothing", *GARBAGE),
         silent("a pong", _PONG_LOOP, encode_ping(PONG, 3)),
         _answered_through_noise,
     ],

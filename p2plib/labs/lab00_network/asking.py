@@ -91,10 +91,10 @@ def measures(latency_s: float, number: int = 1) -> Case:
         if got == PATIENT_S:
             raise Wrong(
                 f"{where} it gave {PATIENT_S:g} s, its timeout_s",
-                "return when the answer is there, not later",
+                "return as soon as the answer is there",
             )
         if got == latency_s:
-            raise Wrong(f"{where} it gave {got:g} s", "a round trip is the way there and the way back")
+            raise Wrong(f"{where} it gave {got:g} s", "a round trip is there and back")
         _need(
             got, 2 * latency_s, where, "look at the clock before you send, and again when the answer is there"
         )
@@ -113,7 +113,7 @@ def _says_that_nobody_answers(yours: Ping) -> None:
                 return net.time
             except TimeoutError:
                 hint = (
-                    "catch TimeoutError and raise PeerTimeout, which says that it is the peer who was silent"
+                    "catch TimeoutError and raise PeerTimeout, which says that it was the peer who was silent"
                 )
                 raise Wrong("nobody answered, and it let TimeoutError through", hint) from None
             except asyncio.CancelledError:
@@ -124,11 +124,11 @@ def _says_that_nobody_answers(yours: Ping) -> None:
 
     ended_s, _ = world(main)
     if abs(ended_s - 2.0) > SAME_S:
-        hint = "timeout_s is the whole time that this ping may take"
+        hint = "timeout_s is the most that this ping may take in all"
         raise Wrong(f"with a timeout of 2 s it gave up after {ended_s:.6g} s", hint)
 
 
-_RAISE = "an answer that did not come is an exception: raise PeerTimeout"
+_RAISE = "if no answer comes, raise PeerTimeout"
 
 
 def _passes_over(what: str, hint: str, script: Script) -> Case:
@@ -148,7 +148,7 @@ def _passes_over(what: str, hint: str, script: Script) -> Case:
             )
         _need(got, 1.08, f"after {what}", hint)
         if len(sent_at(net)) != 1:
-            hint_once = "send once, before the loop: only the receiving is done again"
+            hint_once = "send once, before the loop: only receiving is repeated"
             raise Wrong(f"after {what} it sent its ping again, {len(sent_at(net))} in all", hint_once)
 
     return probe
@@ -176,7 +176,7 @@ def _late(yours: Ping) -> None:
     got, _ = world(main)
     if got is None:
         raise Wrong(
-            "after a late answer to ping 1 it missed the answer to ping 2", "pass over what is not yours"
+            "after a late answer to ping 1 it missed the answer to ping 2", "ignore what is not yours"
         )
     _need(got, 2.58, "with the answer to ping 1 arriving first, for ping 2", _NUMBER)
 
@@ -207,7 +207,7 @@ def _in_the_line_already(yours: Ping) -> None:
 
     got, _ = world(main)
     if got is None:
-        raise Wrong("an old answer in the socket made it miss its own", "pass over it, and receive again")
+        raise Wrong("an old answer in the socket made it miss its own", "ignore it, and receive again")
     _need(got, 1.08, "with an old answer in the socket,", _NUMBER)
 
 
@@ -225,7 +225,7 @@ def _talked_at(yours: Ping) -> None:
     ended_s, _ = world(main)
     if ended_s > 2.0 + SAME_S:
         hint = (
-            "one asyncio.timeout around the whole loop: one for each receive begins anew with every datagram"
+            "put one asyncio.timeout around the whole loop: one per receive starts again with every datagram"
         )
         raise Wrong(f"old answers and garbage kept a ping of 2 s waiting for {ended_s:.6g} s", hint)
 

@@ -133,7 +133,7 @@ def says(pings: str, expected: str, hint: str, **named: int) -> Case:
         if got != expected:
             what = f"{_given(named)}to {pings} it said {got}, expected {expected}"
             if set(got) == {"."} and not named:
-                raise Wrong(what, "it begins down, so it must go up; is a return missing?")
+                raise Wrong(what, "it starts down, so it must go up; is a return missing?")
             if "." not in got and "." in expected:
                 raise Wrong(what, "say it once, when it changes; None at all other times")
             raise Wrong(what, hint)
@@ -149,15 +149,13 @@ def _apart(yours: MakeDetector) -> None:
     one, other = yours(), yours()
     got = "".join([_played(one, "++--"), _played(other, "+"), _played(one, "-"), _played(other, "+")])
     if got != ".U...DU":
-        raise Wrong(
-            "two detectors knew of each other's peers", "what is counted belongs to self, not to the class"
-        )
+        raise Wrong("two detectors knew of each other's peers", "keep the counts on self, not on the class")
 
 
 def _misses_first(yours: MakeDetector) -> None:
     got = _played(yours(1, 2), "++-")
     if got != ".UD":
-        hint = "keep misses and answers in this order, as the signature has them"
+        hint = "keep misses and answers in the order of the signature"
         raise Wrong(f"Detector(1, 2) said {got} to ++-, expected .UD", hint)
 
 
@@ -178,11 +176,12 @@ def through_partition(seed: int, loss: float = 0.05) -> Case:
             return
         if len(news) > len(wanted):
             said = f"through one partition it said {len(news)} things, expected {len(wanted)}"
-            raise Wrong(said, "a single loss is no partition, a single answer no recovery: count in a row")
+            raise Wrong(said, "one loss is not a partition, and one answer not a recovery: count in a row")
         if len(news) < len(wanted):
             raise Wrong(f"it said {len(news)} things, expected {len(wanted)}", "every change is news, once")
         raise Wrong(
-            "through a partition its news came at other times", "three misses in a row, two answers in a row"
+            "during a partition its news came at the wrong times",
+            "three misses in a row, two answers in a row",
         )
 
     return probe
@@ -221,12 +220,12 @@ DETECTOR = Task(
     cases=[
         says("+++", ".U.", "two answers in a row make it up, and that is news once"),
         says("++---", ".U..D", "three misses in a row make it down"),
-        says("++-----", ".U..D..", "say it once: it is no news that a peer that is down stays down"),
-        says("++-+-+--+-", ".U........", "in a row: an answer in between starts the count of misses anew"),
-        says("++--++--++", ".U........", "in a row: an answer in between starts the count of misses anew"),
+        says("++-----", ".U..D..", "say it once: a peer that stays down is not news"),
+        says("++-+-+--+-", ".U........", "in a row: an answer in between resets the count of misses"),
+        says("++--++--++", ".U........", "in a row: an answer in between resets the count of misses"),
         says("++----+-+-", ".U..D.....", "one answer is not two in a row: it stays down"),
-        says("++---+-++", ".U..D...U", "a miss in between starts the count of answers anew"),
-        says("---++---++", "....U..D.U", "it begins down, and goes up and down as often as the peer does"),
+        says("++---+-++", ".U..D...U", "a miss in between resets the count of answers"),
+        says("---++---++", "....U..D.U", "it starts down, and goes up and down as often as the peer does"),
         says("+-+--+", "UDUD.U", "misses and answers are arguments", misses=1, answers=1),
         says("+++---++", "..U.....", "misses and answers are arguments", misses=4, answers=3),
         _apart,

@@ -88,15 +88,15 @@ def _compare_times(net: Internet, expected: Sequence[float], first_wait_s: float
     if _same(times, expected):
         return
     if not times:
-        raise Wrong("it sent no ping", "a ping(...) without await is a promise that nobody keeps")
+        raise Wrong("it sent no ping", "ping(...) without await never runs")
     if len(times) > 1 and times[1] < SAME_S:
-        raise Wrong(what, "a ping that is under way needs its time: await it, and only then send the next")
+        raise Wrong(what, "give each ping its time: await it, and only then send the next")
     if _same(times, [first_wait_s * i for i in range(len(expected))]):
         raise Wrong(what, "every try waits twice as long as the one before it")
     if _same(times, [2 * time for time in expected]):
         raise Wrong(what, "the first try waits first_wait_s, and ping does that waiting: no sleep on top")
     if len(times) > len(expected):
-        raise Wrong(what, "tries counts all pings, the first one, too")
+        raise Wrong(what, "tries counts all the pings, including the first")
     if len(times) < len(expected):
         raise Wrong(what, "tries is how many pings there may be: use them all before you give up")
     raise Wrong(what, "the waits are first_wait_s, twice that, four times that and so on")
@@ -121,7 +121,9 @@ def answered_by(try_: int, first_wait_s: float = 1.0, tries: int = 5) -> Case:
         where = "with all pings heard" if try_ == 1 else f"with only ping {try_} heard"
         times = sent_at(net)
         if len(times) > try_ and times[try_] - times[try_ - 1] > SAME_S:
-            raise Wrong(f"{where} it asked on after the answer", "return what ping gives, as soon as it does")
+            raise Wrong(
+                f"{where} it went on asking after the answer", "return what ping returns, as soon as it does"
+            )
         if got is None:
             _compare_times(net, _schedule(first_wait_s, try_), first_wait_s)
             raise Wrong(f"{where} it gave up", "return what ping returns")
@@ -158,7 +160,7 @@ def gives_up(first_wait_s: float, tries: int) -> Case:
         _compare_times(net, _schedule(first_wait_s, tries), first_wait_s)
         got, ended_s = result
         if got is TimeoutError:
-            hint = "the task promises PeerTimeout, which says that it was the peer that kept silent"
+            hint = "the task promises PeerTimeout, which says that it was the peer who was silent"
             raise Wrong(f"after {tries} pings without an answer it raised a plain TimeoutError", hint)
         if not (isinstance(got, type) and issubclass(got, TimeoutError)):
             shown = "None" if got is None else repr(got)
@@ -188,7 +190,7 @@ def far(latency_s: float, first_wait_s: float) -> Case:
             numbers = [decode_ping(p.data)[1] for p in net.trace if p.sender == "ana"]
             hint = "an answer to the first try was taken for one to the third: next(numbers) for every try"
             if len(set(numbers)) == len(numbers):
-                hint = "return the round trip of the answered try alone"
+                hint = "return the round trip of the answered try only"
             raise Wrong(f"a peer {2 * latency_s:g} s away was measured to be {got:.6g} s away", hint)
         _fresh(net, "three tries")
 
@@ -238,7 +240,7 @@ def budget(seed: int, loss: float, calls: int, packets: int) -> Case:
 
         answered, net = world(main, seed=seed, link=Link(latency=0.04, loss=loss))
         if answered < calls:
-            raise Wrong(f"{calls - answered} of {calls} questions stayed without an answer", "use all tries")
+            raise Wrong(f"{calls - answered} of {calls} questions went unanswered", "use all tries")
         if len(sent_at(net)) > packets:
             hint = "ask again only where an answer is missing"
             raise Wrong(f"{calls} questions took {len(sent_at(net))} packets; the budget is {packets}", hint)
@@ -262,7 +264,7 @@ def other_kinds_of_trouble_pass(yours: Retry) -> None:
 
     raised, _ = world(main)
     if raised != "Closed":
-        hint = "catch PeerTimeout alone: a closed socket will not open by being asked again"
+        hint = "catch only PeerTimeout: asking again will not reopen a closed socket"
         raise Wrong(f"on a closed socket it raised {raised}, expected Closed", hint)
 
 

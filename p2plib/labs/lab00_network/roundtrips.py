@@ -186,7 +186,7 @@ class _Read:
             raise Wrong("timeout_s is a method", "set self.timeout_s, so that it can be read")
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
             raise Wrong(
-                f"timeout_s was {describe(seconds)}", "it is a time of more than 0 s, from the start on"
+                f"timeout_s was {describe(seconds)}", "it must be more than 0 s, right from the start"
             )
         return float(seconds)
 
@@ -225,10 +225,10 @@ def keeps_budget(road: Road, seed: int = 1) -> Case:
     return probe
 
 
-_DEAF = "the answers come too late for your waits: after a miss wait longer, twice as long each time"
+_DEAF = "the answers come too late for your waits: after a miss, double the wait each time"
 _SHORT = "many answers came just too late: leave room above the usual one, and more where they vary more"
-_LONG = "every lost packet costs a whole wait: come down to what you hear, also after a miss"
-_JUMP = "an answer after misses is news about the way: learn from it, do not go back to the old wait"
+_LONG = "every lost packet costs a whole wait: come down to what you hear, even after a miss"
+_JUMP = "an answer after misses tells you about the route: learn from it, and don't go back to the old wait"
 ROUND_TRIPS = Task(
     "RoundTrips",
     RoundTrips,

@@ -115,7 +115,7 @@ def _refuses_what_does_not_fit(yours: Encode) -> None:
             hint = "the task promises a ValueError: compare the number with 0 and 2**32 yourself, first"
             raise Wrong(f"the number {number} ended in {_name(error)}", hint) from None
         if isinstance(got, bytes) and len(got) == SIZE_BYTES:
-            hint = "a number cut to 32 bits is the number of another ping: raise ValueError"
+            hint = "a number cut to 32 bits is some other ping's number: raise ValueError"
             raise Wrong(f"it wrote the number {number} as {got[4:].hex()}", hint)
         raise Wrong(
             f"it wrote the number {number} in other than 8 bytes", "raise ValueError if it does not fit"
@@ -134,7 +134,7 @@ ENCODE = Task(
         Mistake(_no_mark, "where is the mark? every datagram begins with b'p2p'"),
         Mistake(_zeros, "bytes(2) is two zero bytes; one byte of value 2 is bytes([2])"),
         Mistake(_short_number, "the number takes four bytes, however small it is"),
-        Mistake(_eight_bytes_of_number, "the whole datagram has 8 bytes; its number has 4 of them"),
+        Mistake(_eight_bytes_of_number, "the whole datagram has 8 bytes; the number takes 4 of them"),
     ],
     hint="three bytes of mark, one of kind, four of number",
 )
@@ -169,7 +169,7 @@ def refuses(what: str, hint: str, *datagrams: bytes) -> Case:
                 )
                 raise Wrong(f"{what}: it crashed with {_name(error)}", hint_crash) from None
             if got is None or got is False:
-                hint_none = "raise DecodeError: whoever forgets to look takes that for an answer"
+                hint_none = "raise DecodeError: a caller who forgets to check takes that for an answer"
                 raise Wrong(f"{what}: it returned {got}", hint_none)
             raise Wrong(f"it took {what}", hint)
 
@@ -212,18 +212,16 @@ DECODE = Task(
         refuses(
             "a datagram that is cut short", _LENGTH, *(encode_ping(PING, 9)[:n] for n in range(7, -1, -1))
         ),
-        refuses("a datagram with a byte too many", _LENGTH, encode_ping(PING, 9) + b"\0"),
-        refuses(
-            "a datagram that begins with 'p2q'", "compare the mark, all three bytes of it", b"p2q\1\0\0\0\7"
-        ),
+        refuses("a datagram with one byte too many", _LENGTH, encode_ping(PING, 9) + b"\0"),
+        refuses("a datagram that begins with 'p2q'", "compare all three bytes of the mark", b"p2q\1\0\0\0\7"),
         refuses(
             "a datagram that begins with 'P2P'",
-            "compare the mark as it is: bytes have no case",
+            "compare the mark exactly: upper and lower case are different bytes",
             b"P2P\1\0\0\0\7",
         ),
         refuses(
             "a datagram of kind 3",
-            "there are two kinds: what is neither was not written by your protocol",
+            "there are two kinds: anything else was not written by your protocol",
             *(b"p2p" + bytes([kind]) + b"\0\0\0\7" for kind in (3, 0, 255)),
         ),
     ],
@@ -231,8 +229,8 @@ DECODE = Task(
         Mistake(_little_back, "the number's first byte is its most significant: from_bytes(…, 'big')"),
         Mistake(_slice_of_kind, "data[3:4] is a bytes of one byte; data[3] is its value"),
         Mistake(_one_byte_off, "the number begins at the fifth byte: data[4:]"),
-        Mistake(_last_byte, "the number is all four bytes, not the last alone"),
+        Mistake(_last_byte, "the number is all four bytes, not just the last"),
         Mistake(_turned, "the kind comes first in the answer, too"),
     ],
-    hint="length, mark, kind, number: refuse first, read after",
+    hint="length, mark, kind, number: refuse first, then read",
 )

@@ -121,20 +121,20 @@ def _in_words(error: Exception, in_handler: Any) -> Exception:
     if isinstance(in_handler, NotImplementedError):
         return in_handler
     if isinstance(in_handler, DecodeError):
-        hint = "catch DecodeError and return: garbage from strangers is nothing to stop for"
+        hint = "catch DecodeError and return: garbage from a stranger is no reason to stop"
         return Wrong("garbage made datagram_received raise DecodeError", hint)
     if isinstance(in_handler, asyncio.CancelledError):
         hint = "await what you cancel: await asyncio.gather(*tasks, return_exceptions=True)"
-        return Wrong("a task was cancelled, and what gathers it was never awaited", hint)
+        return Wrong("a task was cancelled, and its gather was never awaited", hint)
     if in_handler is not None:
         what = f"it raised {type(in_handler).__name__} in a callback, where nobody catches it"
         return Wrong(f"{what}: {in_handler}")
     if isinstance(error, Deadlock):
         hint = "a datagram may be lost: put asyncio.timeout(timeout_s) around what waits"
-        return Wrong("it waits forever for a datagram that does not come", hint)
+        return Wrong("it waits forever for a datagram that never comes", hint)
     if isinstance(error, TimeLimit):
         hint = "every loop that sends or waits needs an end"
-        return Wrong("it was still at it after an hour of virtual time", hint)
+        return Wrong("it was still going after an hour of virtual time", hint)
     if isinstance(error, Leak):
         hint = "await what you start, and close what you open"
         return Wrong("it left a task, a timer or a socket behind", hint)
@@ -144,7 +144,9 @@ def _in_words(error: Exception, in_handler: Any) -> Exception:
 def _blocking(error: Unsupported) -> Wrong:
     if "time.sleep" in str(error):
         return Wrong("it called time.sleep", "that stops every peer at once; await asyncio.sleep(seconds)")
-    return Wrong("it asked for what a simulated internet does not have", "the running loop is all you need")
+    return Wrong(
+        "it asked for something that a simulated internet does not have", "the running loop is all you need"
+    )
 
 
 async def with_socket(net: Internet, script: Script, use: Callable[[PeerSocket], Any]) -> Any:

@@ -168,7 +168,9 @@ SEAL = Task(
         (BEN, "a", b"y" * 300),
     ],
     mistakes=[
-        Mistake(_joins_other_things, "only bytes can be joined: a key's are .raw, a size's varint.encode(n)"),
+        Mistake(
+            _joins_other_things, "only bytes can be joined: for a key use .raw, for a size varint.encode(n)"
+        ),
         Mistake(_secret_inside, "that sent your secret seed to everybody; the author is secret.public.raw"),
         Mistake(_unsigned, "the signature is missing at the end"),
         Mistake(
@@ -177,26 +179,29 @@ SEAL = Task(
         Mistake(_context_twice, "sign already puts the context in front; give it the bare bytes"),
         Mistake(
             _context_glued,
-            "context and bytes were glued together: sign(context, ...) keeps them apart by sizes",
+            "context and bytes were stuck together: sign(context, ...) keeps them apart",
         ),
         Mistake(
-            _payload_alone, "only the payload is signed; sign everything that stands before the signature"
+            _payload_alone, "only the payload is signed; sign everything that comes before the signature"
         ),
         Mistake(
-            _author_and_payload, "the size is not signed; sign everything that stands before the signature"
+            _author_and_payload, "the size is not signed; sign everything that comes before the signature"
         ),
         Mistake(
-            _size_and_payload, "the author is not signed; sign everything that stands before the signature"
+            _size_and_payload, "the author is not signed; sign everything that comes before the signature"
         ),
-        Mistake(_signature_first, "the signature stands at the end"),
+        Mistake(_signature_first, "the signature comes at the end"),
         Mistake(_no_author, "the author's 32 bytes are missing at the front"),
         Mistake(_no_size, "the size is missing between author and payload"),
-        Mistake(_hex_author, "the key's 32 bytes are wanted (.raw), not the 64 letters that spell them"),
-        Mistake(_size_of_both, "the size is that of the payload alone"),
-        Mistake(_one_byte_size, "one byte holds sizes to 255 and is a varint only to 127: use varint.encode"),
+        Mistake(_hex_author, "use the key's 32 bytes (.raw), not the 64 digits that spell them"),
+        Mistake(_size_of_both, "the size is the size of the payload only"),
+        Mistake(
+            _one_byte_size,
+            "one byte holds sizes up to 255, but is a varint only up to 127: use varint.encode",
+        ),
         Mistake(_fixed(2), "the size is a varint, not two fixed bytes"),
         Mistake(_fixed(4), "the size is a varint, not four fixed bytes"),
         Mistake(_fixed(8), "the size is a varint, not eight fixed bytes"),
     ],
-    hint="author ‖ varint size ‖ payload ‖ signature; signed is all that stands before it, in the context",
+    hint="author ‖ varint size ‖ payload ‖ signature; sign all that comes before it, in the context",
 )

@@ -101,15 +101,13 @@ class Feed:
             where = f"a post was forged ({self.what}), and it raised {type(error).__name__}"
             raise Wrong(where, f"one bad post must not hide the others; {self.hint}") from None
         if isinstance(got, list) and got and all(isinstance(item, Post) for item in got):
-            raise Wrong("it gave posts", "asked are their places in the feed: enumerate counts them")
+            raise Wrong("it gave posts", "return their places in the feed: enumerate counts them")
         if not isinstance(got, list) or not all(type(item) is int for item in got):
-            hint = (
-                "is a return missing?" if got is None else "asked is a list of places, such as [0, 2], or []"
-            )
+            hint = "is a return missing?" if got is None else "return a list of places, such as [0, 2] or []"
             raise Wrong(f"it gave a {type(got).__name__}", hint)
         if passed := sorted(set(self.forged) - set(got)):
             is_early = 0 < spent.count < min(passed[0] + 1, len(self.posts) - len(self.forged))
-            hint = "look at every post, and go on after the first that you find" if is_early else self.hint
+            hint = "look at every post, and go on after the first you find" if is_early else self.hint
             raise Wrong(f"post {passed[0]} of {len(self.posts)} passed: {self.what}", hint)
         if accused := sorted(set(got) - set(self.forged)):
             raise Wrong(*self._accused(accused[0]))
@@ -129,15 +127,18 @@ class Feed:
         if any(bad.author == post.author and bad.number >= post.number for bad in forged):
             return (
                 what,
-                "remember a number only once the signature was found good, or anybody can silence Ana",
+                "remember a number only once the signature has been verified, or anybody can silence Ana",
             )
         if self.context != CONTEXT:
-            return what, "verify in the context that was given, whatever it is"
+            return what, "verify in the context you were given, whatever it is"
         if post.number == 0:
-            return what, "an author's first post may have any number, also 0"
+            return what, "an author's first post may have any number, even 0"
         if any(other.author != post.author and other.number >= post.number for other in before):
-            return what, "each author counts alone: what Ben has written does not make Ana's number old"
-        return what, "verify post.signed, the number and the text, in the context that was given"
+            return (
+                what,
+                "number each author's posts separately: what Ben wrote does not make Ana's number old",
+            )
+        return what, "verify post.signed, the number and the text, in the context you were given"
 
 
 def _friends(rng: Random) -> tuple[SecretKey, SecretKey, SecretKey]:
@@ -185,7 +186,9 @@ def _forgeries(
     longer = replace(next_one, signature=next_one.signature + b"\0")
     neutral = edwards.compress(edwards.NEUTRAL)  # fits all: R = r·B, S = r
     fits_all = edwards.compress(77 * edwards.BASE) + (77).to_bytes(32, "little")
-    stranger = "PublicKey refuses such a key with another error than verify: all are of the kind RemoteError"
+    stranger = (
+        "PublicKey refuses such a key with a different error from verify's: both are kinds of RemoteError"
+    )
     return (
         feed("its signature was copied from another post", "is the signature verified?", lent),
         feed(
@@ -194,9 +197,9 @@ def _forgeries(
             claimed,
         ),
         feed(
-            "Ana signed it in another context, as a vote", "verify in the context that was given", elsewhere
+            "Ana signed it in another context, as a vote", "verify in the context you were given", elsewhere
         ),
-        feed("its signature is 65 bytes", "verify refuses it: hand over the whole signature", longer),
+        feed("its signature is 65 bytes", "verify refuses it: pass it the whole signature", longer),
         feed("its signature is the S + L twin of Ana's", "use verify, which knows the whole rule", twinned),
         feed(
             "its author's key is of small order, and fits all",
@@ -223,10 +226,10 @@ def _replays(
         feed("it is valid and old, older than what came before", f"{again}, not every number", late),
         feed("it has a huge number, and no signature of Ana's", "is the signature verified?", huge),
         Feed((*honest, first), (), "nothing", ""),
-        feed("so were others before it", "go on after the first that you find", huge, honest[0], huge),
+        feed("so were others before it", "go on after the first you find", huge, honest[0], huge),
         feed(
             "it is a copy, and an older copy came just before it",
-            "a post that is not valid must not change the number that you remember: it may only rise",
+            "an invalid post must not change the number you remember: that only ever rises",
             honest[0],
             honest[2],
             at=4,

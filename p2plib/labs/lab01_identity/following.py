@@ -46,7 +46,7 @@ class Heard:
         except NotImplementedError:
             raise
         except (RemoteError, ValueError, IndexError) as error:
-            hint = "pass over what is not a valid rotation: it came from anybody, and the next may be good"
+            hint = "skip what is not a valid rotation: it may come from anybody, and the next may be good"
             raise Wrong(f"{self.what}: raised {type(error).__name__}", hint) from None
         if not isinstance(got, Following):
             raise Wrong(
@@ -85,7 +85,7 @@ def mailboxes(rng: Random) -> tuple[Case, ...]:
             tuple(chain[1:3]),
             after[3],
             "two rotations, in order",
-            "go on from the state that you reached",
+            "go on from the state you have reached",
         ),
         *_mailboxes_of_thieves(start, chain[0], after[1], (mine[0], mine[1], mal, other)),
         *_mailboxes_in_disorder(rng, start, chain, after, mal),
@@ -128,7 +128,7 @@ def _mailboxes_of_thieves(
             unwilling, (taken,), unwilling, "a key that did not sign for itself", "the new key must sign, too"
         ),
         Heard(
-            start, (changed,), start, "a promise exchanged on the way", "the promise is under both signatures"
+            start, (changed,), start, "a promise swapped on the way", "the promise is under both signatures"
         ),
         Heard(
             start, (elsewhere,), start, "signatures of another context", f"verify in the context {CONTEXT}"
@@ -138,7 +138,7 @@ def _mailboxes_of_thieves(
             (good + b"\0",),
             start,
             "a rotation of 193 bytes",
-            "a rotation has 192 bytes, no more or less",
+            "a rotation has 192 bytes, no more and no fewer",
         ),
         Heard(
             start, (b"", b"x", good[:100], bytes(192), good), after, "rubbish first", "look at the size first"
@@ -154,7 +154,7 @@ def _mailboxes_of_thieves(
             start,
             (good, changed),
             after,
-            "a forged copy behind the good one",
+            "a forged copy after the good one",
             "what is behind you leads nowhere",
         ),
         Heard(
@@ -162,7 +162,7 @@ def _mailboxes_of_thieves(
             (weak_raw,),
             weak,
             "a promised key of small order",
-            "pass over what is not a valid rotation: PublicKey raises for a weak key",
+            "skip what is not a valid rotation: PublicKey raises for a weak key",
         ),
     )
 
@@ -174,7 +174,7 @@ def _mailboxes_in_disorder(
     thief = [rotate(mal, SecretKey.generate(rng.randbytes), rng.randbytes(32)) for _ in range(100)]
     mixed = [*thief, *chain[:3]]
     rng.shuffle(mixed)
-    again = "look at all that was heard again after each step: the next one may have come first"
+    again = "after each step look again at everything heard: the next one may have come first"
     return (
         Heard(start, backwards, after[4], "four rotations, the newest first", again),
         Heard(
@@ -184,17 +184,17 @@ def _mailboxes_in_disorder(
             "each rotation twice",
             "what is behind you leads nowhere",
         ),
-        Heard(after[2], tuple(chain[:3]), after[3], "old rotations and one new", "pass over what is old"),
+        Heard(after[2], tuple(chain[:3]), after[3], "old rotations and one new", "skip what is old"),
         Heard(start, tuple(mixed), after[3], "three rotations among a hundred forged", again, budget=6),
         Heard(start, backwards, after[4], "an iterator over what was heard", _ONCE, once=True),
     )
 
 
-_ONCE = "an Iterable may be gone through only once: begin with list(heard)"
+_ONCE = "you may only be able to go through an Iterable once: begin with list(heard)"
 
 FOLLOW = Task(
     "follow",
     follow,
     cases=mailboxes(Random(1)),
-    hint="find a rotation whose new key has the promised hash, verify it, and begin again from there",
+    hint="find a rotation whose new key has the promised hash, verify it, and start again from there",
 )

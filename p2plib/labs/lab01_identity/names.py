@@ -81,7 +81,7 @@ def _assign(contacts: Any, petname: str, whose: PublicKey) -> None:
     try:
         contacts.assign(whose, petname)
     except ValueError as error:
-        hint = "refuse only what is empty, too long, does not show, or looks like the petname of another key"
+        hint = "refuse only what is empty, too long, invisible, or looks like the petname of another key"
         raise Wrong(f"assign refused {petname!a}: {error}", hint) from None
 
 
@@ -100,11 +100,15 @@ def names_and_strangers(yours: Callable[[], Any]) -> None:
     """A petname is shown whatever its owner calls himself; a stranger's nickname never alone."""
     contacts = yours()
     _assign(contacts, "Ben", BEN)
-    _expect(contacts, "Ben", BEN, "Ben", "a key that has a petname is shown by it")
+    _expect(contacts, "Ben", BEN, "Ben", "a key that has a petname is shown under it")
     _expect(contacts, "DJ Benno", BEN, "Ben", "the petname is mine: what he calls himself does not change it")
     wanted = f'"Dev" ({_words(MAL)})'
     _expect(
-        contacts, "Dev", MAL, wanted, "a stranger's nickname stands in quotes, with two proquints of his key"
+        contacts,
+        "Dev",
+        MAL,
+        wanted,
+        "a stranger's nickname is shown in quotes, with two proquints of his key",
     )
     _expect(yours(), "Ben", BEN, f'"Ben" ({_words(BEN)})', _SHARED)
 
@@ -139,7 +143,7 @@ def never_merged(*petnames: str) -> Case:
             if not _refuses(contacts, MAL, petname, ascii(petname)):
                 hint = "compare skeletons of all petnames of other keys, and raise ValueError"
                 raise Wrong(f"Mal may be called {petname!a} beside Ben", hint)
-            hint = "check first, change then: a refused name must change nothing"
+            hint = "check first, then change: a refused name must change nothing"
             _expect(contacts, "", BEN, "Ben", hint)
             _expect(contacts, "", MAL, "Mal", hint)
 
@@ -154,7 +158,7 @@ def renaming(yours: Callable[[], Any]) -> None:
     _assign(contacts, "Ben from work", BEN)
     _expect(contacts, "", BEN, "Ben from work", "the last petname counts")
     _assign(contacts, "Ben", MAL)
-    _expect(contacts, "", MAL, "Ben", "a name that was given up is free again")
+    _expect(contacts, "", MAL, "Ben", "a name that has been given up is free again")
     _expect(contacts, "", BEN, "Ben from work", "a key keeps its name when its old one is given away")
 
 
@@ -171,7 +175,7 @@ def unfit(*petnames: tuple[str, str]) -> Case:
             if not _refuses(contacts, BEN, petname, f"a petname that {what}"):
                 hint = "petnames are 1 to 32 characters, all of which show"
                 raise Wrong(f"it took a petname that {what}", hint)
-            hint = "check first, change then: a refused name must change nothing"
+            hint = "check first, then change: a refused name must change nothing"
             _expect(contacts, "Dev", BEN, f'"Dev" ({_words(BEN)})', hint)
 
     return probe
@@ -186,7 +190,7 @@ def _refuses(contacts: Any, whose: PublicKey, petname: str, what: str) -> bool:
     except ValueError:
         return True
     except Exception as error:
-        hint = "raise ValueError: it is what the task promises, and what a caller catches"
+        hint = "raise ValueError: that is what the task promises, and what callers catch"
         raise Wrong(f"assign({what}) raised {type(error).__name__}", hint) from None
     return False
 
@@ -198,7 +202,7 @@ def every_petname_counts(yours: Callable[[], Any]) -> None:
         _assign(contacts, petname, whose)
     stranger = key("a stranger")
     for petname in ("Ana", "Ben", "Mal"):
-        hint = "compare it with every petname, also with those after the first"
+        hint = "compare it with every petname, not only with the first"
         claim = f'"{petname.upper()}" ({_words(stranger)})'
         _expect(contacts, petname.upper(), stranger, f"not {petname}: {claim}", hint)
         if not _refuses(contacts, stranger, petname.upper(), petname.upper()):
@@ -213,7 +217,7 @@ def longest(yours: Callable[[], Any]) -> None:
     except ValueError:
         hint = "32 are allowed: refuse what has more"
         raise Wrong(f"it refused a petname of {MAX_CHARACTERS} characters", hint) from None
-    _expect(contacts, "Ben", BEN, petname, "a key that has a petname is shown by it")
+    _expect(contacts, "Ben", BEN, petname, "a key that has a petname is shown under it")
 
 
 def long_nickname(yours: Callable[[], Any]) -> None:
@@ -232,7 +236,7 @@ def long_nickname(yours: Callable[[], Any]) -> None:
         hidden_first,
         MAL,
         f'"Dev" ({_words(MAL)})',
-        "first drop what does not show, then cut: or 32 hidden characters are all that is left",
+        "first drop what does not show, then cut, or 32 hidden characters are all that is left",
     )
     _assign(contacts, "B" * MAX_CHARACTERS, BEN)
     _expect(
@@ -261,7 +265,7 @@ CASES: Sequence[Case] = (
     unfit(
         ("", "is empty"),
         ("   ", "is nothing but spaces"),
-        ("Be\u200dn", "has a joiner of no width in it"),
+        ("Be\u200dn", "has a zero-width joiner in it"),
         ("\u202eneB", "turns the text around"),
         ("B\ten", "has a tab in it"),
         ("B" * 33, "has 33 characters"),
@@ -275,5 +279,5 @@ CONTACTS = Task(
     "Contacts",
     Contacts,
     cases=CASES,
-    hint="a dict from keys to petnames is all the memory that it needs",
+    hint="a dict from keys to petnames is all the memory it needs",
 )

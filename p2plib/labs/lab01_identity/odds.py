@@ -33,7 +33,7 @@ class Dice:
 
     def __call__(self) -> int:
         if self.thrown == len(self.numbers):
-            raise Exhausted(f"a draw after number {self.thrown}: the collision was there already")
+            raise Exhausted(f"a draw after number {self.thrown}: there had already been a collision")
         self.thrown += 1
         return self.numbers[self.thrown - 1]
 
@@ -143,16 +143,16 @@ FIRST_COLLISION = Task(
     mistakes=[
         Mistake(_without_the_last, "the peer whose draw collides is a peer too: count it"),
         Mistake(
-            _until_two_in_a_row, "any two peers may collide, also two that did not draw one after the other"
+            _until_two_in_a_row, "any two peers may collide, even if they did not draw one after the other"
         ),
         Mistake(_until_the_first_returns, "that waits for one particular name; any pair will do"),
-        Mistake(_which_number, "that is the name which came twice; asked is how many had drawn by then"),
-        Mistake(_stops_at_zero, "0 is a name like any other, and Python takes it for false"),
+        Mistake(_which_number, "that is the name that came twice; return how many had drawn by then"),
+        Mistake(_stops_at_zero, "0 is a name like any other, but Python treats it as false"),
         Mistake(
             _draws_twice, "every call of draw() is another peer: call it once a round and keep the answer"
         ),
     ],
-    hint="remember every name drawn so far, and stop at the first that is among them",
+    hint="remember every name drawn so far, and stop at the first that is already among them",
 )
 
 
@@ -216,9 +216,9 @@ COLLISION_CHANCE = Task(
         Mistake(_chance_of_none, "that is the chance that all are different"),
         Mistake(_negative, "expm1(x) is exp(x) - 1: the wanted 1 - exp(x) is its negative"),
         Mistake(_other_sign, "the exponent is negative: more pairs make it less likely that all differ"),
-        Mistake(_expected_pairs, "that is the expected number of equal pairs, which can pass 1"),
-        Mistake(_one_target, "that is the chance to hit one particular name; any pair will do"),
-        Mistake(collision_exact, "that is the exact chance; asked is the bound, 1 - exp(-n(n-1) / 2N)"),
+        Mistake(_expected_pairs, "that is the expected number of equal pairs, which can exceed 1"),
+        Mistake(_one_target, "that is the chance of hitting one particular name; any pair will do"),
+        Mistake(collision_exact, "that is the exact chance; return the bound, 1 - exp(-n(n-1) / 2N)"),
         Mistake(_whole_division, "// rounds down to a whole number; / does not"),
         Mistake(_divided_then_multiplied, "a / 2 * b is (a / 2) * b: put 2 * space in brackets"),
     ],

@@ -50,23 +50,23 @@ def _why_refused(spent: Verifications, payload: bytes, said: str) -> str:
     if spent.valid:
         return "verify returns None when all is well and raises when not: call it, without an if"
     if spent.count:
-        return "verify the bytes that were signed, all before the signature, in the context that you got"
+        return "verify the bytes that were signed, all before the signature, in the context you were given"
     if len(payload) > LARGEST_IN_ONE_BYTE:
         return _WHERE
-    return "the size counts the payload alone; behind it stand 64 bytes of signature, and then nothing"
+    return "the size counts only the payload; after it come 64 bytes of signature, and then nothing"
 
 
 LARGEST_IN_ONE_BYTE = 127  # of a varint
-_WHERE = "a varint takes more bytes for larger sizes: begin where varint.decode says that it ended"
+_WHERE = "a varint takes more bytes for larger sizes: begin where varint.decode says it ended"
 
 
 def _compare(got: object, author: PublicKey, payload: bytes, size: str) -> None:
     if got is None:
         raise Wrong(f"{size} gave None", "is a return missing?")
     if isinstance(got, bool):
-        raise Wrong(f"{size} gave {got}", "return whose it is and what it says, not that it is well")
+        raise Wrong(f"{size} gave {got}", "return whose it is and what it says, not that all is well")
     if isinstance(got, bytes):
-        raise Wrong(f"{size} gave bytes alone", "return two things: the author and the payload")
+        raise Wrong(f"{size} gave only bytes", "return two things: the author and the payload")
     if not isinstance(got, tuple) or len(got) != 2:
         raise Wrong(f"{size} gave a {type(got).__name__}", "return (author, payload)")
     if got == (payload, author):
@@ -112,7 +112,7 @@ def refuses(what: str, hint: str, context: str, *envelopes: bytes, by_size: bool
                 )
                 raise Wrong(f"{what}: it crashed with {type(error).__name__}", hint_crash) from None
             if got is None or got is False:
-                hint_none = "raise instead: whoever forgets to look takes that for an answer"
+                hint_none = "raise instead: a caller who forgets to check takes that for an answer"
                 raise Wrong(f"{what}: it returned {got}", hint_none)
             raise Wrong(f"it opened {what}", hint)
 
@@ -134,7 +134,7 @@ def passes_on(kind: type[RemoteError], what: str, envelope: bytes) -> Case:
         except kind:
             return
         except ValueError as error:
-            hint = f"let a {kind.__name__} pass through: it says more than that something is wrong"
+            hint = f"let a {kind.__name__} pass through: it says what is wrong, not only that something is"
             raise Wrong(f"{what}: it raised {type(error).__name__}", hint) from None
         raise Wrong(f"it opened {what}", "let PublicKey and verify raise: they know the whole rule")
 
@@ -152,7 +152,7 @@ def open_cases(rng: Random) -> tuple[Case, ...]:
     text = rng.randbytes(rng.randrange(20, 90))
     good = seal_envelope(ANA, CONTEXT, text)
     edges = (PUBLIC_BYTES, PUBLIC_BYTES + 1, PUBLIC_BYTES + 1 + len(text), len(good))
-    unsigned = "every byte in front must be under the signature"
+    unsigned = "the signature must cover every byte before it"
     unverified = "is the signature verified at all?"
     lie = signed(ANA, CONTEXT, ANA.public.raw + varint.encode(len(text) - 3) + text)
     long_size = bytes([len(text) | 0x80, 0])
@@ -176,7 +176,7 @@ def open_cases(rng: Random) -> tuple[Case, ...]:
         refuses("Ana's envelope with Ben's key in front", unsigned, CONTEXT, swapped),
         refuses("a size with one bit changed", unsigned, CONTEXT, *_flipped(good, range(edges[0], edges[1]))),
         refuses(
-            "a vote as if it were a note", "verify in the context that was asked for", OTHER_CONTEXT, good
+            "a vote as if it were a note", "verify in the context you were asked for", OTHER_CONTEXT, good
         ),
         refuses(
             "part of an envelope",
@@ -185,8 +185,8 @@ def open_cases(rng: Random) -> tuple[Case, ...]:
             *(good[:n] for n in range(len(good))),
         ),
         refuses(
-            "an envelope with bytes behind its end",
-            "the signature must be the last 64 bytes, with nothing behind it",
+            "an envelope with bytes after its end",
+            "the signature must be the last 64 bytes, with nothing after it",
             CONTEXT,
             good + b"\0",
             good + good,
@@ -198,7 +198,7 @@ def open_cases(rng: Random) -> tuple[Case, ...]:
             lie,
         ),
         refuses(
-            "a size written with a byte too many",
+            "a size written with one byte too many",
             "two spellings of one size are two envelopes of one message: varint.decode refuses the longer",
             CONTEXT,
             wide,
@@ -218,7 +218,7 @@ def open_cases(rng: Random) -> tuple[Case, ...]:
             lie,
             by_size=True,
         ),
-        passes_on(SignatureError, "an envelope with a payload exchanged", good.replace(text, text[::-1])),
+        passes_on(SignatureError, "an envelope whose payload was swapped", good.replace(text, text[::-1])),
         passes_on(WeakKey, "an envelope whose author is a key of small order", weak),
     )
 

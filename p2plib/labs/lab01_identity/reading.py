@@ -84,47 +84,35 @@ class Reader:
 
 
 WEATHERS = (
-    RelayWeather("calm", "nothing is lost, and nobody lies", 0, 200),
-    RelayWeather("loss", "one post in five is lost", 80, 200, loss=0.2),
-    RelayWeather("disorder", "what was sent first comes later", 60, 250, disorder=40),
-    RelayWeather("replays", "everything comes twice", 0, 400, replays=True),
-    RelayWeather("forgers", "forged copies come before and behind each post", 0, 580, forgers=True),
-    RelayWeather(
-        "names", "strangers use your friends' names, and friends each other's", 0, 200, lookalikes=True
-    ),
-    RelayWeather("theft", "keys are stolen, and their owners rotate", 10, 250, thefts=True),
-    RelayWeather("garbage", "half of what comes is no message at all", 0, 250, garbage=True),
-    RelayWeather("flood", "two thousand strangers write", 0, 200, strangers=2000),
-    RelayWeather("hoarder", "a friend turns, and signs hundreds of posts far ahead", 320, 700, hoarder=True),
-    RelayWeather(
-        "storm",
-        "all but disorder, and a little less of each",
-        requests=80,
-        verifications=1200,
-        loss=0.1,
-        replays=True,
-        forgers=True,
-        lookalikes=True,
-        thefts=True,
-        garbage=True,
-        strangers=500,
+    Weather("calm", "nothing is lost, and nobody lies", 0, 200),
+    Weather("loss", "one post in five is lost", 80, 200, loss=0.2),
+    Weather("disorder", "posts arrive out of order", 60, 250, disorder=40),
+    Weather("replays", "everything comes twice", 0, 400, replays=True),
+    Weather("forgers", "forged copies come before and after each post", 0, 580, forgers=True),
+    Weather("names", "strangers use your friends' names, and friends each other's", 0, 200, lookalikes=True),
+    Weather("theft", "keys are stolen, and their owners rotate", 10, 250, thefts=True),
+    Weather("garbage", "half of what comes is not a message at all", 0, 250, garbage=True),
+    Weather("flood", "two thousand strangers write", 0, 200, strangers=2000),
+    Weather("hoarder", "a friend turns bad, and signs hundreds of posts far ahead", 320, 700, hoarder=True),
+    Weather(
+        "storm", "all of these but disorder, and a little less of each", 80, 1200, 0.1, 0, *[True] * 5, 500
     ),
 )
 
 _ORDER = (
     f"hold what comes early, up to {AHEAD} numbers ahead, and show it when those before it have been shown"
 )
-_ASK = "a number that is missing below one that you hold was lost: name it in wants, until it has come"
+_ASK = "a number missing below one that you hold was lost: name it in wants until it comes"
 _AGAIN = "an answer may be lost, too: ask again the next time, but not more than a dozen times"
 _VERIFY = "believe nothing before open_envelope has: neither the author, nor the number, nor the text"
-_OWN_NAME = "a nickname is a claim: who it is, the key says, and what he is called, you do"
+_OWN_NAME = "a nickname is a claim: the key says who it is, and you say what he is called"
 _OLD_KEY = "after a rotation only the new key counts: compare the envelope's author with the key in use"
 _HELD = "what you hold was signed with the old key, perhaps by the thief: throw it away, and ask for it again"
-_PASS = "pass over what is no message: catch RemoteError and ValueError, and return an empty list"
-_STRANGER = "look first whether you follow the author: a stranger is worth no signature and no memory"
-_BOUND = f"hold at most {AHEAD} numbers ahead of each person, and nothing of strangers"
-_PATIENT = "ask only for numbers that are missing below one that you hold, and give up after a dozen times"
-_ONCE = "remember the next number of each person: what is below it was shown"
+_PASS = "skip what is not a message: catch RemoteError and ValueError, and return an empty list"
+_STRANGER = "first check that you follow the author: a stranger is not worth a signature or any memory"
+_BOUND = f"hold at most {AHEAD} numbers ahead for each person, and nothing for strangers"
+_PATIENT = "ask only for numbers missing below one that you hold, and give up after a dozen tries"
+_ONCE = "remember each person's next number: everything below it has been shown"
 
 MISSED = {"loss": _ASK, "disorder": _ORDER, "forgers": _VERIFY, "theft": _HELD, "storm": _AGAIN}
 FALSE = {"names": _OWN_NAME, "theft": _OLD_KEY, "hoarder": _ORDER}
@@ -144,7 +132,7 @@ def objection(score: FeedScore) -> tuple[str, str] | None:
         return "a post was shown before an earlier one of its author", _ORDER
     if score.missing:
         what = f"{score.missing} of {len(PEOPLE) * POSTS} posts were not shown"
-        hint = MISSED.get(weather.name, "show each post of the people that you follow")
+        hint = MISSED.get(weather.name, "show every post by the people you follow")
         return what, _AGAIN if score.requests and weather.loss else hint
     for spent, budget, what, hint in (
         (score.requests, weather.requests, "requests", _PATIENT),
@@ -188,7 +176,7 @@ def _two_readers(yours: MakeReader) -> None:
     first, second = (followed(yours, WEATHERS[0]) for _ in range(2))
     if first.shown != second.shown:
         raise Wrong(
-            "a second reader showed something else than the first", "what it remembers belongs to self"
+            "a second reader showed something different from the first", "keep what it remembers on self"
         )
 
 
@@ -217,7 +205,7 @@ def score_table(yours: MakeReader, seed: int = 1) -> Table:
     return Table(
         ["weather", "shown", "false", "requests", "verified", "kB held", "budgets"],
         rows,
-        title="One reader in eleven weathers",
+        title="One reader in eleven kinds of weather",
         caption="What was shown, what was shown falsely, and what it cost, next to the budget.",
         numbers=[1, 2, 3, 4, 5],
     )
@@ -227,5 +215,5 @@ READER = Task(
     "Reader",
     Reader,
     cases=[survives(WEATHERS[0]), _two_readers, *(survives(weather) for weather in WEATHERS[1:])],
-    hint="whose key is it, is the envelope good, is the number the next: then show it",
+    hint="whose key is it, is the envelope good, is it the next number? then show it",
 )

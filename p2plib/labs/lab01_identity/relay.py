@@ -459,9 +459,9 @@ def _ask(reader: Any, relay: Relay, score: FeedScore) -> bool:
 
 def _pairs(said: Any, method: str, kind: str) -> list[tuple[Any, Any]]:
     if said is None:
-        raise Wrong(f"{method} gave None", f"it gives a list of pairs {kind}, which may be empty")
+        raise Wrong(f"{method} gave None", f"it returns a list of pairs {kind}, which may be empty")
     good = isinstance(said, Iterable) and not isinstance(said, str | bytes | dict)
     row = list(said) if good else [said]
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in row):
-        raise Wrong(f"{method} gave {describe(said)}", f"it gives a list of pairs {kind}")
+        raise Wrong(f"{method} gave {describe(said)}", f"it returns a list of pairs {kind}")
     return [(pair[0], pair[1]) for pair in row]

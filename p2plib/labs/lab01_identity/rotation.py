@@ -170,13 +170,15 @@ ROTATE = Task(
         Mistake(_swapped, "the old key's signature comes first"),
         Mistake(
             _old_alone,
-            "the new key signs as well, or anybody could make your followers follow a key of others",
+            "the new key signs as well, or anybody could make your followers follow somebody else's key",
         ),
         Mistake(_old_sent_too, "the old key is signed and not sent: a follower knows it"),
-        Mistake(_new_alone_signed, "both sign old, new and promise: what is not signed can be exchanged"),
-        Mistake(_old_not_signed, "the old key belongs into what is signed: it says whose successor this is"),
-        Mistake(_promise_not_signed, "the promise is not signed: whoever passes this on can put in his own"),
-        Mistake(_hashed_again, "promise is a hash already"),
+        Mistake(_new_alone_signed, "both sign old, new and promise: what is not signed can be swapped"),
+        Mistake(_old_not_signed, "the old key belongs in what is signed: it says whose successor this is"),
+        Mistake(
+            _promise_not_signed, "the promise is not signed: anybody who passes this on can put in his own"
+        ),
+        Mistake(_hashed_again, "promise is already a hash"),
         Mistake(_promises_new, "the promise is the one given: it hides the key after the new one"),
         Mistake(_raw_signatures, "signed without the context"),
         Mistake(_chained, "both sign the same bytes: old ‖ new ‖ promise"),

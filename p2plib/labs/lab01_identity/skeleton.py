@@ -47,12 +47,12 @@ def looks_different(one: str, other: str, hint: str) -> Case:
 def _must_be_text(got: object) -> None:
     if not isinstance(got, str):
         raise Wrong(
-            f"it gave a {type(got).__name__}", "is a return missing?" if got is None else "asked is a text"
+            f"it gave a {type(got).__name__}", "is a return missing?" if got is None else "return a str"
         )
 
 
 _HIDDEN = "drop what does not show: characters for which neither isprintable() nor isspace() is true"
-_BLANK = "a tab shows as a space does: keep what isspace() says is one, and let split() make one of all"
+_BLANK = "a tab looks like a space: keep what isspace() accepts, and let split() make one space of them"
 _TABLE = "translate(TWINS) puts Latin letters in place of their lookalikes"
 
 SKELETON = Task(
@@ -64,20 +64,22 @@ SKELETON = Task(
         looks_alike("Ben", "Bеn", "its е is Cyrillic", _TABLE),
         looks_alike("Ben", "Вen", "its В is Cyrillic", _TABLE),
         looks_different("王芳", "李伟", "people are called 李伟: what is not ASCII must not be thrown away"),
-        looks_alike("Ben", "Be\u200dn", "a joiner of no width is in it", _HIDDEN),
-        looks_alike("Ben", "\u202eBen", "a mark that turns the text around is in it", _HIDDEN),
-        looks_alike("Ben", "Be\x00n", "a control character is in it", _HIDDEN),
-        looks_alike("Ben", "Ｂｅｎ", "its letters are of full width", "normalize to NFKC first"),
+        looks_alike("Ben", "Be\u200dn", "it has a zero-width joiner in it", _HIDDEN),
+        looks_alike("Ben", "\u202eBen", "it has a mark in it that reverses the text", _HIDDEN),
+        looks_alike("Ben", "Be\x00n", "it has a control character in it", _HIDDEN),
+        looks_alike("Ben", "Ｂｅｎ", "its letters are full-width", "normalize to NFKC first"),
         looks_alike("José", "Jose\u0301", "e and an accent are two characters", "normalize to NFKC first"),
         looks_alike(
             "Ben W",
             "Ben\u00a0\u2003W",
-            "its spaces are others",
-            "split() and join: one space is like another",
+            "its spaces are different ones",
+            "split() and join: all spaces look alike",
         ),
-        looks_alike("Ben W", "Ben\tW", "a tab is between", _BLANK),
-        looks_alike("Ben W", "Ben\n W", "a line ends between", _BLANK),
-        looks_alike("Ben", " Ben ", "spaces around it", "split() and join: spaces at the ends do not show"),
+        looks_alike("Ben W", "Ben\tW", "it has a tab in the middle", _BLANK),
+        looks_alike("Ben W", "Ben\n W", "it has a line break in the middle", _BLANK),
+        looks_alike(
+            "Ben", " Ben ", "it has spaces around it", "split() and join: spaces at the ends do not show"
+        ),
         looks_alike("Bill", "Bi11", "ones for l", _TABLE),
         looks_alike("Ilse", "llse", "l for I", _TABLE),
         looks_different("Иван", "Игорь", "people are called Иван: what is not ASCII must not be thrown away"),

@@ -110,15 +110,17 @@ TO_PROQUINT = Task(
             _mirrored, "each word is spelt backwards: the first letter has the top bits (n >> 12), not n & 15"
         ),
         Mistake(_little, "the first byte of a pair is the high one: int.from_bytes(pair, 'big')"),
-        Mistake(_little_and_mirrored, "turned twice: read the pair big-endian, and begin with the top bits"),
+        Mistake(
+            _little_and_mirrored, "reversed twice: read the pair big-endian, and begin with the top bits"
+        ),
         Mistake(_vowels_of_english, "the four vowels are a, i, o, u: there is no e"),
         Mistake(_joined(""), "words are joined by a dash"),
-        Mistake(_joined(" "), "words are joined by a dash, not by a space"),
-        Mistake(_joined("_"), "words are joined by a dash, not by an underscore"),
-        Mistake(_dash_at_the_end, "the dash stands between words: '-'.join(words) puts none at the end"),
+        Mistake(_joined(" "), "words are joined by a dash, not a space"),
+        Mistake(_joined("_"), "words are joined by a dash, not an underscore"),
+        Mistake(_dash_at_the_end, "dashes go between words: '-'.join(words) puts none at the end"),
         Mistake(_backwards, "the words come in the order of the bytes"),
-        Mistake(_letters_in_rows, "cut the sixteen bits in the order of the letters: 4, 2, 4, 2 and 4"),
-        Mistake(_dropping_zeros, "zeros in front are bytes, too: two bytes make a word whatever is in them"),
+        Mistake(_letters_in_rows, "cut the sixteen bits in letter order: 4, 2, 4, 2 and 4"),
+        Mistake(_dropping_zeros, "leading zeros are bytes, too: two bytes make a word, whatever is in them"),
         Mistake(_tail_dropped, "an odd number of bytes lost its last one; raise ValueError instead"),
         Mistake(_padded_behind, "an odd number of bytes became one byte longer; raise ValueError instead"),
         Mistake(
@@ -183,9 +185,9 @@ def refuses_text(text: str, hint: str) -> Case:
             return
         except Exception as error:
             what = f"{text!a}: it crashed with {type(error).__name__}"
-            raise Wrong(what, "raise ValueError: who calls you cannot know what you use inside") from None
+            raise Wrong(what, "raise ValueError: your callers cannot know what you use inside") from None
         if got is None or got is False:
-            raise Wrong(f"{text!a}: it returned {got}", "raise ValueError instead: nobody looks at a None")
+            raise Wrong(f"{text!a}: it returned {got}", "raise ValueError instead: nobody checks for a None")
         raise Wrong(f"{text!a} was read as {bytes(got).hex() or 'no bytes'}", hint)
 
     return probe
@@ -196,16 +198,16 @@ STRICT: tuple[Case, ...] = (
         "lusab-babac", "c is not one of the sixteen consonants: look every letter up, and refuse it"
     ),
     refuses_text(
-        "lusab-bebad", "e is not one of the four vowels; find() answers -1 for it, which is an index"
+        "lusab-bebad", "e is not one of the four vowels; find() returns -1 for it, which is a valid index"
     ),
     refuses_text("lusab-ababa", "each place has its own alphabet: consonants at 1, 3, 5 and vowels at 2, 4"),
-    refuses_text("lusab-baba", "a word has five letters, and this one four"),
-    refuses_text("lusab-babadd", "a word has five letters, and this one six"),
+    refuses_text("lusab-baba", "a word has five letters, and this one has four"),
+    refuses_text("lusab-babadd", "a word has five letters, and this one has six"),
     refuses_text("lusab-", "an empty word after the last dash is not a word"),
     refuses_text("lusab--babad", "an empty word between two dashes is not a word"),
     refuses_text("Lusab-babad", "capitals are not in the alphabet: one key, one spelling"),
     refuses_text("lusab babad", "words are joined by a dash; split() also splits at spaces"),
-    refuses_text("lusab-babad\n", "the line's end belongs to the text: strip() or `$` lets it pass"),
+    refuses_text("lusab-babad\n", "the line feed is part of the text: strip() or `$` lets it pass"),
     refuses_text("lusabxbabad", "what stands between two words must be a dash"),
     refuses_text("lusаb-babad", "the а in it is Cyrillic: only the listed letters count"),
 )
@@ -217,9 +219,9 @@ FROM_PROQUINT = Task(
     mistakes=[
         Mistake(_read_mirrored, "each word is read backwards: the first letter has the top bits"),
         Mistake(_read_little, "the high byte of each number comes first: to_bytes(2, 'big')"),
-        Mistake(_read_as_one_number, "zeros in front were lost: every word is two bytes, also babab"),
-        Mistake(_read_as_numbers, "asked are bytes: two for each word's number, to_bytes(2, 'big')"),
-        Mistake(_read_as_text, "asked are bytes, not the digits that spell them"),
+        Mistake(_read_as_one_number, "leading zeros were lost: every word is two bytes, even babab"),
+        Mistake(_read_as_numbers, "return bytes: two for each word's number, to_bytes(2, 'big')"),
+        Mistake(_read_as_text, "return bytes, not the digits that spell them"),
         Mistake(
             _trips_over_nothing, '"".split("-") is one empty word, not none: no text stands for no bytes'
         ),

@@ -24,7 +24,7 @@ SAID = {
     "mix_hash": "the new hash is sha256(old hash + data)",
     "mix_key": "mix_key leaves the hash as it is",
     "seal": "encrypt with the hash as associated data, then mix what you send into the hash",
-    "open": "decrypt with the hash as it was, then mix in the bytes that came, not what they say",
+    "open": "decrypt with the hash as it was, then mix in the bytes as they came, not what they say",
 }
 PROBE = b"the first message"
 
@@ -88,7 +88,7 @@ def splits(*steps: Step, name: str = NN) -> Case:
             raise Wrong(f"the keys of the session begin {keys[0][:4].hex()} and {keys[1][:4].hex()}")
         _same("after split", mine, judge)
         if mine.split() != keys:
-            raise Wrong("split, asked again, gave other keys", "leave everything as it is: only derive")
+            raise Wrong("split, called again, gave different keys", "leave everything as it is: only derive")
 
     return probe
 
@@ -135,16 +135,16 @@ def _refuses_what_was_changed(yours: MakeTranscript) -> None:
         except Exception:
             got = Tampered
         if got is not Tampered:
-            raise Wrong(f"it opened {what} and gave {describe(got)}", "let the error of decrypt go through")
+            raise Wrong(f"it opened {what} and gave {describe(got)}", "let decrypt's error through")
         if mine.hash != before:
-            raise Wrong(f"{what} changed its hash", "decrypt first: what does not hold is mixed into nothing")
+            raise Wrong(f"{what} changed its hash", "decrypt first: mix in nothing that does not open")
     try:
         right = mine.open(sealed) == b"ten coins"
     except Tampered:
         right = False
     if not right:
-        hint = "what does not decrypt does not count: raise the counter after it"
-        raise Wrong("after a part that did not hold, it did not open the right one", hint)
+        hint = "what does not decrypt does not count: raise the counter afterwards"
+        raise Wrong("after a part that did not open, it could not open the right one", hint)
 
 
 class _HashedName(Transcript):
@@ -320,28 +320,31 @@ TRANSCRIPT = Task(
         splits(*WHOLE),
     ],
     mistakes=[
-        Mistake(_HashedName, "the name is filled up with zero bytes to 32, not hashed"),
-        Mistake(_Spaces, "the name is filled up with zero bytes, b'\\0', not with spaces"),
-        Mistake(_InFront, "the zero bytes stand behind the name: ljust"),
+        Mistake(_HashedName, "the name is padded to 32 bytes with zeros, not hashed"),
+        Mistake(_Spaces, "the name is padded with zero bytes, b'\\0', not with spaces"),
+        Mistake(_InFront, "the zero bytes come after the name: ljust"),
         Mistake(_TurnedHash, "the old hash comes first: sha256(hash + data)"),
         Mistake(_DataAlone, "the old hash goes in as well: sha256(hash + data), or the past is forgotten"),
-        Mistake(_MixesTheSecret, "the secret goes into the chaining key alone: the hash is of what was sent"),
+        Mistake(_MixesTheSecret, "the secret goes only into the chaining key: the hash is of what was sent"),
         Mistake(_TurnedHmac, "the chaining key is HMAC's key, and the secret its message"),
         Mistake(_NoFirst, "the second output's message is the first output and b'\\2'"),
         Mistake(_Swapped, "the first output is the next chaining key, the second one the cipher's key"),
         Mistake(_SecretIsKey, "the secret is not the key itself: derive both outputs from it"),
-        Mistake(_NotBound, "the hash goes in as associated data: that is what binds a part to all before it"),
+        Mistake(
+            _NotBound,
+            "the hash goes in as associated data: that is what binds a part to everything before it",
+        ),
         Mistake(_SendsPlain, "seal returns what travels: the sealed part"),
         Mistake(_GivesThePart, "open returns what the part says: the plaintext"),
         Mistake(_MixesPlain, "what is mixed in is what travels: the sealed part, which both have seen"),
-        Mistake(_OnlyEncrypted, "what you send is mixed into the hash, also when there is no key yet"),
-        Mistake(_OnlyReturns, "set self.hash: what mix_hash returns nobody looks at"),
+        Mistake(_OnlyEncrypted, "what you send is mixed into the hash, even when there is no key yet"),
+        Mistake(_OnlyReturns, "set self.hash: nobody looks at what mix_hash returns"),
         Mistake(_MixesOnlyWhatItSends, "what comes is mixed in, too: both must have the same hash"),
         Mistake(_NoCounter, "the counter rises with every part: a key encrypts each number once"),
         Mistake(_OldChain, "mix_key replaces the chaining key too, or the next secret forgets this one"),
-        Mistake(_KeepsCounting, "a new key begins to count at 0"),
+        Mistake(_KeepsCounting, "a new key starts counting at 0"),
         Mistake(_SplitOfHash, "split derives from the chaining key and no secret: b''"),
-        Mistake(_SplitTurned, "the first output is the first key, the second the second"),
+        Mistake(_SplitTurned, "the first output is the first key, the second output the second"),
         Mistake(_SplitNothing, "the handshake's own keys are not the session's: derive two fresh ones"),
     ],
     hint="hash, chaining key, key and counter: four things to keep",

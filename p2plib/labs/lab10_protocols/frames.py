@@ -48,7 +48,7 @@ def _all(frames: Any, parts: Iterable[bytes]) -> list[bytes]:
                 raise Wrong(f"next_frame gave {describe(payload)}", hint)
             got.append(payload)
         else:
-            raise Wrong("next_frame never gave None", "take out of the buffer what was given away")
+            raise Wrong("next_frame never gave None", "take what was returned out of the buffer")
     return got
 
 
@@ -59,7 +59,7 @@ def gives(how: str, payloads: Sequence[bytes], *parts: bytes, hint: str = "", li
         try:
             got = _all(yours(limit), parts)
         except (RemoteError, ValueError):
-            raise Wrong(f"{how}: it refused what is right", hint) from None
+            raise Wrong(f"{how}: it refused something valid", hint) from None
         if got != list(payloads):
             raise Wrong(f"{how}: it gave {describe(got)}, expected {describe(list(payloads))}", hint)
 
@@ -69,9 +69,7 @@ def gives(how: str, payloads: Sequence[bytes], *parts: bytes, hint: str = "", li
 def cut_anywhere(payloads: Sequence[bytes]) -> Case:
     """A probe: wherever some frames are cut in two, and when their bytes come singly, it is the same."""
     raw = framed(*payloads)
-    hint = (
-        "keep what came in a buffer, and look at the whole of it each time; the size itself may be cut, too"
-    )
+    hint = "keep what came in a buffer, and look at all of it each time; the size itself may be cut, too"
 
     def probe(yours: MakeFrames) -> None:
         ways = [(f"cut after byte {at}", [raw[:at], raw[at:]]) for at in range(1, len(raw))]
@@ -204,14 +202,14 @@ class _Keeps(_Loose):
 
 
 LONG = bytes(range(256)) + b"and more"
-_BEFORE = "compare the size with max_bytes when it is known, before you wait for the payload"
+_BEFORE = "compare the size with max_bytes as soon as you know it, before you wait for the payload"
 FRAMES = Task(
     "Frames",
     Frames,
     cases=[
         gives("one frame", [b"hi"], b"\x02hi"),
         gives("two frames in one piece", [b"hi", b"you"], b"\x02hi\x03you"),
-        gives("an empty frame and one behind it", [b"", b"x"], b"\0\x01x"),
+        gives("an empty frame and one after it", [b"", b"x"], b"\0\x01x"),
         gives("a frame of 264 bytes", [LONG], framed(LONG)),
         cut_anywhere([b"hi", b"", LONG]),
         gives(
@@ -222,14 +220,14 @@ FRAMES = Task(
         ),
         _alone,
         gives(
-            "a frame of just max_bytes",
+            "a frame of exactly max_bytes",
             [b"x" * 100],
             framed(b"x" * 100),
             limit=100,
             hint="a frame of max_bytes is allowed: refuse what is larger",
         ),
         refuses("a size above max_bytes, and its payload", _BEFORE, framed(b"x" * 101)),
-        refuses("a size of 2 to the 40 and no payload yet", _BEFORE, b"\x80" * 5 + b"\x20"),
+        refuses("a size of 2**40, and no payload yet", _BEFORE, b"\x80" * 5 + b"\x20"),
         refuses(
             "ten bytes of 80 in hex, a size without an end",
             "a varint here has at most nine bytes",
@@ -262,11 +260,11 @@ FRAMES = Task(
     mistakes=[
         Mistake(_OneByte, "a size above 127 takes two bytes: the high bit says that another one follows"),
         Mistake(_BigEnd, "a varint's first byte holds the lowest seven bits"),
-        Mistake(_Eights, "each byte of a varint brings seven bits, not eight"),
-        Mistake(_Inclusive, "the size counts the payload alone, not itself"),
-        Mistake(_Truthy, "an empty payload is a frame like others: b'' is not None"),
-        Mistake(_Forgets, "what follows the frame is the next one's: leave it in the buffer"),
-        Mistake(_Keeps, "what follows the frame is the next one's: leave it in the buffer"),
+        Mistake(_Eights, "each byte of a varint carries seven bits, not eight"),
+        Mistake(_Inclusive, "the size counts only the payload, not itself"),
+        Mistake(_Truthy, "an empty payload is a frame like any other: b'' is not None"),
+        Mistake(_Forgets, "what follows the frame belongs to the next: leave it in the buffer"),
+        Mistake(_Keeps, "what follows the frame belongs to the next: leave it in the buffer"),
     ],
-    hint="a size, then so many bytes; None until both are there",
+    hint="a size, then that many bytes; None until both are there",
 )

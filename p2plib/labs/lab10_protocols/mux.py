@@ -17,7 +17,7 @@ from p2plib.labs.engine.words import describe
 HEAD_BYTES = 3
 
 MakeMux = Callable[[int, int], Any]  # a reader's class
-_AFTER = "when all was sent next_frame gives None: take off what was sent, and send no empty frame"
+_AFTER = "when all is sent next_frame returns None: remove what was sent, and send no empty frame"
 Asked = Sequence[tuple[str, int, Any]]
 
 
@@ -64,7 +64,7 @@ def read_frame(frame: bytes) -> tuple[int, bytes]:
         raise DecodeError(f"a frame has at least {HEAD_BYTES} bytes, not {len(frame)}")
     size = int.from_bytes(frame[1:3], "big")
     if len(frame) != HEAD_BYTES + size:
-        raise DecodeError(f"its size says {size}, and {len(frame) - HEAD_BYTES} bytes follow", 1)
+        raise DecodeError(f"its size says {size}, but {len(frame) - HEAD_BYTES} bytes follow", 1)
     return frame[0], frame[HEAD_BYTES:]
 
 
@@ -82,7 +82,7 @@ def _next(mux: Any) -> tuple[int, bytes] | None:
     if not payload:
         raise Wrong(
             "it sent a frame without a payload",
-            "whoever has nothing to say, or no window left, loses the turn",
+            "a stream with nothing to say, or no window left, loses its turn",
         )
     return stream, payload
 
@@ -116,13 +116,13 @@ def _takes_turns(yours: MakeMux) -> None:
     turns = [each[0] if each else 0 for each in order]
     spelled = " ".join(map(str, turns))
     if any(len(set(turns[at : at + 3])) < 3 for at in range(2)):
-        hint = "one stream is served several times running: after a frame, the others come first"
+        hint = "one stream is served several times in a row: after a frame, the others come first"
         raise Wrong(f"three streams had much to say, and the turns were {spelled}", hint)
     if 4 not in turns[4:8]:
-        hint = "a newcomer waits for one round, not for the others' ends"
+        hint = "a newcomer waits for one round, not until the others are done"
         raise Wrong(f"stream 4 came after four frames, and the turns were {spelled}", hint)
     if sorted(turns) != sorted([1] * 4 + [2] * 4 + [3] * 4 + [4] * 2 + [0]):
-        raise Wrong(f"the turns were {spelled}", "every byte written is sent once, and then comes None")
+        raise Wrong(f"the turns were {spelled}", "every byte written is sent once, and then you return None")
 
 
 def _slow_stream(yours: MakeMux) -> None:
@@ -142,21 +142,23 @@ def _slow_stream(yours: MakeMux) -> None:
                 f"nobody read stream 1, and {sent[1]} bytes of it were sent into a window of 10", hint
             )
     if sent[2] < 40:
-        hint = "pass over a stream whose window is full, and go on to the next one"
+        hint = "skip a stream whose window is full, and go on to the next"
         raise Wrong(f"stream 1 was slow, and stream 2 got {sent[2]} of its 40 bytes through", hint)
     if sent[1] < 10:
         raise Wrong(
-            f"stream 1 sent {sent[1]} bytes into a window of 10", "use what is left, if it is only a part"
+            f"stream 1 sent {sent[1]} bytes into a window of 10", "use what is left, even if only a part fits"
         )
     mux.credit(1, 1)
     mux.credit(1, 2)
     if (again := _next(mux)) != (1, b"aaa"):
         got = "nothing" if again is None else f"{len(again[1])} bytes on stream {again[0]}"
         raise Wrong(
-            f"credits of 1 and of 2 bytes let it send {got}", "credit adds to what is left of the window"
+            f"credits of 1 and of 2 bytes let it send {got}", "credit is added to what is left of the window"
         )
     if _next(mux) is not None:
-        raise Wrong("after the credits were used up it sent on", "every payload is taken off the window")
+        raise Wrong(
+            "it went on sending after the credits were used up", "subtract every payload from the window"
+        )
 
 
 def _alone(yours: MakeMux) -> None:
@@ -206,7 +208,9 @@ def _judge(
         return
     stream, payload = frame
     if not waiting.get(stream, b"").startswith(payload):
-        raise Wrong("it sent what that stream had not to say just then", "in order, once, on its own stream")
+        raise Wrong(
+            "it sent something that stream did not have to say just then", "in order, once, on its own stream"
+        )
     if len(payload) > most:
         raise Wrong(f"it sent {len(payload)} bytes in a frame of at most {most}", "min of three sizes")
     if len(payload) > left[stream]:
@@ -260,7 +264,7 @@ MUX = Task(
         ),
         sends(
             "two writes to one stream",
-            "a second write is added to what waits",
+            "a second write is added to what is waiting",
             [("write", 1, b"ab"), ("write", 1, b"cd")],
             [b"\1\0\4abcd", None],
         ),
@@ -272,8 +276,8 @@ MUX = Task(
     mistakes=[
         Mistake(_Little, "the size's high byte comes first: to_bytes(2, 'big')"),
         Mistake(_NoStream, "a frame begins with one byte of stream: bytes([stream])"),
-        Mistake(_ShortSize, "the size takes two bytes, also when it is small"),
-        Mistake(_WithHead, "the size counts the payload alone, not the three bytes before it"),
+        Mistake(_ShortSize, "the size takes two bytes, even when it is small"),
+        Mistake(_WithHead, "the size counts only the payload, not the three bytes before it"),
         Mistake(_Whole, "a frame holds at most `most` bytes, or one long letter keeps everybody waiting"),
     ],
     hint="look for the next stream that has bytes and a window left",

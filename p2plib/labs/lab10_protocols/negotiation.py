@@ -47,7 +47,7 @@ class Negotiation:
         return self._machine.to_send()
 
 
-_HEADER_FIRST = "the first line that comes is the other's header, and no answer yet"
+_HEADER_FIRST = "the first line that comes is the other side's header, not yet an answer"
 TWO = ("/chat/2.0.0", "/chat/1.10.0")
 
 
@@ -66,7 +66,9 @@ def talks(how: str, hint: str, lines: Sequence[bytes], sent: Sequence[bytes], ch
                 what = f"{how}: answer {number}, {describe(line)}, made it raise {type(error).__name__}"
                 raise Wrong(what, hint or (_HEADER_FIRST if number == 1 else "")) from None
             if got is None:
-                raise Wrong(f"{how}: to answer {number} it gave None", "b'' if nothing is to be sent")
+                raise Wrong(
+                    f"{how}: to answer {number} it gave None", "return b'' if there is nothing to send"
+                )
             if got != want:
                 what = f"{how}: to answer {number}, {describe(line)}, it sent {describe(got)}"
                 raise Wrong(f"{what}, expected {describe(want)}", hint)
@@ -93,7 +95,7 @@ def refuses(what: str, hint: str, *lines: bytes, kind: type[Exception] = RemoteE
                 raise Wrong(f"{what}: it raised {type(error).__name__}", "raise NoCommonProtocol") from None
             if negotiation.chosen is None:
                 return
-            raise Wrong(f"{what}: it refused, and chose {negotiation.chosen} all the same", hint) from None
+            raise Wrong(f"{what}: it refused, but chose {negotiation.chosen} all the same", hint) from None
         except Exception as error:
             raise Wrong(
                 f"{what}: it ended in {type(error).__name__}", f"raise {kind.__name__}: {hint}"
@@ -227,7 +229,7 @@ class _HeaderAgain(_Talk):
 NAMES = [f"/letters/{number}.0.0" for number in range(9, 0, -1)]
 HEAD = HEADER.encode() + b"\n"
 SECOND = framed(TWO[1].encode() + b"\n")
-_LINE = "compare the whole line with what you sent, line feed and all; what differs by a byte is refused"
+_LINE = "compare the whole line with what you sent, line feed and all; refuse anything that differs by a byte"
 NEGOTIATION = Task(
     "Negotiation",
     Negotiation,
@@ -247,14 +249,14 @@ NEGOTIATION = Task(
         refuses("an answer before the header", "the first line is the header", b"/chat/2.0.0\n"),
         refuses("the header of another protocol", "the first line is the header", b"/http/1.1\n"),
         refuses(
-            "another version than the proposed one",
-            "whoever answers does not choose for you: only the name just proposed is a yes",
+            "a different version from the one proposed",
+            "the other side does not choose for you: only the name just proposed is a yes",
             HEAD,
             b"/chat/1.10.0\n",
         ),
         refuses("garbage", "neither the name nor na: raise DecodeError", HEAD, b"\xff\xfe\n"),
         refuses("a name without its line feed", _LINE, HEAD, b"/chat/2.0.0"),
-        refuses("a name with a space behind", _LINE, HEAD, b"/chat/2.0.0 \n"),
+        refuses("a name with a space after it", _LINE, HEAD, b"/chat/2.0.0 \n"),
         refuses("'NA'", _LINE, HEAD, b"NA\n"),
     ],
     mistakes=[
@@ -269,5 +271,5 @@ NEGOTIATION = Task(
         Mistake(_SameAgain, "after na the next name is proposed, not the same again"),
         Mistake(_HeaderAgain, "the header is sent once, in begin()"),
     ],
-    hint="header, then yes, na or garbage: three answers and no fourth",
+    hint="header, then yes, na or garbage: there are three answers and no fourth",
 )

@@ -64,16 +64,16 @@ NEWEST = Task(
     ],
     mistakes=[
         Mistake(_digits, "the first number counts most: a tuple of whole numbers compares as versions do"),
-        Mistake(_oldest, "the newest one comes first: reverse=True"),
+        Mistake(_oldest, "the newest comes first: reverse=True"),
         Mistake(
             _as_text,
-            "texts compare sign by sign, so '9' is more than '10', split or not: int() for each part",
+            "strings compare character by character, so '9' is more than '10': use int() for each part",
         ),
-        Mistake(_as_float, "a version is no decimal fraction: 1.10 comes after 1.9"),
-        Mistake(_third_part, "the version is what stands behind the last slash"),
-        Mistake(_newest_alone, "it is a list of all the names, not the newest alone"),
-        Mistake(_only_last, "all the numbers of a version count, the first one most"),
-        Mistake(_in_place, "leave the argument as it is: sorted() makes a new list, .sort() does not"),
+        Mistake(_as_float, "a version is not a decimal fraction: 1.10 comes after 1.9"),
+        Mistake(_third_part, "the version is what comes after the last slash"),
+        Mistake(_newest_alone, "return a list of all the names, not just the newest"),
+        Mistake(_only_last, "all the numbers in a version count, the first one most"),
+        Mistake(_in_place, "leave the argument alone: sorted() makes a new list, .sort() does not"),
     ],
     hint="a tuple of whole numbers compares as versions do",
 )

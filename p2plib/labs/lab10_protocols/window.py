@@ -175,7 +175,7 @@ class _Looked:
         """As the reader's."""
         credit = self.yours.read(size, now)
         if type(credit) is not int or credit < 0:
-            hint = "a credit is a whole number of bytes, 0 if nothing is to be sent"
+            hint = "a credit is a whole number of bytes, 0 if there is nothing to send"
             raise Wrong(f"read({size}, {now:g}) gave {describe(credit)}", hint)
         return credit
 
@@ -206,14 +206,12 @@ def keeps_budget(road: Road) -> Case:
     return probe
 
 
-_NONE = "what was read is given back as credit, sooner or later, or nobody may send any more"
-_GROWTH = "a larger window must be promised: when it grows, the growth is a part of the credit"
+_NONE = "give back what was read as credit, sooner or later, or nobody may send any more"
+_GROWTH = "a larger window must be promised: when it grows, the growth is part of the credit"
 _ADDED = "a credit is added to what was promised before: give what was read, and the growth once"
 _LARGE = "a slow reader needs no large window: let it grow only when half of it is read within a round trip"
-_MANY = (
-    "a credit for every little read is a frame for every little read: wait until half of the window is read"
-)
-_SHORT = "no more than a window travels in a round trip: let it grow when it is used up faster than that"
+_MANY = "a credit for every little read is a frame for every little read: wait until half the window is read"
+_SHORT = "at most one window travels in a round trip: let it grow when it is used up faster than that"
 
 
 WINDOW = Task(

@@ -61,11 +61,11 @@ ANSWERS = [
         ),
         ("is no coroutine", _get("return None", "def get(friends, name):"), "keep the async def"),
         ("forgets to return", _careful(give="break"), "is there a return"),
-        ("returns the name", _careful(give="return name"), "as they came"),
-        ("returns True", _careful(give="return True"), "as they came"),
+        ("returns the name", _careful(give="return name"), "exactly as the friend sent them"),
+        ("returns True", _careful(give="return True"), "exactly as the friend sent them"),
         ("takes any bytes", _careful(test="picture"), "may lie"),
         ("says yes to all", _careful(test="True"), "that has nothing sends"),
-        ("asks for the name in hex", _careful(ask="friend.ask(name.hex())"), "as it is"),
+        ("asks for the name in hex", _careful(ask="friend.ask(name.hex())"), "unchanged"),
         ("compares picture and name", _careful(test="picture == name"), "is there a return"),
         ("compares hex and bytes", _careful(test="name_of(picture).hex() == name"), "is there a return"),
         (
@@ -144,8 +144,8 @@ except TimeoutError:
     return None"""),
             "inside the loop",
         ),
-        ("is hasty", _careful(patience="1"), "no silent one"),
-        ("is too patient", _careful(patience="5"), "not one more"),
+        ("is hasty", _careful(patience="1"), "not a silent one"),
+        ("is too patient", _careful(patience="5"), "and no more"),
         (
             "tries again",
             _loop("""for _ in range(2):
@@ -192,14 +192,14 @@ for picture in answers:
             "in the order of the list",
         ),
         ("gives b'' for nobody", _careful(after="return b''"), "so return None"),
-        ("raises for nobody", _careful(after="raise LookupError(name)"), "nothing worse"),
+        ("raises for nobody", _careful(after="raise LookupError(name)"), "return None and raise nothing"),
         ("gives what came last", _careful(after="return picture"), "so return None"),
         (
             "asks whom it has not",
             _get("return await friends[0].ask(name) or await friends[1].ask(name)"),
             "may lie",
         ),
-        ("sleeps", _loop("time.sleep(2)\npicture = await friend.ask(name)"), "asyncio waits"),
+        ("sleeps", _loop("time.sleep(2)\npicture = await friend.ask(name)"), "wait inside asyncio.timeout"),
     ]
 ]
 

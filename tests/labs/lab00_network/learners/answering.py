@@ -54,7 +54,7 @@ WIRE = [
         "cuts the number",
         "def encode_ping(kind, number):\n"
         "    return MARK + bytes([kind]) + (number & 0xFFFFFFFF).to_bytes(4, 'big')\n",
-        "the number of another ping",
+        "some other ping's number",
     ),
     (
         "encode_ping",
@@ -73,25 +73,25 @@ WIRE = [
         "decode_ping",
         "no mark",
         _decode("if len(data) != 8: raise DecodeError('length')"),
-        "compare the mark",
+        "of the mark",
     ),
     (
         "decode_ping",
         "mark in any case",
         _decode("if len(data) != 8 or data[:3].lower() != MARK: raise DecodeError('mark')"),
-        "bytes have no case",
+        "compare the mark exactly",
     ),
     (
         "decode_ping",
         "any kind",
         _decode("if len(data) != 8 or data[:3] != MARK: raise ValueError('mark')"),
-        "what is neither was not written by your protocol",
+        "anything else was not written by your protocol",
     ),
     (
         "decode_ping",
         "None for garbage",
         _decode("if len(data) != 8 or data[:3] != MARK or data[3] not in (1, 2): return None"),
-        "whoever forgets to look",
+        "a caller who forgets to check",
     ),
     ("decode_ping", "asserts", _decode("assert len(data) == 8 and data[:3] == MARK"), "python -O"),
     (
@@ -141,7 +141,7 @@ ANSWERING = [
         "Responder",
         "answers answers",
         _responder(SAFE + "self.transport.sendto(encode_ping(PONG, number), addr)"),
-        "answer questions only",
+        "answer only questions",
     ),
     (
         "Responder",
@@ -150,7 +150,7 @@ ANSWERING = [
             "try:\n    kind, number = decode_ping(data)\nexcept DecodeError:\n    kind, number = PING, 0\n"
             "self.transport.sendto(encode_ping(PONG, number), addr)"
         ),
-        "passed over in silence",
+        "ignore whatever decode_ping refuses",
     ),
     (
         "Responder",
@@ -221,7 +221,7 @@ ANSWERING = [
             + "if kind == PING and not self.count: self.transport.sendto(encode_ping(PONG, number), addr)\n"
             "self.count += 1"
         ),
-        "also a second one",
+        "even a second one",
     ),
 ]
 

@@ -41,7 +41,7 @@ ASKING = [
     ("ping", "wall clock", _ping(clock="time.time()"), "can be set"),
     ("ping", "milliseconds", _ping(give="(now() - began) * 1000"), "unit is the second"),
     ("ping", "returns nothing", _ping(give="None"), "return the round trip"),
-    ("ping", "half of it", _ping(give="(now() - began) / 2"), "there and the way back"),
+    ("ping", "half of it", _ping(give="(now() - began) / 2"), "there and back"),
     ("ping", "any pong", _ping(test="kind == PONG"), "compare the number, too"),
     ("ping", "any kind", _ping(test="answered == number"), "the answer is a PONG"),
     (
@@ -114,7 +114,7 @@ async def ping(socket, number, timeout_s):
         if data == encode_ping(PONG, number):
             return loop.time() - began
 """,
-        "begins anew with every datagram",
+        "starts again with every datagram",
     ),
     (
         "ping",
@@ -156,7 +156,7 @@ async def ping(socket, number, timeout_s):
     await socket.receive()
     return asyncio.get_running_loop().time() - began
 """,
-        "when the answer is there, not later",
+        "as soon as the answer is there",
     ),
     (
         "ping",
@@ -187,7 +187,7 @@ RETRYING = [
             "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        pass\nraise TimeoutError('nobody')"
         ),
-        "the peer that kept silent",
+        "the peer who was silent",
     ),
     (
         "ping_with_retry",
@@ -268,11 +268,11 @@ RETRYING = [
             "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except PeerTimeout:\n        pass\nraise PeerTimeout('nobody')"
         ),
-        "the first one, too",
+        "including the first",
     ),
     (
         "ping_with_retry",
-        "the whole time",
+        "the most that this ping may take",
         _retry(
             "loop = asyncio.get_running_loop()\nbegan = loop.time()\nfor i in range(tries):\n    try:\n"
             "        await ping(socket, next(numbers), first_wait_s * 2**i)\n"
@@ -309,7 +309,7 @@ RETRYING = [
             "        return await ping(socket, next(numbers), first_wait_s * 2**i)\n"
             "    except Exception:\n        pass\nraise PeerTimeout('nobody')"
         ),
-        "catch PeerTimeout alone",
+        "catch only PeerTimeout",
     ),
     (
         "ping_with_retry",

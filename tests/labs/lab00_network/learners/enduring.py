@@ -58,7 +58,7 @@ DETECTING = [
             "if self.state == 'up' and self.m == self.misses:\n    self.state, self.a = 'down', 0\n"
             "    return 'down'"
         ),
-        "starts the count of misses anew",
+        "resets the count of misses",
     ),
     (
         "Detector",
@@ -89,7 +89,7 @@ DETECTING = [
             "if self.m == self.misses and self.state == 'up':\n    self.state = 'down'\n    return 'down'",
             "self.state, self.m, self.a = 'up', 0, 0",
         ),
-        "it begins down",
+        "it starts down",
     ),
     (
         "Detector",
@@ -111,7 +111,7 @@ class Detector:
             self.state = "down"
             return "down"
 """,
-        "belongs to self",
+        "keep the counts on self",
     ),
     (
         "Detector",
@@ -132,7 +132,7 @@ ESTIMATING = [
         "RoundTrips",
         "a short wait for ever",
         _trips("pass", "pass", "self.timeout_s = 0.02"),
-        "wait longer",
+        "double the wait each time",
     ),
     (
         "RoundTrips",
@@ -175,7 +175,7 @@ ESTIMATING = [
             "        self.timeout_s = self.srtt + 4 * self.var",
             "pass",
         ),
-        "twice as long each time",
+        "double the wait each time",
     ),
     (
         "RoundTrips",

@@ -87,7 +87,7 @@ ANSWERS = [
         "Contacts",
         "a dict in the class",
         _contacts(init="pass", top="petnames = {}"),
-        "belongs to all Contacts",
+        "belongs to all",
     ),
     (
         "Contacts",
@@ -109,7 +109,7 @@ class Contacts:
         "Contacts",
         "changes, then checks",
         _contacts(before="self.petnames[key] = petname"),
-        "check first, change then",
+        "check first, then change",
     ),
     ("Contacts", "shows everything", _contacts(show="nickname[:32]"), "show only the characters"),
     (
@@ -118,7 +118,7 @@ class Contacts:
         _contacts(show='"".join(c for c in nickname if c.isprintable())'),
         "cut a nickname",
     ),
-    ("Contacts", "believes nicknames", _contacts(known="pass"), "shown by it"),
+    ("Contacts", "believes nicknames", _contacts(known="pass"), "shown under it"),
     (
         "Contacts",
         "takes hidden characters",
@@ -131,7 +131,7 @@ class Contacts:
         _rotate(rest="return new.public.raw + promise + old.sign(ROTATION, body)"),
         "the new key signs as well",
     ),
-    ("rotate", "old not signed", _rotate("new.public.raw + promise"), "the old key belongs into"),
+    ("rotate", "old not signed", _rotate("new.public.raw + promise"), "the old key belongs in"),
     ("rotate", "promise not signed", _rotate("old.public.raw + new.public.raw"), "the promise is not signed"),
     (
         "rotate",
@@ -148,20 +148,20 @@ def rotate(old, new, promise):
     body = old.public.raw + new.public.raw + promise
     return body[32:] + old.sign(ROTATION, body) + new.sign(ROTATION, body)
 """,
-        "is a hash already",
+        "is already a hash",
     ),
     ("follow", "no promise", _follow(promise="pass"), "must be the promise"),
     ("follow", "old not verified", _follow(old="pass"), "the key in use must sign"),
     ("follow", "new not verified", _follow(new="pass"), "the new key must sign"),
-    ("follow", "once through", _follow(rounds="for _ in range(1)"), "look at all that was heard again"),
+    ("follow", "once through", _follow(rounds="for _ in range(1)"), "look again at everything heard"),
     (
         "follow",
         "raises",
         _follow(errors="except RemoteError: raise ValueError('forged')"),
-        "pass over what is not",
+        "skip what is not",
     ),
     ("follow", "stops at a bad one", _follow(errors="except RemoteError: return state"), "go on to the next"),
-    ("follow", "size forgotten", _follow(size="pass"), "192 bytes, no more or less"),
+    ("follow", "size forgotten", _follow(size="pass"), "192 bytes, no more and no fewer"),
     (
         "follow",
         "promise last",

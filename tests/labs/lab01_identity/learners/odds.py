@@ -168,7 +168,7 @@ def seal_envelope(secret, context, payload):
     body = secret.public.raw + varint.encode(len(payload) + 64) + payload
     return body + secret.sign(context, body)
 """,
-        "payload alone",
+        "size of the payload only",
     ),
     (
         "seal_envelope",

@@ -99,7 +99,7 @@ def open_envelope(context, envelope):
         "open_envelope",
         "64 bytes and not the rest",
         _open(verify="author.verify(context, envelope[:end], envelope[end:end + 64])"),
-        "nothing behind it",
+        "nothing after it",
     ),
     (
         "open_envelope",
@@ -186,7 +186,7 @@ def open_envelope(context, envelope):
         "open_envelope",
         "a context of its own",
         _open(check=FIT, verify="author.verify('lab01/note/1', envelope[:end], envelope[end:])"),
-        "in the context that you got",
+        "in the context you were given",
     ),
     (
         "impostors",
@@ -198,7 +198,7 @@ def open_envelope(context, envelope):
         "impostors",
         "SignatureError alone",
         _impostors(GOOD_POST, errors="SignatureError"),
-        "all are of the kind RemoteError",
+        "both are kinds of RemoteError",
     ),
     (
         "impostors",
@@ -209,7 +209,7 @@ def open_envelope(context, envelope):
             "PublicKey(post.author).verify(context, post.signed, post.signature)\n"
             "if old: raise SignatureError('old')"
         ),
-        "only once the signature was found good",
+        "only once the signature has been verified",
     ),
     (
         "impostors",
@@ -218,7 +218,7 @@ def open_envelope(context, envelope):
             "PublicKey(post.author).verify(context, post.signed, post.signature)\n"
             "if post.number <= newest.get(0, -1): raise SignatureError('old')\nnewest[0] = post.number"
         ),
-        "each author counts alone",
+        "number each author's posts separately",
     ),
     ("impostors", "takes equal numbers", _impostors(GOOD_POST.replace("<=", "<")), "ask for a higher one"),
     (
@@ -238,10 +238,10 @@ def open_envelope(context, envelope):
             "if post.number <= newest.get(post.author, -1): found.append(place)\n"
             "newest[post.author] = post.number"
         ),
-        "it may only rise",
+        "that only ever rises",
     ),
     ("impostors", "returns posts", _impostors(GOOD_POST, tail="return [feed[i] for i in found]"), "places"),
-    ("impostors", "starts at 0 excluded", _impostors(GOOD_POST.replace("-1", "0")), "also 0"),
+    ("impostors", "starts at 0 excluded", _impostors(GOOD_POST.replace("-1", "0")), "even 0"),
     (
         "impostors",
         "other bytes",

@@ -49,13 +49,13 @@ class Reader:
         "Reader",
         "asks without end",
         but(RIGHT, "self.tries[name] < 12", "True"),
-        "hoarder (a friend turns, and signs hundreds of posts far ahead)",
+        "hoarder (a friend turns bad, and signs hundreds of posts far ahead)",
     ),
     (
         "Reader",
         "asks for everything, always",
         but(RIGHT, "if held and self.tries[name] < 12:", "if True:", "max(held)", "13"),
-        "give up after a dozen times",
+        "give up after a dozen tries",
     ),
     (
         "Reader",
@@ -66,7 +66,7 @@ class Reader:
             "if entry.number < self.next[name]:\n"
             "            return [(name, entry.text)]\n        if entry.number <",
         ),
-        "what is below it was shown",
+        "everything below it has been shown",
     ),
     (
         "Reader",
@@ -106,7 +106,7 @@ class Reader:
         "Reader",
         "catches nothing",
         but(RIGHT, "except (RemoteError, ValueError):", "except ZeroDivisionError:"),
-        "pass over what is no message",
+        "skip what is not a message",
     ),
     (
         "Reader",
@@ -124,7 +124,7 @@ class Reader:
             "            except (RemoteError, ValueError):\n                pass\n"
             '        for name, state in self.people.items():\n            if raw[:1] == b"P"',
         ),
-        "a stranger is worth no signature",
+        "a stranger is not worth a signature",
     ),
     (
         "Reader",

@@ -50,7 +50,7 @@ NFKC = 'unicodedata.normalize("NFKC", text)'
 ANSWERS = [
     ("to_proquint", "low bits first", _words("big", "word + letter"), "spelt backwards"),
     ("to_proquint", "little-endian", _words("little", "letter + word"), "a pair is the high one"),
-    ("to_proquint", "both", _words("little", "word + letter"), "turned twice"),
+    ("to_proquint", "both", _words("little", "word + letter"), "reversed twice"),
     ("to_proquint", "no care for odd", _words("big", "letter + word", "pass"), "raise ValueError"),
     (
         "to_proquint",
@@ -70,16 +70,16 @@ def to_proquint(data):
         "from_proquint",
         "dicts",
         _read(FIVE, "{c: i for i, c in enumerate(letters)}[letter]"),
-        "raise ValueError: who calls",
+        "raise ValueError: your callers",
     ),
     ("from_proquint", "find", _read(FIVE, "letters.find(letter) % len(letters)"), "look every letter up"),
-    ("from_proquint", "no length", _read("pass"), "five letters, and this one four"),
+    ("from_proquint", "no length", _read("pass"), "five letters, and this one has four"),
     ("from_proquint", "lower", _read(FIVE, split='text.lower().split("-") if text else []'), "capitals"),
     (
         "from_proquint",
         "strip",
         _read(FIVE, split='text.strip().split("-") if text else []'),
-        "the line's end",
+        "the line feed is part of the text",
     ),
     (
         "from_proquint",

@@ -85,24 +85,24 @@ ANSWERS = [
         right().replace("        return plaintext", "        return part"),
         "what the part says",
     ),
-    ("Transcript", "mixes what did not hold", right(plain=MIXES), "what does not hold is mixed into nothing"),
+    ("Transcript", "mixes what did not hold", right(plain=MIXES), "mix in nothing that does not open"),
     (
         "Transcript",
         "hashes the name",
         right(start=f"{SHA}(name.encode()).digest()"),
-        "filled up with zero",
+        "padded to 32 bytes with zeros",
     ),
     (
         "Transcript",
         "fills with spaces",
         right(start="name.encode().ljust(32)"),
-        "filled up with zero bytes",
+        "padded with zero bytes",
     ),
     (
         "Transcript",
         "zeros in front",
         right(start='name.encode().rjust(32, b"\\0")'),
-        "stand behind the name",
+        "come after the name",
     ),
     ("Transcript", "a name that stays text", right(start="name"), "32 bytes"),
     (
@@ -155,7 +155,7 @@ ANSWERS = [
         right(count="self.counter = 0; self.mix_hash(secret)"),
         "the hash is of what was sent",
     ),
-    ("Transcript", "goes on counting", right(count="pass"), "a new key begins to count at 0"),
+    ("Transcript", "goes on counting", right(count="pass"), "a new key starts counting at 0"),
     ("Transcript", "never counts", right(used="pass"), "each number once"),
     ("Transcript", "binds nothing", right(bound="b''"), "goes in as associated data"),
     (
@@ -177,7 +177,7 @@ ANSWERS = [
             "        self.mix_hash(part)\n        return part",
             "            self.mix_hash(part)\n        return part",
         ),
-        "also when there is no key yet",
+        "even when there is no key yet",
     ),
     (
         "Transcript",
@@ -198,13 +198,13 @@ ANSWERS = [
             before="self.counter += 1",
             plain="plaintext = decrypt(self.key, self.counter - 1, self.hash, part); self.counter -= 1",
         ),
-        "raise the counter after it",
+        "raise the counter afterwards",
     ),
     (
         "Transcript",
         "says nothing of a change",
         right(plain=LENIENT),
-        "let the error of decrypt go through",
+        "let decrypt's error through",
     ),
     (
         "Transcript",

@@ -71,13 +71,13 @@ ANSWERS = [
         "newest_first",
         "as a fraction",
         _newest(f"return sorted(names, key=lambda name: float({LAST}[:-2]), reverse=True)"),
-        "no decimal fraction",
+        "not a decimal fraction",
     ),
     (
         "newest_first",
         "the last number",
         _newest('return sorted(names, key=lambda name: int(name.split(".")[-1]), reverse=True)'),
-        "all the numbers of a version count",
+        "all the numbers in a version count",
     ),
     (
         "newest_first",
@@ -91,7 +91,7 @@ ANSWERS = [
         _newest(
             'return sorted(names, key=lambda name: [*map(int, name.split("/")[2].split("."))], reverse=True)'
         ),
-        "what stands behind the last slash",
+        "what comes after the last slash",
     ),
     (
         "newest_first",
@@ -99,12 +99,12 @@ ANSWERS = [
         _newest(
             f'names.sort(key=lambda name: [int(n) for n in {LAST}.split(".")], reverse=True); return names'
         ),
-        "leave the argument as it is",
+        "leave the argument alone",
     ),
     ("newest_first", "sort gives None", _newest("return names.sort(reverse=True)"), "return"),
     (
         "newest_first",
-        "the newest alone",
+        "just the newest",
         _newest(f'return max(names, key=lambda name: [int(n) for n in {LAST}.split(".")])'),
         "a list of all the names",
     ),
@@ -124,7 +124,7 @@ ANSWERS = [
         "Negotiation",
         "strips spaces",
         right(yes="line.endswith(b'\\n') and line.strip() == self.names[0].encode()"),
-        "what differs by a byte is refused",
+        "refuse anything that differs by a byte",
     ),
     ("Negotiation", "no line feed", right(line="frame(name.encode())"), "ends with a line feed"),
     ("Negotiation", "no header", right(begin="self.line(self.names[0])"), "the header goes first"),
@@ -146,11 +146,11 @@ ANSWERS = [
         "Negotiation",
         "takes the header for an answer",
         right(head="self.has_header = True; return self.answer(line)"),
-        "the first line that comes is the other's header",
+        "the first line that comes is the other side's header",
     ),
     ("Negotiation", "header again", right(again="self.begin()"), "the header is sent once"),
     ("Negotiation", "chosen from the start", right(first="names[0]"), "chosen begins as None"),
-    ("Negotiation", "None for nothing", right(end="pass"), "b'' if nothing is to be sent"),
+    ("Negotiation", "None for nothing", right(end="pass"), "return b'' if there is nothing to send"),
     ("Negotiation", "any header", right(head="pass"), "the first line is the header"),
     ("Negotiation", "runs out of names", right(none="pass"), "nothing is left to propose"),
     (
@@ -163,26 +163,26 @@ ANSWERS = [
         "Negotiation",
         "any of ours",
         right(yes="line[:-1].decode('utf-8', 'replace') in self.names", chosen="line[:-1].decode()"),
-        "whoever answers does not choose for you",
+        "the other side does not choose for you",
     ),
-    ("Negotiation", "all else is a no", right(no="True"), "whoever answers does not choose for you"),
+    ("Negotiation", "all else is a no", right(no="True"), "the other side does not choose for you"),
     (
         "Negotiation",
         "strips",
         right(yes="line.strip() == self.names[0].encode()"),
-        "what differs by a byte is refused",
+        "refuse anything that differs by a byte",
     ),
     (
         "Negotiation",
         "any case of na",
         right(no="line.lower() == b'na\\n'"),
-        "what differs by a byte is refused",
+        "refuse anything that differs by a byte",
     ),
     (
         "Negotiation",
         "decodes garbage",
         right(yes="line.decode() == self.names[0] + '\\n'", other="self.chosen = line.decode()"),
-        "whoever answers does not choose for you",
+        "the other side does not choose for you",
     ),
     ("Negotiation", "the whole line is the name", right(chosen="line.decode()"), "without its line feed"),
     (

@@ -39,7 +39,7 @@ ANSWERS = [
         "Window",
         "no credit",
         "class Window:\n    def __init__(self, trip): pass\n    def read(self, size, now): return 0\n",
-        "is given back as credit",
+        "give back what was read as credit",
     ),
     (
         "Window",
@@ -47,8 +47,8 @@ ANSWERS = [
         "class Window:\n    def __init__(self, trip): pass\n    def read(self, size, now): pass\n",
         "a whole number of bytes",
     ),
-    ("Window", "each read", right(wait="1", grows="False"), "wait until half of the window is read"),
-    ("Window", "fixed", right(grows="False"), "no more than a window travels in a round trip"),
+    ("Window", "each read", right(wait="1", grows="False"), "wait until half the window is read"),
+    ("Window", "fixed", right(grows="False"), "at most one window travels in a round trip"),
     (
         "Window",
         "fixed and large",
@@ -63,10 +63,10 @@ ANSWERS = [
         "a credit is added to what was promised",
     ),
     ("Window", "milliseconds", right(grows="now - self.last < 1000 * self.round_trip_s"), "grow only when"),
-    ("Window", "never looks at the clock again", right(seen="pass"), "no more than a window"),
-    ("Window", "grows by a kilobyte", right(growth="1024", times="1"), "no more than a window"),
+    ("Window", "never looks at the clock again", right(seen="pass"), "at most one window"),
+    ("Window", "grows by a kilobyte", right(growth="1024", times="1"), "at most one window"),
     ("Window", "counts and does not promise", right(growth="0"), "promised"),
     ("Window", "a float", right(credit="self.unsaid / 1"), "a whole number of bytes"),
     ("Window", "shrinks", right(credit="self.unsaid - 65536"), "a whole number of bytes"),
-    ("Window", "waits for a whole window", right(wait="self.size + 1"), "given back as credit"),
+    ("Window", "waits for a whole window", right(wait="self.size + 1"), "give back what was read as credit"),
 ]
