@@ -25,6 +25,7 @@ SOURCES = ROOT / "book" / "_static" / "tab"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CELL_S = 120  # as long as a cell may take when its notebook is made
+PAGE_S = 900  # as long as a page may take
 START_S = 90  # the pieces are on this machine; on a busy one, it takes a while all the same
 EXCERPT = 60  # characters of a difference that are shown
 
@@ -83,12 +84,14 @@ class Page:
         name: its path without ending, such as "identity/keys" or "labs/solutions/lab05_ring".
         cells: its code cells.
         seconds: from opening it to its last cell.
+        lost: why Python ended before the last cell; empty if it did not.
         idle_tags: tagged cells that raise nothing, though they carry a tag.
     """
 
     name: str
     cells: list[Cell] = field(default_factory=list)
     seconds: float = 0.0
+    lost: str = ""
     idle_tags: list[str] = field(default_factory=list)
 
     @property
@@ -148,6 +151,7 @@ class Tab:
     def __init__(self, browser: Any, pieces: Path = tab_pieces.PIECES) -> None:
         self._browser, self._pieces = browser, pieces
         self._closing = ExitStack()
+        self._is_lost = False  # the worker failed or hangs; before the next notebook there is another one
         self.requests: list[str] = []
 
     def __enter__(self) -> Tab:
@@ -168,66 +172,92 @@ class Tab:
     def start(self) -> float:
         """Start a new worker; return after how many seconds it was ready."""
         self._page.evaluate("begin()")
+        self._is_lost = False
         began = time.perf_counter()
         self.ask({"type": "start", "base": self._page.url + "tab/"}, START_S)
         return time.perf_counter() - began
 
     def ask(self, question: dict[str, Any], seconds: float = CELL_S) -> dict[str, Any]:
-        """What the worker answers.
+        """What the worker answers; a notebook is opened in a new one, if the last question was too much.
 
         Raises:
             NoBrowser: it failed, or did not answer in time.
         """
         from playwright.sync_api import Error
 
+        if self._is_lost and question["type"] == "open":
+            self.start()
         try:
             answer: dict[str, Any] = self._page.evaluate("([q, s]) => ask(q, s)", [question, seconds])
         except Error as error:
+            self._is_lost = True
             raise NoBrowser(error.message.partition("\n")[0].removeprefix("Page.evaluate: Error: ")) from None
         return answer
 
-    def run(self, path: Path, *, check_tags: bool = True) -> Page:
+    def run(self, path: Path, *, check_tags: bool = True, seconds: float = PAGE_S) -> Page:
         """Run a notebook's cells in order, those that need nothing.
+
+        A cell that Python does not survive, or that has no answer in time, is the last one of its page.
 
         Args:
             path: the notebook.
             check_tags: run the tagged cells in the end, to see that they fail.
+            seconds: how long all of it may take.
         """
         notebook = json.loads(path.read_text("utf8"))
         stored = {cell["id"]: cell for cell in notebook["cells"] if cell["cell_type"] == "code"}
         page = Page(page_name(path))
-        began = time.perf_counter()
         question = {"type": "open", "notebook": json.dumps(notebook), "page": path_name(path)}
-        for opened in self.ask(question)["cells"]:
-            tags = stored[opened["id"]]["metadata"].get("tags", [])
-            page.cells.append(Cell(opened["id"], opened["needs"], any(t.startswith("needs-") for t in tags)))
+        opened = self.ask(question)["cells"]
+        began = time.monotonic()
+        for cell in opened:
+            tags = stored[cell["id"]]["metadata"].get("tags", [])
+            page.cells.append(Cell(cell["id"], cell["needs"], any(t.startswith("needs-") for t in tags)))
         for cell in page.cells:
             if not cell.needs:
-                self._run_cell(cell, stored[cell.name])
-        page.seconds = time.perf_counter() - began
-        if check_tags:
-            for cell in page.cells:
-                if cell.is_tagged and self._runs(stored[cell.name]):
-                    page.idle_tags.append(cell.name)
+                self._run_cell(page, cell, stored[cell.name], began + seconds)
+        page.seconds = time.monotonic() - began
+        if check_tags and not page.lost:
+            tagged = [stored[cell.name] for cell in page.cells if cell.is_tagged]
+            page.idle_tags = self._idle(tagged, began + seconds)
         return page
 
-    def _run_cell(self, cell: Cell, stored: dict[str, Any]) -> None:
+    def _run_cell(self, page: Page, cell: Cell, stored: dict[str, Any], end: float) -> None:
+        if page.lost:
+            cell.is_same, cell.difference = False, f"not run, since {page.lost}"
+            return
         question = {"type": "run", "id": cell.name, "source": "".join(stored["source"])}
         try:
-            result = self.ask(question)
+            result = self.ask(question, _left(end))
         except NoBrowser as why:
             cell.is_same, cell.difference = False, str(why)
-            self.start()
+            page.lost = f"the page ended with {cell.name}"
             return
         cell.is_same, cell.seconds = bool(result["same"]), result["seconds"]
         if not cell.is_same:
             cell.difference = first_difference(stored["outputs"], result["outputs"])
 
-    def _runs(self, stored: dict[str, Any]) -> bool:
-        """Whether a tagged cell raises nothing, when it is run after all others."""
-        source = "".join(stored["source"])
-        question = {"type": "run", "id": stored["id"], "source": source, "force": True}
-        return self.ask(question)["error"] is None
+    def _idle(self, tagged: list[dict[str, Any]], end: float) -> list[str]:
+        """The tagged cells that raise nothing, when they are run after all others.
+
+        One that has no answer in time does not run here, and those after it are not tried.
+        """
+        idle = []
+        for stored in tagged:
+            source = "".join(stored["source"])
+            question = {"type": "run", "id": stored["id"], "source": source, "force": True}
+            try:
+                result = self.ask(question, _left(end))
+            except NoBrowser:
+                break
+            if result["error"] is None:
+                idle.append(stored["id"])
+        return idle
+
+
+def _left(end: float) -> float:
+    """How long the next cell may take, if its page must be done at a time."""
+    return max(0.1, min(CELL_S, end - time.monotonic()))
 
 
 def first_difference(stored: list[dict[str, Any]], given: list[dict[str, Any]]) -> str:

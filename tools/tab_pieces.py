@@ -41,6 +41,9 @@ FROM_NPM = {
     "libsodium-wrappers.mjs": "libsodium-wrappers-sumo/dist/modules-sumo-esm/libsodium-wrappers.mjs",
     "libsodium-sumo.mjs": "libsodium-sumo/dist/modules-sumo-esm/libsodium-sumo.mjs",
 }
+# The licences of both lie beside them; npm's package of Pyodide has no text of its own, so tools/tab has it.
+NOTICES = {"libsodium-licence.txt": "libsodium-wrappers-sumo/LICENSE"}
+OWN_NOTICES = {"pyodide-licence.txt": NODE / "pyodide-licence.txt"}
 # Pyodide reads what packages there are. Here there are none, so it never looks for one on another host.
 LOCK_FILE = "pyodide-lock.json"
 SODIUM_NAME = 'from"libsodium-sumo"'  # a name that only npm's tools can follow
@@ -70,10 +73,12 @@ def gather(pieces: Path = PIECES) -> dict[str, int]:
     wanted = hashlib.sha256((NODE / "package-lock.json").read_bytes()).hexdigest()
     made_from = pieces / MADE_FROM
     have = made_from.read_text("utf8") if made_from.exists() else ""
-    if have != wanted or not all((pieces / name).exists() for name in [*FROM_NPM, LOCK_FILE]):
+    if have != wanted or not all((pieces / name).exists() for name in [*FROM_NPM, *NOTICES, LOCK_FILE]):
         made_from.unlink(missing_ok=True)
         _fetch(pieces)
         made_from.write_text(wanted, "utf8")
+    for name, notice in OWN_NOTICES.items():
+        write_if_new(pieces / name, notice.read_bytes())
     for old in pieces.glob("*.whl"):
         if old.name != wheel_name():
             old.unlink()
@@ -95,7 +100,7 @@ def install(static: Path, pieces: Path = PIECES) -> None:
     """
     target = static / "pieces"
     target.mkdir(parents=True, exist_ok=True)
-    names = [INDEX, *json.loads((pieces / INDEX).read_text("utf8"))]
+    names = [INDEX, *NOTICES, *OWN_NOTICES, *json.loads((pieces / INDEX).read_text("utf8"))]
     for old in target.iterdir():
         if old.name not in names:
             old.unlink()
@@ -123,7 +128,7 @@ def _fetch(pieces: Path) -> None:
             raise NoPieces(f"npm failed ({why.strip()}), so {WITHOUT}")
         pieces.mkdir(parents=True, exist_ok=True)
         modules = Path(scratch) / "node_modules"
-        for name, source in FROM_NPM.items():
+        for name, source in {**FROM_NPM, **NOTICES}.items():
             shutil.copyfile(modules / source, pieces / name)
         _without_maps(pieces / "pyodide.mjs")
         _follow_sodium(pieces / "libsodium-wrappers.mjs")
