@@ -171,8 +171,6 @@ def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
     if address:
         picture = f"{address}/_static/cards/{card(Path(app.outdir) / '_static' / 'cards', title)}"
     about = description(doctree)
-    if page == app.config.root_doc:
-        context["docstitle"] = ""  # its title is the book's, and once is enough
     context["metatags"] = context.get("metatags", "") + tags(title, about, address, page, picture)
     day = date_of_book_of(app)
     words = f"Version {version()}" + (f", {day}" if day else "")

@@ -84,18 +84,32 @@ class Reader:
 
 
 WEATHERS = (
-    Weather("calm", "nothing is lost, and nobody lies", 0, 200),
-    Weather("loss", "one post in five is lost", 80, 200, loss=0.2),
-    Weather("disorder", "posts arrive out of order", 60, 250, disorder=40),
-    Weather("replays", "everything comes twice", 0, 400, replays=True),
-    Weather("forgers", "forged copies come before and after each post", 0, 580, forgers=True),
-    Weather("names", "strangers use your friends' names, and friends each other's", 0, 200, lookalikes=True),
-    Weather("theft", "keys are stolen, and their owners rotate", 10, 250, thefts=True),
-    Weather("garbage", "half of what comes is not a message at all", 0, 250, garbage=True),
-    Weather("flood", "two thousand strangers write", 0, 200, strangers=2000),
-    Weather("hoarder", "a friend turns bad, and signs hundreds of posts far ahead", 320, 700, hoarder=True),
-    Weather(
-        "storm", "all of these but disorder, and a little less of each", 80, 1200, 0.1, 0, *[True] * 5, 500
+    RelayWeather("calm", "nothing is lost, and nobody lies", 0, 200),
+    RelayWeather("loss", "one post in five is lost", 80, 200, loss=0.2),
+    RelayWeather("disorder", "posts arrive out of order", 60, 250, disorder=40),
+    RelayWeather("replays", "everything comes twice", 0, 400, replays=True),
+    RelayWeather("forgers", "forged copies come before and after each post", 0, 580, forgers=True),
+    RelayWeather(
+        "names", "strangers use your friends' names, and friends each other's", 0, 200, lookalikes=True
+    ),
+    RelayWeather("theft", "keys are stolen, and their owners rotate", 10, 250, thefts=True),
+    RelayWeather("garbage", "half of what comes is not a message at all", 0, 250, garbage=True),
+    RelayWeather("flood", "two thousand strangers write", 0, 200, strangers=2000),
+    RelayWeather(
+        "hoarder", "a friend turns bad, and signs hundreds of posts far ahead", 320, 700, hoarder=True
+    ),
+    RelayWeather(
+        "storm",
+        "all of these but disorder, and a little less of each",
+        requests=80,
+        verifications=1200,
+        loss=0.1,
+        replays=True,
+        forgers=True,
+        lookalikes=True,
+        thefts=True,
+        garbage=True,
+        strangers=500,
     ),
 )
 
