@@ -36,6 +36,7 @@ HOME = Path.home() / "handbook"  # of the notebooks
 BESIDE = Path(__file__).parent / "beside"  # the files that they read, each by its place in the handbook
 KEPT = "my_peer"  # the folder, beside a notebook, of the functions that a lab kept
 OWN = ("p2plib", "my_peer")  # whose modules are imported afresh for each notebook, as in a new kernel
+CELLS = "/ipykernel/"  # of the cells' files, so that the library knows them for a notebook's
 LACKING = {"numpy", "matplotlib", "cryptography"}  # a changed cell that fails for one of these is told why
 
 _page: _Page | None = None
@@ -105,7 +106,7 @@ class _Page:
         for before, cell in self.code.items():
             if self.needs[before] and before not in self._prepared:
                 self._prepared.add(before)
-                file, source = f"<cell {before}>", _joined(cell["source"])
+                file, source = f"{CELLS}<cell {before}>", _joined(cell["source"])
                 linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
                 for statement in harmless(source):
                     with contextlib.suppress(
@@ -121,7 +122,8 @@ class _Page:
         outputs: list[dict[str, Any]] = []
         self._outputs = outputs
         streams = _Stream("stdout", outputs), _Stream("stderr", outputs)
-        file = f"<cell {name}>" if self.runs <= len(self.code) else f"<cell {name}, run {self.runs}>"
+        again = "" if self.runs <= len(self.code) else f", run {self.runs}"
+        file = f"{CELLS}<cell {name}{again}>"
         linecache.cache.pop(file, None)
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         raised = None
@@ -284,7 +286,7 @@ def _as_new(folder: Path, kept: Mapping[str, str]) -> None:
     """
     for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
         del sys.modules[name]
-    for name in [name for name in linecache.cache if name.startswith("<cell ")]:
+    for name in [name for name in linecache.cache if name.startswith(CELLS)]:
         del linecache.cache[name]
     os.chdir("/")
     shutil.rmtree(HOME, ignore_errors=True)
@@ -332,12 +334,12 @@ def _plain(value: Any) -> str:
 def _error(error: BaseException, file: str) -> dict[str, Any]:
     """An exception as an output; its traceback has the reader's own lines, and not those of the library."""
     name, said = type(error).__name__, str(error)
-    own = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<cell ")
-    ]
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(CELLS)]
     lines = "".join(traceback.format_list(own)).splitlines()
     if isinstance(error, SyntaxError) and error.filename == file:
         lines = "".join(traceback.format_exception_only(error)).splitlines()[:-1]
+    said = said.replace(CELLS, "")
+    lines = [line.replace(f'"{CELLS}', '"') for line in lines]
     return {"output_type": "error", "ename": name, "evalue": said, "traceback": [*lines, f"{name}: {said}"]}
 
 

@@ -25,8 +25,8 @@ TOLD_AT_MOST = 8  # tasks named in one error; more are counted
 def line_of(code: CodeType, line: int | None = None) -> str:
     """Return "function (file:line)" of a piece of code; the file by its own name, without folders."""
     name = os.path.basename(code.co_filename)
-    if name.isdigit() or "ipykernel" in code.co_filename or name.startswith("<cell "):
-        name = "a cell"  # a notebook's files have names of the day, and in a browser's tab those of the cells
+    if name.isdigit() or "ipykernel" in code.co_filename:
+        name = "a cell"  # a notebook's files have names of the day
         return f"{code.co_qualname} in {name}, line {line or code.co_firstlineno}"
     return f"{code.co_qualname} ({name}:{line or code.co_firstlineno})"
 

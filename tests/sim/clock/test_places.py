@@ -10,7 +10,6 @@ import pytest
 
 from p2plib.errors import Deadlock, Leak
 from p2plib.sim import Internet
-from p2plib.sim.clock.places import line_of
 from tests.sim.clock.runs import fail, run
 
 
@@ -61,8 +60,3 @@ def test_what_is_left_at_the_end_is_told_by_host_and_place(what: str) -> None:
     net.run(leave)
     assert len(net.leaks) == 1
     assert not net.hosts["ana"].udp, "what leaked is cleared away"
-
-
-@pytest.mark.parametrize("file", ["/tmp/ipykernel_7/123.py", "<cell streams-003>"])
-def test_a_notebooks_file_is_a_cell(file: str) -> None:
-    assert line_of(compile("1", file, "exec")) == "<module> in a cell, line 1"
