@@ -14,7 +14,11 @@ pytestmark = pytest.mark.site
 FIRST = {
     "nat": ("NAT", "book/topology/kademlia.html", "Behind a NAT"),
     "lab 6": ("", "labs/lab06_kademlia.html", "Lab 6: A peer that finds anybody"),
-    "birthday": ("birthday bound", "book/identity/keys.html", "Nobody hands out names: draw one"),
+    "birthday": (
+        "birthday bound",
+        "labs/lab01_identity.html",
+        "1. How soon do names collide? (easy, 15 min)",
+    ),
     "k-bucket": (
         "k-bucket",
         "book/topology/kademlia.html",
@@ -22,7 +26,7 @@ FIRST = {
     ),
     "sybil": ("Sybil attack", "book/topology/kademlia.html", "The attacker’s view: twenty around a key"),
     "noise": ("Noise", "book/protocol/secure-channels.html", "Noise in small steps"),
-    "nonce": ("nonce", "book/protocol/secure-channels.html", "Agree on a secret"),
+    "nonce": ("nonce", "book/protocol/scuttlebutt.html", "A stream that says goodbye"),
     "signature": ("signature", "book/identity/keys.html", "Two signatures for one message"),
     "bencode": ("bencode", "labs/lab03_dht.html", "1. The language (easy, 25 min)"),
     "partition": ("partition", "labs/lab00_network.html", "5. Is Ben there? (medium, 30 min)"),
