@@ -193,7 +193,7 @@ def test_every_exercise_has_a_solution_that_was_run(name: str) -> None:
 def test_a_lab_has_tasks_with_a_check_each_and_a_solved_twin(name: str) -> None:
     learner, solved = read(name), read(name.replace("labs/", "labs/solutions/"))
     source = "\n".join("".join(c["source"]) for c in learner["cells"])
-    assert 3 <= source.count("raise NotImplementedError") <= 14
+    assert 3 <= source.count("raise NotImplementedError") <= 18  # a capstone has a class of them
     assert "HIDDEN TESTS" not in source
     assert "BEGIN SOLUTION" not in source
     printed = "\n".join("".join(o.get("text", "")) for c in solved["cells"] for o in c.get("outputs", []))
