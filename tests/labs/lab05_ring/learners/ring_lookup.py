@@ -97,7 +97,7 @@ ANSWERS = [
         "lookup",
         "farthest first",
         _changed(("in nearer(at, answer.nearer, key)", "in reversed(answer.nearer)")),
-        "go on with those alone",
+        "the nearest to the key first",
     ),
     (
         "lookup",
