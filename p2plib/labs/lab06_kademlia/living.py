@@ -71,7 +71,7 @@ WEATHERS = (
     VillageWeather("sybils", "one owner calls with forty new ids between two fetches", 35, 10, sybils=40),
     VillageWeather("cut", "half of the village is out of reach for twelve fetches", 34, 11, cut=True),
     VillageWeather("outage", "nobody answers for twelve fetches", 26, 14, outage=True),
-    VillageWeather("storm", "loss, churn, liars and Sybils, and less of each", 18, 22, 0.1, 12, 0.1, 6),
+    VillageWeather("storm", "loss, churn, liars and Sybils, and less of each", 28, 15, 0.1, 12, 0.1, 2),
 )
 
 _OWN = "begin with those in your table that are nearest to the key, and let fetch follow them"

@@ -14,6 +14,19 @@ from p2plib.machine.addresses import network_of
 BY_NAME = {weather.name: weather for weather in WEATHERS}
 
 
+class Settler:
+    """Trusts its first contacts for life."""
+
+    def __init__(self, own_id: int, start: list[Any]) -> None:
+        self.start = start
+
+    def heard(self, contact: Any) -> None:
+        pass
+
+    async def fetch(self, key: int, ask: Any) -> bytes:
+        return await Villager(0, self.start).fetch(key, ask)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 5])
 def test_the_librarys_villager_keeps_all_budgets_with_room(seed: int) -> None:
@@ -21,6 +34,13 @@ def test_the_librarys_villager_keeps_all_budgets_with_room(seed: int) -> None:
         score = asyncio.run(lived(Villager, weather, seed))
         assert objection(score) is None, weather.name
         assert score.messages <= 0.83 * weather.messages, weather.name
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_the_storm_alone_refuses_a_peer_that_learns_nothing(seed: int) -> None:
+    wrong = objection(asyncio.run(lived(Settler, BY_NAME["storm"], seed)))
+    assert wrong is not None
+    assert "the goal is 28" in wrong[0]
 
 
 def test_a_life_is_the_same_every_time() -> None:
@@ -45,19 +65,6 @@ def test_each_weather_is_what_it_says() -> None:
 
 
 def test_the_table_says_in_which_weather_a_program_fails() -> None:
-    class Settler:
-        """Trusts its first contacts for life."""
-
-        def __init__(self, own_id: int, start: list[Any]) -> None:
-            self.node = Villager(own_id, start)
-            self.start = start
-
-        def heard(self, contact: Any) -> None:
-            pass
-
-        async def fetch(self, key: int, ask: Any) -> bytes:
-            return await Villager(0, self.start).fetch(key, ask)
-
     rows = {row[0]: row[-1] for row in asyncio.run(score_table(Settler)).rows}
     assert list(rows) == [weather.name for weather in WEATHERS]
     assert rows["calm"] == "kept"
