@@ -70,7 +70,10 @@ def test_a_signal_ends_it_with_one_line(number: signal.Signals) -> None:
         assert running.stdout is not None
         assert running.stdout.readline().startswith("listening on 127.0.0.1:")
         running.send_signal(number)
-        out, errors = running.communicate(timeout=30)
+        try:
+            out, errors = running.communicate(timeout=30)
+        finally:
+            running.kill()  # it is gone, unless it did not listen
     assert (out, errors, running.returncode) == ("stopped\n", "", FINE)
 
 
