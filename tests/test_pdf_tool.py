@@ -93,6 +93,9 @@ def test_a_tiny_book_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for name, text in FILES.items():
         (tmp_path / name).write_text(textwrap.dedent(text).lstrip("\n"), "utf8")
     shutil.copytree(ROOT / "book" / "_ext", tmp_path / "book" / "_ext")
+    (tmp_path / "tools").mkdir()
+    for name in ("tools/wheel.py", "pyproject.toml"):  # which extensions read
+        shutil.copy(ROOT / name, tmp_path / name)
     output = tmp_path / "book.pdf"
     assert pdf.main(["--root", str(tmp_path), "--output", str(output)]) == 0
     assert re.search(r": 6 pages", capsys.readouterr().out), (

@@ -19,6 +19,7 @@ from p2plib.discovery.mainline.driver import MainlineNode
 from p2plib.discovery.mainline.messages import GetPeersQuery
 from p2plib.discovery.mainline.node_id import node_id_for
 from p2plib.errors import DecodeError, PeerTimeout
+from p2plib.labs.engine import feedback
 from p2plib.labs.lab03_dht import LAB
 from p2plib.labs.lab03_dht.bencoding import any_value, bencode
 from p2plib.labs.lab03_dht.client import Client, Parts, open_socket, peers_in
@@ -58,7 +59,8 @@ def test_every_task_can_be_solved_in_another_style() -> None:
 
 
 @pytest.mark.parametrize("cheat", others.CHEATS)
-def test_a_program_knows_only_what_it_was_told(cheat: str) -> None:
+def test_a_program_knows_only_what_it_was_told(cheat: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feedback, "CASE_S", 12 * feedback.CASE_S)  # one goes through all that is in memory
     verdict = LAB.verdict("find_one", written("find_one", others.CHEATS[cheat]))
     assert verdict.state == "[x]"
     assert "that nobody had named in this search" in verdict.line

@@ -142,7 +142,7 @@ NEIGHBOURS = [
         but(HEAR, "self.held = {}", "pass")
         .replace("class Neighbours:\n", "class Neighbours:\n    held = {}\n")
         .replace(_FORGET, "        [self.held.pop(p) for p, h in list(self.held.items()) if h[0] <= now]\n"),
-        "belongs to self",
+        "belongs to all its objects",
     ),
     (
         "looking forgets",

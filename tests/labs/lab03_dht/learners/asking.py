@@ -323,7 +323,7 @@ QUESTIONS = [
         but(ASK, "self.waiting = {}", "pass").replace(
             "class Questions:\n", "class Questions:\n    waiting = {}\n"
         ),
-        "belongs to self",
+        "belongs to all its objects",
     ),
     (
         "refuses v",

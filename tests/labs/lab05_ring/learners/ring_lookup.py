@@ -196,7 +196,7 @@ ANSWERS = [
         "            asked.add(peer)\n            try:\n"
         "                answer = ask(peer)\n                break\n"
         "            except PeerTimeout:\n                pass\n        else:\n            break\n" + BEYOND,
-        "go on with those alone",
+        "the nearest to the key first",
     ),
     (
         "lookup",

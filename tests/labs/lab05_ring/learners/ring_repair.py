@@ -130,7 +130,7 @@ ANSWERS = [
         "stabilise",
         "a dead one between drops the successor",
         _changed(("                break", "                return []")),
-        "must answer before it counts",
+        "stays your successor",
     ),
     (
         "stabilise",
@@ -142,7 +142,7 @@ ANSWERS = [
         "stabilise",
         "takes the dead one after all",
         _changed(("                break", "                head = before\n                break")),
-        "must answer before it counts",
+        "stays your successor",
     ),
     (
         "stabilise",
