@@ -164,7 +164,7 @@ ROADS = (
     Road("to a phone on a train", Link(latency=0.04, jitter_s=0.3, loss=0.02), 225, 100.0),
     Road("through a crowded café", Link(latency=0.005, reorder=0.3, loss=0.02), 230, 9.0),
     Road("by satellite", Link(latency=0.3, jitter_s=0.02, loss=0.02), 225, 150.0),
-    Road("on a way that grows thirtyfold", Link(latency=0.02), 215, 140.0, later=Link(latency=0.6)),
+    Road("on a path that grows thirtyfold", Link(latency=0.02), 215, 140.0, later=Link(latency=0.6)),
 )
 """The budgets leave a fifth or more of room to RFC 6298's rules, and none to a fixed time-out."""
 

@@ -118,7 +118,7 @@ def _refuses_what_does_not_fit(yours: Encode) -> None:
             hint = "a number cut to 32 bits is some other ping's number: raise ValueError"
             raise Wrong(f"it wrote the number {number} as {got[4:].hex()}", hint)
         raise Wrong(
-            f"it wrote the number {number} in other than 8 bytes", "raise ValueError if it does not fit"
+            f"with the number {number} it did not write 8 bytes", "raise ValueError if it does not fit"
         )
 
 

@@ -113,7 +113,7 @@ def names_and_strangers(yours: Callable[[], Any]) -> None:
     _expect(yours(), "Ben", BEN, f'"Ben" ({_words(BEN)})', _SHARED)
 
 
-_SHARED = "a dict that stands in the class belongs to all Contacts: make it in __init__"
+_SHARED = "a dict in the class body belongs to all Contacts: make it in __init__"
 
 
 def impersonators(*nicknames: tuple[str, str, str]) -> Case:

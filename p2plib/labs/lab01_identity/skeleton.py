@@ -67,8 +67,8 @@ SKELETON = Task(
         looks_alike("Ben", "Be\u200dn", "it has a zero-width joiner in it", _HIDDEN),
         looks_alike("Ben", "\u202eBen", "it has a mark in it that reverses the text", _HIDDEN),
         looks_alike("Ben", "Be\x00n", "it has a control character in it", _HIDDEN),
-        looks_alike("Ben", "Ｂｅｎ", "its letters are full-width", "normalize to NFKC first"),
-        looks_alike("José", "Jose\u0301", "e and an accent are two characters", "normalize to NFKC first"),
+        looks_alike("Ben", "Ｂｅｎ", "its letters are full-width", "normalise to NFKC first"),
+        looks_alike("José", "Jose\u0301", "e and an accent are two characters", "normalise to NFKC first"),
         looks_alike(
             "Ben W",
             "Ben\u00a0\u2003W",
@@ -86,5 +86,5 @@ SKELETON = Task(
         looks_different("Ana", "Anna", "a double letter shows"),
         looks_different("Ben 2", "Ben 3", "digits show"),
     ],
-    hint="normalize to NFKC, drop what does not show, translate, casefold, and join what split() gives",
+    hint="normalise to NFKC, drop what does not show, translate, casefold, and join what split() gives",
 )

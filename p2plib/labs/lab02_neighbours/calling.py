@@ -205,7 +205,7 @@ def _range_hint(seconds: list[float], whole: float, place: int) -> str:
     if place == 1 and min(seconds) < whole / 2 and 0.8 * whole < max(seconds) <= whole:
         return "draw between half and the whole: a pause of almost nothing is no pause"
     if place == 1:
-        return "the pause before the second call is 1 second, of which between half and the whole is waited"
+        return "the pause before the second call is 1 second, of which you wait between half and the whole"
     doubles = "a pause doubles with each call: 1, 2, 4, 8 seconds, before the part is drawn"
     if max(seconds) <= whole / 2 or max(seconds) <= 1:
         return doubles

@@ -264,7 +264,7 @@ NEIGHBOURS = Task(
         here("0 ana 120, 10 ana 0", 11, "", _BYE),
         here("0 ana 11, 10.5 ana 0", 11.2, "", "a goodbye does not make a peer stay longer"),
         here("0 ana 120, 10 ana 0, 10.5 ana 120", 60, "ana", "heard again after its goodbye, it is here"),
-        here("0 ana 120, 10 ana 0, 10.8 ana 0", 11.1, "", "a second goodbye does not begin the second anew"),
+        here("0 ana 120, 10 ana 0, 10.8 ana 0", 11.1, "", "a second goodbye does not restart the clock"),
         here("0 ana 0", 0.5, "", "a goodbye from a peer that is not here changes nothing"),
         here("0 ana 120, 10 ben 0", 12, "ana", "a goodbye is one peer's: the others stay"),
         here("0 ana 120, 1 ana:5000 120, 10 ana:5000 0", 12, "ana", "a goodbye takes one host and port away"),

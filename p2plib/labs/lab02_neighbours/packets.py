@@ -526,7 +526,7 @@ READ_NAME = Task(
         refuses(b"\5cat", 0, "a label of 5 bytes of which 3 are there", _ENDS),
         refuses(b"\3cat", 0, "a name without its zero at the end", _ENDS),
         refuses(b"", 0, "an empty packet", _ENDS),
-        refuses(b"\0", 7, "a place behind the packet's end", _ENDS),
+        refuses(b"\0", 7, "a place beyond the packet's end", _ENDS),
         _bytewise,
         refuses(b"\x40" + b"a" * 64 + b"\0", 0, "a size of 64", "a label has at most 63 bytes"),
         refuses(
@@ -585,7 +585,7 @@ READ_NAME = Task(
         ),
         Mistake(
             _reading(after_pointer=lambda after, behind: behind),
-            "behind a name with a pointer comes what follows the pointer's two bytes, not what it led to",
+            "after a name with a pointer comes what follows the pointer's two bytes, not what it led to",
         ),
         Mistake(
             _reading(after_pointer=lambda after, behind: after - 1), "a pointer has two bytes: step over both"
@@ -593,7 +593,7 @@ READ_NAME = Task(
         Mistake(
             _reading(is_last=True), "a pointer may lead to a pointer: the name ends behind the first of them"
         ),
-        Mistake(_stays_in_front, "behind the name begins right after its zero"),
+        Mistake(_stays_in_front, "what follows the name begins right after its zero"),
         Mistake(_reading(mask=0), "a pointer has 14 bits: the low six of its first byte count, too"),
         Mistake(_reading(joint=""), "labels are joined by dots"),
         Mistake(_reading(code="ascii"), "a label is UTF-8, not only ASCII"),
@@ -602,7 +602,7 @@ READ_NAME = Task(
             _reading(lowers=True),
             "read the name as it stands: whoever compares names puts them into lower case",
         ),
-        Mistake(_ends_with_a_dot, "between labels stands a dot, and behind the last of them none"),
+        Mistake(_ends_with_a_dot, "there is a dot between labels, and none behind the last"),
         Mistake(_reading(most_label=62), "a label of 63 bytes is still one"),
     ],
     hint="byte by byte: 0 ends, up to 63 a label, 192 and more a pointer, which may only lead backwards",

@@ -267,7 +267,7 @@ def _in_floats(records: list[tuple[str, int]], limit: int = LIMIT) -> tuple[list
     return addresses, float(seconds)
 
 
-_IPV6 = "an address of IPv6 is one, too: scope_of knows both kinds"
+_IPV6 = "an IPv6 address is one, too: scope_of knows both kinds"
 _GOOD = [("203.0.113.9", 60), ("198.51.100.7", 300)]
 
 USABLE = Task(

@@ -342,7 +342,7 @@ def any_talk(seed: int) -> Case:
     return probe
 
 
-_UNKNOWN = "a transaction that nobody waits for is in waiting no more, or never was: look before you take"
+_UNKNOWN = "a transaction that nobody waits for is no longer in waiting, or never was: look before you take"
 _SOURCE = "anybody can send datagrams: an answer comes from the very address that was asked, host and port"
 _ID = "an answer says under id which node gave it: 20 bytes"
 _SHAPE = "look at the type of everything before you use it: a stranger wrote it"

@@ -185,7 +185,7 @@ class Asking:
         if not set(batch) <= self._known:
             return Wrong("it asked a node that nobody has named", "ask nodes that you were given or told of")
         if not set(batch) <= self._counts:
-            return Wrong(f"of an answer it took in more than the first {self.k} nodes", _FIRST)
+            return Wrong(f"it took in more than the first {self.k} nodes of an answer", _FIRST)
         if self.messages + len(batch) > self.limit:
             what = f"it asked more than {self.limit} nodes, which was the limit"
             return Wrong(
@@ -281,7 +281,7 @@ def _compare_peers(peers: list[Any], wanted: list[Address]) -> None:
         raise Wrong("it returned a peer twice", "several nodes name the same peer: each address once")
     if set(peers) != set(wanted):
         what = f"of {len(wanted)} peers that were named it returned {len(set(peers) & set(wanted))}"
-        raise Wrong(what, "gather the peers of every reply, also when you have some already")
+        raise Wrong(what, "gather the peers of every reply, even when you have some already")
     if peers != wanted:
         raise Wrong(
             "its peers are in another order", "in the order in which they were named: a set has no order"

@@ -135,7 +135,7 @@ OWNS = Task(
         Mistake(_sorted_ends, "do not sort the ends: from 56 to 8 is the short way over 0, not the long one"),
         Mistake(_without_top, "the arc over 0 has two parts: above before, and up to own; one is missing"),
         Mistake(_without_bottom, "the arc over 0 has two parts: above before, and up to own; one is missing"),
-        Mistake(_begins_at_before, "both ends are turned: before is not of the arc, own is"),
+        Mistake(_begins_at_before, "both ends are turned round: before is not in the arc, own is"),
         Mistake(_closed, "the key at before belongs to the peer there: the arc begins after it"),
         Mistake(_other_way, "clockwise, from the peer before it to the peer itself"),
         Mistake(_open, "a peer owns the key that equals its own id: the arc's far end is closed"),

@@ -219,7 +219,7 @@ NEARER = Task(
         Mistake(_sorts_known, "known.sort() changes the caller's list: sorted(known) makes a new one"),
         Mistake(_as_words, "9 comes before 10: these are numbers, not text"),
         Mistake(_farthest_first, "the nearest to the key first: it saves the most steps"),
-        Mistake(_own_key_none, "own == key: from us once round to us everybody lies between"),
+        Mistake(_own_key_none, "own == key: once round the circle, from us to us, everybody lies between"),
         Mistake(_with_key, "strictly between: who sits at the key owns it, and is not before it"),
         Mistake(_with_self, "strictly between: a peer does not name itself, or the walk stands still"),
         Mistake(_with_both, "strictly between: neither the peer itself nor who sits at the key"),

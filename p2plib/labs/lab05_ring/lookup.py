@@ -81,7 +81,7 @@ class Story:
         self.asked.append(peer)
         if len(self.asked) > MOST_IN_A_STORY:
             hint = "ask nobody twice, and go on only to who lies between where you are and the key"
-            raise Wrong("it asks and asks", hint)
+            raise Wrong("it never stops asking", hint)
         if peer not in self.answers:
             raise PeerTimeout(f"peer {peer} does not answer")
         return Answer(*self.answers[peer])
@@ -120,7 +120,7 @@ def finds(
                 return
             raise Wrong(f"{told}: it raised NotFound, expected {expected}", hint) from None
         if expected is None:
-            nobody = "raise NotFound when nobody who lives is left: an owner must have answered"
+            nobody = "raise NotFound when nobody alive is left: an owner must have answered"
             raise Wrong(f"{told}, whose owners are all dead: it returned {describe(got)}", nobody)
         if got is None:
             raise Wrong(f"{told}: it returned None", "return the owner's id")
@@ -235,7 +235,7 @@ LOOKUP = Task(
             50,
             {8: ((48, 42), ()), 42: ((48,), (51, 56)), 51: ((), ())},
             51,
-            "48 is dead, and so all before the key are: then beyond of the nearest who answered counts",
+            "48 is dead, and so are all before the key: then beyond of the nearest that answered counts",
             asks=(48, 42, 51),
         ),
         finds(

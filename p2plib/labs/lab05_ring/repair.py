@@ -68,7 +68,7 @@ class Town:
         """The neighbours of a peer."""
         self.asked.append(peer)
         if len(self.asked) > MOST_QUESTIONS:
-            raise Wrong("it asks and asks", "every question must come nearer, or the loop never ends")
+            raise Wrong("it never stops asking", "every question must come nearer, or the loop never ends")
         if peer not in self.living:
             raise PeerTimeout(f"peer {peer} does not answer")
         before, after = self.living[peer]

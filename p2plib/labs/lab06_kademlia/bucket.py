@@ -164,7 +164,7 @@ def _turned(yours: MakeBucket) -> None:
     if got == "2 3 4":
         raise Wrong(what, f"an old contact is likelier to be there tomorrow than a new one; {_STAYS}")
     if got == "1 2 4":
-        raise Wrong(what, "that threw out the newest, unasked: nobody leaves a bucket who was not silent")
+        raise Wrong(what, "that threw out the newest, unasked: only the silent leave a bucket")
     if got != "1 2 3":
         raise Wrong(what, _STAYS)
     if answer is None:

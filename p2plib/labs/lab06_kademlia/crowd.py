@@ -195,13 +195,13 @@ class Asking:
 
     def _misuse(self, batch: Any) -> Wrong | None:
         if isinstance(batch, Contact):
-            return Wrong("it asked a contact where a list of contacts is asked", "await ask([contact])")
+            return Wrong("it asked a contact where a list of contacts is expected", "await ask([contact])")
         try:
             wanted = list(batch)
         except TypeError:
             return Wrong(f"it asked {describe(batch)}", "ask takes a list of contacts")
         if not all(isinstance(contact, Contact) for contact in wanted):
-            return Wrong("it asked what is no contact", "ask takes contacts: an id alone has no address")
+            return Wrong("it asked what is not a contact", "ask takes contacts: an id alone has no address")
         if not wanted:
             return Wrong("it asked nobody", "when nobody is left to ask, the search is over: return")
         if len(wanted) > self.width:

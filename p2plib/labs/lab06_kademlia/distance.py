@@ -32,7 +32,7 @@ def bucket_index(own_id: int, ident: int) -> int:
         UsageError: they are the same.
     """
     if own_id == ident:
-        raise UsageError("our own id belongs into no bucket")
+        raise UsageError("our own id belongs in no bucket")
     return (own_id ^ ident).bit_length() - 1
 
 
@@ -106,9 +106,9 @@ def _own_gives(number: int | None) -> Any:
     return gives
 
 
-_OWN = "our own id belongs into no bucket: raise ValueError, or somebody files it under the last one"
+_OWN = "our own id belongs in no bucket: raise ValueError, or somebody files it under the last one"
 _NO_LINE = "7 and 8 are neighbours on a line, and differ in all four bits: XOR, do not subtract"
-_NOT_HOW_MANY = "that counts the bits that differ; the bucket is where the highest of them stands"
+_NOT_HOW_MANY = "that counts the bits that differ; the bucket is where the highest of them is"
 BUCKET_INDEX = Task(
     "bucket_index",
     bucket_index,

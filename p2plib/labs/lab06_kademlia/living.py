@@ -76,8 +76,8 @@ WEATHERS = (
 
 _OWN = "begin with those in your table that are nearest to the key, and let fetch follow them"
 _AGAIN = "one silence is no end: several paths, and others on each"
-_LEARN = "take into your table who calls and who answers, and tell it who was silent: the first contacts die"
-_PATHS = "several paths that have no peer in common, and into the table only who has answered you itself"
+_LEARN = "put peers that call or answer into your table, and tell it who was silent: the first contacts die"
+_PATHS = "several paths that have no peer in common, and into the table only peers that answered you"
 _LIMITS = "ids are free: let RoutingTable turn away what comes from one network, limited as it is"
 _BACK = "after the cut those who answer now must come into your table, or you stay in your half"
 _US = "if nobody at all answers, it is you: then forget nobody"
@@ -152,5 +152,5 @@ VILLAGER = Task(
     "Villager",
     Villager,
     cases=[survives(weather) for weather in WEATHERS],
-    hint="a table, and fetch over it; who answers goes in, who is silent goes out",
+    hint="a table, and fetch over it; peers that answer go in, silent ones go out",
 )

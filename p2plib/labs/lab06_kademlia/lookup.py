@@ -108,7 +108,7 @@ async def found(yours: Lookup, ask: Asking, start: list[Contact], *rest: Any) ->
 
 def _crash(error: Exception) -> Wrong | None:
     if isinstance(error, KeyError):
-        hint = "who did not answer is not in answers: look before you take"
+        hint = "a peer that did not answer is not in answers: look before you take"
         return Wrong("it raised KeyError where somebody was silent", hint)
     if "coroutine" in str(error):
         return Wrong("it took what ask returns before it was there", "an await before ask(...)")

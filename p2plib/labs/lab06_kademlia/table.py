@@ -137,7 +137,7 @@ def _asks(answer: Any, expected: Contact | None, what: str, hint: str) -> None:
 
 def _passes_on(yours: MakeTable) -> None:
     table, answer = _table(yours, map(far, (8, 9, 10, 1, 11)))
-    _has(table, "1 8 9 10", "peers 8, 9, 10, 1 and 11, k = 3", "8 to 15 belong into bucket 3, which is full")
+    _has(table, "1 8 9 10", "peers 8, 9, 10, 1 and 11, k = 3", "8 to 15 belong in bucket 3, which is full")
     hint = "a full bucket wants its oldest contact asked: return what bucket.heard returns"
     _asks(answer, far(8), "the fourth in a bucket of three", hint)
     answer = table.silent(far(8))
@@ -255,7 +255,7 @@ def flood(seed: int = 1, honest: int = 60, ids: int = 3000) -> Case:
         if lost := len(before - set(known)):
             raise Wrong(
                 f"a flood of {ids} ids threw out {lost} of {len(before)} old contacts",
-                "nobody leaves who was not silent",
+                "only the silent leave",
             )
         places = len(known) - len(before)
         if places > PER_NETWORK:

@@ -104,7 +104,7 @@ WEATHERS = (
         "greedy", "stream 1 is full, and short messages go over stream 2", 320, rate=400, greedy=True, wait=14
     ),
     LinkWeather("download", "much comes the other way", 295, upload=0, download=150_000, delay=10),
-    LinkWeather("ocean", "the way takes four times as long", 270, delay=20, download=30_000),
+    LinkWeather("ocean", "the trip takes four times as long", 270, delay=20, download=30_000),
 )
 
 _STUCK = "send nothing but the negotiation until a name is agreed on, and then what the streams have to say"

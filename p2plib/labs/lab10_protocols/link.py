@@ -162,7 +162,7 @@ class Answerer:
         try:
             stream, payload = read_frame(raw)
         except DecodeError as error:
-            raise Wrong(f"it sent a frame that is none: {error}", "b'D' and then what Mux gives") from None
+            raise Wrong(f"it sent what is not a frame: {error}", "b'D' and then what Mux gives") from None
         left = self.allowed.get(stream, WINDOW) - len(payload)
         if left < 0:
             raise Wrong(f"on stream {stream} it sent more than was allowed", "a credit allows what it says")
