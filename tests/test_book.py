@@ -189,6 +189,22 @@ def test_every_exercise_has_a_solution_that_was_run(name: str) -> None:
     )
 
 
+TITLED = re.compile(r"^:{3,}\{(?:dropdown|admonition|exercise)\} (.*)\n((?::[\w-]+:.*\n)*)\n?(.*)$", re.M)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_title_is_cut_in_two(name: str) -> None:
+    """A directive's title is its first line alone: what stands on the next belongs to the text, or to the answer."""
+    whole = prose(name)
+    boxes = TITLED.findall(whole)
+    assert len(boxes) == len(re.findall(r"^:{3,}\{(?:dropdown|admonition|exercise)\}", whole, re.M))
+    for title, _, follows in boxes:
+        ended = re.search(r"[?.!)][\"”»]?$", title)
+        assert ended or not re.match("[a-z]", follows), f"{name}: {title!r} goes on with {follows!r}"
+    for title, _, follows in TITLED.findall(whole.partition("## Check yourself")[2].partition("\n## ")[0]):
+        assert re.search(r"[?.!][\"”»]?$", title), f"{name}: {title!r} goes on with {follows!r}"
+
+
 @pytest.mark.parametrize("name", LABS)
 def test_a_lab_has_tasks_with_a_check_each_and_a_solved_twin(name: str) -> None:
     learner, solved = read(name), read(name.replace("labs/", "labs/solutions/"))
