@@ -3,11 +3,15 @@
 * `{prerequisites}`: every page in reading order, with a curve from each to those that need it, as the pages'
   front matter says.
 * `{reading-path}`: a list of pages as links, with their minutes and the sum of them.
+* `{standing}`: which roles have pages by now, and which are in preparation.
+* A role, ``{minutes}`identity/keys` ``: what a page takes, as its card and its headings say.
 * `{how-to-cite}`: the entry for BibTeX, from CITATION.cff.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,15 +20,17 @@ import yaml
 from docutils import nodes
 from front_matter import card, toc_pages
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.osutil import relative_uri
 
-from p2plib.figures.role_table import TABLE
+from p2plib.figures.role_table import APP, INTRODUCTION, TABLE
 
 ROW, LEFT, FARTHEST = 26, 86, 104  # px: a row's height, where the dots stand, how far a line may swing
 WIDTH = 420  # on a phone of 390 px letters of 13.5 px keep 11
 NARROW, STEP = 10, 5
 TITLE_MAX = 46  # characters beside the dots
+LAB = re.compile(r"labs/lab(\d+)_\w+")
+CAPSTONE = re.compile(r"^## \d+\. Capstone.*, (\d+) min\)$", re.M)
 
 
 def needs(root: Path) -> dict[str, list[str]]:
@@ -161,6 +167,58 @@ class ReadingPath(SphinxDirective):
         ]
 
 
+def listed(words: list[str], last: str = "and") -> str:
+    """Words as a list in a sentence."""
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def standing(root: Path) -> str:
+    """What the book covers so far, and why its labs have gaps in their numbers; nothing once all is there."""
+    pages = toc_pages(root)
+    roles = [role for role in TABLE.values() if role not in (INTRODUCTION, APP)]
+    written = [role.key for role in roles if role.caption in pages]
+    lacking = [role.key for role in roles if role.caption not in pages]
+    if APP.caption not in pages:
+        lacking.append("the app that joins them all")
+    if not lacking:
+        return ""
+    text = f"So far the book covers {listed(written)}. Still in preparation: {listed(lacking)}."
+    numbers = {int(found[1]) for row in pages.values() for page in row if (found := LAB.fullmatch(page))}
+    gaps = [str(number) for number in range(max(numbers)) if number not in numbers]
+    if gaps:
+        text += f" Their labs are planned, too, which is why the labs have no number {listed(gaps, 'or')}."
+    return text
+
+
+def minutes(root: Path, page: str) -> str:
+    """What a page takes: a chapter its reading, a lab its tasks, with the capstone apart."""
+    about = card(root, page)
+    if about["reading"]:
+        return str(about["reading"])
+    notebook = (root / f"{page}.ipynb").read_text("utf-8")
+    words = "\n".join("".join(cell["source"]) for cell in json.loads(notebook)["cells"])
+    if found := CAPSTONE.search(words):
+        return f"{about['minutes'] - int(found[1])}, and {found[1]} for the capstone"
+    return str(about["minutes"])
+
+
+class Standing(SphinxDirective):
+    """What is there and what is not, in a paragraph."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write it, from the table of contents."""
+        text = standing(Path(self.env.srcdir))
+        return [nodes.paragraph(text, text)] if text else []
+
+
+class Minutes(SphinxRole):
+    """What a page takes."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Look it up."""
+        return [nodes.Text(minutes(Path(self.env.srcdir), _document(self.text)))], []
+
+
 def bibtex(root: Path) -> str:
     """The book's own entry for BibTeX."""
     cited = yaml.safe_load((root / "CITATION.cff").read_text("utf8"))
@@ -197,4 +255,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("prerequisites", Prerequisites)
     app.add_directive("reading-path", ReadingPath)
     app.add_directive("how-to-cite", HowToCite)
+    app.add_directive("standing", Standing)
+    app.add_role("minutes", Minutes())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,5 @@
-"""The page "Test your own asyncio program" says what is so: its tables, its test file, its command lines."""
+"""The page "Test your own asyncio program" says what is so: its test file and its commands. So do the tables
+of the libraries, in the reference."""
 
 from __future__ import annotations
 
@@ -25,10 +26,11 @@ from tests.sim.strangers.tried import TRIED
 
 PAGE = ROOT / "book/src/introduction/test-your-own.md"
 EXAMPLE = ROOT / "examples/test-your-own"
+TABLES = ROOT / "book/reference/simulated-libraries.md"
 TEXT = PAGE.read_text("utf8")
 
 
-def rows(header: str, text: str = TEXT) -> list[str]:
+def rows(header: str, text: str) -> list[str]:
     """The rows of the table with this header, without the header and the line under it."""
     lines = text[text.index(header) :].split("\n\n")[0].splitlines()
     return lines[2:]
@@ -53,7 +55,7 @@ def _row(*cells: str) -> str:
 
 
 def true_rows() -> dict[str, list[str]]:
-    """What the tables of the page must be, by their headers."""
+    """What the tables must be, by their headers."""
     return {
         LIBRARIES: [library_row(stranger) for stranger in STRANGERS],
         BY_HAND: [library_row(stranger) for stranger in TRIED],
@@ -63,7 +65,8 @@ def true_rows() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("header", [LIBRARIES, BY_HAND, CASES])
 def test_a_table_says_what_is_tested(header: str) -> None:
-    assert rows(header) == true_rows()[header], "python -m tests.sim.test_page writes them anew"
+    found = rows(header, TABLES.read_text("utf8"))
+    assert found == true_rows()[header], "python -m tests.sim.test_page writes them anew"
 
 
 def test_the_readme_names_the_libraries_that_run_unchanged() -> None:
@@ -157,13 +160,13 @@ def test_its_options_of_pytest_are_there() -> None:
 
 def write() -> None:
     """Write the tables anew."""
-    text = TEXT
+    text = TABLES.read_text("utf8")
     for header, true in true_rows().items():
         at = text.index(header)
         head = text[at:].splitlines()[:2]
         end = at + len("\n".join(text[at:].split("\n\n")[0].splitlines()))
         text = text[:at] + "\n".join([*head, *true]) + text[end:]
-    PAGE.write_text(text, "utf8")
+    TABLES.write_text(text, "utf8")
 
 
 if __name__ == "__main__":

@@ -98,3 +98,52 @@ def test_a_solved_lab_shares_no_label_with_its_lab(path: Path) -> None:
         "\n".join(c["source"] for c in json.loads(made)["cells"] if c["cell_type"] == "markdown"),
     )
     assert set(starts) <= {name for pair in labels(made) for name in pair}
+
+
+def test_the_pages_that_stand_and_those_that_do_not_are_told_from_the_contents(tmp_path: Path) -> None:
+    toc = tmp_path / "_toc.yml"
+    row = "  - caption: {}\n    chapters:\n      - file: {}\n"
+    toc.write_text(
+        "parts:\n" + row.format("Identity", "labs/lab01_identity") + row.format("Protocols", "labs/lab03_x")
+    )
+    assert paths.standing(tmp_path) == (
+        "So far the book covers identity and protocols. Still in preparation: discovery, peer routing, swarm "
+        "topology, content routing, data structures and the app that joins them all. Their labs are planned, "
+        "too, which is why the labs have no number 0 or 2."
+    )
+    everything = [role.caption for role in paths.TABLE.values()]
+    toc.write_text("parts:\n" + "".join(row.format(name, "labs/lab00_x") for name in everything))
+    assert paths.standing(tmp_path) == ""
+
+
+TEACHING = (ROOT / "book" / "teaching.md").read_text("utf-8")
+WEEKS = re.findall(r"^\| \d+ \| (.*) \| (.*) \|$", TEACHING, re.M)
+
+
+def spent(cell: str) -> list[int]:
+    """The minutes of all pages in a cell of the table of weeks."""
+    told = [paths.minutes(ROOT, paths._document(page)) for page in re.findall(r"\{minutes\}`(.*?)`", cell)]
+    assert all(re.fullmatch(r"\d+(, and \d+ for the capstone)?", one) for one in told)
+    return [sum(map(int, re.findall(r"\d+", one))) for one in told]
+
+
+@pytest.mark.parametrize(("first", "second"), WEEKS)
+def test_a_week_of_the_course_takes_four_hours_at_home(first: str, second: str) -> None:
+    """The second session's ninety minutes are spent on the lab."""
+    assert sum(spent(first)) + sum(max(0, lab - 90) for lab in spent(second)) <= 245
+    for page, timed in re.findall(r"\{doc\}`/?(.*?)` \(\{minutes\}`(.*?)`\)", f"{first} {second}"):
+        assert page == timed
+
+
+def test_every_chapter_and_lab_has_a_week() -> None:
+    named = [paths._document(page) for page in re.findall(r"\{minutes\}`(.*?)`", TEACHING)]
+    assert sorted(named) == sorted(paths.needs(ROOT))
+
+
+def test_how_to_read_says_how_long_a_chapter_takes() -> None:
+    cards = [paths.card(ROOT, page) for page in paths.needs(ROOT) if page.startswith("book/")]
+    assert "about half an hour to read" in (words := (ROOT / "book" / "how-to-read.md").read_text("utf-8"))
+    assert "from an hour and a half to nearly four hours" in words
+    assert all(20 <= about["reading"] <= 45 for about in cards)
+    assert 90 <= min(about["minutes"] for about in cards) < 105
+    assert 215 < max(about["minutes"] for about in cards) <= 240
