@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ LABS = [name for name in PAGES if name.startswith("labs/")]
 NOTEBOOKS = [*PAGES, *(name.replace("labs/", "labs/solutions/") for name in LABS)]
 
 
+@cache
 def read(name: str) -> dict[str, Any]:
-    """One notebook, as its JSON."""
+    """One notebook, as its JSON; nobody changes it."""
     return json.loads((ROOT / f"{name}.ipynb").read_text("utf8"))
 
 
