@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from typing import Any
 
 from p2plib.figures.palette import COLOURS
@@ -16,6 +17,8 @@ from p2plib.figures.svg import MONO, Figure, content_id, number, require_words
 
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _DECIMALS = re.compile(r"-?\d+\.\d{3,}")
+_PREFIX = "hb-plot"  # stands for the content's id until the content is known
+_URL = re.compile(r"url\(#([\w-]+)\)")
 _REFERENCE = re.compile(r"(?:url\(|href=\")#([\w-]+)")
 SMALLEST_PX = 10.8
 
@@ -112,27 +115,32 @@ def plot(fig: Any, *, alt: str, caption: str = "", title: str = "") -> Figure:
             if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
                 parent.remove(child)
     width, height = (float(part) for part in root.attrib["viewBox"].split()[2:])
-    prefix = content_id(raw.getvalue().decode("utf8"), alt, caption)
     used = set(_REFERENCE.findall(raw.getvalue().decode("utf8")))
+    ids = [node.attrib["id"] for node in root.iter() if node.attrib.get("id") in used]
+    numbers = {name: str(count) for count, name in enumerate(ids, 1)}
     for node in root.iter():
-        _tidy(node, prefix, used)
+        _tidy(node, numbers)
     body = "\n".join(_write(child) for child in root).replace("\n\n", "\n")
+    body = body.replace(_PREFIX, content_id(body, alt, caption))
     rules = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
     return Figure(body.strip(), width, height, alt, title, caption, attributes=rules)
 
 
-def _tidy(node: ET.Element, prefix: str, used: set[str]) -> None:
-    """Make one element ours: its own ids, ink for black, two decimals, the page's letters, plain links."""
+def _tidy(node: ET.Element, numbers: Mapping[str, str]) -> None:
+    """Make one element ours: its own ids, ink for black, two decimals, the page's letters, plain links.
+
+    matplotlib's ids are hashes of coordinates to their last bit, where processors differ; ours are numbers.
+    """
     for name, value in list(node.attrib.items()):
         del node.attrib[name]
         if name == "id":
-            if value in used:
-                node.attrib[name] = f"{prefix}-{value}"
+            if value in numbers:
+                node.attrib[name] = f"{_PREFIX}-{numbers[value]}"
             continue
         if name.endswith("href"):
-            node.attrib["href"] = value.replace("#", f"#{prefix}-")
+            node.attrib["href"] = f"#{_PREFIX}-{numbers[value.removeprefix('#')]}"
             continue
-        value = value.replace("url(#", f"url(#{prefix}-")
+        value = _URL.sub(lambda match: f"url(#{_PREFIX}-{numbers[match[1]]})", value)
         value = _DECIMALS.sub(lambda match: number(float(match[0])), value)
         value = re.sub(r"#000000|\bblack\b", "currentColor", value)
         if name == "transform" and value.startswith("rotate(-0 "):

@@ -28,6 +28,17 @@ def test_the_same_plot_is_the_same_bytes_and_is_closed() -> None:
     assert pyplot.get_fignums() == before
 
 
+def test_the_last_bits_of_coordinates_which_processors_differ_in_are_not_seen() -> None:
+    def drawn(left: float) -> str:
+        fig = pyplot.figure(layout="none")
+        ax = fig.add_axes((left, 0.1, 0.8, 0.8))
+        ax.plot([0, 1, 2], [0, 1, 4], marker="o")
+        return figures.plot(fig, alt="A line.").html
+
+    assert drawn(0.1) == drawn(0.1 + 1e-12)
+    assert drawn(0.1) != drawn(0.11)
+
+
 def test_what_belongs_to_matplotlib_is_gone() -> None:
     svg = curve().svg
     for word in (
