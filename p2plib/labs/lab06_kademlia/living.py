@@ -24,7 +24,7 @@ TO_ASK = 4  # callers after a fetch, at most: each costs a message
 
 
 class Villager:
-    """A peer that keeps a table and fetches values. Into the table gets only a peer that has answered.
+    """A peer that keeps a table and fetches values. Only a peer that has answered gets into the table.
 
     Args:
         own_id: its id.
@@ -162,7 +162,7 @@ async def score_table(yours: MakeVillager, seed: int = 1) -> Table:
     return Table(
         ["weather", "found", "messages", "budgets"],
         rows,
-        title="One node in eight weathers",
+        title="One node in nine weathers",
         caption=f"{FETCHES} fetches each: values found and the goal; messages for one, and the budget.",
         numbers=[1, 2],
     )

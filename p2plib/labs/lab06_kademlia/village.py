@@ -138,8 +138,10 @@ class Village(Crowd):
             )
         self.sybils += new
         for _ in range(self.weather.forged):
-            host = f"172.{self.rng.randrange(16, 32)}.{self.rng.randrange(256)}.{self.rng.randrange(1, 255)}"
-            new.append(Contact(self.rng.getrandbits(BITS), (host, PORT)))
+            forged = (
+                f"172.{self.rng.randrange(16, 32)}.{self.rng.randrange(256)}.{self.rng.randrange(1, 255)}"
+            )
+            new.append(Contact(self.rng.getrandbits(BITS), (forged, PORT)))
             self.nobody.add(new[-1])
         new += self.rng.sample(self.peers, CALLERS) if turn < CALLED else ()
         self.rng.shuffle(new)
