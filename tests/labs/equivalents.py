@@ -78,15 +78,6 @@ SAME: dict[str, dict[str, dict[str, str]]] = {
             ),
             "+1 for a number in 160": "one bucket more, into which nobody falls",
         },
-        "Villager": {
-            "leaves out 'self.table.heard(contact)' in def heard(self, contact: Contact) -> None:": (
-                "those who answer are enough to live on"
-            ),
-            "leaves out 'for contact in answered:' in try:": "those who called last for a short life",
-            "leaves out 'self.table.heard(contact)' in for contact in answered:": (
-                "those who called last for a short life"
-            ),
-        },
     },
     "lab10_protocols": {
         "Frames": {

@@ -377,15 +377,14 @@ class Relay:
         self.carried = mixed
 
     def _hoard(self) -> None:
-        """Lea writes a thousand long posts with numbers far ahead, all of them signed."""
+        """Lea signs a thousand long posts: some a little ahead, some by hundreds, some by millions."""
         lea, mixed = self.people["Lea"], []
         for place, raw in enumerate(self.carried):
             mixed.append(raw)
             if place >= len(self.carried) // 2:
                 for _ in range(5):
-                    number = self.rng.choice(
-                        (POSTS + 3 + 2 * self.rng.randrange(6), 10**6 + self.rng.randrange(10**12))
-                    )
+                    near, far = 3 + 2 * self.rng.randrange(6), AHEAD + self.rng.randrange(1000)
+                    number = POSTS + self.rng.choice((near, far, 10**6 + self.rng.randrange(10**12)))
                     mixed.append(sealed(lea.secret, number, "Lea", "false, far ahead " + "x" * 900))
         self.carried = mixed
 

@@ -17,12 +17,14 @@ from p2plib.labs.lab06_kademlia.crowd import K
 from p2plib.labs.lab06_kademlia.fetch import fetch
 from p2plib.labs.lab06_kademlia.lookup import Ask
 from p2plib.labs.lab06_kademlia.table import RoutingTable
-from p2plib.labs.lab06_kademlia.village import FETCHES, LifeScore, MakeVillager, VillageWeather, lived
-from p2plib.machine.addresses import Contact
+from p2plib.labs.lab06_kademlia.village import CUT, FETCHES, LifeScore, MakeVillager, VillageWeather, lived
+from p2plib.machine.addresses import Contact, network_of
+
+TO_ASK = 4  # callers after a fetch, at most: each costs a message
 
 
 class Villager:
-    """A peer that keeps a table and fetches values.
+    """A peer that keeps a table and fetches values. Only a peer that has answered gets into the table.
 
     Args:
         own_id: its id.
@@ -31,12 +33,13 @@ class Villager:
 
     def __init__(self, own_id: int, start: Sequence[Contact]) -> None:
         self.table = RoutingTable(own_id)
-        for contact in start:
-            self.table.heard(contact)
+        self.start = list(start)
+        self.callers: dict[bytes, Contact] = {}  # by network, not yet asked
 
     def heard(self, contact: Contact) -> None:
-        """Somebody has called us."""
-        self.table.heard(contact)
+        """Somebody has called us, or so it seems: to be asked after the next fetch, one of each network."""
+        if len(self.callers) < TO_ASK:
+            self.callers.setdefault(network_of(contact.address[0]), contact)
 
     async def fetch(self, key: int, ask: Ask) -> bytes:
         """The value under a key.
@@ -54,8 +57,12 @@ class Villager:
             return answers
 
         try:
-            return await fetch(key, self.table.closest(key, K), noting)
+            return await fetch(key, self.table.closest(key, K) or self.start, noting)
         finally:
+            asked = answered | silent
+            if unproven := [caller for caller in self.callers.values() if caller not in asked]:
+                await noting(unproven)
+            self.callers.clear()
             if answered:  # if nobody answers, it is us
                 for contact in silent:
                     self.table.silent(contact)
@@ -66,26 +73,36 @@ class Villager:
 WEATHERS = (
     VillageWeather("calm", "nobody leaves, and nobody lies", 39, 8),
     VillageWeather("loss", "one question in five stays without an answer", 36, 10, loss=0.2),
-    VillageWeather("churn", "25 of 300 leave between two fetches, and 25 come", 36, 9.5, churn=25),
+    VillageWeather(
+        "churn", "40 of 300 leave between two fetches, and 40 come", 36, 10.5, churn=40, given_leave=0
+    ),
     VillageWeather("liars", "one peer in five lies", 36, 11, liars=0.2),
-    VillageWeather("sybils", "one owner calls with forty new ids between two fetches", 35, 10, sybils=40),
+    VillageWeather(
+        "sybils", "one owner calls with forty new ids each time", 30, 13, sybils=40, given_leave=0
+    ),
+    VillageWeather("forged", "two hundred calls each time, from forged addresses", 36, 14, forged=200),
     VillageWeather("cut", "half of the village is out of reach for twelve fetches", 34, 11, cut=True),
-    VillageWeather("outage", "nobody answers for twelve fetches", 26, 14, outage=True),
-    VillageWeather("storm", "loss, churn, liars and Sybils, and less of each", 28, 15, 0.1, 12, 0.1, 2),
+    VillageWeather("outage", "nobody answers for twelve fetches", 26, 14, outage=True, given_leave=CUT[0]),
+    VillageWeather(
+        "storm", "loss, churn, liars and Sybils, and less of each", 28, 16, 0.1, 20, 0.1, 2, given_leave=0
+    ),
 )
 
 _OWN = "begin with those in your table that are nearest to the key, and let fetch follow them"
 _AGAIN = "one silence is no end: several paths, and others on each"
-_LEARN = "put peers that call or answer into your table, and tell it who was silent: the first contacts die"
+_LEARN = "put peers that answer into your table, and tell it who was silent: peers leave"
 _PATHS = "several paths that have no peer in common, and into the table only peers that answered you"
-_LIMITS = "ids are free: let RoutingTable turn away what comes from one network, limited as it is"
+_LIMITS = "ids are free, networks are not: of those that call from one network, ask one"
+_PROOF = "anybody can forge a sender's address: a caller gets in when it has answered a question of yours"
 _BACK = "after the cut those who answer now must come into your table, or you stay in your half"
 _US = "if nobody at all answers, it is you: then forget nobody"
 _FEW = "begin with twenty contacts at the most, stop when you have the value, and forget who was silent"
+_SOME = "ask a few callers after each fetch, and let the others go: a question is a message"
+_CALLERS = "your first five have left, and only a caller can lead you in: ask those that called"
 
 MISSED = {
-    "calm": _OWN, "loss": _AGAIN, "churn": _LEARN, "liars": _PATHS, "sybils": _LIMITS, "cut": _BACK,
-    "outage": _US, "storm": _PATHS,
+    "calm": _OWN, "loss": _AGAIN, "churn": _LEARN, "liars": _PATHS, "sybils": _LIMITS, "forged": _PROOF,
+    "cut": _BACK, "outage": _US, "storm": _PATHS,
 }  # fmt: skip
 
 
@@ -94,9 +111,12 @@ def objection(score: LifeScore) -> tuple[str, str] | None:
     weather = score.weather
     if score.found < weather.goal:
         what = f"it got {score.found} of {FETCHES} values, the goal is {weather.goal}"
-        return what, MISSED.get(weather.name, _PATHS)
+        lost = weather.given_leave == 0 and score.found == 0
+        return what, _CALLERS if lost else MISSED.get(weather.name, _PATHS)
     if score.messages > weather.messages:
         what = f"it asked {score.messages:.1f} peers for a value, the budget is {weather.messages:g}"
+        if weather.sybils or weather.forged:
+            return what, _PATHS if weather.churn else _SOME
         return what, _LEARN if weather.churn else _FEW
     return None
 
@@ -142,7 +162,7 @@ async def score_table(yours: MakeVillager, seed: int = 1) -> Table:
     return Table(
         ["weather", "found", "messages", "budgets"],
         rows,
-        title="One node in eight weathers",
+        title="One node in nine weathers",
         caption=f"{FETCHES} fetches each: values found and the goal; messages for one, and the budget.",
         numbers=[1, 2],
     )
@@ -152,5 +172,5 @@ VILLAGER = Task(
     "Villager",
     Villager,
     cases=[survives(weather) for weather in WEATHERS],
-    hint="a table, and fetch over it; peers that answer go in, silent ones go out",
+    hint="a table, and fetch over it; peers that answer go in, silent ones go out, callers are asked",
 )

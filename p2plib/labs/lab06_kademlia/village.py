@@ -47,6 +47,8 @@ class VillageWeather:
         churn: peers that leave between two fetches; as many come.
         liars: the part of the peers that lies.
         sybils: ids of one owner that call between two fetches.
+        forged: calls between two fetches from an address at which nobody lives.
+        given_leave: the fetch before which the contacts that a node begins with leave; None if they stay.
         cut: whether half of the village is out of reach for a while.
         outage: whether everybody is.
     """
@@ -59,6 +61,8 @@ class VillageWeather:
     churn: int = 0
     liars: float = 0.0
     sybils: int = 0
+    forged: int = 0
+    given_leave: int | None = None
     cut: bool = False
     outage: bool = False
 
@@ -95,18 +99,18 @@ class Village(Crowd):
         self.liars = set(self.rng.sample(self.peers, round(weather.liars * PEERS)))
         self.far = {peer for peer in self.peers if self.rng.random() < 0.5}  # beyond the cut
         self.sybils: list[Contact] = []
+        self.nobody: set[Contact] = set()  # in whose name somebody has called
         self.ever = set(self.peers)
         honest = [one for one in self.peers if one not in self.liars]
         self.given = self.rng.sample(honest, GIVEN)
-        self.leaving = list(self.given)  # one after the other, where people leave
 
     def change(self, turn: int) -> None:
         """What happens before a fetch."""
         self.left = set()
-        for place in range(self.weather.churn):
-            gone = self.rng.choice(self.peers)
-            if place == 0 and turn % 5 == 4 and self.leaving:
-                gone = self.leaving.pop()
+        leaving = [self.rng.choice(self.peers) for _ in range(self.weather.churn)]
+        if turn == self.weather.given_leave:
+            leaving += self.given
+        for gone in leaving:
             if gone not in self.everybody:
                 continue
             self.peers.remove(gone)
@@ -125,7 +129,7 @@ class Village(Crowd):
         self._tables.clear()
 
     def callers(self, turn: int) -> list[Contact]:
-        """Who calls a node before a fetch: some peers in the beginning, and always the ids of one owner."""
+        """Who calls a node before a fetch: some peers in the beginning, and always liars, in any order."""
         new = []
         for _ in range(self.weather.sybils):
             host = self.rng.randrange(SYBIL_HOSTS)
@@ -133,13 +137,22 @@ class Village(Crowd):
                 Contact(self.rng.getrandbits(BITS), (f"192.0.2.{host + 1}", 1024 + self.rng.randrange(9999)))
             )
         self.sybils += new
-        return [*(self.rng.sample(self.peers, CALLERS) if turn < CALLED else ()), *new]
+        for _ in range(self.weather.forged):
+            forged = (
+                f"172.{self.rng.randrange(16, 32)}.{self.rng.randrange(256)}.{self.rng.randrange(1, 255)}"
+            )
+            new.append(Contact(self.rng.getrandbits(BITS), (forged, PORT)))
+            self.nobody.add(new[-1])
+        new += self.rng.sample(self.peers, CALLERS) if turn < CALLED else ()
+        self.rng.shuffle(new)
+        return new
 
     def silent(self, turn: int) -> set[Contact]:
         """Who is out of reach in a fetch."""
         if turn in CUT and self.weather.outage:
             return set(self.peers) | set(self.sybils)
-        return self.far | self.left if turn in CUT and self.weather.cut else set(self.left)
+        gone = self.left | self.nobody
+        return self.far | gone if turn in CUT and self.weather.cut else gone
 
 
 class Errand(Asking):

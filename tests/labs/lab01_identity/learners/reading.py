@@ -148,4 +148,16 @@ class Reader:
         ),
         "bytes held, the budget is",
     ),
+    (
+        "Reader",
+        "holds a thousand ahead",
+        but(
+            RIGHT,
+            "< self.next[name] + AHEAD",
+            "< self.next[name] + 1000",
+            "range(self.next[name], max(held))",
+            "range(self.next[name], min(max(held), self.next[name] + 9))",
+        ),
+        "hold at most 16 numbers ahead",
+    ),
 ]

@@ -6,25 +6,21 @@ from tests.labs.mutating import answers, but
 
 RIGHT = answers("lab06_kademlia")["Villager"]
 FOLLOWS_ONE_PATH = """
-        known, seen = self.table.closest(key, 20), set()
-        for _ in range(25):
-            batch = closest(key, [one for one in known if one not in seen], 3)
-            if not batch:
-                break
-            answers = await ask(batch)
-            seen.update(batch)
-            for contact in batch:
-                if contact not in answers:
-                    self.table.silent(contact)
-                    continue
-                self.table.heard(contact)
-                if not isinstance(answers[contact], bytes):
-                    known = list({*known, *answers[contact]})
-                elif key_of(answers[contact]) == key:
-                    return answers[contact]
-        raise NotFound("nobody has it")
+            seen = set()
+            for _ in range(25):
+                batch = closest(key, [one for one in known if one not in seen], 3)
+                if not batch:
+                    break
+                answers = await ask_and_note(batch)
+                seen.update(batch)
+                for contact in answers:
+                    if not isinstance(answers[contact], bytes):
+                        known = list({*known, *answers[contact]})
+                    elif key_of(answers[contact]) == key:
+                        return answers[contact]
+            raise NotFound("nobody has it")
 """
-HEAD = RIGHT[: RIGHT.index("        answered, silent = {}, {}")]
+FETCHES = "            return await fetch(key, known, ask_and_note)\n"
 LISTS = """
 class Villager:
     def __init__(self, own_id, start):
@@ -41,11 +37,32 @@ ANSWERS = [
     (
         "Villager",
         "learns nothing",
-        HEAD.replace("self.table = RoutingTable(own_id)", "self.start = start").replace(
-            "self.table.heard(contact)", "pass"
-        )
-        + "        return await fetch(key, self.start, ask)\n",
-        "churn (25 of 300 leave",
+        LISTS.replace("self.known.append(contact)", "pass"),
+        "only a caller can lead you in",
+    ),
+    (
+        "Villager",
+        "does not care who calls",
+        but(RIGHT, "self.callers.setdefault(network, contact)", "pass"),
+        "only a caller can lead you in",
+    ),
+    (
+        "Villager",
+        "takes in whoever calls",
+        but(RIGHT, "self.callers.setdefault(network, contact)", "self.table.heard(contact)"),
+        "anybody can forge a sender's address",
+    ),
+    (
+        "Villager",
+        "asks everybody that calls",
+        but(RIGHT, "if len(self.callers) < 4:", "if True:"),
+        "20 is the most",
+    ),
+    (
+        "Villager",
+        "asks as many callers as go into a question",
+        but(RIGHT, "if len(self.callers) < 4:", "if len(self.callers) < 20:"),
+        "ask a few callers after each fetch",
     ),
     (
         "Villager",
@@ -61,19 +78,23 @@ ANSWERS = [
     ),
     (
         "Villager",
-        "has no limits",
-        but(RIGHT, "RoutingTable(own_id)", "RoutingTable(own_id, limited=False)"),
-        "ids are free",
+        "lets one network take all the places of callers",
+        but(RIGHT, "setdefault(network, contact)", "setdefault(contact, contact)"),
+        "of those that call from one network, ask one",
     ),
-    ("Villager", "keeps a list", LISTS, "churn (25 of 300 leave"),
-    ("Villager", "follows one path", HEAD + FOLLOWS_ONE_PATH, "several paths"),
+    ("Villager", "keeps a list", LISTS, "churn (40 of 300 leave"),
+    ("Villager", "follows one path", but(RIGHT, FETCHES, FOLLOWS_ONE_PATH), "several paths"),
     (
         "Villager",
         "asks those whom it knows, and nobody whom they name",
-        HEAD + "        answers = await ask(self.table.closest(key, 20))\n"
-        "        for answer in answers.values():\n"
-        "            if isinstance(answer, bytes):\n                return answer\n"
-        "        raise NotFound('nobody has it')\n",
+        but(
+            RIGHT,
+            FETCHES,
+            "            answers = await ask_and_note(known)\n"
+            "            for answer in answers.values():\n"
+            "                if isinstance(answer, bytes):\n                    return answer\n"
+            "            raise NotFound('nobody has it')\n",
+        ),
         "let fetch follow them",
     ),
     (
@@ -81,7 +102,7 @@ ANSWERS = [
         "believes the first bytes",
         but(
             RIGHT,
-            "            return await fetch(key, known, ask_and_note)\n",
+            FETCHES,
             "            for _ in range(6):\n"
             "                for answer in (await ask_and_note(known[:3])).values():\n"
             "                    if isinstance(answer, bytes):\n                        return answer\n"
@@ -108,9 +129,8 @@ ANSWERS = [
         "asks again itself",
         but(
             RIGHT,
-            "            return await fetch(key, known, ask_and_note)\n",
-            "            for _ in range(2):\n                await ask_and_note(known[:3])\n"
-            "            return await fetch(key, known, ask_and_note)\n",
+            FETCHES,
+            "            for _ in range(2):\n                await ask_and_note(known[:3])\n" + FETCHES,
         ),
         "remember whom you asked",
     ),
