@@ -79,7 +79,7 @@ def is_ordinary(value: object, depth: int = 0) -> bool:
         return False
     if kind is dict:
         for key, each in value.items():  # type: ignore[attr-defined]
-            if type(key) is not str or key[:1] in _DIGITS and key:
+            if type(key) is not str or (key[:1] in _DIGITS and key):
                 return False
             if type(each) is not str and not is_ordinary(each, depth + 1):
                 return False
