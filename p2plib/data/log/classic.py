@@ -38,13 +38,12 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
+from p2plib.data.log import quick_json
 from p2plib.errors import DecodeError, RemoteError, UsageError
 from p2plib.identity import ids
 from p2plib.identity.keys import SIGNATURE_BYTES, PublicKey, SecretKey
 from p2plib.wire.canonical_json import MAX_SAFE_INTEGER, Value, latin1_of_utf16, number_text
 from p2plib.wire.fields import Field
-
-from . import quick_json
 
 HMAC_KEY_BYTES = 32
 SIGNATURE_SUFFIX = ".sig.ed25519"

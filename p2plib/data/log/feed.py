@@ -31,13 +31,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic
 
+from p2plib.data.log import forks
+from p2plib.data.log.forks import ForkProof
+from p2plib.data.log.formats import C, E, Head, LogFormat, head_of, need_place
 from p2plib.data.stores.interfaces import Change, OrderedStore, Put
 from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt
 from p2plib.identity.keys import PublicKey
-
-from . import forks
-from .forks import ForkProof
-from .formats import C, E, Head, LogFormat, head_of, need_place
 
 BATCH_ENTRIES = 256  # entries that `extend` holds before it writes them
 _ERASED, _WHOLE = b"\0", b"\1"

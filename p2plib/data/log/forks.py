@@ -26,11 +26,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from p2plib.data.log.formats import E, LogFormat, SignedEntry
 from p2plib.errors import DecodeError, InvalidEntry, RemoteError, UsageError
 from p2plib.identity.keys import PublicKey
 from p2plib.wire import cbor
-
-from .formats import E, LogFormat, SignedEntry
 
 MAX_OVERHEAD_BYTES = 128  # map, keys, format's name, author and lengths
 _MEMBERS = {"author": bytes, "first": bytes, "format": str, "second": bytes}

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from typing import Generic
 
+from p2plib.data.log import forks
+from p2plib.data.log.feed import Added, Feed
+from p2plib.data.log.formats import C, E
 from p2plib.errors import Forked, InvalidEntry, UsageError
-
-from . import forks
-from .feed import Added, Feed
-from .formats import C, E
 
 MAX_WAITING = 128  # of the largest classic messages, 3 MB
 

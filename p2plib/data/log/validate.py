@@ -29,13 +29,12 @@ import enum
 import re
 from dataclasses import dataclass
 
+from p2plib.data.log import classic, quick_json
+from p2plib.data.log.classic import ClassicMessage
+from p2plib.data.log.formats import MAX_SEQUENCE, Head, need_place
 from p2plib.errors import DecodeError, InvalidEntry, SignatureError, UsageError
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.wire.canonical_json import Value, length_utf16
-
-from . import classic, quick_json
-from .classic import ClassicMessage
-from .formats import MAX_SEQUENCE, Head, need_place
 
 MAX_UNITS = 8192
 # A text of 8192 units has at most three times as many bytes of UTF-8. The same message written with every

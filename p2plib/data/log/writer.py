@@ -38,12 +38,11 @@ import enum
 from collections.abc import Callable, Iterable
 from typing import Generic
 
+from p2plib.data.log.feed import Feed
+from p2plib.data.log.formats import C, E
 from p2plib.data.stores.interfaces import OrderedStore, Put
 from p2plib.errors import Forked, InvalidEntry, NotFound, UsageError, WouldFork
 from p2plib.identity.keys import SecretKey
-
-from .feed import Feed
-from .formats import C, E
 
 TOKEN_BYTES = 16
 WITNESSES = 2  # one may be behind, or hide what it has

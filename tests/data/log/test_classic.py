@@ -13,8 +13,7 @@ from p2plib.data.log.formats import Head
 from p2plib.errors import DecodeError, SignatureError, UsageError
 from p2plib.identity import ids
 from p2plib.wire import canonical_json
-
-from .shelf import ANA, MAL, TIME_MS
+from tests.data.log.shelf import ANA, MAL, TIME_MS
 
 # The Scuttlebutt Protocol Guide, "Feeds": the first two messages of one feed.
 FIRST = b"""{

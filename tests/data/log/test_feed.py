@@ -13,8 +13,7 @@ from p2plib.data.log.feed import BATCH_ENTRIES, Added, ErasedEntry, Feed
 from p2plib.data.log.formats import Head
 from p2plib.data.stores.interfaces import Put
 from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt, StoreFull
-
-from .shelf import ANA, CLASSIC, MAL, Shelf, chain, open_feed
+from tests.data.log.shelf import ANA, CLASSIC, MAL, Shelf, chain, open_feed
 
 ENTRIES = chain(8)
 

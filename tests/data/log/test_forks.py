@@ -12,8 +12,7 @@ from p2plib.data.log import forks
 from p2plib.data.log.validate import ClassicFormat
 from p2plib.errors import DecodeError, InvalidEntry, UsageError
 from p2plib.wire import cbor
-
-from .shelf import ANA, CLASSIC, MAL, chain, open_feed
+from tests.data.log.shelf import ANA, CLASSIC, MAL, chain, open_feed
 
 ENTRIES = chain(5)
 OTHERS = ENTRIES[:2] + chain(3, said="other", after=ENTRIES[:2])

@@ -10,8 +10,7 @@ import pytest
 
 from p2plib.data.log.intake import Intake
 from p2plib.errors import Forked, InvalidEntry, UsageError
-
-from .shelf import MAL, chain, open_feed
+from tests.data.log.shelf import MAL, chain, open_feed
 
 ENTRIES = chain(6)
 

@@ -12,8 +12,7 @@ from p2plib.data.log.validate import MAX_UNITS, ClassicFormat, FeedRule
 from p2plib.errors import InvalidEntry, UsageError
 from p2plib.identity import ids
 from p2plib.wire import canonical_json
-
-from .shelf import ANA, CLASSIC, MAL, TIME_MS
+from tests.data.log.shelf import ANA, CLASSIC, MAL, TIME_MS
 
 HEAD = Head(6, "%" + "A" * 43 + "=.sha256")
 

@@ -6,8 +6,7 @@ import pytest
 
 from p2plib.data.log.writer import Writer, WriterState
 from p2plib.errors import Forked, InvalidEntry, StoreFull, UsageError, WouldFork
-
-from .shelf import ANA, MAL, TIME_MS, Shelf, chain, draws, open_feed
+from tests.data.log.shelf import ANA, MAL, TIME_MS, Shelf, chain, draws, open_feed
 
 
 class Device:
