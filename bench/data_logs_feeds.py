@@ -2,9 +2,9 @@
 
     python bench/data_logs_feeds.py
 
-Signing and verifying are measured in processor time, every job in turn within each round, so that a machine that
-is busy for a while is busy for all of them; a job's figure is its fastest round. Ratios travel between machines,
-microseconds do not. "Append" makes the next entry of a log and its id; "verify" reads an entry's bytes, judges
+Signing and verifying are measured in processor time, every job in turn within each round, so that a machine
+that is busy for a while is busy for all of them; a job's figure is its fastest round. Ratios travel between
+machines, microseconds do not. "Append" makes the next entry of a log and its id; "verify" reads an entry's bytes, judges
 all rules, checks the signature and makes the id. Neither writes to a disk.
 
 The second table opens a log of verified entries in SQLite (a new process would do the same). The third has
