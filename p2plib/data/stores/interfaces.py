@@ -1,8 +1,9 @@
 """What every store can do, whatever it keeps its bytes in: two protocols.
 
-An **ordered store** is a map from bytes to bytes whose keys are in order (as bytes compare), so that a range can
-be walked: the interface of LevelDB, and of npm's abstract-level. A **blob store** keeps byte strings of any size,
-each written once and read many times, in pieces: the interface of npm's abstract-blob-store.
+An **ordered store** is a map from bytes to bytes whose keys are in order (as bytes compare), so that a
+range can be walked: the interface of LevelDB, and of npm's abstract-level. A **blob store** keeps byte
+strings of any size, each written once and read many times, in pieces: the interface of npm's
+abstract-blob-store.
 
 Rules
     1. A call that returned has happened: if it was asked to be durable, a crash of the process or of the
