@@ -150,7 +150,7 @@ def with_content(content: dict, signer: SecretKey) -> bytes:
 
 @pytest.mark.parametrize("signer", [MAL, ANA])
 def test_what_is_added_has_to_agree(signer: SecretKey) -> None:
-    """The flaw of npm's module: a stranger's signature of the content, in a message that is right otherwise."""
+    """The flaw of npm's module: a stranger's signature of the content, and all else is right."""
     with pytest.raises(InvalidEntry, match=r"^content signature: "):
         BENDY.verify(BENDY.parse(with_content(ADD, signer)))
     BENDY.verify(BENDY.parse(with_content(ADD, SUB)))
