@@ -106,9 +106,9 @@ def test_what_came_by_another_way_is_forgotten() -> None:
 @pytest.mark.fault("F095", "F110", "F117")
 @pytest.mark.parametrize("seed", range(12))
 def test_replicas_that_talk_agree_whatever_the_author_signed(seed: int) -> None:
-    """An author with up to three branches, four replicas that heard some of them in any order, and then meetings.
+    """An author with up to three branches, and four replicas that heard some of them in any order.
 
-    """An author with up to three branches, four replicas that heard some of them in any order, then meetings.
+    At a meeting each hands the other its proof and its entries. When nothing is new any more, all have one log.
     """
     rng = random.Random(seed)
     branches = [chain(6)]
