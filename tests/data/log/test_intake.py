@@ -108,7 +108,7 @@ def test_what_came_by_another_way_is_forgotten() -> None:
 def test_replicas_that_talk_agree_whatever_the_author_signed(seed: int) -> None:
     """An author with up to three branches, and four replicas that heard some of them in any order.
 
-    At a meeting each hands the other its proof and its entries. When nothing is new any more, their logs agree.
+    At a meeting each hands the other its proof and its entries. When nothing is new, their logs agree.
     """
     rng = random.Random(seed)
     branches = [chain(6)]
