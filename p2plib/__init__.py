@@ -9,6 +9,7 @@ One package per role of a peer-to-peer system, and what they write on::
     p2plib.protocol     streams, secure channels, multiplexing
     p2plib.topology     which peer keeps a link to which: mesh, ring, Chord, Kademlia, unstructured overlays
     p2plib.discovery    bootstrap lists, DNS, multicast, trackers, signals, a DHT, and all of them as one
+    p2plib.data         logs and stores that an unreliable network and untrusted peers cannot spoil
 
 Beside them, `p2plib.sim` is a simulated internet in which all of it runs, `p2plib.population` has the
 overlays as arrays, up to a million peers, `p2plib.figures` draws for the notebooks, and `p2plib.labs` checks

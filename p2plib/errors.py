@@ -6,6 +6,11 @@
     │   ├── CannotListen           this machine does not let us listen at that address
     │   ├── NotAllowed             our own connection gater refuses that peer
     │   ├── KeyExhausted           a key has encrypted as many messages as it safely can
+    │   ├── StoreError             a store on disk cannot be used as it is
+    │   │   ├── StoreLocked        another process has it open
+    │   │   ├── StoreCorrupt       bytes on disk are not what was written: `path` and `offset` say where
+    │   │   └── StoreFull          the disk has no room, or refuses to be written; what was acknowledged is safe
+    │   ├── WouldFork              appending would give our own log two entries with one sequence number
     │   ├── KeyFileError           a key file cannot be used as it is
     │   │   ├── KeyFileMissing     there is none (also a FileNotFoundError)
     │   │   ├── KeyFileExists      something is there already and would be lost
@@ -23,6 +28,8 @@
     │   ├── SignatureError         a signature that our rule does not accept: `rule` says which part of it
     │   ├── WeakKey                a key that gives no secrecy or no unforgeability (small order)
     │   ├── WrongPeer              somebody answered, with another key than the one we were promised
+    │   ├── InvalidEntry           an entry of a log breaks its format's rules: `reason` says which
+    │   ├── Forked                 an author signed two entries with one sequence number: `proof` shows both
     │   ├── NotForUs               a sealed message that none of our keys opens
     │   ├── HandshakeFailed        no secure channel: changed, cut, replayed, or meant for another key
     │   ├── Tampered               what came over a secure channel is not what its peer sent, or not in order
@@ -96,6 +103,38 @@ class WrongPassphrase(KeyFileError):
     """A key file is whole, but this passphrase does not open it."""
 
 
+class StoreError(LocalError):
+    """A store on disk cannot be used as it is; the sentence names the path and what to do."""
+
+
+class StoreLocked(StoreError):
+    """Another process, or another object of this one, has the store open."""
+
+
+class StoreCorrupt(StoreError):
+    """Bytes on disk are not what was written there.
+
+    Args:
+        sentence: what is wrong.
+        path: the file.
+        offset: where in it, in bytes; None where no single place is at fault.
+    """
+
+    def __init__(self, sentence: str, path: str, offset: int | None = None) -> None:
+        self.path = path
+        self.offset = offset
+        where = path if offset is None else f"{path}, at offset {offset}"
+        super().__init__(f"{sentence} ({where})")
+
+
+class StoreFull(StoreError):
+    """The disk has no room left, or refuses to be written. Whatever was acknowledged before is safe."""
+
+
+class WouldFork(LocalError):
+    """To append would give our own log two entries with one sequence number; the sentence says what to do."""
+
+
 class SimulationError(LocalError):
     """A program in the simulated internet did what it must not; the sentence says where."""
 
@@ -156,6 +195,31 @@ class WeakKey(RemoteError):
 
 class WrongPeer(RemoteError):
     """Somebody answered, with another key than the one we were promised."""
+
+
+class InvalidEntry(RemoteError):
+    """An entry of a log breaks a rule of its format.
+
+    Args:
+        reason: which rule, as a sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Forked(RemoteError):
+    """An author signed two different entries with one sequence number.
+
+    Args:
+        sentence: whose log, and where.
+        proof: both entries, as bytes that convince anybody who has the author's key.
+    """
+
+    def __init__(self, sentence: str, proof: bytes = b"") -> None:
+        self.proof = proof
+        super().__init__(sentence)
 
 
 class NotForUs(RemoteError):

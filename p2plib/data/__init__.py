@@ -1,0 +1,1 @@
+"""Data: structures that an unreliable network and untrusted peers cannot spoil."""

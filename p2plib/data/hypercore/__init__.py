@@ -1,0 +1,1 @@
+"""Hypercore 9: a log under one signed Merkle tree, so that any block proves itself."""

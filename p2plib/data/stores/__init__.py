@@ -1,0 +1,1 @@
+"""Stores: ordered key-value stores and blob stores behind two small interfaces."""
