@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -91,7 +92,7 @@ class PlainFiles(ClosableStore, ABC):
         super().__init__()
         self.folder = folder
         self.leftovers = 0
-        self._number = 0
+        self._numbers = itertools.count(1)  # of unfinished files; threads may share it
         self._synced: set[str] = set()  # folders whose own names are durable
         self._held = contextlib.ExitStack()
         with self._held, disk_errors(folder, PRIVATE, writing=True):
@@ -120,8 +121,7 @@ class PlainFiles(ClosableStore, ABC):
         self._demand_open()
         if key is not None:
             self._demand_key(key)
-        self._number += 1
-        sink = _FileSink(self, f"{PRIVATE}/{UNFINISHED}{self._number}", key)
+        sink = _FileSink(self, f"{PRIVATE}/{UNFINISHED}{next(self._numbers)}", key)
         return self._opened_writer(BlobWriter(sink, size_bytes))
 
     def _place(self, new: str, path: str, durable: bool) -> None:
