@@ -144,14 +144,19 @@ def _both(author: PublicKey, fork: Fork) -> bool:
 
 def deliveries(rng: Random, ana: SecretKey = ANA, ben: SecretKey = BEN) -> tuple[Case, ...]:
     """One probe for each kind of peer; the same ones for the same numbers."""
-    whole = honest_log(ana, *(b"%d" % rng.randrange(1000) for _ in range(8)))
     have = rng.randrange(3, 5)
+    contents = [b"%d" % rng.randrange(1000) for _ in range(8)]
+    contents[have + 1] = b""
+    whole = honest_log(ana, *contents)
     log, new = whole[:have], whole[have:]
     other = sealed(ana, link(whole[: have - 1]), have, b"another one")  # a fork of our last entry
     next_other = sealed(ana, link(log), have + 1, b"another one")
     shuffled = rng.sample(new, len(new))
     forged = new[0][:HEAD_BYTES] + b"forged" + new[0][-SIGNATURE_BYTES:]
     posing = new[0][:-SIGNATURE_BYTES] + ben.sign(ENTRY, new[0][:-SIGNATURE_BYTES])
+    named = ben.public.raw + new[0][32:-SIGNATURE_BYTES]
+    named += ana.sign(ENTRY, named)
+    huge = sealed(ana, link(log), 2**56 + have + 1, b"x")
     lost = sealed(ana, link([b"a past that nobody has"]), have + 1, b"x")
     vote = sealed(ana, link(log), have + 1, b"x", "lab08/vote/1")
 
@@ -206,9 +211,29 @@ def deliveries(rng: Random, ana: SecretKey = ANA, ben: SecretKey = BEN) -> tuple
             have,
             forked=True,
         ),
+        delivery(
+            "names another author than signed it",
+            "its first 32 bytes must be the author's key",
+            [named, *new],
+            8,
+        ),
+        delivery("sends an entry with a huge number", "a number is all 8 bytes of it", [huge, *new], 8),
         delivery("sends an entry number 0", "numbers begin at 1", [sealed(ana, bytes(32), 0, b"x"), *new], 8),
         delivery("sends everything a hundred times", "", [*whole, *[forged]] * 100, 8, budget=len(new) + 1),
     )
+
+
+def _too_short() -> Case:
+    """Ana signs 71 bytes, and the first of her signature makes them look like another entry 1.
+
+    She tried 284 numbers in the place of the previous, which does not matter for a fork.
+    """
+    log = tuple(honest_log(ANA, b"one", b"two", b"three"))
+    body = ANA.public.raw + (283).to_bytes(32, "big") + bytes(7)
+    short = body + ANA.sign(ENTRY, body)
+    assert short[71] == 1
+    hint = "an entry has at least 136 bytes: what is shorter is none, and no fork either"
+    return Delivery(ANA.public, log[:2], (short, *log), log, "sends 135 bytes that the author signed", hint)
 
 
 def _from_nothing() -> Case:
@@ -221,6 +246,6 @@ def _from_nothing() -> Case:
 ACCEPT = Task(
     "accept",
     accept,
-    cases=[*deliveries(Random(1)), _from_nothing()],
+    cases=[*deliveries(Random(1)), _from_nothing(), _too_short()],
     hint="first what is signed, by its number; then go on from your last entry as long as the links hold",
 )

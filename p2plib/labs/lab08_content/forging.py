@@ -160,9 +160,22 @@ def _long() -> Case:
     return ForgedLog(BEN.public, tuple(honest_log(BEN, *[b""] * 260)), 260, "nothing is wrong", "")
 
 
+def _too_short() -> Case:
+    """Ana signs 71 bytes: everything but the last byte of the sequence, in whose place her signature begins.
+
+    She tried 628 contents of the entry before it until that byte was the number that it should be.
+    """
+    log = honest_log(ANA, b"one", b"627")
+    body = ANA.public.raw + link(log) + bytes(7)
+    short = body + ANA.sign(ENTRY, body)
+    assert short[71] == 3
+    hint = "without its signature an entry has at least 72 bytes: compare those, not the signature's first"
+    return ForgedLog(ANA.public, (*log, short), 2, "entry 3 has 135 bytes, and is signed", hint)
+
+
 VERIFIED = Task(
     "verified",
     verified,
-    cases=[*forgeries(Random(1)), _long()],
+    cases=[*forgeries(Random(1)), _long(), _too_short()],
     hint="walk along the log: compare author, previous and sequence, verify the signature, and go on",
 )

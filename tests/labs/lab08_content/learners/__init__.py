@@ -3,6 +3,8 @@
 Most are the solution of the lab's text with something changed, so they stay in step with it.
 """
 
+# ruff: noqa: E501  # a learner's cell, as a change of the right one, is a line here
+
 from __future__ import annotations
 
 from tests.labs.mutating import answers, but
@@ -54,14 +56,15 @@ VERIFIED = [
     _but("verified", "no return", "is a return missing?", "    return len(log)", "    len(log)"),
     _but("verified", "says yes", "return a number", "return len(log)", "return True", "return sequence - 1", "return False"),
     _but("verified", "lets it out", "never raise", "except RemoteError", "except KeyError"),
-    _but("verified", "no signature", "verify the signature", "author.verify(ENTRY, entry[:-64], entry[-64:])", "pass"),
-    _but("verified", "any author", "must be the author's key", "entry[:72] != head", "entry[32:72] != head[32:]"),
-    _but("verified", "no link", "link it", "entry[:72] != head", "entry[:32] + entry[64:72] != head[:32] + head[64:]"),
-    _but("verified", "no number", "must be one more", "entry[:72] != head", "entry[:64] != head[:64]"),
+    _but("verified", "looks at the signature", "at least 72 bytes", "body[:72]", "entry[:72]"),
+    _but("verified", "no signature", "verify the signature", "author.verify(ENTRY, body, entry[-64:])", "pass"),
+    _but("verified", "any author", "must be the author's key", "body[:72] != head", "body[32:72] != head[32:]"),
+    _but("verified", "no link", "link it", "body[:72] != head", "body[:32] + body[64:72] != head[:32] + head[64:]"),
+    _but("verified", "no number", "must be one more", "body[:72] != head", "body[:64] != head[:64]"),
     _but("verified", "counts the bad one, too", "it believed", "return sequence - 1", "return sequence"),
     _but("verified", "counts one less", "includes all good ones", "return sequence - 1", "return max(0, sequence - 2)"),
     _but("verified", "counts from 0", "the first has number 1", "enumerate(log, 1)", "enumerate(log)"),
-    _but("verified", "signature with the body", "without its last 64 bytes", "entry[:-64], entry", "entry, entry"),
+    _but("verified", "signature with the body", "without its last 64 bytes", "body, entry[", "entry, entry["),
     _but("verified", "hashes what was signed", "hash of the whole entry before it", "sha256(entry)", "sha256(entry[:-64])"),
     _but("verified", "goes on behind the bad one", "it believed", "            return sequence - 1\n        try", "            continue\n        try"),
     _but("verified", "takes the author from the log", "author's key", "author.raw", "log[0][:32]", "author.verify", "PublicKey(entry[:32]).verify"),
@@ -128,6 +131,7 @@ ACCEPT = [
     _but("accept", "lets it out", "catch RemoteError", "except RemoteError", "except KeyError"),
     _but("accept", "no signature", "verify each entry", VERIFY, "pass"),
     _but("accept", "any author", "must be the author's key", " or entry[:32] != author.raw", "", "author.verify", "PublicKey(entry[:32]).verify"),
+    _but("accept", "any size", "at least 136 bytes", "len(entry) < 136 or ", ""),
     _but("accept", "no links", "hash of your last one", "        if entry[32:64] != last:\n            break\n", ""),
     _but("accept", "sees no fork", "compare what is signed", "if other != entry", "if False"),
     _but("accept", "forgets the log for forks", "compare what is signed", "signed = dict(enumerate(log, 1))", "signed = {}"),
