@@ -8,7 +8,7 @@ from random import Random
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.labs.lab08_content.entries import HEAD_BYTES, SIGNATURE_BYTES, link, sealed
 
-Ask = Callable[[int, int], list[bytes]]  # the entries from one number to another, both included
+MOST_REQUESTS = 200  # then the reader gives this peer up
 Peer = Callable[[Sequence[bytes], int, int, Random], list[bytes]]
 Accept = Callable[[PublicKey, list[bytes], list[bytes]], tuple[list[bytes], tuple[bytes, bytes] | None]]
 Missing = Callable[[dict[bytes, int], dict[bytes, int]], list[tuple[bytes, int, int]]]
@@ -79,7 +79,7 @@ def fetched(
     """
     log: list[bytes] = []
     sent = 0
-    for _ in range(30):
+    for _ in range(MOST_REQUESTS):
         wanted = missing({author.raw: len(log)}, {author.raw: len(whole)})
         if not wanted:
             break
