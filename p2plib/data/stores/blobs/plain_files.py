@@ -158,8 +158,8 @@ class PlainFiles(ClosableStore, ABC):
     def _demand_writable(self) -> None:
         if self._is_doubtful:
             raise StoreFull(
-                f"a folder in {self.folder.name} could not be synced, so nobody knows what the disk has: look "
-                f"at the disk, then open the store again"
+                f"a folder in {self.folder.name} could not be synced, so nobody knows what the disk has: "
+                f"look at the disk, then open the store again"
             )
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> BlobReader:
