@@ -154,8 +154,19 @@ def test_a_blob_begun_before_a_folder_could_not_be_synced_is_refused_too() -> No
         assert folder.steps[-2:] == ["sync folder ", "unlink .p2plib/new-2"]
         with pytest.raises(StoreFull, match="could not be synced"):
             begun.finish(durable=False)
+        with pytest.raises(StoreFull, match="could not be synced"):
+            store.write("b")
         assert list(store.keys()) == ["a"]  # its last step failed, so it is there
         assert not [name for name in folder.names if "new-" in name]
+
+
+def test_each_folder_is_synced_once_and_the_last_one_for_each_blob() -> None:
+    folder = PretendFolder()
+    with KeyedFiles(folder) as store:
+        for name in ("x/y/a", "x/y/b", "x/c"):
+            History(store).put(name, b"")
+    synced = [step.removeprefix("sync folder ") for step in folder.steps if step.startswith("sync folder")]
+    assert synced == ["", "x", "x/y", "x/y", "x"]
 
 
 PROGRAM = """
