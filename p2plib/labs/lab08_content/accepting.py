@@ -203,7 +203,7 @@ def deliveries(rng: Random, ana: SecretKey = ANA, ben: SecretKey = BEN) -> tuple
         delivery("sends an entry with another past", linked, [lost], have),
         delivery("sends two next ones, both signed", fork, [new[0], next_other], have, forked=True),
         delivery("sends another entry in the place of our last", fork, [other], have, forked=True),
-        delivery("sends a fork behind good entries", fork, [*new, other], have, forked=True),
+        delivery("sends a fork after good entries", fork, [*new, other], have, forked=True),
         delivery(
             "sends a fork of an entry that we cannot link yet",
             fork,

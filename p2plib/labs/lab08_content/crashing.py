@@ -74,7 +74,7 @@ def _why(got: bytes, value: bytes) -> str:
     if head[:8] == size + crc(size)[::-1]:
         return "a CRC is big-endian, too: crc(data) gives its four bytes"
     if head == size + crc(size) + crc(value):
-        return "behind the twelve bytes comes the value, and nothing else"
+        return "after the twelve bytes comes the value, and nothing else"
     if head[:4] != size:
         return "the size takes four bytes, big-endian: len(value).to_bytes(4, 'big')"
     return "size ‖ crc(size) ‖ crc(value) ‖ value, where crc(size) is that of its four bytes"
@@ -148,8 +148,8 @@ def _why_values(got: list[Any], values: list[bytes], left: int) -> str:
     if left and len(got) == len(values) + 1:
         return "a value of which bytes are missing was never written: leave it out"
     if len(got) < len(values):
-        return "the next record begins right behind the value: go on while twelve bytes are left"
-    return "a value begins behind the twelve bytes, and has as many bytes as its size says"
+        return "the next record begins right after the value: go on while twelve bytes are left"
+    return "a value begins after the twelve bytes, and has as many bytes as its size says"
 
 
 def torn(values: Sequence[bytes]) -> Case:

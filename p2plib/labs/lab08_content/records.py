@@ -9,7 +9,7 @@ A record is the lab's own format::
 
 A crash while a record is written leaves its beginning (a torn tail). Everything else that is not a whole
 record is damage. Without a checksum of its own, a size that the disk has changed could claim to go past the
-end of the file, and all records behind it would look like a torn tail.
+end of the file, and all records after it would look like a torn tail.
 """
 
 from __future__ import annotations
