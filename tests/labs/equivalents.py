@@ -79,6 +79,11 @@ SAME: dict[str, dict[str, dict[str, str]]] = {
             "+1 for a number in 160": "one bucket more, into which nobody falls",
         },
     },
+    "lab08_content": {
+        "missing": {
+            "-1 for a number in 0": "nobody has fewer than none, so nothing is asked for then, either"
+        },
+    },
     "lab10_protocols": {
         "Frames": {
             "assigned, not added in self.has_failed |= len(self.buffer) >= 9": "refused bytes stay in the "
