@@ -7,10 +7,12 @@ Rules
     1. Arguments are looked at before anything is changed.
     2. A scan takes its snapshot when it is called, not at its first step, and lets go of it once: at its end,
        when it is closed or dropped, or when the store is closed.
+    3. A fork of the process has no store: there it is closed, without a byte being written.
 """
 
 from __future__ import annotations
 
+import os
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -75,8 +77,7 @@ class Scan(Iterator[Pair]):
     def __next__(self) -> Pair:
         if self._is_cut_off:
             raise Closed("the store was closed while this scan was under way")
-        if self._release is None or self._left == 0:
-            self.close()
+        if self._release is None:
             raise StopIteration
         try:
             pair = next(self._pairs)
@@ -85,6 +86,8 @@ class Scan(Iterator[Pair]):
             raise
         if self._left is not None:
             self._left -= 1
+            if not self._left:
+                self.close()
         return pair
 
     def close(self) -> None:
@@ -92,6 +95,10 @@ class Scan(Iterator[Pair]):
         release, self._release = self._release, None
         if release is not None:
             release()
+
+    def abandon(self) -> None:
+        """Forget the snapshot without letting go of it: it belongs to another process."""
+        self._is_cut_off, self._release = self._release is not None, None
 
     def cut_off(self) -> None:
         """Let go of the snapshot because the store is closed; if that was before the end, `next` says so."""
@@ -112,7 +119,9 @@ class CheckedStore(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_open = True
+        self._why_closed = "is closed"
         self._scans: weakref.WeakSet[Scan] = weakref.WeakSet()
+        _stores.add(self)
 
     @abstractmethod
     def _get(self, key: bytes) -> bytes:
@@ -152,7 +161,7 @@ class CheckedStore(ABC):
         """Walk a range of keys as it is now, as `OrderedStore.scan` says."""
         self._require_open()
         checked_range(start, end, limit)
-        if end is not None and end <= start:
+        if limit == 0 or (end is not None and end <= start):
             return Scan(iter(()), let_go_of_nothing, 0)
         scan = Scan(*self._snapshot(start, end, reverse, limit), limit)
         self._scans.add(scan)
@@ -176,7 +185,29 @@ class CheckedStore(ABC):
 
     def _require_open(self) -> None:
         if not self.is_open:
-            raise Closed(f"the store {self.name} is closed")
+            raise Closed(f"the store {self.name} {self._why_closed}")
+
+    def _abandon(self) -> None:
+        """After a fork, in the child: two processes that write to the same files would destroy them."""
+        for scan in list(self._scans):
+            scan.abandon()
+        self.is_open, self._why_closed = False, "belongs to the process that opened it, before a fork"
+
+
+_stores: weakref.WeakSet[CheckedStore] = weakref.WeakSet()
+_abandoned: list[
+    CheckedStore
+] = []  # kept, for what their libraries do when they are dropped would be a write
+
+
+def _abandon_all() -> None:
+    _abandoned.extend(store for store in list(_stores) if store.is_open)
+    for store in _abandoned:
+        store._abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
 
 
 def let_go_of_nothing() -> None:

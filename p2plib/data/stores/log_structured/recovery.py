@@ -48,12 +48,13 @@ class Found:
     log: LogContents
 
 
-def find(files: FileSystem, counts: TableCounts) -> Found:
+def find(files: FileSystem, counts: TableCounts, salt: int = 0) -> Found:
     """Read what a directory holds; one that is empty becomes a new store.
 
     Args:
         files: the directory, which is locked.
         counts: where to count what reading costs.
+        salt: for the log of a new store.
 
     Raises:
         StoreCorrupt: something that was kept is not there any more.
@@ -62,7 +63,7 @@ def find(files: FileSystem, counts: TableCounts) -> Found:
     try:
         manifest = read_manifest(files)
     except FileNotFoundError:
-        manifest = _make_new(files)
+        manifest = _make_new(files, salt)
     tables = []
     for info in manifest.tables:
         table = TableReader(files, info.name, counts)
@@ -72,7 +73,7 @@ def find(files: FileSystem, counts: TableCounts) -> Found:
         tables.append(table)
     path = f"{files.path}/{manifest.log_name}"
     try:
-        log = read_log(files.read(manifest.log_name), path)
+        log = read_log(files.read(manifest.log_name), path, manifest.salt)
     except FileNotFoundError:
         raise StoreCorrupt("the log that the manifest names is not there", path) from None
     return Found(manifest, tables, log)
@@ -108,14 +109,14 @@ def remove_leftovers(files: FileSystem, manifest: Manifest) -> int:
     return len(extra)
 
 
-def _make_new(files: FileSystem) -> Manifest:
+def _make_new(files: FileSystem, salt: int) -> Manifest:
     """A store in a directory that has none: an empty log, and a manifest that names it."""
     for name in files.names():
         if name.endswith(".table") or (_OURS.fullmatch(name) and files.size(name)):
             raise StoreCorrupt(
                 f"there is no {MANIFEST}, and there is {name}: the manifest is lost", files.path
             )
-    manifest = Manifest(next_number=2, log_number=1)
+    manifest = Manifest(next_number=2, log_number=1, salt=salt)
     files.append(log_name(1), b"")
     files.sync_directory()
     prepare_manifest(files, manifest)

@@ -32,9 +32,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from p2plib.data.stores.base import CheckedStore, Snapshot
@@ -54,7 +55,7 @@ from p2plib.data.stores.log_structured.manifest import (
 from p2plib.data.stores.log_structured.memtable import Entry, Memtable
 from p2plib.data.stores.log_structured.merge import alive, merged
 from p2plib.data.stores.log_structured.table import TableCounts, TableReader, write_table
-from p2plib.data.stores.log_structured.wal import LogRecord, encode_record
+from p2plib.data.stores.log_structured.wal import LogRecord, encode_record, read_log
 from p2plib.errors import NotFound, StoreCorrupt, StoreFull, UsageError
 
 MEMTABLE_BYTES = 1024 * 1024  # what recovery may have to read again, and what a table of tier 0 holds
@@ -109,6 +110,7 @@ class LogStructuredStore(CheckedStore):
         memtable_bytes: how large the memtable grows before it becomes a table.
         fan: how many tables of one tier become one of the next, 2 or more.
         bits_per_key: of the Bloom filters; 0 for none.
+        random: makes the salt of each log, given how many bytes.
 
     Raises:
         StoreLocked: another store has the directory open.
@@ -124,12 +126,14 @@ class LogStructuredStore(CheckedStore):
         memtable_bytes: int = MEMTABLE_BYTES,
         fan: int = FAN,
         bits_per_key: int = BITS_PER_KEY,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         if memtable_bytes < 1 or fan < 2 or bits_per_key < 0:
             raise UsageError("a memtable has 1 byte or more, a fan is 2 or more, a filter has 0 bits or more")
         super().__init__(files.path)
         self._files = files
         self._memtable_bytes, self._fan, self._bits_per_key = memtable_bytes, fan, bits_per_key
+        self._random = random
         self._stats = StoreStats()
         self._memtable = Memtable()
         self._pins: Counter[str] = Counter()
@@ -174,7 +178,7 @@ class LogStructuredStore(CheckedStore):
             How many entries the tables have.
 
         Raises:
-            StoreCorrupt: something is damaged: the manifest, or a table.
+            StoreCorrupt: something is damaged: the manifest, the log, or a table.
         """
         self._require_open()
         try:
@@ -183,6 +187,8 @@ class LogStructuredStore(CheckedStore):
             raise StoreCorrupt("the manifest is not there any more", self.name) from None
         if kept != self._manifest and not self._refusal:
             raise StoreCorrupt("the manifest is not the one that this store wrote", self.name)
+        if not self._refusal:
+            self._check_log()
         return sum(table.check() for table in self._tables)
 
     def stats(self) -> StoreStats:
@@ -207,13 +213,16 @@ class LogStructuredStore(CheckedStore):
     def _write(self, changes: list[Change], durable: bool) -> None:
         self._require_writable()
         payload = batch.encode(changes)
-        if self._memtable.size_bytes >= self._memtable_bytes:
-            self.flush()
-        if changes:
-            self._append(encode_record(LogRecord(self._record + 1, self._synced, payload)))
-        if durable and self._synced < self._log_size:
-            self._sync()
-        self._memtable.apply(changes)
+        if max(self._memtable.size_bytes, self._log_size) >= self._memtable_bytes:
+            self._make_room()
+        with self._unless_broken_off("what the disk has of it is not known"):
+            if changes:
+                self._append(
+                    encode_record(LogRecord(self._record + 1, self._synced, payload), self._manifest.salt)
+                )
+            if durable and self._synced < self._log_size:
+                self._sync()
+            self._memtable.apply(changes)
         self._stats.batches += 1
         self._stats.user_bytes += sum(
             len(change.key) + (len(change.value) if isinstance(change, Put) else 0) for change in changes
@@ -239,7 +248,9 @@ class LogStructuredStore(CheckedStore):
     # Opening
 
     def _recover(self) -> None:
-        found = self._refusing(lambda: recovery.find(self._files, self._stats.reads), "takes no new store")
+        found = self._refusing(
+            lambda: recovery.find(self._files, self._stats.reads, self._new_salt()), "takes no new store"
+        )
         self._manifest, self._tables = found.manifest, found.tables
         self._next_number = found.manifest.next_number
         self._stats.recovered_records = len(found.log.records)
@@ -256,28 +267,43 @@ class LogStructuredStore(CheckedStore):
             self._refusal = f"what its log says could not be written again ({error}); open it again"
         try:
             self._merge_due()
-        except StoreCorrupt as error:
+        except (StoreCorrupt, StoreFull) as error:
             self._count_failure("compaction", error)
+
+    def _check_log(self) -> None:
+        path = f"{self.name}/{self._manifest.log_name}"
+        try:
+            kept = read_log(self._files.read(self._manifest.log_name), path, self._manifest.salt)
+        except FileNotFoundError:
+            raise StoreCorrupt("the log is not there any more", path) from None
+        if (kept.size, kept.cut_bytes) != (self._log_size, 0):
+            raise StoreCorrupt("the log is not what this store wrote", path, kept.size)
 
     # Writing
 
     def _append(self, raw: bytes) -> None:
         """Puts a record at the end of the log, or nothing."""
-        with self._unless_broken_off("a record of the log was written in part"):
-            try:
-                self._files.append(self._manifest.log_name, raw)
-            except OSError as error:
-                with self._or_refuse():
-                    self._files.truncate(self._manifest.log_name, self._log_size)
-                raise _full(self.name, "takes no more bytes", error) from error
+        try:
+            self._files.append(self._manifest.log_name, raw)
+        except OSError as error:
+            with self._or_refuse():
+                self._files.truncate(self._manifest.log_name, self._log_size)
+            raise _full(self.name, "takes no more bytes", error) from error
         self._record += 1
         self._log_size += len(raw)
         self._stats.log_bytes += len(raw)
 
     def _sync(self) -> None:
-        with self._unless_broken_off("it is not known what the disk has kept"), self._or_refuse():
+        with self._or_refuse():
             self._files.sync(self._manifest.log_name)
-            self._synced = self._log_size
+        self._synced = self._log_size
+
+    def _make_room(self) -> None:
+        """The memtable becomes a table; that another table is damaged is no reason to refuse a write."""
+        try:
+            self.flush()
+        except StoreCorrupt as error:
+            self._count_failure("compaction", error)
 
     def _flush(self) -> None:
         """The memtable becomes a table, and the log begins anew."""
@@ -285,9 +311,7 @@ class LogStructuredStore(CheckedStore):
             tables = (*self._manifest.tables, *self._write_table(iter(self._memtable.entries()), tier=0))
             number = self._take_number(log_name)
             self._files.append(log_name(number), b"")
-            self._install(Manifest(self._next_number, number, tables))
-        self._memtable = Memtable()
-        self._record = self._log_size = self._synced = 0
+            self._install(Manifest(self._next_number, number, tables, self._new_salt()))
         self._stats.flushes += 1
 
     def _due(self) -> int:
@@ -313,7 +337,7 @@ class LogStructuredStore(CheckedStore):
         with self._new_files():
             made = self._write_table(entries, tier)
             kept = self._manifest.tables[:begin]
-            self._install(Manifest(self._next_number, self._manifest.log_number, (*kept, *made)))
+            self._install(replace(self._manifest, next_number=self._next_number, tables=(*kept, *made)))
         self._stats.compactions += 1
 
     def _write_table(self, entries: Iterator[Entry], tier: int) -> Sequence[TableInfo]:
@@ -339,11 +363,17 @@ class LogStructuredStore(CheckedStore):
         with self._unless_broken_off("it is not known which manifest counts"), self._or_refuse():
             commit_manifest(self._files)
             old, self._manifest, self._tables = self._manifest, manifest, tables
+            if manifest.log_number != old.log_number:  # what the old log said is in a table now
+                self._memtable = Memtable()
+                self._record = self._log_size = self._synced = 0
         named = {info.name for info in manifest.tables}
         gone = [info.name for info in old.tables if info.name not in named]
         gone += [old.log_name] if old.log_name != manifest.log_name else []
         self._doomed.update(gone)
         self._bury()
+
+    def _new_salt(self) -> int:
+        return int.from_bytes(self._random(4), "little")
 
     def _take_number(self, name: Callable[[int], str]) -> int:
         """A number that no file has, not even one that was written in part."""
@@ -353,11 +383,11 @@ class LogStructuredStore(CheckedStore):
 
     @contextlib.contextmanager
     def _new_files(self) -> Iterator[None]:
-        """If the disk refuses something here, the files that were begun are removed: it may be full."""
+        """If something fails here, the files that were begun are removed: the disk may be full."""
         self._fresh.clear()
         try:
             yield
-        except OSError:
+        except (OSError, StoreCorrupt):
             self._doomed.update(set(self._fresh) & set(self._files.names()))
             self._bury()
             raise

@@ -20,6 +20,7 @@ Rules
 
 from __future__ import annotations
 
+import errno
 import struct
 import zlib
 from bisect import bisect_left
@@ -30,11 +31,12 @@ from dataclasses import dataclass
 from p2plib.data.stores.files import FileSystem
 from p2plib.data.stores.log_structured.bloom import BITS_PER_KEY, BloomFilter
 from p2plib.data.stores.log_structured.memtable import Entry
-from p2plib.errors import DecodeError, StoreCorrupt
+from p2plib.errors import DecodeError, StoreCorrupt, StoreError
 
 BLOCK_BYTES = 4096  # what is read for one key; a larger block makes a smaller index
 MAGIC = b"p2ptable"
-CACHED_BLOCKS = 64  # in memory, per table: a quarter of a megabyte
+CACHED_BLOCKS = 64  # in memory, per table: a quarter of a megabyte, and never more than a whole one, for
+MAX_CACHED_BYTES = 4 * BLOCK_BYTES  # a block that is larger, because a value is, is read again each time
 
 _CHECKSUM = struct.Struct("<I")
 _ENTRY = struct.Struct("<II")
@@ -130,7 +132,7 @@ class TableReader:
         if self.size < _FOOTER.size:
             raise StoreCorrupt(f"a table has at least {_FOOTER.size} bytes", self._path(), 0)
         at = self.size - _FOOTER.size
-        raw = self._files.read(name, at)
+        raw = self._raw(at, _FOOTER.size)
         index_at, index_size, filter_size, self.entries, _, magic = _FOOTER.unpack(raw)
         if magic != MAGIC:
             raise StoreCorrupt("a table ends with its magic bytes", self._path(), self.size - len(MAGIC))
@@ -189,14 +191,10 @@ class TableReader:
         Raises:
             StoreCorrupt: something is damaged, out of order or missing.
         """
-        count, last = 0, b""
-        for number, last_key in enumerate(self._last_keys):
+        count = 0
+        for number in range(len(self._places)):
             keys, _ = self._block(number, keep=False)
-            if keys[0] <= last or keys[-1] != last_key:
-                raise StoreCorrupt(
-                    "a block is not where the index says", self._path(), self._places[number][0]
-                )
-            count, last = count + len(keys), last_key
+            count += len(keys)
             if not all(self.filter.may_have(key) for key in keys):
                 raise StoreCorrupt("the filter does not know a key of the table", self._path())
         if count != self.entries:
@@ -239,7 +237,10 @@ class TableReader:
             block = _entries(raw)
         except DecodeError as error:
             raise StoreCorrupt(error.rule, self._path(), offset + (error.offset or 0)) from error
-        if keep:
+        before = self._last_keys[number - 1] if number else b""
+        if block[0][0] <= before or block[0][-1] != self._last_keys[number]:
+            raise StoreCorrupt("a block is not the one that the index names", self._path(), offset)
+        if keep and size <= MAX_CACHED_BYTES:
             self._blocks[number] = block
             if len(self._blocks) > CACHED_BLOCKS:
                 self._blocks.popitem(last=False)
@@ -247,11 +248,16 @@ class TableReader:
 
     def _piece(self, offset: int, size: int) -> bytes:
         """Bytes of the file whose checksum holds, without it."""
+        return self._body(self._raw(offset, size), offset)
+
+    def _raw(self, offset: int, size: int) -> bytes:
+        """Bytes of the file."""
         try:
-            raw = self._files.read(self.name, offset, size)
+            return self._files.read(self.name, offset, size)
         except OSError as error:
+            if error.errno not in (errno.EIO, errno.ENOENT):  # too many open files, say: nothing is damaged
+                raise StoreError(f"the table {self._path()} cannot be read: {error}") from error
             raise StoreCorrupt(f"a table cannot be read: {error}", self._path(), offset) from error
-        return self._body(raw, offset)
 
     def _body(self, raw: bytes, offset: int) -> bytes:
         body = raw[: -_CHECKSUM.size]

@@ -3,7 +3,7 @@ left.
 
 Layout of a record::
 
-    checksum u32   CRC-32 of all that follows in the record
+    checksum u32   CRC-32 of all that follows in the record, begun with the log's salt
     size u32       of the payload, in bytes
     number u64     of the record: 1, 2, 3, ... in each log
     synced u64     up to which offset of this file `sync` had returned when the record was written
@@ -18,6 +18,10 @@ Rules
     3. a later record of the tail is whole and says that `synced` was beyond the point where the tail
        begins. Then the disk has changed bytes that it had kept, and the log is corrupt. `StoreCorrupt` says
        so, and nothing is thrown away.
+
+A value may hold the bytes of a record, and after a torn write they would be found in the tail and believed:
+a stranger whose data is stored could make the store unreadable. So each log has a *salt*, a random number
+that stands in the manifest and in no record, with which its checksums begin. SQLite's log has one as well.
 
 The `synced` field is what tells the two apart. Of the last record that was synced no later one tells; a store
 that is closed in order leaves an empty log.
@@ -75,31 +79,37 @@ class LogContents:
     cut_bytes: int
 
 
-def encode_record(record: LogRecord) -> bytes:
-    """The bytes of a record."""
+def encode_record(record: LogRecord, salt: int = 0) -> bytes:
+    """The bytes of a record.
+
+    Args:
+        record: what it says.
+        salt: of its log, 32 bits.
+    """
     header = _HEADER.pack(0, len(record.payload), record.number, record.synced)
-    checksum = zlib.crc32(record.payload, zlib.crc32(header[4:]))
+    checksum = zlib.crc32(record.payload, zlib.crc32(header[4:], salt))
     return checksum.to_bytes(4, "little") + header[4:] + record.payload
 
 
-def read_log(data: bytes, path: str) -> LogContents:
+def read_log(data: bytes, path: str, salt: int = 0) -> LogContents:
     """Read what a log holds, and decide what its tail is.
 
     Args:
         data: the whole file.
         path: of the file, for what is raised.
+        salt: of this log.
 
     Raises:
         StoreCorrupt: bytes that had been synced are not there any more (rule 3).
     """
     records: list[LogRecord] = []
     at = 0
-    while record := _whole(data, at, len(records) + 1):
+    while record := _whole(data, at, len(records) + 1, salt):
         if record.synced > at:
             raise StoreCorrupt("a record says that what comes after it was synced", path, at)
         records.append(record)
         at += HEADER_BYTES + len(record.payload)
-    for offset, later in _witnesses(data, at, len(records) + 1):
+    for offset, later in _witnesses(data, at, len(records) + 1, salt):
         raise StoreCorrupt(
             f"record {len(records) + 1} of the log is damaged, and had been synced: so says record "
             f"{later.number} at {offset}, which is whole",
@@ -109,14 +119,14 @@ def read_log(data: bytes, path: str) -> LogContents:
     return LogContents(records, at, len(data) - at)
 
 
-def dissect_record(data: bytes) -> list[Field]:
+def dissect_record(data: bytes, salt: int = 0) -> list[Field]:
     """The first record of some bytes, field by field; what comes after it is left out.
 
     Raises:
         StoreCorrupt: it is not whole.
     """
     number = int.from_bytes(data[_NUMBER_AT : _NUMBER_AT + 8], "little")
-    record = _whole(data, 0, number)
+    record = _whole(data, 0, number, salt)
     if record is None:
         raise StoreCorrupt("there is no whole record here", "these bytes", 0)
     return [
@@ -128,7 +138,7 @@ def dissect_record(data: bytes) -> list[Field]:
     ]
 
 
-def _whole(data: bytes, at: int, number: int) -> LogRecord | None:
+def _whole(data: bytes, at: int, number: int, salt: int) -> LogRecord | None:
     """The record at an offset, if it is whole and has this number."""
     if at + HEADER_BYTES > len(data):
         return None
@@ -136,12 +146,12 @@ def _whole(data: bytes, at: int, number: int) -> LogRecord | None:
     end = at + HEADER_BYTES + size
     if found != number or end > len(data) or size > MAX_BATCH_BYTES:
         return None
-    if zlib.crc32(memoryview(data)[at + 4 : end]) != checksum:
+    if zlib.crc32(memoryview(data)[at + 4 : end], salt) != checksum:
         return None
     return LogRecord(number, synced, data[at + HEADER_BYTES : end])
 
 
-def _witnesses(data: bytes, begin: int, missing: int) -> Iterator[tuple[int, LogRecord]]:
+def _witnesses(data: bytes, begin: int, missing: int, salt: int) -> Iterator[tuple[int, LogRecord]]:
     """Whole records that say that a damaged one had been synced, as (offset, record), wherever they begin.
 
     Only places whose number and whose `synced` can be right are looked at, so few checksums are computed.
@@ -153,7 +163,7 @@ def _witnesses(data: bytes, begin: int, missing: int) -> Iterator[tuple[int, Log
         offset = at - 4 - _NUMBER_AT
         number, synced = _NUMBERS.unpack_from(data, offset + _NUMBER_AT)
         plausible = missing < number <= most and begin < synced <= offset
-        if plausible and (record := _whole(data, offset, number)):
+        if plausible and (record := _whole(data, offset, number, salt)):
             yield offset, record
             at = data.find(zeros, at + HEADER_BYTES + len(record.payload))
         else:
