@@ -27,29 +27,40 @@ Snapshot = tuple[Iterator[Pair], Callable[[], None]]  # what a scan walks, and h
 
 
 def checked_key(key: bytes) -> bytes:
-    """A key, if it is one.
+    """A key, if it is one; as plain bytes, even if it is of a class that inherits them.
 
     Raises:
         UsageError: it is empty or is not bytes.
     """
     if not isinstance(key, bytes) or not key:
         raise UsageError(f"a key is bytes, at least one, not {key!r:.40}")
-    return key
+    return plain(key)
+
+
+def plain(data: bytes) -> bytes:
+    """Bytes themselves, of what inherits them: a class of somebody's own may compare and hash otherwise."""
+    return data if type(data) is bytes else bytes(data)
 
 
 def checked_batch(batch: Iterable[Change]) -> list[Change]:
-    """The changes of a batch, each looked at.
+    """The changes of a batch, each looked at, in plain bytes.
 
     Raises:
         UsageError: something in it is no change, or has a key or value that none may have.
     """
+    if isinstance(batch, Put | Delete):
+        raise UsageError("a batch is several changes: put this one into a list")
     changes = list(batch)
-    for change in changes:
+    for number, change in enumerate(changes):
         if not isinstance(change, Put | Delete):
             raise UsageError(f"a batch is made of Put and Delete, not of {change!r:.40}")
-        checked_key(change.key)
+        key = checked_key(change.key)
         if isinstance(change, Put) and not isinstance(change.value, bytes):
             raise UsageError(f"a value is bytes, not {change.value!r:.40}")
+        if isinstance(change, Delete):
+            changes[number] = change if key is change.key else Delete(key)
+        elif key is not change.key or type(change.value) is not bytes:
+            changes[number] = Put(key, plain(change.value))
     return changes
 
 
@@ -163,7 +174,8 @@ class CheckedStore(ABC):
         checked_range(start, end, limit)
         if limit == 0 or (end is not None and end <= start):
             return Scan(iter(()), let_go_of_nothing, 0)
-        scan = Scan(*self._snapshot(start, end, reverse, limit), limit)
+        last = None if end is None else plain(end)
+        scan = Scan(*self._snapshot(plain(start), last, reverse, limit), limit)
         self._scans.add(scan)
         return scan
 

@@ -71,12 +71,20 @@ def find(files: FileSystem, counts: TableCounts, salt: int = 0) -> Found:
             path = f"{files.path}/{info.name}"
             raise StoreCorrupt(f"a table has {table.size} bytes, and had {info.size}", path)
         tables.append(table)
+    return Found(manifest, tables, read_named_log(files, manifest))
+
+
+def read_named_log(files: FileSystem, manifest: Manifest) -> LogContents:
+    """What the log says that a manifest names.
+
+    Raises:
+        StoreCorrupt: it is not there, or damaged where it had been synced.
+    """
     path = f"{files.path}/{manifest.log_name}"
     try:
-        log = read_log(files.read(manifest.log_name), path, manifest.salt)
+        return read_log(files.read(manifest.log_name), path, manifest.salt)
     except FileNotFoundError:
         raise StoreCorrupt("the log that the manifest names is not there", path) from None
-    return Found(manifest, tables, log)
 
 
 def changes_of(record: LogRecord, path: str) -> list[Change]:

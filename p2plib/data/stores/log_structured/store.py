@@ -55,7 +55,7 @@ from p2plib.data.stores.log_structured.manifest import (
 from p2plib.data.stores.log_structured.memtable import Entry, Memtable
 from p2plib.data.stores.log_structured.merge import alive, merged
 from p2plib.data.stores.log_structured.table import TableCounts, TableReader, write_table
-from p2plib.data.stores.log_structured.wal import LogRecord, encode_record, read_log
+from p2plib.data.stores.log_structured.wal import LogRecord, encode_record
 from p2plib.errors import NotFound, StoreCorrupt, StoreFull, UsageError
 
 MEMTABLE_BYTES = 1024 * 1024  # what recovery may have to read again, and what a table of tier 0 holds
@@ -188,7 +188,9 @@ class LogStructuredStore(CheckedStore):
         if kept != self._manifest and not self._refusal:
             raise StoreCorrupt("the manifest is not the one that this store wrote", self.name)
         if not self._refusal:
-            self._check_log()
+            kept_log = recovery.read_named_log(self._files, self._manifest)
+            if (kept_log.size, kept_log.cut_bytes) != (self._log_size, 0):
+                raise StoreCorrupt("the log is not what this store wrote", self.name, kept_log.size)
         return sum(table.check() for table in self._tables)
 
     def stats(self) -> StoreStats:
@@ -269,15 +271,6 @@ class LogStructuredStore(CheckedStore):
             self._merge_due()
         except (StoreCorrupt, StoreFull) as error:
             self._count_failure("compaction", error)
-
-    def _check_log(self) -> None:
-        path = f"{self.name}/{self._manifest.log_name}"
-        try:
-            kept = read_log(self._files.read(self._manifest.log_name), path, self._manifest.salt)
-        except FileNotFoundError:
-            raise StoreCorrupt("the log is not there any more", path) from None
-        if (kept.size, kept.cut_bytes) != (self._log_size, 0):
-            raise StoreCorrupt("the log is not what this store wrote", path, kept.size)
 
     # Writing
 

@@ -114,10 +114,10 @@ def test_check_reads_the_log() -> None:
     store.write([Put(b"k", b"v")])
     store.check()
     disk.flip("000001.log", 100)
-    with pytest.raises(StoreCorrupt, match=r"000001\.log"):
+    with pytest.raises(StoreCorrupt, match="not what this store wrote"):
         store.check()
     disk.remove("000001.log")
-    with pytest.raises(StoreCorrupt, match="log is not there"):
+    with pytest.raises(StoreCorrupt, match="log that the manifest names is not there"):
         store.check()
 
 
