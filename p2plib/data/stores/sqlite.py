@@ -66,7 +66,8 @@ class SqliteStore(CheckedStore):
 
     def _connect(self) -> sqlite3.Connection:
         with self._translated():
-            return sqlite3.connect(self._file, isolation_level=None)
+            # From one thread at a time, says the contract, and not always from the same.
+            return sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
         raise AssertionError
 
     def _get(self, key: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,10 @@ def test_what_sqlite_does_not_notice(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(data.replace(b"a long", b"A long"))
     with SqliteStore(tmp_path) as store:
         assert store.get(b"k").startswith(b"A long")
+
+
+def test_one_thread_at_a_time_and_not_always_the_same(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path) as store, ThreadPoolExecutor(1) as other:
+        other.submit(store.write, [Put(b"k", b"v")]).result()
+        scan = store.scan()
+        assert other.submit(next, scan).result() == (b"k", b"v")

@@ -34,6 +34,7 @@ Vocabulary::
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -47,6 +48,8 @@ _HEADER = struct.Struct("<IIQQ")
 _NUMBERS = struct.Struct("<QQ")
 HEADER_BYTES = _HEADER.size
 _NUMBER_AT = 8  # of the number, in a record
+_NUMBER_LIKE = re.compile(rb"(?=(?!\0{4}).{4}\0{4})", re.DOTALL)  # not 0, and below 2**32: a log has no more
+MOST_SUMS = 20  # how often, on average, each byte of a damaged log is summed up in search of later records
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +157,15 @@ def _whole(data: bytes, at: int, number: int, salt: int) -> LogRecord | None:
 def _witnesses(data: bytes, begin: int, missing: int, salt: int) -> Iterator[tuple[int, LogRecord]]:
     """Whole records that say that a damaged one had been synced, as (offset, record), wherever they begin.
 
-    Only places whose number and whose `synced` can be right are looked at, so few checksums are computed.
+    Only places whose number and whose `synced` can be right are looked at, so few checksums are computed. A
+    value made to look right everywhere would make them many: there is a limit to how much is summed up.
     """
     most = missing + (len(data) - begin) // HEADER_BYTES
-    zeros = b"\0" * 4  # the upper half of a number; a log has no 2**32 records
-    at = data.find(zeros, begin + _NUMBER_AT + 4)
-    while 0 <= at <= len(data) - 12:
-        offset = at - 4 - _NUMBER_AT
-        number, synced = _NUMBERS.unpack_from(data, offset + _NUMBER_AT)
-        plausible = missing < number <= most and begin < synced <= offset
-        if plausible and (record := _whole(data, offset, number, salt)):
-            yield offset, record
-            at = data.find(zeros, at + HEADER_BYTES + len(record.payload))
-        else:
-            at = data.find(zeros, at + 1)
+    effort = MOST_SUMS * len(data)
+    for found in _NUMBER_LIKE.finditer(data, begin + _NUMBER_AT, max(0, len(data) - _NUMBERS.size + 8)):
+        offset = found.start() - _NUMBER_AT
+        number, synced = _NUMBERS.unpack_from(data, found.start())
+        if missing < number <= most and begin < synced <= offset and effort > 0:
+            if record := _whole(data, offset, number, salt):
+                yield offset, record
+            effort -= int.from_bytes(data[offset + 4 : offset + 8], "little")
