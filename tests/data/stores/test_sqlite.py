@@ -52,6 +52,13 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
         store.write([Put(b"before", b"3")])
 
 
+def test_threads_may_take_turns(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path) as store, ThreadPoolExecutor(1) as other:
+        other.submit(store.write, [Put(b"k", b"v")]).result()
+        scan = store.scan()
+        assert other.submit(list, scan).result() == [(b"k", b"v")]
+
+
 @pytest.mark.fault("F122")
 def test_it_is_opened_once(tmp_path: Path) -> None:
     with SqliteStore(tmp_path), pytest.raises(StoreLocked):

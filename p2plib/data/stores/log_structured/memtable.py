@@ -19,6 +19,9 @@ ENTRY_BYTES = 100  # what a pair costs in memory besides its bytes, roughly
 class Memtable:
     """The newest pairs.
 
+    A batch comes in by one call that Python does not interrupt, so whatever breaks off a write (Ctrl-C), a
+    reader sees the batch whole or not at all. The keys are put in order when somebody asks for a range.
+
     Attributes:
         size_bytes: of its keys and values, with `ENTRY_BYTES` for each.
     """
@@ -26,19 +29,19 @@ class Memtable:
     def __init__(self) -> None:
         self.size_bytes = 0
         self._values: dict[bytes, bytes | None] = {}
-        self._keys: list[bytes] = []
+        self._sorted: list[bytes] = []  # the keys that were there when a range was last asked for
 
     def __len__(self) -> int:
         return len(self._values)
 
     def apply(self, changes: Iterable[Change]) -> None:
-        """Take in the changes of a batch, in their order; all at one stroke, whenever Ctrl-C comes."""
-        fresh = {change.key: change.value if isinstance(change, Put) else None for change in changes}
-        for key, value in fresh.items():
-            is_new = key not in self._values
-            self.size_bytes += len(key) + ENTRY_BYTES if is_new else -len(self._values[key] or b"")
-            self.size_bytes += len(value or b"")
-        self._values.update(fresh)
+        """Take in the changes of a batch, in their order."""
+        new = {change.key: change.value if isinstance(change, Put) else None for change in changes}
+        for key, value in new.items():
+            self.size_bytes += len(value or b"") - len(self._values.get(key) or b"")
+            if key not in self._values:
+                self.size_bytes += len(key) + ENTRY_BYTES
+        self._values.update(new)
 
     def find(self, key: bytes) -> Entry | None:
         """The entry of a key, which may be a tombstone; None where nothing is known of the key."""
@@ -46,12 +49,7 @@ class Memtable:
 
     def entries(self, start: bytes = b"", end: bytes | None = None) -> list[Entry]:
         """A copy of a range, in order; tombstones are in it."""
-        keys = self._in_order()
-        last = len(keys) if end is None else bisect_left(keys, end)
-        return [(key, self._values[key]) for key in keys[bisect_left(keys, start) : last]]
-
-    def _in_order(self) -> list[bytes]:
-        """Its keys. None ever goes, so those that came since the last time are the dictionary's last ones."""
-        if len(self._keys) < len(self._values):
-            self._keys = sorted([*self._keys, *islice(self._values, len(self._keys), None)])
-        return self._keys
+        if len(self._sorted) < len(self._values):  # a dictionary keeps its keys in the order of their coming
+            self._sorted = sorted([*self._sorted, *islice(self._values, len(self._sorted), None)])
+        last = len(self._sorted) if end is None else bisect_left(self._sorted, end)
+        return [(key, self._values[key]) for key in self._sorted[bisect_left(self._sorted, start) : last]]

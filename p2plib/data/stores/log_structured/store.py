@@ -9,6 +9,7 @@
 A write goes to the end of the log, and into the memtable. When the memtable is large it becomes a *table*, a
 file in order, and the log begins anew. A read asks the memtable, then the tables from the newest to the
 oldest. So that there are few, tables are merged: `fan` of one tier become one of the next, as digits carry.
+That happens inside the write that finds the memtable full, so now and then one takes long.
 
 Rules
     1. Nothing that counts is ever changed in place: the log grows at its end, tables are written once, the
@@ -32,10 +33,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from p2plib.data.stores.base import CheckedStore, Snapshot
@@ -110,7 +110,7 @@ class LogStructuredStore(CheckedStore):
         memtable_bytes: how large the memtable grows before it becomes a table.
         fan: how many tables of one tier become one of the next, 2 or more.
         bits_per_key: of the Bloom filters; 0 for none.
-        random: makes the salt of each log, given how many bytes.
+        salt: of a new store, which keeps it: 16 random bytes where strangers choose keys or values.
 
     Raises:
         StoreLocked: another store has the directory open.
@@ -126,14 +126,15 @@ class LogStructuredStore(CheckedStore):
         memtable_bytes: int = MEMTABLE_BYTES,
         fan: int = FAN,
         bits_per_key: int = BITS_PER_KEY,
-        random: Callable[[int], bytes] = os.urandom,
+        salt: bytes = b"",
     ) -> None:
         if memtable_bytes < 1 or fan < 2 or bits_per_key < 0:
             raise UsageError("a memtable has 1 byte or more, a fan is 2 or more, a filter has 0 bits or more")
+        if not isinstance(salt, bytes) or len(salt) > 64:
+            raise UsageError("a salt is at most 64 bytes")
         super().__init__(files.path)
         self._files = files
         self._memtable_bytes, self._fan, self._bits_per_key = memtable_bytes, fan, bits_per_key
-        self._random = random
         self._stats = StoreStats()
         self._memtable = Memtable()
         self._pins: Counter[str] = Counter()
@@ -144,7 +145,7 @@ class LogStructuredStore(CheckedStore):
         with contextlib.ExitStack() as undo:
             undo.callback(files.close)
             undo.callback(self._refusing(files.lock, "cannot be locked"))
-            self._recover()
+            self._recover(salt)
             self._undo = undo.pop_all()
 
     def flush(self) -> None:
@@ -185,9 +186,9 @@ class LogStructuredStore(CheckedStore):
             kept = read_manifest(self._files)
         except FileNotFoundError:
             raise StoreCorrupt("the manifest is not there any more", self.name) from None
-        if kept != self._manifest and not self._refusal:
-            raise StoreCorrupt("the manifest is not the one that this store wrote", self.name)
         if not self._refusal:
+            if kept != self._manifest:
+                raise StoreCorrupt("the manifest is not the one that this store wrote", self.name)
             kept_log = recovery.read_named_log(self._files, self._manifest)
             if (kept_log.size, kept_log.cut_bytes) != (self._log_size, 0):
                 raise StoreCorrupt("the log is not what this store wrote", self.name, kept_log.size)
@@ -217,11 +218,10 @@ class LogStructuredStore(CheckedStore):
         payload = batch.encode(changes)
         if max(self._memtable.size_bytes, self._log_size) >= self._memtable_bytes:
             self._make_room()
-        with self._unless_broken_off("what the disk has of it is not known"):
+        with self._unless_broken_off("it is not known how much of it was written"):
             if changes:
-                self._append(
-                    encode_record(LogRecord(self._record + 1, self._synced, payload), self._manifest.salt)
-                )
+                record = LogRecord(self._record + 1, self._synced, payload)
+                self._append(encode_record(record, self._manifest.log_salt))
             if durable and self._synced < self._log_size:
                 self._sync()
             self._memtable.apply(changes)
@@ -249,9 +249,9 @@ class LogStructuredStore(CheckedStore):
 
     # Opening
 
-    def _recover(self) -> None:
+    def _recover(self, salt: bytes) -> None:
         found = self._refusing(
-            lambda: recovery.find(self._files, self._stats.reads, self._new_salt()), "takes no new store"
+            lambda: recovery.find(self._files, self._stats.reads, salt), "does not let it be opened"
         )
         self._manifest, self._tables = found.manifest, found.tables
         self._next_number = found.manifest.next_number
@@ -289,7 +289,7 @@ class LogStructuredStore(CheckedStore):
     def _sync(self) -> None:
         with self._or_refuse():
             self._files.sync(self._manifest.log_name)
-        self._synced = self._log_size
+            self._synced = self._log_size
 
     def _make_room(self) -> None:
         """The memtable becomes a table; that another table is damaged is no reason to refuse a write."""
@@ -304,7 +304,7 @@ class LogStructuredStore(CheckedStore):
             tables = (*self._manifest.tables, *self._write_table(iter(self._memtable.entries()), tier=0))
             number = self._take_number(log_name)
             self._files.append(log_name(number), b"")
-            self._install(Manifest(self._next_number, number, tables, self._new_salt()))
+            self._install(number, tables)
         self._stats.flushes += 1
 
     def _due(self) -> int:
@@ -330,7 +330,7 @@ class LogStructuredStore(CheckedStore):
         with self._new_files():
             made = self._write_table(entries, tier)
             kept = self._manifest.tables[:begin]
-            self._install(replace(self._manifest, next_number=self._next_number, tables=(*kept, *made)))
+            self._install(self._manifest.log_number, (*kept, *made))
         self._stats.compactions += 1
 
     def _write_table(self, entries: Iterator[Entry], tier: int) -> Sequence[TableInfo]:
@@ -339,24 +339,27 @@ class LogStructuredStore(CheckedStore):
         if first is None:
             return ()
         info = TableInfo(self._take_number(table_name), tier, 0)
-        size = write_table(self._files, info.name, _with(first, entries), self._bits_per_key)
+        size = write_table(
+            self._files, info.name, _with(first, entries), self._bits_per_key, self._manifest.salt
+        )
         self._stats.table_bytes += size
         return (TableInfo(info.number, tier, size),)
 
-    def _install(self, manifest: Manifest) -> None:
-        """Makes a manifest the one that counts, and lets go of what the old one named."""
+    def _install(self, log_number: int, infos: tuple[TableInfo, ...]) -> None:
+        """Makes a new manifest the one that counts, and lets go of what the old one named."""
+        manifest = Manifest(self._next_number, log_number, infos, self._manifest.salt)
         with self._or_refuse():
             self._files.sync_directory()  # the files that it names have their names before it has
         prepare_manifest(self._files, manifest)
         known = {table.name: table for table in self._tables}
         tables = [
-            known.get(info.name) or TableReader(self._files, info.name, self._stats.reads)
+            known.get(info.name) or TableReader(self._files, info.name, self._stats.reads, manifest.salt)
             for info in manifest.tables
         ]
         with self._unless_broken_off("it is not known which manifest counts"), self._or_refuse():
             commit_manifest(self._files)
             old, self._manifest, self._tables = self._manifest, manifest, tables
-            if manifest.log_number != old.log_number:  # what the old log said is in a table now
+            if old.log_number != log_number:
                 self._memtable = Memtable()
                 self._record = self._log_size = self._synced = 0
         named = {info.name for info in manifest.tables}
@@ -364,9 +367,6 @@ class LogStructuredStore(CheckedStore):
         gone += [old.log_name] if old.log_name != manifest.log_name else []
         self._doomed.update(gone)
         self._bury()
-
-    def _new_salt(self) -> int:
-        return int.from_bytes(self._random(4), "little")
 
     def _take_number(self, name: Callable[[int], str]) -> int:
         """A number that no file has, not even one that was written in part."""

@@ -20,8 +20,9 @@ Rules
        so, and nothing is thrown away.
 
 A value may hold the bytes of a record, and after a torn write they would be found in the tail and believed:
-a stranger whose data is stored could make the store unreadable. So each log has a *salt*, a random number
-that stands in the manifest and in no record, with which its checksums begin. SQLite's log has one as well.
+a stranger whose data is stored could make the store unreadable. So its checksums begin with a *salt* that the
+stranger cannot know and that stands in no record: a number made of the store's salt, which the manifest has,
+and the log's number. SQLite's log has one as well.
 
 The `synced` field is what tells the two apart. Of the last record that was synced no later one tells; a store
 that is closed in order leaves an empty log.
@@ -165,7 +166,9 @@ def _witnesses(data: bytes, begin: int, missing: int, salt: int) -> Iterator[tup
     for found in _NUMBER_LIKE.finditer(data, begin + _NUMBER_AT, max(0, len(data) - _NUMBERS.size + 8)):
         offset = found.start() - _NUMBER_AT
         number, synced = _NUMBERS.unpack_from(data, found.start())
-        if missing < number <= most and begin < synced <= offset and effort > 0:
+        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        fits = offset + HEADER_BYTES + size <= len(data)
+        if fits and missing < number <= most and begin < synced <= offset and effort > 0:
+            effort -= size
             if record := _whole(data, offset, number, salt):
                 yield offset, record
-            effort -= int.from_bytes(data[offset + 4 : offset + 8], "little")
