@@ -11,9 +11,9 @@
     crc32 1f0a77c2
 
 `salt` is that of the logs and the Bloom filters, as hexadecimal; without one the line is not there. `next` is
-the number that the next new file gets, `log` the write-ahead log's. A table has its number, its *tier* and its
-size in bytes; the oldest stands first, and tiers never rise. The last line is the CRC-32 of all lines before
-it.
+the number that the next new file gets, `log` the write-ahead log's. A table has its number, its *tier* and
+its size in bytes; the oldest stands first, and tiers never rise. The last line is the CRC-32 of all lines
+before it.
 
 Rule: a new manifest is written beside the old one, synced, given the old one's name, and the directory is
 synced. Before that all files that it names are on the disk, and only after it any file of the old one goes.
