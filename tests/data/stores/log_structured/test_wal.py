@@ -143,7 +143,7 @@ def test_a_value_full_of_headers_costs_little(monkeypatch: pytest.MonkeyPatch) -
     count = 2000
     lies = b"".join(
         wal._HEADER.pack(1, (count - place) * HEADER_BYTES - 1, 3, 26) for place in range(1, count)
-    )
+    ) + bytes(HEADER_BYTES)
     raw = encode_record(LogRecord(1, 0, b"a"), 7) + encode_record(LogRecord(2, 25, lies), 7)[:-1]
     monkeypatch.setattr(wal, "zlib", Counting)
     found = read_log(raw, "log", 7)
