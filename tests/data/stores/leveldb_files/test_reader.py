@@ -18,6 +18,7 @@ from p2plib.data.stores.leveldb_files.crc32c import crc32c, masked
 from p2plib.data.stores.leveldb_files.reader import read_leveldb
 from p2plib.errors import StoreCorrupt, StoreError
 from tests.data.stores.leveldb_files.samples import SMALL, disk_of
+from tests.data.stores.leveldb_files.test_records import fragment
 
 
 def test_what_leveldb_wrote() -> None:
@@ -30,6 +31,19 @@ def test_old_logs_and_the_old_name_of_tables() -> None:
     files = {**SMALL, "000003.log": b"garbage", "000007.ldb": b"garbage"}
     files["000005.sst"] = files.pop("000005.ldb")
     assert read_leveldb(disk_of(files)).values == {b"ben": b"new", b"cy": b""}
+
+
+def test_an_older_log_that_the_manifest_names_besides() -> None:
+    """Field 9, from old versions; what is in that log is older than what is in the next."""
+    change = (2).to_bytes(8, "little") + bytes([2, 0, 0, 0]) + b"\x01\x03ben\x03mid" + b"\x01\x02di\x01x"
+    files = {
+        **SMALL,
+        "MANIFEST-000002": SMALL["MANIFEST-000002"] + fragment(1, bytes([9, 3])),
+        "000003.log": fragment(1, change),
+    }
+    found = read_leveldb(disk_of(files))
+    assert found.logs == ("000003.log", "000004.log")
+    assert found.values == {b"ben": b"new", b"cy": b"", b"di": b"x"}
 
 
 @pytest.mark.fault("F121")
