@@ -7,10 +7,12 @@ Rules
     1. Arguments are looked at before anything is changed.
     2. A scan takes its snapshot when it is called, not at its first step, and lets go of it once: at its end,
        when it is closed or dropped, or when the store is closed.
+    3. A fork of the process has no store: there it is closed, without a byte being written.
 """
 
 from __future__ import annotations
 
+import os
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -25,29 +27,40 @@ Snapshot = tuple[Iterator[Pair], Callable[[], None]]  # what a scan walks, and h
 
 
 def checked_key(key: bytes) -> bytes:
-    """A key, if it is one.
+    """A key, if it is one; as plain bytes, even if it is of a class that inherits them.
 
     Raises:
         UsageError: it is empty or is not bytes.
     """
     if not isinstance(key, bytes) or not key:
         raise UsageError(f"a key is bytes, at least one, not {key!r:.40}")
-    return key
+    return plain(key)
+
+
+def plain(data: bytes) -> bytes:
+    """Bytes themselves, of what inherits them: a class of somebody's own may compare and hash otherwise."""
+    return data if type(data) is bytes else bytes(data)
 
 
 def checked_batch(batch: Iterable[Change]) -> list[Change]:
-    """The changes of a batch, each looked at.
+    """The changes of a batch, each looked at, in plain bytes.
 
     Raises:
         UsageError: something in it is no change, or has a key or value that none may have.
     """
+    if isinstance(batch, Put | Delete):
+        raise UsageError("a batch is several changes: put this one into a list")
     changes = list(batch)
-    for change in changes:
+    for number, change in enumerate(changes):
         if not isinstance(change, Put | Delete):
             raise UsageError(f"a batch is made of Put and Delete, not of {change!r:.40}")
-        checked_key(change.key)
+        key = checked_key(change.key)
         if isinstance(change, Put) and not isinstance(change.value, bytes):
             raise UsageError(f"a value is bytes, not {change.value!r:.40}")
+        if isinstance(change, Delete):
+            changes[number] = change if key is change.key else Delete(key)
+        elif key is not change.key or type(change.value) is not bytes:
+            changes[number] = Put(key, plain(change.value))
     return changes
 
 
@@ -75,8 +88,7 @@ class Scan(Iterator[Pair]):
     def __next__(self) -> Pair:
         if self._is_cut_off:
             raise Closed("the store was closed while this scan was under way")
-        if self._release is None or self._left == 0:
-            self.close()
+        if self._release is None:
             raise StopIteration
         try:
             pair = next(self._pairs)
@@ -85,6 +97,8 @@ class Scan(Iterator[Pair]):
             raise
         if self._left is not None:
             self._left -= 1
+            if not self._left:
+                self.close()
         return pair
 
     def close(self) -> None:
@@ -92,6 +106,10 @@ class Scan(Iterator[Pair]):
         release, self._release = self._release, None
         if release is not None:
             release()
+
+    def abandon(self) -> None:
+        """Forget the snapshot without letting go of it: it belongs to another process."""
+        self._is_cut_off, self._release = self._release is not None, None
 
     def cut_off(self) -> None:
         """Let go of the snapshot because the store is closed; if that was before the end, `next` says so."""
@@ -112,7 +130,9 @@ class CheckedStore(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_open = True
+        self._why_closed = "is closed"
         self._scans: weakref.WeakSet[Scan] = weakref.WeakSet()
+        _stores.add(self)
 
     @abstractmethod
     def _get(self, key: bytes) -> bytes:
@@ -152,9 +172,10 @@ class CheckedStore(ABC):
         """Walk a range of keys as it is now, as `OrderedStore.scan` says."""
         self._require_open()
         checked_range(start, end, limit)
-        if end is not None and end <= start:
+        if limit == 0 or (end is not None and end <= start):
             return Scan(iter(()), let_go_of_nothing, 0)
-        scan = Scan(*self._snapshot(start, end, reverse, limit), limit)
+        last = None if end is None else plain(end)
+        scan = Scan(*self._snapshot(plain(start), last, reverse, limit), limit)
         self._scans.add(scan)
         return scan
 
@@ -176,7 +197,29 @@ class CheckedStore(ABC):
 
     def _require_open(self) -> None:
         if not self.is_open:
-            raise Closed(f"the store {self.name} is closed")
+            raise Closed(f"the store {self.name} {self._why_closed}")
+
+    def _abandon(self) -> None:
+        """After a fork, in the child: two processes that write to the same files would destroy them."""
+        for scan in list(self._scans):
+            scan.abandon()
+        self.is_open, self._why_closed = False, "belongs to the process that opened it, before a fork"
+
+
+_stores: weakref.WeakSet[CheckedStore] = weakref.WeakSet()
+_abandoned: list[
+    CheckedStore
+] = []  # kept, for what their libraries do when they are dropped would be a write
+
+
+def _abandon_all() -> None:
+    _abandoned.extend(store for store in list(_stores) if store.is_open)
+    for store in _abandoned:
+        store._abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
 
 
 def let_go_of_nothing() -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from p2plib.data.stores.interfaces import Change, Delete, OrderedStore, Put
@@ -95,6 +96,11 @@ def check_strange_bytes(open_store: Opener) -> None:
         store.write([Put(key, key[::-1]) for key in reversed(keys)])
         demand(all(store.get(key) == key[::-1] for key in keys), "a key of strange bytes has another value")
         demand([key for key, _ in store.scan()] == sorted(keys), "keys are not in the order of their bytes")
+        for place, key in enumerate(sorted(keys)):
+            from_here = [found for found, _ in store.scan(key)]
+            demand(from_here == sorted(keys)[place:], f"a scan from {key!r:.20} on")
+            before = [found for found, _ in store.scan(b"", key, reverse=True)]
+            demand(before == sorted(keys)[:place][::-1], f"a scan down from before {key!r:.20}")
         raises(NotFound, lambda: store.get(b"a\0\0"), "a key that begins as another one does")
 
 
@@ -146,7 +152,70 @@ def check_wrong_arguments(open_store: Opener) -> None:
         raises(UsageError, lambda: store.get("k"), "getting a key that is text")  # type: ignore[arg-type]
         raises(UsageError, lambda: store.scan(limit=-1), "a scan with a negative limit")
         raises(UsageError, lambda: store.scan("a"), "a scan from text on")  # type: ignore[arg-type]
+        raises(UsageError, lambda: store.scan(limit="3"), "a limit that is text")  # type: ignore[arg-type]
+        raises(UsageError, bad(Put(bytearray(b"k"), b"")), "a key that can change")  # type: ignore[arg-type]
+        raises(UsageError, bad(Put(b"k", bytearray(b"v"))), "a value that can change")  # type: ignore[arg-type]
         demand(list(store.scan()) == [], "a batch that was refused was written in part")
+        store.write([Put(b"k", b"v")])
+        demand(list(store.scan()) == [(b"k", b"v")], "after batches that were refused, one that is right")
+
+
+class _Text(bytes):
+    """Bytes of a class of somebody's own, with another order and another hash."""
+
+    def __lt__(self, other: object) -> bool:
+        return True
+
+    def __gt__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 7
+
+
+def check_classes_that_inherit_bytes(open_store: Opener) -> None:
+    with open_store() as store:
+        store.write([Put(_Text(key), _Text(b"v")) for key in (b"c", b"a", b"b")])
+        store.write([Delete(_Text(b"c")), Put(b"d", b"v")])
+        demand(store.get(b"a") == b"v", "a key of a class that inherits bytes is not found as bytes")
+        demand(store.get(_Text(b"d")) == b"v", "a key is not found by one of a class that inherits bytes")
+        found = list(store.scan(_Text(b"a"), _Text(b"e")))
+        demand(found == [(key, b"v") for key in (b"a", b"b", b"d")], "a class that inherits bytes: a scan")
+        demand(all(type(part) is bytes for pair in found for part in pair), "a scan gives more than bytes")
+
+
+def check_batches_made_of_the_store(open_store: Opener) -> None:
+    def writes() -> Iterator[Change]:
+        store.write([Put(b"k", b"inner")])
+        yield Put(b"k", b"outer")
+
+    with open_store() as store:
+        store.write(puts(pairs(range(600))))
+        store.write(Put(b"copy of " + key, value) for key, value in store.scan())
+        demand(len(list(store.scan())) == 1200, "a batch made while scanning is not what was scanned")
+        store.write(Delete(key) for key, _ in store.scan(b"copy", reverse=True))
+        demand(list(store.scan()) == pairs(range(600)), "deleting while scanning deleted something else")
+        store.write(writes())
+        demand(store.get(b"k") == b"outer", "a batch that writes while it is made is not the last word")
+
+
+def check_deleted_stays_deleted(open_store: Opener) -> None:
+    """A tombstone that is dropped too early gives back what it hid."""
+    keys = [key for key, _ in pairs(range(40))]
+    store = open_store()
+    store.write([Put(key, bytes(600)) for key in keys])
+    for turn in range(12):
+        store.write([Delete(key) for key in keys[::2]], durable=turn % 2 == 0)
+        store.write([Put(b"other %d %d" % (turn, number), bytes(600)) for number in range(20)], durable=False)
+        for again in range(2):
+            found = [key for key, _ in store.scan(b"", b"other")]
+            demand(found == keys[1::2], f"deleted keys are found again, in turn {turn}")
+            for key in keys[::2]:
+                raises(NotFound, partial(store.get, key), f"a deleted key, in turn {turn},")
+            if not again:
+                store.close()
+                store = open_store()
+    store.close()
 
 
 def check_ranges(open_store: Opener) -> None:
@@ -208,9 +277,10 @@ def check_reopened(open_store: Opener) -> None:
 def check_closed(open_store: Opener) -> None:
     store = open_store()
     store.write(puts(pairs(range(1000))))
-    scan, over = store.scan(), store.scan(limit=1)
+    scan, over, at_limit = store.scan(), store.scan(limit=1), store.scan(limit=2)
     next(scan)
     list(over)
+    next(at_limit), next(at_limit)
     store.close()
     store.close()
     raises(Closed, lambda: store.get(b"k"), "get of a closed store")
@@ -218,6 +288,7 @@ def check_closed(open_store: Opener) -> None:
     raises(Closed, lambda: store.scan(), "scan of a closed store")
     raises(Closed, lambda: next(scan), "a scan under way when the store was closed")
     demand(next(over, None) is None, "a scan that was over before the store was closed")
+    demand(next(at_limit, None) is None, "a scan that was at its limit before the store was closed")
     with open_store() as again:
         demand(len(list(again.scan())) in (0, 1000), "closing during a scan lost keys")
 
@@ -280,6 +351,7 @@ NEEDS_A_PLACE = (
     check_empty_and_huge_values,
     check_reopened,
     check_opened_once,
+    check_deleted_stays_deleted,
     check_against_a_dictionary_over_many_openings,
 )
 

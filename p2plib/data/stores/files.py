@@ -14,12 +14,14 @@ Rules
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+from weakref import WeakValueDictionary
 
 from p2plib.errors import StoreLocked
 
@@ -30,7 +32,8 @@ except ImportError:  # Windows has none
     fcntl = None
 
 LOCK = "LOCK"
-_held: set[str] = set()  # the directories that this process has locked
+_KNOWS_NO_FULL_SYNC = (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY)  # what a disk in the network says
+_held: WeakValueDictionary[str, BinaryIO] = WeakValueDictionary()  # what this process has locked, by path
 
 
 class FileSystem(Protocol):
@@ -68,11 +71,19 @@ class FileSystem(Protocol):
         ...
 
     def truncate(self, name: str, size: int) -> None:
-        """Cut a file to a size."""
+        """Cut a file to a size.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
         ...
 
     def sync(self, name: str) -> None:
-        """Wait until what was written to a file would survive a power failure."""
+        """Wait until what was written to a file would survive a power failure.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
         ...
 
     def replace(self, old: str, new: str) -> None:
@@ -88,7 +99,9 @@ class FileSystem(Protocol):
         ...
 
     def lock(self) -> Callable[[], None]:
-        """Take the directory for oneself; calling what is returned gives it back.
+        """Take the directory for oneself, and make it if it is not there.
+
+        Calling what is returned gives it back. So does dropping it, or the end of the process.
 
         Raises:
             StoreLocked: another process, or another part of this one, has it.
@@ -104,15 +117,12 @@ class DiskFiles:
     """A directory of the real disk. Files stay open between calls, for reading and for writing.
 
     Args:
-        path: of the directory, which is made if it is not there; what is above it must be.
+        path: of the directory. `lock` makes it if it is not there; what is above it must be.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = str(Path(path).resolve())
         self._open: dict[str, FileIO] = {}
-        if not Path(self.path).is_dir():
-            Path(self.path).mkdir()
-            _sync_directory(Path(self.path).parent)
 
     def names(self) -> list[str]:
         return sorted(entry.name for entry in os.scandir(self.path) if entry.is_file())
@@ -132,7 +142,7 @@ class DiskFiles:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def append(self, name: str, data: bytes) -> None:
-        file = self._file(name, writes=True)
+        file = self._file(name, writes=True, makes=True)
         file.seek(0, os.SEEK_END)
         rest = memoryview(data)
         while rest:
@@ -144,10 +154,14 @@ class DiskFiles:
     def sync(self, name: str) -> None:
         descriptor = self._file(name, writes=True).fileno()
         full_sync = getattr(fcntl, "F_FULLFSYNC", None)
-        if full_sync is None:
-            os.fsync(descriptor)
-        else:  # macOS: its fsync leaves the bytes in the disk's own cache
-            fcntl.fcntl(descriptor, full_sync)
+        if full_sync is not None:  # macOS: its fsync leaves the bytes in the disk's own cache
+            try:
+                fcntl.fcntl(descriptor, full_sync)
+                return
+            except OSError as error:
+                if error.errno not in _KNOWS_NO_FULL_SYNC:
+                    raise
+        getattr(os, "fdatasync", os.fsync)(descriptor)  # the size counts as data, the times do not
 
     def replace(self, old: str, new: str) -> None:
         self._forget(old)
@@ -164,17 +178,22 @@ class DiskFiles:
     def lock(self) -> Callable[[], None]:
         if self.path in _held:
             raise StoreLocked(f"this process has {self.path} open already: close that store first")
+        Path(self.path).mkdir(exist_ok=True)
+        with contextlib.suppress(PermissionError):  # not ours to read, so it was there before us
+            _sync_directory(Path(self.path).parent)  # even if it is there: was its name ever synced?
         file = self._lock_file()
         try:
             _lock(file, self.path)
         except BaseException:
             file.close()
             raise
-        _held.add(self.path)
+        _held[self.path] = file
 
         def release() -> None:
-            _held.discard(self.path)
-            file.close()  # and the kernel gives up the lock, as it does when the process dies
+            _held.pop(self.path, None)
+            if fcntl is not None:  # closing is not enough where a fork has the file open as well
+                fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+            file.close()
 
         return release
 
@@ -194,11 +213,11 @@ class DiskFiles:
     def _at(self, name: str) -> str:
         return os.path.join(self.path, name)
 
-    def _file(self, name: str, *, writes: bool) -> FileIO:
+    def _file(self, name: str, *, writes: bool, makes: bool = False) -> FileIO:
         file = self._open.get(name)
         if file is None or (writes and not file.writable()):
             self._forget(name)
-            mode = "r+" if writes and os.path.exists(self._at(name)) else "w+" if writes else "r"
+            mode = "w+" if makes and not os.path.exists(self._at(name)) else "r+" if writes else "r"
             file = self._open[name] = FileIO(self._at(name), mode)
         return file
 

@@ -17,7 +17,8 @@ Rules
     6. Where waiting for the disk itself fails (fsync), nobody knows what it has kept. The write raises
        `StoreFull`, and the store takes no more writes until it is opened again: the batch in doubt is there
        then, whole, or it is not.
-    7. A store is used from one thread at a time, and opened once: a second opener gets `StoreLocked`.
+    7. A store is used from one thread at a time, and opened once: a second opener gets `StoreLocked`. In a
+       fork of the process it is closed.
 """
 
 from __future__ import annotations

@@ -2,7 +2,12 @@
 it.
 
 A durable write waits for the disk (`synchronous = FULL`), any other does not (`NORMAL`, which never tears a
-batch). A scan reads through a connection of its own, whose read transaction is the snapshot. The folder is
+batch). Where the disk fails while it is written to, nobody knows what it has kept, and what SQLite would
+write after that could be lost: no more is written, as the contract says (rule 6). SQLite has no checksum over
+its pages: a bit that the disk flips inside a value is not noticed, and `StoreCorrupt` tells of broken pages
+alone.
+
+A scan reads through a connection of its own, whose read transaction is the snapshot. The folder is
 locked for one opener, as the other stores are, although SQLite itself would let many in.
 """
 
@@ -34,18 +39,25 @@ class SqliteStore(CheckedStore):
     Raises:
         StoreLocked: another store has the folder open.
         StoreCorrupt: the file in it is no database, or a damaged one.
-        StoreFull: the disk refuses to be written.
+        StoreFull: the disk refuses to be written or locked.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         files = DiskFiles(path)
         super().__init__(files.path)
         self._file = str(Path(files.path) / FILE)
+        self._refusal = ""
+        self._turn = False
         with contextlib.ExitStack() as undo:
-            undo.callback(files.lock())
+            try:
+                undo.callback(files.lock())
+            except OSError as error:
+                raise StoreFull(f"the disk of the store {self.name} cannot be locked: {error}") from error
             self._connection = undo.enter_context(contextlib.closing(self._connect()))
             with self._translated():
                 self._connection.execute("PRAGMA journal_mode = WAL")
+                for pragma in ("fullfsync", "checkpoint_fullfsync"):  # or macOS keeps it in the disk's cache
+                    self._connection.execute(f"PRAGMA {pragma} = ON")
                 self._connection.execute(
                     "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
                     " WITHOUT ROWID"
@@ -54,7 +66,8 @@ class SqliteStore(CheckedStore):
 
     def _connect(self) -> sqlite3.Connection:
         with self._translated():
-            return sqlite3.connect(self._file, isolation_level=None)
+            # From one thread at a time, says the contract, and not always from the same.
+            return sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
         raise AssertionError
 
     def _get(self, key: bytes) -> bytes:
@@ -62,11 +75,14 @@ class SqliteStore(CheckedStore):
             row = self._connection.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
         if row is None:
             raise NotFound(f"the store {self.name} has no key {key!r:.60}")
-        return bytes(row[0])
+        value: bytes = row[0]
+        return value
 
     def _write(self, changes: list[Change], durable: bool) -> None:
-        run = self._connection.execute
-        with self._translated():
+        if self._refusal:
+            raise StoreFull(f"the store {self.name} takes no more writes: {self._refusal}; open it again")
+        run, before = self._connection.execute, self._connection.total_changes
+        with self._refusing_from_now_on(), self._translated():
             run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             run("BEGIN IMMEDIATE")
             try:
@@ -75,6 +91,10 @@ class SqliteStore(CheckedStore):
                         run("INSERT OR REPLACE INTO entries VALUES (?, ?)", (change.key, change.value))
                     else:
                         run("DELETE FROM entries WHERE key = ?", (change.key,))
+                if durable and self._connection.total_changes == before:
+                    # SQLite does not sync a transaction that wrote nothing, and earlier ones wait for it
+                    self._turn = not self._turn
+                    run(f"PRAGMA user_version = {int(self._turn)}")
                 run("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -113,6 +133,16 @@ class SqliteStore(CheckedStore):
         self._undo.close()
 
     @contextlib.contextmanager
+    def _refusing_from_now_on(self) -> Iterator[None]:
+        """What the disk fails to do here leaves it unknown what it has kept."""
+        try:
+            yield
+        except StoreFull as error:
+            if _code(error.__cause__) == sqlite3.SQLITE_IOERR:
+                self._refusal = str(error)
+            raise
+
+    @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         """SQLite's errors in our words."""
         try:
@@ -121,9 +151,14 @@ class SqliteStore(CheckedStore):
             raise self._meaning(error) from error
 
     def _meaning(self, error: sqlite3.Error) -> P2PError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits say more, and differ by version
+        code = _code(error)
         if code in _CORRUPT:
             return StoreCorrupt(f"SQLite says: {error}", self._file)
         if code in _REFUSED:
             return StoreFull(f"the disk of the store {self.name} refuses: {error}")
         return StoreError(f"SQLite cannot use the store {self.name}: {error}")
+
+
+def _code(error: BaseException | None) -> int:
+    """SQLite's number of an error, without the upper bits, which say more and differ by version."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

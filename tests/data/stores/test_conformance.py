@@ -126,7 +126,7 @@ class WritesInPart(Kept):
 
 
 class IncludesTheEnd(Kept):
-    """check_ranges"""
+    """check_strange_bytes"""
 
     def _snapshot(self, start: bytes, end: bytes | None, reverse: bool, limit: int | None) -> Snapshot:
         return super()._snapshot(start, None if end is None else end + b"\0", reverse, limit)
@@ -197,6 +197,38 @@ class OpensTwice(Kept):
     def __init__(self, kept: dict[str, MemoryStore]) -> None:
         kept.pop("open", None)
         super().__init__(kept)
+
+
+class KeepsTheClass(Kept):
+    """check_classes_that_inherit_bytes"""
+
+    def write(self, batch: object, *, durable: bool = True) -> None:
+        changes = list(batch)  # type: ignore[call-overload]
+        super().write(changes, durable=durable)
+        if {type(change.key) for change in changes} - {bytes, str, bytearray}:
+            self._write(changes, durable)
+
+
+class DropsABatchThatWrites(Kept):
+    """check_batches_made_of_the_store"""
+
+    count = 0
+
+    def write(self, batch: object, *, durable: bool = True) -> None:
+        before, changes = self.count, list(batch)  # type: ignore[call-overload]
+        if self.count == before:
+            super().write(changes, durable=durable)
+        self.count += 1
+
+
+class GivesBackWhatWasDeleted(Kept):
+    """check_deleted_stays_deleted"""
+
+    def _close(self) -> None:
+        for number in range(2):
+            if self._values and b"other" in self._keys[-1]:
+                super()._write([Put(b"%06d" % number, b"v")], False)
+        super()._close()
 
 
 class BreaksLate(Kept):

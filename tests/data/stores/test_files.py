@@ -17,12 +17,14 @@ from p2plib.errors import StoreLocked
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     files = DiskFiles(tmp_path / "new")
+    assert not (tmp_path / "new").exists()  # looking makes nothing
+    release = files.lock()
     files.append("b", b"hello")
     files.append("b", b", disk")
     files.append("a", b"")
     files.sync("b")
     files.sync_directory()
-    assert files.names() == ["a", "b"]
+    assert files.names() == ["LOCK", "a", "b"]
     assert (files.size("a"), files.size("b")) == (0, 11)
     assert files.read("b") == b"hello, disk"
     assert files.read("b", 7, 2) == b"di"
@@ -36,17 +38,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     files.close()
     assert files.read("a") == b"hello!"  # and opens it again
     files.remove("a")
-    assert files.names() == []
+    assert files.names() == ["LOCK"]
     files.close()
+    release()
 
 
 def test_what_is_missing(tmp_path: Path) -> None:
     files = DiskFiles(tmp_path)
-    for call in (files.size, files.read, files.remove):
+    for call in (files.size, files.read, files.remove, files.sync, lambda name: files.truncate(name, 0)):
         with pytest.raises(FileNotFoundError):
             call("nothing")
+    assert files.names() == []
     with pytest.raises(FileNotFoundError):
-        DiskFiles(tmp_path / "no" / "parent")
+        DiskFiles(tmp_path / "no" / "parent").lock()
 
 
 @pytest.mark.fault("F122")
@@ -106,3 +110,76 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
     assert files._open["a"] is opened  # it reads as well
     files.close()
     assert opened.closed
+
+
+@pytest.mark.fault("F122")
+def test_a_lock_that_is_dropped_is_given_back(tmp_path: Path) -> None:
+    with pytest.warns(ResourceWarning):
+        DiskFiles(tmp_path).lock()
+    DiskFiles(tmp_path).lock()()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@pytest.mark.filterwarnings(
+    "ignore:This process:DeprecationWarning"
+)  # it may have threads, and the child uses none
+@pytest.mark.fault("F122")
+def test_a_lock_that_is_given_back_is_free_although_a_fork_has_the_file(tmp_path: Path) -> None:
+    release = DiskFiles(tmp_path).lock()
+    ends, keep = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(keep)
+        os.read(ends, 1)  # lives until the parent has looked
+        os._exit(0)
+    try:
+        release()
+        DiskFiles(tmp_path).lock()()
+    finally:
+        os.close(ends)
+        os.close(keep)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.fault("F121")
+def test_the_name_of_the_directory_is_synced_even_if_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever made it may have died before its name was on the disk."""
+    synced: list[Path] = []
+    monkeypatch.setattr(module, "_sync_directory", synced.append)
+    DiskFiles(tmp_path).lock()()
+    assert synced == [tmp_path.resolve().parent]
+
+    def refuses(path: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(module, "_sync_directory", refuses)
+    DiskFiles(tmp_path).lock()()
+
+
+def test_a_sync_on_macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its fsync does not reach the disk; where the full one is not known, it is better than nothing."""
+    calls: list[str] = []
+
+    class Fcntl:
+        F_FULLFSYNC = 51
+        answer = 0
+
+        def fcntl(self, descriptor: int, command: int) -> None:
+            calls.append("full")
+            if self.answer:
+                raise OSError(self.answer, os.strerror(self.answer))
+
+    monkeypatch.setattr(module, "fcntl", Fcntl())
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: calls.append("data"), raising=False)
+    files = DiskFiles(tmp_path)
+    files.append("a", b"x")
+    files.sync("a")
+    Fcntl.answer = errno.ENOTSUP
+    files.sync("a")
+    assert calls == ["full", "full", "data"]
+    Fcntl.answer = errno.EIO
+    with pytest.raises(OSError, match="Input/output"):
+        files.sync("a")
+    files.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -36,7 +37,8 @@ def test_it_is_opened_once(tmp_path: Path) -> None:
 
 def test_damage_is_ours(tmp_path: Path) -> None:
     with LevelDbStore(tmp_path / "db") as store:
-        store.write([Put(b"k%03d" % number, b"value" * 20) for number in range(500)])
+        # They cannot be compressed: of others the decompressor would notice the damage, not the checksum.
+        store.write([Put(b"k%03d" % number, Random(number).randbytes(100)) for number in range(500)])
         store._database.compact_range()
     [table] = (tmp_path / "db").glob("*.ldb")
     data = bytearray(table.read_bytes())
@@ -45,8 +47,41 @@ def test_damage_is_ours(tmp_path: Path) -> None:
     with LevelDbStore(tmp_path / "db") as store:
         with pytest.raises(StoreCorrupt, match="LevelDB says"):
             store.get(b"k000")
-        with pytest.raises(StoreCorrupt):
-            list(store.scan())
+        for reverse in (False, True):
+            with pytest.raises(StoreCorrupt):
+                list(store.scan(reverse=reverse))
+
+
+@pytest.mark.fault("F121")
+def test_a_damaged_log_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    """As it would be without `paranoid_checks`."""
+    with LevelDbStore(tmp_path / "db") as store:
+        for number in range(20):
+            store.write([Put(b"k%03d" % number, bytes(100))], durable=False)
+    [log] = (tmp_path / "db").glob("*.log")
+    data = bytearray(log.read_bytes())
+    data[500] ^= 1
+    log.write_bytes(data)
+    with pytest.raises(StoreCorrupt):
+        LevelDbStore(tmp_path / "db")
+
+
+def test_a_durable_write_waits_and_another_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[bool] = []
+    with LevelDbStore(tmp_path / "db") as store:
+        real = store._database
+
+        class Spy:
+            def write_batch(self, **named: bool) -> object:
+                waited.append(named["sync"])
+                return real.write_batch(**named)
+
+        monkeypatch.setattr(store, "_database", Spy())
+        store.write([Put(b"k", b"v")])
+        store.write([Put(b"k", b"w")], durable=False)
+        store.write([])
+        monkeypatch.undo()
+        assert (waited, store.get(b"k")) == ([True, False, True], b"w")
 
 
 def test_where_no_directory_can_be(tmp_path: Path) -> None:

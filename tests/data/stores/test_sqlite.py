@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from p2plib.data.stores.interfaces import Put
+from p2plib.data.stores.interfaces import Delete, Put
 from p2plib.data.stores.sqlite import FILE, SqliteStore
 from p2plib.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
 
@@ -51,6 +52,13 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
         store.write([Put(b"before", b"3")])
 
 
+def test_threads_may_take_turns(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path) as store, ThreadPoolExecutor(1) as other:
+        other.submit(store.write, [Put(b"k", b"v")]).result()
+        scan = store.scan()
+        assert other.submit(list, scan).result() == [(b"k", b"v")]
+
+
 @pytest.mark.fault("F122")
 def test_it_is_opened_once(tmp_path: Path) -> None:
     with SqliteStore(tmp_path), pytest.raises(StoreLocked):
@@ -66,3 +74,77 @@ def test_other_errors_and_scans_that_are_left(tmp_path: Path) -> None:
         scan.close()
         assert next(scan, None) is None
     assert not list(tmp_path.glob("*-wal"))  # the last connection has folded it in: none was left open
+
+
+def wal_size(folder: Path) -> int:
+    return (folder / f"{FILE}-wal").stat().st_size
+
+
+@pytest.mark.fault("F121")
+def test_a_durable_write_that_changes_nothing_waits_for_the_writes_before_it(tmp_path: Path) -> None:
+    """SQLite syncs nothing where nothing was written, so that something is: a frame in its log."""
+    with SqliteStore(tmp_path) as store:
+        store.write([Put(b"k", b"v")])
+        store.write([Delete(b"k")], durable=False)
+        for batch in ([Delete(b"k")], [], [Delete(b"k")]):
+            before = wal_size(tmp_path)
+            store.write(batch)
+            assert wal_size(tmp_path) > before
+        before = wal_size(tmp_path)
+        store.write([Delete(b"k")], durable=False)
+        assert wal_size(tmp_path) == before
+
+
+class BrokenConnection:
+    """A connection whose commits meet a disk that fails."""
+
+    def __init__(self, real: sqlite3.Connection) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def execute(self, sql: str, *arguments: object) -> object:
+        if sql == "COMMIT":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+        return self._real.execute(sql, *arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.fault("F121")
+def test_after_a_failed_sync_nothing_more_is_written(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path) as store:
+        store.write([Put(b"k", b"v")])
+        real = store._connection
+        store._connection = BrokenConnection(real)  # type: ignore[assignment]
+        with pytest.raises(StoreFull, match="refuses"):
+            store.write([Put(b"k", b"w")])
+        store._connection = real
+        with pytest.raises(StoreFull, match="takes no more writes"):
+            store.write([Put(b"k", b"x")])
+        assert store.get(b"k") == b"v"
+    with SqliteStore(tmp_path) as store:
+        store.write([Put(b"k", b"x")])
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreFull, match="cannot be locked"):
+        SqliteStore(tmp_path / "no" / "parent")
+
+
+def test_what_sqlite_does_not_notice(tmp_path: Path) -> None:
+    """As the module says: no checksum stands over a value."""
+    with SqliteStore(tmp_path) as store:
+        store.write([Put(b"k", b"a long value, to be found")])
+    data = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(data.replace(b"a long", b"A long"))
+    with SqliteStore(tmp_path) as store:
+        assert store.get(b"k").startswith(b"A long")
+
+
+def test_one_thread_at_a_time_and_not_always_the_same(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path) as store, ThreadPoolExecutor(1) as other:
+        other.submit(store.write, [Put(b"k", b"v")]).result()
+        scan = store.scan()
+        assert other.submit(next, scan).result() == (b"k", b"v")

@@ -10,12 +10,13 @@ Rules
        else in the directory is left over from before.
     2. Of several states of a key the one with the highest sequence counts, wherever it stands.
     3. An unfinished end of a log is cut and counted, as `records` says. All other damage is `StoreCorrupt`.
+    4. The files may be anybody's: no size in them is believed, and what they say together is bounded.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from p2plib.data.stores.files import FileSystem
@@ -25,6 +26,8 @@ from p2plib.data.stores.leveldb_files.tables import read_table
 from p2plib.errors import DecodeError, StoreCorrupt, StoreError
 
 CURRENT = "CURRENT"
+MAX_BYTES = 1024 * 1024 * 1024  # of all states, as they are read: what may be in memory at the end
+STATE_BYTES = 100  # what a state costs there besides its key and value, roughly
 _MANIFEST = re.compile(r"MANIFEST-\d{6,}\n", re.ASCII)
 _LOG = re.compile(r"(\d{6,})\.log", re.ASCII)
 
@@ -50,35 +53,46 @@ class LevelDbContents:
     cut_bytes: int
 
 
-def read_leveldb(files: FileSystem) -> LevelDbContents:
+def read_leveldb(files: FileSystem, *, max_bytes: int = MAX_BYTES) -> LevelDbContents:
     """Read a database that no program has open.
 
     Args:
         files: its directory.
+        max_bytes: the most that all states may take, overruled ones among them.
 
     Raises:
-        StoreError: there is no database.
+        StoreError: there is no database, or a larger one.
         StoreCorrupt: a file that counts is missing, or damaged.
+        OSError: a file cannot be read.
     """
-    version, cut = _version(files)
+    names = frozenset(files.names())  # plain files; whatever else has such a name is not opened
+    version, cut = _version(files, names)
     newest: dict[bytes, SequencedEntry] = {}
-    states = 0
+    states = size = 0
 
     def take(entries: Iterable[SequencedEntry]) -> None:
-        nonlocal states
+        nonlocal states, size
         for entry in entries:
             states += 1
+            size += STATE_BYTES + len(entry.key) + len(entry.value or b"")
+            if size > max_bytes:
+                raise StoreError(
+                    f"the database in {files.path} takes more than {max_bytes} bytes: allow more"
+                )
             known = newest.get(entry.key)
             if known is None or entry.sequence >= known.sequence:
                 newest[entry.key] = entry
 
     for table in version.tables.values():
-        name, data = _table(files, table)
+        name, data = _table(files, names, table)
         try:
-            take(read_table(data))
+            take(_within(table, read_table(data)))
         except DecodeError as error:
             raise _corrupt(files, name, error) from error
-    logs = sorted((int(found[1]), name) for name in files.names() if (found := _LOG.fullmatch(name)))
+    logs = sorted((int(found[1]), name) for name in names if (found := _LOG.fullmatch(name)))
+    if version.log_number not in (0, *(number for number, _ in logs)):
+        path = _path(files, f"{version.log_number:06}.log")
+        raise StoreCorrupt("the log that the manifest names is not there", path)
     counting = tuple(
         name for number, name in logs if number >= version.log_number or number == version.previous_log
     )
@@ -95,31 +109,43 @@ def read_leveldb(files: FileSystem) -> LevelDbContents:
     return LevelDbContents(values, version, counting, max(last, version.last_sequence), states, cut)
 
 
-def _version(files: FileSystem) -> tuple[LevelDbVersion, int]:
+def _within(table: LevelDbTable, entries: Iterable[SequencedEntry]) -> Iterator[SequencedEntry]:
+    """The entries of a table that begins and ends with the keys that the manifest gives it."""
+    first = last = b""
+    for entry in entries:
+        last = entry.internal_key
+        first = first or last
+        yield entry
+    if (first, last) != (table.smallest, table.largest):
+        raise DecodeError("a table begins and ends with other keys than the manifest says", 0)
+
+
+def _version(files: FileSystem, names: frozenset[str]) -> tuple[LevelDbVersion, int]:
     """Which files count, and how much of the manifest's end was cut."""
-    try:
-        current = files.read(CURRENT, 0, 1000).decode("ascii", "replace")
-    except FileNotFoundError:
-        raise StoreError(f"{files.path} holds no database of LevelDB's: there is no file {CURRENT}") from None
+    if CURRENT not in names:
+        raise StoreError(f"{files.path} holds no database of LevelDB's: there is no file {CURRENT}")
+    current = files.read(CURRENT, 0, 1000).decode("ascii", "replace")
     if not _MANIFEST.fullmatch(current):
         raise StoreCorrupt(f"{CURRENT} names a manifest and ends with a new line", _path(files, CURRENT))
     name = current.strip()
+    if name not in names:
+        raise StoreCorrupt("the manifest that CURRENT names is not there", _path(files, name))
+    log = read_records(files.read(name), _path(files, name))
     try:
-        log = read_records(files.read(name), _path(files, name))
-        return version_of(log.records), log.cut_bytes
-    except FileNotFoundError:
-        raise StoreCorrupt("the manifest that CURRENT names is not there", _path(files, name)) from None
+        version = version_of(log.records)
     except DecodeError as error:
         raise _corrupt(files, name, error) from error
+    if not version.next_number:  # each manifest begins with it, so nothing is known of the tables
+        raise StoreCorrupt("a manifest gives the next number of a file", _path(files, name), 0)
+    return version, log.cut_bytes
 
 
-def _table(files: FileSystem, table: LevelDbTable) -> tuple[str, bytes]:
+def _table(files: FileSystem, names: frozenset[str], table: LevelDbTable) -> tuple[str, bytes]:
     """A table's name and bytes; old versions called it .sst."""
     for name in (f"{table.number:06}.ldb", f"{table.number:06}.sst"):
-        try:
-            data = files.read(name)
-        except FileNotFoundError:
+        if name not in names:
             continue
+        data = files.read(name)
         if len(data) != table.size:
             raise StoreCorrupt(f"a table has {len(data)} bytes, and had {table.size}", _path(files, name))
         return name, data

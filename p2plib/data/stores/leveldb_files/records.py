@@ -69,6 +69,11 @@ class SequencedEntry:
     sequence: int
     value: bytes | None
 
+    @property
+    def internal_key(self) -> bytes:
+        """The key as tables and manifests have it: with the eight bytes of sequence and kind."""
+        return self.key + (self.sequence << 8 | (self.value is not None)).to_bytes(8, "little")
+
 
 def read_records(data: bytes, path: str) -> LevelDbLog:
     """The records of a file.

@@ -26,6 +26,9 @@ from p2plib.wire import varint
 
 FOOTER_BYTES = 48
 MAGIC = 0xDB4775248B80FB57
+MAX_KEY_BYTES = (
+    64 * 1024 * 1024
+)  # of all keys of a block, written out; each may share a large one with the last
 _TRAILER_BYTES = 5  # compression and checksum
 _TAG_BYTES = 8
 _MAX_64 = 2**64 - 1
@@ -46,11 +49,14 @@ def read_table(data: bytes) -> Iterator[SequencedEntry]:
     at = len(data) - FOOTER_BYTES
     _, at = _place(data, at)
     index, _ = _place(data, at)
-    last = b""
+    last, free = b"", 0
     for _, where in entries_of(block_at(data, *index)):
         place, end = _place(where, 0)
         if end != len(where):
             raise DecodeError("bytes are left over after a place in the index", index[0])
+        if place[0] < free:  # or one block could be read a million times
+            raise DecodeError("the blocks of a table stand one behind the other, each once", index[0])
+        free = sum(place) + _TRAILER_BYTES
         for key, value in entries_of(block_at(data, *place)):
             if len(key) < _TAG_BYTES:
                 raise DecodeError("a key ends with eight bytes of sequence and kind", place[0])
@@ -100,7 +106,7 @@ def entries_of(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise DecodeError(
             f"a block of {len(block)} bytes has no room for {restarts} restarts", len(block) - 4
         )
-    at, key = 0, b""
+    at, key, made = 0, b"", 0
     while at < end:
         begin = at
         shared, at = varint.decode(block, at, maximum=_MAX_32)
@@ -108,6 +114,9 @@ def entries_of(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         size, at = varint.decode(block, at, maximum=_MAX_32)
         if shared > len(key) or at + unshared + size > end:
             raise DecodeError("an entry is longer than its block, or shares more than there is", begin)
+        made += shared + unshared
+        if made > MAX_KEY_BYTES:
+            raise DecodeError(f"the keys of a block take more than {MAX_KEY_BYTES} bytes", begin)
         key = key[:shared] + block[at : at + unshared]
         at += unshared
         yield key, block[at : at + size]

@@ -9,6 +9,7 @@
 A write goes to the end of the log, and into the memtable. When the memtable is large it becomes a *table*, a
 file in order, and the log begins anew. A read asks the memtable, then the tables from the newest to the
 oldest. So that there are few, tables are merged: `fan` of one tier become one of the next, as digits carry.
+That happens inside the write that finds the memtable full, so now and then one takes long.
 
 Rules
     1. Nothing that counts is ever changed in place: the log grows at its end, tables are written once, the
@@ -109,6 +110,7 @@ class LogStructuredStore(CheckedStore):
         memtable_bytes: how large the memtable grows before it becomes a table.
         fan: how many tables of one tier become one of the next, 2 or more.
         bits_per_key: of the Bloom filters; 0 for none.
+        salt: of a new store, which keeps it: 16 random bytes where strangers choose keys or values.
 
     Raises:
         StoreLocked: another store has the directory open.
@@ -124,9 +126,12 @@ class LogStructuredStore(CheckedStore):
         memtable_bytes: int = MEMTABLE_BYTES,
         fan: int = FAN,
         bits_per_key: int = BITS_PER_KEY,
+        salt: bytes = b"",
     ) -> None:
         if memtable_bytes < 1 or fan < 2 or bits_per_key < 0:
             raise UsageError("a memtable has 1 byte or more, a fan is 2 or more, a filter has 0 bits or more")
+        if not isinstance(salt, bytes) or len(salt) > 64:
+            raise UsageError("a salt is at most 64 bytes")
         super().__init__(files.path)
         self._files = files
         self._memtable_bytes, self._fan, self._bits_per_key = memtable_bytes, fan, bits_per_key
@@ -140,7 +145,7 @@ class LogStructuredStore(CheckedStore):
         with contextlib.ExitStack() as undo:
             undo.callback(files.close)
             undo.callback(self._refusing(files.lock, "cannot be locked"))
-            self._recover()
+            self._recover(salt)
             self._undo = undo.pop_all()
 
     def flush(self) -> None:
@@ -174,15 +179,19 @@ class LogStructuredStore(CheckedStore):
             How many entries the tables have.
 
         Raises:
-            StoreCorrupt: something is damaged: the manifest, or a table.
+            StoreCorrupt: something is damaged: the manifest, the log, or a table.
         """
         self._require_open()
         try:
             kept = read_manifest(self._files)
         except FileNotFoundError:
             raise StoreCorrupt("the manifest is not there any more", self.name) from None
-        if kept != self._manifest and not self._refusal:
-            raise StoreCorrupt("the manifest is not the one that this store wrote", self.name)
+        if not self._refusal:
+            if kept != self._manifest:
+                raise StoreCorrupt("the manifest is not the one that this store wrote", self.name)
+            kept_log = recovery.read_named_log(self._files, self._manifest)
+            if (kept_log.size, kept_log.cut_bytes) != (self._log_size, 0):
+                raise StoreCorrupt("the log is not what this store wrote", self.name, kept_log.size)
         return sum(table.check() for table in self._tables)
 
     def stats(self) -> StoreStats:
@@ -207,13 +216,15 @@ class LogStructuredStore(CheckedStore):
     def _write(self, changes: list[Change], durable: bool) -> None:
         self._require_writable()
         payload = batch.encode(changes)
-        if self._memtable.size_bytes >= self._memtable_bytes:
-            self.flush()
-        if changes:
-            self._append(encode_record(LogRecord(self._record + 1, self._synced, payload)))
-        if durable and self._synced < self._log_size:
-            self._sync()
-        self._memtable.apply(changes)
+        if max(self._memtable.size_bytes, self._log_size) >= self._memtable_bytes:
+            self._make_room()
+        with self._unless_broken_off("it is not known how much of it was written"):
+            if changes:
+                record = LogRecord(self._record + 1, self._synced, payload)
+                self._append(encode_record(record, self._manifest.log_salt))
+            if durable and self._synced < self._log_size:
+                self._sync()
+            self._memtable.apply(changes)
         self._stats.batches += 1
         self._stats.user_bytes += sum(
             len(change.key) + (len(change.value) if isinstance(change, Put) else 0) for change in changes
@@ -238,8 +249,10 @@ class LogStructuredStore(CheckedStore):
 
     # Opening
 
-    def _recover(self) -> None:
-        found = self._refusing(lambda: recovery.find(self._files, self._stats.reads), "takes no new store")
+    def _recover(self, salt: bytes) -> None:
+        found = self._refusing(
+            lambda: recovery.find(self._files, self._stats.reads, salt), "does not let it be opened"
+        )
         self._manifest, self._tables = found.manifest, found.tables
         self._next_number = found.manifest.next_number
         self._stats.recovered_records = len(found.log.records)
@@ -256,28 +269,34 @@ class LogStructuredStore(CheckedStore):
             self._refusal = f"what its log says could not be written again ({error}); open it again"
         try:
             self._merge_due()
-        except StoreCorrupt as error:
+        except (StoreCorrupt, StoreFull) as error:
             self._count_failure("compaction", error)
 
     # Writing
 
     def _append(self, raw: bytes) -> None:
         """Puts a record at the end of the log, or nothing."""
-        with self._unless_broken_off("a record of the log was written in part"):
-            try:
-                self._files.append(self._manifest.log_name, raw)
-            except OSError as error:
-                with self._or_refuse():
-                    self._files.truncate(self._manifest.log_name, self._log_size)
-                raise _full(self.name, "takes no more bytes", error) from error
+        try:
+            self._files.append(self._manifest.log_name, raw)
+        except OSError as error:
+            with self._or_refuse():
+                self._files.truncate(self._manifest.log_name, self._log_size)
+            raise _full(self.name, "takes no more bytes", error) from error
         self._record += 1
         self._log_size += len(raw)
         self._stats.log_bytes += len(raw)
 
     def _sync(self) -> None:
-        with self._unless_broken_off("it is not known what the disk has kept"), self._or_refuse():
+        with self._or_refuse():
             self._files.sync(self._manifest.log_name)
             self._synced = self._log_size
+
+    def _make_room(self) -> None:
+        """The memtable becomes a table; that another table is damaged is no reason to refuse a write."""
+        try:
+            self.flush()
+        except StoreCorrupt as error:
+            self._count_failure("compaction", error)
 
     def _flush(self) -> None:
         """The memtable becomes a table, and the log begins anew."""
@@ -285,9 +304,7 @@ class LogStructuredStore(CheckedStore):
             tables = (*self._manifest.tables, *self._write_table(iter(self._memtable.entries()), tier=0))
             number = self._take_number(log_name)
             self._files.append(log_name(number), b"")
-            self._install(Manifest(self._next_number, number, tables))
-        self._memtable = Memtable()
-        self._record = self._log_size = self._synced = 0
+            self._install(number, tables)
         self._stats.flushes += 1
 
     def _due(self) -> int:
@@ -313,7 +330,7 @@ class LogStructuredStore(CheckedStore):
         with self._new_files():
             made = self._write_table(entries, tier)
             kept = self._manifest.tables[:begin]
-            self._install(Manifest(self._next_number, self._manifest.log_number, (*kept, *made)))
+            self._install(self._manifest.log_number, (*kept, *made))
         self._stats.compactions += 1
 
     def _write_table(self, entries: Iterator[Entry], tier: int) -> Sequence[TableInfo]:
@@ -322,23 +339,29 @@ class LogStructuredStore(CheckedStore):
         if first is None:
             return ()
         info = TableInfo(self._take_number(table_name), tier, 0)
-        size = write_table(self._files, info.name, _with(first, entries), self._bits_per_key)
+        size = write_table(
+            self._files, info.name, _with(first, entries), self._bits_per_key, self._manifest.salt
+        )
         self._stats.table_bytes += size
         return (TableInfo(info.number, tier, size),)
 
-    def _install(self, manifest: Manifest) -> None:
-        """Makes a manifest the one that counts, and lets go of what the old one named."""
+    def _install(self, log_number: int, infos: tuple[TableInfo, ...]) -> None:
+        """Makes a new manifest the one that counts, and lets go of what the old one named."""
+        manifest = Manifest(self._next_number, log_number, infos, self._manifest.salt)
         with self._or_refuse():
             self._files.sync_directory()  # the files that it names have their names before it has
         prepare_manifest(self._files, manifest)
         known = {table.name: table for table in self._tables}
         tables = [
-            known.get(info.name) or TableReader(self._files, info.name, self._stats.reads)
+            known.get(info.name) or TableReader(self._files, info.name, self._stats.reads, manifest.salt)
             for info in manifest.tables
         ]
         with self._unless_broken_off("it is not known which manifest counts"), self._or_refuse():
             commit_manifest(self._files)
             old, self._manifest, self._tables = self._manifest, manifest, tables
+            if old.log_number != log_number:
+                self._memtable = Memtable()
+                self._record = self._log_size = self._synced = 0
         named = {info.name for info in manifest.tables}
         gone = [info.name for info in old.tables if info.name not in named]
         gone += [old.log_name] if old.log_name != manifest.log_name else []
@@ -353,11 +376,11 @@ class LogStructuredStore(CheckedStore):
 
     @contextlib.contextmanager
     def _new_files(self) -> Iterator[None]:
-        """If the disk refuses something here, the files that were begun are removed: it may be full."""
+        """If something fails here, the files that were begun are removed: the disk may be full."""
         self._fresh.clear()
         try:
             yield
-        except OSError:
+        except (OSError, StoreCorrupt):
             self._doomed.update(set(self._fresh) & set(self._files.names()))
             self._bury()
             raise

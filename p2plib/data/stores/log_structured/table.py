@@ -20,6 +20,7 @@ Rules
 
 from __future__ import annotations
 
+import errno
 import struct
 import zlib
 from bisect import bisect_left
@@ -30,11 +31,12 @@ from dataclasses import dataclass
 from p2plib.data.stores.files import FileSystem
 from p2plib.data.stores.log_structured.bloom import BITS_PER_KEY, BloomFilter
 from p2plib.data.stores.log_structured.memtable import Entry
-from p2plib.errors import DecodeError, StoreCorrupt
+from p2plib.errors import DecodeError, StoreCorrupt, StoreError
 
 BLOCK_BYTES = 4096  # what is read for one key; a larger block makes a smaller index
 MAGIC = b"p2ptable"
-CACHED_BLOCKS = 64  # in memory, per table: a quarter of a megabyte
+CACHED_BLOCKS = 64  # in memory, per table: a quarter of a megabyte, and never more than a whole one, for
+MAX_CACHED_BYTES = 4 * BLOCK_BYTES  # a block that is larger, because a value is, is read again each time
 
 _CHECKSUM = struct.Struct("<I")
 _ENTRY = struct.Struct("<II")
@@ -56,15 +58,22 @@ class TableCounts:
 
 
 def write_table(
-    files: FileSystem, name: str, entries: Iterable[Entry], bits_per_key: int = BITS_PER_KEY
+    files: FileSystem,
+    name: str,
+    entries: Iterable[Entry],
+    bits_per_key: int = BITS_PER_KEY,
+    salt: bytes = b"",
 ) -> int:
     """Write a table and wait until it is on the disk; its name is the caller's to sync.
+
+    Its keys, but not its values, are all in memory meanwhile.
 
     Args:
         files: where to.
         name: of the file, which is not there yet.
         entries: with keys that rise.
         bits_per_key: of the Bloom filter.
+        salt: of the Bloom filter.
 
     Returns:
         The size of the file, in bytes.
@@ -91,7 +100,7 @@ def write_table(
     if block:
         end_block()
     raw_index = _checked(b"".join(index))
-    raw_filter = _checked(BloomFilter.of(keys, bits_per_key).encode())
+    raw_filter = _checked(BloomFilter.of(keys, bits_per_key, salt).encode())
     footer = _FOOTER.pack(offset, len(raw_index), len(raw_filter), len(keys), 0, MAGIC)[:-_TAIL_BYTES]
     end = raw_index + raw_filter + _checked(footer) + MAGIC
     files.append(name, end)
@@ -109,6 +118,7 @@ class TableReader:
         files: where it is.
         name: of the file.
         counts: where to count what reading costs.
+        salt: of the Bloom filter.
 
     Attributes:
         entries: how many it has, tombstones among them.
@@ -118,7 +128,9 @@ class TableReader:
         StoreCorrupt: it is not there, or what a reader must have in memory is damaged.
     """
 
-    def __init__(self, files: FileSystem, name: str, counts: TableCounts | None = None) -> None:
+    def __init__(
+        self, files: FileSystem, name: str, counts: TableCounts | None = None, salt: bytes = b""
+    ) -> None:
         self.name = name
         self._files = files
         self._counts = counts if counts is not None else TableCounts()
@@ -130,7 +142,7 @@ class TableReader:
         if self.size < _FOOTER.size:
             raise StoreCorrupt(f"a table has at least {_FOOTER.size} bytes", self._path(), 0)
         at = self.size - _FOOTER.size
-        raw = self._files.read(name, at)
+        raw = self._raw(at, _FOOTER.size)
         index_at, index_size, filter_size, self.entries, _, magic = _FOOTER.unpack(raw)
         if magic != MAGIC:
             raise StoreCorrupt("a table ends with its magic bytes", self._path(), self.size - len(MAGIC))
@@ -141,7 +153,7 @@ class TableReader:
             )
         self._read_index(index_at, index_size)
         try:
-            self.filter = BloomFilter.decode(self._piece(index_at + index_size, filter_size))
+            self.filter = BloomFilter.decode(self._piece(index_at + index_size, filter_size), salt)
         except DecodeError as error:
             raise StoreCorrupt(str(error), self._path(), index_at + index_size) from error
 
@@ -189,14 +201,10 @@ class TableReader:
         Raises:
             StoreCorrupt: something is damaged, out of order or missing.
         """
-        count, last = 0, b""
-        for number, last_key in enumerate(self._last_keys):
+        count = 0
+        for number in range(len(self._places)):
             keys, _ = self._block(number, keep=False)
-            if keys[0] <= last or keys[-1] != last_key:
-                raise StoreCorrupt(
-                    "a block is not where the index says", self._path(), self._places[number][0]
-                )
-            count, last = count + len(keys), last_key
+            count += len(keys)
             if not all(self.filter.may_have(key) for key in keys):
                 raise StoreCorrupt("the filter does not know a key of the table", self._path())
         if count != self.entries:
@@ -239,7 +247,10 @@ class TableReader:
             block = _entries(raw)
         except DecodeError as error:
             raise StoreCorrupt(error.rule, self._path(), offset + (error.offset or 0)) from error
-        if keep:
+        before = self._last_keys[number - 1] if number else b""
+        if block[0][0] <= before or block[0][-1] != self._last_keys[number]:
+            raise StoreCorrupt("a block is not the one that the index names", self._path(), offset)
+        if keep and size <= MAX_CACHED_BYTES:
             self._blocks[number] = block
             if len(self._blocks) > CACHED_BLOCKS:
                 self._blocks.popitem(last=False)
@@ -247,11 +258,16 @@ class TableReader:
 
     def _piece(self, offset: int, size: int) -> bytes:
         """Bytes of the file whose checksum holds, without it."""
+        return self._body(self._raw(offset, size), offset)
+
+    def _raw(self, offset: int, size: int) -> bytes:
+        """Bytes of the file."""
         try:
-            raw = self._files.read(self.name, offset, size)
+            return self._files.read(self.name, offset, size)
         except OSError as error:
+            if error.errno not in (errno.EIO, errno.ENOENT):  # too many open files, say: nothing is damaged
+                raise StoreError(f"the table {self._path()} cannot be read: {error}") from error
             raise StoreCorrupt(f"a table cannot be read: {error}", self._path(), offset) from error
-        return self._body(raw, offset)
 
     def _body(self, raw: bytes, offset: int) -> bytes:
         body = raw[: -_CHECKSUM.size]

@@ -3,7 +3,7 @@ left.
 
 Layout of a record::
 
-    checksum u32   CRC-32 of all that follows in the record
+    checksum u32   CRC-32 of all that follows in the record, begun with the log's salt
     size u32       of the payload, in bytes
     number u64     of the record: 1, 2, 3, ... in each log
     synced u64     up to which offset of this file `sync` had returned when the record was written
@@ -19,6 +19,11 @@ Rules
        begins. Then the disk has changed bytes that it had kept, and the log is corrupt. `StoreCorrupt` says
        so, and nothing is thrown away.
 
+A value may hold the bytes of a record, and after a torn write they would be found in the tail and believed:
+a stranger whose data is stored could make the store unreadable. So its checksums begin with a *salt* that the
+stranger cannot know and that stands in no record: a number made of the store's salt, which the manifest has,
+and the log's number. SQLite's log has one as well.
+
 The `synced` field is what tells the two apart. Of the last record that was synced no later one tells; a store
 that is closed in order leaves an empty log.
 
@@ -30,6 +35,7 @@ Vocabulary::
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -43,6 +49,8 @@ _HEADER = struct.Struct("<IIQQ")
 _NUMBERS = struct.Struct("<QQ")
 HEADER_BYTES = _HEADER.size
 _NUMBER_AT = 8  # of the number, in a record
+_NUMBER_LIKE = re.compile(rb"(?=(?!\0{4}).{4}\0{4})", re.DOTALL)  # not 0, and below 2**32: a log has no more
+MOST_SUMS = 20  # how often, on average, each byte of a damaged log is summed up in search of later records
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +83,37 @@ class LogContents:
     cut_bytes: int
 
 
-def encode_record(record: LogRecord) -> bytes:
-    """The bytes of a record."""
+def encode_record(record: LogRecord, salt: int = 0) -> bytes:
+    """The bytes of a record.
+
+    Args:
+        record: what it says.
+        salt: of its log, 32 bits.
+    """
     header = _HEADER.pack(0, len(record.payload), record.number, record.synced)
-    checksum = zlib.crc32(record.payload, zlib.crc32(header[4:]))
+    checksum = zlib.crc32(record.payload, zlib.crc32(header[4:], salt))
     return checksum.to_bytes(4, "little") + header[4:] + record.payload
 
 
-def read_log(data: bytes, path: str) -> LogContents:
+def read_log(data: bytes, path: str, salt: int = 0) -> LogContents:
     """Read what a log holds, and decide what its tail is.
 
     Args:
         data: the whole file.
         path: of the file, for what is raised.
+        salt: of this log.
 
     Raises:
         StoreCorrupt: bytes that had been synced are not there any more (rule 3).
     """
     records: list[LogRecord] = []
     at = 0
-    while record := _whole(data, at, len(records) + 1):
+    while record := _whole(data, at, len(records) + 1, salt):
         if record.synced > at:
             raise StoreCorrupt("a record says that what comes after it was synced", path, at)
         records.append(record)
         at += HEADER_BYTES + len(record.payload)
-    for offset, later in _witnesses(data, at, len(records) + 1):
+    for offset, later in _witnesses(data, at, len(records) + 1, salt):
         raise StoreCorrupt(
             f"record {len(records) + 1} of the log is damaged, and had been synced: so says record "
             f"{later.number} at {offset}, which is whole",
@@ -109,14 +123,14 @@ def read_log(data: bytes, path: str) -> LogContents:
     return LogContents(records, at, len(data) - at)
 
 
-def dissect_record(data: bytes) -> list[Field]:
+def dissect_record(data: bytes, salt: int = 0) -> list[Field]:
     """The first record of some bytes, field by field; what comes after it is left out.
 
     Raises:
         StoreCorrupt: it is not whole.
     """
     number = int.from_bytes(data[_NUMBER_AT : _NUMBER_AT + 8], "little")
-    record = _whole(data, 0, number)
+    record = _whole(data, 0, number, salt)
     if record is None:
         raise StoreCorrupt("there is no whole record here", "these bytes", 0)
     return [
@@ -128,7 +142,7 @@ def dissect_record(data: bytes) -> list[Field]:
     ]
 
 
-def _whole(data: bytes, at: int, number: int) -> LogRecord | None:
+def _whole(data: bytes, at: int, number: int, salt: int) -> LogRecord | None:
     """The record at an offset, if it is whole and has this number."""
     if at + HEADER_BYTES > len(data):
         return None
@@ -136,25 +150,25 @@ def _whole(data: bytes, at: int, number: int) -> LogRecord | None:
     end = at + HEADER_BYTES + size
     if found != number or end > len(data) or size > MAX_BATCH_BYTES:
         return None
-    if zlib.crc32(memoryview(data)[at + 4 : end]) != checksum:
+    if zlib.crc32(memoryview(data)[at + 4 : end], salt) != checksum:
         return None
     return LogRecord(number, synced, data[at + HEADER_BYTES : end])
 
 
-def _witnesses(data: bytes, begin: int, missing: int) -> Iterator[tuple[int, LogRecord]]:
+def _witnesses(data: bytes, begin: int, missing: int, salt: int) -> Iterator[tuple[int, LogRecord]]:
     """Whole records that say that a damaged one had been synced, as (offset, record), wherever they begin.
 
-    Only places whose number and whose `synced` can be right are looked at, so few checksums are computed.
+    Only places whose number and whose `synced` can be right are looked at, so few checksums are computed. A
+    value made to look right everywhere would make them many: there is a limit to how much is summed up.
     """
     most = missing + (len(data) - begin) // HEADER_BYTES
-    zeros = b"\0" * 4  # the upper half of a number; a log has no 2**32 records
-    at = data.find(zeros, begin + _NUMBER_AT + 4)
-    while 0 <= at <= len(data) - 12:
-        offset = at - 4 - _NUMBER_AT
-        number, synced = _NUMBERS.unpack_from(data, offset + _NUMBER_AT)
-        plausible = missing < number <= most and begin < synced <= offset
-        if plausible and (record := _whole(data, offset, number)):
-            yield offset, record
-            at = data.find(zeros, at + HEADER_BYTES + len(record.payload))
-        else:
-            at = data.find(zeros, at + 1)
+    effort = MOST_SUMS * len(data)
+    for found in _NUMBER_LIKE.finditer(data, begin + _NUMBER_AT, max(0, len(data) - _NUMBERS.size + 8)):
+        offset = found.start() - _NUMBER_AT
+        number, synced = _NUMBERS.unpack_from(data, found.start())
+        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        fits = offset + HEADER_BYTES + size <= len(data)
+        if fits and missing < number <= most and begin < synced <= offset and effort > 0:
+            effort -= size
+            if record := _whole(data, offset, number, salt):
+                yield offset, record

@@ -14,9 +14,11 @@ import pytest
 from p2plib.data.stores.files import DiskFiles
 from p2plib.data.stores.interfaces import Change, Delete, Put
 from p2plib.data.stores.leveldb import LevelDbStore
+from p2plib.data.stores.leveldb_files.crc32c import crc32c, masked
 from p2plib.data.stores.leveldb_files.reader import read_leveldb
 from p2plib.errors import StoreCorrupt, StoreError
 from tests.data.stores.leveldb_files.samples import SMALL, disk_of
+from tests.data.stores.leveldb_files.test_records import fragment
 
 
 def test_what_leveldb_wrote() -> None:
@@ -31,6 +33,19 @@ def test_old_logs_and_the_old_name_of_tables() -> None:
     assert read_leveldb(disk_of(files)).values == {b"ben": b"new", b"cy": b""}
 
 
+def test_an_older_log_that_the_manifest_names_besides() -> None:
+    """Field 9, from old versions; what is in that log is older than what is in the next."""
+    change = (2).to_bytes(8, "little") + bytes([2, 0, 0, 0]) + b"\x01\x03ben\x03mid" + b"\x01\x02di\x01x"
+    files = {
+        **SMALL,
+        "MANIFEST-000002": SMALL["MANIFEST-000002"] + fragment(1, bytes([9, 3])),
+        "000003.log": fragment(1, change),
+    }
+    found = read_leveldb(disk_of(files))
+    assert found.logs == ("000003.log", "000004.log")
+    assert found.values == {b"ben": b"new", b"cy": b"", b"di": b"x"}
+
+
 @pytest.mark.fault("F121")
 @pytest.mark.parametrize(
     ("change", "error"),
@@ -43,6 +58,9 @@ def test_old_logs_and_the_old_name_of_tables() -> None:
         ({"000005.ldb": None}, StoreCorrupt),
         ({"000005.ldb": SMALL["000005.ldb"] + b"x"}, StoreCorrupt),
         ({"000005.ldb": bytes(149)}, StoreCorrupt),
+        ({"MANIFEST-000002": b""}, StoreCorrupt),  # LevelDB refuses it as well
+        ({"MANIFEST-000002": bytes(500)}, StoreCorrupt),
+        ({"000004.log": None}, StoreCorrupt),  # or what it had deleted would be there again
         ({"000004.log": SMALL["000004.log"][:8] + b"x" + SMALL["000004.log"][9:]}, StoreCorrupt),
     ],
 )
@@ -50,6 +68,42 @@ def test_what_is_missing_or_damaged(change: dict[str, bytes | None], error: type
     files = {**SMALL, **change}
     with pytest.raises(error):
         read_leveldb(disk_of({name: content for name, content in files.items() if content is not None}))
+
+
+def test_a_table_of_another_database() -> None:
+    """Its size and its checksums are right, and its keys are not those of the manifest."""
+    other = SMALL["000005.ldb"].replace(b"cy", b"dy")
+    crc = masked(crc32c(other[:57])).to_bytes(4, "little")  # of the only block and its kind of compression
+    with pytest.raises(StoreCorrupt, match="other keys than the manifest"):
+        read_leveldb(disk_of({**SMALL, "000005.ldb": other[:57] + crc + other[61:]}))
+
+
+def test_more_than_is_allowed() -> None:
+    assert read_leveldb(disk_of(SMALL), max_bytes=1000).states == 5
+    with pytest.raises(StoreError, match="more than 400 bytes") as caught:
+        read_leveldb(disk_of(SMALL), max_bytes=400)
+    assert not isinstance(caught.value, StoreCorrupt)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_names_that_are_no_files(tmp_path: Path) -> None:
+    """A pipe would keep a reader waiting for ever."""
+    for name, content in SMALL.items():
+        if name != "000005.ldb":
+            (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "000005.ldb")
+    with pytest.raises(StoreCorrupt, match="table that the manifest names is not there"):
+        read_leveldb(DiskFiles(tmp_path))
+    (tmp_path / "CURRENT").unlink()
+    (tmp_path / "CURRENT").mkdir()
+    with pytest.raises(StoreError, match="no database"):
+        read_leveldb(DiskFiles(tmp_path))
+
+
+def test_reading_makes_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_leveldb(DiskFiles(tmp_path / "mistyped"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_torn_log_is_cut_and_told() -> None:

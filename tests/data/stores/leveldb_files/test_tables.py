@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
 from p2plib.data.stores.leveldb_files.crc32c import crc32c, masked
 from p2plib.data.stores.leveldb_files.records import SequencedEntry
-from p2plib.data.stores.leveldb_files.tables import MAGIC, entries_of, read_table
+from p2plib.data.stores.leveldb_files.tables import MAGIC, MAX_KEY_BYTES, entries_of, read_table
 from p2plib.errors import DecodeError
+from p2plib.wire import varint
 from tests.data.stores.leveldb_files.samples import COMPRESSED_TABLE, SMALL
 
 
@@ -43,7 +46,9 @@ def test_every_flipped_bit_is_noticed_or_means_nothing(table: bytes) -> None:
 
 
 def block(*entries: tuple[int, bytes, bytes]) -> bytes:
-    raw = b"".join(bytes([shared, len(key), len(value)]) + key + value for shared, key, value in entries)
+    raw = b""
+    for shared, key, value in entries:
+        raw += varint.encode(shared) + varint.encode(len(key)) + varint.encode(len(value)) + key + value
     return raw + bytes(4) + (1).to_bytes(4, "little")
 
 
@@ -54,9 +59,14 @@ def table_of(data_block: bytes, place: bytes | None = None, compression: int = 0
         return raw + bytes([kind]) + masked(crc32c(raw + bytes([kind]))).to_bytes(4, "little")
 
     first = in_file(data_block, compression)
-    index = block((0, b"z", place or bytes([0, len(data_block)])))
-    footer = bytes([0, 0, len(first), len(index)]).ljust(40, b"\0") + MAGIC.to_bytes(8, "little")
-    return first + in_file(index) + footer
+    return table_with(first, block((0, b"z", place or b"\0" + varint.encode(len(data_block)))))
+
+
+def table_with(blocks: bytes, index: bytes) -> bytes:
+    """A table with this index over these blocks."""
+    checked = index + b"\0" + masked(crc32c(index + b"\0")).to_bytes(4, "little")
+    places = bytes(2) + varint.encode(len(blocks)) + varint.encode(len(index))
+    return blocks + checked + places.ljust(40, b"\0") + MAGIC.to_bytes(8, "little")
 
 
 PUT = (1 << 8 | 1).to_bytes(8, "little")
@@ -95,3 +105,27 @@ def test_lies(table: bytes, rule: str) -> None:
 
 def test_an_empty_block() -> None:
     assert list(entries_of(bytes(4))) == []
+
+
+def test_a_block_that_the_index_names_again_and_again() -> None:
+    """A small file would be hours of work: each block is read once."""
+    data = block((0, b"a" + PUT, b"1"))
+    whole = table_of(data)
+    blocks = whole[: len(data) + 5]
+    place = bytes([0, len(data)])
+    assert len(list(read_table(table_with(blocks, block((0, b"z", place)))))) == 1
+    with pytest.raises(DecodeError, match="each once"):
+        list(read_table(table_with(blocks, block((0, b"y", place), (0, b"z", place)))))
+
+
+def test_keys_that_share_a_large_one() -> None:
+    """Twelve bytes an entry, and each makes a key of a hundred thousand: 600 kB would be 5 GB."""
+    large = b"k" * 100_000
+    entries = [(0, large, b"")] + [
+        (len(large) - 8, b"%08d" % number, b"") for number in range(10**7, 10**7 + 2000)
+    ]
+    sizes = (len(key) for key, _ in entries_of(block(*entries)))
+    assert sum(islice(sizes, 671)) <= MAX_KEY_BYTES
+    with pytest.raises(DecodeError, match="keys of a block take more"):
+        next(sizes)
+    assert len(list(entries_of(block(*entries[:600])))) == 600

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from random import Random
 
 import pytest
@@ -10,7 +12,7 @@ from p2plib.data.stores.log_structured import table as module
 from p2plib.data.stores.log_structured.memtable import Entry
 from p2plib.data.stores.log_structured.table import TableCounts, TableReader, write_table
 from p2plib.data.stores.simulated_disk import SimulatedDisk
-from p2plib.errors import StoreCorrupt
+from p2plib.errors import StoreCorrupt, StoreError
 
 ENTRIES: list[Entry] = [
     (b"%05d" % number, None if number % 7 == 0 else b"v%d" % number * (number % 5))
@@ -116,13 +118,42 @@ def test_lies_under_right_checksums() -> None:
             TableReader(disk, "t").check()
 
 
-def test_a_disk_that_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.EIO, StoreCorrupt), (errno.ENOENT, StoreCorrupt), (errno.EMFILE, StoreError)],
+)
+def test_a_disk_that_cannot_read(number: int, kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files is no damage, and nobody should throw the store away for it."""
     disk = written(ENTRIES)
     table = TableReader(disk, "t")
 
     def broken(name: str, offset: int = 0, size: int | None = None) -> bytes:
-        raise OSError(5, "Input/output error")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(disk, "read", broken)
-    with pytest.raises(StoreCorrupt, match="cannot be read"):
-        table.find(b"00002")
+    for call in (lambda: table.find(b"00002"), lambda: TableReader(disk, "t")):
+        with pytest.raises(StoreError, match="cannot be read") as caught:
+            call()
+        assert type(caught.value) is kind
+
+
+def test_a_block_in_the_place_of_another() -> None:
+    """Its checksum holds, and still it is not the one that was asked for."""
+    disk = written([(key, bytes(20)) for key, _ in ENTRIES])
+    (first, size), (second, same) = TableReader(disk, "t")._places[:2]
+    assert size == same
+    raw = disk.read("t")
+    swapped = SimulatedDisk()
+    swapped.append("t", raw[second : second + size] + raw[first : first + size] + raw[2 * size :])
+    table = TableReader(swapped, "t")
+    for call in (lambda: table.find(b"00002"), lambda: list(table.walk()), table.check):
+        with pytest.raises(StoreCorrupt, match="not the one that the index names"):
+            call()
+
+
+def test_large_blocks_are_not_remembered() -> None:
+    counts = TableCounts()
+    table = TableReader(written([(b"%d" % number, bytes(100_000)) for number in range(9)]), "t", counts)
+    for _ in range(3):
+        assert table.find(b"3") == (b"3", bytes(100_000))
+    assert (counts.blocks_read, len(table._blocks)) == (3, 0)

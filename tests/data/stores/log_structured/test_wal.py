@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2plib.data.stores.log_structured import wal
 from p2plib.data.stores.log_structured.wal import (
     HEADER_BYTES,
     LogRecord,
@@ -119,3 +120,32 @@ def test_zeros_in_payloads_do_not_hide_what_follows() -> None:
     log[330] ^= 1
     with pytest.raises(StoreCorrupt, match=r"record 2 of the log is damaged.*record 3"):
         read_log(bytes(log), "log")
+
+
+def test_a_salt_is_part_of_every_checksum() -> None:
+    raw = encode_record(LogRecord(1, 0, b"hi"), 5)
+    assert read_log(raw, "log", 5).records == [LogRecord(1, 0, b"hi")]
+    assert read_log(raw, "log").records == read_log(raw, "log", 4).records == []
+    assert dissect_record(raw, 5)
+
+
+def test_a_value_full_of_headers_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each says that nearly all of the rest is its payload: a sum over it for each would take for ever."""
+    summed = 0
+
+    class Counting:
+        @staticmethod
+        def crc32(data: bytes, start: int = 0) -> int:
+            nonlocal summed
+            summed += len(data)
+            return zlib.crc32(data, start)
+
+    count = 2000
+    lies = b"".join(
+        wal._HEADER.pack(1, (count - place) * HEADER_BYTES - 1, 3, 26) for place in range(1, count)
+    ) + bytes(HEADER_BYTES)
+    raw = encode_record(LogRecord(1, 0, b"a"), 7) + encode_record(LogRecord(2, 25, lies), 7)[:-1]
+    monkeypatch.setattr(wal, "zlib", Counting)
+    found = read_log(raw, "log", 7)
+    assert (len(found.records), found.cut_bytes) == (1, len(raw) - 25)
+    assert 10 * len(raw) < summed < 25 * len(raw)
