@@ -1,0 +1,286 @@
+"""The directory: what stands in it, a second process, a full disk, and every place where a crash can cut."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from p2plib.data.hypercore import files
+from p2plib.data.hypercore.core import Hypercore
+from p2plib.data.hypercore.files import create_core, open_core
+from p2plib.errors import Closed, NotFound, StoreCorrupt, StoreError, StoreFull, StoreLocked, UsageError
+from tests.data.hypercore.feeds import AUTHOR, STRANGER, content, feed
+
+CONTENTS = [content(block) for block in range(7)]
+
+
+def make(path: Path, *batches: int) -> Path:
+    """A feed of the author's with so many blocks in each append."""
+    core = create_core(path, AUTHOR, durable=False)
+    for batch in batches:
+        core.append([content(core.length + at) for at in range(batch)])
+    core.close()
+    return path
+
+
+def test_what_stands_in_the_files(tmp_path: Path) -> None:
+    make(tmp_path / "feed", 5, 2)
+    read = {name.name: name.read_bytes() for name in (tmp_path / "feed").iterdir()}
+    assert set(read) == {"key", "secret_key", "data", "tree", "signatures", "bitfield"}
+    assert read["key"] == AUTHOR.public.raw
+    assert read["secret_key"] == bytes([7]) * 32 + AUTHOR.public.raw
+    assert stat.S_IMODE((tmp_path / "feed" / "secret_key").stat().st_mode) == 0o600
+    assert read["data"] == b"".join(CONTENTS)
+    assert read["tree"][:16].hex(" ") == "05 02 57 02 00 00 28 07 42 4c 41 4b 45 32 62 00"
+    assert read["signatures"][:16].hex(" ") == "05 02 57 01 00 00 40 07 45 64 32 35 35 31 39 00"
+    assert read["bitfield"][:16].hex(" ") == "05 02 57 00 00 0e 00 00 00 00 00 00 00 00 00 00"
+    assert len(read["tree"]) == 32 + 40 * 13
+    assert len(read["signatures"]) == 32 + 64 * 7
+    assert len(read["bitfield"]) == 32 + 3584
+    node = feed(7).storage.node(3)
+    assert read["tree"][32 + 120 : 32 + 160] == node.hash + node.size.to_bytes(8, "big")
+    assert read["tree"][32 + 7 * 40 : 32 + 8 * 40] == bytes(40), "node 7 needs eight blocks"
+    signed = [at for at in range(7) if any(read["signatures"][32 + 64 * at : 96 + 64 * at])]
+    assert signed == [4, 6]
+    assert read["bitfield"][32] == 0b11111110
+
+
+def test_a_feed_goes_on_where_it_was(tmp_path: Path) -> None:
+    make(tmp_path / "feed", 5)
+    with open_core(tmp_path / "feed").storage as storage:  # type: ignore[attr-defined]
+        assert storage.head == feed(5).head
+    core = open_core(tmp_path / "feed")
+    assert core.is_writable
+    assert core.append([content(5), content(6)]) == 5
+    assert core.head == feed(7).head
+    assert [core.get(block) for block in range(7)] == CONTENTS
+    assert core.audit() == []
+    core.close()
+    core.close()
+    for act in (lambda: core.get(0), lambda: core.append(b"x")):
+        with pytest.raises(Closed):
+            act()
+
+
+def test_a_copy_in_part_goes_on_where_it_was(tmp_path: Path) -> None:
+    author = feed(40)
+    for block in (30, 3, 31, 0, 39):
+        copy = (
+            open_core(tmp_path / "copy") if block != 30 else create_core(tmp_path / "copy", key=AUTHOR.public)
+        )
+        assert not copy.is_writable
+        assert copy.put(block, content(block), author.prove(block, copy.digest(block)))
+        copy.close()
+    copy = open_core(tmp_path / "copy")
+    assert [block for block in range(40) if copy.has(block)] == [0, 3, 30, 31, 39]
+    assert copy.length == 40
+    assert copy.audit() == []
+    stranger = Hypercore(AUTHOR.public)
+    assert stranger.put(3, copy.get(3), copy.prove(3))
+    copy.close()
+
+
+def test_making_and_opening_refuse_what_is_not_meant(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        create_core(tmp_path / "none")
+    with pytest.raises(UsageError):
+        create_core(tmp_path / "both", AUTHOR, AUTHOR.public)
+    with pytest.raises(StoreError, match="there is no feed"):
+        open_core(tmp_path / "nowhere")
+    make(tmp_path / "feed", 1)
+    with pytest.raises(StoreError, match="has a feed already"):
+        create_core(tmp_path / "feed", STRANGER)
+    assert open_core(tmp_path / "feed").key == AUTHOR.public
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError):
+        create_core(tmp_path / "file" / "feed", AUTHOR)
+
+
+@pytest.mark.fault("F122")
+def test_a_feed_is_open_once(tmp_path: Path) -> None:
+    make(tmp_path / "feed", 1)
+    core = open_core(tmp_path / "feed")
+    with pytest.raises(StoreLocked):
+        open_core(tmp_path / "feed")
+    core.close()
+    open_core(tmp_path / "feed").close()
+
+
+class Crash(Exception):
+    """The process dies."""
+
+
+class DyingDisk:
+    """Dies at a write.
+
+    Args:
+        left: how many writes succeed before.
+        forgets: whether what was written since the last `fsync` is lost with it, as a loss of power may do;
+            otherwise half of the last write arrives.
+    """
+
+    def __init__(self, left: int, forgets: bool) -> None:
+        self.left, self.forgets = left, forgets
+        self.pending = list[tuple[int, bytes, int]]()
+        self.write = os.pwrite
+
+    def pwrite(self, descriptor: int, raw: bytes, offset: int) -> int:
+        self.left -= 1
+        if self.left < 0:
+            if not self.forgets:
+                self.write(descriptor, bytes(raw)[: len(raw) // 2], offset)
+            raise Crash
+        if not self.forgets:
+            return self.write(descriptor, raw, offset)
+        self.pending.append((descriptor, bytes(raw), offset))
+        return len(raw)
+
+    def fsync(self, descriptor: int) -> None:
+        for write in self.pending:
+            self.write(*write)
+        self.pending.clear()
+
+
+def check_after_crash(path: Path, acknowledged: bool) -> None:
+    core = open_core(path)
+    assert core.length in ((7,) if acknowledged else (5, 7)), "whole or not at all"
+    assert core.head in (feed(5).head, feed(7).head), "no length is signed twice"
+    assert core.audit() == []
+    assert [core.get(block) for block in range(core.length)] == CONTENTS[: core.length]
+    core.append([content(block) for block in range(core.length, 7)])
+    core.append(b"after")
+    core.close()
+    again = open_core(path)
+    assert again.length == 8
+    assert again.audit() == []
+    stranger = Hypercore(AUTHOR.public)
+    for block in range(8):
+        assert stranger.put(block, again.get(block), again.prove(block))
+    again.close()
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_crash_at_any_write_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgets: bool
+) -> None:
+    before, path, crashes = make(tmp_path / "before", 5), tmp_path / "feed", 0
+    acknowledged = False
+    while not acknowledged:
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(before, path)
+        core, disk = open_core(path), DyingDisk(crashes, forgets)
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, "pwrite", disk.pwrite)
+            patch.setattr(files.os, "fsync", disk.fsync)
+            try:
+                core.append([content(block) for block in range(5, 7)])
+                acknowledged = True
+            except Crash:
+                crashes += 1
+        core.close()
+        check_after_crash(path, acknowledged)
+    assert crashes >= 4, "data, tree, signature, bit field"
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("name", ["data", "tree", "signatures", "bitfield"])
+def test_a_torn_file_is_recovered_or_reported(tmp_path: Path, name: str) -> None:
+    """Cut anywhere: never a wrong block, never a second signature of one length."""
+    make(tmp_path / "feed", 5, 2)
+    raw = (tmp_path / "feed" / name).read_bytes()
+    for size in sorted({*range(0, len(raw), 97), *range(28, 36), len(raw) - 1}):
+        (tmp_path / "feed" / name).write_bytes(raw[:size])
+        try:
+            core = open_core(tmp_path / "feed")
+        except StoreCorrupt:
+            pass
+        else:
+            for block in range(core.length):
+                with contextlib.suppress(StoreCorrupt, NotFound):
+                    assert core.get(block) == CONTENTS[block]
+            assert core.head in (None, feed(5).head, feed(7).head)
+            core.close()
+        shutil.rmtree(tmp_path / "feed")
+        make(tmp_path / "feed", 5, 2)
+
+
+@pytest.mark.fault("F121")
+def test_a_flipped_bit_is_reported(tmp_path: Path) -> None:
+    make(tmp_path / "feed", 5)
+    for name, at, expected in (("data", 3, [0]), ("tree", 32 + 2 * 40 + 5, [1])):
+        file = tmp_path / "feed" / name
+        raw = bytearray(file.read_bytes())
+        raw[at] ^= 1
+        file.write_bytes(raw)
+        core = open_core(tmp_path / "feed")
+        assert core.audit() == expected
+        with pytest.raises(StoreCorrupt) as wrong:
+            core.get(expected[0])
+        assert wrong.value.path == str(tmp_path / "feed")
+        core.close()
+        raw[at] ^= 1
+        file.write_bytes(raw)
+    for name, at in (
+        ("tree", 0),
+        ("signatures", 3),
+        ("bitfield", 6),
+        ("signatures", 32 + 4 * 64),
+        ("key", 31),
+    ):
+        file = tmp_path / "feed" / name
+        raw = bytearray(file.read_bytes())
+        raw[at] ^= 1
+        file.write_bytes(raw)
+        with pytest.raises(StoreCorrupt):
+            open_core(tmp_path / "feed")
+        raw[at] ^= 1
+        file.write_bytes(raw)
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    make(tmp_path / "feed", 5)
+    core = open_core(tmp_path / "feed")
+
+    def full(descriptor: int, raw: bytes, offset: int) -> int:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "pwrite", full)
+        with pytest.raises(StoreError if code == errno.EIO else StoreFull):
+            core.append(b"new")
+    assert core.length == 5
+    assert core.append(content(5)) == 5
+    assert core.audit() == []
+    core.close()
+
+
+@pytest.mark.fault("F130")
+def test_an_erased_block_is_gone_from_the_disk(tmp_path: Path) -> None:
+    make(tmp_path / "feed", 7)
+    core = open_core(tmp_path / "feed")
+    core.clear(6)
+    core.close()
+    assert content(6) not in (tmp_path / "feed" / "data").read_bytes()
+    core = open_core(tmp_path / "feed")
+    assert not core.has(6), "it does not come back"
+    assert core.length == 7
+    core.close()
+
+
+def test_a_secret_that_does_not_fit_is_reported(tmp_path: Path) -> None:
+    make(tmp_path / "feed", 1)
+    for raw in (b"short", STRANGER.expose_seed() + STRANGER.public.raw):
+        (tmp_path / "feed" / "secret_key").write_bytes(raw)
+        with pytest.raises(StoreCorrupt):
+            open_core(tmp_path / "feed")
+    open_core_without_lock = make(tmp_path / "other", 1)
+    open_core(open_core_without_lock).close()
