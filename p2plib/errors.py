@@ -29,6 +29,7 @@
     │   ├── WeakKey                a key that gives no secrecy or no unforgeability (small order)
     │   ├── WrongPeer              somebody answered, with another key than the one we were promised
     │   ├── InvalidEntry           an entry of a log breaks its format's rules: `reason` says which
+    │   ├── WrongContent           bytes that are not those that their hash, or their size, promised
     │   ├── Forked                 an author signed two entries with one sequence number: `proof` shows both
     │   ├── NotForUs               a sealed message that none of our keys opens
     │   ├── HandshakeFailed        no secure channel: changed, cut, replayed, or meant for another key
@@ -207,6 +208,10 @@ class InvalidEntry(RemoteError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class WrongContent(RemoteError):
+    """Bytes are not those that their name promised: another hash, too many, or too few; nothing was kept."""
 
 
 class Forked(RemoteError):
