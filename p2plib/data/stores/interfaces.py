@@ -1,17 +1,23 @@
 """What every store can do, whatever it keeps its bytes in: two protocols.
 
-An **ordered store** is a map from bytes to bytes whose keys are in order (as bytes compare), so that a range can
-be walked: the interface of LevelDB, and of npm's abstract-level. A **blob store** keeps byte strings of any size,
-each written once and read many times, in pieces: the interface of npm's abstract-blob-store.
+An **ordered store** is a map from bytes to bytes whose keys are in order (as bytes compare), so that a
+range can be walked: the interface of LevelDB, and of npm's abstract-level. A **blob store** keeps byte
+strings of any size, each written once and read many times, in pieces: the interface of npm's
+abstract-blob-store.
 
 Rules
     1. A call that returned has happened: if it was asked to be durable, a crash of the process or of the
        machine does not undo it.
     2. A batch happens whole or not at all, crash or no crash.
-    3. A scan sees the store as it was when the scan began, whatever is written meanwhile.
+    3. A scan sees the store as it was when `scan` was called, whatever is written meanwhile.
     4. What is missing raises `NotFound`; what the disk refuses raises `StoreFull`; what the disk has changed
        raises `StoreCorrupt`. No call answers with None.
-    5. A closed store raises `Closed`, whatever is asked of it but `close`, which may be repeated.
+    5. A closed store raises `Closed`, whatever is asked of it but `close`, which may be repeated. So does the
+       next step of a scan that was under way.
+    6. Where waiting for the disk itself fails (fsync), nobody knows what it has kept. The write raises
+       `StoreFull`, and the store takes no more writes until it is opened again: the batch in doubt is there
+       then, whole, or it is not.
+    7. A store is used from one thread at a time, and opened once: a second opener gets `StoreLocked`.
 """
 
 from __future__ import annotations
@@ -70,8 +76,8 @@ class OrderedStore(Protocol):
             durable: whether to wait until they would survive a power failure.
 
         Raises:
-            StoreFull: there is no room, and nothing was changed.
-            UsageError: a key is empty or is not bytes.
+            StoreFull: there is no room, and nothing was changed (but see rule 6).
+            UsageError: a key is empty, or a key or value is not bytes.
             Closed: the store is closed.
         """
         ...
@@ -86,6 +92,11 @@ class OrderedStore(Protocol):
             end: the first key that no longer counts; None for no end.
             reverse: whether the highest key comes first.
             limit: the most that are given; None for all.
+
+        Raises:
+            UsageError: the limit is negative, or a bound is not bytes; the call itself raises it.
+            StoreCorrupt: the walk came to something that the disk has changed.
+            Closed: the store is closed.
         """
         ...
 
