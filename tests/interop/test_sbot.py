@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from p2plib.data.feeds import history
+from p2plib.data.feeds import blobs, history
+from p2plib.data.feeds.blobs import BlobExchange
 from p2plib.data.feeds.history import ClassicShelf, HistoryOptions
 from p2plib.data.feeds.shelf import FeedShelf
 from p2plib.data.log.validate import ClassicFormat
+from p2plib.data.stores.blobs.ids import key_of_ssb_blob_id, ssb_blob_id
+from p2plib.data.stores.blobs.memory import MemoryContent
 from p2plib.data.stores.memory import MemoryStore
 from p2plib.errors import CallFailed, HandshakeFailed
 from p2plib.identity import ids
@@ -210,3 +215,64 @@ def test_they_take_our_history() -> None:
         assert log == ours["ids"]
         assert ours["callers"] == [ids.ssb_feed_id(THEIRS.public)] * 2
         assert ours["failures"] == [[{}, 0], [{}, 0]]
+
+
+# Blobs
+
+PICTURE = bytes(range(256)) * 700  # 175 KiB: three pieces
+
+
+async def trade_blobs(theirs: str, ours: str) -> dict[str, Any]:
+    """Fetch one of theirs by asking, another by wanting; and let them fetch one of ours."""
+    store = MemoryContent()
+    with store.write() as writer:
+        writer.write(bytes.fromhex(ours))
+        writer.finish()
+    exchange, served = BlobExchange(store), asyncio.Event()
+    offered = exchange.methods()
+
+    async def give(rpc: Muxrpc, asked: Any) -> AsyncIterator[Any]:
+        async for piece in offered["blobs.get"].handler(rpc, asked):
+            yield piece
+        served.set()
+
+    said: dict[str, Any] = {}
+    async with calling(offered=offered | {"blobs.get": methods.source(give, is_public=True)}) as rpc:
+        said["has"] = await rpc.call("blobs.has", theirs)
+        said["size"] = (await blobs.get(rpc, store, theirs)).size_bytes
+        with store.read(key_of_ssb_blob_id(theirs)) as reader:
+            said["sha256"] = hashlib.sha256(reader.read_all()).hexdigest()
+        store.remove(key_of_ssb_blob_id(theirs))
+        for what, id, most in (("missing", ssb_blob_id("00" * 32), 1000), ("too large", theirs, 1000)):
+            try:
+                await blobs.get(rpc, store, id, max_bytes=most)
+            except CallFailed as failed:
+                said[what] = failed.sentence[:21]
+        exchanging = asyncio.create_task(exchange.exchange(rpc))
+        said["wanted"] = (await exchange.want(theirs)).size_bytes
+        await served.wait()
+        said["failures"] = [rpc.failures, exchange.failures]
+    await exchanging
+    return said
+
+
+@pytest.mark.fault("F118")
+def test_blobs_both_ways() -> None:
+    ours = b"ours, " * 20_000
+    with Namespace() as net, ForeignPeer("sbot.js", namespace=net) as peer, ThreadPoolExecutor(1) as pool:
+        started(peer, [])
+        theirs = peer.ask("addBlob", hex=PICTURE.hex())
+        trading = pool.submit(net.run_together, trade_blobs, theirs, ours.hex())
+        assert peer.next_event()[0] == "connected"
+        mine = ssb_blob_id(hashlib.sha256(ours).hexdigest())
+        assert peer.ask("want", id=mine) is True
+        assert bytes.fromhex(peer.ask("blob", id=mine)) == ours
+        assert trading.result() == {
+            "has": True,
+            "size": len(PICTURE),
+            "sha256": hashlib.sha256(PICTURE).hexdigest(),
+            "missing": "stat failed",
+            "too large": "incorrect file length",
+            "wanted": len(PICTURE),
+            "failures": [{}, 0],
+        }

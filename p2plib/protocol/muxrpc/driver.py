@@ -117,6 +117,11 @@ class Muxrpc:
         return self._problem is not None
 
     @property
+    def is_ending(self) -> bool:
+        """Whether it is over, or one of the sides has said goodbye."""
+        return self.is_over or self.machine.has_heard_goodbye or self.machine.has_said_goodbye
+
+    @property
     def failures(self) -> dict[str, int]:
         """How often handlers of ours raised what they should not, by the name of the error."""
         return dict(self._serving.failures)

@@ -109,6 +109,11 @@ class MuxrpcMachine:
         return self._heard_goodbye
 
     @property
+    def has_said_goodbye(self) -> bool:
+        """Whether this side has."""
+        return self._said_goodbye
+
+    @property
     def is_done(self) -> bool:
         """Whether both sides have said that nothing follows, and ours is not waiting to be sent."""
         return self._said_goodbye and self._heard_goodbye and not self._outgoing
