@@ -2,10 +2,10 @@
 
     python bench/data_logs_feeds.py
 
-Signing and verifying are measured in processor time, every job in turn within each round, so that a machine that
-is busy for a while is busy for all of them; a job's figure is its fastest round. Ratios travel between machines,
-microseconds do not. "Append" makes the next entry of a log and its id; "verify" reads an entry's bytes, judges
-all rules, checks the signature and makes the id. Neither writes to a disk.
+Signing and verifying are measured in processor time, every job in turn within each round, so that a machine
+that is busy for a while is busy for all of them; a job's figure is its fastest round. Ratios travel between
+machines, microseconds do not. "Append" makes the next entry of a log and its id; "verify" reads an entry's
+bytes, judges all rules, checks the signature and makes the id. Neither writes to a disk.
 
 The second table opens a log of verified entries in SQLite (a new process would do the same). The third has
 Node's ssb-validate and our feed take in the same messages from the same texts; it needs the modules of
@@ -28,8 +28,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import nacl
 import nacl.signing
-from p2plib.data.stores.memory import MemoryStore
-from p2plib.data.stores.sqlite import SqliteStore
 from tqdm import tqdm
 
 from p2plib.data.log import classic, entry
@@ -37,6 +35,8 @@ from p2plib.data.log.entry import HashedContent, HashedFormat
 from p2plib.data.log.feed import Feed
 from p2plib.data.log.formats import LogFormat, head_of
 from p2plib.data.log.validate import ClassicFormat
+from p2plib.data.stores.memory import MemoryStore
+from p2plib.data.stores.sqlite import SqliteStore
 from p2plib.identity.keys import SecretKey
 
 SEED = bytes(range(32))

@@ -23,6 +23,7 @@ from p2plib.data.log.validate import ClassicFormat, FeedRule
 from p2plib.errors import DecodeError, InvalidEntry, UsageError
 from p2plib.identity.keys import SecretKey
 from p2plib.wire import canonical_json
+from tests.data.log import stranger
 from tests.data.log.shelf import ANA, CLASSIC, TIME_MS, open_feed
 from tests.interop.peers import HERE, ForeignPeer
 
@@ -171,6 +172,17 @@ def test_another_networks_feed_is_refused_by_both(node: ForeignPeer) -> None:
     assert node.ask("verdicts", cases=questions) == [True, "invalid signature"]
     value = canonical_json.parse(message.text)
     assert (verdict(value, None, HMAC_TEXT), verdict(value)) == (None, FeedRule.SIGNATURE)
+
+
+def test_the_pages_own_cells_read_and_write_for_it(node: ForeignPeer) -> None:
+    """The stranger of the chapter on logs, which has nothing of ours, and npm's module: both ways."""
+    said = [{"type": "post", "text": f"naïve € 🚀 {n}"} for n in range(3)]
+    seed = ANA.expose_seed().hex()
+    theirs = node.ask("create", seed=seed, hmac=None, contents=list(map(json.dumps, said)), timestamp=TIME_MS)
+    found = stranger.run(stranger.CHECK, json.dumps([each["text"] for each in theirs]))
+    assert found == theirs[-1]["key"]
+    made = json.loads(stranger.run(stranger.WRITE, json.dumps([seed, said, TIME_MS])))
+    assert node.ask("appendAll", messages=made)[-1] == theirs[-1]["key"]
 
 
 # Verdicts on mutated messages

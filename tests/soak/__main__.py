@@ -3,8 +3,9 @@
     python -m tests.soak streams --seeds 1-10000 --minutes 60
 
 Each seed runs twice: in the simulated internet with losses, and on this machine's own sockets through a proxy
-that delays and splits. A seed that fails is printed with the command that repeats it. Not part of the test
-run; a few seeds of it are (`tests/soak/test_soak.py`).
+that delays and splits. Of `stores`, once on a simulated disk that breaks, and once as a process that is killed.
+A seed that fails is printed with the command that repeats it. Not part of the test run; a few seeds of it are
+(`tests/soak/test_soak.py`, `tests/soak/test_stores.py`).
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from collections.abc import Callable, Sequence
 
 from tests.soak.nodes import nodes
 from tests.soak.overlays import overlays
+from tests.soak.stores import broken, killed
 from tests.soak.streams import streams
 from tests.soak.worlds import Scenario, run_on_loopback, run_simulated
 
 KINDS: dict[str, Scenario] = {"streams": streams, "nodes": nodes, "overlays": overlays}
 RUNS: dict[str, Callable[[Scenario, int], None]] = {"simulated": run_simulated, "real": run_on_loopback}
+WITHOUT_A_NETWORK: dict[str, dict[str, Callable[[int], None]]] = {
+    "stores": {"simulated": broken, "real": killed}
+}
 
 
 def run(kind: str, where: Sequence[str], seeds: range, minutes: float) -> int:
@@ -31,7 +36,7 @@ def run(kind: str, where: Sequence[str], seeds: range, minutes: float) -> int:
             break
         for place in where:
             try:
-                RUNS[place](KINDS[kind], seed)
+                run_seed(kind, place, seed)
             except Exception as error:
                 failed += 1
                 again = f"python -m tests.soak {kind} --on {place} --seeds {seed}-{seed}"
@@ -43,6 +48,14 @@ def run(kind: str, where: Sequence[str], seeds: range, minutes: float) -> int:
     return failed
 
 
+def run_seed(kind: str, place: str, seed: int) -> None:
+    """Runs one seed in one place."""
+    if kind in WITHOUT_A_NETWORK:
+        WITHOUT_A_NETWORK[kind][place](seed)
+    else:
+        RUNS[place](KINDS[kind], seed)
+
+
 def first(error: BaseException) -> BaseException:
     """What was raised first, out of however many groups."""
     return first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
@@ -51,7 +64,7 @@ def first(error: BaseException) -> BaseException:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("kind", choices=list(KINDS))
+    parser.add_argument("kind", choices=[*KINDS, *WITHOUT_A_NETWORK])
     parser.add_argument("--seeds", default="1-10000", help="A-B, both included")
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--on", choices=list(RUNS), help="one of the two alone")

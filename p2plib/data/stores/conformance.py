@@ -81,6 +81,7 @@ def check_strange_bytes(open_store: Opener) -> None:
         b"\0",
         b"\0\0",
         b"\0\xff",
+        b"B",
         b"a",
         b"a\0",
         b"a\0b",

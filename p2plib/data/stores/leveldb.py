@@ -63,7 +63,7 @@ class LevelDbStore(CheckedStore):
         walk: Any = self._database.raw_iterator(verify_checksums=True)
         return (self._down if reverse else self._up)(walk, start, end), walk.close
 
-    # plyvel's own ranges are not used: one that goes down and holds its first key alone finds nothing (1.5.1).
+    # plyvel 1.5.1's own ranges are not used: one that goes down and holds its first key alone finds nothing.
 
     def _up(self, walk: Any, start: bytes, end: bytes | None) -> Iterator[Pair]:
         with self._translated():
@@ -104,7 +104,7 @@ class LevelDbStore(CheckedStore):
             raise StoreCorrupt(f"LevelDB says: {error}", self.name) from error
         except self._plyvel.IOError as error:
             text = str(error)
-            if "lock" in text.lower():
+            if "IO error: lock " in text:
                 raise StoreLocked(f"{self.name} is open already: a store is opened once ({text})") from error
             raise StoreFull(f"the disk of the store {self.name} refuses: {text}") from error
         except self._plyvel.Error as error:

@@ -21,6 +21,7 @@ Vocabulary::
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 from collections.abc import Callable, Mapping
@@ -179,8 +180,10 @@ class SimulatedDisk:
                 content[bit // 8] ^= 1 << bit % 8
 
     def after_kill(self) -> SimulatedDisk:
-        """The disk after the process was killed: the kernel keeps all that was seen."""
-        return self._again({name: file.seen for name, file in self._seen.items()})
+        """The disk after the process was killed: the kernel has all that was seen."""
+        again = SimulatedDisk(sector_bytes=self.sector_bytes)
+        again._seen, again._kept, again._renamed = copy.deepcopy((self._seen, self._kept, self._renamed))
+        return again
 
     def after_power_cut(self, rng: Random | None = None) -> SimulatedDisk:
         """The disk after a power cut.

@@ -96,7 +96,12 @@ class SqliteStore(CheckedStore):
         except BaseException:
             reader.close()
             raise
-        return self._pairs(first, rows), reader.close
+
+        def release() -> None:
+            rows.close()  # or the connection lives on until the cursor is gone
+            reader.close()
+
+        return self._pairs(first, rows), release
 
     def _pairs(self, some: list[tuple[bytes, bytes]], rows: sqlite3.Cursor) -> Iterator[Pair]:
         while some:

@@ -61,7 +61,7 @@ def decode(data: bytes) -> list[Change]:
         DecodeError: it is cut short, has bytes left over, an unknown kind of change, or an empty key.
     """
     (count,), at = _take(data, 0, _COUNT)
-    if count > (len(data) - at) // (_HEAD.size + 1):
+    if count > (len(data) - at) // _HEAD.size:
         raise DecodeError(f"a batch of {len(data)} bytes has no room for {count} changes", 0)
     changes: list[Change] = []
     for _ in range(count):

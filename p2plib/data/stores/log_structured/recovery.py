@@ -1,5 +1,4 @@
-"""What is found when a directory is opened: which files count, what the log still says, and what is left
-over.
+"""What is found when a directory is opened: which files count, what the log still says, what is left.
 
 Rules
     1. The manifest decides. A file that it names and that is not there, or is not what it was, is
@@ -7,7 +6,7 @@ Rules
     2. A directory without a manifest is new, unless it has tables or a log with records: then the manifest is
        lost, and nothing is thrown away.
     3. A store that was killed may have *seen* its new manifest without its being kept. So the names are
-       synced before any file that the manifest does not name is removed.
+       synced before a file that the manifest does not name is removed, and before anything is promised.
 """
 
 from __future__ import annotations
@@ -92,19 +91,18 @@ def changes_of(record: LogRecord, path: str) -> list[Change]:
 
 
 def remove_leftovers(files: FileSystem, manifest: Manifest) -> int:
-    """Remove what a crash left behind: files of ours that the manifest does not name.
+    """Remove what a crash left behind: files of ours that the manifest does not name. First sync the names.
 
     Returns:
         How many there were.
     """
+    files.sync_directory()
     named = {manifest.log_name, *(table.name for table in manifest.tables)}
     extra = [
         name
         for name in files.names()
         if (_OURS.fullmatch(name) and name not in named) or name == NEW_MANIFEST
     ]
-    if extra:
-        files.sync_directory()
     for name in extra:
         files.remove(name)
     return len(extra)
@@ -119,7 +117,6 @@ def _make_new(files: FileSystem) -> Manifest:
             )
     manifest = Manifest(next_number=2, log_number=1)
     files.append(log_name(1), b"")
-    files.sync(log_name(1))
     files.sync_directory()
     prepare_manifest(files, manifest)
     commit_manifest(files)

@@ -60,7 +60,7 @@ from p2plib.errors import NotFound, StoreCorrupt, StoreFull, UsageError
 MEMTABLE_BYTES = 1024 * 1024  # what recovery may have to read again, and what a table of tier 0 holds
 FAN = 4  # tables of one tier that become one; more of them: fewer bytes written, more tables to ask
 
-log = logging.getLogger("p2plib.data.stores")
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -285,7 +285,6 @@ class LogStructuredStore(CheckedStore):
             tables = (*self._manifest.tables, *self._write_table(iter(self._memtable.entries()), tier=0))
             number = self._take_number(log_name)
             self._files.append(log_name(number), b"")
-            self._files.sync(log_name(number))
             self._install(Manifest(self._next_number, number, tables))
         self._memtable = Memtable()
         self._record = self._log_size = self._synced = 0
@@ -397,7 +396,7 @@ class LogStructuredStore(CheckedStore):
             yield
         except OSError as error:
             self._refusal = f"the disk said {error}, and what it has kept is not known; open it again"
-            log.warning("the store %s takes no more writes: %s", self.name, self._refusal)
+            log.info("the store %s takes no more writes: %s", self.name, self._refusal)
             raise StoreFull(f"the store {self.name} takes no more writes: {self._refusal}") from error
 
     @contextlib.contextmanager
@@ -413,7 +412,7 @@ class LogStructuredStore(CheckedStore):
 
     def _count_failure(self, what: str, error: Exception) -> None:
         self._stats.failed += 1
-        log.warning("the store %s: the disk refuses the %s: %s", self.name, what, error)
+        log.info("the store %s: the disk refuses the %s: %s", self.name, what, error)
 
 
 def _with(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:

@@ -1,0 +1,107 @@
+"""A whole directory: bytes that LevelDB wrote, directories of plyvel's, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from p2plib.data.stores.files import DiskFiles
+from p2plib.data.stores.interfaces import Change, Delete, Put
+from p2plib.data.stores.leveldb import LevelDbStore
+from p2plib.data.stores.leveldb_files.reader import read_leveldb
+from p2plib.errors import StoreCorrupt, StoreError
+from tests.data.stores.leveldb_files.samples import SMALL, disk_of
+
+
+def test_what_leveldb_wrote() -> None:
+    found = read_leveldb(disk_of(SMALL))
+    assert found.values == {b"ben": b"new", b"cy": b""}
+    assert (found.logs, found.last_sequence, found.states, found.cut_bytes) == (("000004.log",), 5, 5, 0)
+
+
+def test_old_logs_and_the_old_name_of_tables() -> None:
+    files = {**SMALL, "000003.log": b"garbage", "000007.ldb": b"garbage"}
+    files["000005.sst"] = files.pop("000005.ldb")
+    assert read_leveldb(disk_of(files)).values == {b"ben": b"new", b"cy": b""}
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"CURRENT": None}, StoreError),
+        ({"CURRENT": b"MANIFEST-000002"}, StoreCorrupt),
+        ({"CURRENT": b"../../secret\n"}, StoreCorrupt),
+        ({"MANIFEST-000002": None}, StoreCorrupt),
+        ({"MANIFEST-000002": SMALL["MANIFEST-000002"][:-1] + b"x"}, StoreCorrupt),
+        ({"000005.ldb": None}, StoreCorrupt),
+        ({"000005.ldb": SMALL["000005.ldb"] + b"x"}, StoreCorrupt),
+        ({"000005.ldb": bytes(149)}, StoreCorrupt),
+        ({"000004.log": SMALL["000004.log"][:8] + b"x" + SMALL["000004.log"][9:]}, StoreCorrupt),
+    ],
+)
+def test_what_is_missing_or_damaged(change: dict[str, bytes | None], error: type[Exception]) -> None:
+    files = {**SMALL, **change}
+    with pytest.raises(error):
+        read_leveldb(disk_of({name: content for name, content in files.items() if content is not None}))
+
+
+def test_a_torn_log_is_cut_and_told() -> None:
+    found = read_leveldb(disk_of({**SMALL, "000004.log": SMALL["000004.log"][:-1]}))
+    assert found.values == {b"ada": b"1815", b"ben": b"new", b"cy": b""}
+    assert found.cut_bytes == 23
+
+
+def fill(store: LevelDbStore, rng: Random, batches: int) -> None:
+    for _ in range(batches):
+        batch: list[Change] = []
+        for _ in range(rng.choice((1, 10, 100))):
+            key = b"key%d" % rng.randrange(3000)
+            value = rng.choice((b"", b"fox " * rng.randrange(100), rng.randbytes(rng.randrange(50))))
+            batch.append(Put(key, value) if rng.random() < 0.8 else Delete(key))
+        store.write(batch, durable=False)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_directories_of_plyvel(seed: int, tmp_path: Path) -> None:
+    """A closed one, read by us and compared with what LevelDB says itself."""
+    pytest.importorskip("plyvel", reason="plyvel, which has no wheel for every Python, is not installed")
+    rng = Random(seed)
+    with LevelDbStore(tmp_path / "db") as store:
+        fill(store, rng, 40)
+        if seed % 2:
+            store._database.compact_range()
+            fill(store, rng, 10)
+        store.write([Put(b"large", rng.randbytes(200_000))])
+        wanted = dict(store.scan())
+    found = read_leveldb(DiskFiles(tmp_path / "db"))
+    assert found.values == wanted
+    assert bool(found.version.tables) == bool(seed % 2)
+    assert list(found.values) == sorted(found.values)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_directory_whose_writer_was_killed(tmp_path: Path) -> None:
+    pytest.importorskip("plyvel", reason="plyvel, which has no wheel for every Python, is not installed")
+    program = (
+        "import plyvel, sys\n"
+        "db = plyvel.DB(sys.argv[1], create_if_missing=True, write_buffer_size=20000)\n"
+        "for number in range(10**9):\n"
+        "    db.put(b'key%d' % (number % 700), b'value %d ' % number * 5)\n"
+        "    if number == 2000: print('begun', flush=True)\n"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "db")], stdout=subprocess.PIPE)
+    with writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"begun\n"
+        writer.send_signal(signal.SIGKILL)
+    found = read_leveldb(DiskFiles(tmp_path / "db"))
+    assert len(found.values) == 700
+    with LevelDbStore(tmp_path / "db") as store:
+        assert dict(store.scan()) == found.values
