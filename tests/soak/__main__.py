@@ -3,7 +3,7 @@
     python -m tests.soak streams --seeds 1-10000 --minutes 60
 
 Each seed runs twice: in the simulated internet with losses, and on this machine's own sockets through a proxy
-that delays and splits. Of `stores`, once on a simulated disk that breaks, and once as a process that is killed.
+that delays and splits. Of `stores`, one is a simulated disk that breaks, the other a process that is killed.
 A seed that fails is printed with the command that repeats it. Not part of the test run; a few seeds of it are
 (`tests/soak/test_soak.py`, `tests/soak/test_stores.py`).
 """

@@ -145,7 +145,7 @@ class DiskFiles:
         descriptor = self._file(name, writes=True).fileno()
         full_sync = getattr(fcntl, "F_FULLFSYNC", None)
         if full_sync is None:
-            os.fsync(descriptor)
+            getattr(os, "fdatasync", os.fsync)(descriptor)  # the size counts as data, the times do not
         else:  # macOS: its fsync leaves the bytes in the disk's own cache
             fcntl.fcntl(descriptor, full_sync)
 
