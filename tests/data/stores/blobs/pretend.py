@@ -33,8 +33,11 @@ Change = tuple[dict[str, Inode], list[str]]  # names that come, names that go, a
 
 
 class PretendNewFile:
+    is_closed = False
+
     def __init__(self, folder: PretendFolder, inode: Inode) -> None:
-        self.folder, self.inode, self.is_closed = folder, inode, False
+        self.folder, self.inode = folder, inode
+        folder.open_files += 1
 
     def write(self, data: bytes) -> None:
         half = len(data) // 2
@@ -50,6 +53,7 @@ class PretendNewFile:
         self.inode.kept = bytes(self.inode.seen)
 
     def close(self) -> None:
+        self.folder.open_files -= not self.is_closed
         self.is_closed = True
 
 

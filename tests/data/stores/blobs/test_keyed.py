@@ -84,9 +84,8 @@ def test_a_part_is_read_and_no_more(tmp_path: Path) -> None:
     with KeyedFiles(DiskFolder(tmp_path)) as store:
         put(store, "a", bytes(10 * PIECE_BYTES))
         reader = store.read("a", 5, 10)
-        assert reader.read_all() == bytes(5)
         os.truncate(tmp_path / "a", PIECE_BYTES)  # whatever is behind it does not matter
-        assert store.read("a", 5, 10).read_all() == bytes(5)
+        assert reader.read_all() == bytes(5)
 
 
 @pytest.mark.fault("F121")

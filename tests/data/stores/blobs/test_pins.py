@@ -296,12 +296,18 @@ def test_a_reader_that_was_dropped_holds_nothing() -> None:
         assert store.collect().blobs == 0
         del reader
         assert store.collect().blobs == 1
+        put(store, b"b", key="b")
+        closed = store.read("b")
+        closed.close()
+        assert store.collect().blobs == 1
 
 
 def test_a_sweep_of_a_store_that_is_closed_meanwhile() -> None:
     store = PinnedBlobs(MemoryBlobs(), PinRecords())
     for key in "abc":
         put(store, b"old", key=key)
+    store.pin("b", "me")
+    store.pin("c", "me")
     sweep = store.sweep()
     next(sweep)
     store.close()

@@ -179,6 +179,9 @@ def test_closing_lets_go_of_every_file() -> None:
     readers = [store.read(key) for key in store.keys()]  # noqa: SIM118
     assert folder.open_files == len(readers) == 3
     writers = [store.write() for _ in range(3)]
+    assert folder.open_files == 6
+    writers[0].discard()
+    assert folder.open_files == 5
     store.close()
     assert folder.open_files == 0
     assert not folder.is_locked
