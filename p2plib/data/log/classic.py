@@ -156,7 +156,19 @@ def signed_bytes(unsigned: str, hmac_key: bytes | None = None) -> bytes:
     Raises:
         UsageError: the HMAC key is of another size.
     """
-    message = unsigned.encode("utf-8")
+    return authenticated(unsigned.encode("utf-8"), hmac_key)
+
+
+def authenticated(message: bytes, hmac_key: bytes | None) -> bytes:
+    """A message, or its authenticator under a network's key: what is signed in place of it.
+
+    Args:
+        message: any bytes.
+        hmac_key: the network's, 32 bytes; None on the main network.
+
+    Raises:
+        UsageError: the HMAC key is of another size.
+    """
     if hmac_key is None:
         return message
     if len(hmac_key) != HMAC_KEY_BYTES:

@@ -4,7 +4,8 @@ Nothing stops the owner of a key from signing two entries with one sequence numb
 peers and one to others (equivocation). Nobody who sees a single branch can tell. But the two entries together
 are a proof: bytes that convince whoever has the author's key, without trust in the peer that brought them.
 
-Two entries of one author, each with a valid signature, are a proof if
+Lavoie's 2P-BFT-Log (arXiv:2307.08381) is the model. Two entries of one author, each with a valid signature,
+are a proof if
     1. they have one sequence number and different bytes: the fork is at that number; or
     2. one comes right after the other by number and names another entry before it: the fork is at the lower
        number, where the author signed one entry and later vouched for another.
@@ -16,6 +17,9 @@ Rules
     5. A false proof accuses nobody but the peer that sent it: it raises `InvalidEntry`, and nothing is kept.
     6. Of several forks of one log the lowest counts. Everybody who knows of a fork at n trusts the entries
        below n and no others, whichever branch they heard first (`p2plib.data.log.feed` freezes there).
+
+What rule 6 costs: whoever has the key can sign another first entry, and the whole log is void. A log is as
+safe as its key.
 
 What a proof cannot show: by whose fault. A stolen key, a cloned device and a restored backup make the same
 two entries as a liar (`p2plib.data.log.writer` is there to keep honest authors from them).
@@ -32,6 +36,7 @@ from p2plib.identity.keys import PublicKey
 from p2plib.wire import cbor
 
 MAX_OVERHEAD_BYTES = 128  # map, keys, format's name, author and lengths
+MAX_PROOF_BYTES = 1 << 17  # two entries of any format here, as large as they can be
 _MEMBERS = {"author": bytes, "first": bytes, "format": str, "second": bytes}
 
 
@@ -146,11 +151,13 @@ def is_about(raw: bytes) -> PublicKey:
     """The author that a proof accuses, before anything in it is checked: to find out whose log it concerns.
 
     Args:
-        raw: as received. A receiver bounds the size by its own limits before it keeps such bytes.
+        raw: as received; any size.
 
     Raises:
         DecodeError: these bytes are no proof.
     """
+    if len(raw) > MAX_PROOF_BYTES:
+        raise DecodeError(f"no proof of a fork: {len(raw)} bytes, where {MAX_PROOF_BYTES} is the most")
     try:
         value = cbor.decode(raw)
         if isinstance(value, dict) and isinstance(value.get("author"), bytes):

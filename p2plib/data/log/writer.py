@@ -226,7 +226,7 @@ class Writer(Generic[E, C]):
         self._store.write((Put(self._key + b"/token", self._token),), durable=True)
 
     def _is_ours(self) -> bool:
-        return self._get(self._store, b"/token") == self._token == self._marked()[0]
+        return self._get(self._store, b"/token") == self._token and self._marked()[:1] == (self._token,)
 
     def _take(self, raws: Iterable[bytes]) -> int:
         try:

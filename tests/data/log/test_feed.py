@@ -6,19 +6,24 @@ import itertools
 import json
 import random
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
 from p2plib.data.log.feed import BATCH_ENTRIES, Added, ErasedEntry, Feed
 from p2plib.data.log.formats import Head
-from p2plib.data.stores.interfaces import Put
+from p2plib.data.stores.files import DiskFiles
+from p2plib.data.stores.interfaces import OrderedStore, Put
+from p2plib.data.stores.log_structured.store import LogStructuredStore
+from p2plib.data.stores.memory import MemoryStore
+from p2plib.data.stores.sqlite import SqliteStore
 from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt, StoreFull
 from tests.data.log.shelf import ANA, CLASSIC, MAL, Shelf, chain, open_feed
 
 ENTRIES = chain(8)
 
 
-def full(count: int = 8, store: Shelf | None = None) -> Feed:
+def full(count: int = 8, store: OrderedStore | None = None) -> Feed:
     feed = open_feed(store)
     feed.extend(ENTRIES[:count])
     return feed
@@ -303,6 +308,33 @@ def test_a_store_that_does_not_fit_together_is_corrupt(damage: str) -> None:
             store.content[head_key] = store.content[head_key][:4]
     with pytest.raises(StoreCorrupt):
         open_feed(store)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "log-structured"])
+def test_any_ordered_store_will_do(kind: str, tmp_path: Path) -> None:
+    """In it and out of it, a fork and an erased entry included; what is on a disk is opened again."""
+    store = open_store(kind, tmp_path)
+    with store:
+        feed = full(6, store)
+        feed.erase(2)
+        with pytest.raises(Forked):
+            feed.add(chain(1, said="other", after=ENTRIES[:4])[0])
+        expected = (feed.head, feed.fork, list(feed.entries()))
+        if kind == "memory":
+            return
+    with open_store(kind, tmp_path) as store:
+        again = open_feed(store)
+        assert (again.head, again.fork, list(again.entries())) == expected
+        assert (len(again), again.extend(ENTRIES[:4])) == (4, 0)
+
+
+def open_store(kind: str, folder: Path) -> OrderedStore:
+    match kind:
+        case "memory":
+            return MemoryStore()
+        case "sqlite":
+            return SqliteStore(folder / "log.sqlite")
+    return LogStructuredStore(DiskFiles(folder / "log"))
 
 
 def test_opening_reads_three_keys_and_holds_little() -> None:

@@ -116,7 +116,7 @@ def test_every_changed_byte_spoils_it(place: int, change: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"\xa0", cbor.encode({"author": b"x"}), cbor.encode({"author": 1}), b"\xff"]
+    "raw", [b"", b"\xa0", cbor.encode({"author": b"x"}), cbor.encode({"author": 1}), b"\xff", bytes(200_000)]
 )
 def test_what_names_no_author(raw: bytes) -> None:
     with pytest.raises(DecodeError):

@@ -236,6 +236,13 @@ def test_only_the_author_writes_a_log() -> None:
         Writer(open_feed(), Shelf(), MAL, Shelf(), random=draws(1))
 
 
+def test_marks_that_vanish_while_it_runs_stop_it() -> None:
+    device = new(1)
+    device.marks.content.clear()
+    with pytest.raises(WouldFork, match="another writer"):
+        device.say("second")
+
+
 def test_a_content_that_the_format_does_not_take_leaves_no_trace() -> None:
     device = new(1)
     with pytest.raises(UsageError):
