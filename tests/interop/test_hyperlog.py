@@ -12,6 +12,7 @@ from p2plib.data.hyperlog import messages, nodes
 from p2plib.data.hyperlog.driver import replicate
 from p2plib.data.hyperlog.graph import Hyperlog
 from p2plib.data.hyperlog.messages import HyperlogHandshake, HyperlogHave, HyperlogSend, SentHeads
+from p2plib.errors import PeerTimeout
 from p2plib.protocol.conformance import read_all
 from p2plib.protocol.stream import Stream
 from p2plib.protocol.tcp import connect_tcp
@@ -206,6 +207,33 @@ def test_they_refuse_what_we_refuse() -> None:
         net.run_together(lie, port)
         assert peer.next_event() == ("failed", "Checksum mismatch")
         assert peer.ask("dump", name="js") == []
+
+
+async def forge_and_follow(port: int) -> list[str]:
+    """A forged number 2 of a log, then the true log with numbers 2 and 3."""
+    true = Hyperlog("ana")
+    first = true.append(b"1")
+    forger = Hyperlog("mal")
+    forger.insert(first)
+    forger.insert(nodes.make([first.key], b"forged", "ana", 2))
+    await replicate(await connect_tcp("127.0.0.1", port), forger)
+    true.append(b"2")
+    true.append(b"3")
+    try:
+        await replicate(await connect_tcp("127.0.0.1", port), true, silence_timeout_s=1)
+        return ["synced"]
+    except PeerTimeout:
+        return ["they wait for a node that they never ask for"]
+
+
+def test_a_forged_entry_cuts_its_victim_off() -> None:
+    """What the page on feeds says of the module; with signatures of the application it would have noticed."""
+    with Namespace() as net, ForeignPeer("hyperlog.js", namespace=net) as peer:
+        peer.ask("create", name="js")
+        port = peer.ask("listen", name="js")["port"]
+        said = net.run_together(forge_and_follow, port)
+        assert said == ["they wait for a node that they never ask for"]
+        assert [bytes.fromhex(n["value"]) for n in peer.ask("dump", name="js")] == [b"1", b"forged"]
 
 
 def test_they_refuse_a_node_with_unknown_links() -> None:
