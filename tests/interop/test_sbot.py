@@ -33,6 +33,7 @@ from p2plib.protocol.tcp import TcpListener, connect_tcp
 from tests.interop import listening
 from tests.interop.namespace import Namespace
 from tests.interop.peers import ForeignPeer
+from tests.protocol import stranger
 
 pytestmark = pytest.mark.interop
 
@@ -160,6 +161,68 @@ def test_we_hear_of_what_they_publish_later() -> None:
         assert peer.next_event()[0] == "connected"
         published.append(peer.ask("publish", content=content("after")))
         assert following.result() == published
+
+
+# The cells of three pages: the handshake, the messages, and muxrpc between them
+PAGES = ["scuttlebutt", "../data/logs", "../data/feeds"]
+LAST_LINES = """
+import sys
+
+host, port, network, server, seed = sys.argv[1:]
+network, server, seed = map(bytes.fromhex, (network, server, seed))
+me, signing = sodium.crypto_sign_seed_keypair(seed)
+fresh = os.urandom(32)
+one = prove(network, sodium.crypto_scalarmult_base(fresh))
+sock = socket.create_connection((host, int(port)), 10)
+sock.sendall(one)
+two = take(sock, 64)
+theirs = believe(network, two)
+box, *agreed = introduce(network, signing, server, fresh, theirs)
+sock.sendall(box)
+shared = check_server(take(sock, 80), network, signing, server, theirs, *agreed)
+sending, receiving = [sha256(shared, server), two[:24]], [sha256(shared, me), one[:24]]
+heard = b""
+
+
+def send(data):
+    raw, sending[1] = seal_body(*sending, data)
+    sock.sendall(raw)
+
+
+def take_plain(size):
+    global heard
+    while len(heard) < size:
+        key, nonce = receiving
+        head = sodium.crypto_secretbox_open(take(sock, 34), nonce, key)
+        body = head[2:] + take(sock, int.from_bytes(head[:2], "big"))
+        receiving[1] = count_up(count_up(nonce))
+        heard += sodium.crypto_secretbox_open(body, count_up(nonce), key)
+    data, heard = heard[:size], heard[size:]
+    return data
+
+
+author = f"@{base64.b64encode(server).decode()}.ed25519"
+before = None
+for message in ask_history(send, take_plain, author):
+    check(message, before)
+    before = message
+sock.close()
+print(before["sequence"], id_of(before))
+"""
+
+
+async def as_a_stranger() -> str:
+    arguments = MAIN_NETWORK.hex(), THEIRS.public.hex(), STRANGER.expose_seed().hex()
+    return await stranger.call(PAGES, LAST_LINES, "127.0.0.1", PORT, *arguments)
+
+
+def test_the_stranger_of_the_pages_takes_their_history() -> None:
+    """Handshake, box stream, muxrpc and the judging of messages, all from pages, with nothing of ours."""
+    with Namespace() as net, ForeignPeer("sbot.js", namespace=net) as peer:
+        published = started(peer, [])
+        for text in ("one", "zwei ü", "three"):
+            published.append(peer.ask("publish", content={"type": "post", "text": text}))
+        assert net.run_together(as_a_stranger) == f"3 {published[-1]}"
 
 
 # They ask us

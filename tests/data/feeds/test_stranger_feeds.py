@@ -30,6 +30,7 @@ async def served(author: str, seq: int, offered: dict[str, Any], asks_back: bool
     """What the stranger prints, and what our end counted."""
     counted: list[Any] = []
     refused: list[str] = []
+    over = asyncio.Event()
 
     async def handle(stream: Stream) -> None:
         async with Muxrpc(stream, offered) as rpc:
@@ -40,13 +41,13 @@ async def served(author: str, seq: int, offered: dict[str, Any], asks_back: bool
                 except CallFailed as failed:
                     refused.append(failed.sentence)
             await rpc.wait_closed()
+            over.set()
             counted.append([rpc.machine.strays, rpc.failures, refused])
 
     async with TcpListener(handle) as listener:
         said = await stranger.call([PAGE], LAST_LINES, *listener.address, author, seq)
         async with asyncio.timeout(10):
-            while not counted:
-                await asyncio.sleep(0)
+            await over.wait()
     return said, counted[0]
 
 
