@@ -1,4 +1,4 @@
-"""What a side of a muxrpc connection can be asked for.
+"""What a side of a muxrpc connection can be asked for::
 
     methods = {
         "whoami": asynchronous(whoami),                  # async def whoami(rpc): return {"id": ...}

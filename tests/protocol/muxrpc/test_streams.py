@@ -130,7 +130,9 @@ def test_a_reader_that_is_too_slow_loses_its_stream_alone() -> None:
             near._buffer_bytes = 20_000
             slow = near.source("numbers.count", 10**6)
             begun = asyncio.get_running_loop().time()
-            assert await near.call("add", 1, 2, timeout_s=60) == 3  # its answer comes behind what nobody takes
+            assert (
+                await near.call("add", 1, 2, timeout_s=60) == 3
+            )  # its answer comes behind what nobody takes
             assert 9 < asyncio.get_running_loop().time() - begun < 11
             with pytest.raises(Closed, match="too slowly"):
                 await anext(slow)
