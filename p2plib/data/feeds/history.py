@@ -30,7 +30,7 @@ from typing import Any
 from p2plib.data.feeds.shelf import FeedShelf
 from p2plib.data.log import quick_json
 from p2plib.data.log.classic import ClassicMessage
-from p2plib.data.log.feed import Added, ErasedEntry
+from p2plib.data.log.feed import ErasedEntry
 from p2plib.data.log.formats import MAX_SEQUENCE
 from p2plib.data.log.validate import MAX_RAW_BYTES
 from p2plib.errors import DecodeError, InvalidEntry, NotFound, P2PError, PeerTimeout, Refusal
@@ -44,6 +44,8 @@ from p2plib.wire.canonical_json import Value
 
 NAME = "createHistoryStream"
 SILENCE_TIMEOUT_S = 30.0
+BATCH_ENTRIES = 256  # that have come together are written together: a disk is asked once for all of them
+SYNC: Value = {"sync": True}  # npm's sign that what follows is live
 
 ClassicShelf = FeedShelf[ClassicMessage, Value]
 
@@ -195,22 +197,22 @@ async def fetch(
     """
     feed = shelf.follow(author)
     wanted = HistoryOptions(author, len(feed) + 1, limit, live, keys=False)
-    new, items = 0, 0
+    before, asked = len(feed), limit
     async with rpc.source(NAME, wanted.encode()) as stream:
         while True:
             try:
                 async with asyncio.timeout(None if live else silence_timeout_s):
-                    item = await anext(stream)
+                    items = [await anext(stream), *stream.ready(BATCH_ENTRIES - 1)]
             except StopAsyncIteration:
-                return new
+                return len(feed) - before
             except TimeoutError:
                 raise PeerTimeout(f"{rpc.remote} sent nothing for {silence_timeout_s:g} s") from None
-            if item == {"sync": True}:  # npm's sign that what follows is live
-                continue
-            items += 1
-            if limit is not None and items > limit:
+            messages = [item for item in items if item != SYNC]
+            excess = asked is not None and len(messages) > asked
+            shelf.extend(author, map(raw_of, messages[:asked] if excess else messages))
+            if excess:
                 raise InvalidEntry(f"more than the {limit} entries that were asked for")
-            new += shelf.take(author, raw_of(item)) is Added.NEW
+            asked = None if asked is None else asked - len(messages)
 
 
 def raw_of(item: Body) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Generic
 
 from p2plib.data.log.feed import Added, Feed
@@ -71,6 +72,25 @@ class FeedShelf(Generic[E, C]):
         if added is Added.NEW:
             self.ring()
         return added
+
+    def extend(self, author: PublicKey, raws: Iterable[bytes]) -> int:
+        """Takes in many entries of a log that is followed, in their order; those before a bad one stay.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            NotFound: the log is not followed.
+            InvalidEntry: one breaks a rule, or others are missing before it.
+            Forked: one contradicts an entry that is there.
+        """
+        feed = self.feed(author)
+        before = len(feed)
+        try:
+            return feed.extend(raws)
+        finally:
+            if len(feed) != before:
+                self.ring()
 
     def write(self, secret: SecretKey, content: C, timestamp_ms: int) -> E:
         """Appends to our own log, for a peer that was never restored from an old copy. For one that may have

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from p2plib.data.hyperlog import messages
 from p2plib.data.hyperlog.graph import Hyperlog, LogEntry
 from p2plib.data.hyperlog.machine import DEFAULT_LIMITS, HyperlogLimits, HyperlogStats, HyperlogSync
-from p2plib.errors import EndOfStream, PeerTimeout, StreamReset, Truncated
+from p2plib.errors import EndOfStream, PeerTimeout, Truncated
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.framing import FramedStream
 from p2plib.protocol.stream import Stream
@@ -76,56 +76,57 @@ class _Exchange:
         self._timeout_s = silence_timeout_s
         self._when_synced = when_synced
         self._changed = Bell()
+        self._they_ended = False
 
     def added(self, entry: LogEntry) -> None:
         self._machine.added(entry)
         self._changed.ring()
 
     async def run(self) -> None:
-        reading = asyncio.create_task(self._read())
-        reading.add_done_callback(lambda _: self._changed.ring())
+        """Reads and writes until both are through; what reading raises is the better error of two."""
+        reading, writing = asyncio.create_task(self._read()), asyncio.create_task(self._write())
         try:
-            await self._write(reading)
-            await reading
+            await asyncio.wait([reading, writing], return_when=asyncio.FIRST_EXCEPTION)
+            if writing.done() and writing.exception() is not None:
+                await asyncio.wait([reading])  # the stream broke: that ends, and may say why
+            for task in (reading, writing):
+                if task.done():
+                    task.result()
         finally:
             reading.cancel()
-            await asyncio.wait([reading])
+            writing.cancel()
+            await asyncio.wait([reading, writing])
 
-    async def _write(self, reading: asyncio.Task[None]) -> None:
-        """Sends until nothing is left to be sent; then it says so. What reading raises is raised."""
+    async def _write(self) -> None:
+        """Sends until nothing is left to be sent; then it says so."""
         while not self._machine.is_done:
             message = self._machine.next_message()
             if message is not None:
-                try:
-                    await self._stream.write(messages.frame(message))
-                except StreamReset:
-                    await self._blame(reading)
-                    raise
-            elif reading.done():
+                await self._stream.write(messages.frame(message))
+            elif self._they_ended:
                 break
             else:
                 await self._changed.wait()
         await self._stream.close_write()
 
-    async def _blame(self, reading: asyncio.Task[None]) -> None:
-        """A peer that hung up may have said before what was wrong: that is the better error."""
-        await asyncio.wait([reading])
-        reading.result()
-
     async def _read(self) -> None:
         frames = FramedStream(self._stream, messages.FRAMES)
         machine = self._machine
         while True:
-            waits = self._timeout_s if not machine.is_synced else None
+            waits = None if machine.is_synced and machine.is_live else self._timeout_s
             try:
                 async with asyncio.timeout(waits):
                     raw = await frames.receive()
             except TimeoutError:
+                if machine.is_done:
+                    return  # they do not end, but nothing more is to come
                 raise PeerTimeout(f"{self._stream.remote} said nothing for {self._timeout_s:g} s") from None
             except EndOfStream:
                 if not machine.is_synced:
                     lack = f"before both had everything: {machine.missing} entries are missing"
                     raise Truncated(f"{self._stream.remote} ended {lack}") from None
+                self._they_ended = True
+                self._changed.ring()
                 return
             was_synced = machine.is_synced
             machine.receive(messages.decode(raw))

@@ -54,21 +54,22 @@ class WaitingNodes:
         """
         nodes.check(node)
         place = (node.log, node.seq)
-        if self._graph.has_entry(node):
-            return []
-        if place in self._nodes:
+        went_in, ready = list[LogEntry](), list[HyperlogNode]()
+        if self._graph.has_entry(node):  # another exchange may have brought it, and some here may wait for it
+            ready = self._freed_by(node)
+        elif place in self._nodes:
             if self._nodes[place].key != node.key:
                 raise Forked(f"log {node.log!r} was given two different nodes with number {node.seq}")
-            return []
-        if not self._is_ready(node):
+        elif self._is_ready(node):
+            ready = [node]
+        else:
             self._put(node)
-            return []
-        went_in, ready = list[LogEntry](), [node]
         while ready:
-            entry = self._graph.insert(ready.pop())
+            freed = ready.pop()
+            entry = self._graph.insert(freed)
             if entry is not None:
                 went_in.append(entry)
-                ready += self._freed_by(entry.node)
+            ready += self._freed_by(freed)
         return went_in
 
     def _is_ready(self, node: HyperlogNode) -> bool:
@@ -83,7 +84,7 @@ class WaitingNodes:
             waiting = self._nodes.get(place)
             if waiting is None:
                 continue
-            if self._is_ready(waiting):
+            if self._is_ready(waiting) or self._graph.has_entry(waiting):
                 freed.append(self._take(place))
             else:
                 self._wait_for_link(waiting)

@@ -81,6 +81,13 @@ class MuxrpcStream:
             if self._is_dropped:
                 raise Closed("this stream was dropped")
             await self._changed.wait()
+        return self._pop()
+
+    def ready(self, most: int) -> list[Body]:
+        """Up to so many items that have come already, without waiting for any."""
+        return [self._pop() for _ in range(min(most, len(self._items)))]
+
+    def _pop(self) -> Body:
         value, size = self._items.popleft()
         self.buffered_bytes -= size
         self._rpc.note_taken(self, size)

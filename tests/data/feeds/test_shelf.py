@@ -63,3 +63,14 @@ def test_whoever_waits_is_woken() -> None:
         await waiting
 
     asyncio.run(main())
+
+
+def test_many_at_once_and_those_before_a_bad_one_stay() -> None:
+    source, reader = written(5), shelf()
+    raws = [source.feed(ANA.public).entry(number).raw for number in (1, 2, 3)]
+    reader.follow(ANA.public)
+    assert reader.extend(ANA.public, raws[:2]) == 2
+    assert reader.extend(ANA.public, raws[:2]) == 0
+    with pytest.raises(InvalidEntry):
+        reader.extend(ANA.public, [raws[2], b"{}", source.feed(ANA.public).entry(4).raw])
+    assert len(reader.feed(ANA.public)) == 3

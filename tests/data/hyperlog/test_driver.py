@@ -10,7 +10,14 @@ import pytest
 from p2plib.data.hyperlog import messages, nodes
 from p2plib.data.hyperlog.driver import replicate
 from p2plib.data.hyperlog.graph import Hyperlog
-from p2plib.data.hyperlog.messages import HyperlogHandshake, HyperlogHave, HyperlogSend, SentHeads, SentWants
+from p2plib.data.hyperlog.messages import (
+    HyperlogHandshake,
+    HyperlogHave,
+    HyperlogSend,
+    HyperlogWant,
+    SentHeads,
+    SentWants,
+)
 from p2plib.errors import DecodeError, InvalidEntry, P2PError, PeerTimeout, StreamReset, Truncated
 from p2plib.protocol.conformance import read_all
 from p2plib.protocol.stream import Stream, memory_pair
@@ -139,6 +146,14 @@ def test_a_silent_peer() -> None:
     Internet(seed=1).run(main)
 
 
+def test_a_peer_that_has_everything_and_does_not_end() -> None:
+    async def main(net: Any) -> None:
+        assert await against(HyperlogHandshake(), SentHeads(), SentWants(), ends=False, timeout_s=30) is None
+        assert asyncio.get_running_loop().time() <= 40
+
+    Internet(seed=1).run(main)
+
+
 def test_a_peer_that_breaks_the_stream_off() -> None:
     async def main() -> None:
         near, far = memory_pair()
@@ -151,17 +166,34 @@ def test_a_peer_that_breaks_the_stream_off() -> None:
     asyncio.run(main())
 
 
-def test_a_peer_that_lies_while_it_does_not_read() -> None:
+@pytest.mark.parametrize("lie", [SentHeads(), b"\xff\xff\xff\xff\x7f"])
+def test_a_peer_that_lies_while_it_does_not_read(lie: Any) -> None:
+    """We wait for room to write when the lie arrives."""
+
     async def main() -> None:
         near, far = memory_pair(limit_bytes=100)
         task = asyncio.create_task(replicate(near, grown("a", 500, 1)))
+        for message in (HyperlogHandshake(), HyperlogWant("a", 0), SentHeads()):
+            await far.write(messages.frame(message))
         await settle()
-        await far.write(messages.frame(SentHeads()))
-        await settle()
+        await far.write(lie if isinstance(lie, bytes) else messages.frame(lie))
         with pytest.raises(DecodeError):
             await task
+        assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(main())
+
+
+def test_a_silent_peer_that_does_not_read() -> None:
+    async def main(net: Any) -> None:
+        near, far = memory_pair(limit_bytes=100)
+        task = asyncio.create_task(replicate(near, grown("a", 500, 1)))
+        for message in (HyperlogHandshake(), HyperlogWant("a", 0)):
+            await far.write(messages.frame(message))
+        with pytest.raises(PeerTimeout):
+            await task
+
+    Internet(seed=1).run(main)
 
 
 class Counted(Stream):

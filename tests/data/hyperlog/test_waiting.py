@@ -85,3 +85,25 @@ def test_a_node_that_lacks_two_links_waits_for_both() -> None:
     assert queue.offer(both) == []
     assert [entry.node for entry in queue.offer(a)] == [a]
     assert [entry.node for entry in queue.offer(b)] == [b, both]
+
+
+def test_what_another_exchange_brought_frees_what_waits_here() -> None:
+    graph = Hyperlog("reader")
+    one, other = WaitingNodes(graph), WaitingNodes(graph)
+    cause = nodes.make([], b"cause", "a", 1)
+    effect = nodes.make([cause.key], b"effect", "b", 1)
+    assert one.offer(effect) == []
+    assert [entry.node for entry in other.offer(cause)] == [cause]
+    assert [entry.node for entry in one.offer(cause)] == [effect]
+    assert len(one) == 0
+
+
+def test_what_waits_and_came_by_another_way_takes_no_room() -> None:
+    graph = Hyperlog("reader")
+    one, other = WaitingNodes(graph), WaitingNodes(graph)
+    first, second, third = (nodes.make([], b"%d" % number, "a", number) for number in (1, 2, 3))
+    assert one.offer(second) == one.offer(third) == []
+    for node in (first, second):
+        other.offer(node)
+    assert [entry.node for entry in one.offer(first)] == [third]
+    assert len(one) == one.size_bytes == 0

@@ -168,3 +168,19 @@ def test_small_items_count_for_what_they_cost() -> None:
             assert stream.buffered_bytes == near._buffered == 0
 
     asyncio.run(main())
+
+
+def test_what_has_come_is_taken_without_waiting() -> None:
+    async def main() -> None:
+        async with connected() as (near, _):
+            stream = near.source("numbers.count", 10)
+            assert stream.ready(5) == []
+            await settle()
+            assert stream.ready(4) == [0, 1, 2, 3]
+            assert await anext(stream) == 4
+            assert stream.ready(100) == [5, 6, 7, 8, 9]
+            assert stream.buffered_bytes == near._buffered == 0
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+
+    asyncio.run(main())
