@@ -122,6 +122,21 @@ def test_what_goes_in_during_the_exchange_is_sent_when_it_is_live() -> None:
     assert near.stats.sent == 4
 
 
+def test_what_both_got_from_a_third_meanwhile_is_not_sent() -> None:
+    """It went in here before the other side had said that it has it."""
+    a, b, third = grown("a", 2, 1), grown("b", 2, 2), grown("c", 3, 3)
+    near, far = HyperlogSync(a, live=True), HyperlogSync(b, live=True)
+    a.watch(near.added)
+    b.watch(far.added)
+    for graph in (a, b):
+        for node in third.walk():
+            graph.insert(node)
+    run(near, far)
+    assert same(a, b)
+    assert (near.stats.sent, far.stats.sent) == (2, 2)
+    assert near.stats.repeated == far.stats.repeated == 0
+
+
 def test_a_third_replica_learns_through_the_second() -> None:
     a, b, c = grown("a", 10, 1), grown("b", 10, 2), grown("c", 10, 3)
     for x, y in ((a, b), (b, c), (a, b)):

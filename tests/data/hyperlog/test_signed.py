@@ -49,6 +49,17 @@ def test_what_its_owner_did_not_sign_is_refused() -> None:
     assert reader.insert(real) is not None
 
 
+def test_a_good_signature_of_somebody_else_is_refused() -> None:
+    """Mallory signs, with her own key, that she has written an entry of Alice's log."""
+    mallory = SecretKey.from_seed(bytes([9]) * 32)
+    forged = nodes.make([], b"I owe you", ids.ssb_feed_id(ALICE.public), 1)
+    forged = replace(
+        forged, identity=mallory.public.raw, signature=mallory.sign_raw(signed.signed_bytes(forged))
+    )
+    with pytest.raises(SignatureError, match="is signed by"):
+        signed.signed_hyperlog(BOB).insert(forged)
+
+
 def test_a_writer_that_forks_has_signed_the_proof() -> None:
     reader = signed.signed_hyperlog(BOB)
     one = signed.signed_hyperlog(ALICE).append(b"pay bob")
