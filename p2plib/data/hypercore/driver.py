@@ -30,15 +30,19 @@ import os
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
+from p2plib.data.hypercore import secure
 from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.machine import ANSWER_TIMEOUT_S, BlockStored, Replication, ReplicationStats
+from p2plib.data.hypercore.secure import FeedChannel, FeedHandshake
 from p2plib.data.hypercore.wishes import Wishes
-from p2plib.errors import PeerTimeout
+from p2plib.errors import DecodeError, EndOfStream, HandshakeFailed, PeerTimeout, StreamReset, Truncated
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.secret import Random
 from p2plib.protocol.buffers import Bell
+from p2plib.protocol.framing import read_frame
 from p2plib.protocol.stream import Stream
 
+HANDSHAKE_TIMEOUT_S = 10.0
 PIECE_BYTES = (
     64 * 1024
 )  # written at a time, so that a slow stream is told from one that does not take anything
@@ -156,11 +160,18 @@ class SharedFeed:
 
         Raises:
             RemoteError: the other peer broke a rule, forged a block, or does not know the feed's key.
+            HandshakeFailed: as such, there is no secure channel with it.
             PeerTimeout: it owed us an answer for too long.
             StreamReset: it broke the stream off.
         """
         async with stream:
-            cipher, ours, theirs = await self._secure(stream, initiator, encrypted, static, random)
+            cipher: Cipher = Plain()
+            ours = theirs = b""
+            if encrypted:
+                machine = FeedHandshake(initiator=initiator, static=static, random=random)
+                channel = await _shake_hands(stream, machine)
+                cipher, ours = channel, channel.capability(self.core.key)
+                theirs = channel.remote_capability(self.core.key)
             session = Replication(
                 self.core,
                 asyncio.get_running_loop().time(),
@@ -180,14 +191,6 @@ class SharedFeed:
                 session.release()
                 self._ask()
         return session.stats
-
-    async def _secure(
-        self, stream: Stream, initiator: bool, encrypted: bool, static: ExchangeKey | None, random: Random
-    ) -> tuple[Cipher, bytes, bytes]:
-        """The cipher, our capability, and the one that they must show."""
-        if encrypted:
-            raise UsageError("only the plain form is here so far")
-        return Plain(), b"", b""
 
     async def _read(self, session: Replication, stream: Stream, cipher: Cipher, live: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -233,6 +236,23 @@ class SharedFeed:
         for session, bell in self._sessions.items():
             session.ask(now)
             bell.ring()
+
+
+async def _shake_hands(stream: Stream, machine: FeedHandshake) -> FeedChannel:
+    """Runs the handshake; raises HandshakeFailed or PeerTimeout."""
+    try:
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+            await stream.write(machine.to_send())
+            while not machine.is_finished:
+                machine.receive(await read_frame(stream, secure.FRAMES))
+                await stream.write(machine.to_send())
+    except TimeoutError:
+        raise PeerTimeout(
+            f"{stream.remote} did not finish the handshake in {HANDSHAKE_TIMEOUT_S:g} s"
+        ) from None
+    except (EndOfStream, Truncated, StreamReset, DecodeError):
+        raise HandshakeFailed(f"{stream.remote} hung up during the handshake, or sent none") from None
+    return machine.channel
 
 
 async def _write_all(stream: Stream, data: bytes) -> None:

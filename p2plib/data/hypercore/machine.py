@@ -22,8 +22,8 @@ Rules
        this peer forged it, or passed it on unchecked. `Forked` is the author's doing.
     2. What nobody asked for is dropped, unread; 64 times, then the peer is one that floods us.
     3. At most 16 requests of ours are out, as hypercore has it. A peer that has some of them and sends
-       nothing for 20 seconds is left: `PeerTimeout`. So is one that says nothing at all for as long. We say
-       something every 10.
+       nothing for 20 seconds is left: `PeerTimeout`. So is one that says nothing at all, or does not open the
+       feed, for as long. We say something every 10.
     4. At most 1024 requests of theirs wait. They are answered one at a time, as the stream takes them.
     5. What they say they have costs us bounded memory (`p2plib.data.hypercore.remote`), and is a claim: only
        a block that proves itself makes the feed longer.
@@ -171,7 +171,7 @@ class Replication:
         self._they_upload = self._they_download = True
         self._they_want = self._they_want_acks = False
         self._has_finished = self._has_told = False
-        self._heard_at = self._answered_at = self._spoke_at = now
+        self._began_at = self._heard_at = self._answered_at = self._spoke_at = now
         self._out.append(OpenFeed(core.discovery_key, capability))
 
     def __repr__(self) -> str:
@@ -445,6 +445,8 @@ class Replication:
 
     def _limits(self) -> Iterator[tuple[float, str]]:
         yield self._heard_at + ANSWER_TIMEOUT_S, "has said nothing"
+        if not self.is_open:
+            yield self._began_at + ANSWER_TIMEOUT_S, "has not opened the feed"
         if self._asked:
             yield self._answered_at + ANSWER_TIMEOUT_S, f"has sent none of {len(self._asked)} blocks"
 

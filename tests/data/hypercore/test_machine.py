@@ -361,6 +361,13 @@ def test_a_peer_that_answers_slowly_is_not_left() -> None:
     assert session.core.count == 5
 
 
+def test_a_peer_that_does_not_open_the_feed_is_left() -> None:
+    session = Replication(Hypercore(KEY), 0.0)
+    session.receive(messages.encode(1, OpenFeed(bytes(32))), 19.0)
+    with pytest.raises(PeerTimeout, match="has not opened the feed"):
+        session.handle_timer(20.0)
+
+
 def test_a_silent_peer_is_left_and_we_are_not_silent() -> None:
     session = copy_of()
     assert session.to_send(9.9) == b""
