@@ -37,11 +37,13 @@ Vocabulary::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
 
 from p2plib.data.hypercore import flat_tree, tree
 from p2plib.data.hypercore.digest import digest_of, known_by_digest
 from p2plib.data.hypercore.storage import BothNodes, CoreChange, CoreStorage, KnownNodes, MemoryCore
-from p2plib.data.hypercore.tree import BlockProof, SignedHead, TreeNode
+from p2plib.data.hypercore.tree import MAX_LENGTH, BlockProof, SignedHead, TreeNode
 from p2plib.errors import InvalidEntry, NotFound, StoreCorrupt, UsageError, WouldFork
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.secret import need_bytes
@@ -51,7 +53,7 @@ MAX_BLOCK_BYTES = 8 * 1024 * 1024 - 16 * 1024
 
 
 class Hypercore:
-    """A feed: its author's, or somebody else's copy, whole or in part.
+    """A feed: its author's, or somebody else's copy, whole or in part. `close` it, or use it with `with`.
 
     Args:
         key: the author's.
@@ -142,6 +144,8 @@ class Hypercore:
                 f"a peer says that {self!r} is longer: was it restored from an old copy? "
                 "Fetch its newest block, then append"
             )
+        if first + len(blocks) > MAX_LENGTH:
+            raise UsageError(f"a feed has at most {MAX_LENGTH} blocks")
         if not blocks:
             return first
         roots, nodes = tree.grow(self.head.roots if self.head else (), blocks)
@@ -276,14 +280,21 @@ class Hypercore:
     def audit(self) -> list[int]:
         """The numbers of the blocks that are no longer what was proven: every block that is here is read."""
         wrong = []
-        for block in range(len(self.storage.bits)):
-            if self.has(block):
-                try:
-                    self.get(block)
-                except (StoreCorrupt, NotFound):
-                    wrong.append(block)
+        for block in self.storage.bits.blocks():
+            try:
+                self.get(block)
+            except (StoreCorrupt, NotFound):
+                wrong.append(block)
         return wrong
 
     def close(self) -> None:
         """Lets go of the storage; repeating it does nothing."""
         self.storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -25,6 +25,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable
@@ -32,7 +33,8 @@ from typing import Any, Protocol
 
 from p2plib.data.hypercore import secure
 from p2plib.data.hypercore.core import Hypercore
-from p2plib.data.hypercore.machine import ANSWER_TIMEOUT_S, BlockStored, Replication, ReplicationStats
+from p2plib.data.hypercore.events import BlockStored, ReplicationStats
+from p2plib.data.hypercore.machine import ANSWER_TIMEOUT_S, Replication
 from p2plib.data.hypercore.secure import FeedChannel, FeedHandshake
 from p2plib.data.hypercore.wishes import Wishes
 from p2plib.errors import DecodeError, EndOfStream, HandshakeFailed, PeerTimeout, StreamReset, Truncated
@@ -87,7 +89,8 @@ class SharedFeed:
         self.wishes = Wishes(core, everything=everything)
         self._sessions = dict[Replication, Bell]()
         self._changed = Bell()
-        self._wanted = dict[int, int]()  # how many `get` wait for a block
+        self._arrivals = dict[int, Bell]()  # rung when a block comes that a `get` waits for
+        self._waiting = collections.Counter[int]()  # how many of them wait for it
 
     def __repr__(self) -> str:
         return f"SharedFeed({self.core!r}, {len(self._sessions)} peers)"
@@ -110,15 +113,17 @@ class SharedFeed:
             StoreCorrupt: what is stored is not what was proven.
         """
         if not self.core.has(block):
-            self._wanted[block] = self._wanted.get(block, 0) + 1
+            arrival = self._arrivals.setdefault(block, Bell())
+            self._waiting[block] += 1
             self.wishes.add(block)
             self._ask()
             try:
-                await self.until(lambda core: core.has(block))
+                while not self.core.has(block):
+                    await arrival.wait()
             finally:
-                self._wanted[block] -= 1
-                if not self._wanted[block]:
-                    del self._wanted[block]
+                self._waiting[block] -= 1
+                if not self._waiting[block]:
+                    del self._waiting[block], self._arrivals[block]
                     self.wishes.drop(block)
         return self.core.get(block)
 
@@ -211,12 +216,15 @@ class SharedFeed:
                 case BlockStored(block):
                     self._announce(block, 1, but=session)
                     self._changed.ring()
+                    if block in self._arrivals:
+                        self._arrivals[block].ring()
 
     async def _write(self, session: Replication, stream: Stream, cipher: Cipher) -> None:
         loop, bell = asyncio.get_running_loop(), self._sessions[session]
         while True:
             while piece := session.to_send(loop.time()):
                 await _write_all(stream, cipher.encrypt(piece))
+                session.handle_timer(loop.time())  # one that keeps us busy still owes us answers
             if session.is_closed:
                 return
             with contextlib.suppress(TimeoutError):

@@ -48,8 +48,8 @@ from p2plib.identity.keys import SIGNATURE_BYTES, PublicKey, SecretKey
 
 HASH_BYTES = 32
 NUMBER_BYTES = 8
-MAX_LENGTH = 2**52  # blocks: their indices are the whole numbers that JavaScript counts exactly
-MAX_SIZE = 2**53 - 1  # bytes, for the same reason
+MAX_LENGTH = 2**28  # blocks: whoever follows a feed keeps a bit for each, whatever length its author signs
+MAX_SIZE = 2**53 - 1  # bytes: JavaScript counts no further
 
 _LEAF, _PARENT, _ROOT = b"\x00", b"\x01", b"\x02"
 

@@ -53,8 +53,8 @@ def test_what_stands_in_the_files(tmp_path: Path) -> None:
 
 def test_a_feed_goes_on_where_it_was(tmp_path: Path) -> None:
     make(tmp_path / "feed", 5)
-    with open_core(tmp_path / "feed").storage as storage:  # type: ignore[attr-defined]
-        assert storage.head == feed(5).head
+    with open_core(tmp_path / "feed") as core:
+        assert core.head == feed(5).head
     core = open_core(tmp_path / "feed")
     assert core.is_writable
     assert core.append([content(5), content(6)]) == 5
@@ -97,6 +97,10 @@ def test_making_and_opening_refuse_what_is_not_meant(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="has a feed already"):
         create_core(tmp_path / "feed", STRANGER)
     assert open_core(tmp_path / "feed").key == AUTHOR.public
+    (tmp_path / "half").mkdir()
+    shutil.copy(tmp_path / "feed" / "secret_key", tmp_path / "half")
+    with create_core(tmp_path / "half", AUTHOR) as core:
+        assert core.append(b"a crash came before the key") == 0
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError):
         create_core(tmp_path / "file" / "feed", AUTHOR)
@@ -282,5 +286,3 @@ def test_a_secret_that_does_not_fit_is_reported(tmp_path: Path) -> None:
         (tmp_path / "feed" / "secret_key").write_bytes(raw)
         with pytest.raises(StoreCorrupt):
             open_core(tmp_path / "feed")
-    open_core_without_lock = make(tmp_path / "other", 1)
-    open_core(open_core_without_lock).close()

@@ -66,7 +66,8 @@ def copy_of(*, everything: bool = True, live: bool = True, core: Hypercore | Non
     session = Replication(core, 0.0, wishes=Wishes(core, everything=everything), live=live)
     assert sent(session) == [OpenFeed(core.discovery_key)]
     tell(session, OPEN)
-    assert sent(session) == [WantBlocks(0, REGION_BLOCKS)]
+    status = [FeedStatus(True, False)] if core.is_writable else []
+    assert sent(session) == [*status, WantBlocks(0, REGION_BLOCKS)]
     return session
 
 
