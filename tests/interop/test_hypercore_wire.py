@@ -174,6 +174,64 @@ def test_they_fetch_all_of_ours(plain: bool, length: int) -> None:
         assert peer.ask("audit", name="copy") == {"valid": length, "invalid": 0}
 
 
+async def take(plain: bool) -> dict[str, Any]:
+    shared = SharedFeed(Hypercore(AUTHOR.public), everything=True)
+
+    async def talk(stream: Stream) -> dict[str, Any]:
+        stats = await shared.replicate(stream, initiator=False, encrypted=not plain, live=False)
+        return {"received": stats.received_blocks, "head": shared.core.head == feed(40).head}
+
+    result: dict[str, Any] = await listening.serve_once(talk)
+    return result
+
+
+@MODES
+def test_they_dial_and_give(plain: bool) -> None:
+    with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
+        peer.ask("open", name="feed", seed=SEED)
+        peer.ask("append", name="feed", contents=contents(0, 40))
+        ours, _ = listening.called_by(
+            net, take, (plain,), peer, name="feed", port=listening.PORT, plain=plain, live=False
+        )
+        assert ours == {"received": 40, "head": True}
+        assert peer.next_event()[1]["reason"] is None
+
+
+async def give(port: int, plain: bool) -> dict[str, Any]:
+    shared = SharedFeed(feed(40))
+    stream = await connect_tcp("127.0.0.1", port)
+    stats = await shared.replicate(stream, initiator=True, encrypted=not plain, live=False)
+    return {"sent": stats.sent_blocks}
+
+
+@MODES
+def test_we_dial_and_give(plain: bool) -> None:
+    with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
+        peer.ask("open", name="copy", key=KEY)
+        port = peer.ask("listen", name="copy", plain=plain, live=False)["port"]
+        assert net.run_together(give, port, plain) == {"sent": 40}
+        assert peer.next_event() == ("sync", 40)
+        assert peer.ask("audit", name="copy") == {"valid": 40, "invalid": 0}
+
+
+def test_they_find_the_block_of_a_byte() -> None:
+    with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
+        peer.ask("open", name="copy", key=KEY, sparse=True)
+        core = feed(500)
+        bytes_ = [core.place(block)[0] + 2 for block in (333, 3, 499)]
+
+        def talk() -> Any:
+            found = [peer.ask("seek", name="copy", byte=byte) for byte in bytes_]
+            peer.ask("close", name="copy")
+            return found
+
+        ours, _, theirs = listening.called_and_asked(
+            net, serve, (False, 500, 0, True), peer, talk, name="copy", port=listening.PORT
+        )
+        assert theirs == [[333, 2], [3, 2], [499, 2]]
+        assert ours["blocks"] == 0
+
+
 @MODES
 def test_they_fetch_a_few_of_many(plain: bool) -> None:
     with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:

@@ -187,6 +187,31 @@ class Hypercore:
         except KeyError:
             raise NotFound(f"where block {block} of {self!r} stands is not known here") from None
 
+    def seek(self, offset: int) -> tuple[int, int]:
+        """Which block has a byte of the feed, as (number of the block, place of the byte in it).
+
+        Args:
+            offset: the byte, counted from 0.
+
+        Raises:
+            NotFound: the feed is shorter, or too little of the tree is known.
+        """
+        rest = offset
+        for root in self.head.roots if self.head else ():
+            if 0 <= rest < root.size:
+                return self._seek_below(root.index, rest)
+            rest -= root.size
+        raise NotFound(f"{self!r} has {self.byte_length} bytes, and no byte {offset}")
+
+    def _seek_below(self, index: int, rest: int) -> tuple[int, int]:
+        while flat_tree.depth(index):
+            left, right = flat_tree.children(index)
+            if left not in self._nodes:
+                raise NotFound(f"the sizes of the blocks below node {index} of {self!r} are not known here")
+            size = self._nodes[left].size
+            index, rest = (left, rest) if rest < size else (right, rest - size)
+        return index // 2, rest
+
     def prove(self, block: int, digest: int = 0, *, wants_hash: bool = False) -> BlockProof:
         """What proves a block that is here to somebody else.
 

@@ -34,6 +34,7 @@ Rules
 from __future__ import annotations
 
 import collections
+import contextlib
 import hmac
 from collections.abc import Iterator
 
@@ -170,15 +171,19 @@ class Replication:
         return self._out.popleft() if self._out else None
 
     def _answer(self, request: RequestBlock) -> None:
+        block, digest = request.block, request.digest
+        if request.byte_offset:
+            with contextlib.suppress(NotFound):  # then the block that they guess is a step on the way
+                block, digest = self.core.seek(request.byte_offset)[0], 0
         try:
-            proof = self.core.prove(request.block, request.digest, wants_hash=request.wants_hash)
-            value = None if request.wants_hash else self.core.get(request.block)
+            proof = self.core.prove(block, digest, wants_hash=request.wants_hash)
+            value = None if request.wants_hash else self.core.get(block)
         except NotFound:
             self.stats.refused += 1
-            self._out.append(UnhaveBlocks(request.block))
+            self._out.append(UnhaveBlocks(block))
             return
         self.stats.sent_blocks += value is not None
-        self._out.append(BlockData(request.block, value, proof.nodes, proof.signature))
+        self._out.append(BlockData(block, value, proof.nodes, proof.signature))
 
     def _tell(self, want: WantBlocks) -> None:
         length = self.core.length

@@ -185,6 +185,22 @@ def test_an_erased_block_is_gone_and_the_others_still_prove_themselves() -> None
     assert core.append(b"new") == 9
 
 
+def test_which_block_has_a_byte() -> None:
+    author, copy, offset = feed(13), Hypercore(AUTHOR.public), 0
+    for block in range(13):
+        for place in range(len(content(block))):
+            assert author.seek(offset) == (block, place)
+            offset += 1
+    assert offset == author.byte_length
+    for act in (lambda: author.seek(offset), lambda: author.seek(-1), lambda: copy.seek(0)):
+        with pytest.raises(NotFound):
+            act()
+    copy.put(5, content(5), author.prove(5))
+    assert copy.seek(copy.place(5)[0] + 3) == (5, 3)
+    with pytest.raises(NotFound, match="are not known here"):
+        copy.seek(0)
+
+
 def test_a_hash_is_proven_without_its_block() -> None:
     core = feed(5)
     proof = core.prove(1, wants_hash=True)

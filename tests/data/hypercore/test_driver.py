@@ -318,12 +318,13 @@ def test_a_reset_is_told() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
 @pytest.mark.parametrize("turns", range(1, 13))
-def test_cancelling_leaves_nothing(turns: int) -> None:
+def test_cancelling_leaves_nothing(turns: int, encrypted: bool) -> None:
     async def main() -> None:
         left, right = memory_pair(limit_bytes=100)
         author, ours = SharedFeed(feed(60)), copy()
-        tasks = begin(author, left, False), begin(ours, right)
+        tasks = begin(author, left, False, encrypted=encrypted), begin(ours, right, encrypted=encrypted)
         for _ in range(turns):
             await asyncio.sleep(0)
         tasks[1].cancel()

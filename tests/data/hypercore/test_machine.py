@@ -190,6 +190,23 @@ def test_a_request_is_answered_with_what_is_missing_alone() -> None:
     assert (session.stats.sent_blocks, session.stats.refused) == (2, 1)
 
 
+def test_a_byte_is_answered_with_its_block_or_with_the_guess() -> None:
+    session = giver()
+    sent(session)
+    at = session.core.place(3)[0]
+    tell(
+        session,
+        RequestBlock(0, byte_offset=at),
+        RequestBlock(1, byte_offset=10**6),
+        RequestBlock(4, at, True, 1),
+    )
+    found, guess, hashed = sent(session)
+    assert found == answer(3)
+    assert guess == answer(1)
+    assert isinstance(hashed, BlockData)
+    assert (hashed.block, hashed.value) == (3, None)
+
+
 def test_a_cancelled_request_is_not_answered() -> None:
     session = giver()
     sent(session)
