@@ -36,8 +36,17 @@ from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.events import BlockStored, ReplicationStats
 from p2plib.data.hypercore.machine import ANSWER_TIMEOUT_S, Replication
 from p2plib.data.hypercore.secure import FeedChannel, FeedHandshake
+from p2plib.data.hypercore.tree import MAX_LENGTH
 from p2plib.data.hypercore.wishes import Wishes
-from p2plib.errors import DecodeError, EndOfStream, HandshakeFailed, PeerTimeout, StreamReset, Truncated
+from p2plib.errors import (
+    DecodeError,
+    EndOfStream,
+    HandshakeFailed,
+    PeerTimeout,
+    StreamReset,
+    Truncated,
+    UsageError,
+)
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.secret import Random
 from p2plib.protocol.buffers import Bell
@@ -45,12 +54,10 @@ from p2plib.protocol.framing import read_frame
 from p2plib.protocol.stream import Stream
 
 HANDSHAKE_TIMEOUT_S = 10.0
-PIECE_BYTES = (
-    64 * 1024
-)  # written at a time, so that a slow stream is told from one that does not take anything
+PIECE_BYTES = 64 * 1024  # written at a time: a peer that is slow takes one now and then
 
 
-class Cipher(Protocol):
+class FeedCipher(Protocol):
     """What stands between a replication and its stream."""
 
     def encrypt(self, data: bytes) -> bytes:
@@ -60,7 +67,7 @@ class Cipher(Protocol):
         """What came over the wire, as they wrote it."""
 
 
-class Plain:
+class PlainFeedChannel:
     """No cipher: for tests, and for streams that are secure already."""
 
     def encrypt(self, data: bytes) -> bytes:
@@ -110,8 +117,11 @@ class SharedFeed:
             block: its number.
 
         Raises:
+            UsageError: no feed has a block of this number.
             StoreCorrupt: what is stored is not what was proven.
         """
+        if not 0 <= block < MAX_LENGTH:
+            raise UsageError(f"blocks are numbered from 0 to {MAX_LENGTH - 1}, and not {block}")
         if not self.core.has(block):
             arrival = self._arrivals.setdefault(block, Bell())
             self._waiting[block] += 1
@@ -170,7 +180,7 @@ class SharedFeed:
             StreamReset: it broke the stream off.
         """
         async with stream:
-            cipher: Cipher = Plain()
+            cipher: FeedCipher = PlainFeedChannel()
             ours = theirs = b""
             if encrypted:
                 machine = FeedHandshake(initiator=initiator, static=static, random=random)
@@ -192,12 +202,13 @@ class SharedFeed:
                     session, self._read(session, stream, cipher, live), self._write(session, stream, cipher)
                 )
             finally:
+                self._take_events(session)  # what came before an error has come
                 del self._sessions[session]
                 session.release()
                 self._ask()
         return session.stats
 
-    async def _read(self, session: Replication, stream: Stream, cipher: Cipher, live: bool) -> None:
+    async def _read(self, session: Replication, stream: Stream, cipher: FeedCipher, live: bool) -> None:
         loop = asyncio.get_running_loop()
         while not session.is_closed:
             data = await stream.read()
@@ -219,11 +230,11 @@ class SharedFeed:
                     if block in self._arrivals:
                         self._arrivals[block].ring()
 
-    async def _write(self, session: Replication, stream: Stream, cipher: Cipher) -> None:
+    async def _write(self, session: Replication, stream: Stream, cipher: FeedCipher) -> None:
         loop, bell = asyncio.get_running_loop(), self._sessions[session]
         while True:
             while piece := session.to_send(loop.time()):
-                await _write_all(stream, cipher.encrypt(piece))
+                await _write_all(stream, cipher, piece)
                 session.handle_timer(loop.time())  # one that keeps us busy still owes us answers
             if session.is_closed:
                 return
@@ -263,11 +274,12 @@ async def _shake_hands(stream: Stream, machine: FeedHandshake) -> FeedChannel:
     return machine.channel
 
 
-async def _write_all(stream: Stream, data: bytes) -> None:
+async def _write_all(stream: Stream, cipher: FeedCipher, data: bytes) -> None:
     for at in range(0, len(data), PIECE_BYTES):
+        part = cipher.encrypt(data[at : at + PIECE_BYTES])
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                await stream.write(data[at : at + PIECE_BYTES])
+                await stream.write(part)
         except TimeoutError:
             raise PeerTimeout(f"{stream.remote} has taken nothing for {ANSWER_TIMEOUT_S:g} s") from None
 

@@ -144,7 +144,7 @@ class Replication:
     @property
     def is_content(self) -> bool:
         """Whether they have told us what they have, and we want nothing more of it."""
-        if self._wishes is None:
+        if self._wishes is None or not self._they_upload:
             return self.is_open
         return self._has_told and not self._asked and not self._wishes.leaves(self.remote)
 
@@ -353,7 +353,6 @@ class Replication:
             self.remote.set(have.start, have.length)
         if self.remote.length > before:
             self.events.append(RemoteLength(self.remote.length))
-
         self._note_claim()
 
     def _note_claim(self) -> None:

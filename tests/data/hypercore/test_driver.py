@@ -14,7 +14,15 @@ from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.driver import SharedFeed
 from p2plib.data.hypercore.messages import BlockData, FeedMessage, HaveBlocks, OpenFeed
 from p2plib.data.hypercore.remote import REGION_BLOCKS
-from p2plib.errors import HandshakeFailed, P2PError, PeerTimeout, SignatureError, StreamReset, Truncated
+from p2plib.errors import (
+    HandshakeFailed,
+    P2PError,
+    PeerTimeout,
+    SignatureError,
+    StreamReset,
+    Truncated,
+    UsageError,
+)
 from p2plib.protocol.stream import MemoryStream, Stream, memory_pair
 from p2plib.protocol.tcp import TcpListener, connect_tcp
 from p2plib.sim import Internet
@@ -228,6 +236,30 @@ def test_a_forger_is_left_and_what_it_owed_comes_from_another() -> None:
         await end(*honest)
 
     run(main)
+
+
+def test_what_came_before_a_forgery_has_come() -> None:
+    async def main() -> None:
+        stream, ours = memory_pair()
+        shared, puppet = copy(), Puppet(stream)
+        waiting = asyncio.ensure_future(shared.get(3))
+        task = begin(shared, ours)
+        await puppet.promise()
+        while not shared.wishes._asked:
+            await asyncio.sleep(0)
+        await puppet.say(answer(3), BlockData(2, b"forged", answer(2).nodes, answer(2).signature))
+        with pytest.raises(SignatureError):
+            await task
+        assert await waiting == content(3)
+        stream.reset()
+
+    run(main, limit_s=10)
+
+
+@pytest.mark.parametrize("block", [-1, 2**28])
+def test_no_feed_has_such_a_block(block: int) -> None:
+    with pytest.raises(UsageError):
+        run(lambda: copy().get(block))
 
 
 def test_a_peer_that_never_answers_is_left_and_another_is_asked() -> None:

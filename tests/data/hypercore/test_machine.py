@@ -309,6 +309,18 @@ def test_a_peer_that_stops_giving_owes_nothing() -> None:
     assert len(sent(session)) == 5
 
 
+def test_of_a_peer_that_gives_nothing_nothing_is_wanted() -> None:
+    session = Replication(feed(5), 0.0, wishes=Wishes(feed(5)), live=False)
+    tell(session, OPEN)
+    assert not session.is_content, "it may say that it has more than we"
+    tell(session, FeedStatus(False, True))
+    assert session.is_content
+    session.finish()
+    assert not session.is_closed, "it still takes"
+    tell(session, FeedStatus(False, False))
+    assert session.is_closed
+
+
 def test_acknowledgements_are_sent_to_those_that_want_them() -> None:
     session = asking_copy()
     tell(session, FeedOptions((), True), answer(3))
