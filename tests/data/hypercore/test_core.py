@@ -183,6 +183,9 @@ def test_an_erased_block_is_gone_and_the_others_still_prove_themselves() -> None
     copy = Hypercore(AUTHOR.public)
     assert copy.put(5, content(5), core.prove(5))
     assert core.append(b"new") == 9
+    whole = feed(9)
+    assert core.put(4, content(4), whole.prove(4, core.digest(4))), "it may be fetched again"
+    assert core.get(4) == content(4)
 
 
 def test_which_block_has_a_byte() -> None:
