@@ -1,0 +1,111 @@
+"""What another peer says that it has, kept so that no message of it makes us keep much. A data structure.
+
+Rules
+    1. Bits are kept for the regions that we asked about, of 1,048,576 blocks each, and 128 KiB at most for
+       each.
+    2. Of what lies elsewhere only its end is kept: how long the peer says that the feed is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from p2plib.data.hypercore import rle
+from p2plib.data.hypercore.bitfield import BLOCKS_PER_PAGE, DATA_BYTES
+
+REGION_BLOCKS = 1024 * 1024  # what hypercore asks about at once
+MAX_REGIONS = 16  # asked about in one connection: 16 million blocks, 2 MiB of bits
+
+
+class RemoteBlocks:
+    """The blocks that one peer says it has.
+
+    Attributes:
+        length: one more than the highest block that it ever spoke of.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._regions = set[int]()
+        self._pages = dict[int, bytearray]()
+
+    def ask(self, block: int) -> int | None:
+        """The region of a block, if nobody has asked about it yet; from now on its bits are kept.
+
+        Args:
+            block: its number.
+
+        Returns:
+            The first block of the region; None if it was asked about, or no more are.
+        """
+        region = block // REGION_BLOCKS
+        if region in self._regions or len(self._regions) >= MAX_REGIONS:
+            return None
+        self._regions.add(region)
+        return region * REGION_BLOCKS
+
+    def has(self, block: int) -> bool:
+        """Whether the peer says that it has a block."""
+        page = self._pages.get(block // BLOCKS_PER_PAGE)
+        bit = block % BLOCKS_PER_PAGE
+        return page is not None and bool(page[bit >> 3] & 0x80 >> (bit & 7))
+
+    def candidates(self, first: int) -> Iterator[int]:
+        """The blocks that it has from one on, in order."""
+        for number in sorted(self._pages):
+            page, start = self._pages[number], number * BLOCKS_PER_PAGE
+            if start + BLOCKS_PER_PAGE <= first:
+                continue
+            for byte in range(max(first - start, 0) // 8, DATA_BYTES):
+                for bit in range(8) if page[byte] else ():
+                    if page[byte] & 0x80 >> bit and start + 8 * byte + bit >= first:
+                        yield start + 8 * byte + bit
+
+    def set(self, start: int, length: int, has: bool = True) -> None:
+        """It says that it has, or has lost, so many blocks from one on."""
+        if has and length:
+            self.length = max(self.length, start + length)
+        elif start < self.length <= start + length:
+            self.length = start
+        for region in self._regions:
+            first = max(start, region * REGION_BLOCKS)
+            end = min(start + length, (region + 1) * REGION_BLOCKS)
+            for number in range(first // BLOCKS_PER_PAGE, -(-end // BLOCKS_PER_PAGE) if first < end else 0):
+                low = max(first - number * BLOCKS_PER_PAGE, 0)
+                high = min(end - number * BLOCKS_PER_PAGE, BLOCKS_PER_PAGE)
+                self._set_in_page(number, low, high, has)
+
+    def _set_in_page(self, number: int, low: int, high: int, has: bool) -> None:
+        if number not in self._pages and not has:
+            return
+        page = self._pages.setdefault(number, bytearray(DATA_BYTES))
+        mask = (1 << high - low) - 1 << BLOCKS_PER_PAGE - high
+        bits = int.from_bytes(page, "big")
+        page[:] = (bits | mask if has else bits & ~mask).to_bytes(DATA_BYTES, "big")
+
+    def fill(self, start: int, code: bytes) -> None:
+        """It sends its bit field from a block on.
+
+        Args:
+            start: the first block, a multiple of 8.
+            code: the bits, run-length coded.
+
+        Raises:
+            DecodeError: the code is cut, or stands for more than a region.
+        """
+        bits = rle.decode(code, REGION_BLOCKS // 8)
+        if bits.rstrip(b"\x00"):
+            last = bits.rstrip(b"\x00")
+            lowest = (last[-1] & -last[-1]).bit_length() - 1
+            self.length = max(self.length, start + 8 * len(last) - lowest)
+        if start // REGION_BLOCKS not in self._regions:
+            return
+        end = (start // REGION_BLOCKS + 1) * REGION_BLOCKS
+        at = start
+        while at < min(start + 8 * len(bits), end):
+            number, inside = at // BLOCKS_PER_PAGE, at % BLOCKS_PER_PAGE // 8
+            part = bits[(at - start) // 8 : (at - start) // 8 + DATA_BYTES - inside]
+            if any(part) or number in self._pages:
+                page = self._pages.setdefault(number, bytearray(DATA_BYTES))
+                page[inside : inside + len(part)] = part
+            at += 8 * len(part)

@@ -1,0 +1,81 @@
+"""What a peer says that it has, and how little of it is kept."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.data.hypercore import rle
+from p2plib.data.hypercore.remote import MAX_REGIONS, REGION_BLOCKS, RemoteBlocks
+from p2plib.errors import DecodeError
+
+RANGES = st.lists(st.tuples(st.integers(0, 20_000), st.integers(1, 9000), st.booleans()), max_size=6)
+
+
+def asked() -> RemoteBlocks:
+    remote = RemoteBlocks()
+    assert remote.ask(5) == 0
+    return remote
+
+
+@given(RANGES)
+def test_ranges_are_a_set(ranges: list[tuple[int, int, bool]]) -> None:
+    remote, model = asked(), set[int]()
+    for start, length, has in ranges:
+        remote.set(start, length, has)
+        model = (
+            model | set(range(start, start + length)) if has else model - set(range(start, start + length))
+        )
+    assert list(remote.candidates(0)) == sorted(model)
+    assert list(remote.candidates(10_007)) == sorted(block for block in model if block >= 10_007)
+    for start, length, _ in ranges:
+        for block in (start - 1, start, start + length - 1, start + length):
+            assert remote.has(block) == (block in model)
+
+
+@given(st.integers(0, 3000), st.binary(max_size=3000))
+def test_a_bit_field_is_filled_in(first: int, bits: bytes) -> None:
+    remote = asked()
+    remote.fill(8 * first, rle.encode(bits))
+    model = {8 * first + at for at in range(8 * len(bits)) if bits[at // 8] & 0x80 >> at % 8}
+    assert set(remote.candidates(0)) == model
+    assert remote.length == max(model, default=-1) + 1
+
+
+def test_a_bit_field_replaces_what_was_said() -> None:
+    remote = asked()
+    remote.set(0, 16)
+    remote.fill(0, rle.encode(b"\x80\x01"))
+    assert list(remote.candidates(0)) == [0, 15]
+
+
+def test_what_nobody_asked_about_costs_nothing() -> None:
+    remote = asked()
+    remote.set(2**50, 2**52)
+    assert remote.length == 2**50 + 2**52
+    remote.set(REGION_BLOCKS - 1, 2**52)
+    assert list(remote.candidates(0)) == [REGION_BLOCKS - 1]
+    remote.fill(5 * REGION_BLOCKS, rle.encode(b"\xff" * 1000))
+    assert list(remote.candidates(0)) == [REGION_BLOCKS - 1]
+    with pytest.raises(DecodeError):
+        remote.fill(0, rle.encode(b"\xff" * (REGION_BLOCKS // 8 + 1)))
+    remote.fill(REGION_BLOCKS - 8, rle.encode(b"\xff" * 1000))
+    assert len(list(remote.candidates(0))) == 8
+
+
+def test_a_region_is_asked_about_once_and_only_so_many() -> None:
+    remote = asked()
+    assert remote.ask(REGION_BLOCKS - 1) is None
+    for region in range(1, MAX_REGIONS):
+        assert remote.ask(region * REGION_BLOCKS + 7) == region * REGION_BLOCKS
+    assert remote.ask(MAX_REGIONS * REGION_BLOCKS) is None
+
+
+def test_a_peer_that_loses_its_end_is_shorter() -> None:
+    remote = asked()
+    remote.set(0, 10)
+    remote.set(8, 2, has=False)
+    assert remote.length == 8
+    remote.set(3, 1, has=False)
+    assert remote.length == 8
