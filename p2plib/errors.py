@@ -9,7 +9,7 @@
     │   ├── StoreError             a store on disk cannot be used as it is
     │   │   ├── StoreLocked        another process has it open
     │   │   ├── StoreCorrupt       bytes on disk are not what was written: `path` and `offset` say where
-    │   │   └── StoreFull          the disk has no room, or refuses to be written; what was acknowledged is safe
+    │   │   └── StoreFull          the disk is full or refuses to be written; what was acknowledged is safe
     │   ├── WouldFork              appending would give our own log two entries with one sequence number
     │   ├── KeyFileError           a key file cannot be used as it is
     │   │   ├── KeyFileMissing     there is none (also a FileNotFoundError)
