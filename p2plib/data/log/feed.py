@@ -12,7 +12,9 @@ Rules
     3. Two signed entries that contradict each other freeze the log at the fork: it raises `Forked` with the
        proof, and from then on ends below the fork and takes nothing more. A proof from elsewhere does the
        same (`freeze`), and a proof of an earlier fork cuts further.
-    4. `erase` forgets an entry's bytes and keeps its id. The log still verifies for its owner, who checked
+    4. What does not read, is not there or is not signed any more is the store's fault and raises
+       `StoreCorrupt`: a flipped bit on our disk accuses neither the author nor a peer.
+    5. `erase` forgets an entry's bytes and keeps its id. The log still verifies for its owner, who checked
        the entry when it came; nobody else can check it any more, so it is not passed on. What was erased does
        not come back when a peer sends it again.
 
@@ -100,24 +102,21 @@ class Feed(Generic[E, C]):
 
         Raises:
             NotFound: there is none yet, it was erased, or it is not below a fork.
+            StoreCorrupt: what is stored does not read.
         """
-        if not 1 <= sequence <= len(self):
-            raise NotFound(f"entry {sequence}: the log has {len(self)}")
-        stored = self._stored(sequence)
-        if stored[:1] == _ERASED:
+        found = self._at(sequence)
+        if isinstance(found, ErasedEntry):
             raise NotFound(f"entry {sequence} was erased")
-        return self.format.parse(stored[1:])
+        return found
 
     def id_at(self, sequence: int) -> str:
         """The id of the entry with a number, erased or not.
 
         Raises:
             NotFound: there is none yet, or it is not below a fork.
+            StoreCorrupt: what is stored does not read.
         """
-        if not 1 <= sequence <= len(self):
-            raise NotFound(f"entry {sequence}: the log has {len(self)}")
-        stored = self._stored(sequence)
-        return stored[1:].decode() if stored[:1] == _ERASED else self.format.parse(stored[1:]).id
+        return self._at(sequence).id
 
     def sequence_of(self, entry_id: str) -> int:
         """The number of the entry with an id.
@@ -136,16 +135,20 @@ class Feed(Generic[E, C]):
         Args:
             start: the first number that counts.
             end: the first that no longer counts; None for no end.
+
+        Raises:
+            StoreCorrupt: an entry is missing in the store, or does not read.
         """
-        last = len(self) if end is None else min(end - 1, len(self))
-        if start > last:
+        following, last = max(start, 1), len(self) if end is None else min(end - 1, len(self))
+        if following > last:
             return
-        keys = self._entry_key(max(start, 1)), self._entry_key(last + 1)
-        for key, stored in self._store.scan(*keys):
-            if stored[:1] == _ERASED:
-                yield ErasedEntry(int.from_bytes(key[-8:], "big"), stored[1:].decode())
-            else:
-                yield self.format.parse(stored[1:])
+        for key, stored in self._store.scan(self._entry_key(following), self._entry_key(last + 1)):
+            if key != self._entry_key(following):
+                break
+            yield self._read(following, stored)
+            following += 1
+        if following <= last:
+            raise StoreCorrupt(f"entry {following} of {last} is not in the store", "the log")
 
     def parse(self, raw: bytes) -> E:
         """The entry in these bytes, if by its form it could be one of this log's.
@@ -265,9 +268,19 @@ class Feed(Generic[E, C]):
         stored = self._stored(sequence)
         if stored[:1] == _ERASED:
             raise InvalidEntry(f"previous: another entry {sequence} than ours, which was erased, so no proof")
-        proof = forks.prove(self.format, entry, self.format.parse(stored[1:]))
+        proof = forks.prove(self.format, entry, self._intact(sequence, stored))
         self._cut(proof, durable=True)
         raise self._forked(proof)
+
+    def _intact(self, sequence: int, stored: bytes) -> E:
+        """The entry in a record, verified once more: half of an accusation must not be a bad disk's."""
+        ours = self._read(sequence, stored)
+        assert not isinstance(ours, ErasedEntry)
+        try:
+            self.format.verify(ours)
+        except InvalidEntry as error:
+            raise StoreCorrupt(f"entry {sequence} is not as it was taken in: {error}", "the log") from None
+        return ours
 
     def _forked(self, proof: ForkProof) -> Forked:
         return Forked(f"the log of {self.author!r} forks at entry {proof.sequence}", proof.raw)
@@ -276,6 +289,23 @@ class Feed(Generic[E, C]):
 
     def _entry_key(self, sequence: int) -> bytes:
         return self._prefix + b"e" + sequence.to_bytes(8, "big")
+
+    def _at(self, sequence: int) -> E | ErasedEntry:
+        if not 1 <= sequence <= len(self):
+            raise NotFound(f"entry {sequence}: the log has {len(self)}")
+        return self._read(sequence, self._stored(sequence))
+
+    def _read(self, sequence: int, stored: bytes) -> E | ErasedEntry:
+        """What a record of the store says."""
+        try:
+            if stored[:1] == _ERASED:
+                return ErasedEntry(sequence, stored[1:].decode())
+            entry = self.format.parse(stored[1:])
+        except (InvalidEntry, ValueError) as error:
+            raise StoreCorrupt(f"entry {sequence} does not read: {error}", "the log") from None
+        if entry.sequence != sequence or entry.author != self.author:
+            raise StoreCorrupt(f"at the place of entry {sequence} stands another", "the log")
+        return entry
 
     def _stored(self, sequence: int) -> bytes:
         try:

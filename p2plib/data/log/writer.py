@@ -7,8 +7,8 @@ whenever it cannot be sure that its copy is the newest.
 
 Rules
     1. Each time a writer becomes sure it draws a token, and writes it into the marks and into the log's
-       store. A store without the token that the marks have was copied, restored, or opened elsewhere since:
-       the writer is *unsure*. A key that is not new (`new_key`) and has no marks leaves it unsure, too: its
+       store; with it, into the marks alone, how long the log is. A store without the token that the marks
+       have was copied, restored, or opened elsewhere since: the writer is *unsure*. A key that is not new (`new_key`) and has no marks leaves it unsure, too: its
        log may be out there already.
     2. Each append first writes the whole signed entry into the marks, then into the log. After a crash
        between the two, the next opening appends the same bytes: there is no second version.
@@ -117,10 +117,14 @@ class Writer(Generic[E, C]):
 
         Raises:
             WouldFork: the writer is unsure, or has stopped; the sentence says what to do.
+            Forked: somebody has proved meanwhile that our log forks; nothing was signed.
             UsageError: the format has no such content.
             StoreFull: the log could not be written. If the entry was signed already, the next opening appends
                 it.
         """
+        if (fork := self.feed.fork) is not None:
+            self._stop(f"our own log forks at entry {fork.sequence}")
+            raise Forked(self.why, fork.raw)
         if self.state is WriterState.SURE and not self._is_ours():
             self._stop("another writer has opened this log since")
         if self.state is WriterState.SURE and len(self.feed) < self._need:
@@ -185,6 +189,7 @@ class Writer(Generic[E, C]):
     # How sure we are
 
     def _open(self, new_key: bool, restored: bool) -> None:
+        self._need = int.from_bytes(self._get(self._marks, b"/length") or b"", "big")
         self._redo()
         tokens = self._marked()
         ours = self._get(self._store, b"/token")
@@ -205,7 +210,7 @@ class Writer(Generic[E, C]):
         if raw is None:
             return
         entry = self.feed.parse(raw)
-        self._need = entry.sequence
+        self._need = max(self._need, entry.sequence)
         if entry.sequence <= len(self.feed) + 1:
             try:
                 self._take((raw,))
@@ -222,7 +227,9 @@ class Writer(Generic[E, C]):
         self._heard.clear()
         before = self._get(self._store, b"/token") or b""
         self._token = self._random(TOKEN_BYTES)
-        self._marks.write((Put(self._key + b"/tokens", self._token + before),), durable=True)
+        length = len(self.feed).to_bytes(8, "big")
+        marked = Put(self._key + b"/tokens", self._token + before), Put(self._key + b"/length", length)
+        self._marks.write(marked, durable=True)
         self._store.write((Put(self._key + b"/token", self._token),), durable=True)
 
     def _is_ours(self) -> bool:

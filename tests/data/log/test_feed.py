@@ -358,3 +358,43 @@ def test_opening_reads_three_keys_and_holds_little() -> None:
     assert len(again) == BATCH_ENTRIES
     assert store.gets == 3
     assert size < 20_000
+
+
+@pytest.mark.fault("F121")
+def test_a_flipped_bit_on_our_disk_accuses_nobody() -> None:
+    """The peer sends the true entry again, and ours is the one that lies."""
+    store, raws = Shelf(), chain(4)
+    feed = open_feed(store)
+    feed.extend(raws)
+    key = next(key for key in store.content if key.endswith(b"e" + (2).to_bytes(8, "big")))
+    store.content[key] = store.content[key].replace(b"entry 1", b"entry 9")
+    for raw in (raws[1], chain(1, after=raws[:1], said="a true fork")[0]):
+        with pytest.raises(StoreCorrupt, match="entry 2 is not as it was taken in"):
+            feed.add(raw)
+        assert feed.fork is None
+    open_feed(store)
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("damage", ["gone", "no JSON", "another's place"])
+def test_a_damaged_record_is_the_stores_fault_and_never_passed_over(damage: str) -> None:
+    store = Shelf()
+    feed = open_feed(store)
+    feed.extend(chain(4))
+    place = {
+        n: next(key for key in store.content if key.endswith(b"e" + n.to_bytes(8, "big"))) for n in (2, 3)
+    }
+    if damage == "gone":
+        del store.content[place[2]]
+    else:
+        store.content[place[2]] = {"no JSON": b"\x01{", "another's place": store.content[place[3]]}[damage]
+    walk = feed.entries()
+    assert next(walk).sequence == 1
+    with pytest.raises(StoreCorrupt, match="entry 2"):
+        list(walk)
+    with pytest.raises(StoreCorrupt, match="entry 2"):
+        feed.entry(2)
+    if damage == "gone":
+        del store.content[place[3]], store.content[place[2][:-8] + (4).to_bytes(8, "big")]
+        with pytest.raises(StoreCorrupt, match="entry 3 of 4"):
+            list(feed.entries(3))
