@@ -8,8 +8,8 @@ whenever it cannot be sure that its copy is the newest.
 Rules
     1. Each time a writer becomes sure it draws a token, and writes it into the marks and into the log's
        store; with it, into the marks alone, how long the log is. A store without the token that the marks
-       have was copied, restored, or opened elsewhere since: the writer is *unsure*. A key that is not new (`new_key`) and has no marks leaves it unsure, too: its
-       log may be out there already.
+       have was copied, restored, or opened elsewhere since: the writer is *unsure*. A key that is not new
+       (`new_key`) and has no marks leaves it unsure, too: its log may be out there already.
     2. Each append first writes the whole signed entry into the marks, then into the log. After a crash
        between the two, the next opening appends the same bytes: there is no second version.
     3. If the marks are further on than the log, the log is an old copy, and the writer unsure.
@@ -117,14 +117,12 @@ class Writer(Generic[E, C]):
 
         Raises:
             WouldFork: the writer is unsure, or has stopped; the sentence says what to do.
-            Forked: somebody has proved meanwhile that our log forks; nothing was signed.
             UsageError: the format has no such content.
             StoreFull: the log could not be written. If the entry was signed already, the next opening appends
                 it.
         """
-        if (fork := self.feed.fork) is not None:
-            self._stop(f"our own log forks at entry {fork.sequence}")
-            raise Forked(self.why, fork.raw)
+        if self.state is not WriterState.STOPPED and self.feed.fork is not None:
+            self._stop(f"somebody has proved that our own log forks at entry {self.feed.fork.sequence}")
         if self.state is WriterState.SURE and not self._is_ours():
             self._stop("another writer has opened this log since")
         if self.state is WriterState.SURE and len(self.feed) < self._need:

@@ -275,7 +275,7 @@ def test_nothing_is_signed_after_somebody_has_proved_a_fork() -> None:
     other = chain(1, after=device.raws()[:1], said="a clone")[0]
     proof = forks.prove(CLASSIC, CLASSIC.parse(other), device.feed.entry(2))
     device.feed.freeze(proof.raw)
-    with pytest.raises(Forked, match="our own log forks at entry 2"):
+    with pytest.raises(WouldFork, match="our own log forks at entry 2"):
         device.say("a third entry 2")
     assert device.marks.content == before
     assert device.writer.state is WriterState.STOPPED
