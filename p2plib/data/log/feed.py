@@ -1,7 +1,8 @@
 """A log kept in a store: it takes in what its author signed, in order, once, and stops at a fork.
 
-The store is any `p2plib.data.stores.interfaces.OrderedStore`. Several logs may share one. Opening reads three
-keys, however long the log is, and nothing but the head is held in memory.
+The store is any `p2plib.data.stores.interfaces.OrderedStore`. Several logs may share one, but each has one
+`Feed` at a time: a second one that writes is noticed by the first, which then refuses to go on. Opening reads
+three keys, however long the log is, and nothing but the head is held in memory.
 
 Rules
     1. An entry is taken if it is the next one (`p2plib.data.log.formats`) and signed by the author. One that
@@ -29,15 +30,15 @@ Keys in the store, each after "log/" and the author's 32 bytes::
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
 from p2plib.data.log import forks
 from p2plib.data.log.forks import ForkProof
-from p2plib.data.log.formats import C, E, Head, LogFormat, head_of, need_place
+from p2plib.data.log.formats import MAX_SEQUENCE, C, E, Head, LogFormat, head_of, need_place
 from p2plib.data.stores.interfaces import Change, OrderedStore, Put
-from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt
+from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt, UsageError
 from p2plib.identity.keys import PublicKey
 
 BATCH_ENTRIES = 256  # entries that `extend` holds before it writes them
@@ -124,7 +125,8 @@ class Feed(Generic[E, C]):
         Raises:
             NotFound: the log has no such entry.
         """
-        sequence = int.from_bytes(self._store.get(self._prefix + b"i" + entry_id.encode()), "big")
+        key = self._prefix + b"i" + entry_id.encode("utf-8", "surrogatepass")
+        sequence = int.from_bytes(self._store.get(key), "big")
         if sequence > len(self):
             raise NotFound(f"entry {sequence}: the log ends at {len(self)}")
         return sequence
@@ -228,7 +230,8 @@ class Feed(Generic[E, C]):
         return True
 
     def erase(self, sequence: int, *, durable: bool = True) -> None:
-        """Forget what an entry says (rule 4). Repeating it does nothing.
+        """Forget what an entry says (rule 5), also one that a fork has cut off; the two of the proof stay in
+        it. Repeating it does nothing.
 
         Args:
             sequence: which entry.
@@ -237,8 +240,11 @@ class Feed(Generic[E, C]):
         Raises:
             NotFound: there is no such entry.
         """
+        if not 1 <= sequence <= MAX_SEQUENCE:
+            raise NotFound(f"there is no entry {sequence}")
         key = self._entry_key(sequence)
-        self._store.write((Put(key, _ERASED + self.id_at(sequence).encode()),), durable=durable)
+        found = self._read(sequence, self._store.get(key))
+        self._write((Put(key, _ERASED + found.id.encode()),), durable)
 
     # How an entry is judged
 
@@ -322,8 +328,18 @@ class Feed(Generic[E, C]):
             batch.append(Put(self._prefix + b"i" + entry.id.encode(), entry.sequence.to_bytes(8, "big")))
         head = head_of(entries[-1])
         batch.append(self._head_record(head))
-        self._store.write(batch, durable=durable)
+        self._write(batch, durable)
         self._head = head
+
+    def _write(self, batch: Sequence[Change], durable: bool) -> None:
+        """Writes, if the store's head is still ours."""
+        try:
+            stored = self._store.get(self._prefix + b"h")
+        except NotFound:
+            stored = b""
+        if stored != self._head_record(self._head).value:
+            raise UsageError("another Feed has written to this log since: open it again, and keep one")
+        self._store.write(batch, durable=durable)
 
     def _head_record(self, head: Head | None) -> Put:
         value = head.sequence.to_bytes(8, "big") + head.id.encode() if head else b""
@@ -334,7 +350,7 @@ class Feed(Generic[E, C]):
         head = self._head
         if len(self) >= proof.sequence:
             head = Head(proof.sequence - 1, self.id_at(proof.sequence - 1)) if proof.sequence > 1 else None
-        self._store.write((Put(self._prefix + b"f", proof.raw), self._head_record(head)), durable=durable)
+        self._write((Put(self._prefix + b"f", proof.raw), self._head_record(head)), durable)
         self._head, self._fork = head, proof
 
     def _load_fork(self) -> ForkProof | None:

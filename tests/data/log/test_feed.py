@@ -17,7 +17,7 @@ from p2plib.data.stores.interfaces import OrderedStore, Put
 from p2plib.data.stores.log_structured.store import LogStructuredStore
 from p2plib.data.stores.memory import MemoryStore
 from p2plib.data.stores.sqlite import SqliteStore
-from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt, StoreFull
+from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt, StoreFull, UsageError
 from tests.data.log.shelf import ANA, CLASSIC, MAL, Shelf, chain, open_feed
 
 ENTRIES = chain(8)
@@ -398,3 +398,33 @@ def test_a_damaged_record_is_the_stores_fault_and_never_passed_over(damage: str)
         del store.content[place[3]], store.content[place[2][:-8] + (4).to_bytes(8, "big")]
         with pytest.raises(StoreCorrupt, match="entry 3 of 4"):
             list(feed.entries(3))
+
+
+def test_a_second_feed_on_the_same_log_is_noticed() -> None:
+    """With a stale head it would write an old entry over a newer one, and mix two branches."""
+    store, raws = Shelf(), chain(5)
+    stale, other = open_feed(store), open_feed(store)
+    other.extend(raws)
+    fork = chain(1, after=raws[:1], said="another")[0]
+    with pytest.raises(UsageError, match="another Feed"):
+        stale.extend([raws[0], fork])
+    assert [entry.raw for entry in open_feed(store).entries()] == raws
+
+
+@pytest.mark.fault("F130")
+def test_what_a_fork_has_cut_off_can_be_erased() -> None:
+    store, raws = Shelf(), chain(5)
+    feed = open_feed(store)
+    feed.extend(raws)
+    with pytest.raises(Forked):
+        feed.add(chain(1, after=raws[:1], said="another")[0])
+    feed.erase(5)
+    assert not any(b"entry 4" in value for value in store.content.values())
+    for number in (0, -1, 6, 2**70):
+        with pytest.raises(NotFound):
+            feed.erase(number)
+
+
+def test_an_id_that_is_no_text_is_not_there() -> None:
+    with pytest.raises(NotFound):
+        open_feed().sequence_of("%\ud800")
