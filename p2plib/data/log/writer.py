@@ -20,6 +20,8 @@ Rules
        hide what it has; therefore several witnesses.
     6. A sure writer that is shown an entry it never wrote has a twin: a clone of this device writes, too. It
        stops, for its owner to decide. If both have written, the two entries are a proof of the fork.
+    7. A restart makes nobody sure. A restored log, and one that has a twin, lose their token, so that they
+       open unsure until they have signed in again.
 
 What this cannot do. If the log and the marks are restored together, they agree, and nothing here notices:
 keep marks out of backups, or open with `restored=True` afterwards. With too few peers in reach an unsure
@@ -155,6 +157,7 @@ class Writer(Generic[E, C]):
             if entry.sequence <= len(self.feed):
                 self._take((last,))
             elif self.state is WriterState.SURE:
+                self._forget_token()
                 self._stop(f"{witness} has entry {entry.sequence} of ours, which we never wrote; {_TWIN}")
             self._need = max(self._need, entry.sequence)
         if self.state is WriterState.UNSURE and len(self._heard) < self.witnesses:
@@ -180,6 +183,7 @@ class Writer(Generic[E, C]):
             found = self._take(raws)
         finally:
             if len(self.feed) > before and self.state is WriterState.SURE:
+                self._forget_token()
                 self._stop(f"entries from {before + 1} on are signed by us, and not by this device; {_TWIN}")
         self._reconsider()
         return found
@@ -192,6 +196,7 @@ class Writer(Generic[E, C]):
         tokens = self._marked()
         ours = self._get(self._store, b"/token")
         if restored:
+            self._forget_token()
             self._doubt("this log was restored: let peers show how far they have it")
         elif tokens and ours not in tokens:
             self._doubt("this copy of the log was not the last to be written: let peers show what they have")
@@ -229,6 +234,10 @@ class Writer(Generic[E, C]):
         marked = Put(self._key + b"/tokens", self._token + before), Put(self._key + b"/length", length)
         self._marks.write(marked, durable=True)
         self._store.write((Put(self._key + b"/token", self._token),), durable=True)
+
+    def _forget_token(self) -> None:
+        """Makes the next opening unsure as well (rule 7)."""
+        self._store.write((Put(self._key + b"/token", b""),), durable=True)
 
     def _is_ours(self) -> bool:
         return self._get(self._store, b"/token") == self._token and self._marked()[:1] == (self._token,)

@@ -287,3 +287,28 @@ def test_a_timestamp_that_is_no_number_leaves_no_trace() -> None:
     with pytest.raises(UsageError, match="truth value"):
         device.writer.append({"type": "post"}, timestamp_ms=True)
     assert device.marks.content == before
+
+
+@pytest.mark.fault("F111")
+def test_a_restart_makes_a_restored_log_no_surer() -> None:
+    """Log and marks came out of one backup, and the device was switched off before it met anybody."""
+    device = new(2)
+    backup = Device(device.store.copy(), device.marks.copy(), restored=True)
+    backup.restart()
+    assert backup.writer.state is WriterState.UNSURE
+    for peer in ("ben", "cai"):
+        backup.writer.hear(peer, device.last())
+    backup.restart()
+    assert backup.writer.state is WriterState.SURE
+
+
+@pytest.mark.fault("F126")
+@pytest.mark.parametrize("how", ["shown", "recovered"])
+def test_a_restart_does_not_make_a_twin_forget_the_other(how: str) -> None:
+    device = new(2)
+    clone = Device(device.store.copy(), device.marks.copy())
+    theirs = device.say("from the one")
+    clone.writer.hear("ben", theirs) if how == "shown" else clone.writer.recover([theirs])
+    assert clone.writer.state is WriterState.STOPPED
+    with pytest.raises(WouldFork):
+        clone.restart().say("a second entry 3")
