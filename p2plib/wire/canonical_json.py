@@ -270,8 +270,10 @@ def number_text(number: int | float) -> str:
     ('1e+21', '100000000000000000000', '1e-7', '0')
 
     Raises:
-        UsageError: it is not finite, or whole and beyond ±(2**53 - 1) as an int.
+        UsageError: it is not finite, a truth value, or whole and beyond ±(2**53 - 1) as an int.
     """
+    if isinstance(number, bool):
+        raise UsageError("a truth value is no number")
     if isinstance(number, int):
         if abs(number) > MAX_SAFE_INTEGER:
             raise UsageError("a whole number beyond 2**53 - 1 would be rounded; write it as text")

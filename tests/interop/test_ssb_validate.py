@@ -258,6 +258,18 @@ def test_the_same_verdict_on_a_thousand_mutated_messages(node: ForeignPeer) -> N
     assert all(json.loads(text)["sequence"] == 2 for _, _, text in differ)
 
 
+def test_it_takes_a_previous_in_a_list_and_we_do_not(node: ForeignPeer) -> None:
+    """It compares with `!=`, to which a list of one text is that text. Only the author can sign that."""
+    first = CLASSIC.create(ANA, None, {"type": "post", "text": "one"}, TIME_MS)
+    second = CLASSIC.create(ANA, head_of(first), {"type": "post", "text": "two"}, TIME_MS + 1)
+    true: Any = canonical_json.parse(second.text)
+    for previous in ([first.id], [[first.id]]):
+        text = canonical_json.encode(signed_again({**true, "previous": previous}, 0))
+        state = {"id": first.id, "sequence": 1}
+        assert node.ask("verdicts", cases=[{"json": text, "state": state, "hmac": None}]) == [True]
+        assert verdict(canonical_json.parse(text), head_of(first)) is FeedRule.PREVIOUS
+
+
 def test_where_a_text_is_no_json_only_we_are_asked() -> None:
     for raw in (b"{", b"\xff", b'{"a":1e400}'):
         with pytest.raises(InvalidEntry, match=r"^json"):

@@ -15,7 +15,8 @@ Each side calls the other's createWants, and answers a want with a have in its o
 Rules
     1. What comes is hashed while it comes, and becomes a blob of the store only if the hash is that of its
        name. A blob that is wrong, too long, of another size than was said, too slow or cut off leaves
-       nothing, and the next peer that has it is asked.
+       nothing, and the next peer that has it is asked: the one that has failed us least often. A fetch gets
+       a quarter of the time that there is, so a slow liar does not use it up.
     2. A blob of more than `max_bytes` is not fetched, whatever a peer says of its size.
     3. We want nothing on behalf of others (npm does, up to three steps): a stranger cannot fill our disk.
     4. What is remembered of a peer's haves is bounded, and gone with the connection.
@@ -24,8 +25,9 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from p2plib.data.stores.blobs.ids import MAX_FETCHED_BYTES, key_of_ssb_blob_id
@@ -47,9 +49,10 @@ from p2plib.protocol.muxrpc.frames import Body
 from p2plib.protocol.muxrpc.methods import MuxrpcMethod
 from p2plib.wire.canonical_json import Value
 
-MAX_REMEMBERED = 4096  # of one peer's haves, and of our answers that wait to be sent to it
+MAX_REMEMBERED = 2048  # of one peer's haves, and of our answers that wait to be sent to it
 MAX_IDS = 256  # in one call of has
 SILENCE_TIMEOUT_S = 30.0
+ATTEMPTS = 4  # that there is time for, if each peer is as slow as it can be
 FETCH_TIMEOUT_S = 300.0  # for the whole of a blob, so that a byte now and then does not keep us
 
 
@@ -190,7 +193,7 @@ class BlobExchange:
         try:
             async with asyncio.timeout(timeout_s), lock:
                 if not self._store.exists(key):
-                    await self._fetch(id)
+                    await self._fetch(id, timeout_s / ATTEMPTS)
         except TimeoutError:
             raise PeerTimeout(f"nobody gave the blob {id} in {timeout_s:g} s") from None
         finally:
@@ -198,15 +201,16 @@ class BlobExchange:
                 self._wanted.pop(id, None)
         return BlobInfo(key, self._store.size(key))
 
-    async def _fetch(self, id: str) -> None:
+    async def _fetch(self, id: str, attempt_s: float) -> None:
         """From one peer after the other, and from those that come later."""
         told = set[Muxrpc]()
+        failed = collections.Counter[Muxrpc]()
         while True:
             for rpc, peer in self._peers.items():
                 if rpc not in told:
                     peer.tell(id, -1)
                     told.add(rpc)
-            found = self._who_has(id)
+            found = self._who_has(id, failed)
             if found is None:
                 await self._changed.wait()
                 continue
@@ -219,9 +223,11 @@ class BlobExchange:
                     size_bytes=size_bytes,
                     max_bytes=self._max_bytes,
                     silence_timeout_s=self._silence_timeout_s,
+                    timeout_s=attempt_s,
                 )
             except (RemoteError, PeerTimeout, Closed):
                 self.failures += 1
+                failed[rpc] += 1
                 if rpc in self._peers:
                     self._peers[rpc].has.pop(id, None)
                 continue
@@ -229,11 +235,12 @@ class BlobExchange:
                 peer.tell(id, self._store.size(key_of_ssb_blob_id(id)))
             return
 
-    def _who_has(self, id: str) -> tuple[Muxrpc, int] | None:
-        for rpc, peer in self._peers.items():
-            if 0 < peer.has.get(id, 0) <= self._max_bytes:
-                return rpc, peer.has[id]
-        return None
+    def _who_has(self, id: str, failed: Mapping[Muxrpc, int]) -> tuple[Muxrpc, int] | None:
+        having = [rpc for rpc, peer in self._peers.items() if 0 < peer.has.get(id, 0) <= self._max_bytes]
+        if not having:
+            return None
+        best = min(having, key=lambda rpc: failed.get(rpc, 0))
+        return best, self._peers[best].has[id]
 
     def _hear(self, peer: _PeerBlobs, item: Body) -> None:
         if not isinstance(item, dict) or len(item) > MAX_REMEMBERED:

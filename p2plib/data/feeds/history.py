@@ -17,7 +17,9 @@ Rules
     2. What comes is checked as any entry of a log is, by `p2plib.data.log.feed`; the id that a peer says is
        never looked at. The first wrong entry ends the stream, and those before it stay.
     3. A log that has been erased in part ends, for others, before the first erased entry.
-    4. Nobody can know that there is no more: a peer that stops early looks like one that has no more.
+    4. An answer goes on. Up to `MAX_IDLE_ITEMS` may be numbers that it sent before, or npm's sign; a peer
+       that sends more would keep us for ever, and give us nothing.
+    5. Nobody can know that there is no more: a peer that stops early looks like one that has no more.
 """
 
 from __future__ import annotations
@@ -38,13 +40,14 @@ from p2plib.identity import ids
 from p2plib.identity.keys import PublicKey
 from p2plib.protocol.muxrpc import methods
 from p2plib.protocol.muxrpc.driver import Muxrpc
-from p2plib.protocol.muxrpc.frames import Body
+from p2plib.protocol.muxrpc.frames import Body, json_bytes
 from p2plib.protocol.muxrpc.methods import MuxrpcMethod
 from p2plib.wire.canonical_json import Value
 
 NAME = "createHistoryStream"
 SILENCE_TIMEOUT_S = 30.0
 BATCH_ENTRIES = 256  # that have come together are written together: a disk is asked once for all of them
+MAX_IDLE_ITEMS = 1024
 SYNC: Value = {"sync": True}  # npm's sign that what follows is live
 
 ClassicShelf = FeedShelf[ClassicMessage, Value]
@@ -189,7 +192,8 @@ async def fetch(
         How many were new.
 
     Raises:
-        InvalidEntry: it sent what is no next entry of this log. Those before it stay.
+        InvalidEntry: it sent what is no next entry of this log, or the same again and again. What came before
+            stays.
         Forked: the author has signed two logs; the proof is kept.
         CallFailed: it ended the stream with an error.
         PeerTimeout: it was silent for too long.
@@ -198,6 +202,7 @@ async def fetch(
     feed = shelf.follow(author)
     wanted = HistoryOptions(author, len(feed) + 1, limit, live, keys=False)
     before, asked = len(feed), limit
+    following, idle = wanted.seq, 0
     async with rpc.source(NAME, wanted.encode()) as stream:
         while True:
             try:
@@ -213,6 +218,19 @@ async def fetch(
             if excess:
                 raise InvalidEntry(f"more than the {limit} entries that were asked for")
             asked = None if asked is None else asked - len(messages)
+            for item in items:
+                sequence = sequence_of(item)
+                idle += sequence < following
+                following = max(following, sequence + 1)
+            if idle > MAX_IDLE_ITEMS:
+                raise InvalidEntry(f"{idle} items that say nothing new")
+
+
+def sequence_of(item: Body) -> int:
+    """The number that an item of a history says it has; 0 if it holds no message."""
+    message = item.get("value", item) if isinstance(item, dict) else None
+    sequence = message.get("sequence") if isinstance(message, dict) else None
+    return sequence if isinstance(sequence, int) else 0
 
 
 def raw_of(item: Body) -> bytes:
@@ -225,4 +243,4 @@ def raw_of(item: Body) -> bytes:
         item = item["value"]
     if not isinstance(item, dict):
         raise InvalidEntry("an item of a history is a message")
-    return quick_json.encode(item).encode("utf-8", "surrogatepass")
+    return json_bytes(item)  # not its canonical text, which indents: that of a bomb is 250 times as long

@@ -15,7 +15,9 @@ Rules
     2. A device is added once. One that was removed does not come back: its key may be in other hands.
     3. `remove` names the last entry of the device that still counts, by number and id; `last` 0, with `id`
        null, for none. Entries after it do not count, whatever their timestamps say: whoever has a lost
-       phone can date them as they like.
+       phone can date them as they like. Until that last entry is here, none of a removed device's count:
+       whoever has the key can sign another beginning, too, and only the chain up to the named id is the
+       person's.
     4. An entry of another type says nothing about devices. One of these types that breaks a rule is passed
        over, and counted in `passed_over`.
 
@@ -30,7 +32,7 @@ from dataclasses import dataclass, replace
 
 from p2plib.data.log import classic
 from p2plib.data.log.classic import ClassicMessage
-from p2plib.data.log.formats import MAX_SEQUENCE, Head, SignedEntry
+from p2plib.data.log.formats import MAX_SEQUENCE, E, Head, head_of
 from p2plib.errors import DecodeError, SignatureError, UsageError
 from p2plib.identity import ids
 from p2plib.identity.keys import PublicKey, SecretKey
@@ -144,20 +146,31 @@ class Roster:
         else:
             self.devices[key] = device
 
-    def counts(self, each: SignedEntry) -> bool:
-        """Whether an entry of a log was said by this person.
+    def said(self, key: PublicKey, log: Iterable[E]) -> list[E]:
+        """The entries of a log that this person said.
 
         Args:
-            each: an entry that the log of its device has taken in, so that those before it are there, too.
+            key: its author.
+            log: its entries in order, as `p2plib.data.log.feed` has taken them in, so that each names the one
+                before it.
+
+        Returns:
+            Those that count, in order; none if the log is a stranger's, or is a removed device's and does not
+            hold the last entry that its owner named.
         """
-        device = self.devices.get(each.author)
+        device = self.devices.get(key)
         if device is None:
-            return False
+            return []
         if device.removed is None:
-            return True
-        if device.last is None or each.sequence > device.last.sequence:
-            return False
-        return each.sequence < device.last.sequence or each.id == device.last.id
+            return list(log)
+        if device.last is None:
+            return []
+        counted = []
+        for each in log:
+            counted.append(each)
+            if each.sequence >= device.last.sequence:
+                return counted if head_of(each) == device.last else []
+        return []
 
     def timeline(
         self, logs: Mapping[PublicKey, Iterable[ClassicMessage]]
@@ -173,9 +186,8 @@ class Roster:
         """
         said = [
             (each.timestamp, each.author, each.sequence, each)
-            for entries in logs.values()
-            for each in entries
-            if self.counts(each)
+            for key, entries in logs.items()
+            for each in self.said(key, entries)
         ]
         latest: dict[PublicKey, float] = {}
         placed = []

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from p2plib.data.log import entry
 from p2plib.data.log.entry import SALT_BYTES, HashedContent, HashedEntry
-from p2plib.data.log.feed import ErasedEntry, Feed
+from p2plib.data.log.feed import BATCH_ENTRIES, ErasedEntry, Feed
 from p2plib.data.log.writer import Writer
 from p2plib.data.stores.interfaces import Change, Delete, OrderedStore, Put
 from p2plib.errors import InvalidEntry, NotFound
@@ -168,13 +168,19 @@ class ErasableLog:
         for each in self.feed.entries(done + 1):
             if isinstance(each, ErasedEntry):
                 continue
-            if not each.has_payload(self._get(self._key(b"p", each.sequence))):
+            payload = self._get(self._key(b"p", each.sequence))
+            if payload and not each.has_payload(payload):
                 batch.append(Delete(self._key(b"p", each.sequence)))
             if each.erases:
                 batch += self._forgetting(each.erases)
+            if len(batch) >= BATCH_ENTRIES:
+                self._store.write((*batch, self._followed(each.sequence)))
+                batch = []
         if len(self.feed) > done:
-            batch.append(Put(self._prefix + b"a", len(self.feed).to_bytes(8, "big")))
-            self._store.write(batch)
+            self._store.write((*batch, self._followed(len(self.feed))))
+
+    def _followed(self, sequence: int) -> Change:
+        return Put(self._prefix + b"a", sequence.to_bytes(8, "big"))
 
     def _forgetting(self, sequence: int) -> list[Change]:
         return [Delete(self._key(b"p", sequence)), Put(self._key(b"x", sequence), b"")]

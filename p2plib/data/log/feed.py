@@ -1,7 +1,8 @@
 """A log kept in a store: it takes in what its author signed, in order, once, and stops at a fork.
 
-The store is any `p2plib.data.stores.interfaces.OrderedStore`. Several logs may share one. Opening reads three
-keys, however long the log is, and nothing but the head is held in memory.
+The store is any `p2plib.data.stores.interfaces.OrderedStore`. Several logs may share one, but each has one
+`Feed` at a time: a second one that writes is noticed by the first, which then refuses to go on. Opening reads
+three keys, however long the log is, and nothing but the head is held in memory.
 
 Rules
     1. An entry is taken if it is the next one (`p2plib.data.log.formats`) and signed by the author. One that
@@ -12,7 +13,9 @@ Rules
     3. Two signed entries that contradict each other freeze the log at the fork: it raises `Forked` with the
        proof, and from then on ends below the fork and takes nothing more. A proof from elsewhere does the
        same (`freeze`), and a proof of an earlier fork cuts further.
-    4. `erase` forgets an entry's bytes and keeps its id. The log still verifies for its owner, who checked
+    4. What does not read, is not there or is not signed any more is the store's fault and raises
+       `StoreCorrupt`: a flipped bit on our disk accuses neither the author nor a peer.
+    5. `erase` forgets an entry's bytes and keeps its id. The log still verifies for its owner, who checked
        the entry when it came; nobody else can check it any more, so it is not passed on. What was erased does
        not come back when a peer sends it again.
 
@@ -27,15 +30,15 @@ Keys in the store, each after "log/" and the author's 32 bytes::
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
 from p2plib.data.log import forks
 from p2plib.data.log.forks import ForkProof
-from p2plib.data.log.formats import C, E, Head, LogFormat, head_of, need_place
+from p2plib.data.log.formats import MAX_SEQUENCE, C, E, Head, LogFormat, head_of, need_place
 from p2plib.data.stores.interfaces import Change, OrderedStore, Put
-from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt
+from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt, UsageError
 from p2plib.identity.keys import PublicKey
 
 BATCH_ENTRIES = 256  # entries that `extend` holds before it writes them
@@ -100,24 +103,21 @@ class Feed(Generic[E, C]):
 
         Raises:
             NotFound: there is none yet, it was erased, or it is not below a fork.
+            StoreCorrupt: what is stored does not read.
         """
-        if not 1 <= sequence <= len(self):
-            raise NotFound(f"entry {sequence}: the log has {len(self)}")
-        stored = self._stored(sequence)
-        if stored[:1] == _ERASED:
+        found = self._at(sequence)
+        if isinstance(found, ErasedEntry):
             raise NotFound(f"entry {sequence} was erased")
-        return self.format.parse(stored[1:])
+        return found
 
     def id_at(self, sequence: int) -> str:
         """The id of the entry with a number, erased or not.
 
         Raises:
             NotFound: there is none yet, or it is not below a fork.
+            StoreCorrupt: what is stored does not read.
         """
-        if not 1 <= sequence <= len(self):
-            raise NotFound(f"entry {sequence}: the log has {len(self)}")
-        stored = self._stored(sequence)
-        return stored[1:].decode() if stored[:1] == _ERASED else self.format.parse(stored[1:]).id
+        return self._at(sequence).id
 
     def sequence_of(self, entry_id: str) -> int:
         """The number of the entry with an id.
@@ -125,7 +125,8 @@ class Feed(Generic[E, C]):
         Raises:
             NotFound: the log has no such entry.
         """
-        sequence = int.from_bytes(self._store.get(self._prefix + b"i" + entry_id.encode()), "big")
+        key = self._prefix + b"i" + entry_id.encode("utf-8", "surrogatepass")
+        sequence = int.from_bytes(self._store.get(key), "big")
         if sequence > len(self):
             raise NotFound(f"entry {sequence}: the log ends at {len(self)}")
         return sequence
@@ -136,16 +137,20 @@ class Feed(Generic[E, C]):
         Args:
             start: the first number that counts.
             end: the first that no longer counts; None for no end.
+
+        Raises:
+            StoreCorrupt: an entry is missing in the store, or does not read.
         """
-        last = len(self) if end is None else min(end - 1, len(self))
-        if start > last:
+        following, last = max(start, 1), len(self) if end is None else min(end - 1, len(self))
+        if following > last:
             return
-        keys = self._entry_key(max(start, 1)), self._entry_key(last + 1)
-        for key, stored in self._store.scan(*keys):
-            if stored[:1] == _ERASED:
-                yield ErasedEntry(int.from_bytes(key[-8:], "big"), stored[1:].decode())
-            else:
-                yield self.format.parse(stored[1:])
+        for key, stored in self._store.scan(self._entry_key(following), self._entry_key(last + 1)):
+            if key != self._entry_key(following):
+                break
+            yield self._read(following, stored)
+            following += 1
+        if following <= last:
+            raise StoreCorrupt(f"entry {following} of {last} is not in the store", "the log")
 
     def parse(self, raw: bytes) -> E:
         """The entry in these bytes, if by its form it could be one of this log's.
@@ -225,7 +230,8 @@ class Feed(Generic[E, C]):
         return True
 
     def erase(self, sequence: int, *, durable: bool = True) -> None:
-        """Forget what an entry says (rule 4). Repeating it does nothing.
+        """Forget what an entry says (rule 5), also one that a fork has cut off; the two of the proof stay in
+        it. Repeating it does nothing.
 
         Args:
             sequence: which entry.
@@ -234,8 +240,11 @@ class Feed(Generic[E, C]):
         Raises:
             NotFound: there is no such entry.
         """
+        if not 1 <= sequence <= MAX_SEQUENCE:
+            raise NotFound(f"there is no entry {sequence}")
         key = self._entry_key(sequence)
-        self._store.write((Put(key, _ERASED + self.id_at(sequence).encode()),), durable=durable)
+        found = self._read(sequence, self._store.get(key))
+        self._write((Put(key, _ERASED + found.id.encode()),), durable)
 
     # How an entry is judged
 
@@ -265,9 +274,19 @@ class Feed(Generic[E, C]):
         stored = self._stored(sequence)
         if stored[:1] == _ERASED:
             raise InvalidEntry(f"previous: another entry {sequence} than ours, which was erased, so no proof")
-        proof = forks.prove(self.format, entry, self.format.parse(stored[1:]))
+        proof = forks.prove(self.format, entry, self._intact(sequence, stored))
         self._cut(proof, durable=True)
         raise self._forked(proof)
+
+    def _intact(self, sequence: int, stored: bytes) -> E:
+        """The entry in a record, verified once more: half of an accusation must not be a bad disk's."""
+        ours = self._read(sequence, stored)
+        assert not isinstance(ours, ErasedEntry)
+        try:
+            self.format.verify(ours)
+        except InvalidEntry as error:
+            raise StoreCorrupt(f"entry {sequence} is not as it was taken in: {error}", "the log") from None
+        return ours
 
     def _forked(self, proof: ForkProof) -> Forked:
         return Forked(f"the log of {self.author!r} forks at entry {proof.sequence}", proof.raw)
@@ -276,6 +295,23 @@ class Feed(Generic[E, C]):
 
     def _entry_key(self, sequence: int) -> bytes:
         return self._prefix + b"e" + sequence.to_bytes(8, "big")
+
+    def _at(self, sequence: int) -> E | ErasedEntry:
+        if not 1 <= sequence <= len(self):
+            raise NotFound(f"entry {sequence}: the log has {len(self)}")
+        return self._read(sequence, self._stored(sequence))
+
+    def _read(self, sequence: int, stored: bytes) -> E | ErasedEntry:
+        """What a record of the store says."""
+        try:
+            if stored[:1] == _ERASED:
+                return ErasedEntry(sequence, stored[1:].decode())
+            entry = self.format.parse(stored[1:])
+        except (InvalidEntry, ValueError) as error:
+            raise StoreCorrupt(f"entry {sequence} does not read: {error}", "the log") from None
+        if entry.sequence != sequence or entry.author != self.author:
+            raise StoreCorrupt(f"at the place of entry {sequence} stands another", "the log")
+        return entry
 
     def _stored(self, sequence: int) -> bytes:
         try:
@@ -292,8 +328,18 @@ class Feed(Generic[E, C]):
             batch.append(Put(self._prefix + b"i" + entry.id.encode(), entry.sequence.to_bytes(8, "big")))
         head = head_of(entries[-1])
         batch.append(self._head_record(head))
-        self._store.write(batch, durable=durable)
+        self._write(batch, durable)
         self._head = head
+
+    def _write(self, batch: Sequence[Change], durable: bool) -> None:
+        """Writes, if the store's head is still ours."""
+        try:
+            stored = self._store.get(self._prefix + b"h")
+        except NotFound:
+            stored = b""
+        if stored != self._head_record(self._head).value:
+            raise UsageError("another Feed has written to this log since: open it again, and keep one")
+        self._store.write(batch, durable=durable)
 
     def _head_record(self, head: Head | None) -> Put:
         value = head.sequence.to_bytes(8, "big") + head.id.encode() if head else b""
@@ -304,7 +350,7 @@ class Feed(Generic[E, C]):
         head = self._head
         if len(self) >= proof.sequence:
             head = Head(proof.sequence - 1, self.id_at(proof.sequence - 1)) if proof.sequence > 1 else None
-        self._store.write((Put(self._prefix + b"f", proof.raw), self._head_record(head)), durable=durable)
+        self._write((Put(self._prefix + b"f", proof.raw), self._head_record(head)), durable)
         self._head, self._fork = head, proof
 
     def _load_fork(self) -> ForkProof | None:

@@ -19,8 +19,8 @@ Rules (`FeedRule`)
                     `p2plib.identity.keys`
 
 The reason of an `InvalidEntry` begins with the rule's name. Where we differ from npm's ssb-validate 4.1.4:
-it lets the timestamp of all but first messages be anything (rule 7), and trusts keys and signatures
-that its libsodium accepts (rules 4 and 12).
+it lets the timestamp of all but first messages be anything (rule 7), takes a list that holds the id for the
+id itself (rule 6), and trusts keys and signatures that its libsodium accepts (rules 4 and 12).
 """
 
 from __future__ import annotations

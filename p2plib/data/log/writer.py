@@ -7,9 +7,9 @@ whenever it cannot be sure that its copy is the newest.
 
 Rules
     1. Each time a writer becomes sure it draws a token, and writes it into the marks and into the log's
-       store. A store without the token that the marks have was copied, restored, or opened elsewhere since:
-       the writer is *unsure*. A key that is not new (`new_key`) and has no marks leaves it unsure, too: its
-       log may be out there already.
+       store; with it, into the marks alone, how long the log is. A store without the token that the marks
+       have was copied, restored, or opened elsewhere since: the writer is *unsure*. A key that is not new
+       (`new_key`) and has no marks leaves it unsure, too: its log may be out there already.
     2. Each append first writes the whole signed entry into the marks, then into the log. After a crash
        between the two, the next opening appends the same bytes: there is no second version.
     3. If the marks are further on than the log, the log is an old copy, and the writer unsure.
@@ -20,6 +20,8 @@ Rules
        hide what it has; therefore several witnesses.
     6. A sure writer that is shown an entry it never wrote has a twin: a clone of this device writes, too. It
        stops, for its owner to decide. If both have written, the two entries are a proof of the fork.
+    7. A restart makes nobody sure. A restored log, and one that has a twin, lose their token, so that they
+       open unsure until they have signed in again.
 
 What this cannot do. If the log and the marks are restored together, they agree, and nothing here notices:
 keep marks out of backups, or open with `restored=True` afterwards. With too few peers in reach an unsure
@@ -121,6 +123,8 @@ class Writer(Generic[E, C]):
             StoreFull: the log could not be written. If the entry was signed already, the next opening appends
                 it.
         """
+        if self.state is not WriterState.STOPPED and self.feed.fork is not None:
+            self._stop(f"somebody has proved that our own log forks at entry {self.feed.fork.sequence}")
         if self.state is WriterState.SURE and not self._is_ours():
             self._stop("another writer has opened this log since")
         if self.state is WriterState.SURE and len(self.feed) < self._need:
@@ -153,6 +157,7 @@ class Writer(Generic[E, C]):
             if entry.sequence <= len(self.feed):
                 self._take((last,))
             elif self.state is WriterState.SURE:
+                self._forget_token()
                 self._stop(f"{witness} has entry {entry.sequence} of ours, which we never wrote; {_TWIN}")
             self._need = max(self._need, entry.sequence)
         if self.state is WriterState.UNSURE and len(self._heard) < self.witnesses:
@@ -178,6 +183,7 @@ class Writer(Generic[E, C]):
             found = self._take(raws)
         finally:
             if len(self.feed) > before and self.state is WriterState.SURE:
+                self._forget_token()
                 self._stop(f"entries from {before + 1} on are signed by us, and not by this device; {_TWIN}")
         self._reconsider()
         return found
@@ -185,10 +191,12 @@ class Writer(Generic[E, C]):
     # How sure we are
 
     def _open(self, new_key: bool, restored: bool) -> None:
+        self._need = int.from_bytes(self._get(self._marks, b"/length") or b"", "big")
         self._redo()
         tokens = self._marked()
         ours = self._get(self._store, b"/token")
         if restored:
+            self._forget_token()
             self._doubt("this log was restored: let peers show how far they have it")
         elif tokens and ours not in tokens:
             self._doubt("this copy of the log was not the last to be written: let peers show what they have")
@@ -205,7 +213,7 @@ class Writer(Generic[E, C]):
         if raw is None:
             return
         entry = self.feed.parse(raw)
-        self._need = entry.sequence
+        self._need = max(self._need, entry.sequence)
         if entry.sequence <= len(self.feed) + 1:
             try:
                 self._take((raw,))
@@ -222,8 +230,14 @@ class Writer(Generic[E, C]):
         self._heard.clear()
         before = self._get(self._store, b"/token") or b""
         self._token = self._random(TOKEN_BYTES)
-        self._marks.write((Put(self._key + b"/tokens", self._token + before),), durable=True)
+        length = len(self.feed).to_bytes(8, "big")
+        marked = Put(self._key + b"/tokens", self._token + before), Put(self._key + b"/length", length)
+        self._marks.write(marked, durable=True)
         self._store.write((Put(self._key + b"/token", self._token),), durable=True)
+
+    def _forget_token(self) -> None:
+        """Makes the next opening unsure as well (rule 7)."""
+        self._store.write((Put(self._key + b"/token", b""),), durable=True)
 
     def _is_ours(self) -> bool:
         return self._get(self._store, b"/token") == self._token and self._marked()[:1] == (self._token,)

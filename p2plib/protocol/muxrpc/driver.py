@@ -12,7 +12,8 @@ Rules
        given up.
     4. When the connection is over, whatever waits is told: `Closed`, or what was wrong. Nothing is left
        running.
-    5. `close` drops what is open, says goodbye and waits for theirs, at most `close_timeout_s`.
+    5. `close` drops what is open, says goodbye and waits for theirs, at most `close_timeout_s`. As long may
+       a peer that has said goodbye take to read the rest.
 """
 
 from __future__ import annotations
@@ -269,7 +270,7 @@ class Muxrpc:
             await part
         except P2PError as error:
             self._finish(error)
-            if isinstance(error, RemoteError):
+            if isinstance(error, RemoteError | PeerTimeout):
                 self._stream.reset()
         except Exception:
             self._finish(Closed("a bug of ours ended this connection"))
@@ -289,7 +290,15 @@ class Muxrpc:
             if self._unsent_bytes() > BACKLOG_BYTES:
                 raise DecodeError(f"{self.remote} makes calls and does not read what they are answered with")
             if self.machine.has_heard_goodbye:
+                await self._send_the_rest()
                 return
+
+    async def _send_the_rest(self) -> None:
+        try:
+            async with asyncio.timeout(self.close_timeout_s):
+                await self._over.wait()
+        except TimeoutError:
+            raise PeerTimeout(f"{self.remote} has said goodbye, and does not read the rest") from None
 
     async def _write(self) -> None:
         while True:

@@ -13,7 +13,8 @@ number. Nine zero bytes are the goodbye: nothing follows.
 Rules
     1. No body is empty. npm takes any head with length 0 for the goodbye, so an empty text or an empty chunk
        of bytes would end the whole connection there. Here it can neither be written nor read.
-    2. A body has at most `MAX_BODY_BYTES`; the length is checked before anything is kept for it.
+    2. A body has at most `MAX_BODY_BYTES`, one of JSON `MAX_JSON_BYTES`; the length is checked before
+       anything is kept for it.
     3. The four high bits of the flags are zero, there is no type 3, no request has the number 0 or -2**31.
     4. JSON is read by the rules of `p2plib.wire.canonical_json`: as JavaScript reads it, with its depth
        bounded. It is written without spaces.
@@ -36,6 +37,8 @@ from p2plib.wire.fields import Field, bytes_follow
 
 HEAD_BYTES = 9
 MAX_BODY_BYTES = 1024 * 1024  # npm has none; a message has 8 KiB, a chunk of a blob 64
+# Read, JSON is up to 25 times as large as its text, and nothing else goes on while it is read.
+MAX_JSON_BYTES = 256 * 1024
 MAX_REQUEST = 2**31 - 1
 GOODBYE = bytes(HEAD_BYTES)
 
@@ -72,8 +75,9 @@ def encode(frame: Frame) -> bytes:
     if not 1 <= abs(frame.request) <= MAX_REQUEST:
         raise UsageError(f"no call has the number {frame.request}")
     kind, raw = _body_bytes(frame.body)
-    if not 1 <= len(raw) <= MAX_BODY_BYTES:
-        raise UsageError(f"a body has 1 to {MAX_BODY_BYTES} bytes, not {len(raw)}")
+    most = MAX_JSON_BYTES if kind == JSON else MAX_BODY_BYTES
+    if not 1 <= len(raw) <= most:
+        raise UsageError(f"a body has 1 to {most} bytes, not {len(raw)}")
     flags = STREAM * frame.is_stream | END * frame.is_end | kind
     return bytes([flags]) + len(raw).to_bytes(4, "big") + frame.request.to_bytes(4, "big", signed=True) + raw
 
@@ -132,7 +136,7 @@ def _body(kind: int, raw: bytes) -> Body:
     if kind == BINARY:
         return raw
     if kind == JSON:
-        return canonical_json.parse(raw, max_characters=MAX_BODY_BYTES)
+        return canonical_json.parse(raw, max_characters=MAX_JSON_BYTES)
     if kind == TEXT:
         try:
             return raw.decode()

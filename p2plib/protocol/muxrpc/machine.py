@@ -22,7 +22,8 @@ Rules
        would take it for a new call, whose name is whatever it finds there.
     2. Strays are counted and dropped: what is under way when a call ends is no lie. Past `max_strays`, they
        are.
-    3. At most `max_calls` of the other side are open; more are answered with an error.
+    3. At most `max_calls` of the other side are open, and the frames that opened them had at most
+       `MAX_CALL_BYTES` together, since a call keeps its arguments; more are answered with an error.
     4. A call that makes no sense is answered with an error; a frame that makes none (`frames`) ends
        everything.
     5. We may drop a source before its end; what still comes is dropped until the other side has ended it,
@@ -50,6 +51,7 @@ from p2plib.protocol.muxrpc.frames import Body, Frame
 from p2plib.wire.canonical_json import Value
 
 MAX_CALLS = 256
+MAX_CALL_BYTES = 1024 * 1024  # a call has some hundred bytes, with a message in it 8 KiB
 MAX_STRAYS = 1024
 
 
@@ -59,6 +61,7 @@ class _OpenCall:
 
     kind: str
     is_ours: bool
+    size_bytes: int = 0  # of the frame that opened it, if it is theirs
     we_ended: bool = False
     they_ended: bool = False
 
@@ -91,6 +94,7 @@ class MuxrpcMachine:
         self._max_strays = max_strays
         self._open: dict[int, _OpenCall] = {}
         self._their_calls = 0  # how many of the open ones are theirs
+        self._their_bytes = 0
         self._last_ours = 0
         self._last_theirs = 0
         self._decoder = FrameDecoder(frames.MuxrpcFraming())
@@ -227,7 +231,7 @@ class MuxrpcMachine:
         call = self._open.get(id)
         opens = call is None and id < -self._last_theirs and not frame.is_end
         if opens and not self._said_goodbye:
-            return self._called(frame)
+            return self._called(frame, size_bytes)
         if call is None or call.they_ended or frame.is_stream != (call.kind != "async"):
             self._note_stray(frame)
         elif call.kind == "async" and call.is_ours:
@@ -257,7 +261,7 @@ class MuxrpcMachine:
         self._forget_if_over(id, call)
         return MuxrpcEnded(id, error)
 
-    def _called(self, frame: Frame) -> MuxrpcEvent | None:
+    def _called(self, frame: Frame, size_bytes: int) -> MuxrpcEvent | None:
         id = -frame.request
         self._last_theirs = frame.request
         try:
@@ -268,8 +272,12 @@ class MuxrpcMachine:
         if self._their_calls >= self._max_calls:
             self._refuse(frame, f"at most {self._max_calls} calls at a time")
             return None
-        self._open[id] = _OpenCall(kind, is_ours=False)
+        if self._their_bytes + size_bytes > MAX_CALL_BYTES:
+            self._refuse(frame, f"at most {MAX_CALL_BYTES} bytes of calls at a time")
+            return None
+        self._open[id] = _OpenCall(kind, False, size_bytes)
         self._their_calls += 1
+        self._their_bytes += size_bytes
         return MuxrpcCalled(id, name, kind, args)
 
     def _refuse(self, frame: Frame, sentence: str) -> None:
@@ -296,6 +304,7 @@ class MuxrpcMachine:
     def _forget(self, id: int, call: _OpenCall) -> None:
         if self._open.pop(id, None) is not None and not call.is_ours:
             self._their_calls -= 1
+            self._their_bytes -= call.size_bytes
 
     def _put_if_allowed(self, frame: Frame) -> None:
         """An answer that nobody needs any more after our goodbye."""

@@ -276,3 +276,40 @@ def test_we_want_nothing_for_others() -> None:
         await asyncio.wait([*talking, wanting])
 
     asyncio.run(main())
+
+
+@pytest.mark.fault("F118")
+@pytest.mark.parametrize("pieces", [[b"x"], []])
+def test_a_slow_liar_does_not_use_up_the_time_of_the_honest_peer(pieces: list[bytes]) -> None:
+    """It drips a byte before each silence is over, or gives nothing, and says again that it has the blob."""
+
+    async def main(net: Any) -> None:
+        ours, theirs = BlobExchange(stored()), BlobExchange(stored(PICTURE))
+
+        async def claims(rpc: Any) -> AsyncIterator[Any]:
+            while True:
+                yield {ID: len(PICTURE)}
+                await asyncio.sleep(1)
+
+        async def drips(rpc: Any, said: Any) -> AsyncIterator[Any]:
+            for piece in pieces * 1000:
+                yield piece
+                await asyncio.sleep(20)
+
+        lies = {
+            "blobs.createWants": methods.source(claims, is_public=True),
+            "blobs.get": methods.source(drips, is_public=True),
+        }
+        async with (
+            linked(lies, ours.methods()) as (bad, _),
+            linked(theirs.methods(), ours.methods()) as (good, far),
+        ):
+            talking = [asyncio.create_task(ours.exchange(bad))]
+            await settle()
+            wanting = asyncio.create_task(ours.want(ID))
+            await settle(500)
+            talking += [asyncio.create_task(ours.exchange(good)), asyncio.create_task(theirs.exchange(far))]
+            assert (await wanting).size_bytes == len(PICTURE)
+        await asyncio.wait(talking)
+
+    Internet(seed=1).run(main)

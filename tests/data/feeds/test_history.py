@@ -250,3 +250,45 @@ def test_cancelled_in_the_middle_it_can_be_taken_up_again() -> None:
     while not asyncio.run(main(turns)):
         turns += 1
     assert turns > 3
+
+
+@pytest.mark.parametrize("item", [FIRST, {"sync": True}, {"key": "%x", "value": FIRST}])
+@pytest.mark.parametrize("live", [False, True])
+def test_an_answer_that_repeats_itself_for_ever_ends(item: Any, live: bool) -> None:
+    async def main() -> None:
+        async def answer(rpc: Any, said: Any) -> AsyncIterator[Any]:
+            while True:
+                yield item
+
+        ours = shelf()
+        offered = {history.NAME: methods.source(answer, is_public=True)}
+        async with linked(offered) as (near, _):
+            with pytest.raises(InvalidEntry, match="items that say nothing new"):
+                async with asyncio.timeout(30):
+                    await history.fetch(near, ours, ANA.public, live=live)
+
+    asyncio.run(main())
+
+
+def test_the_same_log_from_two_peers_at_once_is_no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MAX_IDLE_ITEMS", 3)
+
+    async def main() -> None:
+        source, ours = written(20), shelf()
+        offered = {history.NAME: history.serve(source)}
+        async with linked(offered) as (one, _), linked(offered) as (other, _):
+            found = await asyncio.gather(*(history.fetch(rpc, ours, ANA.public) for rpc in (one, other)))
+            assert max(found) == len(ours.feed(ANA.public)) == 20
+
+    asyncio.run(main())
+
+
+def test_a_message_that_would_be_long_when_indented_is_refused_as_it_is() -> None:
+    """Two bytes of a number that stands deep take 260 in the canonical text."""
+    deep: Any = [0] * 20_000
+    for _ in range(120):
+        deep = [deep]
+    raw = history.raw_of({"key": "%x", "value": FIRST | {"content": {"type": "post", "deep": deep}}})
+    assert len(raw) < 45_000
+    with pytest.raises(InvalidEntry, match="size"):
+        shelf().follow(ANA.public).add(raw)

@@ -48,9 +48,9 @@ def test_what_the_devices_say_the_person_said() -> None:
     owner, phone, laptop = person()
     roster = Roster(ANA.public, owner.messages)
     assert [(d.name, d.added) for d in roster.devices.values()] == [("phone", 1), ("laptop", 2)]
-    assert roster.counts(phone.post("from the phone"))
-    assert roster.counts(laptop.post("from the laptop"))
-    assert not roster.counts(Log(MAL).post("from a stranger"))
+    assert roster.said(PHONE.public, [phone.post("from the phone")]) == phone.messages
+    assert roster.said(LAPTOP.public, [laptop.post("from the laptop")]) == laptop.messages
+    assert roster.said(MAL.public, [Log(MAL).post("from a stranger")]) == []
 
 
 def test_two_devices_write_at_the_same_time_and_nothing_forks() -> None:
@@ -77,8 +77,8 @@ def test_after_a_removal_only_entries_up_to_the_last_valid_one_count() -> None:
     owner.say(removing(PHONE.public, phone.head))
     stolen = phone.post("from the thief", at_ms=TIME_MS - 1_000_000)  # dated back
     roster = Roster(ANA.public, owner.messages)
-    assert [roster.counts(each) for each in (*mine, stolen)] == [True, True, False]
-    assert roster.counts(laptop.post("still me"))
+    assert roster.said(PHONE.public, [*mine, stolen]) == mine
+    assert roster.said(LAPTOP.public, [laptop.post("still me")]) == laptop.messages
     device = roster.devices[PHONE.public]
     assert (device.removed, device.last) == (3, head_of(mine[1]))
 
@@ -86,18 +86,31 @@ def test_after_a_removal_only_entries_up_to_the_last_valid_one_count() -> None:
 def test_another_last_entry_than_the_named_one_does_not_count() -> None:
     """The thief forks the phone's log at the last entry: its number would do, its id does not."""
     owner, phone, _ = person()
-    phone.post("one")
+    first = phone.post("one")
     before = phone.head
     phone.post("two")
     owner.say(removing(PHONE.public, phone.head))
     other = CLASSIC.create(PHONE, before, {"type": "post", "text": "another two"}, TIME_MS)
-    assert not Roster(ANA.public, owner.messages).counts(other)
+    assert Roster(ANA.public, owner.messages).said(PHONE.public, [first, other]) == []
+
+
+def test_a_thief_does_not_write_the_past_of_a_removed_device_anew() -> None:
+    """The whole log is the thief's, and every number is one that counts."""
+    owner, phone, _ = person()
+    mine = [phone.post(str(n)) for n in range(3)]
+    owner.say(removing(PHONE.public, phone.head))
+    roster = Roster(ANA.public, owner.messages)
+    forged = Log(PHONE)
+    for n in range(4):
+        forged.post(f"from the thief {n}")
+        assert roster.said(PHONE.public, forged.messages) == []
+    assert [roster.said(PHONE.public, mine[:n]) for n in range(4)] == [[], [], [], mine]
 
 
 def test_a_device_of_which_nothing_counts() -> None:
     owner, phone, _ = person()
     owner.say(removing(PHONE.public, None))
-    assert not Roster(ANA.public, owner.messages).counts(phone.post("one"))
+    assert Roster(ANA.public, owner.messages).said(PHONE.public, [phone.post("one")]) == []
 
 
 def test_a_removed_device_does_not_come_back() -> None:
@@ -106,7 +119,7 @@ def test_a_removed_device_does_not_come_back() -> None:
     owner.say(adding(ANA.public, PHONE, "phone again"))
     roster = Roster(ANA.public, owner.messages)
     assert roster.passed_over == 1
-    assert not roster.counts(phone.post("one"))
+    assert roster.said(PHONE.public, [phone.post("one")]) == []
 
 
 def test_nobody_calls_a_strangers_log_their_own() -> None:

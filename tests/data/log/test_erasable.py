@@ -194,3 +194,48 @@ def test_a_restored_author_asks_before_it_writes(author: Author) -> None:
     with pytest.raises(WouldFork):
         restored.log.append(writer, b"x", timestamp_ms=TIME_MS, random=draws(4))
     assert len(restored.feed) == 4
+
+
+@pytest.mark.fault("F121", "F130")
+@pytest.mark.parametrize("where", ["store", "marks"])
+def test_a_crash_at_every_write(where: str) -> None:
+    """Whatever is on disk then: one version of each entry, no content that is not signed for, none erased."""
+    published: dict[int, bytes] = {}
+    for writes in range(20):
+        author = Author()
+        (author.store if where == "store" else author.marks).full_after = writes
+        try:
+            author.say(SECRET)
+            author.say(b"two")
+            author.say(b"three", erases=1)
+        except StoreFull:
+            pass
+        author.store.full_after = author.marks.full_after = None
+        again = Replica(author.store)
+        again.writer = Writer(again.feed, again.store, ANA, author.marks, random=draws(9), new_key=True)
+        again.log = ErasableLog(again.feed, again.store)
+        for each in again.feed.entries():
+            assert published.setdefault(each.sequence, each.raw) == each.raw
+            payload = again.store.content.get(
+                b"content/" + ANA.public.raw + b"p" + each.sequence.to_bytes(8, "big")
+            )
+            assert payload is None or each.has_payload(payload)
+        if len(again.feed) == 3:
+            assert again.log.is_erased(1)
+            assert not any(SECRET in value for value in again.store.content.values())
+        again.log.append(again.writer, b"on", timestamp_ms=TIME_MS, random=draws(3))
+    assert len(again.feed) == 4
+
+
+def test_many_requests_are_followed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    author = Author()
+    author.say(SECRET)
+    for number in range(1, 400):
+        author.say(b"", erases=number)
+    reader, sizes = Replica(), []
+    reader.feed.extend(author.headers())
+    write = reader.store.write
+    monkeypatch.setattr(reader.store, "write", lambda batch: (sizes.append(len(batch)), write(batch)))
+    reader.log.extend([])
+    assert max(sizes) <= 260
+    assert list(reader.log.wanted()) == [400]

@@ -17,7 +17,7 @@ from p2plib.data.stores.interfaces import OrderedStore, Put
 from p2plib.data.stores.log_structured.store import LogStructuredStore
 from p2plib.data.stores.memory import MemoryStore
 from p2plib.data.stores.sqlite import SqliteStore
-from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt, StoreFull
+from p2plib.errors import Forked, InvalidEntry, NotFound, StoreCorrupt, StoreFull, UsageError
 from tests.data.log.shelf import ANA, CLASSIC, MAL, Shelf, chain, open_feed
 
 ENTRIES = chain(8)
@@ -358,3 +358,73 @@ def test_opening_reads_three_keys_and_holds_little() -> None:
     assert len(again) == BATCH_ENTRIES
     assert store.gets == 3
     assert size < 20_000
+
+
+@pytest.mark.fault("F121")
+def test_a_flipped_bit_on_our_disk_accuses_nobody() -> None:
+    """The peer sends the true entry again, and ours is the one that lies."""
+    store, raws = Shelf(), chain(4)
+    feed = open_feed(store)
+    feed.extend(raws)
+    key = next(key for key in store.content if key.endswith(b"e" + (2).to_bytes(8, "big")))
+    store.content[key] = store.content[key].replace(b"entry 1", b"entry 9")
+    for raw in (raws[1], chain(1, after=raws[:1], said="a true fork")[0]):
+        with pytest.raises(StoreCorrupt, match="entry 2 is not as it was taken in"):
+            feed.add(raw)
+        assert feed.fork is None
+    open_feed(store)
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("damage", ["gone", "no JSON", "another's place"])
+def test_a_damaged_record_is_the_stores_fault_and_never_passed_over(damage: str) -> None:
+    store = Shelf()
+    feed = open_feed(store)
+    feed.extend(chain(4))
+    place = {
+        n: next(key for key in store.content if key.endswith(b"e" + n.to_bytes(8, "big"))) for n in (2, 3)
+    }
+    if damage == "gone":
+        del store.content[place[2]]
+    else:
+        store.content[place[2]] = {"no JSON": b"\x01{", "another's place": store.content[place[3]]}[damage]
+    walk = feed.entries()
+    assert next(walk).sequence == 1
+    with pytest.raises(StoreCorrupt, match="entry 2"):
+        list(walk)
+    with pytest.raises(StoreCorrupt, match="entry 2"):
+        feed.entry(2)
+    if damage == "gone":
+        del store.content[place[3]], store.content[place[2][:-8] + (4).to_bytes(8, "big")]
+        with pytest.raises(StoreCorrupt, match="entry 3 of 4"):
+            list(feed.entries(3))
+
+
+def test_a_second_feed_on_the_same_log_is_noticed() -> None:
+    """With a stale head it would write an old entry over a newer one, and mix two branches."""
+    store, raws = Shelf(), chain(5)
+    stale, other = open_feed(store), open_feed(store)
+    other.extend(raws)
+    fork = chain(1, after=raws[:1], said="another")[0]
+    with pytest.raises(UsageError, match="another Feed"):
+        stale.extend([raws[0], fork])
+    assert [entry.raw for entry in open_feed(store).entries()] == raws
+
+
+@pytest.mark.fault("F130")
+def test_what_a_fork_has_cut_off_can_be_erased() -> None:
+    store, raws = Shelf(), chain(5)
+    feed = open_feed(store)
+    feed.extend(raws)
+    with pytest.raises(Forked):
+        feed.add(chain(1, after=raws[:1], said="another")[0])
+    feed.erase(5)
+    assert not any(b"entry 4" in value for value in store.content.values())
+    for number in (0, -1, 6, 2**70):
+        with pytest.raises(NotFound):
+            feed.erase(number)
+
+
+def test_an_id_that_is_no_text_is_not_there() -> None:
+    with pytest.raises(NotFound):
+        open_feed().sequence_of("%\ud800")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from p2plib.data.log import forks
 from p2plib.data.log.writer import Writer, WriterState
 from p2plib.errors import Forked, InvalidEntry, StoreFull, UsageError, WouldFork
-from tests.data.log.shelf import ANA, MAL, TIME_MS, Shelf, chain, draws, open_feed
+from tests.data.log.shelf import ANA, CLASSIC, MAL, TIME_MS, Shelf, chain, draws, open_feed
 
 
 class Device:
@@ -249,3 +250,65 @@ def test_a_content_that_the_format_does_not_take_leaves_no_trace() -> None:
         device.writer.append({}, timestamp_ms=TIME_MS)
     device.say("second")
     assert len(device.restart().feed) == 2
+
+
+def test_a_backup_from_before_a_recovery_is_noticed_though_nothing_was_written_since() -> None:
+    device = new(2)
+    backup = device.store.copy()
+    rest = chain(3, after=device.raws(), said="published, and lost with the marks")
+    device.marks = Shelf()
+    device.restart()
+    assert device.writer.state is WriterState.UNSURE
+    device.writer.recover(rest)
+    for peer in ("ben", "cai"):
+        device.writer.hear(peer, rest[-1])
+    assert device.writer.state is WriterState.SURE
+    device.store = backup
+    device.restart()
+    with pytest.raises(WouldFork, match="signed entry 5, and this copy ends at 2"):
+        device.say("a second entry 3")
+
+
+def test_nothing_is_signed_after_somebody_has_proved_a_fork() -> None:
+    device = new(3)
+    before = device.marks.copy().content
+    other = chain(1, after=device.raws()[:1], said="a clone")[0]
+    proof = forks.prove(CLASSIC, CLASSIC.parse(other), device.feed.entry(2))
+    device.feed.freeze(proof.raw)
+    with pytest.raises(WouldFork, match="our own log forks at entry 2"):
+        device.say("a third entry 2")
+    assert device.marks.content == before
+    assert device.writer.state is WriterState.STOPPED
+
+
+def test_a_timestamp_that_is_no_number_leaves_no_trace() -> None:
+    device = new(1)
+    before = device.marks.copy().content
+    with pytest.raises(UsageError, match="truth value"):
+        device.writer.append({"type": "post"}, timestamp_ms=True)
+    assert device.marks.content == before
+
+
+@pytest.mark.fault("F111")
+def test_a_restart_makes_a_restored_log_no_surer() -> None:
+    """Log and marks came out of one backup, and the device was switched off before it met anybody."""
+    device = new(2)
+    backup = Device(device.store.copy(), device.marks.copy(), restored=True)
+    backup.restart()
+    assert backup.writer.state is WriterState.UNSURE
+    for peer in ("ben", "cai"):
+        backup.writer.hear(peer, device.last())
+    backup.restart()
+    assert backup.writer.state is WriterState.SURE
+
+
+@pytest.mark.fault("F126")
+@pytest.mark.parametrize("how", ["shown", "recovered"])
+def test_a_restart_does_not_make_a_twin_forget_the_other(how: str) -> None:
+    device = new(2)
+    clone = Device(device.store.copy(), device.marks.copy())
+    theirs = device.say("from the one")
+    clone.writer.hear("ben", theirs) if how == "shown" else clone.writer.recover([theirs])
+    assert clone.writer.state is WriterState.STOPPED
+    with pytest.raises(WouldFork):
+        clone.restart().say("a second entry 3")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from p2plib.errors import CallFailed, Closed, DecodeError, P2PError, RemoteError, StreamReset
+from p2plib.errors import CallFailed, Closed, DecodeError, P2PError, PeerTimeout, RemoteError, StreamReset
 from p2plib.identity.keys import SecretKey
 from p2plib.protocol import secure
 from p2plib.protocol.conformance import read_all
@@ -177,6 +177,26 @@ def test_a_peer_that_answers_goodbye_with_silence() -> None:
         await rpc.close()
         assert asyncio.get_running_loop().time() - begun <= 11
         other.reset()
+        assert len(asyncio.all_tasks()) == 1
+
+    Internet(seed=1).run(main)
+
+
+def test_a_peer_that_says_goodbye_and_reads_no_more() -> None:
+    async def main(net: Any) -> None:
+        a, b = memory_pair(limit_bytes=1000)
+        rpc = Muxrpc(a, Offered().methods)
+        rpc.start()
+        await b.write(frames.encode(Frame(1, {"name": ["large"], "args": [50_000], "type": "async"})))
+        await settle()
+        await b.write(frames.GOODBYE)
+        async with asyncio.timeout(60):
+            await rpc.wait_closed()
+        with pytest.raises(PeerTimeout, match="said goodbye, and does not read"):
+            await rpc.call("add", 1, 2)
+        begun = asyncio.get_running_loop().time()
+        await rpc.close()
+        assert asyncio.get_running_loop().time() == begun
         assert len(asyncio.all_tasks()) == 1
 
     Internet(seed=1).run(main)

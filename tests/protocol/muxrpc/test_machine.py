@@ -267,6 +267,18 @@ def test_open_calls_are_bounded() -> None:
     assert len(machine.receive(frames.encode(Frame(6, CALL)))) == 1
 
 
+def test_the_arguments_of_open_calls_are_bounded() -> None:
+    machine = MuxrpcMachine()
+    large = {**CALL, "args": ["x" * 200_000]}
+    events = [machine.receive(frames.encode(Frame(number, large))) for number in range(1, 8)]
+    assert [len(event) for event in events] == [1, 1, 1, 1, 1, 0, 0]
+    refused = said(machine)
+    assert [answer.request for answer in refused if answer] == [-6, -7]
+    assert "bytes of calls" in str(refused[0])
+    machine.answer(-1, True)
+    assert len(machine.receive(frames.encode(Frame(8, large)))) == 1
+
+
 @pytest.mark.parametrize(
     "raw", ["02 00000003 00000001 7b7b7b", "02 ffffffff 00000001", "ff 00000001 00000001 00"]
 )
