@@ -29,6 +29,8 @@ ROW, LEFT, FARTHEST = 26, 86, 104  # px: a row's height, where the dots stand, h
 WIDTH = 420  # on a phone of 390 px letters of 13.5 px keep 11
 NARROW, STEP = 10, 5
 TITLE_MAX = 46  # characters beside the dots
+# by role: the lab that ends it, and what is missing until then
+UNFINISHED = {"data structures": (9, "data that several peers change at once")}
 LAB = re.compile(r"labs/lab(\d+)_\w+")
 CAPSTONE = re.compile(r"^## \d+\. Capstone.*, (\d+) min\)$", re.M)
 
@@ -178,12 +180,13 @@ def standing(root: Path) -> str:
     roles = [role for role in TABLE.values() if role not in (INTRODUCTION, APP)]
     written = [role.key for role in roles if role.caption in pages]
     lacking = [role.key for role in roles if role.caption not in pages]
+    numbers = {int(found[1]) for row in pages.values() for page in row if (found := LAB.fullmatch(page))}
+    lacking += [what for key, (lab, what) in UNFINISHED.items() if key in written and lab not in numbers]
     if APP.caption not in pages:
         lacking.append("the app that joins them all")
     if not lacking:
         return ""
     text = f"So far the book covers {listed(written)}. Still in preparation: {listed(lacking)}."
-    numbers = {int(found[1]) for row in pages.values() for page in row if (found := LAB.fullmatch(page))}
     gaps = [str(number) for number in range(max(numbers)) if number not in numbers]
     if gaps:
         text += f" Their labs are planned, too, which is why the labs have no number {listed(gaps, 'or')}."

@@ -112,7 +112,10 @@ def test_the_pages_that_stand_and_those_that_do_not_are_told_from_the_contents(t
         "too, which is why the labs have no number 0 or 2."
     )
     everything = [role.caption for role in paths.TABLE.values()]
-    toc.write_text("parts:\n" + "".join(row.format(name, "labs/lab00_x") for name in everything))
+    rows = "parts:\n" + "".join(row.format(name, "labs/lab00_x") for name in everything)
+    toc.write_text(rows)
+    assert paths.standing(tmp_path).endswith("Still in preparation: data that several peers change at once.")
+    toc.write_text(rows + "      - file: labs/lab09_x\n")
     assert paths.standing(tmp_path) == ""
 
 

@@ -15,6 +15,7 @@ from p2plib.errors import RemoteError
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.lab01_identity.counting import counted
+from p2plib.labs.lab08_content.counts import plural
 from p2plib.labs.lab08_content.entries import (
     ANA,
     BEN,
@@ -96,12 +97,14 @@ class Delivery:
         self._look_at_log(got[0])
         if spent.count > self.budget:
             raise Wrong(
-                f"a peer {self.what}: it verified {spent.count} signatures, of {self.budget}",
+                f"a peer {self.what}: it verified {spent.count} signatures, and {self.budget} are enough",
                 "verify neither what you have already nor the same bytes twice",
             )
 
     def _look_at_fork(self, fork: Any) -> None:
         if not self.forked:
+            if fork is not None and not fork:
+                raise Wrong(f"a peer {self.what}: the fork was {fork!r:.20}", "without a fork, return None")
             if fork is not None:
                 hint = (
                     self.hint
@@ -114,7 +117,7 @@ class Delivery:
         there = {*self.log, *self.entries}
         if not (isinstance(fork, tuple) and len(fork) == 2 and all(isinstance(one, bytes) for one in fork)):
             raise Wrong(
-                f"a peer {self.what}: the fork is no pair of entries", "return (one, other) as the fork"
+                f"a peer {self.what}: the fork is not a pair of entries", "return (one, other) as the fork"
             )
         one, other = fork
         same = one[64:HEAD_BYTES] == other[64:HEAD_BYTES]
@@ -125,7 +128,9 @@ class Delivery:
     def _look_at_log(self, got: list[Any]) -> None:
         if got == list(self.good):
             return
-        what = f"a peer {self.what}: the log has {len(got)} entries, and {len(self.good)} are right"
+        has = plural(len(got), "entry", "entries")
+        right = f"{len(self.good)} {'is' if len(self.good) == 1 else 'are'} right"
+        what = f"a peer {self.what}: the log has {has}, and {right}"
         if self.forked:
             raise Wrong(what, "once the author has forked, leave the log as it was")
         if len(got) < len(self.good):
@@ -232,7 +237,7 @@ def _too_short() -> Case:
     body = ANA.public.raw + (283).to_bytes(32, "big") + bytes(7)
     short = body + ANA.sign(ENTRY, body)
     assert short[71] == 1
-    hint = "an entry has at least 136 bytes: what is shorter is none, and no fork either"
+    hint = "an entry has at least 136 bytes: anything shorter is not one, and no fork either"
     return Delivery(ANA.public, log[:2], (short, *log), log, "sends 135 bytes that the author signed", hint)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from p2plib.labs.engine.tasks import Mistake, Task
 
-AT_ONCE = 50  # entries of one author in one request; whoever claims to have a billion is asked for so many
+AT_ONCE = 50  # entries of one author in one request; a peer that claims a billion is asked for no more
 
 Counts = Mapping[bytes, int]
 Wanted = list[tuple[bytes, int, int]]
 
 
 def missing(mine: dict[bytes, int], theirs: dict[bytes, int]) -> Wanted:
-    """What to ask for: (author, first, last), for each author of whom they have more than we."""
+    """What to ask for: (author, first, last), for each author of whom they have more than we do."""
     wanted = []
     for author, count in mine.items():
         last = min(theirs.get(author, 0), count + AT_ONCE)
@@ -69,6 +70,24 @@ def _what_they_miss(mine: dict[bytes, int], theirs: dict[bytes, int]) -> Wanted:
     return missing(theirs, mine)
 
 
+def _fifty_in_all(mine: dict[bytes, int], theirs: dict[bytes, int]) -> Wanted:
+    wanted, left = [], AT_ONCE
+    for author, count in mine.items():
+        last = min(theirs.get(author, 0), count + left)
+        if last > count:
+            wanted.append((author, count + 1, last))
+            left -= last - count
+    return wanted
+
+
+def _always_fifty(mine: dict[bytes, int], theirs: dict[bytes, int]) -> Wanted:
+    return [(author, first, first + AT_ONCE - 1) for author, first, _ in missing(mine, theirs)]
+
+
+def _as_dict(mine: dict[bytes, int], theirs: dict[bytes, int]) -> Any:
+    return {author: (first, last) for author, first, last in missing(mine, theirs)}
+
+
 def _counts(mine: dict[bytes, int], theirs: dict[bytes, int]) -> Wanted:
     return [(author, first, last - first + 1) for author, first, last in missing(mine, theirs)]
 
@@ -97,8 +116,12 @@ MISSING = Task(
         ({_A: 10}, {_A: 1000}),
         ({_A: 10}, {_A: 61}),
         ({_A: 10}, {_A: 2**63 - 1}),
+        ({_A: 10, _B: 0}, {_A: 90, _B: 90}),
     ],
     mistakes=[
+        Mistake(_fifty_in_all, "AT_ONCE is the limit for each author, not for all of them together"),
+        Mistake(_always_fifty, "ask for no more than they have: the last is theirs[author] at most"),
+        Mistake(_as_dict, "return a list of tuples: (author, first, last)"),
         Mistake(_limit_of_the_last, "AT_ONCE limits how many, counted from your last: count + AT_ONCE"),
         Mistake(_one_less, "AT_ONCE entries in one request, and not one more"),
         Mistake(_no_limit, "a liar may claim a billion: ask for AT_ONCE entries of an author, at most"),

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab08_content.counts import plural
 from p2plib.labs.lab08_content.disk import ForgetfulFile
 from p2plib.labs.lab08_content.records import FRAME_BYTES, append_record, crc, record_of, recover
 
@@ -61,6 +62,10 @@ def _why(got: bytes, value: bytes) -> str:
     head = got[:FRAME_BYTES]
     if got == value:
         return "a record begins with twelve bytes: size, CRC of the size, CRC of the value"
+    if got == size + crc(size) + value + crc(value):
+        return "both CRCs come before the value"
+    if got == size + crc(size + value) + value:
+        return "there are two CRCs: one of the size alone, and one of the value alone"
     if got == size + value or got == size + crc(value) + value:
         return "the size has a CRC of its own, between the size and the CRC of the value"
     if got[:4] == little != size:
@@ -98,7 +103,7 @@ def recovers(values: Sequence[bytes], tail: bytes = b"") -> Case:
 
     def probe(yours: Recover) -> None:
         data = b"".join(map(record_of, values))
-        what = f"a file of {len(values)} records" + (
+        what = f"a file of {plural(len(values), 'record', 'records')}" + (
             f" and the first {len(tail)} bytes of another" if tail else ""
         )
         _judge(yours, data + tail, list(values), len(data), what, len(tail))
@@ -112,9 +117,9 @@ def _judge(yours: Recover, data: bytes, values: list[bytes], end: int, what: str
     except NotImplementedError:
         raise
     except ValueError:
-        hint = "a torn tail is no damage: fewer than twelve bytes, or fewer of the value than the size says"
+        hint = "a torn tail is not damage: fewer than twelve bytes, or fewer of the value than the size says"
         raise Wrong(
-            f"{what}: it raised ValueError", hint if left else "compare each CRC with the bytes it is of"
+            f"{what}: it raised ValueError", hint if left else "compare each CRC with that of its own bytes"
         ) from None
     except Exception as error:
         hint = "see how many bytes are left before you take them apart"
@@ -132,12 +137,12 @@ def _judge(yours: Recover, data: bytes, values: list[bytes], end: int, what: str
         raise Wrong(f"{what}: the values came in a {type(got[0]).__name__}", "return a list of values")
     if got[0] != values:
         raise Wrong(
-            f"{what}: it gave {len(got[0])} values{_differs(got[0], values)}",
+            f"{what}: it gave {plural(len(got[0]), 'value', 'values')}{_differs(got[0], values)}",
             _why_values(got[0], values, left),
         )
     if got[1] != end:
         hint = "the number is where the next record would begin: count whole records, with their twelve bytes"
-        raise Wrong(f"{what}: the whole ones take {end} bytes, and it gave {got[1]!r:.20}", hint)
+        raise Wrong(f"{what}: the whole records take {end} bytes, and it gave {got[1]!r:.20}", hint)
 
 
 def _differs(got: list[Any], values: list[bytes]) -> str:
@@ -146,9 +151,9 @@ def _differs(got: list[Any], values: list[bytes]) -> str:
 
 def _why_values(got: list[Any], values: list[bytes], left: int) -> str:
     if left and len(got) == len(values) + 1:
-        return "a value of which bytes are missing was never written: leave it out"
+        return "a value that is cut short was never written: leave it out"
     if len(got) < len(values):
-        return "the next record begins right after the value: go on while twelve bytes are left"
+        return "the next record begins right after the value: go on while at least twelve bytes are left"
     return "a value begins after the twelve bytes, and has as many bytes as its size says"
 
 
@@ -205,13 +210,14 @@ def _refuses(yours: Recover, data: bytes, what: str, at: int) -> None:
     except Exception as error:
         hint = "damage is a ValueError: look at the CRC of the size before you believe the size"
         raise Wrong(f"{what}: it raised {type(error).__name__}", hint) from None
-    values = len(got[0]) if isinstance(got, tuple) and got and isinstance(got[0], list) else "?"
+    found = got[0] if isinstance(got, tuple) and got and isinstance(got[0], list) else None
+    gave = f"it gave {plural(len(found), 'value', 'values')}" if found is not None else "it did not notice"
     hint = (
-        "compare the CRC of the size before you believe the size, or the rest looks like a torn tail"
+        "before you believe a size, compare its CRC: a wrong one is a ValueError, not a torn tail"
         if at < 8
-        else "compare the CRC of the value with the value, in the last record, too"
+        else "if the value is all there and its CRC is wrong, that is a ValueError, in the last record, too"
     )
-    raise Wrong(f"{what}, and it gave {values} values", hint)
+    raise Wrong(f"{what}, and {gave}", hint)
 
 
 def disks(rng: Random) -> tuple[Case, ...]:

@@ -137,6 +137,26 @@ def _sequence_first(secret: SecretKey, log: list[bytes], content: bytes) -> byte
     return body + secret.sign(ENTRY, body)
 
 
+def _signature_first(secret: SecretKey, log: list[bytes], content: bytes) -> bytes:
+    entry = append(secret, log, content)
+    return entry[-SIGNATURE_BYTES:] + entry[:-SIGNATURE_BYTES]
+
+
+def _content_early(secret: SecretKey, log: list[bytes], content: bytes) -> bytes:
+    body = secret.public.raw + content + link(log) + (len(log) + 1).to_bytes(8, "big")
+    return body + secret.sign(ENTRY, body)
+
+
+def _wrong_context(secret: SecretKey, log: list[bytes], content: bytes) -> bytes:
+    body = append(secret, log, content)[:-SIGNATURE_BYTES]
+    return body + secret.sign("ENTRY", body)
+
+
+def _not_joined(secret: SecretKey, log: list[bytes], content: bytes) -> Any:
+    entry = append(secret, log, content)
+    return entry[:-SIGNATURE_BYTES], entry[-SIGNATURE_BYTES:]
+
+
 def _whole_log(secret: SecretKey, log: list[bytes], content: bytes) -> Any:
     return [*log, append(secret, log, content)]
 
@@ -147,6 +167,14 @@ def _appends(secret: SecretKey, log: list[bytes], content: bytes) -> Any:
 
 def _joins_a_number(secret: SecretKey, log: list[bytes], content: bytes) -> Any:
     raise TypeError("a number or a key is no bytes")
+
+
+def _needs_a_last(secret: SecretKey, log: list[bytes], content: bytes) -> Any:
+    raise IndexError("an empty log has no last entry")
+
+
+def _one_byte_more(secret: SecretKey, log: list[bytes], content: bytes) -> Any:
+    raise ValueError("a byte is at most 255")
 
 
 APPEND = Task(
@@ -164,6 +192,12 @@ APPEND = Task(
         Mistake(
             _joins_a_number, "only bytes can be joined: secret.public.raw, and number.to_bytes(8, 'big')"
         ),
+        Mistake(_needs_a_last, "an empty log has no log[-1]: a first entry has 32 zero bytes as previous"),
+        Mistake(_one_byte_more, "a sequence may be more than 255: (len(log) + 1).to_bytes(8, 'big')"),
+        Mistake(_not_joined, "return the parts joined to one value, the signature last"),
+        Mistake(_signature_first, "the signature comes last"),
+        Mistake(_content_early, "the content comes after author, previous and sequence"),
+        Mistake(_wrong_context, "the context is the constant ENTRY, not the word in quotes"),
         Mistake(_unsigned, "the signature is missing at the end"),
         Mistake(_no_context, "signed without the context: sign(ENTRY, body), not sign_raw"),
         Mistake(
@@ -195,6 +229,10 @@ APPEND = Task(
         Mistake(
             _with(lambda log: _hash(log[-1][:-SIGNATURE_BYTES]) if log else NOTHING),
             "hash the whole entry before it, with its signature",
+        ),
+        Mistake(
+            _with(lambda log: _hash(log[-1]).hex().encode() if log else NOTHING),
+            "previous is the 32 bytes of the hash: digest(), not hexdigest()",
         ),
         Mistake(
             _with(lambda log: _hash(b"".join(log)) if log else NOTHING),

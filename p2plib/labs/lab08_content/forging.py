@@ -12,6 +12,7 @@ from typing import Any
 
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.labs.engine.tasks import Case, Task, Wrong
+from p2plib.labs.lab08_content.counts import plural
 from p2plib.labs.lab08_content.entries import (
     ANA,
     BEN,
@@ -60,14 +61,19 @@ class ForgedLog:
         if isinstance(got, bool) or not isinstance(got, int):
             hint = "is a return missing?" if got is None else "return a number: how many entries are good"
             raise Wrong(f"{story}: it gave {got!r:.40}", hint)
+        believed = plural(got, "entry", "entries")
         if got > self.good:
-            raise Wrong(f"it believed {got} entries of {story}", self.hint)
+            raise Wrong(f"it believed {believed} of {story}", self.hint)
         if got < self.good:
-            raise Wrong(f"it believed {got} entries of {story}; {self.good} are good", self._too_few(got))
+            verb = "is" if self.good == 1 else "are"
+            raise Wrong(f"it believed {believed} of {story}; {self.good} {verb} good", self._too_few(got))
 
     def _too_few(self, got: int) -> str:
         if got <= 0:
-            return "verify the entry without its last 64 bytes, in the context ENTRY; the first has number 1"
+            return (
+                "verify the entry without its last 64 bytes (it returns None if all is well); "
+                "the first has number 1"
+            )
         if got == self.good - 1:
             return "the count ends before the bad entry, and includes all good ones before it"
         return "each entry's previous is the hash of the whole entry before it, and numbers go up by one"
@@ -97,6 +103,12 @@ def forgeries(rng: Random, ana: SecretKey = ANA, ben: SecretKey = BEN) -> tuple[
         ForgedLog(ana.public, tuple(log[:1]), 1, "nothing is wrong", ""),
         ForgedLog(ana.public, (), 0, "nothing is wrong", ""),
         ForgedLog(ana.public, tuple(log), len(log), "nothing is wrong", ""),
+        forged(
+            f"entry {number} is 136 zero bytes",
+            "return how many came before the bad entry: neither it nor anything after it counts",
+            bytes(136),
+            *after,
+        ),
         forged(
             f"entry {number} has another content than was signed",
             signed,

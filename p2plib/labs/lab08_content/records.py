@@ -3,8 +3,8 @@
 A record is the lab's own format::
 
     size       4 bytes   of the value, big-endian
-    of size    4 bytes   CRC-32 of those four bytes
-    of value   4 bytes   CRC-32 of the value
+    size CRC   4 bytes   CRC-32 of those four bytes
+    value CRC  4 bytes   CRC-32 of the value
     value      that many
 
 A crash while a record is written leaves its beginning (a torn tail). Everything else that is not a whole
@@ -78,7 +78,7 @@ def dissect_record(record: bytes) -> tuple[Field, ...]:
     """The parts of a record, for drawing it."""
     return (
         Field("size", record[:4], str(int.from_bytes(record[:4], "big"))),
-        Field("of size", record[4:8], "CRC-32 of the four bytes before it"),
-        Field("of value", record[8:12], "CRC-32 of the value"),
+        Field("size CRC", record[4:8], "CRC-32 of the four bytes before it"),
+        Field("value CRC", record[8:12], "CRC-32 of the value"),
         Field("value", record[12:]),
     )
