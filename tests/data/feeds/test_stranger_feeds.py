@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from p2plib.data.feeds import history
 from p2plib.errors import CallFailed, Refusal
 from p2plib.identity import ids
@@ -79,3 +81,30 @@ def test_it_hears_of_an_error() -> None:
 
     offered = {history.NAME: methods.source(fail, is_public=True)}
     assert asyncio.run(served(ANA_ID, 1, offered))[0] == "ValueError: not today"
+
+
+LIES = {
+    "an end that is a number": (bytes.fromhex("0e 00000001 ffffffff") + b"7", "ValueError: 7"),
+    "an end that is a list": (bytes.fromhex("0e 00000002 ffffffff") + b"[]", "ValueError: []"),
+    "a goodbye in place of an answer": (bytes(9), "ValueError: a goodbye"),
+    "a huge length": (bytes.fromhex("0a ffffffff ffffffff"), "ValueError: 4294967295 bytes"),
+    "a hang-up within a head": (bytes(5), "EOFError: cut off, without a goodbye"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_it_says_what_is_wrong_with_a_lie(lie: str) -> None:
+    answer, sentence = LIES[lie]
+
+    async def handle(stream: Stream) -> None:
+        head = await stream.read_exactly(9)
+        await stream.read_exactly(
+            int.from_bytes(head[1:5], "big")
+        )  # what is left unread resets the connection
+        await stream.write(answer)
+
+    async def lied_to() -> str:
+        async with TcpListener(handle) as listener:
+            return await stranger.call([PAGE], LAST_LINES, *listener.address, ANA_ID, 1)
+
+    assert asyncio.run(lied_to()) == sentence
