@@ -16,7 +16,7 @@ from p2plib.data.stores.interfaces import Change, Delete, Put
 from p2plib.data.stores.leveldb import LevelDbStore
 from p2plib.data.stores.leveldb_files.reader import read_leveldb
 from p2plib.errors import StoreCorrupt, StoreError
-from tests.data.stores.leveldb_files.samples import SMALL, disk_of
+from tests.data.stores.leveldb_files.samples import COMPRESSED_TABLE, SMALL, disk_of
 
 
 def test_what_leveldb_wrote() -> None:
@@ -43,6 +43,7 @@ def test_old_logs_and_the_old_name_of_tables() -> None:
         ({"000005.ldb": None}, StoreCorrupt),
         ({"000005.ldb": SMALL["000005.ldb"] + b"x"}, StoreCorrupt),
         ({"000005.ldb": bytes(149)}, StoreCorrupt),
+        ({"000005.ldb": COMPRESSED_TABLE}, StoreCorrupt),
         ({"000004.log": SMALL["000004.log"][:8] + b"x" + SMALL["000004.log"][9:]}, StoreCorrupt),
     ],
 )
