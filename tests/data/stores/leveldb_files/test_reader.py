@@ -17,7 +17,7 @@ from p2plib.data.stores.leveldb import LevelDbStore
 from p2plib.data.stores.leveldb_files.crc32c import crc32c, masked
 from p2plib.data.stores.leveldb_files.reader import read_leveldb
 from p2plib.errors import StoreCorrupt, StoreError
-from tests.data.stores.leveldb_files.samples import SMALL, disk_of
+from tests.data.stores.leveldb_files.samples import COMPRESSED_TABLE, SMALL, disk_of
 from tests.data.stores.leveldb_files.test_records import fragment
 
 
@@ -61,6 +61,7 @@ def test_an_older_log_that_the_manifest_names_besides() -> None:
         ({"MANIFEST-000002": b""}, StoreCorrupt),  # LevelDB refuses it as well
         ({"MANIFEST-000002": bytes(500)}, StoreCorrupt),
         ({"000004.log": None}, StoreCorrupt),  # or what it had deleted would be there again
+        ({"000005.ldb": COMPRESSED_TABLE}, StoreCorrupt),
         ({"000004.log": SMALL["000004.log"][:8] + b"x" + SMALL["000004.log"][9:]}, StoreCorrupt),
     ],
 )

@@ -13,4 +13,7 @@ def test_changes_in_order_and_tombstones() -> None:
     assert table.entries(b"b", b"c") == [(b"b", b"333")]
     assert (table.find(b"a"), table.find(b"b"), table.find(b"z")) == ((b"a", None), (b"b", b"333"), None)
     assert len(table) == 3
-    assert table.size_bytes == 3 * (1 + ENTRY_BYTES) + 3
+    table.apply([Put(b"aa", b"")])  # after a range was asked for
+    assert [key for key, _ in table.entries()] == [b"a", b"aa", b"b", b"c"]
+    assert table.entries(b"aa", b"b") == [(b"aa", b"")]
+    assert table.size_bytes == 3 * (1 + ENTRY_BYTES) + 3 + 2 + ENTRY_BYTES

@@ -8,7 +8,7 @@ from p2plib.data.stores.interfaces import Put
 from p2plib.data.stores.log_structured import recovery
 from p2plib.data.stores.log_structured.manifest import MANIFEST, Manifest, commit_manifest, prepare_manifest
 from p2plib.data.stores.log_structured.store import LogStructuredStore
-from p2plib.data.stores.log_structured.table import TableCounts
+from p2plib.data.stores.log_structured.table import TableCounts, write_table
 from p2plib.data.stores.log_structured.wal import LogRecord, encode_record
 from p2plib.data.stores.simulated_disk import Fault, PowerCut, SimulatedDisk
 from p2plib.errors import StoreCorrupt
@@ -48,6 +48,14 @@ def test_a_lost_manifest_beside_a_log_with_records() -> None:
     disk = SimulatedDisk()
     disk.append("000001.log", encode_record(LogRecord(1, 0, b"x")))
     with pytest.raises(StoreCorrupt, match="manifest is lost"):
+        LogStructuredStore(disk)
+
+
+def test_another_table_under_a_name_that_the_manifest_knows() -> None:
+    disk = filled()
+    disk.remove("000002.table")
+    write_table(disk, "000002.table", [(b"other", b"whole and wrong")])
+    with pytest.raises(StoreCorrupt, match="and had"):
         LogStructuredStore(disk)
 
 

@@ -118,6 +118,23 @@ def test_lies_under_right_checksums() -> None:
             TableReader(disk, "t").check()
 
 
+def test_an_index_that_does_not_fit_its_blocks() -> None:
+    raw = module._checked(b"\x01\0\0\0\x01\0\0\0b")
+    for name in (b"a", b"c"):
+        disk = forged(b"\x01\0\0\0" + name + module._PLACE.pack(0, len(raw)), raw)
+        with pytest.raises(StoreCorrupt, match="where the index says|not the one that the index names"):
+            TableReader(disk, "t").check()
+
+
+def test_bytes_that_belong_to_nothing() -> None:
+    whole = written(ENTRIES[:3])
+    disk = SimulatedDisk()
+    at = whole.size("t") - module._FOOTER.size
+    disk.append("t", whole.read("t", 0, at) + b"hidden" + whole.read("t", at))
+    with pytest.raises(StoreCorrupt, match="do not fill"):
+        TableReader(disk, "t")
+
+
 @pytest.mark.parametrize(
     ("number", "kind"),
     [(errno.EIO, StoreCorrupt), (errno.ENOENT, StoreCorrupt), (errno.EMFILE, StoreError)],
