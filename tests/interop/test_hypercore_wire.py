@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from p2plib.data.hypercore import messages
+from p2plib.data.hypercore import driver, messages
 from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.driver import SharedFeed
 from p2plib.data.hypercore.messages import BlockData, FeedMessage
+from p2plib.data.hypercore.secure import FeedHandshake
 from p2plib.errors import P2PError
 from p2plib.protocol.framing import FrameDecoder
 from p2plib.protocol.stream import Stream
@@ -23,7 +24,7 @@ from tests.interop.peers import ForeignPeer
 pytestmark = pytest.mark.interop
 
 SEED, KEY = AUTHOR.expose_seed().hex(), AUTHOR.public.hex()
-MODES = pytest.mark.parametrize("plain", [True])
+MODES = pytest.mark.parametrize("plain", [True, False], ids=["plain", "encrypted"])
 
 
 def contents(first: int, end: int) -> list[str]:
@@ -104,7 +105,6 @@ def test_we_fetch_a_few_of_many(plain: bool) -> None:
         received = answer.pop("received")
         assert answer == {"right": True, "here": 5, "length": 20_000}
         assert received < 6000
-        print(received)
 
 
 async def follow(port: int, plain: bool, length: int) -> dict[str, Any]:
@@ -174,6 +174,64 @@ def test_they_fetch_all_of_ours(plain: bool, length: int) -> None:
         assert peer.ask("audit", name="copy") == {"valid": length, "invalid": 0}
 
 
+async def take(plain: bool) -> dict[str, Any]:
+    shared = SharedFeed(Hypercore(AUTHOR.public), everything=True)
+
+    async def talk(stream: Stream) -> dict[str, Any]:
+        stats = await shared.replicate(stream, initiator=False, encrypted=not plain, live=False)
+        return {"received": stats.received_blocks, "head": shared.core.head == feed(40).head}
+
+    result: dict[str, Any] = await listening.serve_once(talk)
+    return result
+
+
+@MODES
+def test_they_dial_and_give(plain: bool) -> None:
+    with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
+        peer.ask("open", name="feed", seed=SEED)
+        peer.ask("append", name="feed", contents=contents(0, 40))
+        ours, _ = listening.called_by(
+            net, take, (plain,), peer, name="feed", port=listening.PORT, plain=plain, live=False
+        )
+        assert ours == {"received": 40, "head": True}
+        assert peer.next_event()[1]["reason"] is None
+
+
+async def give(port: int, plain: bool) -> dict[str, Any]:
+    shared = SharedFeed(feed(40))
+    stream = await connect_tcp("127.0.0.1", port)
+    stats = await shared.replicate(stream, initiator=True, encrypted=not plain, live=False)
+    return {"sent": stats.sent_blocks}
+
+
+@MODES
+def test_we_dial_and_give(plain: bool) -> None:
+    with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
+        peer.ask("open", name="copy", key=KEY)
+        port = peer.ask("listen", name="copy", plain=plain, live=False)["port"]
+        assert net.run_together(give, port, plain) == {"sent": 40}
+        assert peer.next_event() == ("sync", 40)
+        assert peer.ask("audit", name="copy") == {"valid": 40, "invalid": 0}
+
+
+def test_they_find_the_block_of_a_byte() -> None:
+    with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
+        peer.ask("open", name="copy", key=KEY, sparse=True)
+        core = feed(500)
+        bytes_ = [core.place(block)[0] + 2 for block in (333, 3, 499)]
+
+        def talk() -> Any:
+            found = [peer.ask("seek", name="copy", byte=byte) for byte in bytes_]
+            peer.ask("close", name="copy")
+            return found
+
+        ours, _, theirs = listening.called_and_asked(
+            net, serve, (False, 500, 0, True), peer, talk, name="copy", port=listening.PORT
+        )
+        assert theirs == [[333, 2], [3, 2], [499, 2]]
+        assert ours["blocks"] == 0
+
+
 @MODES
 def test_they_fetch_a_few_of_many(plain: bool) -> None:
     with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
@@ -208,6 +266,66 @@ def test_they_follow_a_feed_that_we_append_to(plain: bool) -> None:
             net, serve, (plain, 3, 9, True), peer, talk, name="copy", port=listening.PORT, plain=plain
         )
         assert theirs == [content(block).hex() for block in (0, 8, 11)]
+
+
+# Who does not know the key, and who changes what is encrypted
+
+
+async def without_key(port: int) -> dict[str, Any]:
+    """Knows the name of the feed alone, and shows a capability that it drew."""
+    copy = Hypercore(AUTHOR.public)
+    stream = await connect_tcp("127.0.0.1", port)
+    machine = FeedHandshake(initiator=True)
+    channel = await driver._shake_hands(stream, machine)
+    await stream.write(channel.encrypt(messages.encode(1, messages.OpenFeed(copy.discovery_key, bytes(32)))))
+    received = b""
+    async with asyncio.timeout(10), stream:
+        while data := await stream.read():
+            received += channel.decrypt(data)
+    return {"data": b"block" in received}
+
+
+def test_they_send_nothing_to_who_does_not_know_the_key() -> None:
+    with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
+        peer.ask("open", name="feed", seed=SEED)
+        peer.ask("append", name="feed", contents=contents(0, 5))
+        port = peer.ask("listen", name="feed")["port"]
+        assert net.run_together(without_key, port) == {"data": False}
+        event, data = peer.next_event()
+        assert (event, data["reason"]) == ("closed", "Invalid remote channel capability")
+
+
+async def flip(length: int) -> dict[str, Any]:
+    """Serves over an encrypted stream, of which somebody flips a bit in each piece after the fifth."""
+    shared = SharedFeed(feed(length))
+
+    async def talk(stream: Stream) -> dict[str, Any]:
+        send, pieces = stream._send, 0
+
+        def flipping_send(data: bytes) -> None:
+            nonlocal pieces
+            pieces += 1
+            send(data[:-1] + bytes([data[-1] ^ 1]) if pieces > 5 else data)
+
+        stream._send = flipping_send  # type: ignore[method-assign]
+        try:
+            await shared.replicate(stream, initiator=False)
+        except P2PError as error:
+            return {"ended": type(error).__name__}
+        return {"ended": ""}
+
+    result: dict[str, Any] = await listening.serve_once(talk)
+    return result
+
+
+def test_a_bit_that_is_flipped_on_the_way_is_noticed_where_it_is_signed() -> None:
+    with Namespace() as net, ForeignPeer("hypercore.js", namespace=net) as peer:
+        peer.ask("open", name="copy", key=KEY)
+        listening.called_by(net, flip, (5,), peer, name="copy", port=listening.PORT)
+        event, data = peer.next_event()
+        assert event == "closed"
+        assert data["reason"]
+        assert peer.ask("audit", name="copy")["invalid"] == 0
 
 
 # A liar between

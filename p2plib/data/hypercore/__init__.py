@@ -7,6 +7,9 @@ npm's hypercore 9.12, which Dat and the first Hyperdrives were built on::
     flat_tree    the numbers of the nodes             rle, bitfield   which blocks are here
     tree         hashes, signed heads, proofs         storage, files  in memory, in a directory
     digest       what need not be sent                core            all of it: the feed
+    messages     its wire                             machine, driver its replication
+    remote       what a peer says that it has         wishes          what we want of it
+    salsa20      the cipher of its connections        secure          their handshake
 
 Append, prove, and verify as a stranger who has only the key::
 

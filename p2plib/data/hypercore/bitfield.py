@@ -17,7 +17,7 @@ We keep the index because the files of hypercore have it, and never read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from p2plib.data.hypercore import flat_tree
 from p2plib.errors import UsageError
@@ -44,38 +44,54 @@ _INDEX_SUMMARY = tuple(_summary_of_index(byte) for byte in range(256))
 
 
 class BlockBits:
-    """Which blocks and nodes are here, in pages.
+    """Which blocks and nodes are here, in pages. A page without a bit is not kept.
 
     Args:
-        pages: what was read from a file, each of `PAGE_BYTES`; none for an empty feed.
+        pages: what was read from a file, by number, each of `PAGE_BYTES`; none for an empty feed.
+
+    Attributes:
+        page_count: one more than the number of the last page.
     """
 
-    def __init__(self, pages: Iterable[bytes] = ()) -> None:
-        self._pages = [bytearray(page) for page in pages]
-        if any(len(page) != PAGE_BYTES for page in self._pages):
+    def __init__(self, pages: Mapping[int, bytes] | None = None) -> None:
+        self._pages = {number: bytearray(page) for number, page in (pages or {}).items()}
+        if any(len(page) != PAGE_BYTES for page in self._pages.values()):
             raise UsageError(f"a page has {PAGE_BYTES} bytes")
+        self.page_count = max(self._pages, default=-1) + 1
         self._changed = set[int]()
 
     def __len__(self) -> int:
         """One more than the highest block that is here."""
-        for number in reversed(range(len(self._pages))):
+        for number in sorted(self._pages, reverse=True):
             data = int.from_bytes(self._pages[number][:DATA_BYTES], "big")
             if data:
                 lowest = (data & -data).bit_length() - 1
                 return (number + 1) * BLOCKS_PER_PAGE - lowest
         return 0
 
+    def has_page(self, number: int) -> bool:
+        """Whether a page has ever had a bit."""
+        return number in self._pages
+
     def has_block(self, block: int) -> bool:
         """Whether a block is here."""
-        page, bit = divmod(block, BLOCKS_PER_PAGE)
-        return 0 <= page < len(self._pages) and bool(self._pages[page][bit >> 3] & 0x80 >> (bit & 7))
+        number, bit = divmod(block, BLOCKS_PER_PAGE)
+        page = self._pages.get(number)
+        return page is not None and bool(page[bit >> 3] & 0x80 >> (bit & 7))
 
     def has_node(self, index: int) -> bool:
         """Whether a node of the tree is here."""
-        page, bit = divmod(index, NODES_PER_PAGE)
-        if not 0 <= page < len(self._pages):
-            return False
-        return bool(self._pages[page][DATA_BYTES + (bit >> 3)] & 0x80 >> (bit & 7))
+        number, bit = divmod(index, NODES_PER_PAGE)
+        page = self._pages.get(number)
+        return page is not None and bool(page[DATA_BYTES + (bit >> 3)] & 0x80 >> (bit & 7))
+
+    def blocks(self) -> Iterator[int]:
+        """The blocks that are here, in order."""
+        for number in sorted(self._pages):
+            for byte in range(DATA_BYTES):
+                if self._pages[number][byte]:
+                    first = number * BLOCKS_PER_PAGE + 8 * byte
+                    yield from (block for block in range(first, first + 8) if self.has_block(block))
 
     def set_block(self, block: int, is_here: bool = True) -> None:
         """A block came, or was given up."""
@@ -90,11 +106,8 @@ class BlockBits:
 
     def count(self) -> int:
         """How many blocks are here."""
-        return sum(int.from_bytes(page[:DATA_BYTES], "big").bit_count() for page in self._pages)
-
-    def missing(self, length: int) -> Iterator[int]:
-        """The blocks below a length that are not here, in order."""
-        return (block for block in range(length) if not self.has_block(block))
+        pages = self._pages.values()
+        return sum(int.from_bytes(page[:DATA_BYTES], "big").bit_count() for page in pages)
 
     def data(self, start: int, length: int) -> bytes:
         """The bits of some blocks.
@@ -107,8 +120,9 @@ class BlockBits:
             A bit for each, the highest of a byte first; without the zero bytes at the end.
         """
         first, end = start // 8, (start + length) // 8
-        pages = self._pages[first // DATA_BYTES : -(-end // DATA_BYTES)]
-        joined = b"".join(bytes(page[:DATA_BYTES]) for page in pages)
+        numbers = range(first // DATA_BYTES, min(-(-end // DATA_BYTES), self.page_count))
+        empty = bytes(DATA_BYTES)
+        joined = b"".join(bytes(self._pages.get(number, empty)[:DATA_BYTES]) for number in numbers)
         skipped = first % DATA_BYTES
         return joined[skipped : skipped + end - first].rstrip(b"\x00")
 
@@ -120,32 +134,38 @@ class BlockBits:
         """A page was written to a file."""
         self._changed.discard(number)
 
-    def _set(self, page: int, byte: int, mask: int, value: bool) -> None:
-        while len(self._pages) <= page:
-            self._changed.add(len(self._pages))
-            self._pages.append(bytearray(PAGE_BYTES))
-        before = self._pages[page][byte]
+    def _set(self, number: int, byte: int, mask: int, value: bool) -> None:
+        self.page_count = max(self.page_count, number + 1)
+        page = self._page(number)
+        before = page[byte]
         after = before | mask if value else before & ~mask
         if after != before:
-            self._pages[page][byte] = after
-            self._changed.add(page)
+            page[byte] = after
+            self._changed.add(number)
+
+    def _page(self, number: int) -> bytearray:
+        if number not in self._pages:
+            self._pages[number] = bytearray(PAGE_BYTES)
+            self._changed.add(number)
+        return self._pages[number]
 
     def _index_byte(self, place: int) -> int:
-        page, byte = divmod(place, INDEX_BYTES)
-        return self._pages[page][-INDEX_BYTES + byte] if page < len(self._pages) else 0
+        number, byte = divmod(place, INDEX_BYTES)
+        page = self._pages.get(number)
+        return 0 if page is None else page[-INDEX_BYTES + byte]
 
     def _set_index_byte(self, place: int, value: int) -> bool:
         """Whether that was a change within the pages that there are."""
-        page, byte = divmod(place, INDEX_BYTES)
-        if page >= len(self._pages) or self._index_byte(place) == value:
+        number, byte = divmod(place, INDEX_BYTES)
+        if number >= self.page_count or self._index_byte(place) == value:
             return False
-        self._pages[page][-INDEX_BYTES + byte] = value
-        self._changed.add(page)
+        self._page(number)[-INDEX_BYTES + byte] = value
+        self._changed.add(number)
         return True
 
     def _summarise(self, page: int, byte: int) -> None:
         """Brings the index up to date after a byte of data has changed."""
-        four = self._pages[page][byte & ~3 : (byte & ~3) + 4]
+        four = self._page(page)[byte & ~3 : (byte & ~3) + 4]
         value = 0
         for each in four:
             value = value << 2 | _summary_of_byte(each)

@@ -37,11 +37,13 @@ Vocabulary::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
 
 from p2plib.data.hypercore import flat_tree, tree
 from p2plib.data.hypercore.digest import digest_of, known_by_digest
 from p2plib.data.hypercore.storage import BothNodes, CoreChange, CoreStorage, KnownNodes, MemoryCore
-from p2plib.data.hypercore.tree import BlockProof, SignedHead, TreeNode
+from p2plib.data.hypercore.tree import MAX_LENGTH, BlockProof, SignedHead, TreeNode
 from p2plib.errors import InvalidEntry, NotFound, StoreCorrupt, UsageError, WouldFork
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.secret import need_bytes
@@ -51,7 +53,7 @@ MAX_BLOCK_BYTES = 8 * 1024 * 1024 - 16 * 1024
 
 
 class Hypercore:
-    """A feed: its author's, or somebody else's copy, whole or in part.
+    """A feed: its author's, or somebody else's copy, whole or in part. `close` it, or use it with `with`.
 
     Args:
         key: the author's.
@@ -142,6 +144,8 @@ class Hypercore:
                 f"a peer says that {self!r} is longer: was it restored from an old copy? "
                 "Fetch its newest block, then append"
             )
+        if first + len(blocks) > MAX_LENGTH:
+            raise UsageError(f"a feed has at most {MAX_LENGTH} blocks")
         if not blocks:
             return first
         roots, nodes = tree.grow(self.head.roots if self.head else (), blocks)
@@ -182,6 +186,31 @@ class Hypercore:
             return before, nodes[flat_tree.of_block(block)].size
         except KeyError:
             raise NotFound(f"where block {block} of {self!r} stands is not known here") from None
+
+    def seek(self, offset: int) -> tuple[int, int]:
+        """Which block has a byte of the feed, as (number of the block, place of the byte in it).
+
+        Args:
+            offset: the byte, counted from 0.
+
+        Raises:
+            NotFound: the feed is shorter, or too little of the tree is known.
+        """
+        rest = offset
+        for root in self.head.roots if self.head else ():
+            if 0 <= rest < root.size:
+                return self._seek_below(root.index, rest)
+            rest -= root.size
+        raise NotFound(f"{self!r} has {self.byte_length} bytes, and no byte {offset}")
+
+    def _seek_below(self, index: int, rest: int) -> tuple[int, int]:
+        while flat_tree.depth(index):
+            left, right = flat_tree.children(index)
+            if left not in self._nodes:
+                raise NotFound(f"the sizes of the blocks below node {index} of {self!r} are not known here")
+            size = self._nodes[left].size
+            index, rest = (left, rest) if rest < size else (right, rest - size)
+        return index // 2, rest
 
     def prove(self, block: int, digest: int = 0, *, wants_hash: bool = False) -> BlockProof:
         """What proves a block that is here to somebody else.
@@ -276,14 +305,21 @@ class Hypercore:
     def audit(self) -> list[int]:
         """The numbers of the blocks that are no longer what was proven: every block that is here is read."""
         wrong = []
-        for block in range(len(self.storage.bits)):
-            if self.has(block):
-                try:
-                    self.get(block)
-                except (StoreCorrupt, NotFound):
-                    wrong.append(block)
+        for block in self.storage.bits.blocks():
+            try:
+                self.get(block)
+            except (StoreCorrupt, NotFound):
+                wrong.append(block)
         return wrong
 
     def close(self) -> None:
         """Lets go of the storage; repeating it does nothing."""
         self.storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

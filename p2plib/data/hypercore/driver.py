@@ -25,26 +25,39 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
+from p2plib.data.hypercore import secure
 from p2plib.data.hypercore.core import Hypercore
-from p2plib.data.hypercore.machine import ANSWER_TIMEOUT_S, BlockStored, Replication, ReplicationStats
+from p2plib.data.hypercore.events import BlockStored, ReplicationStats
+from p2plib.data.hypercore.machine import ANSWER_TIMEOUT_S, Replication
+from p2plib.data.hypercore.secure import FeedChannel, FeedHandshake
+from p2plib.data.hypercore.tree import MAX_LENGTH
 from p2plib.data.hypercore.wishes import Wishes
-from p2plib.errors import PeerTimeout
+from p2plib.errors import (
+    DecodeError,
+    EndOfStream,
+    HandshakeFailed,
+    PeerTimeout,
+    StreamReset,
+    Truncated,
+    UsageError,
+)
 from p2plib.identity.exchange import ExchangeKey
 from p2plib.identity.secret import Random
 from p2plib.protocol.buffers import Bell
+from p2plib.protocol.framing import read_frame
 from p2plib.protocol.stream import Stream
 
-PIECE_BYTES = (
-    64 * 1024
-)  # written at a time, so that a slow stream is told from one that does not take anything
+HANDSHAKE_TIMEOUT_S = 10.0
+PIECE_BYTES = 64 * 1024  # written at a time: a peer that is slow takes one now and then
 
 
-class Cipher(Protocol):
+class FeedCipher(Protocol):
     """What stands between a replication and its stream."""
 
     def encrypt(self, data: bytes) -> bytes:
@@ -54,7 +67,7 @@ class Cipher(Protocol):
         """What came over the wire, as they wrote it."""
 
 
-class Plain:
+class PlainFeedChannel:
     """No cipher: for tests, and for streams that are secure already."""
 
     def encrypt(self, data: bytes) -> bytes:
@@ -83,7 +96,8 @@ class SharedFeed:
         self.wishes = Wishes(core, everything=everything)
         self._sessions = dict[Replication, Bell]()
         self._changed = Bell()
-        self._wanted = dict[int, int]()  # how many `get` wait for a block
+        self._arrivals = dict[int, Bell]()  # rung when a block comes that a `get` waits for
+        self._waiting = collections.Counter[int]()  # how many of them wait for it
 
     def __repr__(self) -> str:
         return f"SharedFeed({self.core!r}, {len(self._sessions)} peers)"
@@ -103,18 +117,23 @@ class SharedFeed:
             block: its number.
 
         Raises:
+            UsageError: no feed has a block of this number.
             StoreCorrupt: what is stored is not what was proven.
         """
+        if not 0 <= block < MAX_LENGTH:
+            raise UsageError(f"blocks are numbered from 0 to {MAX_LENGTH - 1}, and not {block}")
         if not self.core.has(block):
-            self._wanted[block] = self._wanted.get(block, 0) + 1
+            arrival = self._arrivals.setdefault(block, Bell())
+            self._waiting[block] += 1
             self.wishes.add(block)
             self._ask()
             try:
-                await self.until(lambda core: core.has(block))
+                while not self.core.has(block):
+                    await arrival.wait()
             finally:
-                self._wanted[block] -= 1
-                if not self._wanted[block]:
-                    del self._wanted[block]
+                self._waiting[block] -= 1
+                if not self._waiting[block]:
+                    del self._waiting[block], self._arrivals[block]
                     self.wishes.drop(block)
         return self.core.get(block)
 
@@ -156,11 +175,18 @@ class SharedFeed:
 
         Raises:
             RemoteError: the other peer broke a rule, forged a block, or does not know the feed's key.
+            HandshakeFailed: as such, there is no secure channel with it.
             PeerTimeout: it owed us an answer for too long.
             StreamReset: it broke the stream off.
         """
         async with stream:
-            cipher, ours, theirs = await self._secure(stream, initiator, encrypted, static, random)
+            cipher: FeedCipher = PlainFeedChannel()
+            ours = theirs = b""
+            if encrypted:
+                machine = FeedHandshake(initiator=initiator, static=static, random=random)
+                channel = await _shake_hands(stream, machine)
+                cipher, ours = channel, channel.capability(self.core.key)
+                theirs = channel.remote_capability(self.core.key)
             session = Replication(
                 self.core,
                 asyncio.get_running_loop().time(),
@@ -176,20 +202,13 @@ class SharedFeed:
                     session, self._read(session, stream, cipher, live), self._write(session, stream, cipher)
                 )
             finally:
+                self._take_events(session)  # what came before an error has come
                 del self._sessions[session]
                 session.release()
                 self._ask()
         return session.stats
 
-    async def _secure(
-        self, stream: Stream, initiator: bool, encrypted: bool, static: ExchangeKey | None, random: Random
-    ) -> tuple[Cipher, bytes, bytes]:
-        """The cipher, our capability, and the one that they must show."""
-        if encrypted:
-            raise UsageError("only the plain form is here so far")
-        return Plain(), b"", b""
-
-    async def _read(self, session: Replication, stream: Stream, cipher: Cipher, live: bool) -> None:
+    async def _read(self, session: Replication, stream: Stream, cipher: FeedCipher, live: bool) -> None:
         loop = asyncio.get_running_loop()
         while not session.is_closed:
             data = await stream.read()
@@ -208,12 +227,15 @@ class SharedFeed:
                 case BlockStored(block):
                     self._announce(block, 1, but=session)
                     self._changed.ring()
+                    if block in self._arrivals:
+                        self._arrivals[block].ring()
 
-    async def _write(self, session: Replication, stream: Stream, cipher: Cipher) -> None:
+    async def _write(self, session: Replication, stream: Stream, cipher: FeedCipher) -> None:
         loop, bell = asyncio.get_running_loop(), self._sessions[session]
         while True:
             while piece := session.to_send(loop.time()):
-                await _write_all(stream, cipher.encrypt(piece))
+                await _write_all(stream, cipher, piece)
+                session.handle_timer(loop.time())  # one that keeps us busy still owes us answers
             if session.is_closed:
                 return
             with contextlib.suppress(TimeoutError):
@@ -235,11 +257,29 @@ class SharedFeed:
             bell.ring()
 
 
-async def _write_all(stream: Stream, data: bytes) -> None:
+async def _shake_hands(stream: Stream, machine: FeedHandshake) -> FeedChannel:
+    """Runs the handshake; raises HandshakeFailed or PeerTimeout."""
+    try:
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+            await stream.write(machine.to_send())
+            while not machine.is_finished:
+                machine.receive(await read_frame(stream, secure.FRAMES))
+                await stream.write(machine.to_send())
+    except TimeoutError:
+        raise PeerTimeout(
+            f"{stream.remote} did not finish the handshake in {HANDSHAKE_TIMEOUT_S:g} s"
+        ) from None
+    except (EndOfStream, Truncated, StreamReset, DecodeError):
+        raise HandshakeFailed(f"{stream.remote} hung up during the handshake, or sent none") from None
+    return machine.channel
+
+
+async def _write_all(stream: Stream, cipher: FeedCipher, data: bytes) -> None:
     for at in range(0, len(data), PIECE_BYTES):
+        part = cipher.encrypt(data[at : at + PIECE_BYTES])
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                await stream.write(data[at : at + PIECE_BYTES])
+                await stream.write(part)
         except TimeoutError:
             raise PeerTimeout(f"{stream.remote} has taken nothing for {ANSWER_TIMEOUT_S:g} s") from None
 

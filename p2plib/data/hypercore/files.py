@@ -34,8 +34,6 @@ import errno
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from p2plib.data.hypercore import flat_tree, tree
 from p2plib.data.hypercore.bitfield import NODES_PER_PAGE, PAGE_BYTES, BlockBits
@@ -112,17 +110,10 @@ class CoreDirectory:
                 self.bits = BlockBits(self._read_pages())
                 self.head: SignedHead | None = None
                 self._recover()
+                self._sync_directory()
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def node(self, index: int) -> TreeNode:
         """A node whose bit is set.
@@ -211,11 +202,14 @@ class CoreDirectory:
                     f"this is no file `{name}` of a feed of hypercore 9", str(self.path / name), 0
                 )
 
-    def _read_pages(self) -> list[bytes]:
+    def _read_pages(self) -> dict[int, bytes]:
         """The pages of the bit field; a last one that is cut was never acknowledged, and is filled up."""
-        raw = self._read("bitfield", HEAD_BYTES, os.fstat(self._files["bitfield"]).st_size)
-        pages = [raw[at : at + PAGE_BYTES] for at in range(0, len(raw), PAGE_BYTES)]
-        return [page.ljust(PAGE_BYTES, b"\x00") for page in pages]
+        pages, number = dict[int, bytes](), 0
+        while page := self._read("bitfield", HEAD_BYTES + PAGE_BYTES * number, PAGE_BYTES):
+            if any(page):
+                pages[number] = page.ljust(PAGE_BYTES, b"\x00")
+            number += 1
+        return pages
 
     def _recover(self) -> None:
         """Finds the last head that holds, and sets the bits that a crash has kept from being set."""
@@ -311,11 +305,18 @@ class CoreDirectory:
 
     def _make_room(self, change: CoreChange) -> None:
         """Lengthens the bit field now: a full disk must not stop the last step, after the change."""
-        highest = max((node.index for node in change.nodes), default=0) // NODES_PER_PAGE
-        size = os.fstat(self._files["bitfield"]).st_size
-        missing = HEAD_BYTES + PAGE_BYTES * (highest + 1) - size
-        if missing > 0:
-            self._write("bitfield", size, bytes(missing))
+        for number in {node.index // NODES_PER_PAGE for node in change.nodes}:
+            if not self.bits.has_page(number):
+                self._write("bitfield", HEAD_BYTES + PAGE_BYTES * number, bytes(PAGE_BYTES))
+
+    def _sync_directory(self) -> None:
+        """The names of the files are as durable as their bytes from here on."""
+        if self._durable:
+            descriptor = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def _write_bits(self) -> None:
         for number, page in self.bits.changes():
@@ -380,13 +381,13 @@ def create_core(
     assert author is not None
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        if secret is not None:
+        if (directory / "key").exists():
+            raise FileExistsError
+        if secret is not None and _read_secret(directory, author) is None:
             _put(directory / "secret_key", secret.expose_seed() + author.raw, OWNER_ONLY, durable)
-        _put(directory / "key", author.raw, 0o644, durable)
+        _put(directory / "key", author.raw, 0o644, durable)  # the last one: without it there is no feed
     except FileExistsError:
-        raise StoreError(
-            f"{directory} has a feed already, or part of one: open it, or take another"
-        ) from None
+        raise StoreError(f"{directory} has a feed already: open it, or take another directory") from None
     except OSError as error:
         kind = StoreFull if error.errno in _FULL else StoreError
         raise kind(f"no feed can be made in {directory}: {error.strerror}") from None
@@ -434,9 +435,9 @@ def _read_secret(directory: Path, key: PublicKey) -> SecretKey | None:
         return None
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from None
-    if len(raw) != SEED_BYTES + PUBLIC_BYTES:
-        raise StoreCorrupt(f"a secret key has {SEED_BYTES + PUBLIC_BYTES} bytes", str(path))
-    secret = SecretKey.from_seed(raw[:SEED_BYTES])
-    if secret.public != key:
+    is_whole = len(raw) == SEED_BYTES + PUBLIC_BYTES
+    secret = SecretKey.from_seed(raw[:SEED_BYTES]) if is_whole else None
+    del raw  # an error report shows the local variables of this frame
+    if secret is None or secret.public != key:
         raise StoreCorrupt("this is not the secret of the feed's key", str(path))
     return secret

@@ -22,8 +22,8 @@ Rules
        this peer forged it, or passed it on unchecked. `Forked` is the author's doing.
     2. What nobody asked for is dropped, unread; 64 times, then the peer is one that floods us.
     3. At most 16 requests of ours are out, as hypercore has it. A peer that has some of them and sends
-       nothing for 20 seconds is left: `PeerTimeout`. So is one that says nothing at all for as long. We say
-       something every 10.
+       nothing for 20 seconds is left: `PeerTimeout`. So is one that says nothing at all, or does not open the
+       feed, for as long. We say something every 10.
     4. At most 1024 requests of theirs wait. They are answered one at a time, as the stream takes them.
     5. What they say they have costs us bounded memory (`p2plib.data.hypercore.remote`), and is a claim: only
        a block that proves itself makes the feed longer.
@@ -34,13 +34,21 @@ Rules
 from __future__ import annotations
 
 import collections
+import contextlib
 import hmac
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from p2plib.data.hypercore import messages, rle
 from p2plib.data.hypercore.bitfield import BLOCKS_PER_PAGE
 from p2plib.data.hypercore.core import Hypercore
+from p2plib.data.hypercore.events import (
+    BlockStored,
+    FeedClosed,
+    FeedOpened,
+    RemoteLength,
+    ReplicationEvent,
+    ReplicationStats,
+)
 from p2plib.data.hypercore.messages import (
     BlockData,
     CancelBlock,
@@ -60,7 +68,7 @@ from p2plib.data.hypercore.messages import (
 from p2plib.data.hypercore.remote import REGION_BLOCKS, RemoteBlocks
 from p2plib.data.hypercore.tree import BlockProof
 from p2plib.data.hypercore.wishes import Wishes
-from p2plib.errors import DecodeError, HandshakeFailed, InvalidEntry, NotFound, PeerTimeout, RemoteError
+from p2plib.errors import DecodeError, HandshakeFailed, InvalidEntry, NotFound, PeerTimeout
 from p2plib.protocol.framing import FrameDecoder
 
 CHANNEL = 1  # our number for the feed; hypercore begins at 1, too
@@ -69,60 +77,6 @@ MAX_WAITING = 1024
 MAX_UNASKED = 64
 ANSWER_TIMEOUT_S = 20.0
 SIGN_OF_LIFE_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class FeedOpened:
-    """Event: the other peer has the same feed, or wants it, and has proved that it knows its key."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteLength:
-    """Event: the other peer says that the feed is longer than it said before.
-
-    Args:
-        length: how many blocks. Nothing proves it yet.
-    """
-
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class BlockStored:
-    """Event: a block came, proved itself, and is kept.
-
-    Args:
-        block: its number.
-    """
-
-    block: int
-
-
-@dataclass(frozen=True, slots=True)
-class FeedClosed:
-    """Event: one of the two has said that there is nothing more about this feed."""
-
-
-ReplicationEvent = FeedOpened | RemoteLength | BlockStored | FeedClosed
-
-
-@dataclass(slots=True)
-class ReplicationStats:
-    """What was counted in one replication.
-
-    Args:
-        sent_blocks: blocks that we sent.
-        received_blocks: blocks that came and were kept.
-        unasked: blocks that came and were not asked for.
-        refused: requests for what we do not have.
-        skipped: messages about other feeds, of extensions, or of unknown types.
-    """
-
-    sent_blocks: int = 0
-    received_blocks: int = 0
-    unasked: int = 0
-    refused: int = 0
-    skipped: int = 0
 
 
 class Replication:
@@ -166,12 +120,12 @@ class Replication:
         self._channel: int | None = None  # their number for the feed
         self._decoder = FrameDecoder(messages.FRAMES)
         self._out = collections.deque[FeedMessage]()
-        self._waiting = collections.deque[RequestBlock]()  # requests of theirs
+        self._waiting = collections.deque[RequestBlock | WantBlocks]()  # what they ask
         self._asked = dict[int, None]()  # requests of ours, by block
         self._they_upload = self._they_download = True
         self._they_want = self._they_want_acks = False
-        self._has_finished = self._has_told = False
-        self._heard_at = self._answered_at = self._spoke_at = now
+        self._has_finished = self._has_told = self._has_told_end = False
+        self._began_at = self._heard_at = self._answered_at = self._spoke_at = now
         self._out.append(OpenFeed(core.discovery_key, capability))
 
     def __repr__(self) -> str:
@@ -190,7 +144,7 @@ class Replication:
     @property
     def is_content(self) -> bool:
         """Whether they have told us what they have, and we want nothing more of it."""
-        if self._wishes is None:
+        if self._wishes is None or not self._they_upload:
             return self.is_open
         return self._has_told and not self._asked and not self._wishes.leaves(self.remote)
 
@@ -209,19 +163,36 @@ class Replication:
 
     def _next_message(self) -> FeedMessage | None:
         if not self._out and self._waiting and not self.is_closed:
-            self._answer(self._waiting.popleft())
+            asked = self._waiting.popleft()
+            if isinstance(asked, RequestBlock):
+                self._answer(asked)
+            else:
+                self._tell(asked)
         return self._out.popleft() if self._out else None
 
     def _answer(self, request: RequestBlock) -> None:
+        block, digest = request.block, request.digest
+        if request.byte_offset:
+            with contextlib.suppress(NotFound):  # then the block that they guess is a step on the way
+                block, digest = self.core.seek(request.byte_offset)[0], 0
         try:
-            proof = self.core.prove(request.block, request.digest, wants_hash=request.wants_hash)
-            value = None if request.wants_hash else self.core.get(request.block)
+            proof = self.core.prove(block, digest, wants_hash=request.wants_hash)
+            value = None if request.wants_hash else self.core.get(block)
         except NotFound:
             self.stats.refused += 1
-            self._out.append(UnhaveBlocks(request.block))
+            self._out.append(UnhaveBlocks(block))
             return
         self.stats.sent_blocks += value is not None
-        self._out.append(BlockData(request.block, value, proof.nodes, proof.signature))
+        self._out.append(BlockData(block, value, proof.nodes, proof.signature))
+
+    def _tell(self, want: WantBlocks) -> None:
+        length = self.core.length
+        if not self._has_told_end and length and self.core.has(length - 1):
+            self._out.append(HaveBlocks(length - 1))
+        self._has_told_end = True
+        span = min(want.length or REGION_BLOCKS, REGION_BLOCKS)
+        bits = rle.encode(self.core.storage.bits.data(want.start, span))
+        self._out.append(HaveBlocks(want.start, span, bits))
 
     def announce(self, start: int, length: int = 1) -> None:
         """Tells them of blocks that are here now, if they want to be told."""
@@ -289,13 +260,15 @@ class Replication:
         match message:
             case HaveBlocks():
                 self._on_have(message)
+                self.ask(now)
             case WantBlocks():
                 self._on_want(message)
             case RequestBlock():
                 self._on_request(message)
             case CancelBlock(block):
-                remaining = [request for request in self._waiting if request.block != block]
-                self._waiting = collections.deque(remaining)
+                self._waiting = collections.deque(
+                    asked for asked in self._waiting if isinstance(asked, WantBlocks) or asked.block != block
+                )
             case BlockData():
                 self._on_data(message, now)
             case UnhaveBlocks(start, length):
@@ -313,7 +286,7 @@ class Replication:
                 self._on_close()
             case FeedExtension() | Unassigned() | OpenFeed():
                 self.stats.skipped += 1
-        self.ask(now)
+        self._request(now)
 
     def _on_open(self, channel: int, message: OpenFeed) -> None:
         if message.discovery_key != self.core.discovery_key:
@@ -325,7 +298,7 @@ class Replication:
             raise HandshakeFailed("the other peer does not know the feed's key")
         self._channel = channel
         self.events.append(FeedOpened())
-        if not (self._uploads and self.downloads):
+        if not (self._uploads and self.downloads) or self.core.is_writable:
             self._say_status()
         if self.downloads:
             self._want(0)
@@ -346,30 +319,24 @@ class Replication:
             self.close()
 
     def _say_status(self) -> None:
-        self._out.append(FeedStatus(self._uploads, self.downloads))
+        # An author asks for nothing, unless it was restored from an old copy: hypercore says so, too.
+        self._out.append(FeedStatus(self._uploads, self.downloads and not self.core.is_writable))
 
     # Giving
 
     def _on_want(self, want: WantBlocks) -> None:
-        if not self._uploads or want.start % BLOCKS_PER_PAGE or want.length % BLOCKS_PER_PAGE:
-            return  # as hypercore does
-        length = self.core.length
-        if not self._they_want and length and self.core.has(length - 1):
-            self._out.append(HaveBlocks(length - 1))
-        self._they_want = True
-        self._make_room()
-        span = min(want.length or REGION_BLOCKS, REGION_BLOCKS)
-        bits = rle.encode(self.core.storage.bits.data(want.start, span))
-        self._out.append(HaveBlocks(want.start, span, bits))
+        if self._uploads and want.start % BLOCKS_PER_PAGE == want.length % BLOCKS_PER_PAGE == 0:
+            self._they_want = True
+            self._wait(want)  # others are not answered, as hypercore does
 
     def _on_request(self, request: RequestBlock) -> None:
         if self._uploads:
-            self._make_room()
-            self._waiting.append(request)
+            self._wait(request)
 
-    def _make_room(self) -> None:
-        if len(self._waiting) + len(self._out) >= MAX_WAITING:
+    def _wait(self, asked: RequestBlock | WantBlocks) -> None:
+        if len(self._waiting) >= MAX_WAITING:
             raise InvalidEntry(f"more than {MAX_WAITING} requests at a time")
+        self._waiting.append(asked)
 
     # Taking
 
@@ -386,7 +353,6 @@ class Replication:
             self.remote.set(have.start, have.length)
         if self.remote.length > before:
             self.events.append(RemoteLength(self.remote.length))
-
         self._note_claim()
 
     def _note_claim(self) -> None:
@@ -402,11 +368,17 @@ class Replication:
 
     def ask(self, now: float) -> None:
         """Asks for what is wished for; to be called when new wishes were made."""
-        if not self.is_open or not self.downloads or not self._they_upload or self.is_closed:
+        if self._wishes is not None and self._may_ask():
+            for region in self._wishes.unknown(self.remote):
+                self._want(region)
+            self._request(now)
+
+    def _may_ask(self) -> bool:
+        return self.is_open and self.downloads and self._they_upload and not self.is_closed
+
+    def _request(self, now: float) -> None:
+        if self._wishes is None or not self._may_ask():
             return
-        assert self._wishes is not None
-        for region in self._wishes.unknown(self.remote):
-            self._want(region)
         while len(self._asked) < MAX_REQUESTS:
             if (block := self._wishes.take(self.remote)) is None:
                 break
@@ -445,6 +417,8 @@ class Replication:
 
     def _limits(self) -> Iterator[tuple[float, str]]:
         yield self._heard_at + ANSWER_TIMEOUT_S, "has said nothing"
+        if not self.is_open:
+            yield self._began_at + ANSWER_TIMEOUT_S, "has not opened the feed"
         if self._asked:
             yield self._answered_at + ANSWER_TIMEOUT_S, f"has sent none of {len(self._asked)} blocks"
 
@@ -457,8 +431,3 @@ class Replication:
         for at, what in self._limits():
             if now >= at and not self.is_closed:
                 raise PeerTimeout(f"the other peer {what} for {ANSWER_TIMEOUT_S:g} s")
-
-
-def blame(error: BaseException) -> bool:
-    """Whether an error that ended a replication is the other peer's doing, and not the author's."""
-    return isinstance(error, RemoteError | PeerTimeout)

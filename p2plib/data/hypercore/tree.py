@@ -22,7 +22,8 @@ Rules
     2. A node that is known already must be the same, hash and size.
     3. Sizes count: a parent's hash holds the size of both children together, so a proof whose leaf was
        computed from the block itself leaves no freedom for any size above it.
-    4. A head is signed for one number of blocks. Another signed head over other hashes is a fork of the
+    4. A head is signed for one number of blocks; npm's also takes a signature over the root hash alone, as
+       its old versions made it, and we do not. Another signed head over other hashes is a fork of the
        author's: `Forked`, and not the fault of the peer that passed it on.
 
 Rule 3 is why there is no `verify` without a block here, though hypercore can send the hash alone: then the
@@ -48,8 +49,8 @@ from p2plib.identity.keys import SIGNATURE_BYTES, PublicKey, SecretKey
 
 HASH_BYTES = 32
 NUMBER_BYTES = 8
-MAX_LENGTH = 2**52  # blocks: their indices are the whole numbers that JavaScript counts exactly
-MAX_SIZE = 2**53 - 1  # bytes, for the same reason
+MAX_LENGTH = 2**28  # blocks: whoever follows a feed keeps a bit for each, whatever length its author signs
+MAX_SIZE = 2**53 - 1  # bytes: JavaScript counts no further
 
 _LEAF, _PARENT, _ROOT = b"\x00", b"\x01", b"\x02"
 

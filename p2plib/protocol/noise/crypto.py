@@ -208,5 +208,10 @@ class SymmetricState:
 
     def split(self) -> tuple[CipherState, CipherState]:
         """The ciphers of the session: the initiator's, with which it encrypts, and the responder's."""
+        first, second = self.secrets()
+        return CipherState(first), CipherState(second)
+
+    def secrets(self) -> tuple[SessionSecret, SessionSecret]:
+        """The keys of those two ciphers, 32 bytes each, for protocols that have a cipher of their own."""
         first, second = self._function.derive(self._chain, b"", 2)
-        return CipherState(cipher_key(first)), CipherState(cipher_key(second))
+        return cipher_key(first), cipher_key(second)

@@ -205,6 +205,18 @@ class HandshakeState:
             raise UsageError("the handshake is not finished")
         return self._session
 
+    def session_secrets(self) -> tuple[SessionSecret, SessionSecret]:
+        """The keys with which we send and receive, 32 bytes each, for protocols that have a cipher of their
+        own.
+
+        Raises:
+            UsageError: the handshake is not finished, or its pattern is one-way.
+        """
+        if self._session is None or self.pattern.is_one_way:
+            raise UsageError("the handshake is not finished, or its pattern is one-way")
+        first, second = self._symmetric.secrets()
+        return (first, second) if self.initiator else (second, first)
+
     def write_message(self, payload: bytes = b"") -> bytes:
         """Our next message.
 

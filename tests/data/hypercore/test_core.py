@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from p2plib.data.hypercore import core as core_module
+from p2plib.data.hypercore import flat_tree, tree
 from p2plib.data.hypercore.core import MAX_BLOCK_BYTES, Hypercore
-from p2plib.data.hypercore.tree import BlockProof
+from p2plib.data.hypercore.tree import BlockProof, TreeNode
 from p2plib.errors import Forked, InvalidEntry, NotFound, RemoteError, SignatureError, UsageError, WouldFork
 from tests.data.hypercore.feeds import AUTHOR, STRANGER, content, feed
 
@@ -39,6 +41,31 @@ def test_a_block_has_a_largest_size() -> None:
     assert core.length == 0
     with pytest.raises(InvalidEntry):
         core.put(0, bytes(MAX_BLOCK_BYTES + 1), BlockProof(0))
+
+
+@pytest.mark.fault("F116")
+def test_a_length_that_would_take_a_copy_down_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its author can sign any; a copy keeps a bit for each block."""
+    roots = tuple(TreeNode(index, bytes(32), 1) for index in flat_tree.full_roots(2**40 + 1))
+    last = tree.leaf(2**40, b"last")
+    head = tree.sign(AUTHOR, (*roots[:-1], last), 2**40 + 1)
+    proof = BlockProof(2**40, head.roots[:-1], head.signature)
+    with pytest.raises(InvalidEntry, match="at most 268435456 blocks"):
+        Hypercore(AUTHOR.public).put(2**40, b"last", proof)
+    monkeypatch.setattr(core_module, "MAX_LENGTH", 5)
+    with pytest.raises(UsageError):
+        feed(5).append(b"sixth")
+
+
+def test_a_copy_may_have_the_last_block_of_many() -> None:
+    count = 2**28
+    roots = tuple(TreeNode(index, bytes(32), 1) for index in flat_tree.full_roots(count - 1))
+    last = tree.leaf(count - 2, b"last")
+    head = tree.sign(AUTHOR, (*roots[:-1], last), count - 1)
+    copy = Hypercore(AUTHOR.public)
+    assert copy.put(count - 2, b"last", BlockProof(count - 2, head.roots[:-1], head.signature))
+    assert copy.length == count - 1
+    assert copy.audit() == []
 
 
 def test_what_is_not_here() -> None:
@@ -156,6 +183,22 @@ def test_an_erased_block_is_gone_and_the_others_still_prove_themselves() -> None
     copy = Hypercore(AUTHOR.public)
     assert copy.put(5, content(5), core.prove(5))
     assert core.append(b"new") == 9
+
+
+def test_which_block_has_a_byte() -> None:
+    author, copy, offset = feed(13), Hypercore(AUTHOR.public), 0
+    for block in range(13):
+        for place in range(len(content(block))):
+            assert author.seek(offset) == (block, place)
+            offset += 1
+    assert offset == author.byte_length
+    for act in (lambda: author.seek(offset), lambda: author.seek(-1), lambda: copy.seek(0)):
+        with pytest.raises(NotFound):
+            act()
+    copy.put(5, content(5), author.prove(5))
+    assert copy.seek(copy.place(5)[0] + 3) == (5, 3)
+    with pytest.raises(NotFound, match="are not known here"):
+        copy.seek(0)
 
 
 def test_a_hash_is_proven_without_its_block() -> None:

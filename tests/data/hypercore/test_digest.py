@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from p2plib.data.hypercore import flat_tree
 from p2plib.data.hypercore.bitfield import BlockBits
+from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.digest import digest_of, known_by_digest
 from tests.data.hypercore.feeds import AUTHOR, content, feed
 
@@ -43,11 +44,25 @@ def test_no_digest_takes_long() -> None:
     assert len(known_by_digest(2**40, 2**64 - 1)) <= 64
 
 
+def test_siblings_that_are_there_are_left_out() -> None:
+    """A copy of three blocks asks for the fourth, which makes one tree of their two."""
+    author, copy = feed(3), Hypercore(AUTHOR.public)
+    copy.put(0, content(0), author.prove(0))
+    author.append(content(3))
+    digest = copy.digest(3)
+    assert digest == 0b110
+    proof = author.prove(3, digest)
+    assert proof.nodes == ()
+    assert len(proof.signature) == 64
+    assert copy.put(3, content(3), proof)
+    assert [node.index for node in author.prove(3, 0b10).nodes] == [1]
+
+
 @settings(max_examples=60)
 @given(st.integers(1, 70), st.data())
 def test_a_proof_for_a_digest_is_enough_and_no_more(length: int, data: st.DataObject) -> None:
     """A copy that has some blocks gets another one: it believes it, and is sent nothing that it has."""
-    author, copy = feed(length), type(feed(1))(AUTHOR.public)
+    author, copy = feed(length), Hypercore(AUTHOR.public)
     order = data.draw(st.permutations(range(length)))
     for block in order[:12]:
         proof = author.prove(block, copy.digest(block))

@@ -14,11 +14,19 @@ from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.driver import SharedFeed
 from p2plib.data.hypercore.messages import BlockData, FeedMessage, HaveBlocks, OpenFeed
 from p2plib.data.hypercore.remote import REGION_BLOCKS
-from p2plib.errors import P2PError, PeerTimeout, SignatureError, Truncated
+from p2plib.errors import (
+    HandshakeFailed,
+    P2PError,
+    PeerTimeout,
+    SignatureError,
+    StreamReset,
+    Truncated,
+    UsageError,
+)
 from p2plib.protocol.stream import MemoryStream, Stream, memory_pair
 from p2plib.protocol.tcp import TcpListener, connect_tcp
 from p2plib.sim import Internet
-from tests.data.hypercore.feeds import AUTHOR, content, feed
+from tests.data.hypercore.feeds import AUTHOR, STRANGER, content, feed
 
 KEY = AUTHOR.public
 
@@ -135,6 +143,52 @@ def test_two_that_give_each_other_large_blocks_do_not_wait_for_each_other() -> N
     run(main)
 
 
+def test_encrypted() -> None:
+    async def main() -> None:
+        left, right = memory_pair(limit_bytes=1000)
+        author, ours = SharedFeed(feed(60)), copy()
+        options = {"encrypted": True, "live": False}
+        await asyncio.gather(begin(author, left, False, **options), begin(ours, right, **options))
+        assert ours.core.count == 60
+
+    run(main)
+
+
+@pytest.mark.fault("F042")
+def test_a_handshake_that_does_not_come_or_does_not_hold() -> None:
+    async def main() -> None:
+        for said, error in (
+            (b"", PeerTimeout),
+            (b"\x05hello", HandshakeFailed),
+            (b"\xff" * 9, HandshakeFailed),
+        ):
+            stream, ours = memory_pair()
+            await stream.write(said)
+            with pytest.raises(error):
+                await copy().replicate(ours, initiator=False)
+            assert ours.is_closed
+            stream.reset()
+        stream, ours = memory_pair()
+        await stream.close_write()
+        with pytest.raises(HandshakeFailed, match="hung up"):
+            await copy().replicate(ours, initiator=True)
+        await stream.close()
+
+    run(main)
+
+
+def test_another_feed_is_not_replicated() -> None:
+    async def main() -> None:
+        left, right = memory_pair()
+        other = SharedFeed(feed(3, STRANGER))
+        tasks = begin(other, left, False, encrypted=True), begin(copy(), right, encrypted=True)
+        for task in tasks:
+            with pytest.raises((PeerTimeout, StreamReset)):
+                await task
+
+    run(main, limit_s=60)
+
+
 # Peers that do not do what they should
 
 
@@ -182,6 +236,30 @@ def test_a_forger_is_left_and_what_it_owed_comes_from_another() -> None:
         await end(*honest)
 
     run(main)
+
+
+def test_what_came_before_a_forgery_has_come() -> None:
+    async def main() -> None:
+        stream, ours = memory_pair()
+        shared, puppet = copy(), Puppet(stream)
+        waiting = asyncio.ensure_future(shared.get(3))
+        task = begin(shared, ours)
+        await puppet.promise()
+        while not shared.wishes._asked:
+            await asyncio.sleep(0)
+        await puppet.say(answer(3), BlockData(2, b"forged", answer(2).nodes, answer(2).signature))
+        with pytest.raises(SignatureError):
+            await task
+        assert await waiting == content(3)
+        stream.reset()
+
+    run(main, limit_s=10)
+
+
+@pytest.mark.parametrize("block", [-1, 2**28])
+def test_no_feed_has_such_a_block(block: int) -> None:
+    with pytest.raises(UsageError):
+        run(lambda: copy().get(block))
 
 
 def test_a_peer_that_never_answers_is_left_and_another_is_asked() -> None:
@@ -272,12 +350,13 @@ def test_a_reset_is_told() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
 @pytest.mark.parametrize("turns", range(1, 13))
-def test_cancelling_leaves_nothing(turns: int) -> None:
+def test_cancelling_leaves_nothing(turns: int, encrypted: bool) -> None:
     async def main() -> None:
         left, right = memory_pair(limit_bytes=100)
         author, ours = SharedFeed(feed(60)), copy()
-        tasks = begin(author, left, False), begin(ours, right)
+        tasks = begin(author, left, False, encrypted=encrypted), begin(ours, right, encrypted=encrypted)
         for _ in range(turns):
             await asyncio.sleep(0)
         tasks[1].cancel()

@@ -66,7 +66,8 @@ def copy_of(*, everything: bool = True, live: bool = True, core: Hypercore | Non
     session = Replication(core, 0.0, wishes=Wishes(core, everything=everything), live=live)
     assert sent(session) == [OpenFeed(core.discovery_key)]
     tell(session, OPEN)
-    assert sent(session) == [WantBlocks(0, REGION_BLOCKS)]
+    status = [FeedStatus(True, False)] if core.is_writable else []
+    assert sent(session) == [*status, WantBlocks(0, REGION_BLOCKS)]
     return session
 
 
@@ -189,6 +190,23 @@ def test_a_request_is_answered_with_what_is_missing_alone() -> None:
     assert (session.stats.sent_blocks, session.stats.refused) == (2, 1)
 
 
+def test_a_byte_is_answered_with_its_block_or_with_the_guess() -> None:
+    session = giver()
+    sent(session)
+    at = session.core.place(3)[0]
+    tell(
+        session,
+        RequestBlock(0, byte_offset=at),
+        RequestBlock(1, byte_offset=10**6),
+        RequestBlock(4, at, True, 1),
+    )
+    found, guess, hashed = sent(session)
+    assert found == answer(3)
+    assert guess == answer(1)
+    assert isinstance(hashed, BlockData)
+    assert (hashed.block, hashed.value) == (3, None)
+
+
 def test_a_cancelled_request_is_not_answered() -> None:
     session = giver()
     sent(session)
@@ -291,6 +309,18 @@ def test_a_peer_that_stops_giving_owes_nothing() -> None:
     assert len(sent(session)) == 5
 
 
+def test_of_a_peer_that_gives_nothing_nothing_is_wanted() -> None:
+    session = Replication(feed(5), 0.0, wishes=Wishes(feed(5)), live=False)
+    tell(session, OPEN)
+    assert not session.is_content, "it may say that it has more than we"
+    tell(session, FeedStatus(False, True))
+    assert session.is_content
+    session.finish()
+    assert not session.is_closed, "it still takes"
+    tell(session, FeedStatus(False, False))
+    assert session.is_closed
+
+
 def test_acknowledgements_are_sent_to_those_that_want_them() -> None:
     session = asking_copy()
     tell(session, FeedOptions((), True), answer(3))
@@ -359,6 +389,13 @@ def test_a_peer_that_answers_slowly_is_not_left() -> None:
         tell(session, answer(block), now=15.0 * (block + 1))
         session.handle_timer(15.0 * (block + 1))
     assert session.core.count == 5
+
+
+def test_a_peer_that_does_not_open_the_feed_is_left() -> None:
+    session = Replication(Hypercore(KEY), 0.0)
+    session.receive(messages.encode(1, OpenFeed(bytes(32))), 19.0)
+    with pytest.raises(PeerTimeout, match="has not opened the feed"):
+        session.handle_timer(20.0)
 
 
 def test_a_silent_peer_is_left_and_we_are_not_silent() -> None:

@@ -196,6 +196,23 @@ def test_what_was_proven_before_is_not_proven_otherwise() -> None:
         tree.verify(KEY, content(5), BlockProof(5, (wrong,)), known_nodes(6))
 
 
+@pytest.mark.fault("F116")
+def test_nodes_above_one_that_is_known_are_believed_only_when_they_end_at_another() -> None:
+    """Or a peer could have us keep nodes of its own beside a block that we have."""
+    known, junk = known_nodes(5), TreeNode(2, b"j" * 32, 7)
+    for proof in (
+        BlockProof(0, (junk,)),
+        BlockProof(0, (junk, known[5])),
+        BlockProof(0, (junk, known[5], known[8])),
+    ):
+        with pytest.raises(InvalidEntry):
+            tree.verify(KEY, content(0), proof, {0: known[0]})
+        with pytest.raises(InvalidEntry):
+            tree.verify(KEY, content(0), proof, {0: known[0], 3: known[3]})
+    proven = tree.verify(KEY, content(0), BlockProof(0, (known[2], known[5])), {0: known[0], 3: known[3]})
+    assert {node.index for node in proven.nodes} == {2, 1, 5}
+
+
 def forked(blocks: int, after: int) -> SignedHead:
     """A second feed of the author's, which differs from block `after` on."""
     contents = [content(block) if block < after else b"other" for block in range(blocks)]

@@ -72,6 +72,10 @@ const operations = {
   // All blocks of a list, in any order.
   gets: async ({ name, blocks }) => Promise.all(blocks.map(async (block) => hex(await call(feed(name), 'get', block)))),
   update: ({ name, length }) => call(feed(name), 'update', length).then(() => feed(name).length),
+  // The block that has a byte, and the byte's place in it.
+  seek: ({ name, byte }) => new Promise((resolve, reject) => {
+    feed(name).seek(byte, (error, block, place) => error ? reject(error) : resolve([block, place]))
+  }),
   clear: ({ name, block }) => call(feed(name), 'clear', block),
   audit: ({ name }) => call(feed(name), 'audit'),
   roots: async ({ name, length }) => (await call(feed(name), 'rootHashes', length - 1)).map(

@@ -157,6 +157,22 @@ def test_the_random_source_is_asked_once_for_the_ephemeral_key() -> None:
     assert asked == [32]
 
 
+def test_the_secrets_of_a_session_are_the_keys_of_its_ciphers() -> None:
+    """For protocols that have a cipher of their own."""
+    alice, bob = pair("XX")
+    with pytest.raises(UsageError, match="not finished"):
+        alice.session_secrets()
+    shake_hands(alice, bob)
+    ours, theirs = alice.session_secrets()
+    assert bob.session_secrets() == (theirs, ours)
+    assert alice.session.encrypt(b"moss") == CipherState(ours).encrypt(b"", b"moss")
+    assert bob.session.encrypt(b"fern") == CipherState(theirs).encrypt(b"", b"fern")
+    one_way = pair("N")
+    shake_hands(*one_way)
+    with pytest.raises(UsageError, match="one-way"):
+        one_way[0].session_secrets()
+
+
 def test_taking_turns() -> None:
     initiator, responder = pair("NN")
     with pytest.raises(UsageError, match="this side's turn"):
