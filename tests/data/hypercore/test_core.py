@@ -206,3 +206,18 @@ def test_a_hash_is_proven_without_its_block() -> None:
     proof = core.prove(1, wants_hash=True)
     assert [node.index for node in proof.nodes] == [2, 0, 5, 8]
     assert core.prove(1, 1, wants_hash=True).nodes == proof.nodes[:1]
+
+
+@pytest.mark.fault("F117")
+@pytest.mark.parametrize("blocks", [8, 9])
+def test_a_fork_that_came_in_where_nothing_was_known_is_seen_later(blocks: int) -> None:
+    """A shorter head of the other feed proves block 4, of which the reader knew no node."""
+    one, other, reader = feed(blocks), feed(4), Hypercore(AUTHOR.public)
+    other.append(b"other 4")
+    assert reader.put(0, content(0), one.prove(0))
+    assert reader.put(4, b"other 4", other.prove(4))
+    with pytest.raises(Forked):
+        reader.put(5, content(5), one.prove(5))
+    with pytest.raises(Forked):
+        reader.put(5, content(5), BlockProof(5, one.prove(5).nodes[:2]))  # it ends at a node that is known
+    assert not reader.has(5)

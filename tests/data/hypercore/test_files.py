@@ -273,7 +273,7 @@ def test_a_torn_file_is_recovered_or_reported(tmp_path: Path, name: str) -> None
 @pytest.mark.fault("F121")
 def test_a_flipped_bit_is_reported(tmp_path: Path) -> None:
     make(tmp_path / "feed", 5)
-    for name, at, expected in (("data", 3, [0]), ("tree", 32 + 2 * 40 + 5, [1])):
+    for name, at, expected in (("data", 3, [0]), ("tree", 32 + 2 * 40 + 5, [0, 1])):
         file = tmp_path / "feed" / name
         raw = bytearray(file.read_bytes())
         raw[at] ^= 1
@@ -281,7 +281,7 @@ def test_a_flipped_bit_is_reported(tmp_path: Path) -> None:
         core = open_core(tmp_path / "feed")
         assert core.audit() == expected
         with pytest.raises(StoreCorrupt) as wrong:
-            core.get(expected[0])
+            core.get(expected[-1])
         assert wrong.value.path == str(tmp_path / "feed")
         core.close()
         raw[at] ^= 1
@@ -341,3 +341,45 @@ def test_a_secret_that_does_not_fit_is_reported(tmp_path: Path) -> None:
         (tmp_path / "feed" / "secret_key").write_bytes(raw)
         with pytest.raises(StoreCorrupt):
             open_core(tmp_path / "feed")
+
+
+@pytest.mark.fault("F121")
+def test_what_an_append_left_behind_is_no_part_of_what_was_signed_elsewhere(tmp_path: Path) -> None:
+    """An author restored from an old copy appends, and dies before it signs. Then it fetches its newest
+    block, and dies before the bit field."""
+    make(tmp_path / "feed", 5)
+    bits = (tmp_path / "feed" / "bitfield").read_bytes()
+    lost = tmp_path / "lost"
+    shutil.copytree(tmp_path / "feed", lost)
+    with open_core(lost, durable=False) as core:
+        core.append([b"never", b"signed"])
+    for name in ("data", "tree"):
+        shutil.copy(lost / name, tmp_path / "feed" / name)
+    newest = feed(9)
+    with open_core(tmp_path / "feed", durable=False) as core:
+        assert core.length == 5
+        core.put(8, content(8), newest.prove(8))
+    (tmp_path / "feed" / "bitfield").write_bytes(bits)
+    with open_core(tmp_path / "feed", durable=False) as core:
+        assert core.length == 9
+        assert not core.has(5)
+        for block in range(5, 9):
+            assert core.put(block, content(block), newest.prove(block, core.digest(block)))
+        assert core.audit() == []
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("knows", [False, True])
+def test_nobody_is_blamed_for_our_disk(tmp_path: Path, knows: bool) -> None:
+    """A flipped bit in a node: the next peer's block is neither forged nor a fork of the author."""
+    author = feed(8)
+    core = create_core(tmp_path / "copy", key=AUTHOR.public)
+    core.put(0, content(0), author.prove(0))
+    core.close()
+    raw = bytearray((tmp_path / "copy" / "tree").read_bytes())
+    raw[32 + 5 * 40] ^= 1
+    (tmp_path / "copy" / "tree").write_bytes(raw)
+    with open_core(tmp_path / "copy") as core:
+        with pytest.raises(StoreCorrupt, match="is not what was proven"):
+            core.put(2, content(2), author.prove(2, core.digest(2) if knows else 0))
+        assert core.audit() == [0]
