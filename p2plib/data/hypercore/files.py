@@ -397,13 +397,17 @@ def create_core(
 
 
 def _put(path: Path, raw: bytes, mode: int, durable: bool) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    """A small file, whole or not at all: a crash may leave its draft, which the next attempt overwrites."""
+    draft = path.with_name(f"{path.name}.draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        os.write(descriptor, raw)
+        if os.write(descriptor, raw) < len(raw):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if durable:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    os.replace(draft, path)
 
 
 def open_core(path: Path | str, *, durable: bool = True) -> Hypercore:

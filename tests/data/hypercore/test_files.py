@@ -383,3 +383,44 @@ def test_nobody_is_blamed_for_our_disk(tmp_path: Path, knows: bool) -> None:
         with pytest.raises(StoreCorrupt, match="is not what was proven"):
             core.put(2, content(2), author.prove(2, core.digest(2) if knows else 0))
         assert core.audit() == [0]
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("step", range(8))
+def test_a_feed_that_was_half_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The process dies before or in the middle of any write, at an `fsync`, or before a name is given."""
+    steps = list[str]()
+
+    def dying(name: str) -> None:
+        real = getattr(os, name)
+
+        def act(*arguments: object) -> object:
+            steps.append(name)
+            if len(steps) - 1 == step // 2:
+                if name == "write" and step % 2:
+                    real(arguments[0], b"half")
+                raise Crash
+            return real(*arguments)
+
+        monkeypatch.setattr(os, name, act)
+
+    for name in ("write", "fsync", "replace"):
+        dying(name)
+    with pytest.raises(Crash):
+        create_core(tmp_path / "feed", AUTHOR)
+    monkeypatch.undo()
+    with create_core(tmp_path / "feed", AUTHOR) as core:
+        assert core.append(b"first") == 0
+        assert stat.S_IMODE((tmp_path / "feed" / "secret_key").stat().st_mode) == 0o600
+    assert not list((tmp_path / "feed").glob("*.draft"))
+
+
+def test_a_disk_that_takes_half_of_a_key_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, raw: write(descriptor, raw[:9]))
+    with pytest.raises(StoreFull):
+        create_core(tmp_path / "feed", AUTHOR)
+    with pytest.raises(StoreError, match="there is no feed"):
+        open_core(tmp_path / "feed")
