@@ -322,11 +322,11 @@ class _Climb:
                 other = self.rest.pop(0)
                 self._meet(other, is_computed=False)
             elif beside in self._known and not self._is_root_of_rest():
+                if not self.rest:  # all that the proof brought is below
+                    self.ends.append(self.top)
                 other = self._known[beside]
             else:
                 return
-            if not self.rest:
-                self.ends.append(self.top)
             self.top = join(self.top, other)
             self.is_trusted = False
             self._meet(self.top)
