@@ -1,10 +1,12 @@
-"""Our stores, our reader of LevelDB's files and npm's level 10.0.0, live, over one directory in turns."""
+"""Our stores, our reader of LevelDB's files, the page's and npm's level 10.0.0, live, over one directory."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -157,3 +159,32 @@ def test_one_opener_whatever_it_runs_on(node: ForeignPeer, tmp_path: Path, plyve
     node.ask("close", path=str(path))
     with LevelDbStore(path), pytest.raises(PeerRefused, match="lock"):
         node.ask("open", path=str(path), options={})
+
+
+PAGE = Path(__file__).parents[2] / "book" / "src" / "data" / "stores.md"
+
+
+def program_of_the_page() -> dict[str, Any]:
+    """What the cells define that a stranger could have written from the page alone."""
+    cells = re.findall(
+        r"```\{code-cell\} ipython3\n:tags: \[stranger\]\n(.*?)\n```", PAGE.read_text("utf8"), re.DOTALL
+    )
+    assert len(cells) == 2
+    program = "\n\n".join(cells)
+    assert "import" not in program
+    names: dict[str, Any] = {}
+    exec(compile(program, str(PAGE), "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_reader_of_the_page_reads_what_level_wrote(node: ForeignPeer, tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "db"
+    node.ask("open", path=str(path), options={})
+    judge = write(node, path, Random(seed), 25)
+    large = Random(seed).randbytes(100_000)  # over four blocks
+    node.ask("write", path=str(path), changes=[[b"large".hex(), large.hex()]], sync=True)
+    judge.write([Put(b"large", large)])
+    node.ask("close", path=str(path))
+    [log] = path.glob("*.log")
+    assert program_of_the_page()["replay"](log.read_bytes()) == dict(judge.scan())

@@ -88,6 +88,11 @@ SAME: dict[str, dict[str, dict[str, str]]] = {
             ),
         },
     },
+    "lab08_content": {
+        "missing": {
+            "-1 for a number in 0": "nobody has fewer than none, so nothing is asked for then, either"
+        },
+    },
     "lab10_protocols": {
         "Frames": {
             "assigned, not added in self.has_failed |= len(self.buffer) >= 9": "refused bytes stay in the "

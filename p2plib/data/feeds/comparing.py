@@ -6,11 +6,12 @@ from a formula: what the book says of bytes was counted on parcels that a reader
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from p2plib.data.feeds.interface import ReplicatedFeed
 from p2plib.data.feeds.kinds import KINDS, ChainFeed, TreeFeed, replicas
-from p2plib.errors import Forked, NotFound, RemoteError
+from p2plib.errors import Forked, NotFound, RemoteError, UsageError
 from p2plib.identity.keys import SecretKey
 
 WRITER = SecretKey.from_seed(bytes([7]) * 32)
@@ -88,7 +89,7 @@ def fork_seen(kind: str) -> str:
     try:
         reader.receive(two.parcel(2))
     except Forked as error:
-        return f"Forked, {len(error.proof)} bytes of evidence"
+        return f"Forked, with {len(error.proof)} bytes"
     except RemoteError as error:
         return type(error).__name__
     return "nothing"
@@ -102,7 +103,7 @@ def after_deletion(kind: str) -> str:
     elif isinstance(feed, TreeFeed):
         feed.core.clear(1)
     else:
-        return "cannot be deleted: the later nodes need it"
+        return "impossible: later ones need it"
     taken = []
     for number in (1, 2, 3):
         try:
@@ -110,7 +111,44 @@ def after_deletion(kind: str) -> str:
             taken.append(str(number))
         except (NotFound, RemoteError):
             continue
-    return f"a new reader can take {' and '.join(taken)}"
+    return f"a new reader takes {' and '.join(taken)}"
+
+
+def who_writes(kind: str) -> str:
+    """Whose entries the writer's own replica takes: a reader tries to add one."""
+    feed, reader = written(kind, 1, 8)
+    reader.receive(feed.parcel(1))
+    try:
+        reader.append(b"from a reader")
+    except UsageError:
+        return "one key"
+    feed.receive(reader.parcel(2))
+    return "anybody"
+
+
+def needed_to_believe(kind: str, number: int) -> str:
+    """What a reader with nothing must take before it holds one entry of a feed."""
+    feed, reader = written(kind, number, 8)
+    needed = parcels_until_held(feed, reader, number)
+    return "that entry alone" if needed == len(feed.parcel(number)) else "all entries before it"
+
+
+def differences(number: int = 20) -> dict[str, dict[str, str]]:
+    """The answers of all kinds to the questions that one would ask before choosing, found out by trying.
+
+    Args:
+        number: of the entry that a reader wants to believe.
+
+    Returns:
+        For each question the answer of each kind.
+    """
+    tries: dict[str, Callable[[str], str]] = {
+        "who can write": who_writes,
+        "to believe an entry": lambda kind: needed_to_believe(kind, number),
+        "two in one place": fork_seen,
+        "entry 2 of 3 deleted": after_deletion,
+    }
+    return {question: {kind: find(kind) for kind in KINDS} for question, find in tries.items()}
 
 
 def compare(entries: int = 1000, content_bytes: int = 64) -> list[FeedCosts]:

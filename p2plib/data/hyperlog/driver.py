@@ -57,6 +57,7 @@ async def replicate(
         raise
     finally:
         unwatch()
+        machine.close()
     await stream.close()
     return machine.stats
 

@@ -11,9 +11,11 @@ Rules, as npm's `hyperlog` 4.12.1 keeps them unless it is said otherwise
        to it.
     5. Two different nodes cannot both be number `seq` of one log: `Forked`. (npm does not notice. It keeps
        the second one waiting for a place that never comes.)
-    6. With `verify` given, a node that it does not accept is refused before anything is kept, and before
+    6. A log of our own that is longer elsewhere was restored from an old copy. While a peer names more of
+       it than is here, `add` raises `WouldFork`: take the rest back first.
+    7. With `verify` given, a node that it does not accept is refused before anything is kept, and before
        anybody is accused of a fork: the proof in `Forked` is both entries, as messages.
-    7. `append` links to 1024 heads at most, the newest and our own last node. Others may make as many heads
+    8. `append` links to 1024 heads at most, the newest and our own last node. Others may make as many heads
        as they like, and we can still write.
 
     >>> log = Hyperlog("alice")
@@ -30,10 +32,11 @@ from dataclasses import dataclass
 from p2plib.data.hyperlog import messages, nodes
 from p2plib.data.hyperlog.messages import HyperlogSend
 from p2plib.data.hyperlog.nodes import HyperlogNode
-from p2plib.errors import Forked, InvalidEntry, NotFound, UsageError
+from p2plib.errors import Forked, InvalidEntry, NotFound, UsageError, WouldFork
 
 Sign = Callable[[HyperlogNode], HyperlogNode]
 Verify = Callable[[HyperlogNode], None]
+Keep = Callable[["LogEntry"], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,17 @@ class Hyperlog:
         sign: gives our own nodes `identity` and `signature`; nothing is signed if it is not given.
         verify: returns if another writer's node is signed as it must be, and raises SignatureError if not;
             everything passes if it is not given.
+        keep: called with each entry before it goes in, to write it down; if it raises, nothing has changed.
 
     Attributes:
         log: the name of our own log.
         changes: how many different nodes are here.
+        claims: how far each connected peer says that our own log goes.
     """
 
-    def __init__(self, log: str, *, sign: Sign | None = None, verify: Verify | None = None) -> None:
+    def __init__(
+        self, log: str, *, sign: Sign | None = None, verify: Verify | None = None, keep: Keep | None = None
+    ) -> None:
         try:
             nodes.check_log(log)
         except InvalidEntry as error:
@@ -77,6 +84,8 @@ class Hyperlog:
         self.log = log
         self._sign = sign
         self._verify = verify
+        self.keep = keep
+        self.claims: dict[object, int] = {}
         self._first: list[LogEntry] = []  # the entry under which each node first went in, by change
         self._change: dict[str, int] = {}  # by key
         self._logs: dict[str, list[LogEntry]] = {}
@@ -123,6 +132,7 @@ class Hyperlog:
         Raises:
             NotFound: something that it links to is not here.
             UsageError: it breaks a limit.
+            WouldFork: a peer says that our log is longer than what is here.
         """
         keys = [link.key if isinstance(link, HyperlogNode) else link for link in links]
         node = nodes.make(keys, value, self.log, self.head_seq(self.log) + 1)
@@ -131,6 +141,11 @@ class Hyperlog:
                 raise NotFound(f"a node cannot link to {key}, which is not here")
         if node.key in self and (known := self._first[self._change[node.key] - 1].node).log == self.log:
             return known
+        if max(self.claims.values(), default=0) >= node.seq:
+            raise WouldFork(
+                f"a peer says that log {self.log!r} is longer: was it restored from an old copy? "
+                "Replicate first"
+            )
         if self._sign is not None:
             node = self._sign(node)
         return self._keep(node).node
@@ -187,15 +202,16 @@ class Hyperlog:
         return tuple(key for key in dict.fromkeys(node.links) if key not in self._change)
 
     def _keep(self, node: HyperlogNode) -> LogEntry:
-        change = self._change.get(node.key)
-        if change is None:
-            change = self.changes + 1
-            self._change[node.key] = change
+        is_new = node.key not in self._change
+        entry = LogEntry(node, self.changes + 1 if is_new else self._change[node.key])
+        if self.keep is not None:
+            self.keep(entry)
+        if is_new:
+            self._change[node.key] = entry.change
             for key in node.links:
                 self._heads.pop(key, None)
             self._heads[node.key] = None
-            self._first.append(LogEntry(node, change))
-        entry = LogEntry(node, change)
+            self._first.append(entry)
         self._logs.setdefault(node.log, []).append(entry)
         self._in_order.append(entry)
         for watcher in tuple(self._watchers):

@@ -22,7 +22,8 @@ Rules, where npm has none or others
     5. What the other side sends against the rules raises a `RemoteError`, and the exchange is over: the
        replica keeps what had gone in, which was whole.
 
-Use: send what `next_message` gives, until it gives None; give `receive` what comes; ask again after each.
+Use: send what `next_message` gives, until it gives None; give `receive` what comes; ask again after each;
+`close` at the end.
 When `is_done`, end your side of the stream.
 """
 
@@ -185,6 +186,10 @@ class HyperlogSync:
         if self._live and not pulls and entry.node.seq > self._they_have.get(entry.node.log, 0):
             self._tail.append(entry)
 
+    def close(self) -> None:
+        """Call it when the exchange is over, however it ended: what the other side claimed counts no more."""
+        self._graph.claims.pop(self, None)
+
     def _send(self, entry: LogEntry) -> HyperlogSend:
         self.stats.sent += 1
         self._they_now_have(entry.node.log, entry.node.seq)
@@ -263,6 +268,8 @@ class HyperlogSync:
         ours = self._graph.head_seq(log)
         if seq > ours:
             self._lacking.add(log)
+            if log == self._graph.log:
+                self._graph.claims[self] = seq
             self._outgoing.append(HyperlogWant(log, ours))
 
     def _hear_want(self, log: str, seq: int) -> None:

@@ -4,8 +4,9 @@ Nothing stops the owner of a key from signing two entries with one sequence numb
 peers and one to others (equivocation). Nobody who sees a single branch can tell. But the two entries together
 are a proof: bytes that convince whoever has the author's key, without trust in the peer that brought them.
 
-Lavoie's 2P-BFT-Log (arXiv:2307.08381) is the model. Two entries of one author, each with a valid signature,
-are a proof if
+Lavoie's 2P-BFT-Log (arXiv:2307.08381) is the model.
+
+Two entries of one author, each with a valid signature, are a proof if
     1. they have one sequence number and different bytes: the fork is at that number; or
     2. one comes right after the other by number and names another entry before it: the fork is at the lower
        number, where the author signed one entry and later vouched for another.

@@ -64,19 +64,27 @@ class SimulatedDisk:
     Args:
         faults: what goes wrong at which step.
         sector_bytes: what is written whole or not at all.
+        ignores_sync: whether it says that it has synced a file, and has done nothing, as some disks do.
+        ignores_directory_sync: the same of names.
 
     Attributes:
         steps: what was done so far, in words, for example `append 000001.log 37`.
     """
 
     def __init__(
-        self, faults: Mapping[int, Fault] | None = None, *, sector_bytes: int = SECTOR_BYTES
+        self,
+        faults: Mapping[int, Fault] | None = None,
+        *,
+        sector_bytes: int = SECTOR_BYTES,
+        ignores_sync: bool = False,
+        ignores_directory_sync: bool = False,
     ) -> None:
         if sector_bytes < 1:
             raise UsageError(f"a sector has at least one byte, not {sector_bytes}")
         self.path = "simulated disk"
         self.faults = dict(faults or {})
         self.sector_bytes = sector_bytes
+        self.ignores_sync, self.ignores_directory_sync = ignores_sync, ignores_directory_sync
         self.steps: list[str] = []
         self._seen: dict[str, _File] = {}
         self._kept: dict[str, _File] = {}
@@ -125,9 +133,9 @@ class SimulatedDisk:
     def sync(self, name: str) -> None:
         fault = self._step(f"sync {name}")
         file = self._file(name)
-        if not fault:
+        if not fault and not self.ignores_sync:
             self._keep(file, file.dirty, len(file.seen))
-        if fault is not Fault.CUT_DURING:
+        if fault is not Fault.CUT_DURING and not self.ignores_sync:
             file.dirty.clear()
         self._fail(fault)
 
@@ -146,7 +154,7 @@ class SimulatedDisk:
 
     def sync_directory(self) -> None:
         fault = self._step("sync the directory")
-        if not fault:
+        if not fault and not self.ignores_directory_sync:
             self._kept = dict(self._seen)
             self._renamed.clear()
         self._fail(fault)

@@ -54,7 +54,7 @@ class SqliteStore(CheckedStore):
 
     def _connect(self) -> sqlite3.Connection:
         with self._translated():
-            return sqlite3.connect(self._file, isolation_level=None)
+            return sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
         raise AssertionError
 
     def _get(self, key: bytes) -> bytes:

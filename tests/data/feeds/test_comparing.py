@@ -24,11 +24,21 @@ def test_forks_as_they_are_seen() -> None:
 
 
 def test_what_can_be_deleted() -> None:
-    assert comparing.after_deletion("chain") == "a new reader can take 1"
-    assert comparing.after_deletion("graph").startswith("cannot be deleted")
-    assert comparing.after_deletion("tree") == "a new reader can take 1 and 3"
+    assert comparing.after_deletion("chain") == "a new reader takes 1"
+    assert comparing.after_deletion("graph").startswith("impossible")
+    assert comparing.after_deletion("tree") == "a new reader takes 1 and 3"
 
 
 @pytest.mark.parametrize("size", [1, 8, 64])
 def test_contents_have_the_size_that_was_asked_for(size: int) -> None:
     assert len(comparing.content(7, size)) == size
+
+
+def test_who_can_write_and_what_it_takes_to_believe() -> None:
+    assert [comparing.who_writes(kind) for kind in KINDS] == ["one key", "anybody", "one key"]
+    assert [comparing.needed_to_believe(kind, 9) for kind in KINDS] == [
+        "all entries before it", "all entries before it", "that entry alone",
+    ]  # fmt: skip
+    found = comparing.differences(3)
+    assert list(found) == ["who can write", "to believe an entry", "two in one place", "entry 2 of 3 deleted"]
+    assert all(list(answers) == list(KINDS) for answers in found.values())

@@ -322,6 +322,40 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     core.close()
 
 
+@pytest.mark.fault("F121")
+def test_a_disk_that_has_room_for_part_of_an_append_has_none_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that grows may find no room; one that is written where it was does."""
+    write, room = os.pwrite, 0
+
+    def pwrite(descriptor: int, raw: bytes, offset: int) -> int:
+        nonlocal left
+        if offset + len(raw) > os.fstat(descriptor).st_size:
+            left -= 1
+            if left < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, raw, offset)
+
+    while True:
+        path, left, is_full = make(tmp_path / str(room)), room, False
+        core = open_core(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, "pwrite", pwrite)
+            try:
+                core.append(b"first")
+            except StoreFull:
+                is_full = True
+        assert core.length == (0 if is_full else 1)
+        core.close()
+        with open_core(path) as core:
+            assert core.length == (0 if is_full else 1)
+        if not is_full:
+            break
+        room += 1
+    assert room == 4, "data, tree, bit field, signature"
+
+
 @pytest.mark.fault("F130")
 def test_an_erased_block_is_gone_from_the_disk(tmp_path: Path) -> None:
     make(tmp_path / "feed", 7)

@@ -20,7 +20,7 @@ from p2plib.data.hyperlog.messages import (
     SentHeads,
     SentWants,
 )
-from p2plib.errors import DecodeError, Forked, InvalidEntry, RemoteError, UsageError
+from p2plib.errors import DecodeError, Forked, InvalidEntry, RemoteError, UsageError, WouldFork
 
 
 def run(a: HyperlogSync, b: HyperlogSync) -> None:
@@ -153,6 +153,36 @@ def test_one_node_in_two_logs_is_carried_in_both() -> None:
     run(HyperlogSync(b), HyperlogSync(c))
     assert same(a, b, c)
     assert c.logs() == {"a": 1, "b": 2}
+
+
+def test_a_log_that_was_restored_from_an_old_copy_does_not_fork() -> None:
+    """Ben has entries of Ana's that her backup does not have: she must take them back before she writes."""
+    ana, ben, backup = Hyperlog("ana"), Hyperlog("ben"), Hyperlog("ana")
+    ana.append(b"1")
+    backup.restore(ana.save())
+    ana.append(b"2")
+    run(HyperlogSync(ana), HyperlogSync(ben))
+    near, far = HyperlogSync(backup), HyperlogSync(ben)
+    near.receive(far.next_message())  # type: ignore[arg-type]
+    far.receive(near.next_message())  # type: ignore[arg-type]
+    near.receive(far.next_message())  # type: ignore[arg-type]
+    with pytest.raises(WouldFork, match="Replicate first"):
+        backup.append(b"another 2")
+    run(near, far)
+    assert backup.append(b"3").seq == 3
+    near.close()
+    assert backup.claims == {}
+
+
+def test_a_claim_counts_as_long_as_its_peer_is_there() -> None:
+    graph = Hyperlog("ana")
+    machine = begun(graph)
+    machine.receive(HyperlogHave("ana", 9))
+    with pytest.raises(WouldFork):
+        graph.append(b"1")
+    machine.close()
+    machine.close()
+    assert graph.append(b"1").seq == 1
 
 
 # A liar on the other side

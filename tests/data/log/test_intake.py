@@ -101,3 +101,49 @@ def test_what_came_by_another_way_is_forgotten() -> None:
     intake.feed.extend(ENTRIES[:5])
     assert [entry.sequence for entry in intake.take(ENTRIES[5])] == [6]
     assert intake.waiting == []
+
+
+@pytest.mark.fault("F095", "F110", "F117")
+@pytest.mark.parametrize("seed", range(12))
+def test_replicas_that_talk_agree_whatever_the_author_signed(seed: int) -> None:
+    """An author with up to three branches, and four replicas that heard some of them in any order.
+
+    At a meeting each hands the other its proof and its entries. When nothing is new, their logs agree.
+    """
+    rng = random.Random(seed)
+    branches = [chain(6)]
+    for n in range(rng.randrange(3)):
+        trunk = rng.choice(branches)
+        at = rng.randrange(6)
+        branches.append(trunk[:at] + chain(rng.randint(1, 3), said=f"branch {n}", after=trunk[:at]))
+    replicas = [Intake(open_feed()) for _ in range(4)]
+    for replica in replicas:
+        heard = [raw for branch in branches for raw in branch if rng.random() < 0.7]
+        deliver(replica, rng.sample(heard, len(heard)))
+    for _ in range(12):
+        one, other = rng.sample(replicas, 2)
+        meet(one, other)
+    for one, other in itertools.permutations(
+        replicas, 2
+    ):  # and in the end everybody has met everybody, twice
+        meet(one, other)
+    for one, other in itertools.permutations(replicas, 2):
+        meet(one, other)
+    assert len({replica.feed.head for replica in replicas}) == 1
+    forks_at = {replica.feed.fork.sequence if replica.feed.fork else None for replica in replicas}
+    assert len(forks_at) == 1
+
+
+def deliver(replica: Intake, raws: list[bytes]) -> None:
+    for raw in raws:
+        try:
+            replica.take(raw)
+        except Forked:
+            assert replica.feed.fork is not None
+
+
+def meet(one: Intake, other: Intake) -> None:
+    for giver, taker in ((one, other), (other, one)):
+        if giver.feed.fork is not None:
+            taker.feed.freeze(giver.feed.fork.raw)
+        deliver(taker, [entry.raw for entry in giver.feed.entries()])

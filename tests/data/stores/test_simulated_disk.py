@@ -81,6 +81,23 @@ def test_a_sync_that_failed_has_forgotten() -> None:
     assert disk.after_kill().after_power_cut().read("a") == b"\0\0\0\0"
 
 
+def test_a_disk_that_lies_about_syncs() -> None:
+    disk = SimulatedDisk({3: Fault.CUT_DURING}, ignores_sync=True)
+    disk.append("a", b"1234")
+    disk.sync("a")
+    disk.sync_directory()
+    with pytest.raises(PowerCut):
+        disk.sync("a")
+    assert disk.after_power_cut().read("a") == b""
+    assert kept(disk, "a") >= {b"", b"1234"}
+    disk = SimulatedDisk(ignores_directory_sync=True)
+    disk.append("a", b"1234")
+    disk.sync("a")
+    disk.sync_directory()
+    assert disk.after_power_cut().names() == []
+    assert disk.after_kill().names() == ["a"]
+
+
 def test_a_full_disk_takes_a_part() -> None:
     disk = SimulatedDisk({1: Fault.NO_ROOM, 4: Fault.FULL})
     disk.append("a", b"1234")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
             store.write([Put(b"before", b"2"), Put(b"large", bytes(100_000))])
         assert list(store.scan()) == [(b"before", b"1")]
         store.write([Put(b"before", b"3")])
+
+
+def test_threads_may_take_turns(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path) as store, ThreadPoolExecutor(1) as other:
+        other.submit(store.write, [Put(b"k", b"v")]).result()
+        scan = store.scan()
+        assert other.submit(list, scan).result() == [(b"k", b"v")]
 
 
 @pytest.mark.fault("F122")

@@ -10,7 +10,7 @@ Rules
        piece is given out only when the hash was right. A file that the disk has changed is `StoreCorrupt`.
     3. Such a file is never taken for the blob: to write the blob again replaces it.
 
-Rule 2 makes a part as dear as the whole. A tree of hashes (a Merkle tree) would make it cheap.
+Rule 2 makes a part as expensive as the whole. A tree of hashes (a Merkle tree) would make it cheap.
 """
 
 from __future__ import annotations

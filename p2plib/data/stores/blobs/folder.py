@@ -42,7 +42,7 @@ class NewFile(Protocol):
     """A file that is being written."""
 
     def write(self, data: bytes) -> None:
-        """Put all of these bytes behind those that are there."""
+        """Put all of these bytes after those that are there."""
         ...
 
     def sync(self) -> None:

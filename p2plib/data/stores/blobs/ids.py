@@ -2,7 +2,7 @@
 
 A message links to a picture by such an id, and whoever has the picture serves it under it. The key of a
 store whose names are hashes (`p2plib.data.stores.blobs.content`) is the same hash in hexadecimal, so the
-two turn into each other. An id with "?unbox=..." behind it, which tells the key of an encrypted blob, is
+two turn into each other. An id with "?unbox=..." after it, which tells the key of an encrypted blob, is
 not read here.
 
 Source: Scuttlebutt Protocol Guide, "Blobs"; multiblob keeps the files.
@@ -52,7 +52,7 @@ def key_of_ssb_blob_id(text: str) -> str:
     body, dot, rest = text[1:].partition(".")
     if "?" in rest:
         raise DecodeError(
-            "a blob id with a query behind it, such as the key of an encrypted blob", text.index("?")
+            "a blob id with a query after it, such as the key of an encrypted blob", text.index("?")
         )
     if dot + rest != _END or len(text) != ID_CHARACTERS:
         raise DecodeError(

@@ -6,6 +6,10 @@ matters, names are made of content (`p2plib.data.stores.blobs.content`).
 
 What `p2plib.data.stores.blobs.names` does not take as a key is refused, and files with such names, links,
 pipes and devices are not seen. "a" and "a/b" cannot both be blobs here, for a file is no folder.
+
+Two keys are two files only where the disk tells them apart. Those of macOS and Windows usually take "A" for
+"a", and Windows reads "NUL" and "a:b" in its own way. For names that strangers choose, use names made of
+content.
 """
 
 from __future__ import annotations

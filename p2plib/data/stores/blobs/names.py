@@ -7,7 +7,7 @@ rule is one for all stores, in memory too, and the same on every system::
     a part      1 to 255 bytes, neither "." nor ".."; no NUL and no backslash in it
     the first   is not a Windows drive ("c:...") and not `PRIVATE`, which is the store's own
 
-With that, no key is absolute (its first part would be empty), none leaves the root, and none means two files.
+With that, no key is absolute (its first part would be empty), and none leaves the root.
 npm's fs-blob-store takes any text and makes a path of it: "../../a" and "/a" are the key "a" there.
 
 A name made of content is 64 digits of lower-case hexadecimal.

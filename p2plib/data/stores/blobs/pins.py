@@ -224,7 +224,8 @@ class PinnedBlobs(ClosableStore):
         within = self._store.write(key, size_bytes=size_bytes)
         writer = BlobWriter(_PinSink(self, within, pin))
         if key is not None:
-            self._targets[writer] = key
+            with self._lock:
+                self._targets[writer] = key
         return self._opened_writer(writer)
 
     def _finish(self, writer: BlobWriter, label: str | None, durable: bool) -> str:

@@ -15,6 +15,10 @@ A rename is all that readers of other programs see, so npm's modules may read th
 They write without steps 1 and 2; what they leave half-written, a store whose names are hashes finds out
 when it reads.
 
+After a sync of a file that failed, that file is given up. After a sync of a folder that failed, nobody knows
+which names the disk has, and a second sync may say that all is well because the system has forgotten what it
+could not write. So the store takes no more blobs (`StoreFull`) until it is opened again; reading goes on.
+
 A removal is not waited for: after a power failure a removed blob may be back.
 """
 
@@ -22,6 +26,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -29,7 +34,7 @@ from p2plib.data.stores.blobs.folder import Folder, NewFile, OldFile, disk_error
 from p2plib.data.stores.blobs.lifetime import ClosableStore
 from p2plib.data.stores.blobs.names import PRIVATE, promised_key
 from p2plib.data.stores.blobs.store import PIECE_BYTES, BlobInfo, BlobReader, BlobWriter, part_of
-from p2plib.errors import NotFound, StoreCorrupt, UsageError
+from p2plib.errors import NotFound, StoreCorrupt, StoreFull, UsageError
 
 LOCK = f"{PRIVATE}/lock"
 UNFINISHED = "new-"
@@ -91,8 +96,9 @@ class PlainFiles(ClosableStore, ABC):
         super().__init__()
         self.folder = folder
         self.leftovers = 0
-        self._number = 0
+        self._numbers = itertools.count(1)  # of unfinished files; threads may share it
         self._synced: set[str] = set()  # folders whose own names are durable
+        self._is_doubtful = False  # a folder could not be synced
         self._held = contextlib.ExitStack()
         with self._held, disk_errors(folder, PRIVATE, writing=True):
             folder.make_folder(PRIVATE)
@@ -120,12 +126,13 @@ class PlainFiles(ClosableStore, ABC):
         self._demand_open()
         if key is not None:
             self._demand_key(key)
-        self._number += 1
-        sink = _FileSink(self, f"{PRIVATE}/{UNFINISHED}{self._number}", key)
+        self._demand_writable()
+        sink = _FileSink(self, f"{PRIVATE}/{UNFINISHED}{next(self._numbers)}", key)
         return self._opened_writer(BlobWriter(sink, size_bytes))
 
     def _place(self, new: str, path: str, durable: bool) -> None:
         """Steps 3 and 4 of the head of this module."""
+        self._demand_writable()
         above = [path[:at] for at, letter in enumerate(path) if letter == "/"]
         try:
             for folder in above:
@@ -136,12 +143,24 @@ class PlainFiles(ClosableStore, ABC):
                 f"no blob can be put at {path[:60]!a}: there is a blob or a link where a folder would "
                 f"have to be, or a folder where the blob would"
             ) from error
-        if durable:
+        if not durable:
+            return
+        try:
             for folder in above:
                 if folder not in self._synced:
                     self.folder.sync_folder(folder.rpartition("/")[0])
                     self._synced.add(folder)
             self.folder.sync_folder(path.rpartition("/")[0])
+        except OSError:
+            self._is_doubtful = True
+            raise
+
+    def _demand_writable(self) -> None:
+        if self._is_doubtful:
+            raise StoreFull(
+                f"a folder in {self.folder.name} could not be synced, so nobody knows what the disk has: "
+                f"look at the disk, then open the store again"
+            )
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> BlobReader:
         """Begin to read a blob, or a part of it; see `BlobStore`."""

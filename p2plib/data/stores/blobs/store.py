@@ -48,7 +48,7 @@ class BlobSink(Protocol):
     """What a store gives to a `BlobWriter`: the place where the bytes go. For authors of stores."""
 
     def append(self, data: bytes) -> None:
-        """Put bytes behind those that are there."""
+        """Put bytes after those that are there."""
         ...
 
     def commit(self, durable: bool) -> str:
@@ -81,7 +81,7 @@ class BlobWriter:
         self._over = ""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Put bytes behind those that were written before. An error ends the writer, and nothing is kept.
+        """Put bytes after those that were written before. An error ends the writer, and nothing is kept.
 
         Raises:
             WrongContent: these are more than were promised.

@@ -6,6 +6,9 @@ unset was never put in. One that finds them all set may have been; how often tha
 Bloom's paper (1970) is the source; the places are made of two halves of one hash (Kirsch and Mitzenmacher,
 2006), which is as good as independent ones.
 
+Whoever knows the hash and the keys can find keys that pass, each of which costs the store a read. A *salt*
+that they do not know is mixed into the hash, and takes that from them.
+
 Layout::
 
     hashes u8 | the bits, the lowest of each byte first
@@ -34,19 +37,22 @@ class BloomFilter:
     Args:
         bits: its field, as bytes.
         hashes: how many bits each key sets, 1 to 30.
+        salt: mixed into the hash, at most 64 bytes; kept elsewhere.
     """
 
-    def __init__(self, bits: bytes | bytearray, hashes: int) -> None:
+    def __init__(self, bits: bytes | bytearray, hashes: int, salt: bytes = b"") -> None:
+        self.salt = salt
         self.bits = bits
         self.hashes = hashes
 
     @classmethod
-    def of(cls, keys: Iterable[bytes], bits_per_key: int = BITS_PER_KEY) -> Self:
+    def of(cls, keys: Iterable[bytes], bits_per_key: int = BITS_PER_KEY, salt: bytes = b"") -> Self:
         """The filter of some keys.
 
         Args:
             keys: any bytes.
             bits_per_key: more of them, fewer mistakes; 0 for a filter that knows nothing.
+            salt: mixed into the hash.
 
         Raises:
             UsageError: the number of bits is negative.
@@ -54,7 +60,7 @@ class BloomFilter:
         if bits_per_key < 0:
             raise UsageError(f"a filter has 0 bits a key or more, not {bits_per_key}")
         kept = list(keys)
-        made = cls(bytearray(-(-len(kept) * bits_per_key // 8)), best_hashes(bits_per_key))
+        made = cls(bytearray(-(-len(kept) * bits_per_key // 8)), best_hashes(bits_per_key), salt)
         for key in kept if bits_per_key else ():
             for place in made.places(key):
                 made.bits[place >> 3] |= 1 << (place & 7)  # type: ignore[index]
@@ -62,7 +68,7 @@ class BloomFilter:
 
     def places(self, key: bytes) -> list[int]:
         """The numbers of the bits that a key sets."""
-        digest = int.from_bytes(blake2b(key, digest_size=16).digest(), "little")
+        digest = int.from_bytes(blake2b(key, digest_size=16, key=self.salt).digest(), "little")
         first, step = digest & 0xFFFFFFFFFFFFFFFF, digest >> 64 | 1
         count = len(self.bits) * 8
         return [(first + i * step) % count for i in range(self.hashes)]
@@ -78,15 +84,19 @@ class BloomFilter:
         return bytes([self.hashes]) + self.bits
 
     @classmethod
-    def decode(cls, data: bytes) -> Self:
+    def decode(cls, data: bytes, salt: bytes = b"") -> Self:
         """The filter that some bytes are.
+
+        Args:
+            data: its bytes.
+            salt: the one that it was made with.
 
         Raises:
             DecodeError: there are none, or the number of hashes is not 1 to 30.
         """
         if not data or not 1 <= data[0] <= MAX_HASHES:
             raise DecodeError(f"a filter begins with its number of hashes, 1 to {MAX_HASHES}", 0)
-        return cls(data[1:], data[0])
+        return cls(data[1:], data[0], salt)
 
 
 def best_hashes(bits_per_key: int) -> int:

@@ -3,15 +3,16 @@
 ::
 
     p2plib store 1
+    salt 00112233445566778899aabbccddeeff
     next 9
     log 8
     table 3 1 52417
     table 7 0 13122
     crc32 1f0a77c2
 
-`next` is the number that the next new file gets, `log` the write-ahead log's. A table has its number, its
-*tier* and its size in bytes; the oldest stands first, and tiers never rise. The last line is the CRC-32 of
-all lines before it.
+`salt` is that of the Bloom filters, as hexadecimal; without one the line is not there. `next` is the number
+that the next new file gets, `log` the write-ahead log's. A table has its number, its *tier* and its size in
+bytes; the oldest stands first, and tiers never rise. The last line is the CRC-32 of all lines before it.
 
 Rule: a new manifest is written beside the old one, synced, given the old one's name, and the directory is
 synced. Before that all files that it names are on the disk, and only after it any file of the old one goes.
@@ -34,7 +35,8 @@ MAX_MANIFEST_BYTES = 16 * 1024 * 1024  # half a million tables; a store has a fe
 
 _LINES = re.compile(
     VERSION
-    + r"\nnext (\d{1,15})\nlog (\d{1,15})\n((?:table \d{1,15} \d{1,3} \d{1,15}\n)*)crc32 ([0-9a-f]{8})\n",
+    + r"\n(?:salt ((?:[0-9a-f]{2}){1,64})\n)?next (\d{1,15})\nlog (\d{1,15})\n"
+    + r"((?:table \d{1,15} \d{1,3} \d{1,15}\n)*)crc32 ([0-9a-f]{8})\n",
     re.ASCII,
 )
 
@@ -67,11 +69,13 @@ class Manifest:
         next_number: of the next new file.
         log_number: of the write-ahead log.
         tables: the oldest first.
+        salt: of the Bloom filters, at most 64 bytes; empty for none.
     """
 
     next_number: int
     log_number: int
     tables: tuple[TableInfo, ...] = ()
+    salt: bytes = b""
 
     @property
     def log_name(self) -> str:
@@ -80,7 +84,12 @@ class Manifest:
 
     def encode(self) -> bytes:
         """Its text."""
-        lines = [VERSION, f"next {self.next_number}", f"log {self.log_number}"]
+        lines = [
+            VERSION,
+            *([f"salt {self.salt.hex()}"] if self.salt else []),
+            f"next {self.next_number}",
+            f"log {self.log_number}",
+        ]
         lines += [f"table {table.number} {table.tier} {table.size}" for table in self.tables]
         text = "".join(f"{line}\n" for line in lines).encode()
         return text + f"crc32 {zlib.crc32(text):08x}\n".encode()
@@ -96,10 +105,10 @@ class Manifest:
         if found is None:
             raise DecodeError("a manifest has other lines than these", 0)
         end = raw.rindex(b"crc32 ")
-        if zlib.crc32(raw[:end]) != int(found[4], 16):
+        if zlib.crc32(raw[:end]) != int(found[5], 16):
             raise DecodeError("the checksum of a manifest does not hold", end)
-        tables = tuple(TableInfo(*map(int, line.split()[1:])) for line in found[3].splitlines())
-        made = cls(int(found[1]), int(found[2]), tables)
+        tables = tuple(TableInfo(*map(int, line.split()[1:])) for line in found[4].splitlines())
+        made = cls(int(found[2]), int(found[3]), tables, bytes.fromhex(found[1] or ""))
         numbers = [made.log_number, *(table.number for table in tables)]
         if len(set(numbers)) < len(numbers) or max(numbers) >= made.next_number:
             raise DecodeError("a manifest gives each file a number of its own, below the next one", 0)

@@ -6,8 +6,9 @@ tombstone is what hides it.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import islice
 
 from p2plib.data.stores.interfaces import Change, Put
 
@@ -18,6 +19,9 @@ ENTRY_BYTES = 100  # what a pair costs in memory besides its bytes, roughly
 class Memtable:
     """The newest pairs.
 
+    A batch comes in by one call that Python does not interrupt, so whatever breaks off a write (Ctrl-C), a
+    reader sees the batch whole or not at all. The keys are put in order when somebody asks for a range.
+
     Attributes:
         size_bytes: of its keys and values, with `ENTRY_BYTES` for each.
     """
@@ -25,22 +29,19 @@ class Memtable:
     def __init__(self) -> None:
         self.size_bytes = 0
         self._values: dict[bytes, bytes | None] = {}
-        self._keys: list[bytes] = []
+        self._sorted: list[bytes] = []  # the keys that were there when a range was last asked for
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._values)
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Take in the changes of a batch, in their order."""
-        for change in changes:
-            value = change.value if isinstance(change, Put) else None
-            if change.key in self._values:
-                self.size_bytes -= len(self._values[change.key] or b"")
-            else:
-                insort(self._keys, change.key)
-                self.size_bytes += len(change.key) + ENTRY_BYTES
-            self._values[change.key] = value
-            self.size_bytes += len(value or b"")
+        new = {change.key: change.value if isinstance(change, Put) else None for change in changes}
+        for key, value in new.items():
+            self.size_bytes += len(value or b"") - len(self._values.get(key) or b"")
+            if key not in self._values:
+                self.size_bytes += len(key) + ENTRY_BYTES
+        self._values.update(new)
 
     def find(self, key: bytes) -> Entry | None:
         """The entry of a key, which may be a tombstone; None where nothing is known of the key."""
@@ -48,5 +49,7 @@ class Memtable:
 
     def entries(self, start: bytes = b"", end: bytes | None = None) -> list[Entry]:
         """A copy of a range, in order; tombstones are in it."""
-        last = len(self._keys) if end is None else bisect_left(self._keys, end)
-        return [(key, self._values[key]) for key in self._keys[bisect_left(self._keys, start) : last]]
+        if len(self._sorted) < len(self._values):  # a dictionary keeps its keys in the order of their coming
+            self._sorted = sorted([*self._sorted, *islice(self._values, len(self._sorted), None)])
+        last = len(self._sorted) if end is None else bisect_left(self._sorted, end)
+        return [(key, self._values[key]) for key in self._sorted[bisect_left(self._sorted, start) : last]]

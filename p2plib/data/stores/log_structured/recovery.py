@@ -48,12 +48,13 @@ class Found:
     log: LogContents
 
 
-def find(files: FileSystem, counts: TableCounts) -> Found:
+def find(files: FileSystem, counts: TableCounts, salt: bytes = b"") -> Found:
     """Read what a directory holds; one that is empty becomes a new store.
 
     Args:
         files: the directory, which is locked.
         counts: where to count what reading costs.
+        salt: of the Bloom filters of a new store; one that is there has its own.
 
     Raises:
         StoreCorrupt: something that was kept is not there any more.
@@ -62,10 +63,10 @@ def find(files: FileSystem, counts: TableCounts) -> Found:
     try:
         manifest = read_manifest(files)
     except FileNotFoundError:
-        manifest = _make_new(files)
+        manifest = _make_new(files, salt)
     tables = []
     for info in manifest.tables:
-        table = TableReader(files, info.name, counts)
+        table = TableReader(files, info.name, counts, manifest.salt)
         if table.size != info.size:
             path = f"{files.path}/{info.name}"
             raise StoreCorrupt(f"a table has {table.size} bytes, and had {info.size}", path)
@@ -108,14 +109,14 @@ def remove_leftovers(files: FileSystem, manifest: Manifest) -> int:
     return len(extra)
 
 
-def _make_new(files: FileSystem) -> Manifest:
+def _make_new(files: FileSystem, salt: bytes) -> Manifest:
     """A store in a directory that has none: an empty log, and a manifest that names it."""
     for name in files.names():
-        if name.endswith(".table") or (_OURS.fullmatch(name) and files.size(name)):
+        if _OURS.fullmatch(name) and (name.endswith(".table") or files.size(name)):
             raise StoreCorrupt(
                 f"there is no {MANIFEST}, and there is {name}: the manifest is lost", files.path
             )
-    manifest = Manifest(next_number=2, log_number=1)
+    manifest = Manifest(next_number=2, log_number=1, salt=salt)
     files.append(log_name(1), b"")
     files.sync_directory()
     prepare_manifest(files, manifest)

@@ -9,6 +9,7 @@
 A write goes to the end of the log, and into the memtable. When the memtable is large it becomes a *table*, a
 file in order, and the log begins anew. A read asks the memtable, then the tables from the newest to the
 oldest. So that there are few, tables are merged: `fan` of one tier become one of the next, as digits carry.
+That happens inside the write that finds the memtable full, so now and then one takes long.
 
 Rules
     1. Nothing that counts is ever changed in place: the log grows at its end, tables are written once, the
@@ -109,6 +110,8 @@ class LogStructuredStore(CheckedStore):
         memtable_bytes: how large the memtable grows before it becomes a table.
         fan: how many tables of one tier become one of the next, 2 or more.
         bits_per_key: of the Bloom filters; 0 for none.
+        salt: of the Bloom filters of a new store, which keeps it: 16 random bytes where strangers choose
+        keys.
 
     Raises:
         StoreLocked: another store has the directory open.
@@ -124,9 +127,12 @@ class LogStructuredStore(CheckedStore):
         memtable_bytes: int = MEMTABLE_BYTES,
         fan: int = FAN,
         bits_per_key: int = BITS_PER_KEY,
+        salt: bytes = b"",
     ) -> None:
         if memtable_bytes < 1 or fan < 2 or bits_per_key < 0:
             raise UsageError("a memtable has 1 byte or more, a fan is 2 or more, a filter has 0 bits or more")
+        if not isinstance(salt, bytes) or len(salt) > 64:
+            raise UsageError("a salt is at most 64 bytes")
         super().__init__(files.path)
         self._files = files
         self._memtable_bytes, self._fan, self._bits_per_key = memtable_bytes, fan, bits_per_key
@@ -140,7 +146,7 @@ class LogStructuredStore(CheckedStore):
         with contextlib.ExitStack() as undo:
             undo.callback(files.close)
             undo.callback(self._refusing(files.lock, "cannot be locked"))
-            self._recover()
+            self._recover(salt)
             self._undo = undo.pop_all()
 
     def flush(self) -> None:
@@ -209,11 +215,12 @@ class LogStructuredStore(CheckedStore):
         payload = batch.encode(changes)
         if self._memtable.size_bytes >= self._memtable_bytes:
             self.flush()
-        if changes:
-            self._append(encode_record(LogRecord(self._record + 1, self._synced, payload)))
-        if durable and self._synced < self._log_size:
-            self._sync()
-        self._memtable.apply(changes)
+        with self._unless_broken_off("it is not known how much of it was written"):
+            if changes:
+                self._append(encode_record(LogRecord(self._record + 1, self._synced, payload)))
+            if durable and self._synced < self._log_size:
+                self._sync()
+            self._memtable.apply(changes)
         self._stats.batches += 1
         self._stats.user_bytes += sum(
             len(change.key) + (len(change.value) if isinstance(change, Put) else 0) for change in changes
@@ -238,8 +245,10 @@ class LogStructuredStore(CheckedStore):
 
     # Opening
 
-    def _recover(self) -> None:
-        found = self._refusing(lambda: recovery.find(self._files, self._stats.reads), "takes no new store")
+    def _recover(self, salt: bytes) -> None:
+        found = self._refusing(
+            lambda: recovery.find(self._files, self._stats.reads, salt), "takes no new store"
+        )
         self._manifest, self._tables = found.manifest, found.tables
         self._next_number = found.manifest.next_number
         self._stats.recovered_records = len(found.log.records)
@@ -263,19 +272,18 @@ class LogStructuredStore(CheckedStore):
 
     def _append(self, raw: bytes) -> None:
         """Puts a record at the end of the log, or nothing."""
-        with self._unless_broken_off("a record of the log was written in part"):
-            try:
-                self._files.append(self._manifest.log_name, raw)
-            except OSError as error:
-                with self._or_refuse():
-                    self._files.truncate(self._manifest.log_name, self._log_size)
-                raise _full(self.name, "takes no more bytes", error) from error
+        try:
+            self._files.append(self._manifest.log_name, raw)
+        except OSError as error:
+            with self._or_refuse():
+                self._files.truncate(self._manifest.log_name, self._log_size)
+            raise _full(self.name, "takes no more bytes", error) from error
         self._record += 1
         self._log_size += len(raw)
         self._stats.log_bytes += len(raw)
 
     def _sync(self) -> None:
-        with self._unless_broken_off("it is not known what the disk has kept"), self._or_refuse():
+        with self._or_refuse():
             self._files.sync(self._manifest.log_name)
             self._synced = self._log_size
 
@@ -285,9 +293,7 @@ class LogStructuredStore(CheckedStore):
             tables = (*self._manifest.tables, *self._write_table(iter(self._memtable.entries()), tier=0))
             number = self._take_number(log_name)
             self._files.append(log_name(number), b"")
-            self._install(Manifest(self._next_number, number, tables))
-        self._memtable = Memtable()
-        self._record = self._log_size = self._synced = 0
+            self._install(number, tables)
         self._stats.flushes += 1
 
     def _due(self) -> int:
@@ -313,7 +319,7 @@ class LogStructuredStore(CheckedStore):
         with self._new_files():
             made = self._write_table(entries, tier)
             kept = self._manifest.tables[:begin]
-            self._install(Manifest(self._next_number, self._manifest.log_number, (*kept, *made)))
+            self._install(self._manifest.log_number, (*kept, *made))
         self._stats.compactions += 1
 
     def _write_table(self, entries: Iterator[Entry], tier: int) -> Sequence[TableInfo]:
@@ -322,23 +328,29 @@ class LogStructuredStore(CheckedStore):
         if first is None:
             return ()
         info = TableInfo(self._take_number(table_name), tier, 0)
-        size = write_table(self._files, info.name, _with(first, entries), self._bits_per_key)
+        size = write_table(
+            self._files, info.name, _with(first, entries), self._bits_per_key, self._manifest.salt
+        )
         self._stats.table_bytes += size
         return (TableInfo(info.number, tier, size),)
 
-    def _install(self, manifest: Manifest) -> None:
-        """Makes a manifest the one that counts, and lets go of what the old one named."""
+    def _install(self, log_number: int, infos: tuple[TableInfo, ...]) -> None:
+        """Makes a new manifest the one that counts, and lets go of what the old one named."""
+        manifest = Manifest(self._next_number, log_number, infos, self._manifest.salt)
         with self._or_refuse():
             self._files.sync_directory()  # the files that it names have their names before it has
         prepare_manifest(self._files, manifest)
         known = {table.name: table for table in self._tables}
         tables = [
-            known.get(info.name) or TableReader(self._files, info.name, self._stats.reads)
+            known.get(info.name) or TableReader(self._files, info.name, self._stats.reads, manifest.salt)
             for info in manifest.tables
         ]
         with self._unless_broken_off("it is not known which manifest counts"), self._or_refuse():
             commit_manifest(self._files)
             old, self._manifest, self._tables = self._manifest, manifest, tables
+            if old.log_number != log_number:
+                self._memtable = Memtable()
+                self._record = self._log_size = self._synced = 0
         named = {info.name for info in manifest.tables}
         gone = [info.name for info in old.tables if info.name not in named]
         gone += [old.log_name] if old.log_name != manifest.log_name else []

@@ -56,15 +56,22 @@ class TableCounts:
 
 
 def write_table(
-    files: FileSystem, name: str, entries: Iterable[Entry], bits_per_key: int = BITS_PER_KEY
+    files: FileSystem,
+    name: str,
+    entries: Iterable[Entry],
+    bits_per_key: int = BITS_PER_KEY,
+    salt: bytes = b"",
 ) -> int:
     """Write a table and wait until it is on the disk; its name is the caller's to sync.
+
+    Its keys, but not its values, are all in memory meanwhile.
 
     Args:
         files: where to.
         name: of the file, which is not there yet.
         entries: with keys that rise.
         bits_per_key: of the Bloom filter.
+        salt: of the Bloom filter.
 
     Returns:
         The size of the file, in bytes.
@@ -91,7 +98,7 @@ def write_table(
     if block:
         end_block()
     raw_index = _checked(b"".join(index))
-    raw_filter = _checked(BloomFilter.of(keys, bits_per_key).encode())
+    raw_filter = _checked(BloomFilter.of(keys, bits_per_key, salt).encode())
     footer = _FOOTER.pack(offset, len(raw_index), len(raw_filter), len(keys), 0, MAGIC)[:-_TAIL_BYTES]
     end = raw_index + raw_filter + _checked(footer) + MAGIC
     files.append(name, end)
@@ -109,6 +116,7 @@ class TableReader:
         files: where it is.
         name: of the file.
         counts: where to count what reading costs.
+        salt: of the Bloom filter.
 
     Attributes:
         entries: how many it has, tombstones among them.
@@ -118,7 +126,9 @@ class TableReader:
         StoreCorrupt: it is not there, or what a reader must have in memory is damaged.
     """
 
-    def __init__(self, files: FileSystem, name: str, counts: TableCounts | None = None) -> None:
+    def __init__(
+        self, files: FileSystem, name: str, counts: TableCounts | None = None, salt: bytes = b""
+    ) -> None:
         self.name = name
         self._files = files
         self._counts = counts if counts is not None else TableCounts()
@@ -141,7 +151,7 @@ class TableReader:
             )
         self._read_index(index_at, index_size)
         try:
-            self.filter = BloomFilter.decode(self._piece(index_at + index_size, filter_size))
+            self.filter = BloomFilter.decode(self._piece(index_at + index_size, filter_size), salt)
         except DecodeError as error:
             raise StoreCorrupt(str(error), self._path(), index_at + index_size) from error
 

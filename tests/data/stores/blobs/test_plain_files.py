@@ -5,16 +5,21 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from p2plib.data.stores.blobs.content import ContentFiles
+from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.blobs.keyed import KeyedFiles
 from p2plib.data.stores.blobs.plain_files import PlainFiles
 from p2plib.data.stores.blobs.store import PIECE_BYTES
 from p2plib.errors import Closed, StoreCorrupt, StoreError, StoreFull, StoreLocked
+from tests.conftest import ROOT
 from tests.data.stores.blobs.pretend import PowerCut, PretendFolder
 
 ONE, TWO, THREE, BIG = b"one", b"two, longer", b"", bytes(range(256)) * 400
@@ -127,9 +132,72 @@ def test_a_disk_that_refuses_at_every_step(make: Callable[[PretendFolder], Plain
         except StoreFull:
             refused += 1
         history.judge(history.store)
-        History(history.store).run()  # the store goes on
         assert refused or folder.steps[step].startswith("unlink .p2plib")
+        if folder.steps[step].startswith("sync folder"):
+            with pytest.raises(StoreFull, match="could not be synced"):
+                history.put("z", ONE)
+            history.judge(history.store)  # reading goes on
+            history.store.close()
+            history.store = make(folder)
+        History(history.store).run()  # the store goes on
         history.store.close()
+
+
+def test_a_blob_begun_before_a_folder_could_not_be_synced_is_refused_too() -> None:
+    folder = PretendFolder()
+    with KeyedFiles(folder) as store:
+        begun = store.write("begun")
+        begun.write(ONE)
+        folder.fail_at = {len(folder.steps) + 3: OSError(errno.EIO, "input/output error")}
+        with pytest.raises(StoreFull, match="input/output error"):
+            History(store).put("a", b"")
+        assert folder.steps[-2:] == ["sync folder ", "unlink .p2plib/new-2"]
+        with pytest.raises(StoreFull, match="could not be synced"):
+            begun.finish(durable=False)
+        with pytest.raises(StoreFull, match="could not be synced"):
+            store.write("b")
+        assert list(store.keys()) == ["a"]  # its last step failed, so it is there
+        assert not [name for name in folder.names if "new-" in name]
+
+
+def test_each_folder_is_synced_once_and_the_last_one_for_each_blob() -> None:
+    folder = PretendFolder()
+    with KeyedFiles(folder) as store:
+        for name in ("x/y/a", "x/y/b", "x/c"):
+            History(store).put(name, b"")
+    synced = [step.removeprefix("sync folder ") for step in folder.steps if step.startswith("sync folder")]
+    assert synced == ["", "x", "x/y", "x/y", "x"]
+
+
+PROGRAM = """
+import itertools, sys
+from p2plib.data.stores.blobs.content import ContentFiles
+from p2plib.data.stores.blobs.folder import DiskFolder
+
+store = ContentFiles(DiskFolder(sys.argv[1]))
+for number in itertools.count():
+    with store.write() as writer:
+        writer.write(b"%d " % number * 30_000)
+        print(writer.finish().key, flush=True)
+"""
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("count", [1, 7, 40])
+def test_a_process_that_is_killed(count: int, tmp_path: Path) -> None:
+    """With SIGKILL, somewhere behind its blob number `count`: what it said to be there is, and whole."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as program:
+        assert program.stdout
+        said = [program.stdout.readline().strip() for _ in range(count)]
+        program.kill()
+        said += program.stdout.read().splitlines()[:-1]  # the last line may be cut short
+    with ContentFiles(DiskFolder(tmp_path)) as store:
+        assert set(said) <= set(store.keys())
+        assert list(store.damaged()) == []
+        assert store.leftovers <= 1
+    assert [path.name for path in (tmp_path / ".p2plib").iterdir()] == ["lock"]
 
 
 def test_other_errors_of_the_system_say_where() -> None:

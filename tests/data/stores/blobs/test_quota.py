@@ -98,7 +98,7 @@ def test_the_same_content_counts_once() -> None:
                 writer.finish()
         assert store.used_bytes == 5
         with pytest.raises(UsageError):
-            store.write("no key")
+            store.write("no key", size_bytes=5)
         assert store.used_bytes == 5
 
 

@@ -39,6 +39,7 @@ def test_a_large_write_reaches_the_sink_in_pieces() -> None:
         writer.write(b"")
         assert writer.finish(durable=False) == BlobInfo("key", 2 * PIECE_BYTES + 1)
     assert [len(piece) for piece in sink.pieces] == [PIECE_BYTES, PIECE_BYTES, 1]
+    assert all(type(piece) is bytes for piece in sink.pieces)  # and no view of the caller's buffer
     assert (sink.commits, sink.discards) == ([False], 0)
 
 

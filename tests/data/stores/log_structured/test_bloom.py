@@ -41,6 +41,15 @@ def test_no_bits_know_nothing() -> None:
     assert BloomFilter.of([], 10).may_have(b"b")
 
 
+def test_keys_that_pass_one_salt_do_not_pass_another() -> None:
+    keys = [b"%d" % number for number in range(1000)]
+    known, secret = BloomFilter.of(keys, 10, b"known"), BloomFilter.of(keys, 10, b"secret")
+    passing = [key for key in (b"x%d" % number for number in range(20_000)) if known.may_have(key)]
+    assert len(passing) > 100
+    assert sum(map(secret.may_have, passing)) < 0.05 * len(passing)
+    assert BloomFilter.decode(secret.encode(), b"secret").may_have(b"7")
+
+
 def test_what_is_no_filter() -> None:
     for raw in (b"", b"\0abc", b"\x1f"):
         with pytest.raises(DecodeError):

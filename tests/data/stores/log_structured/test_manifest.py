@@ -30,6 +30,10 @@ def sealed(text: bytes) -> bytes:
 def test_typed_in() -> None:
     assert OLD.encode() == sealed(TEXT)
     assert Manifest.decode(sealed(TEXT)) == OLD
+    salted = Manifest(9, 8, OLD.tables, b"\x0a\xff")
+    text = TEXT.replace(b"next", b"salt 0aff\nnext")
+    assert salted.encode() == sealed(text)
+    assert Manifest.decode(sealed(text)) == salted
     assert (OLD.log_name, OLD.tables[0].name) == ("000008.log", "000003.table")
 
 
@@ -42,6 +46,8 @@ def test_typed_in() -> None:
         TEXT.replace(b"log 8", b"log 7"),
         TEXT.replace(b"3 1 5", b"3 0 5").replace(b"7 0 1", b"7 1 1"),
         TEXT + b"more\n",
+        TEXT.replace(b"next", b"salt 0af\nnext"),
+        TEXT.replace(b"next", b"salt " + b"00" * 65 + b"\nnext"),
         TEXT.replace(b"next 9\n", b""),
         TEXT.replace(b"9", "９".encode()),
     ],

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Callable
 from random import Random
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from p2plib.data.stores.interfaces import Change, Delete, Put
+from p2plib.data.stores.log_structured.bloom import BloomFilter
 from p2plib.data.stores.log_structured.store import LogStructuredStore
 from p2plib.data.stores.simulated_disk import Fault, PowerCut, SimulatedDisk
 from p2plib.errors import Closed, NotFound, StoreCorrupt, StoreFull, StoreLocked, UsageError
@@ -234,6 +240,84 @@ def test_an_interrupted_write_leaves_the_store_in_doubt_and_the_disk_whole(
         assert (b"y" in found) == wrote
         after.close()
         store.close()
+
+
+def interrupted_at(line: int, doing: Callable[[], None]) -> bool:
+    """Raises at the n-th line of the store's own code that is run; whether there was one."""
+    left = line
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if "log_structured" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                raise Interrupted
+        return trace
+
+    sys.settrace(trace)
+    try:
+        doing()
+        return False
+    except Interrupted:
+        return True
+    finally:
+        sys.settrace(None)
+
+
+def test_an_interruption_at_every_line_of_the_store() -> None:
+    """What was acknowledged before and after is there, and the live store agrees with the reopened one."""
+
+    def work() -> None:
+        for number in range(10, 22):
+            store.write([Put(b"%d" % (number % 7), b"v%d" % number)])
+            done.append(number)
+
+    line = 0
+    while True:
+        line += 3
+        disk = SimulatedDisk()
+        store = LogStructuredStore(disk, memtable_bytes=300, fan=2)
+        done: list[int] = []
+        if not interrupted_at(line, work):
+            break
+        wanted = {b"%d" % (number % 7): b"v%d" % number for number in done}
+        doubt = (b"%d" % ((10 + len(done)) % 7), b"v%d" % (10 + len(done)))
+        with contextlib.suppress(StoreFull):
+            store.write([Put(b"after", b"")])
+            wanted[b"after"] = b""
+        live = dict(store.scan())
+        with LogStructuredStore(disk.after_kill(), fan=2) as after:
+            found = dict(after.scan())
+        assert found in (wanted, {**wanted, doubt[0]: doubt[1]}), line
+        assert live == found or b"after" not in wanted, line
+        store.close()
+    assert line > 1000
+
+
+def test_a_salt_is_kept_and_makes_other_filters() -> None:
+    keys = [b"%d" % number for number in range(300)]
+
+    def filled_with(salt: bytes) -> SimulatedDisk:
+        disk = SimulatedDisk()
+        with LogStructuredStore(disk, salt=salt) as store:
+            store.write([Put(key, b"") for key in keys])
+        return disk
+
+    plain, salted = filled_with(b""), filled_with(b"a secret")
+    assert b"salt" not in plain.read("MANIFEST")
+    assert b"salt " + b"a secret".hex().encode() in salted.read("MANIFEST")
+    with LogStructuredStore(salted) as store:
+        store.compact()
+        assert b"salt" in salted.read("MANIFEST")
+        assert all(store.get(key) == b"" for key in keys)
+        assert store._tables[0].filter.bits != BloomFilter.of(sorted(keys)).bits
+    with LogStructuredStore(plain, salt=b"too late") as store:
+        assert all(store.get(key) == b"" for key in keys)
+    with pytest.raises(UsageError):
+        LogStructuredStore(SimulatedDisk(), salt=bytes(65))
 
 
 @pytest.mark.fault("F121")

@@ -1,0 +1,26 @@
+"""Lab 8: a log that nobody can rewrite, on a disk that forgets, among peers that lie.
+
+References, probes and foreseeable mistakes have modules of their own::
+
+    entries, forging          append, verified
+    records, crashing, disk   append_record, recover, and a file that forgets what was not synced
+    asking, accepting         missing, accept
+    liars                     peers that leave out, reorder, repeat, forge and fork
+
+A later lab takes up what the reader kept::
+
+    from p2plib.labs import lab08_content as content
+    accept = content.mine("accept")
+"""
+
+from __future__ import annotations
+
+from p2plib.labs import Lab
+from p2plib.labs.lab08_content.accepting import ACCEPT
+from p2plib.labs.lab08_content.asking import MISSING
+from p2plib.labs.lab08_content.crashing import APPEND_RECORD, RECOVER
+from p2plib.labs.lab08_content.entries import APPEND
+from p2plib.labs.lab08_content.forging import VERIFIED
+
+LAB = Lab("content", APPEND, VERIFIED, APPEND_RECORD, RECOVER, MISSING, ACCEPT)
+check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine
