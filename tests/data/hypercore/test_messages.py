@@ -158,8 +158,9 @@ def test_a_message_has_a_largest_size() -> None:
     messages.encode(1, BlockData(0, bytes(messages.MAX_MESSAGE_BYTES - 7)))
     with pytest.raises(DecodeError):
         messages.FRAMES.measure(b"\xff\xff\xff\xff\x0f")
-    with pytest.raises(DecodeError):
-        messages.decode(b"\x19" + bytes(messages.MAX_MESSAGE_BYTES + 1))
+    large = messages.encode_body(BlockData(0, bytes(messages.MAX_MESSAGE_BYTES)))
+    with pytest.raises(DecodeError, match="at most 8388608 bytes"):
+        messages.decode(b"\x19" + large)
 
 
 def test_the_parts_of_a_frame() -> None:

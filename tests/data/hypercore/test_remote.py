@@ -68,6 +68,14 @@ def test_what_nobody_asked_about_costs_nothing() -> None:
     assert len(list(remote.candidates(BlockBits()))) == 8
 
 
+def test_of_a_range_over_regions_only_what_was_asked_about_is_kept() -> None:
+    remote = RemoteBlocks()
+    assert remote.ask(REGION_BLOCKS) == REGION_BLOCKS
+    remote.set(REGION_BLOCKS - 9000, 9010)
+    assert list(remote.candidates(0)) == list(range(REGION_BLOCKS, REGION_BLOCKS + 10))
+    assert len(remote._pages) == 1
+
+
 def test_a_region_is_asked_about_once_and_only_so_many() -> None:
     remote = asked()
     assert remote.ask(REGION_BLOCKS - 1) is None
