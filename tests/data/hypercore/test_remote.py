@@ -72,7 +72,7 @@ def test_of_a_range_over_regions_only_what_was_asked_about_is_kept() -> None:
     remote = RemoteBlocks()
     assert remote.ask(REGION_BLOCKS) == REGION_BLOCKS
     remote.set(REGION_BLOCKS - 9000, 9010)
-    assert list(remote.candidates(0)) == list(range(REGION_BLOCKS, REGION_BLOCKS + 10))
+    assert list(remote.candidates(BlockBits())) == list(range(REGION_BLOCKS, REGION_BLOCKS + 10))
     assert len(remote._pages) == 1
 
 
