@@ -186,7 +186,8 @@ class Hyperlog:
 
         Raises:
             Forked: the log has another node under its number.
-            InvalidEntry, SignatureError: it is another, and as such it accuses nobody: see `check`.
+            InvalidEntry: it is another, and breaks a limit, so it accuses nobody: see `check`.
+            SignatureError: it is another, and its writer has not signed it: see `check`.
         """
         entries = self._logs.get(node.log, ())
         if node.seq > len(entries):
