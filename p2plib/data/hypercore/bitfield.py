@@ -79,6 +79,11 @@ class BlockBits:
         page = self._pages.get(number)
         return page is not None and bool(page[bit >> 3] & 0x80 >> (bit & 7))
 
+    def page_of_blocks(self, number: int) -> int:
+        """The bits of the 8192 blocks of a page as a number, whose highest bit is the first block."""
+        page = self._pages.get(number)
+        return 0 if page is None else int.from_bytes(page[:DATA_BYTES], "big")
+
     def has_node(self, index: int) -> bool:
         """Whether a node of the tree is here."""
         number, bit = divmod(index, NODES_PER_PAGE)

@@ -44,7 +44,15 @@ from p2plib.data.hypercore import flat_tree, tree
 from p2plib.data.hypercore.digest import digest_of, known_by_digest
 from p2plib.data.hypercore.storage import BothNodes, CoreChange, CoreStorage, KnownNodes, MemoryCore
 from p2plib.data.hypercore.tree import MAX_LENGTH, BlockProof, SignedHead, TreeNode
-from p2plib.errors import InvalidEntry, NotFound, StoreCorrupt, UsageError, WouldFork
+from p2plib.errors import (
+    InvalidEntry,
+    NotFound,
+    RemoteError,
+    SignatureError,
+    StoreCorrupt,
+    UsageError,
+    WouldFork,
+)
 from p2plib.identity.keys import PublicKey, SecretKey
 from p2plib.identity.secret import need_bytes
 
@@ -283,12 +291,18 @@ class Hypercore:
             SignatureError: the author has not signed it.
             Forked: the author has signed two feeds.
             StoreFull: there is no room for it.
+            StoreCorrupt: it does not fit what is stored, which is no longer what the author signed. So
+                nobody else is to blame.
         """
         if proof.block != block:
             raise InvalidEntry(f"block {proof.block} was sent where {block} was asked for")
         if len(content) > MAX_BLOCK_BYTES:
             raise InvalidEntry(f"a block has at most {MAX_BLOCK_BYTES} bytes, not {len(content)}")
-        proven = tree.verify(self.key, content, proof, self._nodes, self.head)
+        try:
+            proven = tree.verify(self.key, content, proof, self._nodes, self.head)
+        except RemoteError:
+            self._check_way(block)
+            raise
         is_new = not self.has(block)
         if not is_new and not proven.nodes and proven.head is None:
             return False
@@ -297,18 +311,39 @@ class Hypercore:
         self.storage.write(CoreChange(proven.nodes, [(offset, content)], proven.head, [block]))
         return is_new
 
+    def _check_way(self, block: int) -> None:
+        """Returns if what is stored on the way up from a block, and beside it, is what the author signed."""
+        here = flat_tree.of_block(block)
+        while flat_tree.left_span(here) or flat_tree.right_span(here) < 2 * self.length:
+            for index in (here, flat_tree.sibling(here)):
+                if index in self._nodes:
+                    self._check_node(index)
+            here = flat_tree.parent(here)
+
+    def _check_node(self, index: int) -> None:
+        top = self._nodes[index]
+        while (beside := flat_tree.sibling(top.index)) in self._nodes:
+            top = tree.join(top, self._nodes[beside])
+        try:
+            length = self._signed_length(top.index)
+            roots = [top if root == top.index else self._nodes[root] for root in flat_tree.full_roots(length)]
+            tree.verify_head(self.key, SignedHead(length, tuple(roots), self.storage.signature(length)))
+        except (NotFound, SignatureError):
+            raise StoreCorrupt(f"node {index} is not what was proven", self.storage.name) from None
+
     def clear(self, block: int) -> None:
         """Erases the content of a block. Its nodes stay, so that the others still prove themselves."""
         if self.has(block):
             self.storage.erase(block, *self.place(block))
 
     def audit(self) -> list[int]:
-        """The numbers of the blocks that are no longer what was proven: every block that is here is read."""
+        """The numbers of the blocks that are no longer what was proven, or that we can no longer prove: every
+        block that is here is read, and proven as if to a stranger."""
         wrong = []
         for block in self.storage.bits.blocks():
             try:
-                self.get(block)
-            except (StoreCorrupt, NotFound):
+                tree.verify(self.key, self.get(block), self.prove(block))
+            except (StoreCorrupt, NotFound, InvalidEntry, SignatureError):
                 wrong.append(block)
         return wrong
 

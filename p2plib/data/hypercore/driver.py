@@ -33,7 +33,7 @@ from typing import Any, Protocol
 
 from p2plib.data.hypercore import secure
 from p2plib.data.hypercore.core import Hypercore
-from p2plib.data.hypercore.events import BlockStored, ReplicationStats
+from p2plib.data.hypercore.events import BlockRefused, BlockStored, ReplicationStats
 from p2plib.data.hypercore.machine import ANSWER_TIMEOUT_S, Replication
 from p2plib.data.hypercore.secure import FeedChannel, FeedHandshake
 from p2plib.data.hypercore.tree import MAX_LENGTH
@@ -222,6 +222,7 @@ class SharedFeed:
             self._sessions[session].ring()
 
     def _take_events(self, session: Replication) -> None:
+        is_refused = False
         while session.events:
             match session.events.popleft():
                 case BlockStored(block):
@@ -229,6 +230,10 @@ class SharedFeed:
                     self._changed.ring()
                     if block in self._arrivals:
                         self._arrivals[block].ring()
+                case BlockRefused():
+                    is_refused = True
+        if is_refused:
+            self._ask()
 
     async def _write(self, session: Replication, stream: Stream, cipher: FeedCipher) -> None:
         loop, bell = asyncio.get_running_loop(), self._sessions[session]

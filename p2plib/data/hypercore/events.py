@@ -33,11 +33,22 @@ class BlockStored:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockRefused:
+    """Event: a block that we had asked for will not come from this peer. Others are to be asked.
+
+    Args:
+        block: its number.
+    """
+
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeedClosed:
     """Event: one of the two has said that there is nothing more about this feed."""
 
 
-ReplicationEvent = FeedOpened | RemoteLength | BlockStored | FeedClosed
+ReplicationEvent = FeedOpened | RemoteLength | BlockStored | BlockRefused | FeedClosed
 
 
 @dataclass(slots=True)

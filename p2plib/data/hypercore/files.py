@@ -248,27 +248,29 @@ class CoreDirectory:
     def _recover_append(self, first: int, length: int) -> None:
         """Sets the bits of blocks that were appended and signed, when a crash came before the bit field.
 
-        In a copy of somebody else's feed these blocks were never there, and stay missing.
+        All of them or none: only if they make the very roots that were signed. What an append left behind
+        that was never signed has other ones. In a copy of somebody else's feed these blocks were never
+        there, and stay missing.
         """
         if not (self.path / "secret_key").exists():
             return
-        nodes = {index: self._node(index) for index in range(2 * first, 2 * length - 1)}
-        offset = sum(node.size for node in map(self._node, flat_tree.full_roots(first)) if node is not None)
+        before = [self._node(index) for index in flat_tree.full_roots(first)]
+        tops = [root for root in before if root is not None]
+        roots, made = tree.grow(tops, self._contents(first, length, sum(root.size for root in tops)))
+        if self.head is not None and tuple(roots) == self.head.roots:
+            for node in made:
+                self.bits.set_node(node.index)
+            for block in range(first, length):
+                self.bits.set_block(block)
+
+    def _contents(self, first: int, length: int, offset: int) -> Iterator[bytes]:
+        """The blocks of an append as the disk has them, up to one whose leaf it does not have."""
         for block in range(first, length):
-            leaf = nodes[flat_tree.of_block(block)]
+            leaf = self._node(flat_tree.of_block(block))
             if leaf is None:
                 return
-            if tree.leaf(block, self.read(offset, leaf.size)) == leaf:
-                self.bits.set_block(block)
+            yield self.read(offset, leaf.size)
             offset += leaf.size
-        for index, node in nodes.items():
-            if node is not None and flat_tree.right_span(index) < 2 * length:
-                self.bits.set_node(index)
-        for block in range(first, length):  # and the nodes above that stand before the first of them
-            above = flat_tree.parent(flat_tree.of_block(block))
-            while flat_tree.right_span(above) < 2 * length:
-                self.bits.set_node(above)
-                above = flat_tree.parent(above)
 
     # Files
 
@@ -395,13 +397,17 @@ def create_core(
 
 
 def _put(path: Path, raw: bytes, mode: int, durable: bool) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    """A small file, whole or not at all: a crash may leave its draft, which the next attempt overwrites."""
+    draft = path.with_name(f"{path.name}.draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        os.write(descriptor, raw)
+        if os.write(descriptor, raw) < len(raw):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if durable:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    os.replace(draft, path)
 
 
 def open_core(path: Path | str, *, durable: bool = True) -> Hypercore:

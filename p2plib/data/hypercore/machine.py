@@ -23,7 +23,8 @@ Rules
     2. What nobody asked for is dropped, unread; 64 times, then the peer is one that floods us.
     3. At most 16 requests of ours are out, as hypercore has it. A peer that has some of them and sends
        nothing for 20 seconds is left: `PeerTimeout`. So is one that says nothing at all, or does not open the
-       feed, for as long. We say something every 10.
+       feed, for as long; one that has kept a single block back for 320 seconds, whatever else it sent; and
+       one that says for 20 that our own feed is longer, and does not show it. We say something every 10.
     4. At most 1024 requests of theirs wait. They are answered one at a time, as the stream takes them.
     5. What they say they have costs us bounded memory (`p2plib.data.hypercore.remote`), and is a claim: only
        a block that proves itself makes the feed longer.
@@ -36,12 +37,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from p2plib.data.hypercore import messages, rle
 from p2plib.data.hypercore.bitfield import BLOCKS_PER_PAGE
 from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.events import (
+    BlockRefused,
     BlockStored,
     FeedClosed,
     FeedOpened,
@@ -121,7 +123,8 @@ class Replication:
         self._decoder = FrameDecoder(messages.FRAMES)
         self._out = collections.deque[FeedMessage]()
         self._waiting = collections.deque[RequestBlock | WantBlocks]()  # what they ask
-        self._asked = dict[int, None]()  # requests of ours, by block
+        self._asked = dict[int, float]()  # requests of ours: when each block was asked for, oldest first
+        self._claim: tuple[int, float] | None = None  # our length, and when they said that there is more
         self._they_upload = self._they_download = True
         self._they_want = self._they_want_acks = False
         self._has_finished = self._has_told = self._has_told_end = False
@@ -196,8 +199,13 @@ class Replication:
 
     def announce(self, start: int, length: int = 1) -> None:
         """Tells them of blocks that are here now, if they want to be told."""
-        if self._they_want and self._uploads and not self.is_closed:
-            self._out.append(HaveBlocks(start, length))
+        if not (self._they_want and self._uploads) or self.is_closed:
+            return
+        match self._out[-1] if self._out else None:
+            case HaveBlocks(first, before, None, False) if first + before == start:
+                self._out[-1] = HaveBlocks(first, before + length)  # a slow peer hears of all at once
+            case _:
+                self._out.append(HaveBlocks(start, length))
 
     def finish(self) -> None:
         """Nothing more is wanted: says so, and parts unless one of the two is to stay."""
@@ -259,7 +267,7 @@ class Replication:
     def _on_message(self, message: FeedMessage | FeedExtension | Unassigned, now: float) -> None:
         match message:
             case HaveBlocks():
-                self._on_have(message)
+                self._on_have(message, now)
                 self.ask(now)
             case WantBlocks():
                 self._on_want(message)
@@ -273,9 +281,8 @@ class Replication:
                 self._on_data(message, now)
             case UnhaveBlocks(start, length):
                 self.remote.set(start, length, has=False)
-                self._note_claim()
-                for block in [block for block in self._asked if start <= block < start + length]:
-                    self._forget(block)
+                self._note_claim(now)
+                self._give_up([block for block in self._asked if start <= block < start + length])
             case FeedStatus(uploading, downloading):
                 self._on_status(uploading, downloading)
             case FeedOptions(_, ack):
@@ -310,8 +317,7 @@ class Replication:
     def _on_status(self, uploading: bool, downloading: bool) -> None:
         self._they_upload, self._they_download = uploading, downloading
         if not uploading:
-            for block in list(self._asked):
-                self._forget(block)
+            self._give_up(list(self._asked))
         self._part_if_done()
 
     def _part_if_done(self) -> None:
@@ -340,7 +346,7 @@ class Replication:
 
     # Taking
 
-    def _on_have(self, have: HaveBlocks) -> None:
+    def _on_have(self, have: HaveBlocks, now: float) -> None:
         if have.ack:
             return
         before = self.remote.length
@@ -353,13 +359,15 @@ class Replication:
             self.remote.set(have.start, have.length)
         if self.remote.length > before:
             self.events.append(RemoteLength(self.remote.length))
-        self._note_claim()
+        self._note_claim(now)
 
-    def _note_claim(self) -> None:
+    def _note_claim(self, now: float) -> None:
         """Our own feed is longer there, they say: nothing is appended until that is settled."""
         self.core.claims.pop(self, None)
         if self.core.is_writable and self.downloads and self.remote.length > self.core.length:
             self.core.claims[self] = self.remote.length
+            if self._claim is None or self._claim[0] < self.core.length:  # not again when it was taken back
+                self._claim = self.core.length, now
 
     def _want(self, block: int) -> None:
         start = self.remote.ask(block)
@@ -384,13 +392,18 @@ class Replication:
                 break
             if not self._asked:
                 self._answered_at = now
-            self._asked[block] = None
+            self._asked[block] = now
             self._out.append(RequestBlock(block, digest=self.core.digest(block)))
 
     def _forget(self, block: int) -> None:
         del self._asked[block]
         if self._wishes is not None:
             self._wishes.release(block)
+
+    def _give_up(self, blocks: Iterable[int]) -> None:
+        for block in blocks:
+            self._forget(block)
+            self.events.append(BlockRefused(block))
 
     def _on_data(self, data: BlockData, now: float) -> None:
         if data.block not in self._asked or data.value is None:
@@ -401,7 +414,7 @@ class Replication:
         is_new = self.core.put(data.block, data.value, BlockProof(data.block, data.nodes, data.signature))
         self._answered_at = now
         self._forget(data.block)
-        self._note_claim()
+        self._note_claim(now)
         if self._they_want_acks:
             self._out.append(HaveBlocks(data.block, ack=True))
         if is_new:
@@ -421,6 +434,10 @@ class Replication:
             yield self._began_at + ANSWER_TIMEOUT_S, "has not opened the feed"
         if self._asked:
             yield self._answered_at + ANSWER_TIMEOUT_S, f"has sent none of {len(self._asked)} blocks"
+            block, asked_at = next(iter(self._asked.items()))
+            yield asked_at + MAX_REQUESTS * ANSWER_TIMEOUT_S, f"has kept back block {block}, and sent others"
+        if self._claim is not None and self in self.core.claims:
+            yield self._claim[1] + ANSWER_TIMEOUT_S, "has said that our feed is longer, and not shown it"
 
     def handle_timer(self, now: float) -> None:
         """Time has passed.

@@ -4,6 +4,8 @@ Rules
     1. Bits are kept for the regions that we asked about, of 1,048,576 blocks each, and 128 KiB at most for
        each.
     2. Of what lies elsewhere only its end is kept: how long the peer says that the feed is.
+    3. Whatever a message of a few bytes says, a page costs one operation. A page is kept as a number, whose
+       highest bit is its first block.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from p2plib.data.hypercore import rle
-from p2plib.data.hypercore.bitfield import BLOCKS_PER_PAGE, DATA_BYTES
+from p2plib.data.hypercore.bitfield import BLOCKS_PER_PAGE, DATA_BYTES, BlockBits
 
 REGION_BLOCKS = 1024 * 1024  # what hypercore asks about at once
+_FULL = (1 << BLOCKS_PER_PAGE) - 1
 MAX_REGIONS = 16  # asked about in one connection: 16 million blocks, 2 MiB of bits
 
 
@@ -27,7 +30,7 @@ class RemoteBlocks:
     def __init__(self) -> None:
         self.length = 0
         self._regions = set[int]()
-        self._pages = dict[int, bytearray]()
+        self._pages = dict[int, int]()
 
     def ask(self, block: int) -> int | None:
         """The region of a block, if nobody has asked about it yet; from now on its bits are kept.
@@ -46,20 +49,21 @@ class RemoteBlocks:
 
     def has(self, block: int) -> bool:
         """Whether the peer says that it has a block."""
-        page = self._pages.get(block // BLOCKS_PER_PAGE)
-        bit = block % BLOCKS_PER_PAGE
-        return page is not None and bool(page[bit >> 3] & 0x80 >> (bit & 7))
+        page = self._pages.get(block // BLOCKS_PER_PAGE, 0)
+        return bool(page >> BLOCKS_PER_PAGE - 1 - block % BLOCKS_PER_PAGE & 1)
 
-    def candidates(self, first: int) -> Iterator[int]:
-        """The blocks that it has from one on, in order."""
+    def candidates(self, here: BlockBits) -> Iterator[int]:
+        """The blocks that it has and we have not, in order.
+
+        Args:
+            here: which blocks we have.
+        """
         for number in sorted(self._pages):
-            page, start = self._pages[number], number * BLOCKS_PER_PAGE
-            if start + BLOCKS_PER_PAGE <= first:
-                continue
-            for byte in range(max(first - start, 0) // 8, DATA_BYTES):
-                for bit in range(8) if page[byte] else ():
-                    if page[byte] & 0x80 >> bit and start + 8 * byte + bit >= first:
-                        yield start + 8 * byte + bit
+            lacking = self._pages[number] & ~here.page_of_blocks(number)
+            while lacking:
+                bits = lacking.bit_length()
+                yield (number + 1) * BLOCKS_PER_PAGE - bits
+                lacking ^= 1 << bits - 1
 
     def set(self, start: int, length: int, has: bool = True) -> None:
         """It says that it has, or has lost, so many blocks from one on."""
@@ -70,18 +74,29 @@ class RemoteBlocks:
         for region in self._regions:
             first = max(start, region * REGION_BLOCKS)
             end = min(start + length, (region + 1) * REGION_BLOCKS)
-            for number in range(first // BLOCKS_PER_PAGE, -(-end // BLOCKS_PER_PAGE) if first < end else 0):
+            if first < end:
+                self._set_range(first, end, has)
+
+    def _set_range(self, first: int, end: int, has: bool) -> None:
+        whole = range(-(-first // BLOCKS_PER_PAGE), end // BLOCKS_PER_PAGE)
+        if has:
+            self._pages |= dict.fromkeys(whole, _FULL)
+        else:
+            for number in whole:
+                self._pages.pop(number, None)
+        for number in {first // BLOCKS_PER_PAGE, end // BLOCKS_PER_PAGE}:
+            if number not in whole:
                 low = max(first - number * BLOCKS_PER_PAGE, 0)
                 high = min(end - number * BLOCKS_PER_PAGE, BLOCKS_PER_PAGE)
-                self._set_in_page(number, low, high, has)
+                mask = (1 << high - low) - 1 << BLOCKS_PER_PAGE - high
+                page = self._pages.get(number, 0)
+                self._set_page(number, page | mask if has else page & ~mask)
 
-    def _set_in_page(self, number: int, low: int, high: int, has: bool) -> None:
-        if number not in self._pages and not has:
-            return
-        page = self._pages.setdefault(number, bytearray(DATA_BYTES))
-        mask = (1 << high - low) - 1 << BLOCKS_PER_PAGE - high
-        bits = int.from_bytes(page, "big")
-        page[:] = (bits | mask if has else bits & ~mask).to_bytes(DATA_BYTES, "big")
+    def _set_page(self, number: int, page: int) -> None:
+        if page:
+            self._pages[number] = page
+        else:
+            self._pages.pop(number, None)
 
     def fill(self, start: int, code: bytes) -> None:
         """It sends its bit field from a block on.
@@ -105,7 +120,7 @@ class RemoteBlocks:
         while at < min(start + 8 * len(bits), end):
             number, inside = at // BLOCKS_PER_PAGE, at % BLOCKS_PER_PAGE // 8
             part = bits[(at - start) // 8 : (at - start) // 8 + DATA_BYTES - inside]
-            if any(part) or number in self._pages:
-                page = self._pages.setdefault(number, bytearray(DATA_BYTES))
-                page[inside : inside + len(part)] = part
+            below = 8 * (DATA_BYTES - inside - len(part))  # bits of the page that follow this part
+            kept = self._pages.get(number, 0) & ~((1 << 8 * len(part)) - 1 << below)
+            self._set_page(number, kept | int.from_bytes(part, "big") << below)
             at += 8 * len(part)

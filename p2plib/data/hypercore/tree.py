@@ -19,7 +19,9 @@ the proof brings, upwards, until it reaches
 Rules
     1. Every node that a proof brings is used, in its place; one too many, one missing, or one elsewhere is
        refused. So what is not proven is never kept.
-    2. A node that is known already must be the same, hash and size.
+    2. A node that is known already must be the same, hash and size. If it is not, and the proof still ends
+       at a signed head or at another node that is known, the author has signed two feeds, and whoever sent
+       the proof is honest.
     3. Sizes count: a parent's hash holds the size of both children together, so a proof whose leaf was
        computed from the block itself leaves no freedom for any size above it.
     4. A head is signed for one number of blocks; npm's also takes a signature over the root hash alone, as
@@ -243,21 +245,20 @@ def verify(
     """
     climb = _Climb(leaf(proof.block, content), proof, known or {})
     climb.run()
-    if climb.is_trusted and not climb.rest:
-        return Proven(tuple(climb.new), None)
-    proven = climb.reach_roots()
-    if proven == head:
-        return Proven(tuple(climb.new), None)
-    try:
-        verify_head(key, proven)
-    except SignatureError:
-        proven = _shorter_fork(key, climb)
+    proven = None
+    if climb.rest or not climb.is_trusted:
+        proven = climb.reach_roots()
+        if proven != head:
+            try:
+                verify_head(key, proven)
+            except SignatureError:
+                proven = _shorter_fork(key, climb)
     if climb.conflict is not None:
         evidence = b"".join(each.encode() for each in (head, proven) if each is not None)
         raise Forked(
             f"the author of {key!r} has signed two feeds, which differ at node {climb.conflict}", evidence
         )
-    return Proven(tuple(climb.new), proven)
+    return Proven(tuple(climb.new), None if proven == head else proven)
 
 
 def _shorter_fork(key: PublicKey, climb: _Climb) -> SignedHead:
@@ -309,8 +310,6 @@ class _Climb:
             self.new.append(node)
             return
         if known != node:
-            if not self.signature:
-                raise InvalidEntry(f"node {node.index} is not the one that was proven before")
             self.conflict = node.index if self.conflict is None else self.conflict
         elif is_computed:
             self.is_trusted = True
@@ -323,11 +322,11 @@ class _Climb:
                 other = self.rest.pop(0)
                 self._meet(other, is_computed=False)
             elif beside in self._known and not self._is_root_of_rest():
+                if not self.rest:  # all that the proof brought is below
+                    self.ends.append(self.top)
                 other = self._known[beside]
             else:
                 return
-            if not self.rest:
-                self.ends.append(self.top)
             self.top = join(self.top, other)
             self.is_trusted = False
             self._meet(self.top)
@@ -345,6 +344,8 @@ class _Climb:
 
     def reach_roots(self) -> SignedHead:
         """The head that the proof claims, once the way up has ended at one of its full roots."""
+        if self.conflict is not None and not self.signature:
+            raise InvalidEntry(f"node {self.conflict} is not the one that was proven before")
         if len(self.signature) != SIGNATURE_BYTES:
             raise InvalidEntry(
                 f"the way up ends at node {self.top.index}, which is not known, and nothing is signed"

@@ -36,7 +36,6 @@ class Wishes:
         self.everything = everything
         self._blocks = dict[int, None]()  # a set that keeps the order in which the wishes were made
         self._asked = set[int]()
-        self._first = 0  # every block below is here
 
     def __len__(self) -> int:
         """How many single blocks are wanted and not here."""
@@ -73,9 +72,7 @@ class Wishes:
     def _candidates(self, remote: RemoteBlocks) -> Iterator[int]:
         yield from self._blocks
         if self.everything:
-            while self._core.has(self._first):
-                self._first += 1
-            yield from remote.candidates(self._first)
+            yield from remote.candidates(self._core.storage.bits)
         elif self._core.is_writable and remote.length > self._core.length:
             # Our own feed is longer elsewhere: it was restored from an old copy, and its newest block says
             # how long.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from p2plib.data.hyperlog import messages
 from p2plib.data.hyperlog.graph import Hyperlog, LogEntry
 from p2plib.data.hyperlog.machine import DEFAULT_LIMITS, HyperlogLimits, HyperlogStats, HyperlogSync
-from p2plib.errors import EndOfStream, PeerTimeout, Truncated
+from p2plib.errors import EndOfStream, PeerTimeout, StreamReset, Truncated
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.framing import FramedStream
 from p2plib.protocol.stream import Stream
@@ -34,8 +34,8 @@ async def replicate(
         mode: "sync", "push" (only send) or "pull" (only take).
         live: whether to go on until the other side ends, or until this is cancelled.
         limits: what the other side may make us keep.
-        silence_timeout_s: for how long it may send nothing before both have the same; live, it may be silent
-            forever after that.
+        silence_timeout_s: for how long it may send nothing before both have the same, take nothing of what
+            we send, or not end when both are through; live, it may say nothing forever.
         when_synced: called once, when both have what they wanted.
 
     Returns:
@@ -88,8 +88,8 @@ class _Exchange:
         reading, writing = asyncio.create_task(self._read()), asyncio.create_task(self._write())
         try:
             await asyncio.wait([reading, writing], return_when=asyncio.FIRST_EXCEPTION)
-            if writing.done() and writing.exception() is not None:
-                await asyncio.wait([reading])  # the stream broke: that ends, and may say why
+            if writing.done() and isinstance(writing.exception(), StreamReset):
+                await asyncio.wait([reading])  # that ends, too, and may say why
             for task in (reading, writing):
                 if task.done():
                     task.result()
@@ -103,20 +103,27 @@ class _Exchange:
         while not self._machine.is_done:
             message = self._machine.next_message()
             if message is not None:
-                await self._stream.write(messages.frame(message))
+                await self._send(messages.frame(message))
             elif self._they_ended:
                 break
             else:
                 await self._changed.wait()
         await self._stream.close_write()
 
+    async def _send(self, raw: bytes) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._stream.write(raw)
+        except TimeoutError:
+            raise PeerTimeout(f"{self._stream.remote} took nothing for {self._timeout_s:g} s") from None
+
     async def _read(self) -> None:
         frames = FramedStream(self._stream, messages.FRAMES)
-        machine = self._machine
+        machine, time = self._machine, asyncio.get_running_loop().time
+        until: float | None = time() + self._timeout_s
         while True:
-            waits = None if machine.is_synced and machine.is_live else self._timeout_s
             try:
-                async with asyncio.timeout(waits):
+                async with asyncio.timeout_at(until):
                     raw = await frames.receive()
             except TimeoutError:
                 if machine.is_done:
@@ -129,8 +136,10 @@ class _Exchange:
                 self._they_ended = True
                 self._changed.ring()
                 return
-            was_synced = machine.is_synced
+            was_synced, was_done = machine.is_synced, machine.is_done
             machine.receive(messages.decode(raw))
             if machine.is_synced and not was_synced and self._when_synced is not None:
                 self._when_synced()
             self._changed.ring()
+            if not was_done:  # when we are through, they have this long to end, whatever they go on saying
+                until = None if machine.is_synced and machine.is_live else time() + self._timeout_s

@@ -13,7 +13,10 @@ Rules, as npm's `hyperlog` 4.12.1 keeps them unless it is said otherwise
        the second one waiting for a place that never comes.)
     6. A log of our own that is longer elsewhere was restored from an old copy. While a peer names more of
        it than is here, `add` raises `WouldFork`: take the rest back first.
-    7. With `verify` given, a node that it does not accept is refused before anything is kept.
+    7. With `verify` given, a node that it does not accept is refused before anything is kept, and before
+       anybody is accused of a fork: the proof in `Forked` is both entries, as messages.
+    8. `append` links to 1024 heads at most, the newest and our own last node. Others may make as many heads
+       as they like, and we can still write.
 
     >>> log = Hyperlog("alice")
     >>> hello = log.append(b"hello")
@@ -26,7 +29,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from p2plib.data.hyperlog import nodes
+from p2plib.data.hyperlog import messages, nodes
+from p2plib.data.hyperlog.messages import HyperlogSend
 from p2plib.data.hyperlog.nodes import HyperlogNode
 from p2plib.errors import Forked, InvalidEntry, NotFound, UsageError, WouldFork
 
@@ -46,6 +50,12 @@ class LogEntry:
 
     node: HyperlogNode
     change: int
+
+
+def fork_of(one: HyperlogNode, other: HyperlogNode) -> Forked:
+    """The error for two nodes under one number of a log: its proof is both, as two messages."""
+    proof = messages.frame(HyperlogSend(one, 0)) + messages.frame(HyperlogSend(other, 0))
+    return Forked(f"log {one.log!r} has two different nodes with number {one.seq}", proof)
 
 
 class Hyperlog:
@@ -97,12 +107,16 @@ class Hyperlog:
     # Writing
 
     def append(self, value: bytes) -> HyperlogNode:
-        """Adds a node after everything that is here: it links to all heads.
+        """Adds a node after everything that is here: it links to all heads, or to the newest 1024.
 
         Raises:
-            UsageError: the value breaks a limit, or there are more heads than a node may have links.
+            UsageError: the value breaks a limit.
         """
-        return self.add(self.heads(), value)
+        heads = list(self.heads())
+        if len(heads) > nodes.MAX_LINKS and self.log in self._logs:
+            own = self._logs[self.log][-1].node.key
+            heads = [key for key in heads if key != own] + [own]
+        return self.add(heads[-nodes.MAX_LINKS :], value)
 
     def add(self, links: Iterable[str | HyperlogNode], value: bytes) -> HyperlogNode:
         """Adds a node to our own log.
@@ -151,25 +165,37 @@ class Hyperlog:
         nodes.check(node)
         if self.has_entry(node):
             return None
-        if self._verify is not None:
-            self._verify(node)
+        self.check(node)
         if self.missing(node) or node.seq != self.head_seq(node.log) + 1:
             raise UsageError(f"number {node.seq} of {node.log} cannot go in before what it follows")
         return self._keep(node)
+
+    def check(self, node: HyperlogNode) -> None:
+        """Returns if a node from elsewhere may go in, once what it follows is here.
+
+        Raises:
+            InvalidEntry: it breaks a limit, or its key is not the one of its links and value.
+            SignatureError: `verify` does not accept it.
+        """
+        nodes.check(node)
+        if self._verify is not None:
+            self._verify(node)
 
     def has_entry(self, node: HyperlogNode) -> bool:
         """Whether this very entry is here.
 
         Raises:
             Forked: the log has another node under its number.
+            InvalidEntry: it is another, and breaks a limit, so it accuses nobody: see `check`.
+            SignatureError: it is another, and its writer has not signed it: see `check`.
         """
         entries = self._logs.get(node.log, ())
         if node.seq > len(entries):
             return False
         ours = entries[node.seq - 1].node
         if ours.key != node.key:
-            proof = f"{ours.key} and {node.key}".encode()
-            raise Forked(f"log {node.log!r} has two different nodes with number {node.seq}", proof)
+            self.check(node)
+            raise fork_of(ours, node)
         return True
 
     def missing(self, node: HyperlogNode) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class HyperlogLimits:
 
     Args:
         logs: how many logs it may name.
-        new_nodes: how many nodes it may add to our replica.
+        new_nodes: how many nodes it may send, whether new to us or not.
         waiting_nodes: how many may wait for what they link to.
         waiting_bytes: how many bytes those may have.
     """
@@ -131,6 +131,7 @@ class HyperlogSync:
         # What we take.
         self._wanted: dict[str, int] = {}  # their logs, and up to where we want them
         self._lacking: set[str] = set()  # those that do not reach so far yet
+        self._came = 0  # nodes, whatever became of them
         # How far it is.
         self._we_named = self._they_named = False  # sentHeads
         self._we_got = self._they_got = False  # sentWants
@@ -291,13 +292,14 @@ class HyperlogSync:
             raise InvalidEntry(f"number {node.seq} of log {node.log[:80]!r} was sent, and nobody wanted it")
         if self._mode == "push":
             raise DecodeError("a node for a side that only pushes")
+        self._came += 1
+        if self._came > self._limits.new_nodes:
+            raise InvalidEntry(f"more than {self._limits.new_nodes} nodes in one exchange")
         if self._graph.has_entry(node):
             self.stats.repeated += 1  # somebody else may have brought it meanwhile
-        self._they_now_have(node.log, node.seq)
         went_in = self._waiting.offer(node)
+        self._they_now_have(node.log, node.seq)
         self.stats.received += len(went_in)
-        if self.stats.received + self.stats.repeated > self._limits.new_nodes:
-            raise InvalidEntry(f"more than {self._limits.new_nodes} nodes in one exchange")
         if not self._we_got:
             for log in {node.log, *(entry.node.log for entry in went_in)}:
                 if self._graph.head_seq(log) >= self._wanted.get(log, 0):

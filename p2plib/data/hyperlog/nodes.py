@@ -134,9 +134,12 @@ def check_log(log: str) -> None:
     """Returns if this may be the name of a log.
 
     Raises:
-        InvalidEntry: it is empty, or longer than `MAX_LOG_BYTES`.
+        InvalidEntry: it is empty, longer than `MAX_LOG_BYTES`, or no text that UTF-8 can write.
     """
-    size = len(log.encode("utf-8", "surrogatepass"))
+    try:
+        size = len(log.encode())
+    except UnicodeEncodeError:
+        raise InvalidEntry("the name of a log has half of a surrogate pair in it") from None
     if not 1 <= size <= MAX_LOG_BYTES:
         raise InvalidEntry(f"the name of a log has 1 to {MAX_LOG_BYTES} bytes, not {size}")
 

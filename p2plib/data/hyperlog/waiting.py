@@ -7,9 +7,9 @@ nodes then wait forever: so every exchange has a queue of its own, with a cap, w
 from __future__ import annotations
 
 from p2plib.data.hyperlog import nodes
-from p2plib.data.hyperlog.graph import Hyperlog, LogEntry
+from p2plib.data.hyperlog.graph import Hyperlog, LogEntry, fork_of
 from p2plib.data.hyperlog.nodes import HyperlogNode
-from p2plib.errors import Forked, InvalidEntry
+from p2plib.errors import InvalidEntry
 
 MAX_WAITING_NODES = 4096
 MAX_WAITING_BYTES = 16 * 1024 * 1024
@@ -59,10 +59,12 @@ class WaitingNodes:
             ready = self._freed_by(node)
         elif place in self._nodes:
             if self._nodes[place].key != node.key:
-                raise Forked(f"log {node.log!r} was given two different nodes with number {node.seq}")
+                self._graph.check(node)
+                raise fork_of(self._nodes[place], node)
         elif self._is_ready(node):
             ready = [node]
         else:
+            self._graph.check(node)  # only what is signed as it must be may wait
             self._put(node)
         while ready:
             freed = ready.pop()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import random as random_module
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -209,3 +212,51 @@ def test_a_hash_is_proven_without_its_block() -> None:
     proof = core.prove(1, wants_hash=True)
     assert [node.index for node in proof.nodes] == [2, 0, 5, 8]
     assert core.prove(1, 1, wants_hash=True).nodes == proof.nodes[:1]
+
+
+@pytest.mark.fault("F117")
+@pytest.mark.parametrize("blocks", [8, 9])
+def test_a_fork_that_came_in_where_nothing_was_known_is_seen_later(blocks: int) -> None:
+    """A shorter head of the other feed proves block 4, of which the reader knew no node."""
+    one, other, reader = feed(blocks), feed(4), Hypercore(AUTHOR.public)
+    other.append(b"other 4")
+    assert reader.put(0, content(0), one.prove(0))
+    assert reader.put(4, b"other 4", other.prove(4))
+    with pytest.raises(Forked):
+        reader.put(5, content(5), one.prove(5))
+    with pytest.raises(Forked):
+        reader.put(5, content(5), BlockProof(5, one.prove(5).nodes[:2]))  # it ends at a node that is known
+    assert not reader.has(5)
+
+
+@pytest.mark.fault("F116")
+@settings(max_examples=300, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_no_change_of_a_proof_teaches_anything_false_or_accuses_the_author(
+    draw: random_module.Random,
+) -> None:
+    feeds = {length: feed(length) for length in (1, 4, 7, 8, 13)}
+    truth = {node.index: node for node in tree.grow((), [content(block) for block in range(13)])[1]}
+    reader = Hypercore(AUTHOR.public)
+    for _ in range(draw.randrange(4)):
+        length = draw.choice(list(feeds))
+        block = draw.randrange(length)
+        reader.put(block, content(block), feeds[length].prove(block, draw.choice([0, reader.digest(block)])))
+    length = draw.choice(list(feeds))
+    block = draw.randrange(length)
+    proof = feeds[length].prove(block, draw.choice([0, reader.digest(block)]))
+    nodes, signature = list(proof.nodes), proof.signature
+    for _ in range(draw.randint(1, 2)):
+        match draw.randrange(4):
+            case 0:
+                nodes.insert(draw.randint(0, len(nodes)), draw.choice(list(truth.values())))
+            case 1:
+                nodes.insert(draw.randint(0, len(nodes)), TreeNode(draw.randrange(28), bytes(32), 9))
+            case 2:
+                nodes = nodes[1:]
+            case _:
+                signature = draw.choice([b"", bytes(64), *(each.head.signature for each in feeds.values())])
+    with contextlib.suppress(InvalidEntry, SignatureError):
+        reader.put(block, content(block), BlockProof(block, tuple(nodes), signature))
+    assert all(truth[index] == reader.storage.node(index) for index in truth if index in reader._nodes)
+    assert all(reader.get(block) == content(block) for block in reader.storage.bits.blocks())

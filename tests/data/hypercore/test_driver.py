@@ -12,7 +12,14 @@ import pytest
 from p2plib.data.hypercore import messages, rle
 from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.driver import SharedFeed
-from p2plib.data.hypercore.messages import BlockData, FeedMessage, HaveBlocks, OpenFeed
+from p2plib.data.hypercore.messages import (
+    BlockData,
+    FeedMessage,
+    FeedStatus,
+    HaveBlocks,
+    OpenFeed,
+    UnhaveBlocks,
+)
 from p2plib.data.hypercore.remote import REGION_BLOCKS
 from p2plib.errors import (
     HandshakeFailed,
@@ -395,3 +402,24 @@ def test_over_tcp_of_the_simulated_internet() -> None:
         await giving
 
     Internet(2).run(main)
+
+
+@pytest.mark.parametrize("refusal", [UnhaveBlocks(3), FeedStatus(False, True)])
+def test_what_one_peer_takes_back_another_is_asked_for(refusal: FeedMessage) -> None:
+    """The other one is live, and has nothing to say of itself."""
+
+    async def main() -> None:
+        (bad, bad_end), (good, good_end) = memory_pair(), memory_pair()
+        ours, puppet = copy(everything=False), Puppet(bad)
+        waiting = asyncio.ensure_future(ours.get(3))
+        tasks = [begin(ours, bad_end)]
+        await puppet.promise()
+        while not ours.wishes._asked:
+            await asyncio.sleep(0)
+        tasks += [begin(SharedFeed(feed(5)), good, False), begin(ours, good_end)]
+        await asyncio.sleep(1)
+        await puppet.say(refusal)
+        assert await waiting == content(3)
+        await end(*tasks)
+
+    run(main, limit_s=15)

@@ -273,7 +273,7 @@ def test_a_torn_file_is_recovered_or_reported(tmp_path: Path, name: str) -> None
 @pytest.mark.fault("F121")
 def test_a_flipped_bit_is_reported(tmp_path: Path) -> None:
     make(tmp_path / "feed", 5)
-    for name, at, expected in (("data", 3, [0]), ("tree", 32 + 2 * 40 + 5, [1])):
+    for name, at, expected in (("data", 3, [0]), ("tree", 32 + 2 * 40 + 5, [0, 1])):
         file = tmp_path / "feed" / name
         raw = bytearray(file.read_bytes())
         raw[at] ^= 1
@@ -281,7 +281,7 @@ def test_a_flipped_bit_is_reported(tmp_path: Path) -> None:
         core = open_core(tmp_path / "feed")
         assert core.audit() == expected
         with pytest.raises(StoreCorrupt) as wrong:
-            core.get(expected[0])
+            core.get(expected[-1])
         assert wrong.value.path == str(tmp_path / "feed")
         core.close()
         raw[at] ^= 1
@@ -375,3 +375,86 @@ def test_a_secret_that_does_not_fit_is_reported(tmp_path: Path) -> None:
         (tmp_path / "feed" / "secret_key").write_bytes(raw)
         with pytest.raises(StoreCorrupt):
             open_core(tmp_path / "feed")
+
+
+@pytest.mark.fault("F121")
+def test_what_an_append_left_behind_is_no_part_of_what_was_signed_elsewhere(tmp_path: Path) -> None:
+    """An author restored from an old copy appends, and dies before it signs. Then it fetches its newest
+    block, and dies before the bit field."""
+    make(tmp_path / "feed", 5)
+    bits = (tmp_path / "feed" / "bitfield").read_bytes()
+    lost = tmp_path / "lost"
+    shutil.copytree(tmp_path / "feed", lost)
+    with open_core(lost, durable=False) as core:
+        core.append([b"never", b"signed"])
+    for name in ("data", "tree"):
+        shutil.copy(lost / name, tmp_path / "feed" / name)
+    newest = feed(9)
+    with open_core(tmp_path / "feed", durable=False) as core:
+        assert core.length == 5
+        core.put(8, content(8), newest.prove(8))
+    (tmp_path / "feed" / "bitfield").write_bytes(bits)
+    with open_core(tmp_path / "feed", durable=False) as core:
+        assert core.length == 9
+        assert not core.has(5)
+        for block in range(5, 9):
+            assert core.put(block, content(block), newest.prove(block, core.digest(block)))
+        assert core.audit() == []
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("knows", [False, True])
+def test_nobody_is_blamed_for_our_disk(tmp_path: Path, knows: bool) -> None:
+    """A flipped bit in a node: the next peer's block is neither forged nor a fork of the author."""
+    author = feed(8)
+    core = create_core(tmp_path / "copy", key=AUTHOR.public)
+    core.put(0, content(0), author.prove(0))
+    core.close()
+    raw = bytearray((tmp_path / "copy" / "tree").read_bytes())
+    raw[32 + 5 * 40] ^= 1
+    (tmp_path / "copy" / "tree").write_bytes(raw)
+    with open_core(tmp_path / "copy") as core:
+        with pytest.raises(StoreCorrupt, match="is not what was proven"):
+            core.put(2, content(2), author.prove(2, core.digest(2) if knows else 0))
+        assert core.audit() == [0]
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("step", range(8))
+def test_a_feed_that_was_half_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The process dies before or in the middle of any write, at an `fsync`, or before a name is given."""
+    steps = list[str]()
+
+    def dying(name: str) -> None:
+        real = getattr(os, name)
+
+        def act(*arguments: object) -> object:
+            steps.append(name)
+            if len(steps) - 1 == step // 2:
+                if name == "write" and step % 2:
+                    real(arguments[0], b"half")
+                raise Crash
+            return real(*arguments)
+
+        monkeypatch.setattr(os, name, act)
+
+    for name in ("write", "fsync", "replace"):
+        dying(name)
+    with pytest.raises(Crash):
+        create_core(tmp_path / "feed", AUTHOR)
+    monkeypatch.undo()
+    with create_core(tmp_path / "feed", AUTHOR) as core:
+        assert core.append(b"first") == 0
+        assert stat.S_IMODE((tmp_path / "feed" / "secret_key").stat().st_mode) == 0o600
+    assert not list((tmp_path / "feed").glob("*.draft"))
+
+
+def test_a_disk_that_takes_half_of_a_key_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, raw: write(descriptor, raw[:9]))
+    with pytest.raises(StoreFull):
+        create_core(tmp_path / "feed", AUTHOR)
+    with pytest.raises(StoreError, match="there is no feed"):
+        open_core(tmp_path / "feed")

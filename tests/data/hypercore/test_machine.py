@@ -443,6 +443,40 @@ def test_a_liar_holds_the_author_up_until_it_is_left() -> None:
     assert old.append(b"new") == 4
 
 
+@pytest.mark.fault("F111")
+@pytest.mark.parametrize("takes_back", [False, True])
+def test_a_claim_that_is_not_shown_is_a_claim_for_20_seconds(takes_back: bool) -> None:
+    """The liar goes on talking. No request of ours is open: it says nothing about the blocks there."""
+    session = copy_of(everything=False, core=feed(3))
+    claim = [HaveBlocks(2**40), *([UnhaveBlocks(0, 2**41), HaveBlocks(2**40)] if takes_back else [])]
+    for now in range(20):
+        tell(session, *claim, now=now)
+        sent(session, now)
+        session.handle_timer(now)
+    with pytest.raises(PeerTimeout, match="our feed is longer"):
+        session.handle_timer(20)
+
+
+def test_a_peer_that_keeps_one_block_back_is_left_in_the_end() -> None:
+    session = copy_of()
+    tell(session, HaveBlocks(0, 50))
+    for block in range(1, 32):
+        sent(session, 10.0 * block)
+        tell(session, answer(block, 50), now=10.0 * block)
+        session.handle_timer(10.0 * block)
+    with pytest.raises(PeerTimeout, match="kept back block 0"):
+        session.handle_timer(320.0)
+
+
+def test_a_peer_that_is_slow_hears_of_a_thousand_appends_at_once() -> None:
+    session = giver(5)
+    sent(session)
+    for block in range(5, 1005):
+        session.announce(block)
+    session.announce(3)
+    assert sent(session) == [HaveBlocks(5, 1000), HaveBlocks(3)]
+
+
 def test_another_author_is_not_believed() -> None:
     other = Hypercore.create(STRANGER)
     other.append([content(block) for block in range(5)])

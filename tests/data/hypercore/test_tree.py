@@ -259,3 +259,18 @@ def test_the_evidence_of_a_head_is_its_numbers_hashes_and_signature() -> None:
     tree.verify_head(KEY, head)
     with pytest.raises(SignatureError):
         tree.verify_head(STRANGER.public, head)
+
+
+@pytest.mark.fault("F117")
+def test_a_forged_node_beside_a_true_head_is_no_fork() -> None:
+    """Four blocks are signed. The liar adds a node beside their root, where the reader knows another."""
+    short, long = feed(4), feed(8)
+    proof = short.prove(3)
+    forged = BlockProof(3, (*proof.nodes, TreeNode(11, bytes(32), 9)), proof.signature)
+    for blocks in (8, 10):
+        with pytest.raises((SignatureError, InvalidEntry)):
+            tree.verify(KEY, content(3), forged, known_nodes(blocks), feed(blocks).head)
+    known = known_nodes(8)
+    del known[5], known[6]  # so that the way up is not known
+    with pytest.raises((SignatureError, InvalidEntry)):
+        tree.verify(KEY, content(3), forged, known, long.head)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from p2plib.data.hypercore.core import Hypercore
 from p2plib.data.hypercore.remote import REGION_BLOCKS, RemoteBlocks
 from p2plib.data.hypercore.wishes import Wishes
@@ -58,3 +60,18 @@ def test_an_author_wants_its_own_newest_block_back() -> None:
     assert wishes.take(remote_with(4)) is None
     assert wishes.take(remote_with(7, 8)) == 8
     assert wishes.unknown(remote_with(8)) == [0]
+
+
+@pytest.mark.fault("F129")
+def test_a_block_that_nobody_has_does_not_make_the_others_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy, remote, looks = Hypercore(AUTHOR.public), RemoteBlocks(), list[int]()
+    wishes = Wishes(copy, everything=True)
+    remote.ask(0)
+    remote.set(1, 3000)
+    has = remote.has
+    monkeypatch.setattr(remote, "has", lambda block: looks.append(block) or has(block))
+    for block in range(1, 3001):
+        assert wishes.take(remote) == block
+        copy.storage.bits.set_block(block)
+        wishes.release(block)
+    assert len(looks) == 3000

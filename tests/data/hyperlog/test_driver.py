@@ -271,3 +271,43 @@ def test_nothing_is_written_after_the_end() -> None:
         await task
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_peer_that_talks_forever_when_all_is_done(live: bool) -> None:
+    """It is live, and we are not: it has 30 seconds to end."""
+
+    async def main(net: Any) -> None:
+        near, far = memory_pair()
+        graph = Hyperlog("victim")
+        task = asyncio.create_task(replicate(near, graph, live=live, silence_timeout_s=30))
+        for message in (HyperlogHandshake(live=True), SentHeads(), SentWants()):
+            await far.write(messages.frame(message))
+        for seq in range(1, 11):
+            await asyncio.sleep(9)
+            if not task.done():
+                node = nodes.make([], b"%d" % seq, "liar", seq)
+                await far.write(messages.frame(HyperlogSend(node, seq)))
+        assert task.done() is not live
+        task.cancel()
+        await asyncio.wait([task])
+        assert graph.head_seq("liar") == (10 if live else 3)
+
+    Internet(seed=1).run(main)
+
+
+def test_a_live_peer_that_takes_nothing_is_left() -> None:
+    async def main(net: Any) -> None:
+        near, far = memory_pair(limit_bytes=200)
+        graph = Hyperlog("a")
+        task = asyncio.create_task(replicate(near, graph, live=True))
+        for message in (HyperlogHandshake(live=True), SentHeads(), SentWants()):
+            await far.write(messages.frame(message))
+        await settle()
+        for _ in range(9):
+            graph.append(bytes(100))
+        with pytest.raises(PeerTimeout, match="took nothing"):
+            await task
+        assert len(asyncio.all_tasks()) == 1
+
+    Internet(seed=1).run(main, time_limit_s=100)

@@ -158,3 +158,22 @@ def test_reading_what_is_not_there() -> None:
         log.entry("a", 1)
     with pytest.raises(UsageError):
         Hyperlog("")
+
+
+def test_others_cannot_keep_us_from_writing() -> None:
+    """They make more heads than a node may have links."""
+    log = Hyperlog("alice")
+    ours = log.append(b"ours")
+    for seq in range(1, nodes.MAX_LINKS + 50):
+        log.insert(nodes.make([], b"%d" % seq, "flood", seq))
+    assert len(log.heads()) == nodes.MAX_LINKS + 50
+    merge = log.append(b"still here")
+    assert len(merge.links) == nodes.MAX_LINKS
+    assert ours.key in merge.links
+    assert log.entry("flood", nodes.MAX_LINKS + 49).node.key in merge.links
+    assert len(log.append(b"again").links) == 52 - 1
+
+
+def test_the_name_of_a_log_can_be_written() -> None:
+    with pytest.raises(UsageError, match="surrogate"):
+        Hyperlog("\ud800")

@@ -263,6 +263,15 @@ def test_logs_and_new_nodes_have_caps() -> None:
         machine.receive(HyperlogSend(ONE, 1))
 
 
+def test_a_node_that_waits_and_comes_again_counts() -> None:
+    machine = begun(limits=HyperlogLimits(new_nodes=3))
+    machine.receive(HyperlogHave("liar", 9))
+    for _ in range(3):
+        machine.receive(HyperlogSend(TWO, 1))
+    with pytest.raises(InvalidEntry, match="more than 3 nodes"):
+        machine.receive(HyperlogSend(TWO, 1))
+
+
 def test_what_went_in_before_a_lie_stays() -> None:
     graph = Hyperlog("victim")
     machine = begun(graph)
