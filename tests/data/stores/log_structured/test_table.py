@@ -122,7 +122,7 @@ def test_an_index_that_does_not_fit_its_blocks() -> None:
     raw = module._checked(b"\x01\0\0\0\x01\0\0\0b")
     for name in (b"a", b"c"):
         disk = forged(b"\x01\0\0\0" + name + module._PLACE.pack(0, len(raw)), raw)
-        with pytest.raises(StoreCorrupt, match="where the index says|not the one that the index names"):
+        with pytest.raises(StoreCorrupt, match=r"where the index says|not the one that the index names"):
             TableReader(disk, "t").check()
 
 
