@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import copy
 import errno
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -31,6 +30,12 @@ from random import Random
 
 from p2plib.errors import StoreLocked, UsageError
 
+SAYS = {  # as Linux says it; other systems have other words, and a page is the same everywhere
+    errno.ENOSPC: "No space left on device",
+    errno.EIO: "Input/output error",
+    errno.EROFS: "Read-only file system",
+    errno.ENOENT: "No such file or directory",
+}
 SECTOR_BYTES = 512  # the old size; a smaller one tears finer, which is harder on the store
 
 
@@ -252,7 +257,7 @@ class SimulatedDisk:
                 number = errno.EIO
             case Fault.READ_ONLY:
                 number = errno.EROFS
-        raise OSError(number, os.strerror(number), self.path)
+        raise OSError(number, SAYS[number], self.path)
 
     def _require_power(self) -> None:
         if self._is_off:
@@ -263,7 +268,7 @@ class SimulatedDisk:
         try:
             return self._seen[name]
         except KeyError:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from None
+            raise FileNotFoundError(errno.ENOENT, SAYS[errno.ENOENT], name) from None
 
     def _rename(self, change: dict[str, _File | None]) -> None:
         self._renamed.append(change)
