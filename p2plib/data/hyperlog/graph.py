@@ -70,7 +70,6 @@ class Hyperlog:
 
     Attributes:
         log: the name of our own log.
-        changes: how many different nodes are here.
         claims: how far each connected peer says that our own log goes.
     """
 
