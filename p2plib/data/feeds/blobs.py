@@ -287,9 +287,9 @@ class BlobExchange:
             size_bytes = self._store.size(key)
             largest = asked.get("max")
             if isinstance(largest, int) and size_bytes > largest:
-                raise Refusal("Error", f"the blob has {size_bytes} bytes, and {largest} were the most")
+                raise Refusal("Error", f"the blob has {size_bytes} bytes, but at most {largest} were allowed")
             if asked.get("size") not in (None, size_bytes):
-                raise Refusal("Error", f"the blob has {size_bytes} bytes, and {asked['size']} were asked for")
+                raise Refusal("Error", f"the blob has {size_bytes} bytes, not the {asked['size']} asked for")
             start, end = _number(asked.get("start")), _number(asked.get("end"))
             reader = self._store.read(key, start or 0, end)
         with reader:

@@ -41,7 +41,7 @@ def content(number: int, size_bytes: int) -> bytes:
 
 
 def written(kind: str, entries: int, content_bytes: int) -> tuple[ReplicatedFeed, ReplicatedFeed]:
-    """A writer's replica with so many entries, and an empty reader's."""
+    """A writer's replica with this many entries, and a reader's empty one."""
     feed, reader = replicas(kind, WRITER)
     for number in range(1, entries + 1):
         feed.append(content(number, content_bytes))
@@ -66,7 +66,7 @@ def parcels_until_held(feed: ReplicatedFeed, reader: ReplicatedFeed, number: int
 
 
 def costs(kind: str, entries: int, content_bytes: int = 64) -> FeedCosts:
-    """The bytes of one kind for a feed of so many entries."""
+    """What one kind costs in bytes for a feed of this many entries."""
     feed, reader = written(kind, entries, content_bytes)
     alone = parcels_until_held(feed, reader, entries)
     assert content(entries, content_bytes) in list(reader.contents(1))[-1:]
@@ -75,7 +75,7 @@ def costs(kind: str, entries: int, content_bytes: int = 64) -> FeedCosts:
 
 
 def fork_seen(kind: str) -> str:
-    """What a reader says that gets two different second entries of one writer, from two copies of its key.
+    """What a reader says on getting two different second entries of one writer, from two copies of its key.
 
     Returns:
         The name of the error, and how many bytes of evidence it carries.

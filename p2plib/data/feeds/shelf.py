@@ -106,7 +106,7 @@ class FeedShelf(Generic[E, C]):
         return entry
 
     def ring(self) -> None:
-        """Wakes whatever waits for a log to grow; call it after one has grown by another way."""
+        """Wakes whatever waits for a log to grow; call it after one has grown in some other way."""
         self._grown.ring()
 
     async def wait(self) -> None:

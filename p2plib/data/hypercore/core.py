@@ -87,7 +87,7 @@ class Hypercore:
 
     @classmethod
     def create(cls, secret: SecretKey, storage: CoreStorage | None = None) -> Hypercore:
-        """A feed of one's own, empty or as it stands in the storage."""
+        """A feed of our own, empty or as it stands in the storage."""
         return cls(secret.public, storage, secret)
 
     def __repr__(self) -> str:

@@ -46,7 +46,7 @@ def digest_of(index: int, bits: BlockBits, length: int) -> int:
 
 
 def known_by_digest(index: int, digest: int) -> set[int]:
-    """The nodes that somebody has who says this digest; see `digest_of`.
+    """The nodes that a peer with this digest has; see `digest_of`.
 
     Args:
         index: of the node that they ask about.

@@ -188,7 +188,7 @@ class CoreDirectory:
         try:
             return PublicKey(raw)
         except DecodeError as error:
-            raise StoreCorrupt(f"this is no public key: {error.rule}", str(path)) from None
+            raise StoreCorrupt(f"this is not a public key: {error.rule}", str(path)) from None
 
     def _check_heads(self) -> None:
         """Writes the heads of files that are new, and refuses files that are something else."""
@@ -199,7 +199,7 @@ class CoreDirectory:
                 self._write(name, 0, wanted)
             elif found != wanted:
                 raise StoreCorrupt(
-                    f"this is no file `{name}` of a feed of hypercore 9", str(self.path / name), 0
+                    f"this is not the file `{name}` of a hypercore 9 feed", str(self.path / name), 0
                 )
 
     def _read_pages(self) -> dict[int, bytes]:
@@ -212,7 +212,7 @@ class CoreDirectory:
         return pages
 
     def _recover(self) -> None:
-        """Finds the last head that holds, and sets the bits that a crash has kept from being set."""
+        """Finds the last valid head, and sets the bits that a crash left unset."""
         size = os.fstat(self._files["signatures"]).st_size - HEAD_BYTES
         length = max(size, 0) // SIGNATURE_BYTES
         while length and self.head is None:
@@ -221,12 +221,12 @@ class CoreDirectory:
             length -= self.head is None
         if self.head is None:
             if len(self.bits):
-                raise StoreCorrupt("there are blocks, and no signature holds", str(self.path / "signatures"))
+                raise StoreCorrupt("there are blocks, but no valid signature", str(self.path / "signatures"))
             return
         first = len(self.bits)
         if first > self.head.length:
             raise StoreCorrupt(
-                f"there are {first} blocks, and the last signature that holds is for {self.head.length}",
+                f"there are {first} blocks, but the last valid signature covers {self.head.length}",
                 str(self.path / "signatures"),
                 HEAD_BYTES + SIGNATURE_BYTES * (first - 1),
             )
@@ -236,7 +236,7 @@ class CoreDirectory:
         self._write_bits()
 
     def _head(self, length: int, signature: bytes) -> SignedHead | None:
-        """The head of this length, if it holds."""
+        """The head of this length, if it is valid."""
         roots = [self._node(index) for index in flat_tree.full_roots(length)]
         head = SignedHead(length, tuple(root for root in roots if root is not None), signature)
         try:

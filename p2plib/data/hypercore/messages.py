@@ -344,7 +344,7 @@ def _decode_value(name: str, wanted: Any, value: int | bytes) -> Any:
             return bool(value)
         if wanted is int and value <= (MAX_UINT64 if name == "digest" else MAX_NUMBER):
             return value
-        raise DecodeError(f"{name} is no number, or one above 2^53 - 1")
+        raise DecodeError(f"{name} is not a number, or is above 2^53 - 1")
     if wanted in (bool, int):
         raise DecodeError(f"{name} is a number")
     if wanted == tuple[TreeNode, ...]:

@@ -66,7 +66,7 @@ class RemoteBlocks:
                 lacking ^= 1 << bits - 1
 
     def set(self, start: int, length: int, has: bool = True) -> None:
-        """It says that it has, or has lost, so many blocks from one on."""
+        """It says that it has, or has lost, this many blocks from one on."""
         if has and length:
             self.length = max(self.length, start + length)
         elif start < self.length <= start + length:

@@ -298,7 +298,7 @@ class _Climb:
         for node in self.rest:
             if len(node.hash) != HASH_BYTES or not 0 <= node.size <= MAX_SIZE:
                 raise InvalidEntry(
-                    f"node {node.index} has no hash of {HASH_BYTES} bytes, or no possible size"
+                    f"node {node.index} has a hash that is not {HASH_BYTES} bytes, or an impossible size"
                 )
         if any(not 0 <= index < 2 * MAX_LENGTH for index in (bottom, *(node.index for node in self.rest))):
             raise InvalidEntry(f"a feed has at most {MAX_LENGTH} blocks")
@@ -360,9 +360,9 @@ class _Climb:
             elif index in self._known:
                 roots.append(self._known[index])
             else:
-                raise InvalidEntry(f"the full root {index} of {length} blocks is missing in the proof")
+                raise InvalidEntry(f"the full root {index} of {length} blocks is missing from the proof")
         if self.rest:
             raise InvalidEntry(f"node {self.rest[0].index} has no place in the proof")
         if self.top not in roots:
-            raise InvalidEntry(f"node {self.top.index} is no full root of {length} blocks")
+            raise InvalidEntry(f"node {self.top.index} is not a full root of {length} blocks")
         return SignedHead(length, tuple(roots), self.signature)

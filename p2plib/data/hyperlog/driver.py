@@ -84,7 +84,7 @@ class _Exchange:
         self._changed.ring()
 
     async def run(self) -> None:
-        """Reads and writes until both are through; what reading raises is the better error of two."""
+        """Reads and writes until both are through; of two errors, the one from reading says more."""
         reading, writing = asyncio.create_task(self._read()), asyncio.create_task(self._write())
         try:
             await asyncio.wait([reading, writing], return_when=asyncio.FIRST_EXCEPTION)

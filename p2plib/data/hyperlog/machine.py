@@ -187,7 +187,7 @@ class HyperlogSync:
             self._tail.append(entry)
 
     def close(self) -> None:
-        """Call it when the exchange is over, however it ended: what the other side claimed counts no more."""
+        """Call it when the exchange is over, however it ended: what the other side claimed is forgotten."""
         self._graph.claims.pop(self, None)
 
     def _send(self, entry: LogEntry) -> HyperlogSend:

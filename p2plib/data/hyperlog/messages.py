@@ -154,7 +154,7 @@ def decode(raw: bytes) -> HyperlogMessage:
     kind = raw[0]
     if kind in (SENT_HEADS, SENT_WANTS):
         if len(raw) > 1:
-            raise DecodeError(f"{TYPE_NAMES[kind]} has no body, and here are {len(raw) - 1} bytes", 1)
+            raise DecodeError(f"{TYPE_NAMES[kind]} has no body, not one of {len(raw) - 1} bytes", 1)
         return SentHeads() if kind == SENT_HEADS else SentWants()
     if kind >= len(TYPE_NAMES):
         raise DecodeError(f"there is no message of type {kind}", 0)
@@ -247,7 +247,7 @@ class _Fields:
         texts = list[str]()
         for value in found:
             if isinstance(value, int):
-                raise DecodeError(f"field {number} is a text, not a number")
+                raise DecodeError(f"field {number} is text, not a number")
             texts.append(_text(value))
         return tuple(texts)
 

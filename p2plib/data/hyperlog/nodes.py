@@ -127,7 +127,7 @@ def check(node: HyperlogNode) -> None:
         if not _KEY.match(link):
             raise InvalidEntry(f"a link is {KEY_CHARACTERS} hexadecimal digits, not {link[:80]!r}")
     if node.key != key_of(node.links, node.value):
-        raise InvalidEntry(f"the node's key is {node.key[:80]!r}, and its links and value hash to another")
+        raise InvalidEntry(f"the node's key is {node.key[:80]!r}, but its links and value hash to another")
 
 
 def check_log(log: str) -> None:

@@ -253,7 +253,7 @@ def from_base64(text: str) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise DecodeError("base64 has other characters or another padding than it may") from None
+        raise DecodeError("base64 has characters or padding that are not allowed") from None
     if base64.b64encode(raw).decode("ascii") != text:
         raise DecodeError("base64 is not in its canonical spelling")
     return raw

@@ -200,7 +200,7 @@ class Roster:
     def _added(self, key: PublicKey, content: Mapping[str, Value], at: int) -> Device:
         name = content.get("name")
         if key in self.devices or key == self.owner:
-            raise DecodeError("a device is added once, and is not the owner")
+            raise DecodeError("a device is added only once, and it is not the owner")
         if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME_CHARACTERS:
             raise DecodeError("a device has a name")
         key.verify(CONTEXT, self.owner.raw, classic.read_signature(content.get("accepts")))
@@ -209,12 +209,12 @@ class Roster:
     def _removed(self, key: PublicKey, content: Mapping[str, Value], at: int) -> Device:
         device = self.devices.get(key)
         if device is None or device.removed is not None:
-            raise DecodeError("only a device that is here is removed")
+            raise DecodeError("only a device that is in use can be removed")
         last, last_id = content.get("last"), content.get("id")
         if last == 0 and last_id is None and not isinstance(last, bool):
             return replace(device, removed=at)
         if isinstance(last, bool) or not isinstance(last, int) or not 1 <= last <= MAX_SEQUENCE:
             raise DecodeError("the last entry that counts has a number")
         if not isinstance(last_id, str) or not classic.is_id(last_id):
-            raise DecodeError("and an id")
+            raise DecodeError("the last entry that counts has an id")
         return replace(device, removed=at, last=Head(last, last_id))

@@ -149,7 +149,7 @@ class HashedFormat:
         if erases >= sequence:
             raise InvalidEntry("erases: an entry erases an earlier one, or none")
         if timestamp_ms > MAX_SAFE_INTEGER:
-            raise InvalidEntry("timestamp: 2**53 milliseconds and more are no date")
+            raise InvalidEntry("timestamp: 2**53 milliseconds or more are not a date")
         if size > MAX_CONTENT_BYTES:
             raise InvalidEntry(f"content: {size} bytes, where {MAX_CONTENT_BYTES} is the most")
         before = None if sequence == 1 else previous.hex()

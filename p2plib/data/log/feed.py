@@ -308,9 +308,9 @@ class Feed(Generic[E, C]):
                 return ErasedEntry(sequence, stored[1:].decode())
             entry = self.format.parse(stored[1:])
         except (InvalidEntry, ValueError) as error:
-            raise StoreCorrupt(f"entry {sequence} does not read: {error}", "the log") from None
+            raise StoreCorrupt(f"entry {sequence} cannot be read: {error}", "the log") from None
         if entry.sequence != sequence or entry.author != self.author:
-            raise StoreCorrupt(f"at the place of entry {sequence} stands another", "the log")
+            raise StoreCorrupt(f"another entry stands in the place of entry {sequence}", "the log")
         return entry
 
     def _stored(self, sequence: int) -> bytes:
@@ -374,7 +374,7 @@ class Feed(Generic[E, C]):
             self._head = head = Head(int.from_bytes(value[:8], "big"), value[8:].decode())
             found = self.id_at(head.sequence)
         except (InvalidEntry, NotFound, ValueError) as error:
-            raise StoreCorrupt(f"the head does not read: {error}", "the log") from None
+            raise StoreCorrupt(f"the head cannot be read: {error}", "the log") from None
         if found != head.id:
-            raise StoreCorrupt(f"entry {head.sequence} is another than the head says", "the log")
+            raise StoreCorrupt(f"entry {head.sequence} is not the one that the head names", "the log")
         return head

@@ -1,4 +1,4 @@
-"""Forks: two entries that an honest author never signs both, and the proof of it that anybody can check.
+"""Forks: two entries of which an honest author signs only one, and the proof of it that anybody can check.
 
 Nothing stops the owner of a key from signing two entries with one sequence number and showing one to some
 peers and one to others (equivocation). Nobody who sees a single branch can tell. But the two entries together
@@ -149,7 +149,7 @@ def _members(raw: bytes, max_bytes: int) -> dict[str, Any]:
 
 
 def is_about(raw: bytes) -> PublicKey:
-    """The author that a proof accuses, before anything in it is checked: to find out whose log it concerns.
+    """The author whom a proof accuses, before anything in it is checked: to find out whose log it concerns.
 
     Args:
         raw: as received; any size.

@@ -38,7 +38,7 @@ def checked_key(key: bytes) -> bytes:
 
 
 def plain(data: bytes) -> bytes:
-    """Bytes themselves, of what inherits them: a class of somebody's own may compare and hash otherwise."""
+    """Plain bytes, whatever subclass came: somebody's own class may compare and hash in its own way."""
     return data if type(data) is bytes else bytes(data)
 
 
@@ -121,7 +121,7 @@ class Scan(Iterator[Pair]):
 
 
 class CheckedStore(ABC):
-    """An `OrderedStore` but for four methods, which those that inherit it fill in.
+    """An `OrderedStore` but for four methods, which its subclasses fill in.
 
     Args:
         name: what messages call it: a path, or some words.

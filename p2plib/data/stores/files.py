@@ -87,7 +87,7 @@ class FileSystem(Protocol):
         ...
 
     def replace(self, old: str, new: str) -> None:
-        """Give a file another name, from which any file that had it is gone."""
+        """Give a file another name; any file that had that name is gone."""
         ...
 
     def remove(self, name: str) -> None:

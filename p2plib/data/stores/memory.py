@@ -14,7 +14,7 @@ from p2plib.errors import NotFound
 
 
 class MemoryStore(CheckedStore):
-    """An ordered store that forgets all when it is closed."""
+    """An ordered store that forgets everything when it is closed."""
 
     def __init__(self) -> None:
         super().__init__("in memory")

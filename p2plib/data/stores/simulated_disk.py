@@ -69,8 +69,8 @@ class SimulatedDisk:
     Args:
         faults: what goes wrong at which step.
         sector_bytes: what is written whole or not at all.
-        ignores_sync: whether it says that it has synced a file, and has done nothing, as some disks do.
-        ignores_directory_sync: the same of names.
+        ignores_sync: whether it claims to have synced a file and has done nothing, as some disks do.
+        ignores_directory_sync: the same for names.
 
     Attributes:
         steps: what was done so far, in words, for example `append 000001.log 37`.
@@ -181,7 +181,7 @@ class SimulatedDisk:
     # What befalls it
 
     def flip(self, name: str, bit: int) -> None:
-        """Turn one bit of a file round, in the cache and on the disk.
+        """Flip one bit of a file, in the cache and on the disk.
 
         Args:
             name: of the file.
@@ -202,7 +202,7 @@ class SimulatedDisk:
         """The disk after a power cut.
 
         Args:
-            rng: decides what is kept of that which was not synced; without it, nothing is.
+            rng: decides which unsynced changes are kept; without it, none are.
         """
         names = dict(self._kept)
         for change in self._renamed if rng else ():

@@ -42,7 +42,7 @@ class ClosableStore:
         self._let_go()
 
     def _let_go(self) -> None:
-        """What a store has besides; for those that have it."""
+        """Lets go of whatever else a store holds; for stores that hold something."""
 
     def __enter__(self) -> Self:
         return self

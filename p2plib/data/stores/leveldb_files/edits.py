@@ -67,7 +67,7 @@ class LevelDbVersion:
 
 
 def version_of(edits: Iterable[bytes]) -> LevelDbVersion:
-    """What the records of a manifest make, from the first to the last.
+    """What the records of a manifest add up to, from the first to the last.
 
     Raises:
         DecodeError: one is cut short, has an unknown field, or another order of keys than ours.

@@ -121,7 +121,7 @@ def _fragments(data: bytes, path: str) -> Iterator[tuple[int, bytes, int, int]]:
         if end > len(data):
             return
         if crc32c(data[at + _HEADER.size - 1 : end]) != unmasked(stored):
-            raise StoreCorrupt("the checksum of a fragment does not hold", path, at)
+            raise StoreCorrupt("the checksum of a fragment does not match", path, at)
         if kind not in _KINDS:
             raise StoreCorrupt(f"a fragment is of kind 1 to 4, not {kind}", path, at)
         yield kind, data[at + _HEADER.size : end], at, end

@@ -1,4 +1,4 @@
-"""Snappy, opened: the compression of LevelDB's blocks. A decoder; a writer may leave blocks as they are.
+"""Snappy, the compression of LevelDB's blocks: a decoder; a writer may leave blocks as they are.
 
 Follows google/snappy's `format_description.txt`. The data begin with their size when opened (a varint);
 then come elements, whose lowest two bits say which kind.
@@ -25,7 +25,7 @@ _MAX_32 = 2**32 - 1
 
 
 def decompress(data: bytes, *, max_bytes: int = MAX_BYTES) -> bytes:
-    """What some compressed bytes were.
+    """The bytes that were compressed.
 
     Args:
         data: the compressed bytes and nothing after them.
@@ -63,7 +63,7 @@ def decompress(data: bytes, *, max_bytes: int = MAX_BYTES) -> bytes:
         piece = bytes(out[len(out) - back : len(out) - back + length])
         out += (piece * (length // back + 1))[:length]
     if len(out) != size:
-        raise DecodeError(f"compressed bytes made {len(out)} bytes, and announced {size}", len(data))
+        raise DecodeError(f"compressed bytes announced {size} bytes, but made {len(out)}", len(data))
     return bytes(out)
 
 

@@ -55,7 +55,7 @@ def read_table(data: bytes) -> Iterator[SequencedEntry]:
         if end != len(where):
             raise DecodeError("bytes are left over after a place in the index", index[0])
         if place[0] < free:  # or one block could be read a million times
-            raise DecodeError("the blocks of a table stand one behind the other, each once", index[0])
+            raise DecodeError("the blocks of a table follow one another, each once", index[0])
         free = sum(place) + _TRAILER_BYTES
         for key, value in entries_of(block_at(data, *place)):
             if len(key) < _TAG_BYTES:
@@ -82,7 +82,7 @@ def block_at(data: bytes, offset: int, size: int) -> bytes:
     if end + _TRAILER_BYTES > len(data):
         raise DecodeError(f"a block of {size} bytes is not inside a file of {len(data)}", offset)
     if crc32c(data[offset : end + 1]) != unmasked(int.from_bytes(data[end + 1 : end + 5], "little")):
-        raise DecodeError("the checksum of a block does not hold", offset)
+        raise DecodeError("the checksum of a block does not match", offset)
     compression = data[end]
     if compression > 1:
         raise DecodeError(

@@ -1,4 +1,4 @@
-"""A Bloom filter: "this key is surely not here", in a few bits a key. It never says that of a key that is.
+"""A Bloom filter: "this key is surely not here", in a few bits a key. It never says so of a key that is.
 
 Each key sets a few bits of a field of zeros, at places that its hash gives. A key that finds one of its bits
 unset was never put in. One that finds them all set may have been; how often that is wrong is `expected`.
@@ -85,7 +85,7 @@ class BloomFilter:
 
     @classmethod
     def decode(cls, data: bytes, salt: bytes = b"") -> Self:
-        """The filter that some bytes are.
+        """The filter that these bytes encode.
 
         Args:
             data: its bytes.
@@ -100,7 +100,7 @@ class BloomFilter:
 
 
 def best_hashes(bits_per_key: int) -> int:
-    """How many bits a key should set: then half of all bits are set, and each tells most."""
+    """How many bits a key should set: with that, half of all bits are set, and each tells us most."""
     return min(MAX_HASHES, max(1, round(bits_per_key * math.log(2))))
 
 

@@ -58,7 +58,7 @@ class TableInfo:
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """The name of its file."""
         return table_name(self.number)
 
 
@@ -80,12 +80,12 @@ class Manifest:
 
     @property
     def log_name(self) -> str:
-        """Of the file of the write-ahead log."""
+        """The name of the file of the write-ahead log."""
         return log_name(self.log_number)
 
     @property
     def log_salt(self) -> int:
-        """Of the write-ahead log (`wal`), 32 bits, another one for each log; 0 if there is no salt."""
+        """The salt of the write-ahead log (`wal`), 32 bits, different for each log; 0 if there is no salt."""
         return zlib.crc32(b"%d" % self.log_number, zlib.crc32(self.salt)) if self.salt else 0
 
     def encode(self) -> bytes:
@@ -102,17 +102,17 @@ class Manifest:
 
     @classmethod
     def decode(cls, raw: bytes) -> Manifest:
-        """The manifest that a text is.
+        """The manifest that a text encodes.
 
         Raises:
             DecodeError: it is not one, its checksum does not hold, or its numbers cannot be right.
         """
         found = _LINES.fullmatch(raw.decode("ascii", "replace"))
         if found is None:
-            raise DecodeError("a manifest has other lines than these", 0)
+            raise DecodeError("these are not the lines of a manifest", 0)
         end = raw.rindex(b"crc32 ")
         if zlib.crc32(raw[:end]) != int(found[5], 16):
-            raise DecodeError("the checksum of a manifest does not hold", end)
+            raise DecodeError("the checksum of a manifest does not match", end)
         tables = tuple(TableInfo(*map(int, line.split()[1:])) for line in found[4].splitlines())
         made = cls(int(found[2]), int(found[3]), tables, bytes.fromhex(found[1] or ""))
         numbers = [made.log_number, *(table.number for table in tables)]

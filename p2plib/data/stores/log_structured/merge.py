@@ -13,7 +13,7 @@ from p2plib.data.stores.log_structured.memtable import Entry
 
 
 def merged(newest_first: Sequence[Iterator[Entry]], *, reverse: bool = False) -> Iterator[Entry]:
-    """One walk over all keys of several; of a key that many have, the newest entry.
+    """Several walks as one; where several have the same key, the newest entry counts.
 
     Args:
         newest_first: walks whose keys rise (or fall, for `reverse`), the one that overrules the others first.
@@ -28,7 +28,7 @@ def merged(newest_first: Sequence[Iterator[Entry]], *, reverse: bool = False) ->
 
 
 def alive(entries: Iterator[Entry]) -> Iterator[tuple[bytes, bytes]]:
-    """The entries that are no tombstones."""
+    """The entries that are not tombstones."""
     return ((key, value) for key, value in entries if value is not None)
 
 

@@ -122,7 +122,7 @@ def _make_new(files: FileSystem, salt: bytes) -> Manifest:
     for name in files.names():
         if _OURS.fullmatch(name) and (name.endswith(".table") or files.size(name)):
             raise StoreCorrupt(
-                f"there is no {MANIFEST}, and there is {name}: the manifest is lost", files.path
+                f"there is no {MANIFEST}, but there is {name}: the manifest is lost", files.path
             )
     manifest = Manifest(next_number=2, log_number=1, salt=salt)
     files.append(log_name(1), b"")

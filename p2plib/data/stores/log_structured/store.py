@@ -149,7 +149,7 @@ class LogStructuredStore(CheckedStore):
             self._undo = undo.pop_all()
 
     def flush(self) -> None:
-        """Make the memtable a table, and merge tables where enough are of one tier.
+        """Make the memtable a table, and merge tables where a tier has enough of them.
 
         Raises:
             StoreFull: the disk refuses it; nothing is lost, and a later write tries again.
@@ -314,7 +314,7 @@ class LogStructuredStore(CheckedStore):
         return count if count >= self._fan else 0
 
     def _merge_due(self) -> None:
-        """Merges tables as long as enough are of one tier. What the disk refuses is tried again later."""
+        """Merges tables as long as a tier has enough of them. What the disk refuses is tried again later."""
         try:
             while not self._refusal and (count := self._due()):
                 begin = len(self._tables) - count

@@ -149,7 +149,7 @@ class TableReader:
         self._body(raw[: -len(MAGIC)], at)
         if index_at + index_size + filter_size != at:
             raise StoreCorrupt(
-                "index and filter do not fill the place between blocks and footer", self._path()
+                "index and filter do not fill the space between blocks and footer", self._path()
             )
         self._read_index(index_at, index_size)
         try:
@@ -209,7 +209,7 @@ class TableReader:
                 raise StoreCorrupt("the filter does not know a key of the table", self._path())
         if count != self.entries:
             raise StoreCorrupt(
-                f"the footer counts {self.entries} entries, and there are {count}", self._path()
+                f"the footer counts {self.entries} entries, but there are {count}", self._path()
             )
         return count
 
@@ -232,7 +232,7 @@ class TableReader:
             self._last_keys.append(key)
             self._places.append((offset, block_size))
         if expected_offset != at:
-            raise StoreCorrupt("the blocks of the index do not fill the place before it", self._path(), at)
+            raise StoreCorrupt("the blocks of the index do not fill the space before it", self._path(), at)
 
     def _block(self, number: int, *, keep: bool = True) -> Block:
         """A block, from memory if it was read not long ago; a walk leaves none behind."""
@@ -272,7 +272,7 @@ class TableReader:
     def _body(self, raw: bytes, offset: int) -> bytes:
         body = raw[: -_CHECKSUM.size]
         if len(raw) < _CHECKSUM.size or zlib.crc32(body) != _CHECKSUM.unpack(raw[-_CHECKSUM.size :])[0]:
-            raise StoreCorrupt("a checksum of a table does not hold", self._path(), offset)
+            raise StoreCorrupt("a checksum of a table does not match", self._path(), offset)
         return body
 
     def _path(self) -> str:
