@@ -65,6 +65,10 @@ async def fetch_all(port: int, plain: bool, length: int) -> dict[str, Any]:
     }
 
 
+# How the end of a connection looks to them: it depends on whether something of theirs was still under way.
+HANG_UPS = (None, "read ECONNRESET")
+
+
 @MODES
 @pytest.mark.parametrize("length", [1, 40, 3000])
 def test_we_fetch_all_of_theirs(plain: bool, length: int) -> None:
@@ -75,7 +79,8 @@ def test_we_fetch_all_of_theirs(plain: bool, length: int) -> None:
         answer = net.run_together(fetch_all, port, plain, length)
         assert answer == {"received": length, "right": True, "head": True}
         event, data = peer.next_event()
-        assert (event, data["reason"]) == ("closed", None)
+        assert event == "closed"
+        assert data["reason"] in HANG_UPS
 
 
 async def fetch_some(port: int, plain: bool, blocks: list[int]) -> dict[str, Any]:
@@ -170,7 +175,8 @@ def test_they_fetch_all_of_ours(plain: bool, length: int) -> None:
         assert ours["blocks"] == length
         assert peer.next_event() == ("sync", length)
         event, data = peer.next_event()
-        assert (event, data["reason"]) == ("closed", None)
+        assert event == "closed"
+        assert data["reason"] in HANG_UPS
         assert peer.ask("audit", name="copy") == {"valid": length, "invalid": 0}
 
 
@@ -394,7 +400,10 @@ def test_they_notice_a_liar(kind: str) -> None:
         _, _ = listening.called_by(net, lie, (kind,), peer, name="copy", port=listening.PORT, plain=True)
         event, data = peer.next_event()
         assert event == "closed"
-        assert data["reason"] == (None if kind == "cut" else "Remote signature could not be verified")
+        if kind == "cut":
+            assert data["reason"] in HANG_UPS
+        else:
+            assert data["reason"] == "Remote signature could not be verified"
         assert peer.ask("audit", name="copy")["invalid"] == 0
         assert peer.ask("state", name="copy")["here"] == 0
 

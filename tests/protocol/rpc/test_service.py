@@ -17,6 +17,7 @@ from p2plib.errors import (
     NoCommonProtocol,
     P2PError,
     PeerTimeout,
+    StoreCorrupt,
     StreamReset,
     UsageError,
 )
@@ -266,7 +267,8 @@ def every_error() -> list[Exception]:
         return [kind, *(each for sub in kind.__subclasses__() for each in under(sub))]
 
     kinds = [kind for kind in under(P2PError) if kind is not Refusal and kind.__module__ == "p2plib.errors"]
-    made = [CallFailed("code", "theirs") if kind is CallFailed else kind("another peer's") for kind in kinds]
+    with_more = {CallFailed: ("code", "theirs"), StoreCorrupt: ("another's", "a file")}
+    made = [kind(*with_more.get(kind, ("another peer's",))) for kind in kinds]
     return [*made, TimeoutError(), ValueError("x"), OSError(5, "x"), StopAsyncIteration(), RuntimeError("x")]
 
 
