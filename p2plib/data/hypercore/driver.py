@@ -52,6 +52,7 @@ from p2plib.identity.secret import Random
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.framing import read_frame
 from p2plib.protocol.stream import Stream
+from p2plib.protocol.tasks import end_tasks
 
 HANDSHAKE_TIMEOUT_S = 10.0
 PIECE_BYTES = 64 * 1024  # written at a time: a peer that is slow takes one now and then
@@ -299,24 +300,7 @@ async def _both(
         if reader.done() and reader.exception() is None and session.is_closed:
             await asyncio.wait((writer,))
     finally:
-        await _end(reader, writer)
+        await end_tasks(reader, writer)
     for task in (reader, writer):
         if not task.cancelled():
             task.result()
-
-
-async def _end(*tasks: asyncio.Future[None]) -> None:
-    """Cancels tasks and waits until they have ended, even if it is cancelled itself meanwhile."""
-    for task in tasks:
-        task.cancel()
-    interrupted: asyncio.CancelledError | None = None
-    while not all(task.done() for task in tasks):
-        try:
-            await asyncio.wait(tasks)
-        except asyncio.CancelledError as error:
-            interrupted = error
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()
-    if interrupted is not None:
-        raise interrupted

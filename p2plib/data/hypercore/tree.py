@@ -10,8 +10,8 @@ As hypercore 9 computes them, with BLAKE2b of 32 bytes. `‖` joins, numbers are
 
 The first byte keeps the three kinds apart: no block can pass for a parent, no parent for a root.
 
-How a proof works. Who has the author's key computes the leaf of the block, joins it with the siblings that
-the proof brings, upwards, until it reaches
+How a proof works. A reader that has the author's key computes the leaf of the block and joins it with the
+siblings that the proof brings, upwards, until it reaches
 
     1. a node that was proven before, and must be the same; or
     2. a full root. Then the proof brings the other full roots, and the author's signature over all of them.

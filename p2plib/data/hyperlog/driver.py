@@ -12,6 +12,7 @@ from p2plib.errors import EndOfStream, PeerTimeout, StreamReset, Truncated
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.framing import FramedStream
 from p2plib.protocol.stream import Stream
+from p2plib.protocol.tasks import end_tasks
 
 SILENCE_TIMEOUT_S = 30.0
 
@@ -94,9 +95,7 @@ class _Exchange:
                 if task.done():
                     task.result()
         finally:
-            reading.cancel()
-            writing.cancel()
-            await asyncio.wait([reading, writing])
+            await end_tasks(reading, writing)
 
     async def _write(self) -> None:
         """Sends until nothing is left to be sent; then it says so."""

@@ -29,6 +29,7 @@ import random
 
 from p2plib.machine.addresses import packed_host
 from p2plib.machine.remembered import remembered
+from p2plib.wire.crc32c import crc32c
 
 ID_BITS = 160
 PREFIX_BITS = 21  # BEP 42: with more, no address at all would have some prefixes
@@ -36,8 +37,6 @@ VARIANTS = 8  # eight nodes behind one NAT get different ids
 
 IPV4_MASK = bytes.fromhex("030f3fff")
 IPV6_MASK = bytes.fromhex("0103070f1f3f7fff")
-
-_CASTAGNOLI = 0x82F63B78  # the polynomial, its bits reversed
 
 # BEP 42 lists those of IPv4. Carriers' NATs and IPv6 have ranges of the same kind.
 _LOCAL = [
@@ -54,34 +53,6 @@ _LOCAL = [
         "fe80::/10",
     )
 ]
-
-
-def _table() -> list[int]:
-    """What each byte does to a CRC-32C."""
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (_CASTAGNOLI if byte & 1 else 0)
-        table.append(byte)
-    return table
-
-
-_TABLE = _table()
-
-
-def crc32c(data: bytes) -> int:
-    """The CRC-32C of some bytes (RFC 3720, appendix B.4).
-
-    Args:
-        data: any bytes.
-
-    Returns:
-        A number of 32 bits.
-    """
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
 
 
 def masked(host: str, r: int) -> bytes:

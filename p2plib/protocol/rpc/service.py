@@ -41,6 +41,7 @@ from p2plib.protocol.rpc.messages import (
 )
 from p2plib.protocol.rpc.methods import Call, Method, RequestT, ResponseT, Subscription
 from p2plib.protocol.stream import Stream
+from p2plib.protocol.tasks import end_tasks
 
 MAX_CALLS = 64
 REQUEST_TIMEOUT_S = 10.0  # for a request to arrive once its stream is open, and for a refused one to end
@@ -148,7 +149,7 @@ class Service:
             if not work.done():
                 self.failures["no longer wanted"] += 1
         finally:
-            await _end(work, gone)
+            await end_tasks(work, gone)
         if not work.cancelled():
             work.result()
 
@@ -231,20 +232,3 @@ class Service:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": f"{self.protocol}: {where} raised", "exception": error}
             )
-
-
-async def _end(*tasks: asyncio.Future[Any]) -> None:
-    """Cancels tasks and waits until they have ended, even if it is cancelled itself meanwhile."""
-    for task in tasks:
-        task.cancel()
-    interrupted: asyncio.CancelledError | None = None
-    while not all(task.done() for task in tasks):
-        try:
-            await asyncio.wait(tasks)
-        except asyncio.CancelledError as error:
-            interrupted = error
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()
-    if interrupted is not None:
-        raise interrupted

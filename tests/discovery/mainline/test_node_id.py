@@ -13,7 +13,6 @@ from p2plib.discovery.mainline.node_id import (
     ID_BITS,
     PREFIX_BITS,
     VARIANTS,
-    crc32c,
     is_exempt,
     is_of,
     masked,
@@ -32,20 +31,6 @@ TABLE = [
 ]
 WORLD = st.builds("{}.{}.{}.{}".format, st.integers(11, 99), *[st.integers(0, 255)] * 3)
 WORLD_IPV6 = st.integers(0x2600 << 112, (0x2601 << 112) - 1).map(lambda number: str(IPv6Address(number)))
-
-
-@pytest.mark.parametrize(
-    ("data", "crc"),
-    [  # RFC 3720, appendix B.4
-        (bytes(32), 0x8A9136AA),
-        (b"\xff" * 32, 0x62A8AB43),
-        (bytes(range(32)), 0x46DD794E),
-        (b"123456789", 0xE3069283),
-        (b"", 0),
-    ],
-)
-def test_the_checksum_is_castagnolis(data: bytes, crc: int) -> None:
-    assert crc32c(data) == crc
 
 
 @pytest.mark.fault("F072")

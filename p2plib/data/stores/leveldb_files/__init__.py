@@ -7,7 +7,7 @@ From the outside in::
     tables    a sorted file: blocks, index, footer
     records   the framing of logs and manifests, and the batches in a log
     snappy    the compression of blocks
-    crc32c    the checksum of everything
+    mask      what LevelDB puts over a checksum
 
 The format is LevelDB's `doc/log_format.md`, `doc/table_format.md` and `db/version_edit.cc`. Nothing is locked
 and nothing is written: read a directory that no program has open.

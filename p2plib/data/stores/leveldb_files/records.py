@@ -24,9 +24,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from p2plib.data.stores.leveldb_files.crc32c import crc32c, unmasked
+from p2plib.data.stores.leveldb_files.mask import unmasked
 from p2plib.errors import DecodeError, StoreCorrupt
 from p2plib.wire import varint
+from p2plib.wire.crc32c import crc32c
 from p2plib.wire.fields import Field
 
 BLOCK_BYTES = 32 * 1024

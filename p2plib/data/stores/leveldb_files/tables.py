@@ -19,10 +19,11 @@ import struct
 from collections.abc import Iterator
 
 from p2plib.data.stores.leveldb_files import snappy
-from p2plib.data.stores.leveldb_files.crc32c import crc32c, unmasked
+from p2plib.data.stores.leveldb_files.mask import unmasked
 from p2plib.data.stores.leveldb_files.records import SequencedEntry
 from p2plib.errors import DecodeError
 from p2plib.wire import varint
+from p2plib.wire.crc32c import crc32c
 
 FOOTER_BYTES = 48
 MAGIC = 0xDB4775248B80FB57

@@ -14,9 +14,10 @@ import pytest
 from p2plib.data.stores.files import DiskFiles
 from p2plib.data.stores.interfaces import Change, Delete, Put
 from p2plib.data.stores.leveldb import LevelDbStore
-from p2plib.data.stores.leveldb_files.crc32c import crc32c, masked
+from p2plib.data.stores.leveldb_files.mask import masked
 from p2plib.data.stores.leveldb_files.reader import read_leveldb
 from p2plib.errors import StoreCorrupt, StoreError
+from p2plib.wire.crc32c import crc32c
 from tests.data.stores.leveldb_files.samples import COMPRESSED_TABLE, SMALL, disk_of
 from tests.data.stores.leveldb_files.test_records import fragment
 

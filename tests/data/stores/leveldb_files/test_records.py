@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.data.stores.leveldb_files.crc32c import crc32c, masked
+from p2plib.data.stores.leveldb_files.mask import masked
 from p2plib.data.stores.leveldb_files.records import (
     BLOCK_BYTES,
     SequencedEntry,
@@ -15,6 +15,7 @@ from p2plib.data.stores.leveldb_files.records import (
     read_records,
 )
 from p2plib.errors import DecodeError, StoreCorrupt
+from p2plib.wire.crc32c import crc32c
 from tests.data.stores.leveldb_files.samples import SMALL
 
 LOG = SMALL["000004.log"]

@@ -6,11 +6,12 @@ from itertools import islice
 
 import pytest
 
-from p2plib.data.stores.leveldb_files.crc32c import crc32c, masked
+from p2plib.data.stores.leveldb_files.mask import masked
 from p2plib.data.stores.leveldb_files.records import SequencedEntry
 from p2plib.data.stores.leveldb_files.tables import MAGIC, MAX_KEY_BYTES, entries_of, read_table
 from p2plib.errors import DecodeError
 from p2plib.wire import varint
+from p2plib.wire.crc32c import crc32c
 from tests.data.stores.leveldb_files.samples import COMPRESSED_TABLE, SMALL
 
 
