@@ -30,6 +30,7 @@
     │   ├── WrongPeer              somebody answered, with another key than the one we were promised
     │   ├── InvalidEntry           an entry of a log breaks its format's rules: `reason` says which
     │   ├── WrongContent           bytes that are not those that their hash, or their size, promised
+    │   ├── InvalidProof           a Merkle proof does not lead from what it proves to the root
     │   ├── Forked                 an author signed two entries with one sequence number: `proof` shows both
     │   ├── NotForUs               a sealed message that none of our keys opens
     │   ├── HandshakeFailed        no secure channel: changed, cut, replayed, or meant for another key
@@ -42,6 +43,7 @@
     ├── Refusal                    a handler of ours refuses a call: its caller gets CallFailed
     ├── PeerTimeout                nobody answered in time
     ├── Unreachable                there is no connection to an address: refused, or no way there
+    ├── OverBudget             a walk through linked blocks would need more than it may
     ├── NotFound                   it was looked for everywhere where it could be, and nobody has it
     └── Closed                     the connection, or the thing itself, was closed
         ├── HostDown               a simulated host has crashed or been switched off
@@ -214,6 +216,10 @@ class WrongContent(RemoteError):
     """Bytes are not those that their name promised: another hash, too many, or too few; nothing was kept."""
 
 
+class InvalidProof(RemoteError):
+    """A Merkle proof does not lead from what it proves to the root that is trusted."""
+
+
 class Forked(RemoteError):
     """An author signed two different entries with one sequence number.
 
@@ -303,6 +309,10 @@ class PeerTimeout(P2PError, TimeoutError):
 
 class Unreachable(P2PError):
     """There is no connection to an address: refused, or no way there; the sentence says which address."""
+
+
+class OverBudget(P2PError):
+    """A walk through linked blocks would need more than it was given: more blocks, bytes or depth."""
 
 
 class NotFound(P2PError):

@@ -1,0 +1,5 @@
+"""Blocks that name each other by what is in them: directed acyclic graphs of content.
+
+hashes     the hash functions that a content identifier may name
+block      bytes, and the identifier that is made of them
+"""
