@@ -60,7 +60,7 @@ class BlockStore(Protocol):
         ...
 
     def hashes(self) -> Iterator[Multihash]:
-        """What the blocks in the store hash to, in any order; some that come or go meanwhile may be missed."""
+        """What the blocks here hash to, in any order; some that come or go meanwhile may be missed."""
         ...
 
     def close(self) -> None:
