@@ -147,6 +147,19 @@ def test_tables_that_make_every_place_a_candidate(gear: tuple[int, ...]) -> None
     assert loop == fastcdc.lengths(data, sizes, gear, arrays=True)
 
 
+@WAYS
+@pytest.mark.parametrize(("before", "expected"), [(1, 929), (2, 2000)])
+def test_what_came_long_before_can_decide(before: int, expected: int, arrays: bool) -> None:
+    """In a run of one byte the hash stays at 2g where it came from above, and at 2g - 1 from below.
+
+    Only the first ends a chunk, from byte 928 on, where fewer bits must be zero. 64 bytes of the run do not
+    tell the two apart.
+    """
+    gear = (1 << 8, (1 << 31) - 1, *[1] * 254)
+    data = bytes([before]) * 200 + bytes(1800)
+    assert fastcdc.lengths(data, ChunkSizes(64, 1024, 8192), gear, arrays=arrays)[0] == expected
+
+
 def test_the_way_is_chosen_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     data, sizes = CONTENTS["text"], ChunkSizes.around(2048)
     expected = judged(data, sizes)
