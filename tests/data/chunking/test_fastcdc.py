@@ -148,15 +148,15 @@ def test_tables_that_make_every_place_a_candidate(gear: tuple[int, ...]) -> None
 
 
 @WAYS
-@pytest.mark.parametrize(("before", "expected"), [(1, 929), (2, 2000)])
+@pytest.mark.parametrize(("before", "expected"), [(1, 1001), (3, 2000)])
 def test_what_came_long_before_can_decide(before: int, expected: int, arrays: bool) -> None:
     """In a run of one byte the hash stays at 2g where it came from above, and at 2g - 1 from below.
 
-    Only the first ends a chunk, from byte 928 on, where fewer bits must be zero. 64 bytes of the run do not
-    tell the two apart.
+    Half of that, rounded down, and 509 more is 512 or 511: only the first ends a chunk. The last 64 bytes do
+    not tell the two apart.
     """
-    gear = (1 << 8, (1 << 31) - 1, *[1] * 254)
-    data = bytes([before]) * 200 + bytes(1800)
+    gear = (3, (1 << 31) - 1, 509, *[1] * 253)
+    data = bytes([before]) * 200 + bytes(800) + b"\x02" + bytes(999)
     assert fastcdc.lengths(data, ChunkSizes(64, 1024, 8192), gear, arrays=arrays)[0] == expected
 
 
