@@ -12,8 +12,9 @@ The numbers are written out, because the library's core has no AES; a test makes
 A table that everybody knows lets anybody choose where your files are cut. `secret_gear` makes one that only
 the holder of a secret can make, at a price: peers without a common secret no longer have chunks in common. It
 makes boundaries hard to choose beforehand. It does not hide them from a peer that sees the sizes of your
-chunks: Truong and others (2025) and Alexeev and others (2025) compute the secrets of several backup programs
-from such sizes, and a hash as simple as this one must be expected to give way, too.
+chunks: Truong and others ("Breaking and Fixing Content-Defined Chunking", 2025), and before them Alexeev and
+Zhang, computed the secrets of several backup programs from such sizes, and a hash as simple as this one must
+be expected to give way, too.
 """
 
 from __future__ import annotations
