@@ -1,4 +1,4 @@
-"""The names of contents are the same to npm's multiformats, to IPFS' importer, and to a reader of our page."""
+"""Contents have the same names with npm's multiformats, IPFS' importer, and a reader of our page."""
 
 from __future__ import annotations
 
