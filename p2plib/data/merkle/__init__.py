@@ -1,1 +1,8 @@
-"""Merkle trees: one hash for a large thing, and a short proof for any part of it."""
+"""Merkle trees: one hash for a large thing, and a short proof for any part of it.
+
+tree         a tree of hashes that grows at one end (RFC 6962, RFC 9162)
+proofs       that a leaf is in it, and that it only grew
+checkpoint   the signed head of a log, and a proof that travels with it (C2SP)
+witness      who remembers heads, and catches a log that shows two histories
+chain        by contrast: a hash chain, and a chain of work
+"""
