@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+from p2plib.data.merkle import blake3
 from p2plib.errors import UsageError
 from p2plib.wire import multicodec
 from p2plib.wire.multihash import MAX_DIGEST_BYTES, Multihash
@@ -20,6 +21,7 @@ FUNCTIONS: dict[int, Callable[[bytes], bytes]] = {
     multicodec.SHA3_256: lambda data: hashlib.sha3_256(data).digest(),
     multicodec.SHA3_512: lambda data: hashlib.sha3_512(data).digest(),
     multicodec.BLAKE2B_256: lambda data: hashlib.blake2b(data, digest_size=32).digest(),
+    multicodec.BLAKE3: blake3.digest,
     multicodec.DBL_SHA2_256: lambda data: hashlib.sha256(hashlib.sha256(data).digest()).digest(),
 }
 

@@ -1,0 +1,349 @@
+"""BLAKE3: a hash that is a Merkle tree inside. Pure functions, and a hasher for data that comes in pieces.
+
+Follows the BLAKE3 paper (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020). The input is cut into chunks of
+1 KiB. Each is compressed block after block of 64 bytes, from the key to its chaining value; the values are
+joined in pairs, in a binary tree whose left side is always full; and the last compression of all gives the
+hash::
+
+                    root               flags ROOT | PARENT
+                   /    \\
+             parent      chunk 2       a node without a sibling is moved up as it is
+             /    \\
+        chunk 0  chunk 1               1,024 bytes each, numbered; the last may be shorter
+
+Rules that keep the parts apart
+    1. Chunks, parents and the root are compressed with different flags: no chunk can pass for a parent, and
+       no inner node for the whole. That is what BEP 52's tree does without (`p2plib.data.merkle.bep52`).
+    2. A chunk's number goes into its blocks, so that equal chunks in different places are different nodes.
+    3. The last block's size goes in as well: data and the same data with a zero at its end differ.
+
+The key is a constant (`digest`), 32 bytes of the caller's (`keyed_digest`), or what a text hashes to that the
+programmer chose (`derive_key`); flags keep the three apart. The output may be of any length: the root is
+compressed again with the number of the 64 bytes that are wanted, and a short output begins a long one.
+
+Three engines give the same bytes: the package `blake3` where it is installed, numpy, or Python's integers.
+
+    >>> digest(b"hello").hex()
+    'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'
+    >>> hasher = Blake3()
+    >>> hasher.update(b"he")
+    >>> hasher.update(b"llo")
+    >>> hasher.digest(4).hex()
+    'ea8f163d'
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from p2plib.data.merkle import blake3_arrays, blake3_lanes
+from p2plib.data.merkle.blake3_lanes import (
+    BLOCK_BYTES,
+    CHUNK_BYTES,
+    CHUNK_END,
+    CHUNK_START,
+    DERIVE_KEY_CONTEXT,
+    DERIVE_KEY_MATERIAL,
+    IV,
+    KEYED_HASH,
+    PARENT,
+    ROOT,
+    VALUE_BYTES,
+    WORD_MASK,
+    Lanes,
+)
+from p2plib.errors import UsageError
+
+KEY_BYTES = 32
+DIGEST_BYTES = 32
+BATCH_CHUNKS = 4096  # a power of two: what a hasher holds back is the right edge of a tree at most this wide
+
+Engine: TypeAlias = Literal["package", "numpy", "numbers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blake3Mode:
+    """What a tree is made with.
+
+    Args:
+        key: 8 words.
+        flags: which of the modes it is.
+    """
+
+    key: tuple[int, ...] = IV
+    flags: int = 0
+
+
+HASH = Blake3Mode()
+
+
+@dataclass(frozen=True, slots=True)
+class Blake3Node:
+    """A node of the tree before its last compression, of which nobody knows yet whether it is the root.
+
+    Args:
+        value: the chaining value that goes in, 8 words.
+        block: 64 bytes.
+        size: how many of them count.
+        counter: the number of the chunk; 0 for a parent.
+        flags: without ROOT.
+    """
+
+    value: Sequence[int]
+    block: bytes
+    size: int
+    counter: int
+    flags: int
+
+    def _compressed(self, counter: int, flags: int) -> bytes:
+        words = blake3_lanes.to_words(self.block)
+        halves = counter & WORD_MASK, counter >> 32
+        return blake3_lanes.to_bytes(
+            blake3_lanes.compress(self.value, words, halves, self.size, self.flags | flags, Lanes.of(1))
+        )
+
+    def chaining_value(self) -> bytes:
+        """What the node's parent takes: 32 bytes."""
+        return self._compressed(self.counter, 0)[:VALUE_BYTES]
+
+    def root_bytes(self, length_bytes: int = DIGEST_BYTES) -> bytes:
+        """The hash, of any length, if this node is the root.
+
+        Args:
+            length_bytes: 0 and up.
+        """
+        blocks = range(-(-length_bytes // BLOCK_BYTES))
+        return b"".join(self._compressed(number, ROOT) for number in blocks)[:length_bytes]
+
+
+def chunk_node(chunk: bytes, number: int, mode: Blake3Mode = HASH) -> Blake3Node:
+    """A chunk as a node.
+
+    Args:
+        chunk: 1 to 1,024 bytes; 0 where the whole input is empty.
+        number: which one it is, from 0.
+        mode: what the tree is made with.
+    """
+    value: Sequence[int] = mode.key
+    counter, last = (number & WORD_MASK, number >> 32), max(0, len(chunk) - 1) // BLOCK_BYTES * BLOCK_BYTES
+    for at in range(0, last, BLOCK_BYTES):
+        words = blake3_lanes.to_words(chunk[at : at + BLOCK_BYTES])
+        flags = mode.flags | (CHUNK_START if at == 0 else 0)
+        value = blake3_lanes.compress(value, words, counter, BLOCK_BYTES, flags, Lanes.of(1))[:8]
+    block = chunk[last:]
+    flags = mode.flags | CHUNK_END | (CHUNK_START if last == 0 else 0)
+    return Blake3Node(value, block.ljust(BLOCK_BYTES, b"\0"), len(block), number, flags)
+
+
+def parent_node(left: bytes, right: bytes, mode: Blake3Mode = HASH) -> Blake3Node:
+    """Two nodes joined.
+
+    Args:
+        left: the chaining value of the left child, 32 bytes.
+        right: of the right one.
+        mode: what the tree is made with.
+    """
+    return Blake3Node(mode.key, left + right, BLOCK_BYTES, 0, mode.flags | PARENT)
+
+
+def chunk_values(data: bytes, first: int, mode: Blake3Mode = HASH, engine: Engine | None = None) -> bytes:
+    """The chaining values of chunks that follow each other, 32 bytes for each.
+
+    Args:
+        data: 1 byte and up; the last chunk may be shorter than 1,024.
+        first: the number of the first chunk.
+        mode: what the tree is made with.
+        engine: "numpy" or "numbers"; by default the faster one for so much data.
+    """
+    whole = len(data) // CHUNK_BYTES
+    made = b""
+    if whole:
+        engine_used = blake3_arrays if _takes_arrays(engine, whole) else blake3_lanes
+        made = engine_used.chunk_values(data[: whole * CHUNK_BYTES], first, mode.key, mode.flags)
+    if len(data) > whole * CHUNK_BYTES:
+        made += chunk_node(data[whole * CHUNK_BYTES :], first + whole, mode).chaining_value()
+    return made
+
+
+def joined(values: bytes, mode: Blake3Mode = HASH, engine: Engine | None = None) -> bytes:
+    """The next layer up: every pair of values as their parent's, and an odd one as it is.
+
+    Args:
+        values: 32 bytes for each node.
+        mode: what the tree is made with.
+        engine: "numpy" or "numbers"; by default the faster one for so many.
+    """
+    pairs = len(values) // BLOCK_BYTES
+    if not pairs:
+        return values
+    engine_used = blake3_arrays if _takes_arrays(engine, pairs) else blake3_lanes
+    made = engine_used.parent_values(values[: pairs * BLOCK_BYTES], mode.key, mode.flags)
+    return bytes(made) + values[pairs * BLOCK_BYTES :]
+
+
+class Blake3:
+    """A hasher: takes data in pieces and keeps, of what it took, one value for each full subtree.
+
+    It holds up to 4 MiB of data back, because the last node of all is compressed in another way.
+
+    Args:
+        mode: what the tree is made with; see also `keyed` and `derive_key`.
+        engine: "numpy" or "numbers"; by default the faster one that is there.
+    """
+
+    def __init__(self, mode: Blake3Mode = HASH, engine: Engine | None = None) -> None:
+        self._mode, self._engine = mode, engine
+        self._held = bytearray()
+        self._batches = 0
+        self._stack: list[bytes] = []  # the values of full subtrees, from left to right
+
+    def update(self, data: bytes) -> None:
+        """Take more data.
+
+        Args:
+            data: any bytes.
+        """
+        size, at = BATCH_CHUNKS * CHUNK_BYTES, 0
+        while len(self._held) + len(data) - at > size:  # not at equality: the batch could be the whole tree
+            missing = size - len(self._held)
+            batch = bytes(self._held) + data[at : at + missing]
+            at += missing
+            self._held.clear()
+            self._push(batch)
+        self._held += data[at:]
+
+    def _push(self, batch: bytes) -> None:
+        values = chunk_values(batch, self._batches * BATCH_CHUNKS, self._mode, self._engine)
+        while len(values) > VALUE_BYTES:
+            values = joined(values, self._mode, self._engine)
+        self._batches += 1
+        left = self._batches
+        while left % 2 == 0:  # once for each subtree that is full now
+            values = parent_node(self._stack.pop(), values, self._mode).chaining_value()
+            left //= 2
+        self._stack.append(values)
+
+    def _root(self) -> Blake3Node:
+        held, first = bytes(self._held), self._batches * BATCH_CHUNKS
+        if len(held) <= CHUNK_BYTES:
+            node = chunk_node(held, first, self._mode)
+        else:
+            values = chunk_values(held, first, self._mode, self._engine)
+            while len(values) > 2 * VALUE_BYTES:
+                values = joined(values, self._mode, self._engine)
+            node = parent_node(values[:VALUE_BYTES], values[VALUE_BYTES:], self._mode)
+        for left in reversed(self._stack):
+            node = parent_node(left, node.chaining_value(), self._mode)
+        return node
+
+    def digest(self, length_bytes: int = DIGEST_BYTES) -> bytes:
+        """The hash of what was taken so far; more may follow.
+
+        Args:
+            length_bytes: 0 and up.
+        """
+        return self._root().root_bytes(length_bytes)
+
+
+def digest(data: bytes, length_bytes: int = DIGEST_BYTES, engine: Engine | None = None) -> bytes:
+    """The BLAKE3 hash of some data.
+
+    Args:
+        data: any bytes.
+        length_bytes: of the hash, 0 and up.
+        engine: what computes it; by default the fastest that is there.
+
+    Raises:
+        UsageError: the engine is not installed.
+    """
+    if _takes_package(engine):
+        return bytes(_package().blake3(data).digest(length_bytes))
+    return _hashed(data, HASH, length_bytes, engine)
+
+
+def keyed_digest(
+    key: bytes, data: bytes, length_bytes: int = DIGEST_BYTES, engine: Engine | None = None
+) -> bytes:
+    """The hash that only those who have a key can compute: a message authentication code.
+
+    Args:
+        key: 32 bytes.
+        data: any bytes.
+        length_bytes: of the hash, 0 and up.
+        engine: what computes it; by default the fastest that is there.
+
+    Raises:
+        UsageError: the key has another size, or the engine is not installed.
+    """
+    mode = keyed_mode(key)
+    if _takes_package(engine):
+        return bytes(_package().blake3(data, key=key).digest(length_bytes))
+    return _hashed(data, mode, length_bytes, engine)
+
+
+def keyed_mode(key: bytes) -> Blake3Mode:
+    """The mode for a hasher with a key.
+
+    Args:
+        key: 32 bytes.
+
+    Raises:
+        UsageError: the key has another size.
+    """
+    if len(key) != KEY_BYTES:
+        raise UsageError(f"a key of BLAKE3 has {KEY_BYTES} bytes, not {len(key)}")
+    return Blake3Mode(tuple(blake3_lanes.to_words(key)), KEYED_HASH)
+
+
+def derive_key(
+    context: str, material: bytes, length_bytes: int = KEY_BYTES, engine: Engine | None = None
+) -> bytes:
+    """A key for one purpose out of a secret.
+
+    Args:
+        context: the purpose, written into the program: unique, and never something that somebody chooses.
+        material: the secret, any bytes; a password is not good enough.
+        length_bytes: of the key, 0 and up.
+        engine: what computes it; by default the fastest that is there.
+
+    Raises:
+        UsageError: the engine is not installed.
+    """
+    if _takes_package(engine):
+        made = _package().blake3(material, derive_key_context=context)
+        return bytes(made.digest(length_bytes))
+    key = _hashed(context.encode(), Blake3Mode(IV, DERIVE_KEY_CONTEXT), KEY_BYTES, engine)
+    mode = Blake3Mode(tuple(blake3_lanes.to_words(key)), DERIVE_KEY_MATERIAL)
+    return _hashed(material, mode, length_bytes, engine)
+
+
+def _hashed(data: bytes, mode: Blake3Mode, length_bytes: int, engine: Engine | None) -> bytes:
+    hasher = Blake3(mode, engine)
+    hasher.update(data)
+    return hasher.digest(length_bytes)
+
+
+@functools.cache
+def _package() -> Any:
+    """The package `blake3`; None where it is not installed."""
+    try:
+        return importlib.import_module("blake3")
+    except ModuleNotFoundError:
+        return None
+
+
+def _takes_package(engine: Engine | None) -> bool:
+    if engine == "package" and _package() is None:
+        raise UsageError("the package blake3 is not installed")
+    return engine == "package" or (engine is None and _package() is not None)
+
+
+def _takes_arrays(engine: Engine | None, count: int) -> bool:
+    if engine == "numpy" and blake3_arrays.numpy() is None:
+        raise UsageError("numpy is not installed")
+    enough = count >= blake3_arrays.MIN_ROWS and blake3_arrays.numpy() is not None
+    return engine == "numpy" or (engine is None and enough)

@@ -1,0 +1,213 @@
+"""BLAKE3's compression function, on one block or on hundreds at once. Pure functions.
+
+Follows the BLAKE3 paper (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020), sections 2.2 to 2.4.
+
+Compression takes a chaining value of eight 32-bit words and a block of sixteen, and stirs them: seven rounds,
+in each of which every column and then every diagonal of a square of sixteen words is mixed with two words of
+the block. Nothing in it but adding, xor and rotating, and nothing depends on the data.
+
+So many blocks can go through it together, and Python's long integers carry them. A *lane* is 64 bits of such
+a number, of which a word takes the lower 32. The upper half is room: a sum of three words does not reach the
+next lane, and what a rotation pushes out of a word stays there until the mask clears it::
+
+    lane 1                    lane 0
+    00000000 | word of B      00000000 | word of A       one number, two blocks
+
+    >>> lanes = Lanes.of(2)
+    >>> hex(lanes.pack([0xAAAAAAAA, 0xBBBBBBBB]))
+    '0xbbbbbbbb00000000aaaaaaaa'
+    >>> number = lanes.pack([0x1, 0x10])
+    >>> hex((number >> 4 | number << 28) & lanes.mask)     # each word rotated within its own lane
+    '0x110000000'
+
+Vocabulary::
+
+    words     a list of numbers; each holds one 32-bit word of every lane
+    value     a chaining value: what a node of the tree hashes to, 32 bytes
+    counter   which chunk of the input a chunk is; 0 for a parent
+    flags     what is compressed: the start or end of a chunk, a parent, the root, and in which mode
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+BLOCK_BYTES = 64
+CHUNK_BYTES = 1024
+VALUE_BYTES = 32
+WORD_MASK = 0xFFFFFFFF
+MAX_LANES = 256  # beyond, the numbers leave the processor's nearest cache, and nothing is gained
+
+# Bits of the argument `flags` (table 3 of the paper).
+CHUNK_START, CHUNK_END, PARENT, ROOT = 1, 2, 4, 8
+KEYED_HASH, DERIVE_KEY_CONTEXT, DERIVE_KEY_MATERIAL = 16, 32, 64
+
+# SHA-256's initial values: the key where there is none.
+IV = (
+    0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19,
+)  # fmt: skip
+
+# Between two rounds, the words of the block change places (table 2).
+PERMUTATION = (2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
+ROUNDS = 7
+
+
+def _schedules() -> tuple[tuple[int, ...], ...]:
+    orders = [tuple(range(16))]
+    while len(orders) < ROUNDS:
+        orders.append(tuple(orders[-1][place] for place in PERMUTATION))
+    return tuple(orders)
+
+
+SCHEDULES = _schedules()  # for each round, which words of the block are mixed in, in order
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """How many words one number carries.
+
+    Args:
+        count: 1 to `MAX_LANES`.
+        ones: 1 in every lane.
+        mask: 32 bits in every lane.
+    """
+
+    count: int
+    ones: int
+    mask: int
+
+    @classmethod
+    @functools.lru_cache(maxsize=MAX_LANES)
+    def of(cls, count: int) -> Lanes:
+        """The lanes for so many blocks."""
+        ones = sum(1 << 64 * lane for lane in range(count))
+        return cls(count, ones, ones * WORD_MASK)
+
+    def pack(self, words: Iterable[int]) -> int:
+        """One word for each lane, as one number."""
+        return int.from_bytes(_swapped(array("Q", words)).tobytes(), "little")
+
+    def unpack(self, number: int) -> array[int]:
+        """The words of all lanes."""
+        wide = array("Q", number.to_bytes(8 * self.count, "little"))
+        return array("I", _swapped(wide))
+
+
+def _mix(v: list[int], a: int, b: int, c: int, d: int, x: int, y: int, mask: int) -> None:
+    """The function G: mix two words of the block into a column or a diagonal."""
+    va, vb, vc, vd = v[a], v[b], v[c], v[d]
+    va = va + vb + x & mask
+    vd ^= va
+    vd = (vd >> 16 | vd << 16) & mask
+    vc = vc + vd & mask
+    vb ^= vc
+    vb = (vb >> 12 | vb << 20) & mask
+    va = va + vb + y & mask
+    vd ^= va
+    vd = (vd >> 8 | vd << 24) & mask
+    vc = vc + vd & mask
+    vb ^= vc
+    v[a], v[b], v[c], v[d] = va, (vb >> 7 | vb << 25) & mask, vc, vd
+
+
+def compress(
+    value: Sequence[int], block: Sequence[int], counter: tuple[int, int], size: int, flags: int, lanes: Lanes
+) -> list[int]:
+    """Sixteen words; the first eight are the next chaining value, all of them are output of a root.
+
+    Args:
+        value: the chaining value before, 8 words.
+        block: 16 words.
+        counter: its low and its high 32 bits, packed.
+        size: how many bytes of the block count, 0 to 64; in all lanes the same.
+        flags: in all lanes the same.
+        lanes: how many blocks the words carry.
+    """
+    ones, mask = lanes.ones, lanes.mask
+    v = [*value, *(word * ones for word in IV[:4]), *counter, size * ones, flags * ones]
+    for order in SCHEDULES:
+        m = [block[place] for place in order]
+        _mix(v, 0, 4, 8, 12, m[0], m[1], mask)
+        _mix(v, 1, 5, 9, 13, m[2], m[3], mask)
+        _mix(v, 2, 6, 10, 14, m[4], m[5], mask)
+        _mix(v, 3, 7, 11, 15, m[6], m[7], mask)
+        _mix(v, 0, 5, 10, 15, m[8], m[9], mask)
+        _mix(v, 1, 6, 11, 12, m[10], m[11], mask)
+        _mix(v, 2, 7, 8, 13, m[12], m[13], mask)
+        _mix(v, 3, 4, 9, 14, m[14], m[15], mask)
+    return [v[i] ^ v[i + 8] for i in range(8)] + [v[i + 8] ^ value[i] for i in range(8)]
+
+
+def to_words(data: bytes) -> array[int]:
+    """Bytes as 32-bit words, little-endian. Their number is a multiple of 4."""
+    return _swapped(array("I", data))
+
+
+def to_bytes(words: Iterable[int]) -> bytes:
+    """32-bit words as bytes, little-endian."""
+    return _swapped(array("I", words)).tobytes()
+
+
+def chunk_values(data: bytes, first: int, key: Sequence[int], flags: int) -> bytes:
+    """The chaining values of whole chunks, 32 bytes for each.
+
+    Args:
+        data: a multiple of 1,024 bytes.
+        first: which chunk of the whole input the first one is.
+        key: 8 words.
+        flags: of the mode.
+    """
+    count = len(data) // CHUNK_BYTES
+    if count > MAX_LANES:
+        step = MAX_LANES * CHUNK_BYTES
+        parts = [data[at : at + step] for at in range(0, len(data), step)]
+        return b"".join(
+            chunk_values(part, first + MAX_LANES * number, key, flags) for number, part in enumerate(parts)
+        )
+    lanes, words = Lanes.of(count), to_words(data)
+    numbers = range(first, first + count)
+    counter = lanes.pack(n & WORD_MASK for n in numbers), lanes.pack(n >> 32 for n in numbers)
+    value = [word * lanes.ones for word in key]
+    for start in range(0, 256, 16):
+        block = [lanes.pack(words[place::256]) for place in range(start, start + 16)]
+        edge = CHUNK_START if start == 0 else CHUNK_END if start == 240 else 0
+        value = compress(value, block, counter, BLOCK_BYTES, flags | edge, lanes)[:8]
+    return _interleaved(value, lanes)
+
+
+def parent_values(pairs: bytes, key: Sequence[int], flags: int) -> bytes:
+    """The chaining values of parents, 32 bytes for each.
+
+    Args:
+        pairs: for each parent 64 bytes: the values of its children.
+        key: 8 words.
+        flags: of the mode.
+    """
+    count = len(pairs) // BLOCK_BYTES
+    if count > MAX_LANES:
+        step = MAX_LANES * BLOCK_BYTES
+        parts = [pairs[at : at + step] for at in range(0, len(pairs), step)]
+        return b"".join(parent_values(part, key, flags) for part in parts)
+    lanes, words = Lanes.of(count), to_words(pairs)
+    block = [lanes.pack(words[place::16]) for place in range(16)]
+    value = [word * lanes.ones for word in key]
+    return _interleaved(compress(value, block, (0, 0), BLOCK_BYTES, flags | PARENT, lanes), lanes)
+
+
+def _interleaved(value: Sequence[int], lanes: Lanes) -> bytes:
+    """Eight words of every lane, lane after lane."""
+    words = array("I", bytes(VALUE_BYTES * lanes.count))
+    for place in range(8):
+        words[place::8] = lanes.unpack(value[place])
+    return to_bytes(words)
+
+
+def _swapped(words: array[int]) -> array[int]:
+    """The same in the other byte order, where this machine's is big-endian."""
+    if sys.byteorder == "big":
+        words.byteswap()
+    return words
