@@ -298,6 +298,18 @@ def test_each_mistake_has_its_sentence(
         proofs.verify_inclusion(root, size, index, b"0", path)
 
 
+def test_no_leaves_have_one_hash() -> None:
+    proofs.verify_subtree(EMPTY_ROOT, 3, 3, TREE.root(5), 5, [])
+    for inner, start, path in ((TREE.root(5), 3, []), (EMPTY_ROOT, 3, [EMPTY_ROOT]), (EMPTY_ROOT, 6, [])):
+        with pytest.raises(InvalidProof):
+            proofs.verify_subtree(inner, start, start, TREE.root(5), 5, path)
+
+
+def test_the_largest_size_takes_64_hashes() -> None:
+    with pytest.raises(InvalidProof, match="0 hashes, where it takes 64"):
+        proofs.verify_inclusion(bytes(32), MAX_SIZE, 0, b"", [])
+
+
 def test_absurd_sizes_cost_nothing() -> None:
     for size in (MAX_SIZE, 1 << 100_000):
         with pytest.raises(InvalidProof):

@@ -72,6 +72,11 @@ def test_a_subtree_is_what_one_node_can_stand_for(start: int, count: int) -> Non
     assert is_subtree(start, start + count) == ((start, start + count) in nodes)
 
 
+def test_the_largest_tree_that_there_can_be() -> None:
+    assert is_subtree(0, 2**64 - 1)
+    assert not is_subtree(0, 2**64)
+
+
 def test_subtrees_have_the_hash_of_a_tree_of_their_own() -> None:
     leaves, tree = WORDS, AppendOnlyTree(WORDS)
     asked = 0
