@@ -22,14 +22,14 @@ each pair is hashed again, up to the root::
 Rules
     1. Padding is at the leaves and nowhere else: above them a missing node is the hash of two missing ones,
        not zeros.
-    2. Leaves and inner nodes are hashed alike, so a root alone says nothing about the size: the 64 bytes below
-       some root are a file with that very root. What makes the tree safe is that the torrent's info
-       dictionary, which its own hash protects, holds each file's length beside its root: that fixes how many
-       layers there are, and so which of them the leaves are. Every function that believes takes the size.
-    3. A range begins at a multiple of its length, and the length is a power of two, at least 2. So a range is
-       the lowest layer of a whole subtree, and each layer above it adds one uncle.
-    4. Proof layers are counted from the base layer. The first log2(length) - 1 of them are inside the range and
-       are not sent; the root, which everybody has, is not counted.
+    2. Leaves and inner nodes are hashed alike, so a root alone says nothing about the size: the 64 bytes
+       below some root are a file with that very root. What makes the tree safe is that the info dictionary of
+       a torrent, which its own hash protects, holds the length of each file beside its root: that fixes how
+       many layers there are, and so which of them the leaves are. Whatever believes here takes the size.
+    3. A range begins at a multiple of its length, and the length is a power of two, at least 2. So a range
+       is the lowest layer of a whole subtree, and each layer above it adds one uncle.
+    4. Proof layers are counted from the base layer. The first log2(length) - 1 of them are inside the range
+       and are not sent; the root, which everybody has, is not counted.
 
 Vocabulary::
 

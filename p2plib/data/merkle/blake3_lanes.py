@@ -18,7 +18,7 @@ next lane, and what a rotation pushes out of a word stays there until the mask c
     '0xbbbbbbbb00000000aaaaaaaa'
     >>> number = lanes.pack([0x1, 0x10])
     >>> hex((number >> 4 | number << 28) & lanes.mask)     # each word rotated within its own lane
-    '0x110000000'
+    '0x10000000010000000'
 
 Vocabulary::
 
