@@ -32,6 +32,7 @@ from p2plib.data.merkle import blake3
 from p2plib.data.merkle.blake3 import BATCH_CHUNKS, Engine, chunk_node, parent_node
 from p2plib.data.merkle.blake3_lanes import CHUNK_BYTES, VALUE_BYTES
 from p2plib.errors import DecodeError
+from p2plib.wire.fields import Field
 
 HEADER_BYTES = 8
 PARENT_BYTES = 2 * VALUE_BYTES
@@ -150,6 +151,32 @@ class BaoTree:
         yield _header(self.size)
         for at, below, _ in nodes(self.size, *wanted(start, length_bytes, self.size)):
             yield self.pair(at, below) if below > CHUNK_BYTES else _read(content, at, below)
+
+
+def dissect(outboard: bytes) -> list[Field]:
+    """The fields of an outboard encoding.
+
+    Args:
+        outboard: all of it.
+
+    Raises:
+        DecodeError: it is not as long as the size in its header demands.
+    """
+    if len(outboard) < HEADER_BYTES:
+        raise DecodeError(f"an encoding begins with {HEADER_BYTES} bytes of size, not {len(outboard)}", 0)
+    size = int.from_bytes(outboard[:HEADER_BYTES], "little")
+    expected = HEADER_BYTES + PARENT_BYTES * (max(1, -(-size // CHUNK_BYTES)) - 1)
+    if len(outboard) != expected:
+        raise DecodeError(f"the outboard encoding of {size} bytes has {expected}, not {len(outboard)}", 0)
+    fields, at = [Field("size", outboard[:HEADER_BYTES], f"{size:,} bytes of content")], HEADER_BYTES
+    for start, below, _ in nodes(size, 0, size):
+        if below <= CHUNK_BYTES:
+            continue
+        middle, end = start + left_size(below), start + below
+        for name, low, high in (("left value", start, middle), ("right value", middle, end)):
+            fields.append(Field(name, outboard[at : at + VALUE_BYTES], f"of bytes {low:,} to {high - 1:,}"))
+            at += VALUE_BYTES
+    return fields
 
 
 def reader(data: bytes) -> ReadAt:

@@ -148,7 +148,8 @@ class BaoVerifier:
         if self._failure is not None:
             raise self._failure
         if not self.is_complete:
-            raise Truncated(f"the encoding ends after {self._offset + len(self._left)} bytes, amid its nodes")
+            received = self._offset + len(self._left)
+            raise Truncated(f"the encoding ends after {received} bytes, before its last node is complete")
 
     def _advance(self, stream: bytes) -> None:
         at = 0
@@ -210,7 +211,7 @@ class BaoVerifier:
             if made != node.value:
                 where = f"at offset {first + at} of the encoding, is not what the root promises"
                 if is_chunk:
-                    raise WrongContent(f"the chunk of bytes {node.start} and on, {where}")
+                    raise WrongContent(f"the chunk of {node.size} bytes from byte {node.start} on, {where}")
                 raise InvalidProof(
                     f"the parent of bytes {node.start} to {node.start + node.size - 1}, {where}"
                 )

@@ -138,3 +138,29 @@ def test_a_file_that_is_cut_cannot_be_sliced() -> None:
     assert refused.value.offset == 0
     with pytest.raises(DecodeError, match="ends 64 bytes"):
         list(bao.slice_outboard(reader(bao.outboard(bytes(3_000))[:72]), reader(bytes(3_000)), 0, 1))
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024, 1025, 2049, 5_000])
+def test_dissect_is_the_encoding_taken_apart(size: int) -> None:
+    content = random.Random(size).randbytes(size)
+    outboard = bao.outboard(content)
+    fields = bao.dissect(outboard)
+    assert b"".join(field.raw for field in fields) == outboard
+    assert fields[0].note == f"{size:,} bytes of content"
+    for field in fields[1:]:
+        low, high = (
+            int(word.replace(",", "")) for word in field.note.removeprefix("of bytes ").split(" to ")
+        )
+        if high - low < 1024:
+            node = blake3.chunk_node(content[low : high + 1], low // 1024)
+            assert field.raw == node.chaining_value()
+    assert sum(field.note.endswith(f" to {size - 1:,}") for field in fields) >= (size > 1024)
+
+
+def test_dissect_refuses_another_length() -> None:
+    with pytest.raises(DecodeError, match="8 bytes of size, not 7"):
+        bao.dissect(bytes(7))
+    with pytest.raises(DecodeError, match="of 2049 bytes has 136, not 135"):
+        bao.dissect(bao.outboard(bytes(2049))[:-1])
+    with pytest.raises(DecodeError, match=r"of 18446744073709551615 bytes has \d+, not 8"):
+        bao.dissect(b"\xff" * 8)
