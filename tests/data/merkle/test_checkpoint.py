@@ -121,6 +121,8 @@ def test_no_changed_byte_is_believed(at: int, flip: int) -> None:
         ("signatures, where 100", head(1) + "\u2014 a AAAAAAA=\n".encode() * 100),
         ("the most", head(1) + b"a" * heads.MAX_NOTE_BYTES),
         ("dash, name and base64", head(1).replace("\u2014".encode(), b"-")),
+        ("dash, name and base64", head(1) + "\u2014 nothing\n".encode()),
+        ("dash, name and base64", head(1) + "\u2014 a+b AAAAAAA=\n".encode()),
         ("not base64", head(1).replace(b"M9e0", b"M9e?")),
         ("one spelling", head(1)[:-3] + b"N=\n"),
         ("4 bytes", head(1) + "\u2014 a AAAAAA==\n".encode()),
@@ -215,6 +217,11 @@ def test_a_proof_that_travels() -> None:
 def test_what_is_no_proof(rule: str, raw: bytes) -> None:
     with pytest.raises(DecodeError, match=rule):
         heads.read_proof(raw)
+
+
+def test_as_many_signatures_as_there_may_be() -> None:
+    many = head(1) + "\u2014 a AAAAAAA=\n".encode() * (heads.MAX_SIGNATURES - 1)
+    heads.verify_note(heads.read_note(many), KEY)
 
 
 @given(st.binary(max_size=200))
