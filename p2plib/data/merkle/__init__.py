@@ -2,7 +2,12 @@
 
 ::
 
-    blake3    the hash that is a tree inside; blake3_lanes and blake3_arrays do many chunks at once
+    tree          a tree of hashes that grows at one end (RFC 6962, RFC 9162)
+    proofs        that a leaf is in it, and that it only grew
+    checkpoint    the signed head of a log, and a proof that travels with it (C2SP)
+    witness       who remembers heads, and catches a log that shows two histories
+    chain         by contrast: a hash chain, and a chain of work
+    blake3        the hash that is a tree inside; blake3_lanes and blake3_arrays do many chunks at once
     bao, bao_verifier    a file of which every kilobyte is proven as it arrives
-    bep52     the trees of BitTorrent's files
+    bep52         the trees of BitTorrent's files
 """

@@ -1,0 +1,311 @@
+"""Chains of hashes, and what work adds to them. Two structures side by side, both small, for reading.
+
+A *hash chain* is the simplest log that shows tampering: each link is the hash of the one before it and of an
+entry, so the last stands for all. What it lacks is a short proof. To show that an entry is under a head takes
+every entry after it, where `p2plib.data.merkle.tree` takes log2 n hashes.
+
+A *chain of work* is for people who have no log's operator to trust, nor to blame. Anybody may append a block,
+and of several branches the one counts that took most work to make::
+
+    link       SHA-256(link before ‖ entry), the first after 32 zero bytes
+    header     previous ‖ root ‖ count ‖ bits ‖ nonce      32 + 32 + 4 + 1 + 8 bytes, big-endian
+    block id   SHA-256(header), and it begins with as many zero bits as the header's `bits` says
+
+Rules of the chain of work
+    1. A block names the one before it, by id; the first names 32 zero bytes.
+    2. Its id begins with `bits` zero bits, and `bits` is not below what this chain asks for.
+    3. A branch weighs the sum of 2 ** bits over its blocks, which is how many hashes they took on average.
+       The heaviest counts; of two that weigh the same, the one that came first.
+    4. The header holds how many entries there are, as well as their root. Bitcoin's does not, and its tree
+       had to be defended against entries of 64 bytes that are nodes, and lists with their end repeated.
+
+A reader that has the headers alone believes an entry on an inclusion proof: what Bitcoin's paper calls
+simplified payment verification. It knows that the entry stands under so much work. It does not know that the
+entry breaks no rule; it trusts that nobody would have spent work on that.
+
+A model: there are no fees, no times, no signatures, and difficulty is an argument where a real chain computes
+it from its own blocks. What a majority does with a name, `p2plib.identity.name_ledger` shows.
+
+Vocabulary::
+
+    bits       zero bits that a block's id must begin with: 16 takes 65,536 hashes on average
+    nonce      the number that is tried until the id has them
+    tip        the last block of the branch that counts
+    reorganisation   that another branch counts: blocks that were believed are dropped
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from p2plib.data.merkle import proofs
+from p2plib.data.merkle.tree import HASH_BYTES, AppendOnlyTree
+from p2plib.errors import DecodeError, InvalidEntry, InvalidProof, NotFound, OverBudget, UsageError
+
+START = bytes(HASH_BYTES)  # before the first link, and before the first block
+HEADER_BYTES = 2 * HASH_BYTES + 4 + 1 + 8
+MAX_BITS = 255
+MAX_TRIES = 1 << 24  # some twenty seconds in Python; a caller with more patience says so
+
+
+def link(before: bytes, entry: bytes) -> bytes:
+    """The next link of a hash chain.
+
+    Args:
+        before: the link before it, 32 bytes; `START` for the first.
+        entry: any bytes.
+
+    Raises:
+        UsageError: `before` is not 32 bytes, so where the entry begins would be anybody's guess.
+    """
+    if len(before) != HASH_BYTES:
+        raise UsageError(f"a link has {HASH_BYTES} bytes, not {len(before)}")
+    return hashlib.sha256(before + entry).digest()
+
+
+def links(entries: Iterable[bytes], before: bytes = START) -> list[bytes]:
+    """The links of a hash chain; the last of them is its head.
+
+    Args:
+        entries: in order.
+        before: the link that they follow.
+    """
+    made = []
+    for entry in entries:
+        before = link(before, entry)
+        made.append(before)
+    return made
+
+
+def verify_chained(head: bytes, before: bytes, entries: Sequence[bytes]) -> None:
+    """Raises unless these entries are the last ones under a head. There is no shorter proof for the first.
+
+    Args:
+        head: the last link, 32 bytes, trusted.
+        before: the link before the first of the entries, as received.
+        entries: that one and all that follow it, as received.
+
+    Raises:
+        InvalidProof: they do not lead to the head.
+    """
+    if len(head) != HASH_BYTES or len(before) != HASH_BYTES:
+        raise InvalidProof(f"a link that has not {HASH_BYTES} bytes")
+    if not entries or links(entries, before)[-1] != head:
+        raise InvalidProof(f"{len(entries)} entries that do not lead to the head")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkHeader:
+    """All of a block but its entries.
+
+    Args:
+        previous: the id of the block before it, 32 bytes.
+        root: of the tree of its entries, 32 bytes.
+        count: how many entries, 0 to 2**32 - 1.
+        bits: zero bits that its id begins with, 0 to 255.
+        nonce: what was tried, 0 to 2**64 - 1.
+
+    Raises:
+        UsageError: one of them is out of its range.
+    """
+
+    previous: bytes
+    root: bytes
+    count: int
+    bits: int
+    nonce: int = 0
+
+    def __post_init__(self) -> None:
+        if {len(self.previous), len(self.root)} != {HASH_BYTES}:
+            raise UsageError(f"a block's previous and root have {HASH_BYTES} bytes each")
+        for value, size in ((self.count, 4), (self.bits, 1), (self.nonce, 8)):
+            if not 0 <= value < 1 << 8 * size:
+                raise UsageError(f"a number of a header is from 0 to {(1 << 8 * size) - 1}, unlike {value}")
+
+    @property
+    def raw(self) -> bytes:
+        """The header as bytes."""
+        return self._front + self.nonce.to_bytes(8, "big")
+
+    @property
+    def _front(self) -> bytes:
+        return self.previous + self.root + self.count.to_bytes(4, "big") + bytes([self.bits])
+
+    @property
+    def id(self) -> bytes:
+        """The hash of the header, which the next block names."""
+        return hashlib.sha256(self.raw).digest()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the id begins with as many zero bits as it should."""
+        return _zero_bits(self.id) >= self.bits
+
+    @property
+    def weight(self) -> int:
+        """How many hashes such a block takes on average."""
+        return 1 << self.bits
+
+
+def read_header(raw: bytes) -> WorkHeader:
+    """The header in these bytes. Whether it has its work is another question.
+
+    Args:
+        raw: as received.
+
+    Raises:
+        DecodeError: they are not as many as a header has.
+    """
+    if len(raw) != HEADER_BYTES:
+        raise DecodeError(f"a header has {HEADER_BYTES} bytes, not {len(raw)}")
+    at = 2 * HASH_BYTES
+    count, nonce = int.from_bytes(raw[at : at + 4], "big"), int.from_bytes(raw[-8:], "big")
+    return WorkHeader(raw[:HASH_BYTES], raw[HASH_BYTES:at], count, raw[at + 4], nonce)
+
+
+def _zero_bits(raw: bytes) -> int:
+    return 8 * len(raw) - int.from_bytes(raw, "big").bit_length()
+
+
+def mine(
+    previous: bytes, entries: AppendOnlyTree, bits: int, *, nonce: int = 0, max_tries: int = MAX_TRIES
+) -> WorkHeader:
+    """Tries nonces until a block has its work. The same arguments give the same block.
+
+    Args:
+        previous: the id of the block before it; `START` for the first.
+        entries: the tree of what is in it.
+        bits: zero bits that its id shall begin with, 0 to 255.
+        nonce: the first to try. Who mines beside others begins elsewhere.
+        max_tries: after how many to give up, 1 and up.
+
+    Raises:
+        OverBudget: none of them was right.
+        UsageError: a number out of its range.
+    """
+    made = WorkHeader(previous, entries.root(), len(entries), bits, nonce)
+    front = hashlib.sha256(made._front)
+    for tried in range(nonce, min(nonce + max_tries, 1 << 64)):
+        attempt = front.copy()  # the first 69 bytes are the same each time
+        attempt.update(tried.to_bytes(8, "big"))
+        if _zero_bits(attempt.digest()) >= bits:
+            return WorkHeader(previous, made.root, made.count, bits, tried)
+    raise OverBudget(f"no block with {bits} zero bits within {max_tries} tries")
+
+
+def verify_entry(header: WorkHeader, index: int, entry: bytes, proof: Sequence[bytes]) -> None:
+    """Raises unless a block has a certain entry, for a reader that has nothing but its header.
+
+    Args:
+        header: one that counts, see `WorkChain`.
+        index: which entry.
+        entry: what it is said to be.
+        proof: as received.
+
+    Raises:
+        InvalidProof: it is not proved; the sentence says why.
+    """
+    proofs.verify_inclusion(header.root, header.count, index, entry, proof)
+
+
+@dataclass(frozen=True, slots=True)
+class Reorganisation:
+    """What changed when a block made another branch count, or made the same one longer.
+
+    Args:
+        dropped: blocks that counted and do so no more, the lowest first.
+        added: blocks that count from now on, the lowest first.
+    """
+
+    dropped: tuple[WorkHeader, ...]
+    added: tuple[WorkHeader, ...]
+
+
+class WorkChain:
+    """Headers from anybody, and which of them count: those on the heaviest branch.
+
+    Each header that it keeps has cost its maker 2 ** `minimum_bits` hashes on average: strangers cannot fill
+    it for free.
+
+    Args:
+        minimum_bits: what a block must have at least, 0 to 255.
+    """
+
+    def __init__(self, minimum_bits: int) -> None:
+        if not 0 <= minimum_bits <= MAX_BITS:
+            raise UsageError(f"0 to {MAX_BITS} bits, not {minimum_bits}")
+        self.minimum_bits = minimum_bits
+        self.tip = START
+        self._headers: dict[bytes, WorkHeader] = {}
+        self._weights: dict[bytes, int] = {START: 0}  # of the branch that ends here
+        self._heights: dict[bytes, int] = {START: 0}
+
+    def add(self, header: WorkHeader) -> Reorganisation:
+        """Takes a header.
+
+        Args:
+            header: from anybody.
+
+        Returns:
+            what counts now and did not before, and the other way round; both empty if nothing changed.
+
+        Raises:
+            InvalidEntry: too little work, or the block before it is not known.
+        """
+        block = header.id
+        if block in self._headers:
+            return Reorganisation((), ())
+        if header.bits < self.minimum_bits:
+            raise InvalidEntry(f"a block of {header.bits} bits, where {self.minimum_bits} is the least")
+        if not header.has_work:
+            raise InvalidEntry(f"a block whose id does not begin with {header.bits} zero bits")
+        if header.previous not in self._weights:
+            raise InvalidEntry("a block after one that is not known")
+        self._headers[block] = header
+        self._weights[block] = self._weights[header.previous] + header.weight
+        self._heights[block] = self._heights[header.previous] + 1
+        if self._weights[block] <= self._weights[self.tip]:
+            return Reorganisation((), ())
+        change = self._change(self.tip, block)
+        self.tip = block
+        return change
+
+    def _change(self, old: bytes, new: bytes) -> Reorganisation:
+        dropped, added = [], []
+        while old != new:  # down from the higher of the two, until they meet
+            if self._heights[old] > self._heights[new]:
+                dropped.append(self._headers[old])
+                old = self._headers[old].previous
+            else:
+                added.append(self._headers[new])
+                new = self._headers[new].previous
+        return Reorganisation(tuple(dropped[::-1]), tuple(added[::-1]))
+
+    def branch(self) -> list[WorkHeader]:
+        """The blocks that count, the first first."""
+        blocks, at = [], self.tip
+        while at != START:
+            blocks.append(self._headers[at])
+            at = self._headers[at].previous
+        return blocks[::-1]
+
+    @property
+    def weight(self) -> int:
+        """How many hashes the branch that counts took on average."""
+        return self._weights[self.tip]
+
+    def confirmations(self, block: bytes) -> int:
+        """How many blocks of the branch that counts are a block or on top of it.
+
+        Args:
+            block: the id of one.
+
+        Raises:
+            NotFound: it does not count, or is not known.
+        """
+        on_top = next((at for at, header in enumerate(reversed(self.branch())) if header.id == block), None)
+        if on_top is None:
+            raise NotFound("no such block in the branch that counts")
+        return on_top + 1

@@ -1,0 +1,247 @@
+"""Witnesses: they remember the heads that a log has signed, and catch it when it shows two histories.
+
+Whoever runs a log can keep two trees, and show one to Ana and one to Ben: a split view. Every proof that
+Ana gets is flawless, and so is Ben's. As with the forks of a feed (`p2plib.data.log.forks`), it takes two
+heads side by side. So witnesses tell each other theirs, and each goes on only from its own head to one that
+begins with all of it.
+
+Two signed heads of one log convict its operator if
+    1. they have one size and different roots; or
+    2. the tree of the larger one had, when it was as small as the other, another root. Its own consistency
+       proof says so: it leads from that other root to the signed one, and no tree leads there from two.
+
+Rules
+    3. The first head is taken on trust: there is nothing to compare it with.
+    4. A head of another size counts if a consistency proof comes with it. A missing or wrong proof convicts
+       nobody: perhaps the peer that brought it lied. It raises `InvalidProof`, and nothing is kept.
+    5. A proof of a split has one encoding: canonical CBOR of both notes, the smaller size first (of one
+       size, the lower bytes), the other root, and the path.
+    6. Who has seen a proof of a split believes no head of this log any more, nor its own.
+
+What case 2 takes is somebody who has the leaves of the larger tree, or has kept its roots: the operator will
+not help. And what a log never shows to two people who talk to each other, nobody notices.
+
+Vocabulary::
+
+    head       a signed note with a checkpoint in it, as bytes
+    path       the hashes of a consistency proof
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from p2plib.data.merkle import proofs
+from p2plib.data.merkle.checkpoint import (
+    MAX_NOTE_BYTES,
+    Checkpoint,
+    NoteKey,
+    need_origin,
+    read_checkpoint,
+    read_note,
+    verify_note,
+)
+from p2plib.data.merkle.tree import EMPTY_ROOT, HASH_BYTES, AppendOnlyTree
+from p2plib.errors import DecodeError, Forked, InvalidProof, UsageError
+from p2plib.wire import cbor
+
+MAX_SPLIT_BYTES = 2 * MAX_NOTE_BYTES + 65 * (HASH_BYTES + 2) + 128  # two notes, 64 hashes and a root, names
+_MEMBERS = ["path", "root", "first", "second"]  # the order of canonical CBOR: the shorter name first
+
+
+@dataclass(frozen=True, slots=True)
+class SplitView:
+    """Two heads that no one tree has. Make one with `prove_split`, or `read_split` one that arrived.
+
+    Args:
+        first: the head of the smaller tree, as bytes.
+        second: the head of the larger.
+        root: what the larger tree had as its root when it was as small as the other: not what was signed.
+        path: from there to the root of the larger tree; empty if both are of one size.
+    """
+
+    first: bytes
+    second: bytes
+    root: bytes
+    path: tuple[bytes, ...] = ()
+
+    @property
+    def raw(self) -> bytes:
+        """The proof as bytes, to be stored and passed on."""
+        return cbor.encode(
+            {"first": self.first, "path": list(self.path), "root": self.root, "second": self.second}
+        )
+
+
+def open_head(raw: bytes, key: NoteKey, origin: str | None = None) -> Checkpoint:
+    """The checkpoint in a head, verified.
+
+    Args:
+        raw: as received.
+        key: the log's.
+        origin: the log's; None if it is the key's name.
+
+    Raises:
+        DecodeError: it is no signed checkpoint.
+        SignatureError: the key did not sign it.
+        InvalidProof: it is another log's, or an empty tree with a root that the empty tree has not.
+    """
+    note = read_note(raw)
+    verify_note(note, key)
+    head = read_checkpoint(note.text)
+    need_origin(head, key, origin)
+    if not head.size and head.root != EMPTY_ROOT:
+        raise InvalidProof("a head of no leaves with a root that the empty tree has not")
+    return head
+
+
+def prove_split(
+    first: bytes, second: bytes, key: NoteKey, tree: AppendOnlyTree, origin: str | None = None
+) -> SplitView:
+    """The proof that two heads of one log contradict each other, for whoever has its key.
+
+    Args:
+        first: a head.
+        second: another.
+        key: the log's.
+        tree: the tree of the larger one, whole; of one size, the tree of either.
+        origin: the log's; None if it is the key's name.
+
+    Raises:
+        UsageError: they agree, or the tree is not the larger one's.
+        DecodeError: one is no signed checkpoint.
+        SignatureError: the key did not sign both.
+        InvalidProof: one is another log's.
+    """
+    heads = [(open_head(raw, key, origin), raw) for raw in (first, second)]
+    (small, first), (large, second) = sorted(heads, key=lambda each: (each[0].size, each[1]))
+    if small.size == large.size:
+        split = SplitView(first, second, large.root)
+    else:
+        if large.size > len(tree) or tree.root(large.size) != large.root:
+            raise UsageError("this is not the tree of the larger head")
+        path = proofs.prove_consistency(tree, small.size, large.size) if small.size else []
+        split = SplitView(first, second, tree.root(small.size), tuple(path))
+    if split.root == small.root:
+        raise UsageError("these two heads do not contradict each other")
+    return split
+
+
+def read_split(raw: bytes, key: NoteKey, origin: str | None = None) -> SplitView:
+    """The proof in these bytes, checked: it convicts whoever has this key.
+
+    Args:
+        raw: as received; any size.
+        key: the log's.
+        origin: the log's; None if it is the key's name.
+
+    Raises:
+        DecodeError: they are no proof, or one that is not in its one encoding.
+        SignatureError: the key did not sign both heads.
+        InvalidProof: they do not contradict each other.
+    """
+    split = _decode(raw)
+    small, large = (open_head(each, key, origin) for each in (split.first, split.second))
+    if (small.size, split.first) > (large.size, split.second):
+        raise DecodeError("a proof of a split: its heads are in the wrong order")
+    if split.root == small.root:
+        raise InvalidProof("these two heads do not contradict each other")
+    proofs.verify_consistency(split.root, small.size, large.root, large.size, split.path)
+    return split
+
+
+def _decode(raw: bytes) -> SplitView:
+    if len(raw) > MAX_SPLIT_BYTES:
+        raise DecodeError(f"a proof of a split: {len(raw)} bytes, where {MAX_SPLIT_BYTES} is the most")
+    value = cbor.decode(raw)
+    if not isinstance(value, dict) or list(value) != _MEMBERS or not isinstance(value["path"], list):
+        raise DecodeError("a proof of a split is a map of first, path, root and second")
+    members = [value["first"], value["second"], value["root"], *value["path"]]
+    texts = [member for member in members if isinstance(member, bytes)]
+    if len(texts) != len(members):
+        raise DecodeError("a proof of a split: its members are bytes")
+    return SplitView(texts[0], texts[1], texts[2], tuple(texts[3:]))
+
+
+@dataclass(slots=True)
+class Witness:
+    """What somebody remembers of a log, and holds against it.
+
+    Args:
+        key: the log's.
+        origin: the log's; None if it is the key's name.
+        head: the newest head that it stands behind, as bytes; empty before the first.
+        split: the proof against the log, as bytes; empty while there is none.
+    """
+
+    key: NoteKey
+    origin: str | None = None
+    head: bytes = b""
+    split: bytes = b""
+    _checkpoint: Checkpoint | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.head:
+            self._checkpoint = open_head(self.head, self.key, self.origin)
+
+    @property
+    def size(self) -> int:
+        """How many leaves its head has; 0 before the first."""
+        return self._checkpoint.size if self._checkpoint else 0
+
+    def hear(self, head: bytes, path: Sequence[bytes] = ()) -> bool:
+        """Somebody shows a head of the log: its operator, or another witness.
+
+        Args:
+            head: as received.
+            path: the consistency proof between this head and ours, from the smaller to the larger; empty
+                for the first head, and for one of the same size.
+
+        Returns:
+            whether it is ours from now on: it is the first, or larger and consistent.
+
+        Raises:
+            Forked: the log has signed two histories; its `proof` is `SplitView.raw`, and nothing is believed
+                from now on.
+            InvalidProof: the path does not lead from one to the other, or the head is another log's.
+            SignatureError: the log did not sign it.
+            DecodeError: it is no head.
+        """
+        self._need_honest()
+        heard, ours = open_head(head, self.key, self.origin), self._checkpoint
+        if ours is None:
+            self.head, self._checkpoint = head, heard
+            return True
+        if heard.size == ours.size:
+            if heard.root != ours.root:
+                first, second = sorted((self.head, head))
+                split = SplitView(first, second, open_head(second, self.key, self.origin).root)
+                self.convict(split.raw)
+                self._need_honest()
+            return False
+        small, large = sorted((heard, ours), key=lambda each: each.size)
+        if small.size:  # the empty tree is the beginning of every other
+            proofs.verify_consistency(small.root, small.size, large.root, large.size, path)
+        if heard is small:
+            return False
+        self.head, self._checkpoint = head, heard
+        return True
+
+    def convict(self, split: bytes) -> None:
+        """Takes a proof that the log has shown two histories; nothing is believed after that.
+
+        Args:
+            split: as received, `SplitView.raw`.
+
+        Raises:
+            DecodeError: it is no such proof.
+            SignatureError: the log did not sign both heads.
+            InvalidProof: they do not contradict each other.
+        """
+        read_split(split, self.key, self.origin)
+        self.split = split
+
+    def _need_honest(self) -> None:
+        if self.split:
+            raise Forked(f"{self.key.name} has signed two histories", self.split)

@@ -1,0 +1,168 @@
+"""Chains: one that shows tampering, and one that takes work."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.data.merkle import chain, proofs
+from p2plib.data.merkle.chain import START, WorkChain, WorkHeader
+from p2plib.data.merkle.tree import EMPTY_ROOT, AppendOnlyTree
+from p2plib.errors import DecodeError, InvalidEntry, InvalidProof, NotFound, OverBudget, UsageError
+
+ENTRIES = [b"bread", b"cheese", b"wine"]
+
+
+def test_a_link_is_the_hash_of_all_before() -> None:
+    first = hashlib.sha256(bytes(32) + b"bread").digest()
+    second = hashlib.sha256(first + b"cheese").digest()
+    assert chain.links(ENTRIES[:2]) == [first, second]
+    assert chain.links([]) == []
+    with pytest.raises(UsageError, match="32 bytes"):
+        chain.link(b"", b"bread")
+
+
+@given(st.lists(st.binary(max_size=3), min_size=1, max_size=8), st.data())
+def test_a_change_anywhere_changes_the_head(entries: list[bytes], data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(entries) - 1))
+    other = data.draw(st.binary(max_size=3).filter(lambda text: text != entries[at]))
+    changed = [*entries[:at], other, *entries[at + 1 :]]
+    assert chain.links(entries)[:at] == chain.links(changed)[:at]
+    assert not set(chain.links(entries)[at:]) & set(chain.links(changed)[at:])
+
+
+def test_proving_an_entry_takes_all_that_follow() -> None:
+    heads = chain.links(ENTRIES)
+    chain.verify_chained(heads[-1], heads[0], ENTRIES[1:])
+    wrong = [
+        (heads[-1], heads[0], ENTRIES[1:2]),
+        (heads[-1], START, ENTRIES[1:]),
+        (heads[-1], heads[0], [b"water", b"wine"]),
+        (heads[-1], heads[-1], []),
+        (heads[-1][:31], heads[0], ENTRIES[1:]),
+        (heads[-1], heads[0][:31], [heads[0][31:] + b"cheese", b"wine"]),
+    ]
+    for head, before, entries in wrong:
+        with pytest.raises(InvalidProof):
+            chain.verify_chained(head, before, entries)
+
+
+def block(before: bytes, said: str, bits: int = 6) -> WorkHeader:
+    return chain.mine(before, AppendOnlyTree([said.encode()]), bits)
+
+
+def test_a_header_and_its_bytes() -> None:
+    made = WorkHeader(bytes([1]) * 32, bytes([2]) * 32, 3, 4, 5)
+    assert made.raw.hex() == "01" * 32 + "02" * 32 + "00000003" + "04" + "0000000000000005"
+    assert len(made.raw) == chain.HEADER_BYTES
+    assert chain.read_header(made.raw) == made
+    assert made.id == hashlib.sha256(made.raw).digest()
+    for raw in (made.raw[:-1], made.raw + b"\x00", b""):
+        with pytest.raises(DecodeError):
+            chain.read_header(raw)
+    for wrong in ((b"", START, 0, 0, 0), (START, START, -1, 0, 0), (START, START, 0, 256, 0)):
+        with pytest.raises(UsageError):
+            WorkHeader(*wrong)
+
+
+def test_mining_finds_the_first_nonce_that_does() -> None:
+    tree = AppendOnlyTree(ENTRIES)
+    made = chain.mine(START, tree, 8)
+    assert made.has_work
+    assert made.id[0] == 0
+    assert (made.root, made.count, made.weight) == (tree.root(), 3, 256)
+    for nonce in range(made.nonce):
+        assert not WorkHeader(START, tree.root(), 3, 8, nonce).has_work
+    assert chain.mine(START, tree, 8, nonce=made.nonce) == made
+    assert chain.mine(START, tree, 8, nonce=made.nonce + 1).nonce > made.nonce
+    with pytest.raises(OverBudget):
+        chain.mine(START, tree, 8, max_tries=made.nonce)
+    assert chain.mine(START, AppendOnlyTree(), 0) == WorkHeader(START, EMPTY_ROOT, 0, 0, 0)
+
+
+def test_each_bit_more_takes_twice_the_tries() -> None:
+    for bits in (2, 4, 6):
+        tries = [chain.mine(START, AppendOnlyTree([b"%d" % n]), bits).nonce + 1 for n in range(400)]
+        assert 0.8 < sum(tries) / 400 / 2**bits < 1.2
+
+
+def test_the_heaviest_branch_counts_and_not_the_longest() -> None:
+    followed = WorkChain(4)
+    easy = [block(START, "easy 0", 4)]
+    for number in range(1, 4):
+        easy.append(block(easy[-1].id, f"easy {number}", 4))
+    for number, header in enumerate(easy):
+        assert followed.add(header).added == (header,)
+        assert followed.confirmations(easy[0].id) == number + 1
+    assert (followed.branch(), followed.weight) == (easy, 64)
+    equal = block(START, "as heavy", 6)
+    change = followed.add(equal)
+    assert (change.added, change.dropped, followed.tip) == ((), (), easy[-1].id)  # the first one stays
+    heavy = block(easy[0].id, "heavy", 7)
+    change = followed.add(heavy)
+    assert (change.dropped, change.added) == (tuple(easy[1:]), (heavy,))
+    assert followed.branch() == [easy[0], heavy]
+    assert followed.confirmations(easy[0].id) == 2
+    for dropped in (easy[1].id, equal.id, START):
+        with pytest.raises(NotFound):
+            followed.confirmations(dropped)
+    assert followed.add(heavy).added == ()
+
+
+def test_what_a_chain_does_not_take() -> None:
+    followed = WorkChain(4)
+    first = block(START, "first", 4)
+    too_easy, unknown = block(START, "too easy", 3), block(first.id, "second", 4)
+    lie = next(
+        header
+        for header in (WorkHeader(START, first.root, 1, 4, nonce) for nonce in range(99))
+        if not header.has_work
+    )
+    for header, sentence in ((too_easy, "3 bits"), (unknown, "not known"), (lie, "4 zero bits")):
+        with pytest.raises(InvalidEntry, match=sentence):
+            followed.add(header)
+    assert followed.branch() == []
+    followed.add(first)
+    followed.add(unknown)
+    assert followed.branch() == [first, unknown]
+    with pytest.raises(UsageError):
+        WorkChain(256)
+
+
+def test_an_entry_is_proved_to_a_reader_of_headers() -> None:
+    tree = AppendOnlyTree(ENTRIES)
+    header = chain.mine(START, tree, 4)
+    chain.verify_entry(header, 1, b"cheese", proofs.prove_inclusion(tree, 1))
+    with pytest.raises(InvalidProof):
+        chain.verify_entry(header, 1, b"cake", proofs.prove_inclusion(tree, 1))
+
+
+@pytest.mark.slow
+def test_a_majority_rewrites_what_a_minority_cannot() -> None:
+    """Two miners that try the same number of nonces a round; the attacker begins one block behind."""
+
+    def overtakes(share_percent: int, rounds: int) -> bool:
+        followed, honest, secret = WorkChain(8), [block(START, "pay Ben", 8)], list[WorkHeader]()
+        followed.add(honest[0])
+        tries = {"honest": 0, "secret": 0}
+        for _ in range(rounds):
+            for who, branch, budget in (
+                ("honest", honest, 100 - share_percent),
+                ("secret", secret, share_percent),
+            ):
+                tree = AppendOnlyTree([f"{who} {len(branch)}".encode()])
+                before = branch[-1].id if branch else START
+                try:
+                    branch.append(chain.mine(before, tree, 8, nonce=tries[who], max_tries=budget))
+                    tries[who] = 0
+                except OverBudget:
+                    tries[who] += budget
+        for header in honest[1:] + secret:
+            followed.add(header)
+        return followed.branch() == secret
+
+    assert overtakes(75, 80)
+    assert not overtakes(25, 80)

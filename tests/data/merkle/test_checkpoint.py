@@ -1,0 +1,239 @@
+"""Signed heads and proofs that travel: published ones are read, and every change to one is noticed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.data.merkle import checkpoint as heads
+from p2plib.data.merkle import proofs
+from p2plib.data.merkle.checkpoint import Checkpoint, LoggedProof, NoteKey, NoteSignature, SignedNote
+from p2plib.data.merkle.tree import AppendOnlyTree
+from p2plib.errors import DecodeError, InvalidProof, RemoteError, SignatureError, UsageError
+from p2plib.identity.keys import SecretKey
+from tests.data.merkle.published import (
+    GO_HEADS,
+    GO_KEY,
+    GO_ORIGIN,
+    HEADS,
+    ORIGIN,
+    SEED,
+    VERIFIER_KEY,
+    WORDS,
+    go_head,
+    head,
+)
+
+KEY = heads.read_key(VERIFIER_KEY)
+TREE = AppendOnlyTree(WORDS)
+SECRET = SecretKey.from_seed(SEED)
+SEVEN = LoggedProof(6, tuple(proofs.prove_inclusion(TREE, 6)), heads.read_note(head(15)))
+
+
+@pytest.mark.parametrize("size", HEADS)
+def test_tesseras_log_has_the_roots_that_its_key_has_signed(size: int) -> None:
+    note = heads.read_note(head(size))
+    heads.verify_note(note, KEY)
+    assert heads.read_checkpoint(note.text) == Checkpoint(ORIGIN, size, TREE.root(size))
+    assert note.raw == head(size)
+
+
+@pytest.mark.parametrize("size", HEADS)
+def test_we_sign_the_same_bytes(size: int) -> None:
+    assert heads.sign_checkpoint(Checkpoint(ORIGIN, size, TREE.root(size)), ORIGIN, SECRET).raw == head(size)
+
+
+@pytest.mark.parametrize("size", GO_HEADS)
+def test_heads_of_the_log_of_gos_modules(size: int) -> None:
+    key, note = heads.read_key(GO_KEY), heads.read_note(go_head(size))
+    heads.verify_note(note, key)
+    read = heads.read_checkpoint(note.text)
+    assert (read.origin, read.size, key.name) == (GO_ORIGIN, size, "sum.golang.org")
+    heads.need_origin(read, key, GO_ORIGIN)
+    with pytest.raises(InvalidProof, match=r"'go.sum database tree', not of 'sum.golang.org'"):
+        heads.need_origin(read, key)
+
+
+def test_the_note_of_gos_own_tests() -> None:
+    key = heads.read_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
+    text = (
+        "If you think cryptography is the answer to your problem,\n"
+        "then you don't know what your problem is.\n"
+    )
+    signed = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
+    note = heads.read_note(f"{text}\n\u2014 PeterNeumann {signed}\n".encode())
+    assert note.text == text
+    heads.verify_note(note, key)
+    with pytest.raises(SignatureError):
+        heads.verify_note(SignedNote(text.replace("cry", "Cry"), note.signatures), key)
+
+
+def test_the_last_empty_line_is_the_one_that_counts() -> None:
+    """The example of C2SP's signed-note has an empty line in its text."""
+    note = heads.read_note(
+        "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n\n"
+        "\u2014 quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFS"
+        "QU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n".encode()
+    )
+    assert note.text.endswith("ed è subito sera.\n")
+    assert len(note.signatures[0].signature) == 64
+
+
+def test_keys_as_text() -> None:
+    assert KEY.text == VERIFIER_KEY
+    assert KEY.public == SECRET.public
+    wrong = [
+        VERIFIER_KEY.replace("33d7", "33d8"),
+        VERIFIER_KEY.replace("+AeHT", "+CeHT"),
+        VERIFIER_KEY[:-1],
+        VERIFIER_KEY.replace("example", "exa mple"),
+        VERIFIER_KEY.replace("+", ""),
+        "",
+    ]
+    for text in wrong:
+        with pytest.raises(DecodeError):
+            heads.read_key(text)
+    for name in ("", "a+b", "a b", "a\u2003b", "a\nb"):
+        with pytest.raises(UsageError):
+            NoteKey(name, SECRET.public)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_no_changed_byte_is_believed(at: int, flip: int) -> None:
+    raw = bytearray(head(15))
+    raw[at % len(raw)] ^= flip
+    try:
+        note = heads.read_note(bytes(raw))
+        heads.verify_note(note, KEY)
+    except RemoteError:
+        return
+    pytest.fail(f"believed with another byte {at % len(raw)}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "raw"),
+    [
+        ("UTF-8", b"\xff\n\n\xe2\x80\x94 a AAAAAAA=\n"),
+        ("control character", head(1).replace(b"\n1\n", b"\r\n1\n")),
+        ("an empty line", head(1).replace(b"\n\n", b"\n")),
+        ("each line ends", head(1)[:-1]),
+        ("signatures, where 100", head(1) + "\u2014 a AAAAAAA=\n".encode() * 100),
+        ("the most", head(1) + b"a" * heads.MAX_NOTE_BYTES),
+        ("dash, name and base64", head(1).replace("\u2014".encode(), b"-")),
+        ("dash, name and base64", head(1) + "\u2014 nothing\n".encode()),
+        ("dash, name and base64", head(1) + "\u2014 a+b AAAAAAA=\n".encode()),
+        ("not base64", head(1).replace(b"M9e0", b"M9e?")),
+        ("one spelling", head(1)[:-3] + b"N=\n"),
+        ("4 bytes", head(1) + "\u2014 a AAAAAA==\n".encode()),
+    ],
+)
+def test_what_is_no_note(rule: str, raw: bytes) -> None:
+    with pytest.raises(DecodeError, match=rule):
+        heads.read_note(raw)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("three lines or more", "a\n1\n"),
+        ("three lines or more", f"a\n1\n{'A' * 43}="),
+        ("three lines or more", f"\n1\n{'A' * 43}=\n"),
+        ("leading zero", f"a\n01\n{'A' * 43}=\n"),
+        ("leading zero", f"a\n-1\n{'A' * 43}=\n"),
+        ("leading zero", f"a\n{'9' * 5000}\n{'A' * 43}=\n"),
+        ("the most", f"a\n{1 << 64}\n{'A' * 43}=\n"),
+        ("decimal digits", f"a\n\u0663\n{'A' * 43}=\n"),
+        ("32 bytes, not 3", "a\n1\nAAAA\n"),
+    ],
+)
+def test_what_is_no_checkpoint(rule: str, text: str) -> None:
+    with pytest.raises(DecodeError, match=rule):
+        heads.read_checkpoint(text)
+
+
+def test_who_signed() -> None:
+    note = heads.read_note(head(2))
+    ours = note.signatures[0]
+    stranger = NoteSignature("example.com/stranger", b"1234", b"no signature of any kind")
+    namesake = NoteSignature(ORIGIN, b"1234", b"another key of that name")
+    heads.verify_note(SignedNote(note.text, (stranger, ours, namesake)), KEY)
+    wrong = [
+        (stranger, namesake),
+        (ours, NoteSignature(ours.name, ours.key_id, ours.signature[::-1])),
+        (NoteSignature(ours.name, ours.key_id, ours.signature[:-1]),),
+    ]
+    for signatures in wrong:
+        with pytest.raises(SignatureError):
+            heads.verify_note(SignedNote(note.text, signatures), KEY)
+
+
+@pytest.mark.parametrize(
+    "unsignable",
+    [
+        Checkpoint("", 1, bytes(32)),
+        Checkpoint("a\nb", 1, bytes(32)),
+        Checkpoint("a", -1, bytes(32)),
+        Checkpoint("a", 1, bytes(31)),
+        Checkpoint("a", 1, bytes(32), ("",)),
+        Checkpoint("a\x00", 1, bytes(32)),
+    ],
+)
+def test_what_nobody_could_read_is_not_signed(unsignable: Checkpoint) -> None:
+    with pytest.raises(UsageError):
+        heads.sign_checkpoint(unsignable, "a", SECRET)
+
+
+def test_lines_that_no_reader_understands_are_kept() -> None:
+    made = heads.sign_checkpoint(Checkpoint("a", 1, bytes(32), ("what", "ever")), "a", SECRET)
+    assert heads.read_checkpoint(heads.read_note(made.raw).text).extensions == ("what", "ever")
+
+
+def test_a_proof_that_travels() -> None:
+    assert heads.verify_logged(heads.read_proof(SEVEN.raw), b"seven", KEY).size == 15
+    more = LoggedProof(SEVEN.index, SEVEN.path, SEVEN.note, b"what nobody signed")
+    assert heads.read_proof(more.raw) == more
+    with pytest.raises(InvalidProof):
+        heads.verify_logged(SEVEN, b"eight", KEY)
+    with pytest.raises(InvalidProof, match="a head of"):
+        heads.verify_logged(SEVEN, b"seven", KEY, "example.com/another")
+    with pytest.raises(SignatureError):
+        heads.verify_logged(SEVEN, b"seven", heads.read_key(GO_KEY))
+
+
+@pytest.mark.parametrize(
+    ("rule", "raw"),
+    [
+        ("begins with", SEVEN.raw.replace(b"@v1", b"@v2")),
+        ("index, and which", SEVEN.raw.replace(b"index", b"place")),
+        ("index, and which", SEVEN.raw.replace(b"index", b"extra AAAA\nextra AAAA\nindex")),
+        ("leading zero", SEVEN.raw.replace(b"index 6", b"index 06")),
+        ("hashes, where 64", SEVEN.raw.replace(b"index 6\n", b"index 6\n" + (b"A" * 43 + b"=\n") * 61)),
+        ("empty line", SEVEN.raw.replace(b"\n\n", b"\n")),
+        ("ASCII", SEVEN.raw.replace(b"index", b"\xc3\xa9ndex")),
+        ("the most", SEVEN.raw + b"a" * heads.MAX_NOTE_BYTES),
+    ],
+)
+def test_what_is_no_proof(rule: str, raw: bytes) -> None:
+    with pytest.raises(DecodeError, match=rule):
+        heads.read_proof(raw)
+
+
+def test_as_many_signatures_as_there_may_be() -> None:
+    many = head(1) + "\u2014 a AAAAAAA=\n".encode() * (heads.MAX_SIGNATURES - 1)
+    heads.verify_note(heads.read_note(many), KEY)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused(raw: bytes) -> None:
+    for read in (heads.read_note, heads.read_proof):
+        with pytest.raises(DecodeError):
+            read(raw)
+
+
+def test_the_parts_of_a_head_are_all_of_it() -> None:
+    fields = heads.dissect(head(15))
+    assert b"".join(field.raw for field in fields) == head(15)
+    assert [field.name for field in fields] == ["origin", "size", "root", "empty line", "signature"]
+    with pytest.raises(DecodeError):
+        heads.dissect(SEVEN.raw[:40])

@@ -1,0 +1,164 @@
+"""Witnesses: an honest log is followed, a split view is caught, and nobody is accused without proof."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.data.merkle import proofs, witness
+from p2plib.data.merkle.checkpoint import Checkpoint, NoteKey, sign_checkpoint
+from p2plib.data.merkle.tree import AppendOnlyTree
+from p2plib.data.merkle.witness import SplitView, Witness, prove_split, read_split
+from p2plib.errors import DecodeError, Forked, InvalidProof, RemoteError, SignatureError, UsageError
+from p2plib.identity.keys import SecretKey
+from p2plib.wire import cbor
+
+NAME = "example.com/photos"
+SECRET, OTHER = (SecretKey.from_seed(bytes([n]) * 32) for n in (1, 2))
+KEY = NoteKey(NAME, SECRET.public)
+LEAVES = [b"%d" % number for number in range(12)]
+TRUE = AppendOnlyTree(LEAVES)
+FALSE = AppendOnlyTree([*LEAVES[:5], b"another", *LEAVES[6:]])  # what Ben is shown: leaf 5 differs
+
+
+def head(tree: AppendOnlyTree, size: int, secret: SecretKey = SECRET, origin: str = NAME) -> bytes:
+    return sign_checkpoint(Checkpoint(origin, size, tree.root(size)), NAME, secret).raw
+
+
+def path(tree: AppendOnlyTree, old: int, size: int) -> list[bytes]:
+    return proofs.prove_consistency(tree, old, size)
+
+
+def test_a_log_that_only_grows_is_followed() -> None:
+    ana = Witness(KEY)
+    assert (ana.size, ana.hear(head(TRUE, 3))) == (0, True)
+    assert not ana.hear(head(TRUE, 3))
+    assert ana.hear(head(TRUE, 8), path(TRUE, 3, 8))
+    assert not ana.hear(head(TRUE, 5), path(TRUE, 5, 8))  # an older one, and consistent
+    assert (ana.size, ana.head, ana.split) == (8, head(TRUE, 8), b"")
+    again = Witness(KEY, head=ana.head)
+    assert again.size == 8
+
+
+def test_the_empty_tree_is_the_beginning_of_all() -> None:
+    ana = Witness(KEY)
+    assert ana.hear(head(TRUE, 0))
+    assert ana.hear(head(TRUE, 4))
+    assert not ana.hear(head(TRUE, 0))
+
+
+@pytest.mark.fault("F117")
+def test_two_roots_of_one_size_convict() -> None:
+    ana, ben = Witness(KEY), Witness(KEY)
+    ana.hear(head(TRUE, 7))
+    ben.hear(head(FALSE, 7))
+    with pytest.raises(Forked, match="two histories") as caught:
+        ana.hear(ben.head)
+    split = read_split(caught.value.proof, KEY)
+    assert {split.first, split.second} == {ana.head, ben.head}
+    ben.convict(caught.value.proof)
+    for each in (ana, ben):
+        assert each.split == caught.value.proof
+        with pytest.raises(Forked):
+            each.hear(head(TRUE, 8), path(TRUE, 7, 8))
+
+
+def test_before_the_trees_part_nobody_can_tell() -> None:
+    ana = Witness(KEY)
+    ana.hear(head(TRUE, 3))
+    assert ana.hear(head(FALSE, 5), path(FALSE, 3, 5))
+
+
+@pytest.mark.fault("F117")
+@given(st.integers(6, 12), st.integers(6, 12), st.booleans())
+def test_two_sizes_convict_when_somebody_has_the_leaves(one: int, other: int, swap: bool) -> None:
+    first, second = head(TRUE, one), head(FALSE, other)
+    tree = FALSE if other >= one else TRUE
+    pair = (second, first) if swap else (first, second)
+    if one == other:
+        tree = TRUE
+    split = prove_split(*pair, KEY, tree)
+    assert read_split(split.raw, KEY) == split
+    ana = Witness(KEY, head=first)
+    ana.convict(split.raw)
+    with pytest.raises(Forked):
+        ana.hear(first)
+
+
+@pytest.mark.fault("F117")
+def test_what_does_not_fit_convicts_nobody() -> None:
+    ana = Witness(KEY)
+    ana.hear(head(TRUE, 7))
+    for false_path in (path(FALSE, 7, 9), [], path(TRUE, 7, 9)):
+        with pytest.raises(InvalidProof):
+            ana.hear(head(FALSE, 9), false_path)
+    with pytest.raises(InvalidProof):
+        ana.hear(head(FALSE, 6), path(FALSE, 6, 7))
+    with pytest.raises(SignatureError):
+        ana.hear(head(FALSE, 7, OTHER))
+    with pytest.raises(InvalidProof, match="a head of"):
+        ana.hear(head(FALSE, 7, origin="example.com/another"))
+    with pytest.raises(DecodeError):
+        ana.hear(b"")
+    assert (ana.head, ana.split) == (head(TRUE, 7), b"")
+
+
+def test_a_root_that_the_empty_tree_has_not() -> None:
+    forged = sign_checkpoint(Checkpoint(NAME, 0, bytes(32)), NAME, SECRET).raw
+    with pytest.raises(InvalidProof, match="empty tree"):
+        Witness(KEY).hear(forged)
+
+
+def test_an_honest_log_is_not_convicted() -> None:
+    for one in range(13):
+        for other in range(13):
+            with pytest.raises(UsageError):
+                prove_split(head(TRUE, one), head(TRUE, other), KEY, TRUE)
+    with pytest.raises(UsageError, match="not the tree"):
+        prove_split(head(TRUE, 6), head(TRUE, 9), KEY, FALSE)
+    with pytest.raises(SignatureError):
+        prove_split(head(TRUE, 7), head(FALSE, 7, OTHER), KEY, TRUE)
+
+
+def good() -> SplitView:
+    return prove_split(head(TRUE, 6), head(FALSE, 11), KEY, FALSE)
+
+
+def changed(**members: object) -> bytes:
+    split = good()
+    value = {"first": split.first, "path": list(split.path), "root": split.root, "second": split.second}
+    return cbor.encode({**value, **members})  # type: ignore[dict-item]
+
+
+def test_a_false_proof_is_refused() -> None:
+    split = good()
+    assert changed() == split.raw
+    wrong: list[tuple[type[RemoteError], bytes]] = [
+        (InvalidProof, changed(root=TRUE.root(6))),  # that is what was signed: no contradiction
+        (InvalidProof, changed(root=bytes(32))),  # the path does not start there
+        (InvalidProof, changed(path=list(split.path[:-1]))),
+        (InvalidProof, changed(path=[*split.path[:-1], bytes(32)])),
+        (InvalidProof, changed(root=b"")),
+        (DecodeError, changed(first=split.second, second=split.first)),
+        (DecodeError, changed(first="text")),
+        (DecodeError, changed(path=b"")),
+        (DecodeError, changed(more=b"")),
+        (DecodeError, cbor.encode([1])),
+        (DecodeError, split.raw[:-1]),
+        (DecodeError, bytes(witness.MAX_SPLIT_BYTES + 1)),
+        (SignatureError, changed(second=head(FALSE, 11, OTHER))),
+        (InvalidProof, changed(second=head(FALSE, 11, origin="example.com/another"))),
+    ]
+    ana = Witness(KEY)
+    for error, raw in wrong:
+        with pytest.raises(error):
+            ana.convict(raw)
+    assert not ana.split
+
+
+def test_proofs_about_another_log_of_that_key() -> None:
+    log = Witness(KEY, "go.sum database tree")
+    assert log.hear(head(TRUE, 2, origin="go.sum database tree"))
+    with pytest.raises(InvalidProof):
+        log.convict(good().raw)
