@@ -148,6 +148,10 @@ class FileBlocks(CheckedBlocks):
                     self.leftovers += 1
             if layout.says_so:
                 self.layout = BlockLayout(layout.letter, self._sharding(), says_so=True)
+            # Even where SHARDING was there: a killed process may have left its name in the cache alone, and
+            # after a power cut folders without it would be refused.
+            folder.sync_folder("")
+            self._synced.add("")
             self._held = self._held.pop_all()
 
     # The file SHARDING
@@ -173,7 +177,6 @@ class FileBlocks(CheckedBlocks):
         finally:
             file.close()
         self._folder.replace(path, SHARDING)
-        self._folder.sync_folder("")
         return self.layout.shard
 
     # Reading
