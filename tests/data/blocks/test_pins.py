@@ -414,6 +414,18 @@ def test_what_was_put_while_a_sweep_went_on_stays_until_the_next() -> None:
         assert store.collect().blocks == 5
 
 
+def test_what_was_added_while_a_sweep_went_on_stays_until_the_next_even_without_a_pin() -> None:
+    with pinned() as store:
+        blocks = [block_of(b"%d" % number) for number in range(5)]
+        store.put(blocks)
+        sweep = store.sweep()
+        next(sweep)
+        with store.adding():
+            store.put(blocks[3:])
+        assert [swept.multihash for swept in sweep] == [block.cid.multihash for block in blocks[1:3]]
+        assert store.collect().blocks == 2
+
+
 def test_a_sweep_that_was_left_half_way_does_no_harm() -> None:
     with pinned() as store:
         store.put(block_of(b"%d" % number) for number in range(5))
