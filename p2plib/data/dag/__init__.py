@@ -2,4 +2,5 @@
 
 hashes     the hash functions that a content identifier may name
 block      bytes, and the identifier that is made of them
+dag_pb     some bytes and a list of links: what IPFS makes its files of
 """
