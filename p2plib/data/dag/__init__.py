@@ -1,6 +1,12 @@
 """Blocks that name each other by what is in them: directed acyclic graphs of content.
 
-hashes     the hash functions that a content identifier may name
-block      bytes, and the identifier that is made of them
-dag_pb     some bytes and a list of links: what IPFS makes its files of
+hashes              the hash functions that a content identifier may name
+block               bytes, and the identifier that is made of them
+values              what blocks hold, whatever the codec: what JSON has, and bytes, and links
+dag_cbor            values as compact bytes
+dag_json            values as text
+dag_pb              some bytes and a list of links: what IPFS makes its files of
+codecs              the codecs by number, and the links of a block
+car                 many blocks in one file
+merkle_search_tree  an ordered map whose copies compare in as much work as they differ
 """

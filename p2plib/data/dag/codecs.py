@@ -1,4 +1,7 @@
-"""The codecs that an identifier may name: how to read a block, to write one, and to find its links. A table.
+"""The codecs that an identifier may name: how to read a block, to write one, to find its links. A table.
+
+As a value, a node of dag-pb is a map `{"Data": bytes, "Links": [{"Hash": link, "Name": text, "Tsize": size}]}`
+in which all but "Links" and "Hash" may be missing.
 
     >>> from p2plib.wire import multicodec
     >>> raw = encode(multicodec.DAG_CBOR, {"a": 1})
@@ -11,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from p2plib.data.dag import dag_cbor, dag_json
+from p2plib.data.dag import dag_cbor, dag_json, dag_pb
 from p2plib.data.dag.block import Block, block_of
+from p2plib.data.dag.dag_pb import PBLink, PBNode
 from p2plib.data.dag.values import DagValue, links_in
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import multicodec
@@ -38,8 +42,56 @@ def _raw_encode(value: DagValue) -> bytes:
     return value
 
 
+def node_value(node: PBNode) -> DagValue:
+    """A node of dag-pb as a value.
+
+    Args:
+        node: as `dag_pb.decode` gives it.
+    """
+    links: list[DagValue] = []
+    for link in node.links:
+        shown: dict[str, DagValue] = {"Hash": link.cid}
+        if link.name is not None:
+            shown["Name"] = link.name
+        if link.total_bytes is not None:
+            shown["Tsize"] = link.total_bytes
+        links.append(shown)
+    return {"Links": links} if node.data is None else {"Data": node.data, "Links": links}
+
+
+def node_from_value(value: DagValue) -> PBNode:
+    """The node of dag-pb that a value shows.
+
+    Args:
+        value: in the shape that the module's head says.
+
+    Raises:
+        UsageError: it has another shape, or a size outside 0 to 2^64 - 1.
+    """
+    if not isinstance(value, dict) or not {"Links"} <= value.keys() <= {"Data", "Links"}:
+        raise UsageError("a dag-pb node is a map of Links and perhaps Data, and nothing else")
+    data, links = value.get("Data", b""), value["Links"]
+    if not isinstance(data, bytes) or not isinstance(links, list):
+        raise UsageError("the Data of a dag-pb node are bytes, and its Links a list")
+    return PBNode(tuple(map(_link_from_value, links)), data if "Data" in value else None)
+
+
+def _link_from_value(value: DagValue) -> PBLink:
+    if not isinstance(value, dict) or not {"Hash"} <= value.keys() <= {"Hash", "Name", "Tsize"}:
+        raise UsageError("a link of dag-pb is a map of Hash and perhaps Name and Tsize, and nothing else")
+    cid, name, size = value["Hash"], value.get("Name", ""), value.get("Tsize", 0)
+    if not isinstance(cid, Cid) or not isinstance(name, str) or type(size) is not int:
+        raise UsageError("a link of dag-pb has a link as Hash, text as Name and a whole number as Tsize")
+    if not 0 <= size < 2**64:
+        raise UsageError("the Tsize of a link of dag-pb is 0 to 2^64 - 1")
+    return PBLink(cid, name if "Name" in value else None, size if "Tsize" in value else None)
+
+
 CODECS: dict[int, DagCodec] = {
     multicodec.RAW: DagCodec(bytes, _raw_encode),
+    multicodec.DAG_PB: DagCodec(
+        lambda data: node_value(dag_pb.decode(data)), lambda value: dag_pb.encode(node_from_value(value))
+    ),
     multicodec.DAG_CBOR: DagCodec(dag_cbor.decode, dag_cbor.encode),
     multicodec.DAG_JSON: DagCodec(dag_json.decode, dag_json.encode),
 }
@@ -99,4 +151,6 @@ def links(block: Block) -> tuple[Cid, ...]:
     """
     if block.cid.codec == multicodec.RAW:
         return ()
+    if block.cid.codec == multicodec.DAG_PB:
+        return tuple(link.cid for link in dag_pb.decode(block.data).links)
     return tuple(links_in(decode(block.cid.codec, block.data)))

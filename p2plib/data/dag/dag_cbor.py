@@ -280,7 +280,7 @@ def encode(value: DagValue) -> bytes:
     return b"".join(parts)
 
 
-# The keys of a map, as they came, to what is written of it: its keys encoded and in order, each with its text.
+# The keys of a map, as they came, to the same keys encoded and in order, each with its text.
 _Plans = dict[tuple[str, ...], tuple[tuple[bytes, str], ...]]
 
 
@@ -295,7 +295,7 @@ def _write(
     for value in values:
         if table is not None:
             put(value[0])
-            value = table[value[1]]  # noqa: PLW2901 - a second name costs a twentieth of the speed
+            value = table[value[1]]
         kind = type(value)
         if kind is str:
             raw = value.encode()
@@ -378,15 +378,17 @@ def _one_less(left: int) -> int:
 
 def _plain(value: object) -> DagValue:
     """The value as one of the types themselves, where it is of a subclass or a cousin of them."""
-    for kind, cousins in (
-        (int, int),
-        (float, float),
-        (str, str),
-        (bytes, (bytes, bytearray, memoryview)),
-        (list, (list, tuple)),
-        (dict, dict),
-    ):
-        if isinstance(value, cousins):
-            plain: DagValue = kind(value)  # type: ignore[operator]
-            return plain
+    match value:
+        case int():
+            return int(value)
+        case float():
+            return float(value)
+        case str():
+            return str(value)
+        case bytes() | bytearray() | memoryview():
+            return bytes(value)
+        case list() | tuple():
+            return list(value)
+        case dict():
+            return dict(value)
     raise UsageError(f"DAG-CBOR has no form for {type(value).__name__}")
