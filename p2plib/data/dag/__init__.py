@@ -8,5 +8,8 @@ dag_json            values as text
 dag_pb              some bytes and a list of links: what IPFS makes its files of
 codecs              the codecs by number, and the links of a block
 car                 many blocks in one file
-merkle_search_tree  an ordered map whose copies compare in as much work as they differ
+search_node         a node of a Merkle search tree, as a block
+search_walk         reading such trees
+merkle_search_tree  an ordered map in blocks, the same whatever the order in which it was made
+search_diff         comparing two of them in as much work as they differ
 """

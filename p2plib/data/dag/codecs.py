@@ -1,7 +1,7 @@
-"""The codecs that an identifier may name: how to read a block, to write one, to find its links. A table.
+"""The codecs that an identifier may name: how to read and to write a block, and to find its links. A table.
 
-As a value, a node of dag-pb is a map `{"Data": bytes, "Links": [{"Hash": link, "Name": text, "Tsize": size}]}`
-in which all but "Links" and "Hash" may be missing.
+A node of dag-pb is the value `{"Data": bytes, "Links": [{"Hash": link, "Name": text, "Tsize": size}]}`, and
+all of it but "Links" and "Hash" may be missing.
 
     >>> from p2plib.wire import multicodec
     >>> raw = encode(multicodec.DAG_CBOR, {"a": 1})

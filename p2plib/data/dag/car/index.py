@@ -142,16 +142,15 @@ def make_index(places: Iterable[tuple[Multihash, int]], codec: int = MULTIHASH_I
         code = hashed.code if codec == MULTIHASH_INDEX_SORTED else -1
         entry = hashed.digest + _NUMBER.pack(offset)
         grouped.setdefault((code, len(entry)), []).append(entry)
-    return CarIndex(
-        codec,
-        tuple(
-            # By digest, then by offset: Python's sort is stable, and offsets rise as they come.
-            _Bucket(
-                None if code < 0 else code, width, b"".join(sorted(entries, key=lambda e: e[:-_OFFSET_BYTES]))
-            )
-            for (code, width), entries in sorted(grouped.items())
-        ),
-    )
+    buckets = []
+    for (code, width), entries in sorted(grouped.items()):
+        entries.sort(key=_digest_of)  # stable: of one digest, the offsets rise as they came
+        buckets.append(_Bucket(None if code < 0 else code, width, b"".join(entries)))
+    return CarIndex(codec, tuple(buckets))
+
+
+def _digest_of(entry: bytes) -> bytes:
+    return entry[:-_OFFSET_BYTES]
 
 
 def decode_index(raw: bytes) -> CarIndex:
