@@ -19,6 +19,7 @@ from p2plib.data.blocks.memory import MemoryBlocks
 from p2plib.data.blocks.ordered import BLOCKS_PREFIX, OrderedBlocks
 from p2plib.data.blocks.pins import PINS_PREFIX, BlockPin, PinnedBlocks, SweptBlocks
 from p2plib.data.blocks.store import BlockStore
+from p2plib.data.dag import codecs, dag_pb
 from p2plib.data.dag.block import Block, block_of
 from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.interfaces import Put
@@ -150,6 +151,19 @@ def test_pins_outlive_the_object_and_share_their_store(tmp_path: Path) -> None:
     other.write([Put(PINS_PREFIX + b"\x24" + raw + b"a", b"other")])
     with pytest.raises(StoreCorrupt):
         pinned(records=other)
+
+
+def test_links_of_the_usual_codecs_are_followed() -> None:
+    """A folder of UnixFS names its files in dag-pb, a node of dag-cbor anywhere inside it."""
+    folder = block_of(
+        dag_pb.encode(dag_pb.PBNode((dag_pb.PBLink(LEAF.cid, "a", 4),), b"\x08\x01")), multicodec.DAG_PB
+    )
+    root = block_of(codecs.encode(GRAPH, {"deep": [{"er": folder.cid}], "x": OTHER_LEAF.cid}), GRAPH)
+    with PinnedBlocks(MemoryBlocks(), MemoryStore()) as store:
+        store.put([LEAF, OTHER_LEAF, folder, root, GARBAGE])
+        store.pin(root.cid, "album")
+        assert store.collect().blocks == 1
+        assert there(store, LEAF, OTHER_LEAF, folder, root) == [True] * 4
 
 
 # Gaps
