@@ -48,9 +48,18 @@ _unpack_64 = struct.Struct(">Q").unpack_from
 _unpack_float = struct.Struct(">d").unpack_from
 _pack_float = struct.Struct(">d").pack
 
-# Which keys followed which in the maps read so far. It maps an encoded key to its text and to the step after
-# it; under the empty bytes, which no encoded key is, it holds the encoded key before.
-_Step = dict[bytes, Any]
+MAX_REMEMBERED_KEYS = 4096  # so that a map with a million keys does not cost more memory than it must
+
+
+class _Step(dict[bytes, "tuple[str, _Step]"]):
+    """Which keys followed one key in the maps so far: an encoded key, to its text and the step after it."""
+
+    __slots__ = ("before", "room")
+
+    def __init__(self, before: bytes, room: list[int]) -> None:
+        super().__init__()
+        self.before = before  # the encoded key that led here; empty at the beginning of a map
+        self.room = room  # how many more keys may be remembered: one number, which all steps share
 
 
 def decode(raw: bytes) -> DagValue:
@@ -65,7 +74,7 @@ def decode(raw: bytes) -> DagValue:
     raw = bytes(raw)
     found: list[DagValue] = []
     try:
-        end = _read(raw, 0, 1, None, found.append, MAX_DEPTH, {b"": b""})
+        end = _read(raw, 0, 1, None, found.append, MAX_DEPTH, _Step(b"", [MAX_REMEMBERED_KEYS]))
     except (IndexError, struct.error):
         end = len(raw) + 1
     if end > len(raw):
@@ -207,15 +216,17 @@ def _key_end(raw: bytes, at: int) -> int:
 
 
 def _learn(step: _Step, encoded: bytes, at: int, end: int) -> tuple[str, _Step]:
-    """Check a key that has not followed the one before it until now, and remember it."""
+    """Check a key that has not followed the one before it until now, and remember it while there is room."""
     if len(encoded) < end - at:
         raise IndexError  # it is cut off, which `decode` says
     start, _ = _span(encoded, 0)
     text = encoded[start:].decode()
-    if encoded <= step[b""]:
+    if encoded <= step.before:
         raise DecodeError(f"the key {text[:40]!a} is there twice, or before a smaller one", at)
-    step[encoded] = (text, {b"": encoded})
-    learnt: tuple[str, _Step] = step[encoded]
+    learnt = (text, _Step(encoded, step.room))
+    if step.room[0]:
+        step.room[0] -= 1
+        step[encoded] = learnt
     return learnt
 
 
