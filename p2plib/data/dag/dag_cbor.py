@@ -114,12 +114,8 @@ def _read(
             if first < 0x18:
                 value = first
                 at += 1
-            elif 0x60 <= first < 0x78:
-                end = at + first - 0x5F
-                value = raw[at + 1 : end].decode()
-                at = end
-            elif first < 0x40:
-                if first & 31 == 24 and raw[at + 1] >= 24:
+            elif first < 0x60:
+                if first == 0x18 and raw[at + 1] >= 24:
                     value = raw[at + 1]
                     at += 2
                 elif first == 0x1A:
@@ -129,8 +125,16 @@ def _read(
                     at += 5
                 else:
                     value, at = _argument(raw, at)
-                if first >= 0x20:
-                    value = ~value
+                    if first >= 0x40:
+                        end = at + value
+                        value = raw[at:end]
+                        at = end
+                    elif first >= 0x20:
+                        value = ~value
+            elif first < 0x78:
+                end = at + first - 0x5F
+                value = raw[at + 1 : end].decode()
+                at = end
             elif first == 0xFB:
                 (value,) = _unpack_float(raw, at + 1)
                 if value - value:  # not zero for an infinity and for not-a-number
@@ -138,7 +142,7 @@ def _read(
                 at += 9
             elif first < 0x80:
                 start, end = _span(raw, at)
-                value = raw[start:end] if first < 0x60 else raw[start:end].decode()
+                value = raw[start:end].decode()
                 at = end
             elif first < 0xC0:
                 items, start = first & 31, at + 1
