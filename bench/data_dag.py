@@ -4,9 +4,8 @@
     python bench/data_dag.py --records 5000 --rounds 7
 
 Three kinds of records: posts as the AT Protocol has them (text, a few links), nodes of its search trees
-(mostly links), and rows of measurements (floats and whole numbers, no text and no links). Both codecs take
-turns, and the best of the rounds counts; seconds are those of the processor. Ratios travel between machines;
-milliseconds do not.
+(mostly links), and rows of measurements (floats and whole numbers, no text and no links). The best
+of the rounds counts; seconds are those of the processor. Ratios travel between machines; milliseconds do not.
 
 A search tree of ten times as many keys is changed in one place, in ten and in a hundred; what counts is how
 many of its nodes are read to find out where.
