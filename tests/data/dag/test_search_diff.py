@@ -72,11 +72,14 @@ def test_a_known_subtree_in_the_wrong_place_is_noticed() -> None:
     low, other = key_of(0, b"b"), key_of(0, b"d")
     leaf, more = node(None, (low, None)), node(None, (other, None))
     good = node(leaf.cid, (key_of(1, b"c"), more.cid))
-    bad = node(leaf.cid, (key_of(1, b"a"), more.cid))
-    store = MemoryBlocks()
-    store.put([leaf, more, good, bad])
-    with pytest.raises(DecodeError):
-        list(diff(SearchTree(store, good.cid), SearchTree(store, bad.cid)))
+    for bad in (
+        node(leaf.cid, (key_of(1, b"a"), more.cid)),  # keys of it stand after the one that follows it
+        node(leaf.cid, (key_of(2, b"c"), None)),  # it is a layer too low
+    ):
+        store = MemoryBlocks()
+        store.put([leaf, more, good, bad])
+        with pytest.raises(DecodeError):
+            list(diff(SearchTree(store, good.cid), SearchTree(store, bad.cid)))
 
 
 def test_copies_in_part_and_budgets() -> None:
