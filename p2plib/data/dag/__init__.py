@@ -1,10 +1,5 @@
 """Blocks that name each other by what is in them: directed acyclic graphs of content.
 
-hashes     the hash functions that a content identifier may name
-block      bytes, and the identifier that is made of them
-dag_pb     some bytes and a list of links: what IPFS makes its files of
-walk       which blocks are needed next, and when it is too much
-unixfs     files and directories as graphs of blocks
 hashes              the hash functions that a content identifier may name
 block               bytes, and the identifier that is made of them
 values              what blocks hold, whatever the codec: what JSON has, and bytes, and links
@@ -12,6 +7,8 @@ dag_cbor            values as compact bytes
 dag_json            values as text
 dag_pb              some bytes and a list of links: what IPFS makes its files of
 codecs              the codecs by number, and the links of a block
+walk                which blocks are needed next, and when it is too much
+unixfs              files and directories as graphs of blocks
 car                 many blocks in one file
 search_node         a node of a Merkle search tree, as a block
 search_walk         reading such trees
