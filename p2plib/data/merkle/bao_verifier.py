@@ -23,7 +23,6 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from p2plib.data.merkle import blake3
@@ -191,32 +190,36 @@ class BaoVerifier:
         return batch
 
     def _verify(self, batch: list[tuple[BaoSubtree, int]], stream: bytes, first: int) -> None:
-        """All nodes of a batch hashed together, then believed one by one, up to the first that is wrong.
+        """All nodes of a batch hashed together, then believed in order, up to the first that is wrong.
 
         A parent comes before its children, so one that is believed vouches for what they must hash to.
         """
-        below = batch[1:] if batch[0][0].is_root else batch
-        pairs = b"".join([stream[at : at + PARENT_BYTES] for node, at in below if node.size > CHUNK_BYTES])
-        chunks = [(node, at) for node, at in below if node.size <= CHUNK_BYTES]
+        if batch[0][0].is_root:
+            (node, at), batch = batch[0], batch[1:]
+            data = stream[at : at + _sent_bytes(node)]
+            if _root_of(data, node.size <= CHUNK_BYTES) != node.value:
+                raise _wrong(node, first + at)
+            if node.size <= CHUNK_BYTES:
+                self._prove(0, data)
+        parents = [(node, at) for node, at in batch if node.size > CHUNK_BYTES]
+        chunks = [(node, at) for node, at in batch if node.size <= CHUNK_BYTES]
+        pairs = b"".join([stream[at : at + PARENT_BYTES] for _, at in parents])
         content = b"".join([stream[at : at + node.size] for node, at in chunks])
-        number = chunks[0][0].start // CHUNK_BYTES if chunks else 0
-        of_parents = _cut(blake3.joined(pairs, engine=self._engine))
-        of_chunks = _cut(blake3.chunk_values(content, number, engine=self._engine))
-        for node, at in batch:
-            is_chunk, data = node.size <= CHUNK_BYTES, stream[at : at + _sent_bytes(node)]
-            if node.is_root:
-                made = _root_of(data, is_chunk)
-            else:
-                made = next(of_chunks if is_chunk else of_parents)
-            if made != node.value:
-                where = f"at offset {first + at} of the encoding, is not what the root promises"
-                if is_chunk:
-                    raise WrongContent(f"the chunk of {node.size} bytes from byte {node.start} on, {where}")
-                raise InvalidProof(
-                    f"the parent of bytes {node.start} to {node.start + node.size - 1}, {where}"
-                )
-            if is_chunk:
-                self._prove(node.start, data)
+        start = chunks[0][0].start if chunks else 0
+        made = blake3.joined(pairs, engine=self._engine)
+        made += blake3.chunk_values(content, start // CHUNK_BYTES, engine=self._engine)
+        if made != b"".join([node.value for node, _ in parents + chunks]):
+            ends = range(VALUE_BYTES, len(made) + 1, VALUE_BYTES)
+            wrong = [
+                (at, node)
+                for (node, at), end in zip(parents + chunks, ends, strict=True)
+                if made[end - VALUE_BYTES : end] != node.value
+            ]
+            at, node = min(wrong, key=lambda place: place[0])
+            right = [chunk for chunk, where in chunks if where < at]
+            self._prove(start, content[: sum(chunk.size for chunk in right)])
+            raise _wrong(node, first + at)
+        self._prove(start, content)
 
     def _prove(self, start: int, data: bytes) -> None:
         end = start + len(data)
@@ -237,5 +240,8 @@ def _root_of(data: bytes, is_chunk: bool) -> bytes:
     return parent_node(data[:VALUE_BYTES], data[VALUE_BYTES:]).root_bytes()
 
 
-def _cut(values: bytes) -> Iterator[bytes]:
-    return iter([values[at : at + VALUE_BYTES] for at in range(0, len(values), VALUE_BYTES)])
+def _wrong(node: BaoSubtree, offset: int) -> WrongContent | InvalidProof:
+    where = f"at offset {offset} of the encoding, is not what the root promises"
+    if node.size <= CHUNK_BYTES:
+        return WrongContent(f"the chunk of {node.size} bytes from byte {node.start} on, {where}")
+    return InvalidProof(f"the parent of bytes {node.start} to {node.start + node.size - 1}, {where}")

@@ -343,6 +343,8 @@ def _takes_package(engine: Engine | None) -> bool:
 
 
 def _takes_arrays(engine: Engine | None, count: int) -> bool:
+    if engine == "package":
+        raise UsageError("the package blake3 hashes whole inputs, and shows no node of the tree")
     if engine == "numpy" and blake3_arrays.numpy() is None:
         raise UsageError("numpy is not installed")
     enough = count >= blake3_arrays.MIN_ROWS and blake3_arrays.numpy() is not None

@@ -139,3 +139,10 @@ def test_a_key_has_32_bytes() -> None:
 
 def test_cids_may_name_it() -> None:
     assert hashes.digest(multicodec.BLAKE3, counting(1025)).digest.hex() == KNOWN[1025]
+
+
+def test_the_package_shows_no_nodes() -> None:
+    with pytest.raises(UsageError, match="shows no node of the tree"):
+        blake3.chunk_values(bytes(1024), 0, engine="package")
+    with pytest.raises(UsageError, match="shows no node of the tree"):
+        blake3.joined(bytes(64), engine="package")
