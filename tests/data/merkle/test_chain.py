@@ -112,6 +112,20 @@ def test_the_heaviest_branch_counts_and_not_the_longest() -> None:
     assert followed.add(heavy).added == ()
 
 
+def test_a_branch_of_several_blocks_is_added_in_its_order() -> None:
+    followed = WorkChain(0)
+    first = block(START, "first", 5)
+    followed.add(first)
+    branch = [block(START, "other 0", 4)]
+    for number in range(1, 4):
+        branch.append(block(branch[-1].id, f"other {number}", 4))
+    changes = [followed.add(header) for header in branch]
+    assert [len(change.added) for change in changes] == [0, 0, 3, 1]
+    assert changes[2].added == tuple(branch[:3])
+    assert changes[2].dropped == (first,)
+    assert WorkChain(255).minimum_bits == 255
+
+
 def test_what_a_chain_does_not_take() -> None:
     followed = WorkChain(4)
     first = block(START, "first", 4)
