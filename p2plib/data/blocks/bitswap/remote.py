@@ -125,10 +125,20 @@ class RemotePeer:
         """Whether it may owe us one more."""
         return not self.is_given_up and len(self.owes) < self.window
 
-    def late_at(self, key: Multihash) -> float:
-        """When a block that it owes will be late; in the past if it is already."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has shown how fast it is, and nothing is asked of it now."""
+        return bool(self._smoothed_s) and not self.owes and not self.misses and not self.is_given_up
+
+    def late_at(self, key: Multihash, patience_s: float) -> float:
+        """When a block that it owes will be late; in the past if it is already.
+
+        Args:
+            key: of the block.
+            patience_s: how long to wait at most, even if it usually takes longer.
+        """
         ask = self.owes[key]
-        return max(ask.at, self._delivered_at) + self.timeout_s
+        return max(ask.at, self._delivered_at) + min(self.timeout_s, patience_s)
 
     def ask(self, key: Multihash, now: float) -> None:
         """It owes a block from now on."""
@@ -136,14 +146,15 @@ class RemotePeer:
         self.owes.pop(key, None)  # so that the oldest stays the first
         self.owes[key] = Ask(now)
 
-    def overdue(self, now: float) -> list[Multihash]:
-        """What it owes and should have sent by now."""
-        return [key for key, ask in self.owes.items() if not ask.is_late and self.late_at(key) <= now]
+    def overdue(self, now: float, patience_s: float) -> list[Multihash]:
+        """What it owes and should have sent by now; `late_at` has the arguments."""
+        owed = [key for key, ask in self.owes.items() if not ask.is_late]
+        return [key for key in owed if self.late_at(key, patience_s) <= now]
 
-    def next_late_at(self) -> float:
+    def next_late_at(self, patience_s: float) -> float:
         """When something that it owes will be late; infinity if nothing will."""
         first = next((key for key, ask in self.owes.items() if not ask.is_late), None)
-        return float("inf") if first is None else self.late_at(first)
+        return float("inf") if first is None else self.late_at(first, patience_s)
 
     def miss(self, keys: list[Multihash]) -> None:
         """It is late with some blocks, all at once: that counts once."""

@@ -13,6 +13,8 @@ Rules
     6. A peer that was late twice in a row is asked only for what nobody else can send.
     7. Of `max_active` blocks at a time peers hear something, as they keep a limited number of our wants. All
        others wait in the backlog.
+    8. At the end, when all that is missing has been asked for and a peer has nothing left to do, nobody gets
+       more time than `IDLE_PATIENCE` times what that peer would get.
 
 Vocabulary::
 
@@ -44,6 +46,7 @@ from p2plib.wire.multihash import Multihash
 
 MAX_LINES = 1024  # of our list in one message
 DOUBTFUL_MISSES = 2  # rule 6
+IDLE_PATIENCE = 2.0  # rule 8
 
 
 @dataclass(slots=True)
@@ -235,7 +238,9 @@ class Wants:
         """When `handle_timer` is to be called, in seconds; None if nothing waits."""
         if not self._wants:
             return None
-        first = min((remote.next_late_at() for remote in self.peers.values()), default=float("inf"))
+        patience_s = self._patience_s()
+        ends = (remote.next_late_at(patience_s) for remote in self.peers.values())
+        first = min(ends, default=float("inf"))
         for key in self._open:
             for at in self._wants[key].late.values():
                 first = min(first, at + self.limits.retry_s)
@@ -243,13 +248,21 @@ class Wants:
 
     def handle_timer(self, now: float) -> None:
         """Sees who is late, and asks others."""
+        patience_s = self._patience_s()
         for remote in list(self.peers.values()):
-            self._is_late(remote, remote.overdue(now), now)
+            self._is_late(remote, remote.overdue(now, patience_s), now)
         for key in self._open:
             late = self._wants[key].late
             for name in [name for name, at in late.items() if at + self.limits.retry_s <= now]:
                 del late[name]
         self._assign(now)
+
+    def _patience_s(self) -> float:
+        """Rule 8: how long to wait for any peer at most."""
+        if self._open or self._backlog:
+            return float("inf")
+        idle = (remote.timeout_s for remote in self.peers.values() if remote.is_idle)
+        return IDLE_PATIENCE * min(idle, default=float("inf"))
 
     # What is sent.
 
