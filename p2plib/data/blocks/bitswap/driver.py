@@ -86,6 +86,8 @@ class BlockExchange:
         self._is_durable = is_durable
         self._partners = Partners(self.machine, self._stir)
         self._waiting: dict[Multihash, dict[Waiting, bool]] = {}  # and whether in spite of everybody
+        self._wanted: dict[Multihash, Cid] = {}  # those of `_waiting`
+        self._changes_seen = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._is_open = False
 
@@ -181,6 +183,7 @@ class BlockExchange:
         try:
             self.machine.want(cid, self._now(), priority=priority, session=session)
             self._stir()
+            self._give_up_if_hopeless(cid)
             async with asyncio.timeout(timeout_s):
                 return await future
         except TimeoutError as error:
@@ -255,6 +258,7 @@ class BlockExchange:
             future.add_done_callback(came.put_nowait)
             missing[future] = cid
             self.machine.want(cid, self._now(), session=session)
+            self._give_up_if_hopeless(cid)
             has_wanted = True
         if has_wanted:
             self._stir()
@@ -282,6 +286,7 @@ class BlockExchange:
             raise NotFound(f"there is no peer to ask for {cids.to_text(cid)}")
         future: Waiting = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(cid.multihash, {})[future] = waits_for_it
+        self._wanted[cid.multihash] = cid
         return future
 
     def _stop_waiting(self, cid: Cid, future: Waiting) -> None:
@@ -290,6 +295,7 @@ class BlockExchange:
         future.cancel()
         if not waiting:
             self._waiting.pop(cid.multihash, None)
+            self._wanted.pop(cid.multihash, None)
             if cid in self.machine.wants:
                 self.machine.drop(cid, self._now())
                 self._stir()
@@ -304,10 +310,12 @@ class BlockExchange:
             else:
                 future.set_exception(result)
 
-    def _give_up_hopeless(self, cid: Cid) -> None:
-        if self._partners.are_settled:
-            count = len(self.peers)
-            self._settle(cid, NotFound(f"none of {count} peers has {cids.to_text(cid)}"), only_impatient=True)
+    def _give_up_if_hopeless(self, cid: Cid) -> None:
+        """Those who do not wait for what nobody has are told, once everybody has been asked."""
+        count = len(self.peers)
+        if self._partners.are_settled and (not count or self.machine.wants.is_lacked(cid)):
+            error = NotFound(f"none of {count} peers has {cids.to_text(cid)}")
+            self._settle(cid, error, only_impatient=True)
 
     # What the machine says.
 
@@ -318,11 +326,15 @@ class BlockExchange:
                 case BlockCame(block, _):
                     self._keep(block)
                 case NobodyHas(cid, _):
-                    self._give_up_hopeless(cid)
+                    self._give_up_if_hopeless(cid)
                 case PeerBlamed():
                     self.blamed.append(event)
                 case _:
                     assert_never(event)
+        if self._partners.changes != self._changes_seen:
+            self._changes_seen = self._partners.changes
+            for cid in list(self._wanted.values()):
+                self._give_up_if_hopeless(cid)
         self._partners.ring()
         self._set_alarm()
 

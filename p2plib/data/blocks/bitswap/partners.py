@@ -64,10 +64,14 @@ class Partners:
     Args:
         machine: what says what is to be sent to whom.
         stir: called whenever the machine may have something new to say.
+
+    Attributes:
+        changes: how often a peer came, went, or turned out to speak no Bitswap.
     """
 
     def __init__(self, machine: Bitswap, stir: Callable[[], None]) -> None:
         self.machine = machine
+        self.changes = 0
         self._stir = stir
         self._partners: dict[str, Partner] = {}
         self._reading: dict[Stream, None] = {}
@@ -126,6 +130,7 @@ class Partners:
                 error = sending.exception()
                 if isinstance(error, NoCommonProtocol):
                     partner.ready.set_result(False)
+                    self._see_change()
                     await watching
                 elif error is not None and not isinstance(error, P2PError):
                     raise error
@@ -143,7 +148,11 @@ class Partners:
         del self._partners[partner.name]
         if partner.name in self.machine.peers:
             self.machine.left(partner.name, asyncio.get_running_loop().time())
-            self._stir()
+        self._see_change()
+
+    def _see_change(self) -> None:
+        self.changes += 1
+        self._stir()
 
     async def _send_all(self, partner: Partner) -> None:
         """Sends to a peer whatever the machine has for it."""
@@ -152,7 +161,7 @@ class Partners:
             partner.name, asyncio.get_running_loop().time(), speaks_have=partner.protocol == V1_2
         )
         partner.ready.set_result(True)
-        self._stir()
+        self._see_change()
         while True:
             message = self.machine.next_message(partner.name)
             if message is not None:

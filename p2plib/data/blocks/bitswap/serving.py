@@ -3,8 +3,8 @@
 Rules
     1. A want is kept until the block was sent, the peer cancels it, or the peer leaves. So a block that comes
        later is sent then. Wants match by multihash, and the block goes under the CID that was asked for.
-    2. Of one peer `max_wants_kept` are kept. To those beyond we say that we do not have the block, if that
-       was asked, so that the peer turns to somebody else: whoever floods us with wants spoils its own.
+    2. Of one peer `max_wants_kept` are kept. Those beyond are dropped; where that is true, we still say that
+       we lack the block. Whoever floods us with wants spoils its own.
     3. A peer that wants to know whether we have a block gets the block if it is small (`inline_bytes`): that
        takes no more than the answer and the question that would follow.
     4. Nothing is read from the store before the peer's last message is gone. So a peer that does not read
@@ -98,8 +98,9 @@ class Serving:
         self._customers.pop(name, None)
 
     def wants_of(self, name: str) -> tuple[WantEntry, ...]:
-        """What a peer wants of us, the oldest first."""
-        return tuple(self._customers[name].wants.values())
+        """What a peer wants of us, the oldest first; nothing, if it is not here."""
+        customer = self._customers.get(name)
+        return () if customer is None else tuple(customer.wants.values())
 
     def receive(self, name: str, message: BitswapMessage) -> None:
         """A peer says what it wants, and what it does not want any more."""
@@ -122,7 +123,7 @@ class Serving:
         is_known = before is not None
         if not is_known and len(customer.wants) >= self.limits.max_wants_kept:
             self.dropped += 1
-            if line.asks_dont_have and len(customer.lacking) < self.limits.max_wants_kept:
+            if size is None and line.asks_dont_have and len(customer.lacking) < self.limits.max_wants_kept:
                 customer.lacking[key] = line.cid
             return
         customer.forget(key)

@@ -73,9 +73,7 @@ def test_what_ipfs_bitswap_writes(raw: str, message: BitswapMessage) -> None:
 
 def test_a_block_of_version_1_0() -> None:
     message = decode(bytes.fromhex("0a00120568656c6c6f"))
-    assert [payload.block() for payload in message.payload] == [
-        block_of(HELLO, multicodec.DAG_PB, version=0)
-    ]
+    assert [payload.block() for payload in message.payload] == [block_of(HELLO, multicodec.DAG_PB, version=0)]
     assert encode(message, V1_0).hex() == "120568656c6c6f"
 
 
