@@ -147,7 +147,7 @@ class Partners:
             partner.ready.set_result(False)
         del self._partners[partner.name]
         if partner.name in self.machine.peers:
-            self.machine.left(partner.name, asyncio.get_running_loop().time())
+            self.machine.left(partner.name, partner.ready.get_loop().time())
         self._see_change()
 
     def _see_change(self) -> None:
