@@ -38,7 +38,6 @@ from p2plib.data.dag.block import Block
 from p2plib.data.dag.walk import DagBudget, DagOrder, DagWalk, Selector, every_link
 from p2plib.errors import (
     Closed,
-    NoCommonProtocol,
     NotFound,
     P2PError,
     PeerTimeout,
@@ -133,12 +132,13 @@ class BlockExchange:
 
         Raises:
             NoCommonProtocol: it speaks no Bitswap.
+            PeerTimeout: it took no stream in time.
         """
         self._check_open()
         connection = await self.node.dial(*addresses)
         partner = self._partners.adopt(connection)
         if partner is not None and not await asyncio.shield(partner.ready):
-            raise NoCommonProtocol(f"{connection!r} speaks no Bitswap")
+            raise partner.problem or Closed(f"{connection!r} is over")
         return connection
 
     def add(self, block: Block) -> None:
