@@ -2,4 +2,5 @@
 
 store      what every block store can do
 memory     blocks in memory
+bitswap    their exchange between peers
 """
