@@ -92,6 +92,7 @@ class Wants:
         self._open: dict[Multihash, None] = {}  # a set with an order, as is what is in a session
         self._suppliers: dict[int, dict[str, None]] = {}
         self._sessions = 0
+        self._former: dict[str, RemotePeer] = {}  # those that left
 
     def __len__(self) -> int:
         return len(self._wants) + len(self._backlog)
@@ -165,6 +166,8 @@ class Wants:
             ledger: where to count what goes between us.
         """
         remote = self.peers[name] = RemotePeer(name, speaks_have, self.limits, ledger or Ledger())
+        if (former := self._former.pop(name, None)) is not None:
+            remote.succeeds(former)
         remote.is_given_up = remote.ledger.strikes >= self.limits.max_strikes
         self._assign(now)
         for key, want in self._wants.items():
@@ -177,6 +180,9 @@ class Wants:
         remote = self.peers.pop(name, None)
         if remote is None:
             return
+        self._former[name] = remote
+        if len(self._former) > self.limits.max_peers:
+            del self._former[next(iter(self._former))]
         for suppliers in self._suppliers.values():
             suppliers.pop(name, None)
         self._release(remote, list(remote.owes), now)

@@ -213,6 +213,21 @@ def test_a_peer_that_speaks_no_bitswap() -> None:
     asyncio.run(main())
 
 
+def test_thousands_of_small_blocks() -> None:
+    """Each may come twice: because we asked who has it, and because we then asked for it."""
+    blocks = some_blocks(1500, 100)
+
+    async def main() -> None:
+        async with asyncio.timeout(20), two_exchanges(MemoryBlocks(), full_store(blocks)) as (alice, bob):
+            await alice.fetch_many(block.cid for block in blocks)
+            ledger = alice.machine.ledgers[bob.node.peer_id]
+            assert (ledger.useful_blocks, ledger.strikes) == (1500, 0)
+            assert ledger.double_blocks < 150
+            assert not alice.blamed
+
+    asyncio.run(main())
+
+
 # In the simulated internet
 
 
