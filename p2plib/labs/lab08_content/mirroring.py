@@ -19,7 +19,14 @@ from p2plib.labs.lab08_content.accepting import accept
 from p2plib.labs.lab08_content.asking import missing
 from p2plib.labs.lab08_content.proving import proven
 from p2plib.labs.lab08_content.strangers import CHUNK, Stranger, picture_of
-from p2plib.labs.lab08_content.weathers import WEATHERS, MirrorScore, MirrorWeather, Program, mirrored
+from p2plib.labs.lab08_content.weathers import (
+    FOREVER,
+    WEATHERS,
+    MirrorScore,
+    MirrorWeather,
+    Program,
+    mirrored,
+)
 
 PATIENCE_S, MOST_PATIENCE_S = 0.5, 60.0  # for an answer, at first and at most
 
@@ -44,15 +51,13 @@ async def mirror(author: PublicKey, peers: Sequence[Stranger]) -> Mirrored:
     log, pictures, patience_s = list[bytes](), dict[bytes, bytes](), PATIENCE_S
 
     async def ask(peer: Stranger, question: Awaitable[Answer]) -> Answer | None:
-        """The answer; None if there is none. A peer that is late is asked last from now on."""
+        """The answer; None if there is none. A late peer is asked last, and one without it not again."""
         try:
             async with asyncio.timeout(patience_s):
                 return await question
-        except NotFound:
-            return None
         except TimeoutError:
             queue.append(peer)
-        except ConnectionError:
+        except (NotFound, ConnectionError):
             pass
         queue.remove(peer)
         return None
@@ -95,12 +100,15 @@ _NO_MORE = (
 )
 _BLAMES = "a peer that is slow, silent, behind or gone has not lied; one that sends what is not so has"
 _LATE = "do not wait for the slow one: a question gets a second at most, and then another peer gets it"
+_PATIENT = "what comes too late comes in all the same: give the slow one time when it is the only one left"
 _ONE_BY_ONE = "ask one peer for each chunk: three that send the same cost three times as much"
 _TWICE = "a picture that is posted twice has one root, and is fetched once"
 _NOT_PROVEN = (
     "take a chunk only if proven says so for the place that you asked for, and join them in their order"
 )
 _ACCEPTED = "let accept decide which entries are Ana's"
+_FOUND = "what one peer does not have, or does not have yet, another has: go on with the others"
+_LOST = "nobody has all of it any more: an unfinished picture is none, so raise NotFound"
 _EACH = "ask each peer for what is missing, until nobody has more: what one does not give, another does"
 _WHOLE = "what one peer does not give, another does; with one root a picture is all its chunks in their order"
 
@@ -108,6 +116,12 @@ _WHOLE = "what one peer does not give, another does; with one root a picture is 
 def objection(score: MirrorScore) -> tuple[str, str] | None:
     """What is wrong with a score, and the hint; None if nothing is."""
     weather, (entries, pictures) = score.weather, score.wanted
+    if score.gave_up != weather.is_lost:
+        return (
+            ("it raised NotFound", _FOUND) if score.gave_up else ("it came to an end without NotFound", _LOST)
+        )
+    if score.gave_up:
+        entries = pictures = 0
     if score.log < entries:
         what = "its log is not Ana's" if score.log < 0 else f"its log has {score.log} of {entries} entries"
         return what, _ACCEPTED if score.log < 0 else _EACH
@@ -125,6 +139,8 @@ def objection(score: MirrorScore) -> tuple[str, str] | None:
         what = f"{score.ratio:.2f} times the content came in, the budget is {weather.ratio:g}"
         if weather.name == "calm":
             return what, _TWICE if score.ratio < 1.6 else _ONE_BY_ONE
+        if weather.hangs_up:
+            return what, _PATIENT
         return what, _NO_MORE if weather.lie else _ONE_BY_ONE
     return None
 
@@ -142,7 +158,7 @@ def copes(weather: MirrorWeather, seed: int = 0) -> Case:
             try:
                 wrong = objection(mirrored(yours, weather, number))
             except Wrong as other:
-                wrong = other.what, other.hint
+                wrong = other.what, _LOST if weather.is_lost and other.hint == FOREVER else other.hint
             if wrong is not None:
                 raise Wrong(f"{weather.name} ({weather.words}): {wrong[0]}", wrong[1])
 
@@ -169,14 +185,14 @@ def mirror_table(yours: Program, seed: int = 0) -> Table:
                 weather.name,
                 f"{score.ratio:.2f} of {weather.ratio:g}",
                 f"{score.seconds:.1f} of {weather.seconds:g}",
-                ", ".join(sorted(score.blamed)) or "nobody",
+                "NotFound" if score.gave_up else ", ".join(sorted(score.blamed)) or "nobody",
                 "kept" if said is None else shorten(said[0], 60),
             ]
         )
     return Table(
-        ["weather", "bytes", "seconds", "blamed", "budgets"],
+        ["weather", "bytes", "seconds", "blamed", "verdict"],
         rows,
-        title="One program in eleven weathers",
+        title="One program in twelve weathers",
         caption="Bytes that came in, in multiples of the content, and virtual seconds, each with its budget.",
         numbers=[1, 2],
     )

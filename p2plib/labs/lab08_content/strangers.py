@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -73,6 +74,7 @@ class Feed:
         return sum(map(len, self.log)) + sum(len(one) for chunks in self.pictures.values() for one in chunks)
 
 
+@functools.cache
 def published(seed: int) -> Feed:
     """A feed of sixty entries, five of which announce four pictures."""
     rng = Random(f"a feed {seed}")
@@ -209,7 +211,7 @@ class Mirror:
         lie: "" or what it lies about: "feed", "chunk", "swap", "proof" or "boast".
         has: how many entries it has, with their pictures.
         hangs_up_after: chunks; None if it stays.
-        is_silent: whether it never answers.
+        is_silent: whether it says how much it has, and then nothing more.
     """
 
     name: str
@@ -233,7 +235,7 @@ class Mirror:
                 number, word, place, rest = await next_frame(reader)
                 if self.hangs_up_after is not None and self.sent_chunks >= self.hangs_up_after:
                     break
-                if not self.is_silent:
+                if not self.is_silent or word == b"count":
                     writer.write(
                         packed(number, *self.answer(number, word, int.from_bytes(place, "big"), rest))
                     )

@@ -43,9 +43,10 @@ class MirrorWeather:
         ratio: the budget of bytes: all that comes in, as a multiple of the content.
         lie: what the first peer lies about; "" if nobody lies.
         is_slow: whether the second peer is slow.
-        is_silent: whether the first peer never answers.
+        is_silent: whether the first peer says how much it has, and then nothing more.
         is_behind: whether the first peer lacks the last entries and their pictures.
         hangs_up: whether the first honest peer leaves midway.
+        is_lost: whether all three do, and nobody has all of it.
     """
 
     name: str
@@ -57,6 +58,7 @@ class MirrorWeather:
     is_silent: bool = False
     is_behind: bool = False
     hangs_up: bool = False
+    is_lost: bool = False
 
 
 WEATHERS = (
@@ -68,8 +70,9 @@ WEATHERS = (
     MirrorWeather("swap", "one sends other chunks than asked for, one is slow", lie="swap"),
     MirrorWeather("proof", "one sends wrong proofs, one is slow", lie="proof"),
     MirrorWeather("boast", "one claims more than there is, one is slow", lie="boast"),
-    MirrorWeather("silent", "one never answers, one is slow", is_silent=True),
+    MirrorWeather("silent", "one stops answering, one is slow", is_silent=True),
     MirrorWeather("gone", "one hangs up midway, one is slow", hangs_up=True),
+    MirrorWeather("lost", "all three hang up midway, one is slow", 200, is_lost=True),
     MirrorWeather(
         "storm", "one forges chunks, one hangs up, and one is slow", 400, 1.3, "chunk", hangs_up=True
     ),
@@ -88,6 +91,7 @@ class MirrorScore:
         ratio: bytes that came in, as a multiple of the content.
         seconds: virtual time.
         blamed: the names that it gave.
+        gave_up: whether it raised NotFound.
         lied: names of those whose lies it was told, in what can be proved.
         liars: names of those that may be blamed.
     """
@@ -99,6 +103,7 @@ class MirrorScore:
     ratio: float
     seconds: float
     blamed: frozenset[str]
+    gave_up: bool
     lied: frozenset[str]
     liars: frozenset[str]
 
@@ -109,6 +114,8 @@ def _mirrors(weather: MirrorWeather, feed: Feed, seed: int) -> tuple[list[Mirror
     odd.lie, odd.is_silent = weather.lie, weather.is_silent
     if weather.is_behind:
         odd.has = BEHIND
+    if weather.is_lost:
+        odd.hangs_up_after = slow.hangs_up_after = good.hangs_up_after = GONE_AFTER
     if weather.hangs_up:
         (good if weather.lie else odd).hangs_up_after = GONE_AFTER
     orders = ([odd, slow, good], [slow, odd, good], [good, odd, slow])
@@ -160,40 +167,40 @@ async def _judged_run(yours: Program, mirrors: Sequence[Mirror]) -> tuple[Any, f
     try:
         async with limit:
             got = await asked(yours(ANA.public, list(strangers)), "mirror")
-        ended = loop.time()
-        if left := asyncio.all_tasks() - before:
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-            hint = "await what you start: cancel the tasks that you no longer need, and gather them"
-            raise Wrong("it returned and left a task running", hint)
+            ended = loop.time()
     except TimeoutError:
         if limit.expired():
-            raise Wrong(f"it was still waiting after {LIMIT_S:g} s of virtual time", _FOREVER) from None
+            raise Wrong(f"it was still waiting after {LIMIT_S:g} s of virtual time", FOREVER) from None
         raise Wrong(
             "it raised TimeoutError", "catch it: a peer that is late is asked later, or not at all"
         ) from None
     except ConnectionError:
         raise Wrong("it raised ConnectionError", "catch it: a peer that hangs up is asked no more") from None
-    except NotFound:
-        raise Wrong("it raised NotFound", _FOUND) from None
+    except NotFound as error:
+        got, ended = error, loop.time()
     finally:
+        left = asyncio.all_tasks() - before
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         for stranger in strangers:
             await stranger.close()
+    if left:
+        raise Wrong("it ended and left a task running", _AWAITED)
     if any(stranger._asked > MOST_QUESTIONS for stranger in strangers):
         raise Wrong(f"it asked a peer more than {MOST_QUESTIONS} questions", _ENDLESS)
     return got, began, ended, strangers
 
 
-_FOREVER = "put asyncio.timeout around each question: a peer may never answer"
-_FOUND = "what one peer does not have, or does not have yet, another has: go on with the others"
+FOREVER = "put asyncio.timeout around each question: a peer may never answer"
+_AWAITED = "await what you start: cancel the tasks that you no longer need, and gather them"
 _ENDLESS = "a peer that claims more than it gives is asked no more, or this never ends"
 
 
 def _in_words(error: Exception) -> Exception:
     """What is to be said when a run has failed."""
     if isinstance(error, Deadlock):
-        return Wrong("it waits for an answer that never comes", _FOREVER)
+        return Wrong("it waits for an answer that never comes", FOREVER)
     if isinstance(error, TimeLimit):
         return Wrong("it never came to an end", _ENDLESS)
     if isinstance(error, Leak):
@@ -212,6 +219,9 @@ def _score(
     lied: frozenset[str],
     liars: frozenset[str],
 ) -> MirrorScore:
+    gave_up = isinstance(got, NotFound)
+    if gave_up:
+        got = [], {}, set()
     if not isinstance(got, tuple) or len(got) != 3:
         hint = "is a return missing?" if got is None else "return three things: log, pictures, liars"
         raise Wrong(f"it returned {describe(got, 40)}", hint)
@@ -233,6 +243,7 @@ def _score(
         ratio,
         seconds,
         frozenset(blamed),
+        gave_up,
         lied,
         liars,
     )
