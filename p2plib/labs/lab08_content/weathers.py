@@ -11,7 +11,7 @@ from p2plib.errors import Deadlock, Leak, NotFound, TimeLimit, Unsupported
 from p2plib.identity.keys import PublicKey
 from p2plib.labs.engine.tasks import Wrong
 from p2plib.labs.engine.words import describe
-from p2plib.labs.lab00_network.world import asked
+from p2plib.labs.lab00_network.world import _blocking, asked
 from p2plib.labs.lab08_content.entries import ANA
 from p2plib.labs.lab08_content.strangers import (
     BEHIND,
@@ -176,6 +176,10 @@ async def _judged_run(yours: Program, mirrors: Sequence[Mirror]) -> tuple[Any, f
         ) from None
     except ConnectionError:
         raise Wrong("it raised ConnectionError", "catch it: a peer that hangs up is asked no more") from None
+    except ExceptionGroup as group:
+        if group.subgroup(NotImplementedError):
+            raise NotImplementedError from None
+        raise Wrong(f"it raised {_first(group)} in a task of a group", _INSIDE) from None
     except NotFound as error:
         got, ended = error, loop.time()
     finally:
@@ -193,8 +197,15 @@ async def _judged_run(yours: Program, mirrors: Sequence[Mirror]) -> tuple[Any, f
 
 
 FOREVER = "put asyncio.timeout around each question: a peer may never answer"
+_INSIDE = "catch it inside the task, or what one peer does cancels the questions to all others"
 _AWAITED = "await what you start: cancel the tasks that you no longer need, and gather them"
 _ENDLESS = "a peer that claims more than it gives is asked no more, or this never ends"
+
+
+def _first(group: BaseExceptionGroup[Any]) -> str:
+    """The kind of the first exception in a group, whatever groups it is in."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else type(first).__name__
 
 
 def _in_words(error: Exception) -> Exception:
@@ -205,9 +216,7 @@ def _in_words(error: Exception) -> Exception:
         return Wrong("it never came to an end", _ENDLESS)
     if isinstance(error, Leak):
         return Wrong("it left something behind", "await what you start")
-    return Wrong(
-        "it asked for something that a simulated internet does not have", "await asyncio.sleep(seconds)"
-    )
+    return _blocking(error) if isinstance(error, Unsupported) else error
 
 
 def _score(
@@ -233,6 +242,10 @@ def _score(
             )
     if not all(isinstance(name, str) for name in blamed):
         raise Wrong(f"it blamed {describe(blamed, 40)}", "the liars are a set of names: peer.name")
+    for root, picture in pictures.items():
+        if not isinstance(root, bytes) or not isinstance(picture, bytes):
+            what = f"its pictures have {describe(picture, 40)} under {describe(root, 40)}"
+            raise Wrong(what, "the joined chunks of a picture, as bytes, under its root, as bytes")
     whole = {root: b"".join(chunks) for root, chunks in feed.pictures.items()}
     is_right = all(whole.get(root) == picture for root, picture in pictures.items())
     return MirrorScore(

@@ -85,6 +85,10 @@ MIRROR = [
     _but("mirror", "believes the boast", "asked no more", "            if not entries or log", "            if log", "log[first - 1 :] != entries:", "entries and log[first - 1 :] != entries:"),
     _but("mirror", "leaves tasks behind", "await what you start", "    return log, pictures, liars", "    asyncio.ensure_future(peers[0].count())\n    return log, pictures, liars"),
     _but("mirror", "chunks out of order", "in their order", "chunks.append(answer[0])", "chunks.append(answer[0])", 'b"".join(chunks)', 'b"".join(chunks[::-1])'),
+    _but("mirror", "chunks not joined", "the joined chunks", 'b"".join(chunks)', "chunks"),
+    _but("mirror", "roots in hex", "under its root", "setdefault(root,", "setdefault(root.hex(),"),
+    _but("mirror", "all at once in a group", "catch it inside the task", "    for peer in peers:\n        theirs", "    async with asyncio.TaskGroup() as group:\n        for peer in peers:\n            group.create_task(peer.chunk(bytes(32), 0))\n    for peer in peers:\n        theirs"),
+    _but("mirror", "sleeps for real", "stops every peer at once", "            for peer in list(queue):\n", "            for peer in list(queue):\n                __import__('time').sleep(0.1)\n"),
     _but("mirror", "not async", "write async def", "async def mirror", "def mirror_(): pass\n\nasync def _mirror", "    return log, pictures, liars\n", "    return log, pictures, liars\n\ndef mirror(author, peers):\n    return [], {}, set()\n"),
 ]  # fmt: skip
 
