@@ -108,6 +108,7 @@ _NOT_PROVEN = (
 )
 _ACCEPTED = "let accept decide which entries are Ana's"
 _FOUND = "what one peer does not have, or does not have yet, another has: go on with the others"
+_LAST = "the slow one is asked last, not never: when it is the only one left, wait for it"
 _LOST = "nobody has all of it any more: an unfinished picture is none, so raise NotFound"
 _EACH = "ask each peer for what is missing, until nobody has more: what one does not give, another does"
 _WHOLE = "what one peer does not give, another does; with one root a picture is all its chunks in their order"
@@ -117,9 +118,9 @@ def objection(score: MirrorScore) -> tuple[str, str] | None:
     """What is wrong with a score, and the hint; None if nothing is."""
     weather, (entries, pictures) = score.weather, score.wanted
     if score.gave_up != weather.is_lost:
-        return (
-            ("it raised NotFound", _FOUND) if score.gave_up else ("it came to an end without NotFound", _LOST)
-        )
+        if not score.gave_up:
+            return "it came to an end without NotFound", _LOST
+        return "it raised NotFound", _LAST if weather.lie and weather.hangs_up else _FOUND
     if score.gave_up:
         entries = pictures = 0
     if score.log < entries:

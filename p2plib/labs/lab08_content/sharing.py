@@ -11,6 +11,7 @@ from typing import Any
 from p2plib.errors import NotFound
 from p2plib.labs.engine.tasks import Case, Task, Wrong
 from p2plib.labs.engine.words import describe
+from p2plib.labs.lab08_content.counts import plural
 from p2plib.labs.lab08_content.cutting import LARGEST_BYTES, cut
 
 Disk = dict[bytes, bytes]
@@ -107,7 +108,7 @@ class _Trial:
             hint = (
                 "the SHA-256 (digest) of each chunk of cut(data), in their order, also where two are the same"
             )
-            raise Wrong(f"put({what}) gave a wrong recipe of {len(recipe)}", hint)
+            raise Wrong(f"put({what}) gave a wrong recipe, of {plural(len(recipe), 'name', 'names')}", hint)
         self.kept.append(data)
         self.look(f"after put({what})", _ONCE)
         return recipe
@@ -158,7 +159,10 @@ class _Trial:
                 hint if self.disk or hint != _ONCE else _HERE,
             )
         if more := len(set(self.disk) - needed):
-            raise Wrong(f"{when} the disk has {more} chunks too many", _ALL if "remove" in when else _HERE)
+            raise Wrong(
+                f"{when} the disk has {plural(more, 'chunk', 'chunks')} too many",
+                _ALL if "remove" in when else _HERE,
+            )
         if any(hashlib.sha256(chunk).digest() != name for name, chunk in self.disk.items()):
             raise Wrong(f"{when} a chunk has another name than its SHA-256", _HERE)
 

@@ -73,7 +73,7 @@ MIRROR = [
     _but("mirror", "gives up quietly", "an unfinished picture is none", "raise NotFound(\"nobody is left that has it\")", "return log, pictures, liars"),
     _but("mirror", "lets TimeoutError out", "a peer that is late is asked later", "        except TimeoutError:\n            queue.append(peer)\n", "", "except (NotFound, ConnectionError)", "except (NotFound, ConnectionResetError)"),
     _but("mirror", "the slow one stays in front", "do not wait for the slow one", "            queue.append(peer)", "            return None"),
-    _but("mirror", "gives the slow one up", "another has", "            queue.append(peer)", "            pass"),
+    _but("mirror", "gives the slow one up", "asked last, not never", "            queue.append(peer)", "            pass"),
     _but("mirror", "blames nobody", "did not blame", "liars.add(peer.name)", "pass"),
     _but("mirror", "forgives", "did not blame", "                blame(peer)\n            else:", "                queue.append(queue.pop(0))\n            else:"),
     _but("mirror", "blames the late", "has not lied", "            queue.append(peer)", "            queue.append(peer)\n            liars.add(peer.name)"),
