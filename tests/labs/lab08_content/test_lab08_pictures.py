@@ -59,6 +59,17 @@ def test_the_published_inclusion_probes(shared_vectors: Path, monkeypatch: pytes
     assert held >= 5
 
 
+def test_the_tree_is_the_librarys() -> None:
+    tree: Any = pytest.importorskip("p2plib.data.merkle.tree", reason="the library's tree is not here yet")
+    proofs: Any = pytest.importorskip("p2plib.data.merkle.proofs", reason="its proofs are not here yet")
+    for count in range(34):
+        chunks = numbered(count)
+        theirs = tree.AppendOnlyTree(chunks)
+        assert theirs.root() == merkle_root(chunks)
+        for index in range(count):
+            assert proofs.prove_inclusion(theirs, index) == prove(chunks, index)
+
+
 def test_the_split_is_the_largest_power_of_two_below() -> None:
     assert [split(count) for count in range(2, 10)] == [1, 2, 2, 4, 4, 4, 4, 8]
 
