@@ -15,7 +15,7 @@ from . import TextError
 
 KINDS = ("chapter", "lab", "solution")
 ABLE_MIN, ABLE_MAX = 3, 5
-MINUTES_MIN, MINUTES_MAX = 5, 300  # a lab with its capstone: an afternoon and an evening
+MINUTES_MIN, MINUTES_MAX = 5, 360  # a lab in two sittings, with its capstone: two long afternoons
 LINE_LIMIT = 78  # a longer line of code scrolls sideways inside its box, which a keyboard cannot reach
 
 FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)

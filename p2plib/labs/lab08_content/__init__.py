@@ -1,4 +1,4 @@
-"""Lab 8: a log that nobody can rewrite, on a disk that forgets, among peers that lie.
+"""Lab 8: logs and pictures that nobody can change, on a disk that forgets, among peers that lie.
 
 References, probes and foreseeable mistakes have modules of their own::
 
@@ -6,6 +6,10 @@ References, probes and foreseeable mistakes have modules of their own::
     records, crashing, disk   append_record, recover, and a file that forgets what was not synced
     asking, accepting         missing, accept
     liars                     peers that leave out, reorder, repeat, forge and fork
+    trees, proving            merkle_root, prove, proven
+    cutting, sharing          where a file is cut; ChunkStore, in which files share their chunks
+    strangers, weathers       three peers in a simulated internet, and what may be wrong with them
+    mirroring                 mirror, the capstone
 
 A later lab takes up what the reader kept::
 
@@ -21,6 +25,14 @@ from p2plib.labs.lab08_content.asking import MISSING
 from p2plib.labs.lab08_content.crashing import APPEND_RECORD, RECOVER
 from p2plib.labs.lab08_content.entries import APPEND
 from p2plib.labs.lab08_content.forging import VERIFIED
+from p2plib.labs.lab08_content.mirroring import MIRROR
+from p2plib.labs.lab08_content.proving import PROVEN
+from p2plib.labs.lab08_content.sharing import CHUNK_STORE
+from p2plib.labs.lab08_content.trees import MERKLE_ROOT, PROVE
 
-LAB = Lab("content", APPEND, VERIFIED, APPEND_RECORD, RECOVER, MISSING, ACCEPT)
+LAB = Lab(
+    "content",
+    APPEND, VERIFIED, APPEND_RECORD, RECOVER, MISSING, ACCEPT,
+    MERKLE_ROOT, PROVE, PROVEN, CHUNK_STORE, MIRROR,
+)  # fmt: skip
 check, judge, keep, mine = LAB.check, LAB.judge, LAB.keep, LAB.mine

@@ -32,7 +32,12 @@ from p2plib.labs.lab08_content.entries import (
 )
 from p2plib.labs.lab08_content.forging import forgeries
 from p2plib.labs.lab08_content.liars import fetched, liars
+from p2plib.labs.lab08_content.mirroring import copes
+from p2plib.labs.lab08_content.proving import forged_claims
 from p2plib.labs.lab08_content.records import append_record, dissect_record, record_of, recover
+from p2plib.labs.lab08_content.sharing import store_cases
+from p2plib.labs.lab08_content.trees import numbered
+from p2plib.labs.lab08_content.weathers import WEATHERS
 from tests.labs.lab08_content.learners import PRELUDE
 from tests.labs.proving import disguised, kept_and_taken_up, learner
 
@@ -47,6 +52,11 @@ HIDDEN: dict[str, Callable[[Random], Sequence[Any]]] = {
         ({b"a": rng.randrange(99), b"b": 0}, {b"b": rng.randrange(1, 99), b"a": rng.randrange(999)}),
     ],
     "accept": deliveries,
+    "merkle_root": lambda rng: [([rng.randbytes(rng.randrange(9)) for _ in range(rng.randrange(40))],)],
+    "prove": lambda rng: [(numbered(rng.randrange(9), "x"), rng.randrange(-2, 9)) for _ in range(9)],
+    "proven": forged_claims,
+    "ChunkStore": store_cases,
+    "mirror": lambda rng: [copes(weather, rng.randrange(999)) for weather in rng.sample(WEATHERS, 3)],
 }  # fmt: skip
 
 OTHER_WAYS = {

@@ -7,17 +7,25 @@ Most are the solution of the lab's text with something changed, so they stay in 
 
 from __future__ import annotations
 
+from tests.labs.lab08_content.learners.programs import PROGRAMS
+from tests.labs.lab08_content.learners.trees import TREES
 from tests.labs.mutating import answers, but
 
 PRELUDE = """
+import asyncio
 import hashlib
 import random
 import zlib
-from p2plib.errors import RemoteError
+from p2plib.errors import NotFound, RemoteError
 from p2plib.identity.keys import PublicKey, SecretKey
-from p2plib.labs.lab08_content.asking import AT_ONCE
+from p2plib.labs.lab08_content.accepting import accept
+from p2plib.labs.lab08_content.asking import AT_ONCE, missing
+from p2plib.labs.lab08_content.cutting import cut
 from p2plib.labs.lab08_content.entries import ENTRY
+from p2plib.labs.lab08_content.proving import proven
 from p2plib.labs.lab08_content.records import crc
+from p2plib.labs.lab08_content.strangers import CHUNK, picture_of
+from p2plib.labs.lab08_content.trees import leaf_hash, merkle_root, node_hash, split
 """
 LEAST = 8  # wrong answers for each task
 
@@ -158,4 +166,4 @@ ACCEPT = [
     _but("accept", "stops at garbage", "", "            continue\n        try", "            break\n        try"),
 ]  # fmt: skip
 
-ANSWERS = [*APPEND, *VERIFIED, *APPEND_RECORD, *RECOVER, *MISSING, *ACCEPT]
+ANSWERS = [*APPEND, *VERIFIED, *APPEND_RECORD, *RECOVER, *MISSING, *ACCEPT, *TREES, *PROGRAMS]
