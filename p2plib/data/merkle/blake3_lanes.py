@@ -144,7 +144,9 @@ def compress(
 
 def to_words(data: bytes) -> array[int]:
     """Bytes as 32-bit words, little-endian. Their number is a multiple of 4."""
-    return _swapped(array("I", data))
+    words = array("I")
+    words.frombytes(data)  # array("I", data) would make a word of each byte of a memoryview
+    return _swapped(words)
 
 
 def to_bytes(words: Iterable[int]) -> bytes:

@@ -246,3 +246,31 @@ def test_the_logarithm_is_the_rounded_one(average_bytes: int) -> None:
 def test_the_table_is_checked() -> None:
     with pytest.raises(UsageError, match="256 entries"):
         fastcdc.chunks([b"moss"], SMALL, (1, 2, 3))
+
+
+@WAYS
+def test_pieces_are_bytes_whatever_they_are_called(arrays: bool) -> None:
+    """A view of wider items counts its items: measured so, a batch would never be full, and never be cut."""
+    data = CONTENTS["random"]
+    for piece in (bytearray(data), memoryview(data), memoryview(data).cast("I")):
+        found = list(fastcdc.chunks([piece], SMALL, arrays=arrays))
+        assert [len(chunk) for chunk in found] == judged(data, SMALL)
+        assert {type(chunk) for chunk in found} == {bytes}
+
+
+def test_content_that_makes_every_place_a_candidate_takes_no_memory() -> None:
+    """A table of zeros does what a stranger's content can do to a known table: chunks of 8 MiB at most."""
+    data, sizes = bytes(1 << 24), ChunkSizes.around(1 << 20)
+    tracemalloc.start()
+    found = fastcdc.chunks([data], sizes, (0,) * 256, arrays=True)
+    lengths = [len(chunk) for chunk in found]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert set(lengths[:-1]) == {sizes.minimum_bytes + 1}
+    assert peak < 3 * 2 * sizes.maximum_bytes
+
+
+@pytest.mark.parametrize("average_bytes", [255, 2**27 + 1])
+def test_the_usual_sizes_have_ends(average_bytes: int) -> None:
+    with pytest.raises(UsageError, match=rf"usual sizes.* 256 to 2\*\*27 bytes, not {average_bytes}"):
+        ChunkSizes.around(average_bytes)
