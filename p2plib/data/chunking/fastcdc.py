@@ -87,6 +87,8 @@ class ChunkSizes:
         Raises:
             UsageError: it is out of range.
         """
+        if not SMALLEST_AVERAGE_BYTES <= average_bytes <= LARGEST_MAXIMUM_BYTES // 8:
+            raise UsageError(f"there are usual sizes for 256 to 2**27 bytes, not {average_bytes}")
         return cls(average_bytes // 4, average_bytes, average_bytes * 8)
 
     @property
@@ -155,7 +157,7 @@ def _chunks(pieces: Iterable[bytes], sizes: ChunkSizes, search: Search) -> Itera
     batch_bytes = max(BATCH_BYTES, 2 * sizes.maximum_bytes)
     held = bytearray()
     for piece in pieces:
-        view = memoryview(piece)
+        view = memoryview(piece).cast("B")  # so that its length counts bytes
         while len(view):  # a piece of a gigabyte is not copied as a whole
             room = batch_bytes - len(held)
             held += view[:room]

@@ -32,11 +32,12 @@ def chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
 def _chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
     held = bytearray()
     for piece in pieces:
-        held += piece
-        whole = len(held) - len(held) % size_bytes
-        view = bytes(held[:whole])
-        del held[:whole]
-        for start in range(0, whole, size_bytes):
-            yield view[start : start + size_bytes]
+        view = memoryview(piece).cast("B")  # a piece of a gigabyte is not copied as a whole
+        while len(held) + len(view) >= size_bytes:
+            missing = size_bytes - len(held)
+            yield bytes(held) + view[:missing]
+            held.clear()
+            view = view[missing:]
+        held += view
     if held:
         yield bytes(held)

@@ -16,13 +16,17 @@ byte by byte: from 64 bytes before on, once with the smallest p that could have 
 largest, and if these two still differ (a run of one byte can do that), from the last place where p is known.
 So no content makes it look at a byte more than three times. The first 31 bytes of a search, where S would
 count bytes that p does not, are gone through one by one.
+
+S is computed for a tile of 32 KiB at a time, when the search gets there: content that makes every byte a
+place to look at costs time for each of its bytes, and memory for those of one tile.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,8 +54,10 @@ class ArraySearch:
         self._shifted = np.array(gear, dtype=np.uint64) << np.uint64(FRACTION_BITS)
 
     def __call__(self, data: bytes) -> Callable[[bytes, int], int]:
-        places = self.candidates(data)
-        return lambda data, start: self._next_cut(data, start, places)
+        raw = self._np.frombuffer(data, dtype=self._np.uint8)
+        # The next chunk often begins in the tile in which the last one ended.
+        tile = functools.lru_cache(maxsize=1)(lambda begin: self._tile(raw, begin))
+        return lambda data, start: self._next_cut(data, start, tile)
 
     def candidates(self, data: bytes) -> list[int]:
         """The offsets of all bytes after which a chunk could end, in order, whatever its size.
@@ -59,19 +65,21 @@ class ArraySearch:
         Args:
             data: a batch of bytes; the first 31 are looked at as if nothing came before them.
         """
+        raw = self._np.frombuffer(data, dtype=self._np.uint8)
+        return [at for begin in range(0, len(raw), TILE_BYTES) for at in self._tile(raw, begin)]
+
+    def _tile(self, raw: Any, begin: int) -> list[int]:
+        """The places in the tile that begins at `begin`."""
         np = self._np
-        raw = np.frombuffer(data, dtype=np.uint8)
-        found: list[int] = []
-        for begin in range(0, len(raw), TILE_BYTES):
-            before = min(begin, WINDOW_BYTES - 1)
-            sums = self._sums(raw[begin - before : begin + TILE_BYTES])[before:]
-            # One more than the low bits, so that all zeros and all ones become 1 and 0.
-            low = (sums >> np.uint64(FRACTION_BITS)).astype(np.uint32) + np.uint32(1)
-            low &= np.uint32(self._sizes.loose_mask)
-            found += (np.flatnonzero(low <= 1) + begin).tolist()
-        return found
+        before = min(begin, WINDOW_BYTES - 1)
+        sums = self._sums(raw[begin - before : begin + TILE_BYTES])[before:]
+        # One more than the low bits, so that all zeros and all ones become 1 and 0.
+        low = (sums >> np.uint64(FRACTION_BITS)).astype(np.uint32) + np.uint32(1)
+        low &= np.uint32(self._sizes.loose_mask)
+        return list[int]((np.flatnonzero(low <= 1) + begin).tolist())
 
     def _sums(self, raw: Any) -> Any:
+        """S at every byte: of 1 byte, then of 2, 4, 8, 16 and 32."""
         sums = self._np.take(self._shifted, raw)
         count = 1
         while count < WINDOW_BYTES:
@@ -79,7 +87,7 @@ class ArraySearch:
             count *= 2
         return sums
 
-    def _next_cut(self, data: bytes, start: int, places: list[int]) -> int:
+    def _next_cut(self, data: bytes, start: int, tile: Callable[[int], list[int]]) -> int:
         sizes = self._sizes
         end = min(len(data), start + sizes.maximum_bytes)
         first = min(end, start + sizes.minimum_bytes)
@@ -90,10 +98,7 @@ class ArraySearch:
             pattern, known = (pattern >> 1) + self._gear[data[at]], at + 1
             if not pattern & (sizes.strict_mask if at < middle else sizes.loose_mask):
                 return at + 1
-        for index in range(bisect_left(places, alone), len(places)):
-            at = places[index]
-            if at >= end:
-                break
+        for at in _places(tile, alone, end):
             pattern, known = self._pattern(data, pattern, known, at), at + 1
             if not pattern & (sizes.strict_mask if at < middle else sizes.loose_mask):
                 return at + 1
@@ -112,3 +117,11 @@ class ArraySearch:
         for byte in data[known : at + 1]:
             pattern = (pattern >> 1) + self._gear[byte]
         return pattern
+
+
+def _places(tile: Callable[[int], list[int]], low: int, high: int) -> Iterator[int]:
+    """The places from `low` up to `high`, tile after tile."""
+    for begin in range(low - low % TILE_BYTES, high, TILE_BYTES):
+        places = tile(begin)
+        for index in range(bisect_left(places, low), bisect_left(places, high)):
+            yield places[index]

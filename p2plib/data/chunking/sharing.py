@@ -68,23 +68,23 @@ class ChunkIndex:
             chunks: in any order; a chunk that comes twice is stored once.
 
         Returns:
-            How much of it is new.
+            How much of it is new. If the iteration raises, nothing was put in.
         """
-        given_chunks, chunks_before = 0, len(self._known)
-        given_before, stored_before = self.given_bytes, self.stored_bytes
+        given_chunks = given_bytes = 0
+        sizes: dict[bytes, int] = {}  # of the chunks that were not there when they came
         for chunk in chunks:
             given_chunks += 1
-            self.given_bytes += len(chunk)
+            given_bytes += len(chunk)
             digest = sha256(chunk).digest()
             if digest not in self._known:
-                self._known.add(digest)
-                self.stored_bytes += len(chunk)
-        return AddedVersion(
-            given_chunks,
-            len(self._known) - chunks_before,
-            self.given_bytes - given_before,
-            self.stored_bytes - stored_before,
-        )
+                sizes[digest] = len(chunk)
+        # Whoever gives the chunks may have added some of them to this index meanwhile.
+        new = {digest: size for digest, size in sizes.items() if digest not in self._known}
+        self._known.update(new)
+        new_bytes = sum(new.values())
+        self.given_bytes += given_bytes
+        self.stored_bytes += new_bytes
+        return AddedVersion(given_chunks, len(new), given_bytes, new_bytes)
 
     @property
     def ratio(self) -> float:

@@ -51,7 +51,8 @@ def block_of(
     """
     if len(data) > MAX_BLOCK_BYTES:
         raise UsageError(f"a block of {len(data)} bytes, where {MAX_BLOCK_BYTES} is the most")
-    return Block(Cid(version, codec, hashes.digest(function, data)), data)
+    kept = bytes(data)  # a buffer that is filled again would change what is under the name
+    return Block(Cid(version, codec, hashes.digest(function, kept)), kept)
 
 
 def checked(cid: Cid, data: bytes) -> Block:
@@ -67,10 +68,11 @@ def checked(cid: Cid, data: bytes) -> Block:
     """
     if len(data) > MAX_BLOCK_BYTES:
         raise WrongContent(f"a block of {len(data)} bytes, where {MAX_BLOCK_BYTES} is the most")
-    if cid.multihash.code == multicodec.IDENTITY:
-        found = data == cid.multihash.digest
+    kept, promised = bytes(data), cid.multihash
+    if promised.code == multicodec.IDENTITY:
+        found = kept == promised.digest
     else:
-        found = hashes.digest(cid.multihash.code, data) == cid.multihash
+        found = hashes.digest(promised.code, kept, len(promised.digest)) == promised
     if not found:
         raise WrongContent(f"{len(data)} bytes that are not those of {cids.to_text(cid)}")
-    return Block(cid, data)
+    return Block(cid, kept)

@@ -31,10 +31,11 @@ from typing import TypeAlias
 from p2plib.data.merkle import blake3
 from p2plib.data.merkle.blake3 import BATCH_CHUNKS, Engine, chunk_node, parent_node
 from p2plib.data.merkle.blake3_lanes import CHUNK_BYTES, VALUE_BYTES
-from p2plib.errors import DecodeError
+from p2plib.errors import DecodeError, UsageError
 from p2plib.wire.fields import Field
 
 HEADER_BYTES = 8
+MAX_SLICED_BYTES = 1 << 62  # no file system has larger files, and no offset in an encoding gets to 2**63
 PARENT_BYTES = 2 * VALUE_BYTES
 
 ReadAt: TypeAlias = Callable[[int, int], bytes]
@@ -61,6 +62,20 @@ def wanted(start: int, length_bytes: int, size: int) -> tuple[int, int]:
     if start >= size:
         return max(0, size - 1), size
     return start, min(size, start + max(1, length_bytes))
+
+
+def check_asked(start: int, length_bytes: int) -> None:
+    """Whether there can be such a slice, of whatever content.
+
+    Args:
+        start: where it begins.
+        length_bytes: how many bytes it has.
+
+    Raises:
+        UsageError: one of them is negative.
+    """
+    if start < 0 or length_bytes < 0:
+        raise UsageError(f"a slice cannot begin at {start} and have {length_bytes} bytes")
 
 
 def nodes(size: int, low: int, high: int) -> Iterator[tuple[int, int, int]]:
@@ -103,14 +118,17 @@ class BaoTree:
         Args:
             content: all of it, or its pieces in order.
             engine: "numpy" or "numbers"; by default the faster one that is there.
+
+        Raises:
+            UsageError: the engine cannot be used.
         """
         held, size, parts = bytearray(), 0, list[bytes]()
-        for piece in [content] if isinstance(content, bytes) else content:
+        blake3.check_engine(engine)
+        for piece in [content] if isinstance(content, bytes | bytearray | memoryview) else content:
             held += piece
             if len(held) > BATCH_CHUNKS * CHUNK_BYTES:
-                whole = (
-                    (len(held) - 1) // CHUNK_BYTES * CHUNK_BYTES
-                )  # the last chunk stays: it may be the root
+                # The last chunk stays, whole or not: it may be the root.
+                whole = (len(held) - 1) // CHUNK_BYTES * CHUNK_BYTES
                 parts.append(blake3.chunk_values(bytes(held[:whole]), size // CHUNK_BYTES, engine=engine))
                 del held[:whole]
                 size += whole
@@ -147,7 +165,12 @@ class BaoTree:
             content: how the content is read.
             start: where the slice begins, 0 and up.
             length_bytes: how many bytes it has.
+
+        Raises:
+            UsageError: the start or the length is negative.
+            DecodeError: the content is not as long as it was when the tree was made.
         """
+        check_asked(start, length_bytes)
         yield _header(self.size)
         for at, below, _ in nodes(self.size, *wanted(start, length_bytes, self.size)):
             yield self.pair(at, below) if below > CHUNK_BYTES else _read(content, at, below)
@@ -194,6 +217,9 @@ def encode(content: bytes, engine: Engine | None = None) -> bytes:
     Args:
         content: any bytes.
         engine: "numpy" or "numbers"; by default the faster one that is there.
+
+    Raises:
+        UsageError: the engine cannot be used.
     """
     return slice_of(content, 0, len(content), engine)
 
@@ -204,6 +230,9 @@ def outboard(content: bytes, engine: Engine | None = None) -> bytes:
     Args:
         content: any bytes.
         engine: "numpy" or "numbers"; by default the faster one that is there.
+
+    Raises:
+        UsageError: the engine cannot be used.
     """
     return BaoTree.of(content, engine).outboard()
 
@@ -216,6 +245,9 @@ def slice_of(content: bytes, start: int, length_bytes: int, engine: Engine | Non
         start: where the slice begins, 0 and up.
         length_bytes: how many bytes it has.
         engine: "numpy" or "numbers"; by default the faster one that is there.
+
+    Raises:
+        UsageError: the start or the length is negative, or the engine cannot be used.
     """
     return b"".join(BaoTree.of(content, engine).encoded(reader(content), start, length_bytes))
 
@@ -229,11 +261,13 @@ def slice_combined(encoded: ReadAt, start: int, length_bytes: int) -> Iterator[b
         length_bytes: how many bytes it has.
 
     Raises:
-        DecodeError: the encoding ends too early. It is not verified: who receives the slice does that.
+        UsageError: the start or the length is negative.
+        DecodeError: the encoding ends too early, or its header promises more than a file can have. It is not
+            verified: whoever receives the slice does that.
     """
-    header = _read(encoded, 0, HEADER_BYTES)
-    yield header
-    size = int.from_bytes(header, "little")
+    check_asked(start, length_bytes)
+    size = _promised(encoded)
+    yield _header(size)
     for at, below, parents in nodes(size, *wanted(start, length_bytes, size)):
         offset = HEADER_BYTES + PARENT_BYTES * parents + at
         yield _read(encoded, offset, PARENT_BYTES if below > CHUNK_BYTES else below)
@@ -251,11 +285,12 @@ def slice_outboard(outboard: ReadAt, content: ReadAt, start: int, length_bytes: 
         length_bytes: how many bytes it has.
 
     Raises:
-        DecodeError: one of them ends too early.
+        UsageError: the start or the length is negative.
+        DecodeError: one of them ends too early, or the header promises more than a file can have.
     """
-    header = _read(outboard, 0, HEADER_BYTES)
-    yield header
-    size = int.from_bytes(header, "little")
+    check_asked(start, length_bytes)
+    size = _promised(outboard)
+    yield _header(size)
     for at, below, parents in nodes(size, *wanted(start, length_bytes, size)):
         if below > CHUNK_BYTES:
             yield _read(outboard, HEADER_BYTES + PARENT_BYTES * parents, PARENT_BYTES)
@@ -267,8 +302,17 @@ def _header(size: int) -> bytes:
     return size.to_bytes(HEADER_BYTES, "little")
 
 
+def _promised(encoded: ReadAt) -> int:
+    size = int.from_bytes(_read(encoded, 0, HEADER_BYTES), "little")
+    if size > MAX_SLICED_BYTES:
+        raise DecodeError(f"no file has {size} bytes, and the header promises them", 0)
+    return size
+
+
 def _read(source: ReadAt, offset: int, size: int) -> bytes:
     data = source(offset, size)
-    if len(data) != size:
+    if len(data) > size:
+        raise DecodeError(f"{len(data)} bytes were read where a node has {size}", offset)
+    if len(data) < size:
         raise DecodeError(f"the file ends {size - len(data)} bytes before the end of a node", offset)
     return data

@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2plib.data.merkle import blake3
-from p2plib.data.merkle.bao import HEADER_BYTES, PARENT_BYTES, left_size, wanted
+from p2plib.data.merkle.bao import HEADER_BYTES, PARENT_BYTES, check_asked, left_size, wanted
 from p2plib.data.merkle.blake3 import Engine, chunk_node, parent_node
 from p2plib.data.merkle.blake3_lanes import CHUNK_BYTES, VALUE_BYTES
 from p2plib.errors import DecodeError, InvalidProof, RemoteError, Truncated, UsageError, WrongContent
@@ -79,7 +79,8 @@ class BaoVerifier:
         engine: "numpy" or "numbers"; by default the faster one that is there.
 
     Raises:
-        UsageError: the root has another size, or a number is negative.
+        UsageError: the root has another size, a number is negative, the size that is known is above the
+            limit, or the engine cannot be used.
     """
 
     def __init__(
@@ -94,8 +95,11 @@ class BaoVerifier:
     ) -> None:
         if len(root) != VALUE_BYTES:
             raise UsageError(f"the root has {VALUE_BYTES} bytes, not {len(root)}")
-        if start < 0 or (length_bytes or 0) < 0:
-            raise UsageError(f"a slice cannot begin at {start} and have {length_bytes} bytes")
+        check_asked(start, length_bytes or 0)
+        if not 0 <= (size_bytes or 0) <= max_size_bytes:
+            known = "" if size_bytes is None else f", not {size_bytes}"
+            raise UsageError(f"the content has 0 bytes, or more, and at most {max_size_bytes}{known}")
+        blake3.check_engine(engine)
         self._root, self._start, self._engine = root, start, engine
         self._length = max_size_bytes if length_bytes is None else length_bytes
         self._known, self._max = size_bytes, max_size_bytes
@@ -120,6 +124,8 @@ class BaoVerifier:
 
     def receive(self, data: bytes) -> None:
         """Take more of the encoding, and verify whatever is complete.
+
+        After an error of the stranger's, each further call raises it again.
 
         Args:
             data: what arrived next.
@@ -156,11 +162,16 @@ class BaoVerifier:
             self._begin(int.from_bytes(stream[:HEADER_BYTES], "little"))
             at = HEADER_BYTES
         first = self._offset
-        while batch := self._collect(stream, at):
-            self._verify(batch, stream, first)
-            last, start = batch[-1]
-            at = start + _sent_bytes(last)
-        self._offset, self._left = first + at, stream[at:]
+        try:
+            while True:
+                batch, stack = self._collect(stream, at)
+                if not batch:
+                    break
+                self._verify(batch, stream, first)
+                last, start = batch[-1]
+                self._stack, at = stack, start + _sent_bytes(last)
+        finally:  # whatever was raised, also if memory ran out: what is not verified is still to come
+            self._offset, self._left = first + at, stream[at:]
         if self._left and self.is_complete:
             raise WrongContent(f"the encoding is complete after {self._offset} bytes, and more follows")
 
@@ -173,9 +184,13 @@ class BaoVerifier:
         self._low, self._high = wanted(self._start, self._length, size)
         self._stack.append(BaoSubtree(0, size, self._root, is_root=True))
 
-    def _collect(self, stream: bytes, at: int) -> list[tuple[BaoSubtree, int]]:
-        """The next nodes that are here, and where. None is believed yet, nor what it says of others."""
-        batch, stack, limit = list[tuple[BaoSubtree, int]](), self._stack, min(len(stream), at + BATCH_BYTES)
+    def _collect(self, stream: bytes, at: int) -> tuple[list[tuple[BaoSubtree, int]], list[BaoSubtree]]:
+        """The next nodes that are here, and where; and the nodes that are to come after them.
+
+        None is believed yet, nor what it says of others.
+        """
+        batch, stack = list[tuple[BaoSubtree, int]](), self._stack.copy()
+        limit = min(len(stream), at + BATCH_BYTES)
         while stack and at + _sent_bytes(stack[-1]) <= limit:
             node = stack.pop()
             batch.append((node, at))
@@ -187,7 +202,7 @@ class BaoVerifier:
                     stack.append(BaoSubtree(middle, end - middle, right))
                 if self._low < middle:
                     stack.append(BaoSubtree(node.start, middle - node.start, left))
-        return batch
+        return batch, stack
 
     def _verify(self, batch: list[tuple[BaoSubtree, int]], stream: bytes, first: int) -> None:
         """All nodes of a batch hashed together, then believed in order, up to the first that is wrong.

@@ -51,7 +51,8 @@ from p2plib.errors import InvalidProof, UsageError
 BLOCK_BYTES = 16_384
 HASH_BYTES = 32
 MAX_RANGE = 512  # hashes: BEP 52 says that a request should not be longer
-MAX_SIZE_BYTES = 2**50  # of a file: 36 layers
+MAX_SIZE_BYTES = 2**50  # of a file
+MAX_LAYER = 36  # the root of the largest file
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class HashRange:
         Raises:
             UsageError: it breaks a rule of BEP 52, or goes beyond the tree. A peer that sends one is refused.
         """
+        _check_root(self.root)
         height = height_of(size_bytes)
         if not 2 <= self.length <= MAX_RANGE or self.length & (self.length - 1):
             raise UsageError(f"the length of a range is a power of two, 2 to {MAX_RANGE}, not {self.length}")
@@ -126,7 +128,12 @@ def padding(layer: int) -> bytes:
 
     Args:
         layer: 0 to 36.
+
+    Raises:
+        UsageError: no file has such a layer.
     """
+    if not 0 <= layer <= MAX_LAYER:
+        raise UsageError(f"a layer is 0 to {MAX_LAYER}, not {layer}")
     if layer == 0:
         return bytes(HASH_BYTES)
     return _join(padding(layer - 1), padding(layer - 1))
@@ -140,13 +147,15 @@ class Bep52Tree:
         leaves: the SHA-256 of each of its blocks.
 
     Raises:
-        UsageError: the file is empty, or there are not as many leaves as it has blocks.
+        UsageError: the file is empty, there are not as many leaves as it has blocks, or one is no SHA-256.
     """
 
     def __init__(self, size_bytes: int, leaves: Sequence[bytes]) -> None:
         self.height = height_of(size_bytes)
         if len(leaves) != -(-size_bytes // BLOCK_BYTES):
             raise UsageError(f"a file of {size_bytes} bytes does not have {len(leaves)} blocks")
+        if any(len(hashed) != HASH_BYTES for hashed in leaves):
+            raise UsageError(f"a leaf has {HASH_BYTES} bytes")
         self.size_bytes = size_bytes
         self._layers = [list(leaves)]
         for layer in range(self.height):
@@ -166,7 +175,7 @@ class Bep52Tree:
             UsageError: the file is empty.
         """
         leaves, held, size = list[bytes](), bytearray(), 0
-        for piece in [content] if isinstance(content, bytes) else content:
+        for piece in [content] if isinstance(content, bytes | bytearray | memoryview) else content:
             held += piece
             size += len(piece)
             whole = len(held) - len(held) % BLOCK_BYTES
@@ -187,8 +196,15 @@ class Bep52Tree:
 
         Args:
             layer: 0 to the height.
-            index: in its layer.
+            index: in its layer, 0 and up.
+
+        Raises:
+            UsageError: the tree has no such node.
         """
+        if not (0 <= layer <= self.height and 0 <= index < 1 << self.height - layer):
+            raise UsageError(
+                f"a tree of {self.height} layers above the leaves has no node {index} in layer {layer}"
+            )
         known = self._layers[layer]
         return known[index] if index < len(known) else padding(layer)
 
@@ -266,6 +282,7 @@ def verify(
         raise InvalidProof(f"the answer has {len(hashes)} hashes, and {expected} were asked for")
     if any(len(part) != HASH_BYTES for part in hashes):
         raise InvalidProof(f"a hash of the answer does not have {HASH_BYTES} bytes")
+    hashes = [bytes(part) for part in hashes]
     wanted, height = tuple(hashes[: asked.length]), height_of(size_bytes)
     _check_padding(asked, size_bytes, wanted)
     layer, index = asked.top_layer, asked.index // asked.length
@@ -291,16 +308,17 @@ def verify_piece_layer(root: bytes, size_bytes: int, piece_bytes: int, joined: b
         joined: the layer, 32 bytes for each piece.
 
     Raises:
-        UsageError: the file has no piece layer.
+        UsageError: the file has no piece layer, or the root has another size.
         InvalidProof: the layer has another length, or does not lead to the root.
     """
+    _check_root(root)
     height, layer = height_of(size_bytes), (piece_bytes // BLOCK_BYTES).bit_length() - 1
     if piece_bytes < BLOCK_BYTES or piece_bytes & (piece_bytes - 1) or size_bytes <= piece_bytes:
         raise UsageError(f"a file of {size_bytes} bytes has no layer of pieces of {piece_bytes} bytes")
     pieces = -(-size_bytes // piece_bytes)
     if len(joined) != pieces * HASH_BYTES:
         raise InvalidProof(f"the layer of {pieces} pieces has {pieces * HASH_BYTES} bytes, not {len(joined)}")
-    hashes = [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
+    hashes = [bytes(joined[at : at + HASH_BYTES]) for at in range(0, len(joined), HASH_BYTES)]
     row = list(hashes)
     for at in range(layer, height):
         if len(row) % 2:
@@ -316,11 +334,21 @@ def subtree_root(hashes: Sequence[bytes]) -> bytes:
 
     Args:
         hashes: a power of two of them.
+
+    Raises:
+        UsageError: there are not as many.
     """
+    if not hashes or len(hashes) & (len(hashes) - 1):
+        raise UsageError(f"the hashes of a whole row are a power of two, not {len(hashes)}")
     row = list(hashes)
     while len(row) > 1:
         row = [_join(row[at], row[at + 1]) for at in range(0, len(row), 2)]
     return row[0]
+
+
+def _check_root(root: bytes) -> None:
+    if len(root) != HASH_BYTES:
+        raise UsageError(f"a pieces root has {HASH_BYTES} bytes, not {len(root)}")
 
 
 def _check_padding(asked: HashRange, size_bytes: int, wanted: Sequence[bytes]) -> None:

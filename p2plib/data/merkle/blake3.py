@@ -59,6 +59,7 @@ from p2plib.data.merkle.blake3_lanes import (
 from p2plib.errors import UsageError
 
 KEY_BYTES = 32
+MAX_CHUNKS = 1 << 54  # the paper hashes less than 2**64 bytes
 DIGEST_BYTES = 32
 BATCH_CHUNKS = 4096  # a power of two: what a hasher holds back is the right edge of a tree at most this wide
 
@@ -115,7 +116,11 @@ class Blake3Node:
 
         Args:
             length_bytes: 0 and up.
+
+        Raises:
+            UsageError: the length is negative.
         """
+        _check_length(length_bytes)
         blocks = range(-(-length_bytes // BLOCK_BYTES))
         return b"".join(self._compressed(number, ROOT) for number in blocks)[:length_bytes]
 
@@ -125,16 +130,23 @@ def chunk_node(chunk: bytes, number: int, mode: Blake3Mode = HASH) -> Blake3Node
 
     Args:
         chunk: 1 to 1,024 bytes; 0 where the whole input is empty.
-        number: which one it is, from 0.
+        number: which one it is, from 0 to 2**54 - 1.
         mode: what the tree is made with.
+
+    Raises:
+        UsageError: the chunk is longer, or its number is out of range.
     """
+    if len(chunk) > CHUNK_BYTES:
+        raise UsageError(f"a chunk has at most {CHUNK_BYTES} bytes, not {len(chunk)}")
+    _check_numbers(number, 1)
     value: Sequence[int] = mode.key
-    counter, last = (number & WORD_MASK, number >> 32), max(0, len(chunk) - 1) // BLOCK_BYTES * BLOCK_BYTES
+    counter = number & WORD_MASK, number >> 32
+    last = max(0, len(chunk) - 1) // BLOCK_BYTES * BLOCK_BYTES  # where the last block begins
     for at in range(0, last, BLOCK_BYTES):
         words = blake3_lanes.to_words(chunk[at : at + BLOCK_BYTES])
         flags = mode.flags | (CHUNK_START if at == 0 else 0)
         value = blake3_lanes.compress(value, words, counter, BLOCK_BYTES, flags, Lanes.of(1))[:8]
-    block = chunk[last:]
+    block = bytes(chunk[last:])
     flags = mode.flags | CHUNK_END | (CHUNK_START if last == 0 else 0)
     return Blake3Node(value, block.ljust(BLOCK_BYTES, b"\0"), len(block), number, flags)
 
@@ -146,19 +158,28 @@ def parent_node(left: bytes, right: bytes, mode: Blake3Mode = HASH) -> Blake3Nod
         left: the chaining value of the left child, 32 bytes.
         right: of the right one.
         mode: what the tree is made with.
+
+    Raises:
+        UsageError: one of them has another size.
     """
-    return Blake3Node(mode.key, left + right, BLOCK_BYTES, 0, mode.flags | PARENT)
+    if len(left) != VALUE_BYTES or len(right) != VALUE_BYTES:
+        raise UsageError(f"a chaining value has {VALUE_BYTES} bytes, not {len(left)} or {len(right)}")
+    return Blake3Node(mode.key, bytes(left) + bytes(right), BLOCK_BYTES, 0, mode.flags | PARENT)
 
 
 def chunk_values(data: bytes, first: int, mode: Blake3Mode = HASH, engine: Engine | None = None) -> bytes:
     """The chaining values of chunks that follow each other, 32 bytes for each.
 
     Args:
-        data: 1 byte and up; the last chunk may be shorter than 1,024.
-        first: the number of the first chunk.
+        data: any number of chunks, of which the last may be shorter than 1,024 bytes.
+        first: the number of the first chunk, from 0; none is 2**54 or more.
         mode: what the tree is made with.
         engine: "numpy" or "numbers"; by default the faster one for so much data.
+
+    Raises:
+        UsageError: a number is out of range, or the engine cannot be used.
     """
+    _check_numbers(first, -(-len(data) // CHUNK_BYTES))
     whole = len(data) // CHUNK_BYTES
     made = b""
     if whole:
@@ -176,10 +197,15 @@ def joined(values: bytes, mode: Blake3Mode = HASH, engine: Engine | None = None)
         values: 32 bytes for each node.
         mode: what the tree is made with.
         engine: "numpy" or "numbers"; by default the faster one for so many.
+
+    Raises:
+        UsageError: the values are no multiple of 32 bytes, or the engine cannot be used.
     """
+    if len(values) % VALUE_BYTES:
+        raise UsageError(f"values have {VALUE_BYTES} bytes for each node, not {len(values)} in all")
     pairs = len(values) // BLOCK_BYTES
     if not pairs:
-        return values
+        return bytes(values)
     engine_used = blake3_arrays if _takes_arrays(engine, pairs) else blake3_lanes
     made = engine_used.parent_values(values[: pairs * BLOCK_BYTES], mode.key, mode.flags)
     return bytes(made) + values[pairs * BLOCK_BYTES :]
@@ -193,9 +219,13 @@ class Blake3:
     Args:
         mode: what the tree is made with; see also `keyed` and `derive_key`.
         engine: "numpy" or "numbers"; by default the faster one that is there.
+
+    Raises:
+        UsageError: the engine cannot be used.
     """
 
     def __init__(self, mode: Blake3Mode = HASH, engine: Engine | None = None) -> None:
+        check_engine(engine)
         self._mode, self._engine = mode, engine
         self._held = bytearray()
         self._batches = 0
@@ -207,14 +237,14 @@ class Blake3:
         Args:
             data: any bytes.
         """
-        size, at = BATCH_CHUNKS * CHUNK_BYTES, 0
-        while len(self._held) + len(data) - at > size:  # not at equality: the batch could be the whole tree
+        size, view = BATCH_CHUNKS * CHUNK_BYTES, memoryview(data).cast("B")  # its length counts bytes
+        while len(self._held) + len(view) > size:  # not at equality: the batch could be the whole tree
             missing = size - len(self._held)
-            batch = bytes(self._held) + data[at : at + missing]
-            at += missing
+            batch = bytes(self._held) + view[:missing]
+            view = view[missing:]
             self._held.clear()
             self._push(batch)
-        self._held += data[at:]
+        self._held += view
 
     def _push(self, batch: bytes) -> None:
         values = chunk_values(batch, self._batches * BATCH_CHUNKS, self._mode, self._engine)
@@ -245,6 +275,9 @@ class Blake3:
 
         Args:
             length_bytes: 0 and up.
+
+        Raises:
+            UsageError: the length is negative.
         """
         return self._root().root_bytes(length_bytes)
 
@@ -258,10 +291,11 @@ def digest(data: bytes, length_bytes: int = DIGEST_BYTES, engine: Engine | None 
         engine: what computes it; by default the fastest that is there.
 
     Raises:
-        UsageError: the engine is not installed.
+        UsageError: the length is negative, or the engine cannot be used.
     """
+    _check_length(length_bytes)
     if _takes_package(engine):
-        return bytes(_package().blake3(data).digest(length_bytes))
+        return bytes(_package().blake3(memoryview(data).cast("B")).digest(length_bytes))
     return _hashed(data, HASH, length_bytes, engine)
 
 
@@ -277,11 +311,13 @@ def keyed_digest(
         engine: what computes it; by default the fastest that is there.
 
     Raises:
-        UsageError: the key has another size, or the engine is not installed.
+        UsageError: the key has another size, the length is negative, or the engine cannot be used.
     """
     mode = keyed_mode(key)
+    _check_length(length_bytes)
     if _takes_package(engine):
-        return bytes(_package().blake3(data, key=key).digest(length_bytes))
+        made = _package().blake3(memoryview(data).cast("B"), key=bytes(key))
+        return bytes(made.digest(length_bytes))
     return _hashed(data, mode, length_bytes, engine)
 
 
@@ -311,14 +347,42 @@ def derive_key(
         engine: what computes it; by default the fastest that is there.
 
     Raises:
-        UsageError: the engine is not installed.
+        UsageError: the length is negative, or the engine cannot be used.
     """
+    _check_length(length_bytes)
     if _takes_package(engine):
-        made = _package().blake3(material, derive_key_context=context)
+        made = _package().blake3(memoryview(material).cast("B"), derive_key_context=context)
         return bytes(made.digest(length_bytes))
     key = _hashed(context.encode(), Blake3Mode(IV, DERIVE_KEY_CONTEXT), KEY_BYTES, engine)
     mode = Blake3Mode(tuple(blake3_lanes.to_words(key)), DERIVE_KEY_MATERIAL)
     return _hashed(material, mode, length_bytes, engine)
+
+
+def check_engine(engine: Engine | None) -> None:
+    """Whether an engine can compute the nodes of a tree here; None is whichever can.
+
+    Args:
+        engine: what was asked for.
+
+    Raises:
+        UsageError: there is none of that name, it is not installed, or it is the package.
+    """
+    if engine not in (None, "package", "numpy", "numbers"):
+        raise UsageError(f"there is no engine {engine}")
+    if engine == "package":
+        raise UsageError("the package blake3 hashes whole inputs, and shows no node of the tree")
+    if engine == "numpy" and blake3_arrays.numpy() is None:
+        raise UsageError("numpy is not installed")
+
+
+def _check_length(length_bytes: int) -> None:
+    if length_bytes < 0:
+        raise UsageError(f"a hash has 0 bytes and more, not {length_bytes}")
+
+
+def _check_numbers(first: int, count: int) -> None:
+    if first < 0 or first + count > MAX_CHUNKS:
+        raise UsageError(f"there is no chunk {first if first < 0 else first + count - 1} in any input")
 
 
 def _hashed(data: bytes, mode: Blake3Mode, length_bytes: int, engine: Engine | None) -> bytes:
@@ -343,9 +407,6 @@ def _takes_package(engine: Engine | None) -> bool:
 
 
 def _takes_arrays(engine: Engine | None, count: int) -> bool:
-    if engine == "package":
-        raise UsageError("the package blake3 hashes whole inputs, and shows no node of the tree")
-    if engine == "numpy" and blake3_arrays.numpy() is None:
-        raise UsageError("numpy is not installed")
+    check_engine(engine)
     enough = count >= blake3_arrays.MIN_ROWS and blake3_arrays.numpy() is not None
     return engine == "numpy" or (engine is None and enough)

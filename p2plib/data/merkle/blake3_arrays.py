@@ -1,12 +1,30 @@
 """BLAKE3's chaining values of thousands of chunks at once, as arrays of numpy's. Pure functions.
 
-The same function as `p2plib.data.merkle.blake3_lanes.compress`, with a row for each word and a column for
-each chunk. The square of sixteen words is four arrays, one for each of its rows, so that one addition does
-the four columns of all chunks; between columns and diagonals three of the rows turn, and turn back.
+The same function as `p2plib.data.merkle.blake3_lanes.compress`: read that first. There a long integer holds
+one word of many blocks; here a row of an array does, with a column for each block. The numbers in it have 32
+bits and wrap round by themselves, so nothing has to be masked.
 
-What limits it: a round has 88 operations on arrays and each goes through the cache once, reading and writing,
-where code written for a processor would keep everything in registers. So the package `blake3` is several
-times as fast.
+One thing is arranged differently, so that each operation has more to do. The square is kept as four arrays, a
+to d, one for each of its *rows*::
+
+    a   v[0]   v[1]   v[2]   v[3]          each v[i] is itself a row, with a word of every block
+    b   v[4]   v[5]   v[6]   v[7]
+    c   v[8]   v[9]   v[10]  v[11]
+    d   v[12]  v[13]  v[14]  v[15]
+
+To mix the columns is then one pass over a, b, c and d for all four columns together: G adds, to all of a, all
+of b. The diagonals are brought under each other first, by turning b, c and d by one, two and three places::
+
+    a   v[0]   v[1]   v[2]   v[3]
+    b   v[5]   v[6]   v[7]   v[4]          the first column is now the first diagonal,
+    c   v[10]  v[11]  v[8]   v[9]          v[0] v[5] v[10] v[15], and so on
+    d   v[15]  v[12]  v[13]  v[14]
+
+Then the same pass mixes the diagonals, and the rows are turned back.
+
+What limits it: each round has 44 such operations and ten copies, and each of these goes through the cache
+once, reading and writing, where code written for a processor would keep everything in registers. So the
+package `blake3` is several times as fast.
 """
 
 from __future__ import annotations
@@ -30,6 +48,7 @@ from p2plib.data.merkle.blake3_lanes import (
 
 MAX_ROWS = 4096  # chunks at once: the arrays stay in the processor's second cache
 MIN_ROWS = 48  # chunks, or parents; below that, long integers are as fast
+# b, c and d turned to the left by one, two and three places; from last to first, it is the way back.
 _TURNED = [[1, 2, 3, 0], [2, 3, 0, 1], [3, 0, 1, 2]]
 
 
@@ -44,17 +63,21 @@ def numpy() -> Any:
 
 @functools.cache
 def _constants() -> Any:
-    """How far each of the four rotations goes, and its complement; the order of the block in each step."""
+    """How far each of the four rotations goes, right and left; which words of the block each step takes."""
     np = numpy()
-    bits = [(np.array(right, np.uint32), np.array(32 - right, np.uint32)) for right in (16, 12, 8, 7)]
-    steps = [
-        [np.array(order[at : at + 8 : 2], np.intp) for at in (0, 1, 8, 9)] for order in SCHEDULES
-    ]  # for columns x and y, then for diagonals x and y
-    return bits, steps
+    shifts = [(np.array(right, np.uint32), np.array(32 - right, np.uint32)) for right in (16, 12, 8, 7)]
+    # A round takes the words of its schedule in pairs, x and y: four pairs for the columns, four for the
+    # diagonals. We need all x of the columns (places 0, 2, 4, 6) and all y (1, 3, 5, 7); then the diagonals'.
+    picks = [[np.array(order[at : at + 8 : 2], np.intp) for at in (0, 1, 8, 9)] for order in SCHEDULES]
+    return shifts, picks
 
 
 class _Square:
-    """Four rows of four words for each of many blocks."""
+    """The squares of many blocks, and room for what is between two operations.
+
+    All arrays are (4, count): four words of each of `count` blocks. Each operation writes over one of them: a
+    new array would not be in the cache.
+    """
 
     def __init__(self, count: int) -> None:
         np = numpy()
@@ -62,8 +85,13 @@ class _Square:
         self._iv = np.repeat(np.array(IV[:4], np.uint32), count).reshape(4, count)
         self._spare, self._picked = np.empty((4, count), np.uint32), np.empty((4, count), np.uint32)
 
-    def _quarter(self, a: Any, b: Any, c: Any, d: Any, word: Any, first: Any, second: Any) -> None:
-        """Half of G, in place: add a word, then two additions, two xors and two rotations."""
+    def _half(self, a: Any, b: Any, c: Any, d: Any, word: Any, first: Any, second: Any) -> None:
+        """The first or the second half of G, on four columns at once, in place::
+
+            a = a + b + word;  d = (d ^ a) rotated by first;  c = c + d;  b = (b ^ c) rotated by second
+
+        The last argument of a function of numpy's is where the result goes.
+        """
         np, spare = self._np, self._spare
         np.add(a, b, a)
         np.add(a, word, a)
@@ -79,28 +107,32 @@ class _Square:
 
     def compress(self, value: Any, block: Any, last: Any) -> Any:
         """The next chaining values: value is (8, count), block (16, count), last the fourth row."""
-        bits, steps = _constants()
+        shifts, picks = _constants()
         a, b, c, d = value[:4].copy(), value[4:].copy(), self._iv.copy(), last.copy()
         picked = self._picked
-        for order in steps:
-            for half in (0, 2):
-                block.take(order[half], 0, picked, "clip")
-                self._quarter(a, b, c, d, picked, bits[0], bits[1])
-                block.take(order[half + 1], 0, picked, "clip")
-                self._quarter(a, b, c, d, picked, bits[2], bits[3])
-                turns = _TURNED if half == 0 else _TURNED[::-1]
+        for x_columns, y_columns, x_diagonals, y_diagonals in picks:
+            for x, y, turns in (
+                (x_columns, y_columns, _TURNED),
+                (x_diagonals, y_diagonals, _TURNED[::-1]),
+            ):
+                # "clip" spares numpy a copy with which it would otherwise check the places first.
+                block.take(x, 0, picked, "clip")
+                self._half(a, b, c, d, picked, shifts[0], shifts[1])
+                block.take(y, 0, picked, "clip")
+                self._half(a, b, c, d, picked, shifts[2], shifts[3])
                 b, c, d = b[turns[0]], c[turns[1]], d[turns[2]]
         np = self._np
         return np.concatenate((np.bitwise_xor(a, c, a), np.bitwise_xor(b, d, b)))
 
 
 def _started(key: Sequence[int], count: int) -> Any:
+    """The key as the first chaining value of every block: (8, count)."""
     np = numpy()
     return np.repeat(np.array(key, np.uint32), count).reshape(8, count)
 
 
 def _turned(blocks: Any) -> Any:
-    """The 16 words of each block as 16 rows. One by one: numpy's own way takes three times as long."""
+    """Blocks, (count, 16), as (16, count): a row for each word. numpy's own way takes three times as long."""
     near = blocks.copy()  # without it, chunks 1 KiB apart push each other out of the cache
     rows = numpy().empty((16, len(near)), "u4")
     for word in range(16):
@@ -109,6 +141,7 @@ def _turned(blocks: Any) -> Any:
 
 
 def _as_bytes(value: Any) -> bytes:
+    """The chaining value of every block, block after block."""
     return bytes(value.T.astype("<u4").tobytes())
 
 
@@ -124,6 +157,7 @@ def chunk_values(data: bytes, first: int, key: Sequence[int], flags: int) -> byt
     np, parts = numpy(), list[bytes]()
     for at in range(0, len(data), MAX_ROWS * CHUNK_BYTES):
         count = min(MAX_ROWS, (len(data) - at) // CHUNK_BYTES)
+        # Chunks, the blocks of each, the words of each.
         words = np.frombuffer(data, "<u4", count * CHUNK_BYTES // 4, at).reshape(count, 16, 16)
         numbers = np.arange(count, dtype=np.uint64) + np.uint64(first + at // CHUNK_BYTES)
         last = np.empty((4, count), np.uint32)

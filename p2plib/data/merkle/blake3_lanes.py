@@ -2,13 +2,23 @@
 
 Follows the BLAKE3 paper (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020), sections 2.2 to 2.4.
 
-Compression takes a chaining value of eight 32-bit words and a block of sixteen, and stirs them: seven rounds,
-in each of which every column and then every diagonal of a square of sixteen words is mixed with two words of
-the block. Nothing in it but adding, xor and rotating, and nothing depends on the data.
+Compression takes a chaining value of eight 32-bit words and a block of sixteen, and stirs them in a square of
+sixteen words, here called v::
 
-So many blocks can go through it together, and Python's long integers carry them. A *lane* is 64 bits of such
-a number, of which a word takes the lower 32. The upper half is room: a sum of three words does not reach the
-next lane, and what a rotation pushes out of a word stays there until the mask clears it::
+    v[0]   v[1]   v[2]   v[3]      the chaining value
+    v[4]   v[5]   v[6]   v[7]
+    v[8]   v[9]   v[10]  v[11]     constants
+    v[12]  v[13]  v[14]  v[15]     counter (2 words), size, flags
+
+A round mixes each of the four columns, such as v[0], v[4], v[8], v[12], with two words of the block; then
+each of the four diagonals, such as v[0], v[5], v[10], v[15], with two others. After seven rounds the lower
+two rows are xored into the upper two, and that is the next chaining value.
+
+There is nothing in it but adding, xor and rotating, always of the same words, whatever the data. And where
+Python adds two small numbers, most of the time goes into everything but the addition. So we write the words
+of many blocks side by side into one long integer, and each line does its work for all of them: a thousand
+together take less than a twentieth of the time. The place of a block in such a number is a *lane*: 64 bits,
+of which a word takes the lower 32, and the upper 32 are zero::
 
     lane 1                    lane 0
     00000000 | word of B      00000000 | word of A       one number, two blocks
@@ -16,9 +26,22 @@ next lane, and what a rotation pushes out of a word stays there until the mask c
     >>> lanes = Lanes.of(2)
     >>> hex(lanes.pack([0xAAAAAAAA, 0xBBBBBBBB]))
     '0xbbbbbbbb00000000aaaaaaaa'
-    >>> number = lanes.pack([0x1, 0x10])
-    >>> hex((number >> 4 | number << 28) & lanes.mask)     # each word rotated within its own lane
-    '0x10000000010000000'
+
+Why no lane disturbs another
+    1. To add: three words together are less than 2**34. The carry stays in the lane's own upper half.
+    2. To xor: it never leaves its bit.
+    3. To rotate right by n is `number >> n | number << 32 - n`. The left shift goes no further than bit 56 of
+       the lane. The right shift drops the lowest bits of a lane into the *upper* half of the lane below.
+    4. So whatever is wrong after a step is in upper halves, and `& mask` makes all of those zero again.
+
+Rotated right by 4, 0x1 is 0x10000000 and 0x18 is 0x80000001. Below, the 8 in the middle has fallen down from
+lane 1, the 1 in front is what lane 1 pushed up, and the mask clears both::
+
+    >>> number = lanes.pack([0x1, 0x18])
+    >>> f"{number >> 4 | number << 28:_x}"
+    '1_8000_0001_8000_0000_1000_0000'
+    >>> f"{(number >> 4 | number << 28) & lanes.mask:_x}"
+    '8000_0001_0000_0000_1000_0000'
 
 Vocabulary::
 
@@ -39,8 +62,9 @@ from dataclasses import dataclass
 BLOCK_BYTES = 64
 CHUNK_BYTES = 1024
 VALUE_BYTES = 32
+BLOCK_WORDS, CHUNK_WORDS = 16, 256
 WORD_MASK = 0xFFFFFFFF
-MAX_LANES = 1024  # four times as many gain a twentieth, and Python's overhead is long paid for
+MAX_LANES = 1024  # with four times as many it would be a twentieth faster, and take four times the memory
 
 # Bits of the argument `flags` (table 3 of the paper).
 CHUNK_START, CHUNK_END, PARENT, ROOT = 1, 2, 4, 8
@@ -51,29 +75,33 @@ IV = (
     0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19,
 )  # fmt: skip
 
-# Between two rounds, the words of the block change places (table 2).
+# Between two rounds, the words of the block change places (table 2): the word at PERMUTATION[i] comes to i.
 PERMUTATION = (2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
 ROUNDS = 7
 
 
 def _schedules() -> tuple[tuple[int, ...], ...]:
+    """For each round, which words of the original block are mixed in, in order.
+
+    So the block itself never moves: what a round needs is looked up.
+    """
     orders = [tuple(range(16))]
     while len(orders) < ROUNDS:
         orders.append(tuple(orders[-1][place] for place in PERMUTATION))
     return tuple(orders)
 
 
-SCHEDULES = _schedules()  # for each round, which words of the block are mixed in, in order
+SCHEDULES = _schedules()
 
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """How many words one number carries.
+    """How many words one number carries, and the two numbers that are needed with so many.
 
     Args:
         count: 1 to `MAX_LANES`.
-        ones: 1 in every lane.
-        mask: 32 bits in every lane.
+        ones: 1 in every lane; times a word, it is that word in every lane.
+        mask: the lower 32 bits of every lane.
     """
 
     count: int
@@ -83,22 +111,39 @@ class Lanes:
     @classmethod
     @functools.lru_cache(maxsize=64)
     def of(cls, count: int) -> Lanes:
-        """The lanes for so many blocks."""
+        """The lanes for so many blocks.
+
+        Args:
+            count: 1 to `MAX_LANES`.
+        """
         ones = int.from_bytes((1).to_bytes(8, "little") * count, "little")
         return cls(count, ones, ones * WORD_MASK)
 
     def pack(self, words: Iterable[int]) -> int:
-        """One word for each lane, as one number."""
+        """One word for each lane, as one number; the first word gets the lowest lane.
+
+        Args:
+            words: `count` of them.
+        """
+        # An array of "Q" gives each word 8 bytes: it is the number already, but for the type.
         return int.from_bytes(_swapped(array("Q", words)).tobytes(), "little")
 
     def unpack(self, number: int) -> array[int]:
-        """The words of all lanes."""
+        """The words of all lanes, the lowest lane's first.
+
+        Args:
+            number: what `pack` makes, or `compress`.
+        """
         wide = array("Q", number.to_bytes(8 * self.count, "little"))
         return array("I", _swapped(wide))
 
 
 def _mix(v: list[int], a: int, b: int, c: int, d: int, x: int, y: int, mask: int) -> None:
-    """The function G: mix two words of the block into a column or a diagonal."""
+    """The function G of the paper: mix x and y, two words of the block, into four words of the square.
+
+    The four, v[a] to v[d], are a column or a diagonal. Python's precedence: first +, then << and >>, then &,
+    ^ and |; so `va + vb + x & mask` masks the sum.
+    """
     va, vb, vc, vd = v[a], v[b], v[c], v[d]
     va = va + vb + x & mask
     vd ^= va
@@ -122,19 +167,22 @@ def compress(
     Args:
         value: the chaining value before, 8 words.
         block: 16 words.
-        counter: its low and its high 32 bits, packed.
+        counter: two packed numbers: the low 32 bits of each lane's counter, and the high 32 bits.
         size: how many bytes of the block count, 0 to 64; in all lanes the same.
         flags: in all lanes the same.
         lanes: how many blocks the words carry.
     """
     ones, mask = lanes.ones, lanes.mask
+    # The square: the words that differ from lane to lane are packed already, the others are the same in all.
     v = [*value, *(word * ones for word in IV[:4]), *counter, size * ones, flags * ones]
     for order in SCHEDULES:
         m = [block[place] for place in order]
+        # Columns.
         _mix(v, 0, 4, 8, 12, m[0], m[1], mask)
         _mix(v, 1, 5, 9, 13, m[2], m[3], mask)
         _mix(v, 2, 6, 10, 14, m[4], m[5], mask)
         _mix(v, 3, 7, 11, 15, m[6], m[7], mask)
+        # Diagonals.
         _mix(v, 0, 5, 10, 15, m[8], m[9], mask)
         _mix(v, 1, 6, 11, 12, m[10], m[11], mask)
         _mix(v, 2, 7, 8, 13, m[12], m[13], mask)
@@ -143,12 +191,22 @@ def compress(
 
 
 def to_words(data: bytes) -> array[int]:
-    """Bytes as 32-bit words, little-endian. Their number is a multiple of 4."""
-    return _swapped(array("I", data))
+    """Bytes as 32-bit words, little-endian.
+
+    Args:
+        data: a multiple of 4 bytes.
+    """
+    words = array("I")
+    words.frombytes(data)  # array("I", data) would make a word of each byte of a memoryview
+    return _swapped(words)
 
 
 def to_bytes(words: Iterable[int]) -> bytes:
-    """32-bit words as bytes, little-endian."""
+    """32-bit words as bytes, little-endian.
+
+    Args:
+        words: each below 2**32.
+    """
     return _swapped(array("I", words)).tobytes()
 
 
@@ -172,9 +230,12 @@ def chunk_values(data: bytes, first: int, key: Sequence[int], flags: int) -> byt
     numbers = range(first, first + count)
     counter = lanes.pack(n & WORD_MASK for n in numbers), lanes.pack(n >> 32 for n in numbers)
     value = [word * lanes.ones for word in key]
-    for start in range(0, 256, 16):
-        block = [lanes.pack(words[place::256]) for place in range(start, start + 16)]
-        edge = CHUNK_START if start == 0 else CHUNK_END if start == 240 else 0
+    # The 16 blocks of a chunk must go one after the other, for each needs the value of the one before. But
+    # the first blocks of all chunks go together, then all second ones, and so on.
+    for start in range(0, CHUNK_WORDS, BLOCK_WORDS):
+        # The word at `place` of every chunk: one in 256 of all words. Packed, they are one word in each lane.
+        block = [lanes.pack(words[place::CHUNK_WORDS]) for place in range(start, start + BLOCK_WORDS)]
+        edge = CHUNK_START if start == 0 else CHUNK_END if start == CHUNK_WORDS - BLOCK_WORDS else 0
         value = compress(value, block, counter, BLOCK_BYTES, flags | edge, lanes)[:8]
     return _interleaved(value, lanes)
 
@@ -193,13 +254,13 @@ def parent_values(pairs: bytes, key: Sequence[int], flags: int) -> bytes:
         parts = [pairs[at : at + step] for at in range(0, len(pairs), step)]
         return b"".join(parent_values(part, key, flags) for part in parts)
     lanes, words = Lanes.of(count), to_words(pairs)
-    block = [lanes.pack(words[place::16]) for place in range(16)]
+    block = [lanes.pack(words[place::BLOCK_WORDS]) for place in range(BLOCK_WORDS)]
     value = [word * lanes.ones for word in key]
     return _interleaved(compress(value, block, (0, 0), BLOCK_BYTES, flags | PARENT, lanes), lanes)
 
 
 def _interleaved(value: Sequence[int], lanes: Lanes) -> bytes:
-    """Eight words of every lane, lane after lane."""
+    """The chaining value of every lane, lane after lane: `pack` undone, for eight numbers."""
     words = array("I", bytes(VALUE_BYTES * lanes.count))
     for place in range(8):
         words[place::8] = lanes.unpack(value[place])

@@ -246,3 +246,39 @@ def test_the_logarithm_is_the_rounded_one(average_bytes: int) -> None:
 def test_the_table_is_checked() -> None:
     with pytest.raises(UsageError, match="256 entries"):
         fastcdc.chunks([b"moss"], SMALL, (1, 2, 3))
+
+
+@WAYS
+def test_pieces_are_bytes_whatever_they_are_called(arrays: bool) -> None:
+    """A view of wider items counts its items: measured so, a batch would never be full, and never be cut."""
+    data = CONTENTS["random"]
+    for piece in (bytearray(data), memoryview(data), memoryview(data).cast("I")):
+        found = list(fastcdc.chunks([piece], SMALL, arrays=arrays))
+        assert [len(chunk) for chunk in found] == judged(data, SMALL)
+        assert {type(chunk) for chunk in found} == {bytes}
+
+
+@pytest.mark.slow
+def test_content_that_makes_every_place_a_candidate_takes_no_memory() -> None:
+    """After a 1 the hash has all ones and keeps them: each place is looked at, and none is an end.
+
+    With a table that is known, a stranger finds content that does the same.
+    """
+    sizes = ChunkSizes.around(1 << 12)
+    data = bytearray(fastcdc.BATCH_BYTES)
+    for start in range(0, len(data), sizes.maximum_bytes):
+        data[start + sizes.minimum_bytes] = 1
+    gear = (1 << 30, (1 << 31) - 1, *[5] * 254)
+    fastcdc.lengths(b"", sizes, gear, arrays=True)  # so that numpy itself is there already
+    tracemalloc.start()
+    lengths = fastcdc.lengths(bytes(data), sizes, gear, arrays=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert lengths == [sizes.maximum_bytes] * 8 == fastcdc.lengths(bytes(data), sizes, gear, arrays=False)
+    assert peak < 5 << 20
+
+
+@pytest.mark.parametrize("average_bytes", [255, 2**27 + 1])
+def test_the_usual_sizes_have_ends(average_bytes: int) -> None:
+    with pytest.raises(UsageError, match=rf"usual sizes.* 256 to 2\*\*27 bytes, not {average_bytes}"):
+        ChunkSizes.around(average_bytes)

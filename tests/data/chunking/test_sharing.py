@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -89,3 +90,29 @@ def test_versions_of_a_real_text(shared_vectors: Path) -> None:
     ]
     assert ratios[0] > ratios[1] > ratios[2] > 2.5
     assert ratios[0] > 7
+
+
+def test_a_version_that_breaks_off_leaves_nothing_behind() -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"moss"
+        yield b"fern"
+        raise OSError("the disk is gone")
+
+    index = ChunkIndex()
+    index.add([b"moss"])
+    with pytest.raises(OSError, match="is gone"):
+        index.add(broken())
+    assert (index.given_bytes, index.stored_bytes, len(index)) == (4, 4, 1)
+    assert index.add([b"moss", b"fern"]) == AddedVersion(2, 1, 8, 4)
+
+
+def test_a_version_that_is_cut_while_another_is_added() -> None:
+    index = ChunkIndex()
+
+    def nested() -> Iterator[bytes]:
+        yield b"moss"
+        index.add([b"moss", b"fern"])
+        yield b"fern"
+
+    assert index.add(nested()) == AddedVersion(2, 0, 8, 0)
+    assert (index.given_bytes, index.stored_bytes, len(index)) == (16, 8, 2)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.data.dag import hashes
 from p2plib.data.dag.block import MAX_BLOCK_BYTES, Block, block_of, checked
+from p2plib.data.merkle import blake3
 from p2plib.errors import DecodeError, UsageError, WrongContent
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec, multihash
@@ -56,3 +59,27 @@ def test_what_cannot_be_named() -> None:
 def test_a_block_is_a_value() -> None:
     assert block_of(b"a") == Block(block_of(b"a").cid, b"a")
     assert len({block_of(b"a"), block_of(b"a"), block_of(b"b")}) == 2
+
+
+@pytest.mark.parametrize("function", sorted(hashes.FUNCTIONS))
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_block_keeps_bytes_of_its_own(kind: Callable[[bytearray], bytes], function: int) -> None:
+    """Whoever fills the buffer again does not change what is under the name."""
+    buffer = bytearray(b"moss")
+    ours = block_of(kind(buffer), function=function)
+    theirs = checked(ours.cid, kind(buffer))
+    buffer[:] = b"fern"
+    assert ours == theirs == block_of(b"moss", function=function)
+    assert hash(ours) == hash(theirs)
+
+
+@pytest.mark.parametrize("size", [32, 33, 64, 128])
+def test_a_longer_digest_of_blake3_is_one_too(size: int) -> None:
+    """BLAKE3 gives as many bytes as one asks for, and the content identifier says how many that were."""
+    cid = Cid(1, multicodec.RAW, multihash.Multihash(multicodec.BLAKE3, blake3.digest(b"moss", size)))
+    assert checked(cid, b"moss").data == b"moss"
+    with pytest.raises(WrongContent):
+        checked(cid, b"fern")
+    last = cid.multihash.digest[:-1] + bytes([cid.multihash.digest[-1] ^ 1])
+    with pytest.raises(WrongContent):
+        checked(Cid(1, multicodec.RAW, multihash.Multihash(multicodec.BLAKE3, last)), b"moss")

@@ -54,3 +54,13 @@ def test_identity_has_an_end() -> None:
     assert hashes.digest(multicodec.IDENTITY, bytes(MAX_DIGEST_BYTES)).digest == bytes(MAX_DIGEST_BYTES)
     with pytest.raises(UsageError):
         hashes.digest(multicodec.IDENTITY, bytes(MAX_DIGEST_BYTES + 1))
+
+
+def test_only_blake3_has_a_choice_of_sizes() -> None:
+    assert len(hashes.digest(multicodec.BLAKE3, b"moss", 64).digest) == 64
+    assert hashes.digest(multicodec.SHA2_256, b"moss", 32) == hashes.digest(multicodec.SHA2_256, b"moss")
+    for code, size in ((multicodec.SHA2_256, 31), (multicodec.SHA2_256, 33), (multicodec.BLAKE3, 31)):
+        with pytest.raises(UsageError, match=f"no digest of {size} bytes"):
+            hashes.digest(code, b"moss", size)
+    with pytest.raises(UsageError, match="no digest of 129 bytes"):
+        hashes.digest(multicodec.BLAKE3, b"moss", MAX_DIGEST_BYTES + 1)

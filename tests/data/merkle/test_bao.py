@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from p2plib.data.merkle import bao, blake3
 from p2plib.data.merkle.bao import BaoTree, reader
 from p2plib.data.merkle.blake3 import Engine
-from p2plib.errors import DecodeError
+from p2plib.errors import DecodeError, UsageError
 
 
 def published_input(size: int) -> bytes:
@@ -164,3 +165,45 @@ def test_dissect_refuses_another_length() -> None:
         bao.dissect(bao.outboard(bytes(2049))[:-1])
     with pytest.raises(DecodeError, match=r"of 18446744073709551615 bytes has \d+, not 8"):
         bao.dissect(b"\xff" * 8)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_other_kinds_of_bytes(kind: Callable[[bytes], bytes]) -> None:
+    content = random.Random(6).randbytes(5_000)
+    assert BaoTree.of(kind(content)).outboard() == bao.outboard(content)
+    assert bao.encode(kind(content)) == bao.encode(content)
+    assert bao.slice_of(kind(content), 2_000, 9) == bao.slice_of(content, 2_000, 9)
+
+
+@pytest.mark.parametrize(("start", "length"), [(-1, 10), (5, -1)])
+def test_no_slice_begins_before_the_content(start: int, length: int) -> None:
+    content = bytes(5_000)
+    tree, encoded = BaoTree.of(content), bao.encode(content)
+    for cut in (
+        lambda: bao.slice_of(content, start, length),
+        lambda: next(tree.encoded(reader(content), start, length)),
+        lambda: next(bao.slice_combined(reader(encoded), start, length)),
+        lambda: next(bao.slice_outboard(reader(tree.outboard()), reader(content), start, length)),
+    ):
+        with pytest.raises(UsageError, match=f"cannot begin at {start} and have {length} bytes"):
+            cut()
+
+
+def test_a_header_that_no_file_can_keep_is_refused_before_anything_is_read_far_away() -> None:
+    """Offsets beyond 2**63 make a file's own functions raise what nobody expects."""
+    asked = []
+
+    def read(offset: int, size: int) -> bytes:
+        asked.append(offset)
+        return b"\xff" * size
+
+    for slice_ in (bao.slice_combined(read, 2**63, 1), bao.slice_outboard(read, read, 2**63, 1)):
+        with pytest.raises(DecodeError, match="no file has 18446744073709551615 bytes") as refused:
+            list(slice_)
+        assert refused.value.offset == 0
+    assert asked == [0, 0]
+
+
+def test_a_source_that_gives_too_much() -> None:
+    with pytest.raises(DecodeError, match="2000 bytes were read where a node has 1000"):
+        list(BaoTree.of(bytes(1000)).encoded(lambda offset, size: bytes(2 * size), 0, 1))

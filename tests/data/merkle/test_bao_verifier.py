@@ -260,3 +260,57 @@ def test_what_makes_no_sense_is_refused() -> None:
         BaoVerifier(bytes(32), -1)
     with pytest.raises(UsageError, match="have -1 bytes"):
         BaoVerifier(bytes(32), 0, -1)
+
+
+def test_numbers_that_make_no_sense_are_refused_here_and_not_blamed_on_the_stranger() -> None:
+    for size, most in ((-1, 10), (None, -1), (11, 10)):
+        with pytest.raises(UsageError, match="at most"):
+            BaoVerifier(bytes(32), size_bytes=size, max_size_bytes=most)
+    with pytest.raises(UsageError, match="there is no engine numpi"):
+        BaoVerifier(bytes(32), engine="numpi")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 40])
+def test_an_accident_in_the_middle_proves_nothing_and_loses_nothing(
+    chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that runs out while a batch is hashed: its nodes are still to be verified."""
+    content = random.Random(7).randbytes(1024 * chunks)
+    encoded, verifier = bao.encode(content), BaoVerifier(blake3.digest(content))
+    monkeypatch.setattr(bao_verifier, "BATCH_BYTES", 5_000)
+    calls = 0
+
+    def exhausted(*arguments: Any, **names: Any) -> bytes:
+        nonlocal calls
+        calls += 1
+        if calls % 2 == 0:
+            raise MemoryError
+        return real(*arguments, **names)
+
+    real = blake3.chunk_values
+    with monkeypatch.context() as patch:
+        patch.setattr(blake3, "chunk_values", exhausted)
+        for part in (encoded, b"", b""):
+            try:
+                verifier.receive(part)
+            except MemoryError:
+                assert not verifier.is_complete
+                assert verifier.proven_size_bytes is None
+    verifier.receive(b"")
+    assert verifier.is_complete
+    assert joined(verifier.take()) == content
+    verifier.end()
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_the_stranger_s_buffer_may_be_used_again(kind: type) -> None:
+    content = random.Random(8).randbytes(3_000)
+    encoded, verifier = bao.encode(content), BaoVerifier(blake3.digest(content))
+    buffer = bytearray(700)
+    for at in range(0, len(encoded), 700):
+        part = encoded[at : at + 700]
+        buffer[: len(part)] = part
+        verifier.receive(kind(buffer)[: len(part)])
+        buffer[:] = bytes(700)
+    verifier.end()
+    assert joined(verifier.take()) == content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -72,7 +73,11 @@ def test_every_range_proves_itself(blocks: int) -> None:
     tree = tree_of(blocks)
     for asked in ranges(tree):
         answer = tree.prove(asked)
-        known = {(layer, n): tree.node(layer, n) for layer in range(tree.height) for n in range(16 >> layer)}
+        known = {
+            (layer, n): tree.node(layer, n)
+            for layer in range(tree.height)
+            for n in range(1 << tree.height - layer)
+        }
         believed = verify(asked, tree.size_bytes, answer, known)
         assert believed == tuple(tree.node(asked.base_layer, asked.index + n) for n in range(asked.length))
 
@@ -216,3 +221,44 @@ def test_piece_layers_that_are_not_there() -> None:
         tree.piece_layer(4 * BLOCK_BYTES)
     with pytest.raises(UsageError, match="no layer of pieces"):
         bep52.verify_piece_layer(tree.root, tree.size_bytes, 4 * BLOCK_BYTES, b"")
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_other_kinds_of_bytes(kind: Callable[[bytes], bytes]) -> None:
+    content = random.Random(2).randbytes(100_000)
+    tree = Bep52Tree.of(content)
+    assert Bep52Tree.of(kind(content)).root == tree.root
+    layer, asked = tree.piece_layer(BLOCK_BYTES), to_the_root(tree, 0, 2, 2)
+    pieces = bep52.verify_piece_layer(kind(tree.root), tree.size_bytes, BLOCK_BYTES, kind(layer))
+    assert b"".join(pieces) == layer
+    believed = verify(replace(asked, root=kind(tree.root)), 100_000, [kind(h) for h in tree.prove(asked)])
+    assert believed == tree.prove(asked)[:2]
+    assert {type(one) for one in (*pieces, *believed)} == {bytes}  # nobody can change them afterwards
+
+
+@pytest.mark.parametrize(("layer", "index"), [(-1, 0), (4, 0), (0, -1), (0, 8), (3, 1)])
+def test_a_tree_has_no_such_node(layer: int, index: int) -> None:
+    with pytest.raises(UsageError, match=f"no node {index} in layer {layer}"):
+        tree_of(5).node(layer, index)
+
+
+def test_what_is_no_row_of_hashes() -> None:
+    for layer in (-1, 37, 5_000):
+        with pytest.raises(UsageError, match=f"0 to 36, not {layer}"):
+            padding(layer)
+    for count in (0, 3, 6):
+        with pytest.raises(UsageError, match=f"a power of two, not {count}"):
+            bep52.subtree_root([bytes(32)] * count)
+    with pytest.raises(UsageError, match="32 bytes"):
+        Bep52Tree(2 * BLOCK_BYTES, [bytes(32), bytes(31)])
+
+
+def test_a_root_of_another_size_is_our_mistake_and_not_the_peer_s() -> None:
+    tree = tree_of(5)
+    asked = to_the_root(tree, 0, 0, 2)
+    with pytest.raises(UsageError, match="a pieces root has 32 bytes, not 31"):
+        verify(replace(asked, root=tree.root[:31]), tree.size_bytes, tree.prove(asked))
+    with pytest.raises(UsageError, match="a pieces root has 32 bytes, not 33"):
+        bep52.verify_piece_layer(
+            tree.root + b"\0", tree.size_bytes, BLOCK_BYTES, tree.piece_layer(BLOCK_BYTES)
+        )

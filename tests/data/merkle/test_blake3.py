@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,80 @@ def test_the_package_shows_no_nodes() -> None:
         blake3.chunk_values(bytes(1024), 0, engine="package")
     with pytest.raises(UsageError, match="shows no node of the tree"):
         blake3.joined(bytes(64), engine="package")
+
+
+KINDS = pytest.mark.parametrize("kind", [bytearray, memoryview])
+
+
+@KINDS
+def test_other_kinds_of_bytes_are_the_same_bytes(kind: Callable[[bytes], bytes], engine: Engine) -> None:
+    """A list of words made of a view would hold a word for each byte: a key of 32 words, and another hash."""
+    data = counting(70_001)
+    assert blake3.digest(kind(data), engine=engine) == blake3.digest(data)
+    assert blake3.keyed_digest(kind(KEY), kind(data), engine=engine) == blake3.keyed_digest(KEY, data)
+    assert blake3.derive_key(CONTEXT, kind(data), engine=engine) == blake3.derive_key(CONTEXT, data)
+
+
+@KINDS
+@pytest.mark.parametrize("engine", ENGINES[:2])
+def test_nodes_of_other_kinds_of_bytes(kind: Callable[[bytes], bytes], engine: Engine) -> None:
+    if engine == "numpy":
+        pytest.importorskip("numpy")
+    data = counting(60 * 1024 + 5)
+    values = blake3.chunk_values(data, 3, engine="numbers")
+    assert blake3.chunk_values(kind(data), 3, engine=engine) == values
+    assert blake3.joined(kind(values), engine=engine) == blake3.joined(values)
+    assert blake3.joined(kind(values[:32]), engine=engine) == values[:32]
+    assert blake3.chunk_node(kind(data[:700]), 3) == blake3.chunk_node(data[:700], 3)
+    assert blake3.parent_node(kind(values[:32]), kind(values[32:64])) == blake3.parent_node(
+        values[:32], values[32:64]
+    )
+
+
+def test_a_view_of_wider_items_is_its_bytes() -> None:
+    data = counting(3000)
+    hasher = Blake3(engine="numbers")
+    hasher.update(memoryview(data).cast("I"))
+    assert hasher.digest() == blake3.digest(data)
+    for engine in ("numbers", None):
+        assert blake3.digest(memoryview(data).cast("I"), engine=engine) == blake3.digest(data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("length_bytes", [-1, -70])
+def test_no_hash_has_less_than_no_bytes(length_bytes: int, engine: Engine) -> None:
+    for hashed in (
+        lambda: blake3.digest(b"", length_bytes, engine),
+        lambda: blake3.keyed_digest(KEY, b"", length_bytes, engine),
+        lambda: blake3.derive_key(CONTEXT, b"", length_bytes, engine),
+        lambda: Blake3().digest(length_bytes),
+    ):
+        with pytest.raises(UsageError, match=f"0 bytes and more, not {length_bytes}"):
+            hashed()
+
+
+def test_an_engine_that_cannot_be_used_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for data so short that no engine would be needed."""
+    with pytest.raises(UsageError, match="shows no node of the tree"):
+        Blake3(engine="package")
+    for unknown in (lambda: blake3.digest(b"", engine="numpi"), lambda: Blake3(engine="numpi")):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="there is no engine numpi"):
+            unknown()
+    monkeypatch.setattr(blake3_arrays, "numpy", lambda: None)
+    for missing in (lambda: Blake3(engine="numpy"), lambda: blake3.digest(b"", engine="numpy")):
+        with pytest.raises(UsageError, match="numpy is not installed"):
+            missing()
+
+
+def test_what_is_no_node() -> None:
+    with pytest.raises(UsageError, match="at most 1024 bytes, not 1025"):
+        blake3.chunk_node(bytes(1025), 0)
+    for number in (-1, 2**54):
+        with pytest.raises(UsageError, match=f"no chunk {number}"):
+            blake3.chunk_node(b"", number)
+        with pytest.raises(UsageError, match=f"no chunk {number}"):
+            blake3.chunk_values(bytes(1024), number)
+    for left, right in ((31, 32), (32, 33), (16, 16), (0, 64)):
+        with pytest.raises(UsageError, match="32 bytes"):
+            blake3.parent_node(bytes(left), bytes(right))
+    with pytest.raises(UsageError, match="32 bytes for each node, not 80"):
+        blake3.joined(bytes(80))
