@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -109,6 +109,7 @@ class SweptBlocks:
 class _Walk:
     """What was reached so far. A block may be reached under two codecs, and have links under one of them."""
 
+    began: int = 0  # of a sweep's: when
     reached: set[Multihash] = field(default_factory=set)
     seen: set[tuple[int, Multihash]] = field(default_factory=set)
     waiting: list[Cid] = field(default_factory=list)
@@ -160,8 +161,9 @@ class PinnedBlocks(BlocksAround):
         self._pinned_as: dict[Multihash, set[Cid]] = {}  # the keys of `_pins`, by their hash
         self._holds: Counter[Cid] = Counter()
         self._sweeping: list[_Walk] = []  # the marks of the sweeps that go on
-        self._adding = 0
-        self._fresh: set[Multihash] = set()  # what was put while a sweep or an adding went on
+        self._adding: list[int] = []  # when the addings that go on began; the first is the oldest
+        self._fresh: OrderedDict[Multihash, int] = OrderedDict()  # what was put meanwhile, and when, in order
+        self._now = 0  # the number of the last sweep or adding
         for record, kind in pins.scan(prefix, end_of(prefix)):
             cid, label = self._parsed(record, kind)
             self._note(cid, label, kind == RECURSIVE)
@@ -285,17 +287,23 @@ class PinnedBlocks(BlocksAround):
         """
         self._demand_open()
         with self._lock:
-            self._adding += 1
+            self._now += 1
+            self._adding.append(began := self._now)
         try:
             yield
         finally:
             with self._lock:
-                self._adding -= 1
+                self._adding.remove(began)
                 self._forget_fresh()
 
     def _forget_fresh(self) -> None:
-        if not self._adding and not self._sweeping:
-            self._fresh.clear()
+        """What is older than all that goes on matters to none of it."""
+        since = min([*self._adding[:1], *(marks.began for marks in self._sweeping)], default=self._now + 1)
+        while self._fresh and next(iter(self._fresh.values())) < since:
+            self._fresh.popitem(last=False)
+
+    def _is_fresh(self, multihash: Multihash, marks: _Walk) -> bool:
+        return self._fresh.get(multihash, -1) >= min([marks.began, *self._adding[:1]])
 
     # Walking
 
@@ -366,6 +374,8 @@ class PinnedBlocks(BlocksAround):
         with self._lock:
             self._demand_open()
             marks = self._walk_of_all()
+            self._now += 1
+            marks.began = self._now
             self._sweeping.append(marks)
         try:
             for multihash in list(self._store.hashes()):
@@ -386,7 +396,7 @@ class PinnedBlocks(BlocksAround):
                 f"nothing is removed, for nobody can see what is under {cids.to_text(gap.cid)}, "
                 f"which is pinned or held: {gap.reason}"
             )
-        if multihash in marks.reached or multihash in self._fresh:
+        if multihash in marks.reached or self._is_fresh(multihash, marks):
             return None
         try:
             swept = SweptBlock(multihash, size_here(self._store, multihash))
@@ -411,7 +421,8 @@ class PinnedBlocks(BlocksAround):
     def _noted(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
             if (self._sweeping or self._adding) and not holds_itself(block.cid):
-                self._fresh.add(block.cid.multihash)
+                self._fresh[block.cid.multihash] = self._now
+                self._fresh.move_to_end(block.cid.multihash)
             yield block
 
     def remove(self, cid: Cid) -> None:

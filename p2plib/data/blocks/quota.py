@@ -80,7 +80,7 @@ class QuotaBlocks(BlocksAround):
         self._set(multihash, self._sizes.get(multihash, 0) + more)
 
     def _settle(self, multihash: Multihash) -> None:
-        """Replaces what was reserved for a block, unless another put has drawn it, too, and may yet write it."""
+        """Replaces what was reserved for a block, unless another put has drawn it and may yet write it."""
         self._drawn[multihash] -= 1
         if self._drawn[multihash]:
             return
