@@ -282,6 +282,11 @@ def test_as_few_syncs_as_there_can_be() -> None:
     folder.steps.clear()
     store.put(blocks[:1])
     assert folder.steps == [f"sync folder {shard}"]
+    store.close()
+    with FileBlocks(folder) as again:
+        folder.steps.clear()
+        again.put(blocks[:1])
+        assert folder.steps == [f"sync folder {shard}"]
 
 
 def test_a_group_is_written_before_it_is_synced() -> None:

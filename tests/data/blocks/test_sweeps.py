@@ -230,6 +230,32 @@ def test_an_older_adding_keeps_what_came_after_a_younger_one() -> None:
         assert store.collect().blocks == 3
 
 
+def test_what_was_put_is_remembered_no_longer_than_it_matters() -> None:
+    with pinned() as store, contextlib.ExitStack() as younger:
+        with store.adding():
+            store.put([LEAF, OTHER_LEAF, GARBAGE])
+            younger.enter_context(store.adding())
+            store.put([LEAF, MIDDLE])
+        assert set(store._fresh) == {LEAF.cid.multihash, MIDDLE.cid.multihash}
+        younger.close()
+        assert not store._fresh
+        store.put([ROOT])
+        assert not store._fresh
+        list(store.sweep())
+        assert not store._fresh
+        assert not store._sweeping
+
+
+def test_a_direct_pin_that_comes_during_a_sweep_keeps_its_block_alone() -> None:
+    with pinned() as store:
+        store.put([GARBAGE, *GRAPH_BLOCKS])
+        sweep = store.sweep()
+        assert next(sweep).multihash == GARBAGE.cid.multihash
+        store.pin(ROOT.cid, "late", is_recursive=False)
+        assert len(list(sweep)) == 3
+        assert there(store, *GRAPH_BLOCKS) == [False, False, False, True]
+
+
 def test_a_sweep_that_was_left_half_way_does_no_harm() -> None:
     with pinned() as store:
         store.put(block_of(b"%d" % number) for number in range(5))
