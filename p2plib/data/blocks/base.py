@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Self
 
 from p2plib.data.blocks.store import BlockStore
+from p2plib.data.dag import hashes as functions
 from p2plib.data.dag.block import Block, checked
-from p2plib.errors import Closed, NotFound, StoreCorrupt, WrongContent
+from p2plib.errors import Closed, NotFound, StoreCorrupt, StoreError, WrongContent
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
@@ -41,7 +42,10 @@ def demand_whole(cid: Cid, data: bytes, where: str) -> bytes:
 
     Raises:
         StoreCorrupt: they are others.
+        StoreError: nobody here can say, for the hash function is not in `p2plib.data.dag.hashes`.
     """
+    if cid.multihash.code not in functions.FUNCTIONS:
+        raise StoreError(f"{where}: a block under {cid.multihash.name} cannot be checked here")
     try:
         return checked(cid, data).data
     except WrongContent as error:
@@ -73,6 +77,11 @@ def in_groups(blocks: Iterable[Block], max_blocks: int, max_bytes: int) -> Itera
             group, size_bytes = {}, 0
     if group:
         yield group
+
+
+def _kept(block: Block) -> Block:
+    """The block as it can be kept: a caller may change a bytearray later."""
+    return block if type(block.data) is bytes else Block(block.cid, bytes(block.data))
 
 
 class _Closable(ABC):
@@ -130,7 +139,7 @@ class CheckedBlocks(_Closable):
     def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
         """Keep some blocks; see `BlockStore`. One that is there and damaged is replaced."""
         self._demand_open()
-        self._put((block for block in blocks if not holds_itself(block.cid)), durable)
+        self._put((_kept(block) for block in blocks if not holds_itself(block.cid)), durable)
 
     def get(self, cid: Cid) -> bytes:
         """The bytes of a block; see `BlockStore`."""
@@ -159,7 +168,14 @@ class CheckedBlocks(_Closable):
     def hashes(self) -> Iterator[Multihash]:
         """What the blocks in the store hash to; see `BlockStore`."""
         self._demand_open()
-        return self._hashes()
+        return self._listed(self._hashes())
+
+    def _listed(self, found: Iterator[Multihash]) -> Iterator[Multihash]:
+        """Without identity, which another program may have stored; until the store is closed."""
+        for multihash in found:
+            self._demand_open()
+            if multihash.code != multicodec.IDENTITY:
+                yield multihash
 
 
 class BlocksAround(_Closable):
@@ -223,9 +239,11 @@ def damaged(store: BlockStore) -> Iterator[Multihash]:
     """What the blocks hash to that the disk has changed: reads and hashes every block.
 
     Args:
-        store: any; a block that is removed meanwhile does not count.
+        store: any. A block that is removed meanwhile does not count, nor one whose hash nobody here computes.
     """
     for multihash in store.hashes():
+        if multihash.code not in functions.FUNCTIONS:
+            continue
         try:
             store.get(raw_cid(multihash))
         except StoreCorrupt:

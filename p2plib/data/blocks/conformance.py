@@ -85,6 +85,18 @@ def check_functions(store: BlockStore) -> None:
     _demand_all(store, blocks)
 
 
+def check_changing_bytes(store: BlockStore) -> None:
+    """Bytes that their owner changes later are kept as they were."""
+    kinds: tuple[Callable[[Any], Any], ...] = (bytearray, memoryview)
+    for kind in kinds:
+        theirs = bytearray(b"as it was in %s" % str(kind).encode())
+        block = block_of(bytes(theirs))
+        store.put([Block(block.cid, kind(theirs))])
+        theirs[0] ^= 1
+        _demand_there(store, block)
+        demand(type(store.get(block.cid)) is bytes, "a block came back as something else than bytes")
+
+
 def check_missing(store: BlockStore) -> None:
     absent = block_of(b"nobody has this").cid
     demand(not store.has(absent), "a block is there that nobody put")
@@ -174,9 +186,12 @@ def check_source_fails(store: BlockStore) -> None:
 
 def check_closed(store: BlockStore) -> None:
     block = numbered_block(1)
-    store.put([block])
+    store.put([block, numbered_block(2)])
+    listed = store.hashes()
+    next(listed)
     store.close()
     store.close()
+    raises(Closed, "the next step of a listing", lambda: next(listed))
     raises(Closed, "putting into a closed store", lambda: store.put([block]))
     raises(Closed, "getting from a closed store", lambda: store.get(block.cid))
     raises(Closed, "the size in a closed store", lambda: store.size(block.cid))
@@ -186,8 +201,8 @@ def check_closed(store: BlockStore) -> None:
 
 
 BLOCK_CHECKS: tuple[Callable[[BlockStore], None], ...] = (
-    check_sizes, check_functions, check_missing, check_by_hash, check_identity, check_again, check_removed,
-    check_many, check_not_durable, check_source_fails, check_closed,
+    check_sizes, check_functions, check_changing_bytes, check_missing, check_by_hash, check_identity,
+    check_again, check_removed, check_many, check_not_durable, check_source_fails, check_closed,
 )  # fmt: skip
 
 

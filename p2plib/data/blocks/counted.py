@@ -11,6 +11,7 @@ once. `stats` says how much that was::
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ class CountedBlocks(BlocksAround):
     def __init__(self, store: BlockStore) -> None:
         super().__init__(store)
         self._counts = BlockCounts(0, 0, 0, 0)
+        self._lock = threading.RLock()
 
     def stats(self) -> BlockCounts:
         """What was put since this object was made; of a `put` that failed, nothing counts."""
@@ -62,14 +64,15 @@ class CountedBlocks(BlocksAround):
         self._demand_open()
         found: list[int] = []
         fresh: dict[Multihash, int] = {}
-        self._store.put(self._counted(blocks, found, fresh), durable=durable)
-        was = self._counts
-        self._counts = BlockCounts(
-            was.put_blocks + len(found),
-            was.put_bytes + sum(found),
-            was.new_blocks + len(fresh),
-            was.new_bytes + sum(fresh.values()),
-        )
+        with self._lock:
+            self._store.put(self._counted(blocks, found, fresh), durable=durable)
+            was = self._counts
+            self._counts = BlockCounts(
+                was.put_blocks + len(found),
+                was.put_bytes + sum(found),
+                was.new_blocks + len(fresh),
+                was.new_bytes + sum(fresh.values()),
+            )
 
     def _counted(
         self, blocks: Iterable[Block], found: list[int], fresh: dict[Multihash, int]

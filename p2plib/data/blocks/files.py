@@ -25,6 +25,8 @@ Rules
        blocks (`StoreFull`) until it is opened again; reading goes on.
     4. A block is hashed again whenever it is read; what other programs have left half-written is found then.
     5. A removal is not waited for: after a power failure a removed block may be back.
+    6. While one thread syncs folders, no other gives names: a name that came during a sync would count as
+       synced.
 
 Nobody else may write into the folder while the store is open. A block that another program wrote without a
 sync, as npm's does, counts as there; this store cannot make such a file durable.
@@ -35,6 +37,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,7 +46,7 @@ from p2plib.data.dag.block import MAX_BLOCK_BYTES, Block
 from p2plib.data.stores.blobs.folder import Folder, NewFile, disk_errors
 from p2plib.data.stores.blobs.names import PRIVATE
 from p2plib.data.stores.blobs.plain_files import LOCK, MISSING, UNFINISHED
-from p2plib.errors import DecodeError, StoreCorrupt, StoreError, StoreFull
+from p2plib.errors import DecodeError, StoreCorrupt, StoreError, StoreFull, UsageError
 from p2plib.wire import multibase
 from p2plib.wire import multihash as multihashes
 from p2plib.wire.cid import Cid
@@ -68,11 +71,20 @@ class BlockLayout:
         letter: what stands before the base32 text of the multihash: nothing, or multibase's "B".
         shard: which letters name the folder: "prefix/n", "suffix/n", or "next-to-last/n", n from 1 to 99.
         says_so: whether the folder has a file SHARDING, which then decides, and is made if there is none.
+
+    Raises:
+        UsageError: the letter or the shard is another.
     """
 
     letter: str
     shard: str
     says_so: bool
+
+    def __post_init__(self) -> None:
+        if self.letter not in ("", "B"):
+            raise UsageError(f"before the name of a block's file stands nothing, or B, not {self.letter!r}")
+        if not _SHARD_FUNCTION.fullmatch(self.shard):
+            raise UsageError(f"{self.shard!r} does not say which letters name the folder of a block")
 
     def path_of(self, multihash: Multihash) -> str:
         """The path of a block's file, below the folder."""
@@ -138,6 +150,7 @@ class FileBlocks(CheckedBlocks):
         self._numbers = itertools.count(1)
         self._synced: set[str] = set()  # folders whose names, as they are now, are durable; "" is the root
         self._is_doubtful = False  # a folder could not be synced
+        self._writing = threading.Lock()
         self._held = contextlib.ExitStack()
         with self._held, disk_errors(folder, PRIVATE, writing=True):
             folder.make_folder(PRIVATE)
@@ -163,8 +176,9 @@ class FileBlocks(CheckedBlocks):
             if any(entry.is_folder and entry.name != PRIVATE for entry in self._folder.entries("")):
                 raise StoreError(f"{self._folder.name} has folders and no file {SHARDING}") from None
             return self._write_sharding()
-        shard = found.decode("latin1").strip().removeprefix(SHARDING_PREFIX)
-        if not _SHARD_FUNCTION.fullmatch(shard):
+        said = found.decode("latin1").strip()
+        shard = said.removeprefix(SHARDING_PREFIX)
+        if shard == said or not _SHARD_FUNCTION.fullmatch(shard):
             raise StoreError(f"{self._folder.name}/{SHARDING} says {found[:80]!r}, which is not known here")
         return shard
 
@@ -240,14 +254,14 @@ class FileBlocks(CheckedBlocks):
     def _put(self, blocks: Iterator[Block], durable: bool) -> None:
         touched = {""}
         for group in in_groups(blocks, GROUP_BLOCKS, GROUP_BYTES):
-            self._demand_writable()
             paths = {self.layout.path_of(multihash): data for multihash, data in group.items()}
             touched |= {path.rpartition("/")[0] for path in paths}
-            with disk_errors(self._folder, "", writing=True):
+            with self._writing, disk_errors(self._folder, "", writing=True):
+                self._demand_writable()
                 self._place({path: data for path, data in paths.items() if not self._is_whole(path, data)})
         if durable:
-            self._demand_writable()
-            with disk_errors(self._folder, "", writing=True):
+            with self._writing, disk_errors(self._folder, "", writing=True):
+                self._demand_writable()
                 self._sync_folders(sorted(touched - self._synced))
 
     def _is_whole(self, path: str, data: bytes) -> bool:
@@ -273,7 +287,8 @@ class FileBlocks(CheckedBlocks):
                 if self._folder.make_folder(shard):
                     self._synced.discard("")
                 self._synced.discard(shard)  # before the name is there, in case this is cut short
-                self._folder.replace(waiting[path][0], path)
+                with disk_errors(self._folder, path, writing=True):  # something else may be in its place
+                    self._folder.replace(waiting[path][0], path)
                 del waiting[path]
         finally:
             # What cannot be removed now, is removed when the store is opened next.

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -109,6 +109,7 @@ class SweptBlocks:
 class _Walk:
     """What was reached so far. A block may be reached under two codecs, and have links under one of them."""
 
+    began: int = 0  # of a sweep's: when
     reached: set[Multihash] = field(default_factory=set)
     seen: set[tuple[int, Multihash]] = field(default_factory=set)
     waiting: list[Cid] = field(default_factory=list)
@@ -140,7 +141,8 @@ class PinnedBlocks(BlocksAround):
         prefix: what the records of the pins begin with there.
 
     Raises:
-        StoreCorrupt: a record with the prefix is no pin.
+        StoreCorrupt: a record with the prefix is no pin; passed over, it could cost what it kept.
+        UsageError: the prefix is empty, or its last byte is ff.
     """
 
     def __init__(
@@ -156,13 +158,27 @@ class PinnedBlocks(BlocksAround):
         self._prefix = prefix
         self._lock = threading.RLock()
         self._pins: dict[Cid, dict[str, bool]] = {}
+        self._pinned_as: dict[Multihash, set[Cid]] = {}  # the keys of `_pins`, by their hash
         self._holds: Counter[Cid] = Counter()
         self._sweeping: list[_Walk] = []  # the marks of the sweeps that go on
-        self._adding = 0
-        self._fresh: set[Multihash] = set()  # what was put while a sweep or an adding went on
+        self._adding: list[int] = []  # when the addings that go on began; the first is the oldest
+        self._fresh: OrderedDict[Multihash, int] = OrderedDict()  # what was put meanwhile, and when, in order
+        self._now = 0  # the number of the last sweep or adding
         for record, kind in pins.scan(prefix, end_of(prefix)):
             cid, label = self._parsed(record, kind)
-            self._pins.setdefault(cid, {})[label] = kind == RECURSIVE
+            self._note(cid, label, kind == RECURSIVE)
+
+    def _note(self, cid: Cid, label: str, is_recursive: bool) -> None:
+        self._pins.setdefault(cid, {})[label] = is_recursive
+        self._pinned_as.setdefault(cid.multihash, set()).add(cid)
+
+    def _forget(self, cid: Cid, label: str) -> None:
+        labels = self._pins.get(cid, {})
+        labels.pop(label, None)
+        if not labels and self._pins.pop(cid, None) is not None:
+            self._pinned_as[cid.multihash].remove(cid)
+            if not self._pinned_as[cid.multihash]:
+                del self._pinned_as[cid.multihash]
 
     def _record(self, cid: Cid, label: str) -> bytes:
         raw = cids.encode_bytes(cid)
@@ -175,7 +191,8 @@ class PinnedBlocks(BlocksAround):
             label = rest[1 + rest[0] :].decode("utf8")
         except (DecodeError, UnicodeDecodeError, IndexError):
             label = ""
-        if not label or kind not in (RECURSIVE, DIRECT):
+        is_label = 1 <= len(label.encode()) <= MAX_LABEL_BYTES
+        if not is_label or kind not in (RECURSIVE, DIRECT):
             raise StoreCorrupt(f"{record[:60]!r} is no record of a pin", "the store of pins")
         return cid, label
 
@@ -184,10 +201,11 @@ class PinnedBlocks(BlocksAround):
     def pin(self, cid: Cid, label: str, *, is_recursive: bool = True) -> None:
         """Want a block from now on, and all that is under it; repeating it does nothing.
 
-        It walks the whole graph, so that a pin is a promise about what is there now.
+        It reads the whole graph and puts it again, durably: what is pinned is there, whole, and survives a
+        power failure, however it was put.
 
         Args:
-            cid: the block.
+            cid: the block. Pins are kept by identifier: `unpin` takes the same version and codec.
             label: for whom or what: 1 to 255 bytes of UTF-8.
             is_recursive: whether what is under it is wanted, too. The last pin of a label counts.
 
@@ -196,17 +214,27 @@ class PinnedBlocks(BlocksAround):
             StoreCorrupt: the disk has changed it, or something under it.
             DecodeError: the links of something under it cannot be read.
             UsageError: the label is none, or a codec has no links that this library knows.
-            StoreFull: the pin could not be written down.
+            StoreFull: the pin could not be written down, or the blocks could not be made durable.
         """
         self._demand_open()
         record = self._record(cid, label)
         with self._lock:
-            for each in self.walk(cid) if is_recursive else [cid]:
-                if not self._store.has(each):  # a raw block is not read by a walk
-                    raise NotFound(f"{cids.to_text(each)} is not there, and {label[:60]!a} would pin it")
+            self._store.put(self._read(cid, is_recursive), durable=True)
             self._records.write([Put(record, RECURSIVE if is_recursive else DIRECT)])
-            self._pins.setdefault(cid, {})[label] = is_recursive
+            self._note(cid, label, is_recursive)
             self._wanted_now(cid, is_recursive)
+
+    def _read(self, root: Cid, is_recursive: bool) -> Iterator[Block]:
+        """As `walk`, but reads raw blocks, too."""
+        walk = _Walk()
+        walk.want(root)
+        while walk.waiting:
+            cid = walk.waiting.pop()
+            block = Block(cid, self._store.get(cid))
+            yield block
+            if is_recursive and cid.codec != multicodec.RAW:
+                for link in self._links(block):
+                    walk.want(link)
 
     def _wanted_now(self, cid: Cid, is_recursive: bool) -> None:
         for marks in self._sweeping:
@@ -221,10 +249,7 @@ class PinnedBlocks(BlocksAround):
         record = self._record(cid, label)
         with self._lock:
             self._records.write([Delete(record)])
-            labels = self._pins.get(cid, {})
-            labels.pop(label, None)
-            if not labels:
-                self._pins.pop(cid, None)
+            self._forget(cid, label)
 
     def pins(self, cid: Cid) -> tuple[BlockPin, ...]:
         """The pins of a block itself, in the order of their labels."""
@@ -251,7 +276,8 @@ class PinnedBlocks(BlocksAround):
         finally:
             with self._lock:
                 self._holds[cid] -= 1
-                self._holds += Counter()  # drops those at 0
+                if not self._holds[cid]:
+                    del self._holds[cid]
 
     @contextlib.contextmanager
     def adding(self) -> Iterator[None]:
@@ -261,17 +287,23 @@ class PinnedBlocks(BlocksAround):
         """
         self._demand_open()
         with self._lock:
-            self._adding += 1
+            self._now += 1
+            self._adding.append(began := self._now)
         try:
             yield
         finally:
             with self._lock:
-                self._adding -= 1
+                self._adding.remove(began)
                 self._forget_fresh()
 
     def _forget_fresh(self) -> None:
-        if not self._adding and not self._sweeping:
-            self._fresh.clear()
+        """What is older than all that goes on matters to none of it."""
+        since = min([*self._adding[:1], *(marks.began for marks in self._sweeping)], default=self._now + 1)
+        while self._fresh and next(iter(self._fresh.values())) < since:
+            self._fresh.popitem(last=False)
+
+    def _is_fresh(self, multihash: Multihash, marks: _Walk) -> bool:
+        return self._fresh.get(multihash, -1) >= min([marks.began, *self._adding[:1]])
 
     # Walking
 
@@ -342,6 +374,8 @@ class PinnedBlocks(BlocksAround):
         with self._lock:
             self._demand_open()
             marks = self._walk_of_all()
+            self._now += 1
+            marks.began = self._now
             self._sweeping.append(marks)
         try:
             for multihash in list(self._store.hashes()):
@@ -362,7 +396,7 @@ class PinnedBlocks(BlocksAround):
                 f"nothing is removed, for nobody can see what is under {cids.to_text(gap.cid)}, "
                 f"which is pinned or held: {gap.reason}"
             )
-        if multihash in marks.reached or multihash in self._fresh:
+        if multihash in marks.reached or self._is_fresh(multihash, marks):
             return None
         try:
             swept = SweptBlock(multihash, size_here(self._store, multihash))
@@ -387,7 +421,8 @@ class PinnedBlocks(BlocksAround):
     def _noted(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
             if (self._sweeping or self._adding) and not holds_itself(block.cid):
-                self._fresh.add(block.cid.multihash)
+                self._fresh[block.cid.multihash] = self._now
+                self._fresh.move_to_end(block.cid.multihash)
             yield block
 
     def remove(self, cid: Cid) -> None:
@@ -400,7 +435,7 @@ class PinnedBlocks(BlocksAround):
         """
         self._demand_open()
         with self._lock:
-            for pinned, labels in self._pins.items():
-                if pinned.multihash == cid.multihash:
-                    raise UsageError(f"{cids.to_text(cid)} is pinned for {', '.join(labels)[:80]!a}")
+            for pinned in self._pinned_as.get(cid.multihash, ()):
+                labels = ", ".join(self._pins[pinned])
+                raise UsageError(f"{cids.to_text(cid)} is pinned for {labels[:80]!a}")
             self._store.remove(cid)

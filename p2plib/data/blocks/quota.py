@@ -10,6 +10,8 @@ else may write into the store.
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from p2plib.data.blocks.base import BlocksAround, holds_itself, size_here
@@ -36,6 +38,8 @@ class QuotaBlocks(BlocksAround):
             raise UsageError("a quota is at least 0 bytes")
         super().__init__(store)
         self.max_bytes = max_bytes
+        self._lock = threading.RLock()
+        self._drawn: Counter[Multihash] = Counter()  # how many puts that go on have drawn a block
         self._sizes = {multihash: size_here(store, multihash) for multihash in store.hashes()}
         self._used_bytes = sum(self._sizes.values())
 
@@ -52,23 +56,35 @@ class QuotaBlocks(BlocksAround):
             self._store.put(self._that_fit(blocks, touched), durable=durable)
         finally:  # after an error, too: whatever of them is there counts
             for multihash in touched:
-                self._settle(multihash)
+                with self._lock:
+                    self._settle(multihash)
 
     def _that_fit(self, blocks: Iterable[Block], touched: set[Multihash]) -> Iterator[Block]:
         for block in blocks:
-            multihash, size_bytes = block.cid.multihash, len(block.data)
             if not holds_itself(block.cid):
-                more = max(0, size_bytes - self._sizes.get(multihash, 0))
-                if more and self._used_bytes + more > self.max_bytes:
-                    left = max(0, self.max_bytes - self._used_bytes)
-                    raise StoreFull(
-                        f"a block of {size_bytes} bytes, where the quota of {self.max_bytes} has {left} left"
-                    )
-                touched.add(multihash)
-                self._set(multihash, self._sizes.get(multihash, 0) + more)
+                with self._lock:
+                    self._reserve(block, touched)
             yield block
 
+    def _reserve(self, block: Block, touched: set[Multihash]) -> None:
+        multihash, size_bytes = block.cid.multihash, len(block.data)
+        more = max(0, size_bytes - self._sizes.get(multihash, 0))
+        if more and self._used_bytes + more > self.max_bytes:
+            left = max(0, self.max_bytes - self._used_bytes)
+            raise StoreFull(
+                f"a block of {size_bytes} bytes, where the quota of {self.max_bytes} has {left} left"
+            )
+        if multihash not in touched:
+            touched.add(multihash)
+            self._drawn[multihash] += 1
+        self._set(multihash, self._sizes.get(multihash, 0) + more)
+
     def _settle(self, multihash: Multihash) -> None:
+        """Replaces what was reserved for a block, unless another put has drawn it and may yet write it."""
+        self._drawn[multihash] -= 1
+        if self._drawn[multihash]:
+            return
+        del self._drawn[multihash]
         try:
             self._set(multihash, size_here(self._store, multihash))
         except NotFound:
@@ -82,5 +98,7 @@ class QuotaBlocks(BlocksAround):
     def remove(self, cid: Cid) -> None:
         """Take a block out of the store; one that is not there stays so."""
         self._demand_open()
-        self._store.remove(cid)
-        self._used_bytes -= self._sizes.pop(cid.multihash, 0)
+        with self._lock:
+            self._store.remove(cid)
+            if cid.multihash not in self._drawn:
+                self._used_bytes -= self._sizes.pop(cid.multihash, 0)

@@ -7,7 +7,10 @@ Rules
     3. Blocks are kept by their multihash: two identifiers with the same hash name the same bytes, whatever
        their version and codec say of how to read them.
     4. An identity identifier holds its bytes itself: it is always there, is never stored and never listed.
-    5. Missing, full, damaged and closed are the errors of `p2plib.data.stores.interfaces`.
+    5. Missing, full, damaged and closed are the errors of `p2plib.data.stores.interfaces`. A closed store
+       stops a listing that is under way, too.
+    6. Several threads may use a store at once, but not one over an ordered store, which allows one thread at
+       a time. While pins or counters draw the blocks of a `put`, other writers wait.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ class BlockStore(Protocol):
 
         Raises:
             StoreFull: there is no room; blocks before the one that did not fit may be there.
+            StoreError: something that is no block lies in the place of one.
             Closed: the store is closed.
         """
         ...
@@ -43,6 +47,7 @@ class BlockStore(Protocol):
         Raises:
             NotFound: it is not there.
             StoreCorrupt: it was, and the disk has changed it.
+            StoreError: another program put it there, under a hash that nobody here can compute.
             Closed: the store is closed.
         """
         ...

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.data.blocks.base import BlocksAround, damaged, demand_whole, holds_itself, in_groups, size_here
+from p2plib.data.blocks.base import (
+    BlocksAround,
+    damaged,
+    demand_whole,
+    holds_itself,
+    in_groups,
+    raw_cid,
+    size_here,
+)
 from p2plib.data.blocks.conformance import check_block_store, numbered_block
+from p2plib.data.blocks.files import FileBlocks
 from p2plib.data.blocks.memory import MemoryBlocks
 from p2plib.data.blocks.ordered import BLOCKS_PREFIX, OrderedBlocks
+from p2plib.data.blocks.pins import PinnedBlocks
+from p2plib.data.blocks.quota import QuotaBlocks
+from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag.block import block_of
+from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.interfaces import Put
 from p2plib.data.stores.memory import MemoryStore
-from p2plib.errors import NotFound, StoreCorrupt
+from p2plib.errors import NotFound, StoreCorrupt, StoreError
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
@@ -74,11 +88,59 @@ def test_damaged_blocks_are_found_and_others_are_not() -> None:
 
 
 def test_a_block_that_goes_meanwhile_is_not_damaged() -> None:
-    with MemoryBlocks() as store:
+    records = MemoryStore()
+    with OrderedBlocks(records) as store:
         store.put([numbered_block(number) for number in range(5)])
+        records.write([Put(key, b"changed") for key, _ in records.scan(BLOCKS_PREFIX)])
         found = damaged(store)
-        store.remove(numbered_block(2).cid)
-        assert list(found) == []
+        hurt = [next(found)]
+        [gone, *_] = set(store.hashes()) - set(hurt)
+        store.remove(raw_cid(gone))
+        hurt += found
+        assert len(hurt) == 4
+        assert gone not in hurt
+
+
+KECCAK = Multihash(multicodec.KECCAK_256, bytes(32))
+
+
+def with_foreign_blocks(kind: str, folder: Path) -> BlockStore:
+    """A store in which another program has put a block under a hash that this library does not compute, and
+    one under identity."""
+    foreign = (KECCAK, Multihash(multicodec.IDENTITY, b"abc"))
+    if kind == "ordered":
+        records = MemoryStore()
+        records.write([Put(BLOCKS_PREFIX + multihash.encode(), b"abc") for multihash in foreign])
+        return OrderedBlocks(records)
+    store = FileBlocks(DiskFolder(folder))
+    for multihash in foreign:
+        path = folder / store.layout.path_of(multihash)
+        path.parent.mkdir()
+        path.write_bytes(b"abc")
+    return store
+
+
+@pytest.mark.parametrize("kind", ["ordered", "files"])
+def test_what_nobody_here_can_check(kind: str, tmp_path: Path) -> None:
+    """It is there and can be removed; it is neither given out nor called damaged."""
+    with with_foreign_blocks(kind, tmp_path) as store:
+        store.put([numbered_block(1)])
+        assert set(store.hashes()) == {KECCAK, numbered_block(1).cid.multihash}
+        with pytest.raises(StoreError, match="keccak-256 cannot be checked") as raised:
+            store.get(raw_cid(KECCAK))
+        assert not isinstance(raised.value, StoreCorrupt)
+        assert store.size(raw_cid(KECCAK)) == 3
+        assert list(damaged(store)) == []
+
+
+@pytest.mark.parametrize("kind", ["ordered", "files"])
+def test_identity_blocks_that_another_program_has_stored_are_neither_listed_nor_swept(
+    kind: str, tmp_path: Path
+) -> None:
+    with PinnedBlocks(with_foreign_blocks(kind, tmp_path), MemoryStore()) as store:
+        assert QuotaBlocks(store, 10).used_bytes == 3
+        assert [swept.multihash for swept in store.sweep()] == [KECCAK]
+        assert list(store.sweep()) == []
 
 
 class Unreadable(MemoryBlocks):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from p2plib.data.blocks import conformance
+from p2plib.data.blocks.base import holds_itself
 from p2plib.data.blocks.conformance import (
     BLOCK_CHECKS,
     BlockRuleBroken,
@@ -155,10 +156,22 @@ class DurableAlone(MemoryBlocks):
             super()._put(blocks, durable)
 
 
+class ListsAfterItIsClosed(MemoryBlocks):
+    def hashes(self) -> Iterator[Multihash]:
+        self._demand_open()
+        return self._hashes()
+
+
+class KeepsTheirBytes(MemoryBlocks):
+    def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
+        self._demand_open()
+        self._put((block for block in blocks if not holds_itself(block.cid)), durable)
+
+
 BROKEN = (
     ListsNothing, LastByteLost, WrongSize, MissingIsEmpty, ByWholeCid, KeepsIdentity, RemovesNothing,
     RemovesTwo, RemovingRaises, ForgetsItIsClosed, ListsWhileItChanges, OnlyTheFirst, SwallowsErrors,
-    DurableAlone,
+    DurableAlone, ListsAfterItIsClosed, KeepsTheirBytes,
 )  # fmt: skip
 
 

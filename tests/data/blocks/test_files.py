@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -18,7 +19,15 @@ from p2plib.data.blocks.conformance import numbered_block
 from p2plib.data.blocks.files import BLOCKSTORE_FS, FLATFS, BlockLayout, FileBlocks
 from p2plib.data.dag.block import MAX_BLOCK_BYTES, Block, block_of
 from p2plib.data.stores.blobs.folder import DiskFolder
-from p2plib.errors import DecodeError, NotFound, StoreCorrupt, StoreError, StoreFull, StoreLocked
+from p2plib.errors import (
+    DecodeError,
+    NotFound,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    UsageError,
+)
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
 from tests.conftest import ROOT
@@ -90,7 +99,7 @@ def test_the_file_decides_on_the_sharding(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "next-to-last", "/repo/flatfs/shard/v2/prefix/2", "prefix/0", "x" * 300]
+    "said", ["", "next-to-last", "next-to-last/2", "/repo/flatfs/shard/v2/prefix/2", "prefix/0", "x" * 300]
 )
 def test_a_sharding_that_is_not_known(said: str, tmp_path: Path) -> None:
     (tmp_path / "SHARDING").write_text(said)
@@ -98,6 +107,16 @@ def test_a_sharding_that_is_not_known(said: str, tmp_path: Path) -> None:
         FileBlocks(DiskFolder(tmp_path))
     with FileBlocks(DiskFolder(tmp_path), BLOCKSTORE_FS):
         pass  # which has no such file, and the lock was let go of
+
+
+@pytest.mark.parametrize(
+    "shard", ["", "prefix", "prefix/0", "prefix/100", "prefix/-1", "middle/2", "suffix/x"]
+)
+def test_a_layout_that_there_is_not(shard: str) -> None:
+    with pytest.raises(UsageError, match="which letters name the folder"):
+        BlockLayout("", shard, says_so=False)
+    with pytest.raises(UsageError, match="nothing, or B"):
+        BlockLayout("b", "prefix/2", says_so=False)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -263,6 +282,11 @@ def test_as_few_syncs_as_there_can_be() -> None:
     folder.steps.clear()
     store.put(blocks[:1])
     assert folder.steps == [f"sync folder {shard}"]
+    store.close()
+    with FileBlocks(folder) as again:
+        folder.steps.clear()
+        again.put(blocks[:1])
+        assert folder.steps == [f"sync folder {shard}"]
 
 
 def test_a_group_is_written_before_it_is_synced() -> None:
@@ -319,6 +343,75 @@ def test_a_file_where_a_folder_would_be(tmp_path: Path) -> None:
         assert not store.has(ONE.cid)
         with pytest.raises(NotFound):
             store.get(ONE.cid)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes with a name, and seldom allows links")
+@pytest.mark.parametrize("what", ["folder", "link", "dangling", "loop", "pipe"])
+def test_something_else_in_the_place_of_a_block(what: str, tmp_path: Path) -> None:
+    """It counts as nothing, nobody waits for it, and a put replaces it or says what is in the way."""
+    with FileBlocks(DiskFolder(tmp_path / "blocks")) as store:
+        path = tmp_path / "blocks" / FLATFS.path_of(ONE.cid.multihash)
+        path.parent.mkdir()
+        target = tmp_path / "target"
+        if what == "folder":
+            path.mkdir()
+        elif what == "pipe":
+            os.mkfifo(path)
+        else:
+            path.symlink_to(path if what == "loop" else target)
+        if what == "link":
+            target.write_bytes(ONE.data)
+        assert not store.has(ONE.cid)
+        assert list(store.hashes()) == []
+        with pytest.raises(NotFound):
+            store.get(ONE.cid)
+        if what == "folder":
+            store.remove(ONE.cid)
+            with pytest.raises(StoreError, match=path.name):
+                store.put([TWO, ONE])
+            path.rmdir()
+        store.put([ONE])
+        assert store.get(ONE.cid) == ONE.data
+        assert path.is_file()
+        assert not path.is_symlink()
+        assert target.exists() == (what == "link")
+        assert [left.name for left in (tmp_path / "blocks" / ".p2plib").iterdir()] == ["lock"]
+
+
+class SlowSync(PretendFolder):
+    """Another thread gives a name while a folder is being synced."""
+
+    meanwhile: threading.Thread | None = None
+
+    def sync_folder(self, path: str) -> None:
+        super().sync_folder(path)
+        thread, self.meanwhile = self.meanwhile, None
+        if path and thread:
+            thread.start()
+            thread.join(0.1)  # it has to wait until the sync is over, so this waits in vain
+        elif thread:
+            self.meanwhile = thread
+
+
+@pytest.mark.fault("F121")
+def test_a_name_that_comes_during_a_sync_does_not_count_as_synced() -> None:
+    shard = FLATFS.folder_of
+    name = FLATFS.path_of(ONE.cid.multihash).partition("/")[2].removesuffix(".data")
+    other = next(
+        block
+        for block in map(numbered_block, range(100_000))
+        if FLATFS.path_of(block.cid.multihash).startswith(shard(name) + "/")
+    )
+    folder = SlowSync()
+    with FileBlocks(folder) as store:
+        thread = threading.Thread(target=lambda: store.put([other], durable=False))
+        folder.meanwhile = thread
+        store.put([ONE])
+        thread.join()
+        store.put([other])
+        with FileBlocks(folder.after_power_cut(None)) as again:
+            assert again.get(other.cid) == other.data
+            assert again.get(ONE.cid) == ONE.data
 
 
 PROGRAM = """

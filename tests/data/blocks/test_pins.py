@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from p2plib.data.dag.block import Block, block_of
 from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.interfaces import Put
 from p2plib.data.stores.memory import MemoryStore
-from p2plib.errors import Closed, DecodeError, NotFound, StoreCorrupt, StoreError, UsageError
+from p2plib.errors import Closed, DecodeError, NotFound, StoreCorrupt, StoreError, StoreFull, UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
@@ -35,6 +38,7 @@ from tests.data.blocks.stores import (
     pinned,
     there,
 )
+from tests.data.stores.blobs.pretend import PretendFolder
 
 
 def test_a_sweep_removes_what_nobody_wants() -> None:
@@ -90,6 +94,44 @@ def test_a_pin_promises_that_all_of_it_is_there() -> None:
             store.pin(ROOT.cid, "album")
 
 
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_what_is_pinned_survives_a_power_cut_however_it_was_put(is_killed: bool) -> None:
+    folder, records = PretendFolder(), MemoryStore()
+    store = pinned(FileBlocks(folder), records)
+    store.put([*GRAPH_BLOCKS, GARBAGE], durable=False)
+    if is_killed:
+        folder.is_locked = False
+        store = pinned(FileBlocks(folder), records)
+    store.pin(ROOT.cid, "album")
+    with pinned(FileBlocks(folder.after_power_cut(None)), records) as again:
+        assert there(again, *GRAPH_BLOCKS) == [True] * 4
+        assert again.gaps() == ()
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("is_recursive", [True, False])
+def test_a_damaged_raw_block_is_not_pinned(is_recursive: bool) -> None:
+    records = MemoryStore()
+    with pinned(OrderedBlocks(records)) as store:
+        store.put(GRAPH_BLOCKS)
+        records.write([Put(BLOCKS_PREFIX + LEAF.cid.multihash.encode(), b"changed")])
+        with pytest.raises(StoreCorrupt):
+            store.pin(ROOT.cid if is_recursive else LEAF.cid, "a", is_recursive=is_recursive)
+        assert store.pinned() == ()
+
+
+def test_a_pin_when_the_disk_cannot_be_trusted_is_refused() -> None:
+    folder = PretendFolder()
+    with pinned(FileBlocks(folder)) as store:
+        store.put([LEAF], durable=False)
+        folder.fail_at = {len(folder.steps): OSError(errno.EIO, "no")}
+        for _ in range(2):
+            with pytest.raises(StoreFull):
+                store.pin(LEAF.cid, "a")
+        assert store.pinned() == ()
+
+
 def test_what_cannot_be_pinned() -> None:
     unknown, broken = block_of(b"x", multicodec.DAG_PB), block_of(b"broken", GRAPH)
     with pinned() as store:
@@ -135,11 +177,15 @@ def test_pins_outlive_the_object_and_share_their_store(tmp_path: Path) -> None:
         assert store.collect().blocks == 1
     with pinned(FileBlocks(DiskFolder(tmp_path)), records) as store:
         assert store.pinned() == (ROOT.cid,)
-    for nonsense in (b"", b"\x24", b"\x24" + raw, b"\x23" + raw + b"a", b"\x24" + raw + b"\xff"):
+    for nonsense in (b"", b"\x24", b"\x24" + raw, b"\x23" + raw + b"a", b"\x24" + raw + b"\xff",
+                     b"\x24" + raw + b"a" * 256):  # fmt: skip
         other = MemoryStore()
         other.write([Put(PINS_PREFIX + nonsense, b"recursive")])
         with pytest.raises(StoreCorrupt, match="no record of a pin"):
             pinned(records=other)
+    for prefix in (b"", b"pin\xff"):
+        with pytest.raises(UsageError):
+            PinnedBlocks(MemoryBlocks(), MemoryStore(), prefix=prefix)
     other = MemoryStore()
     other.write([Put(PINS_PREFIX + b"\x24" + raw + b"a", b"other")])
     with pytest.raises(StoreCorrupt):
@@ -262,6 +308,77 @@ def test_a_block_under_two_codecs_is_looked_at_under_both() -> None:
             store.unpin(both.cid, "both")
             store.collect()
             assert there(store, LEAF, OTHER_LEAF, MIDDLE, both) == [False, False, True, False]
+
+
+def test_version_0_and_1_of_a_block_are_pinned_each_by_itself() -> None:
+    """And whichever of them is pinned, the block stays, under every codec."""
+    data = dag_pb.encode(dag_pb.PBNode((dag_pb.PBLink(LEAF.cid, "a", 4),)))
+    old, new = block_of(data, multicodec.DAG_PB, version=0), block_of(data, multicodec.DAG_PB)
+    with PinnedBlocks(MemoryBlocks(), MemoryStore()) as store:
+        store.put([LEAF, old])
+        store.pin(old.cid, "album")
+        store.pin(new.cid, "album", is_recursive=False)
+        assert set(store.pinned()) == {old.cid, new.cid}
+        store.unpin(new.cid, "album")
+        store.unpin(new.cid, "album")
+        assert store.collect().blocks == 0
+        for cid in (old.cid, new.cid, raw_cid(new.cid.multihash)):
+            with pytest.raises(UsageError, match="is pinned for 'album'"):
+                store.remove(cid)
+        store.pin(new.cid, "album", is_recursive=False)
+        store.unpin(old.cid, "album")
+        assert [swept.multihash for swept in store.sweep()] == [LEAF.cid.multihash]
+        with pytest.raises(UsageError):
+            store.remove(old.cid)
+        store.unpin(new.cid, "album")
+        store.remove(old.cid)
+        assert list(store.hashes()) == []
+
+
+def test_an_identity_block_is_pinned_with_what_it_links() -> None:
+    inside = block_of(f"\n{cids.to_text(LEAF.cid)}".encode(), GRAPH, function=multicodec.IDENTITY)
+    empty = block_of(b"", function=multicodec.IDENTITY)
+    records, within = MemoryStore(), MemoryBlocks()
+    store = pinned(within, records)
+    with pytest.raises(NotFound):
+        store.pin(inside.cid, "a")
+    store.put([LEAF, GARBAGE])
+    store.pin(inside.cid, "a")
+    store.pin(empty.cid, "a")
+    assert set(pinned(within, records).pinned()) == {inside.cid, empty.cid}
+    assert store.collect().blocks == 1
+    with store.held(inside.cid):
+        store.unpin(inside.cid, "a")
+        assert store.collect().blocks == 0
+    assert store.collect().blocks == 1
+
+
+@pytest.mark.fault("F119")
+def test_removing_and_holding_beside_many_pins_costs_no_walk_through_them() -> None:
+    """Counted, not timed: what is compared while one block is removed and held among 20 or 2,000 pins."""
+    compared: list[int] = []
+    for many in (20, 2000):
+        with pinned() as store:
+            blocks = [block_of(b"%d" % number) for number in range(many)]
+            store.put([*blocks, GARBAGE])
+            with contextlib.ExitStack() as holds:
+                for block in blocks:
+                    store.pin(block.cid, "a", is_recursive=False)
+                    holds.enter_context(store.held(block.cid))
+                steps = 0
+
+                def count(*_: object) -> None:
+                    nonlocal steps
+                    steps += 1
+
+                sys.setprofile(count)
+                try:
+                    with store.held(LEAF.cid):
+                        store.remove(GARBAGE.cid)
+                finally:
+                    sys.setprofile(None)
+                compared.append(steps)
+    assert compared[1] < compared[0] + 20
 
 
 def test_identity_blocks_are_walked_and_not_kept() -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.data.blocks.files import FileBlocks
+from p2plib.data.blocks.files import FLATFS, FileBlocks
 from p2plib.data.blocks.memory import MemoryBlocks
 from p2plib.data.blocks.ordered import BLOCKS_PREFIX, OrderedBlocks
 from p2plib.data.blocks.quota import QuotaBlocks
 from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag.block import Block, block_of
+from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.interfaces import Put
 from p2plib.data.stores.memory import MemoryStore
 from p2plib.errors import StoreFull, UsageError
@@ -102,6 +110,74 @@ def test_the_count_is_right_after_a_disk_that_refused_at_any_step() -> None:
             break
         step += 1
     assert refused > 10
+
+
+@pytest.mark.fault("F118")
+@pytest.mark.parametrize("what", ["fails", "removes"])
+def test_what_another_put_has_drawn_stays_reserved(what: str) -> None:
+    """A put that fails, or a removal, in the middle of another that has drawn the same block."""
+    with QuotaBlocks(FileBlocks(PretendFolder()), 10) as store:  # which writes after it has drawn a group
+        same = block_of(b"12345678")
+
+        def failing() -> Iterator[Block]:
+            yield same
+            raise KeyError
+
+        def source() -> Iterator[Block]:
+            yield same
+            if what == "removes":
+                store.remove(same.cid)
+            else:
+                with pytest.raises(KeyError):
+                    store.put(failing())
+            yield block_of(b"abc")
+
+        with pytest.raises(StoreFull):
+            store.put(source())
+        assert store.used_bytes == sum_of(store) == 0
+        store.put([same, same])
+        assert store.used_bytes == sum_of(store) == 8
+
+
+def test_threads_in_any_order_leave_the_sum() -> None:
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with QuotaBlocks(MemoryBlocks(), 300) as store:
+
+            def works(seed: int) -> None:
+                random = Random(seed)
+                for _ in range(1500):
+                    block = block_of(b"%d " % random.randrange(40) * random.randrange(1, 4))
+                    with contextlib.suppress(StoreFull):
+                        store.put([block])
+                    if random.random() < 0.4:
+                        store.remove(block.cid)
+
+            threads = [threading.Thread(target=works, args=(seed,)) for seed in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert 0 < store.used_bytes == sum_of(store) <= 300
+    finally:
+        sys.setswitchinterval(interval_s)
+
+
+def test_a_crash_and_a_new_opening_count_what_is_there(tmp_path: Path) -> None:
+    """Not the unfinished files of the crash, nor what other programs keep in the folder."""
+    with QuotaBlocks(FileBlocks(DiskFolder(tmp_path)), 100) as store:
+        store.put([block_of(bytes(40)), block_of(bytes(30))])
+    (tmp_path / ".p2plib" / "new-7").write_bytes(bytes(40))
+    (tmp_path / "diskUsage.cache").write_bytes(bytes(40))
+    (tmp_path / "AA").mkdir()
+    path = tmp_path / FLATFS.path_of(block_of(bytes(40)).cid.multihash)
+    (tmp_path / "AA" / path.name).write_bytes(bytes(40))  # a copy in a wrong folder
+    (path.parent / path.name.lower()).write_bytes(bytes(40))
+    with QuotaBlocks(FileBlocks(DiskFolder(tmp_path)), 100) as store:
+        assert store.used_bytes == 70
+        store.put([block_of(bytes(40)), block_of(bytes(30))])
+        assert store.used_bytes == 70
 
 
 @given(

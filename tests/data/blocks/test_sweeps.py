@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -184,6 +185,75 @@ def test_what_was_added_while_a_sweep_went_on_stays_until_the_next_even_without_
             store.put(blocks[3:])
         assert [swept.multihash for swept in sweep] == [block.cid.multihash for block in blocks[1:3]]
         assert store.collect().blocks == 2
+
+
+def test_addings_that_overlap_for_ever_keep_no_garbage() -> None:
+    """There is always an adding: what was put before all of them goes."""
+    with pinned() as store, contextlib.ExitStack() as last:
+        for number in range(20):
+            old, young = block_of(b"old %d" % number), block_of(b"young %d" % number)
+            store.put([old])
+            with contextlib.ExitStack() as next_one:
+                next_one.enter_context(store.adding())
+                last.close()
+                last = next_one.pop_all()
+            store.put([young])
+            assert old.cid.multihash in {each.multihash for each in store.sweep()}
+            assert there(store, old, young) == [False, True]
+        last.close()
+        assert store.collect().blocks == 1
+
+
+def test_a_younger_sweep_removes_what_came_before_it_while_an_older_goes_on() -> None:
+    with pinned() as store:
+        store.put([LEAF, OTHER_LEAF])
+        older = store.sweep()
+        assert next(older).multihash == LEAF.cid.multihash
+        store.put([GARBAGE])
+        younger = store.sweep()
+        assert next(younger).multihash == OTHER_LEAF.cid.multihash
+        store.put([LEAF])
+        assert [swept.multihash for swept in younger] == [GARBAGE.cid.multihash]
+        assert list(older) == []
+        assert there(store, LEAF)[0]
+        assert store.collect().blocks == 1
+
+
+def test_an_older_adding_keeps_what_came_after_a_younger_one() -> None:
+    with pinned() as store:
+        with store.adding():
+            store.put([LEAF])
+            with store.adding():
+                store.put([OTHER_LEAF])
+            store.put([LEAF, GARBAGE])
+            assert store.collect().blocks == 0
+        assert store.collect().blocks == 3
+
+
+def test_what_was_put_is_remembered_no_longer_than_it_matters() -> None:
+    with pinned() as store, contextlib.ExitStack() as younger:
+        with store.adding():
+            store.put([LEAF, OTHER_LEAF, GARBAGE])
+            younger.enter_context(store.adding())
+            store.put([LEAF, MIDDLE])
+        assert set(store._fresh) == {LEAF.cid.multihash, MIDDLE.cid.multihash}
+        younger.close()
+        assert not store._fresh
+        store.put([ROOT])
+        assert not store._fresh
+        list(store.sweep())
+        assert not store._fresh
+        assert not store._sweeping
+
+
+def test_a_direct_pin_that_comes_during_a_sweep_keeps_its_block_alone() -> None:
+    with pinned() as store:
+        store.put([GARBAGE, *GRAPH_BLOCKS])
+        sweep = store.sweep()
+        assert next(sweep).multihash == GARBAGE.cid.multihash
+        store.pin(ROOT.cid, "late", is_recursive=False)
+        assert len(list(sweep)) == 3
+        assert there(store, *GRAPH_BLOCKS) == [False, False, False, True]
 
 
 def test_a_sweep_that_was_left_half_way_does_no_harm() -> None:
