@@ -12,7 +12,9 @@ SHA1 = 0x11
 SHA2_256 = 0x12
 SHA2_512 = 0x13
 SHA3_512 = 0x14
+SHA3_384 = 0x15
 SHA3_256 = 0x16
+KECCAK_256 = 0x1B
 BLAKE3 = 0x1E
 DBL_SHA2_256 = 0x56
 MD5 = 0xD5
@@ -44,7 +46,9 @@ NAMES = {
     SHA2_256: "sha2-256",
     SHA2_512: "sha2-512",
     SHA3_512: "sha3-512",
+    SHA3_384: "sha3-384",
     SHA3_256: "sha3-256",
+    KECCAK_256: "keccak-256",
     BLAKE3: "blake3",
     DBL_SHA2_256: "dbl-sha2-256",
     MD5: "md5",

@@ -18,6 +18,7 @@ FUNCTIONS: dict[int, Callable[[bytes], bytes]] = {
     multicodec.SHA2_256: lambda data: hashlib.sha256(data).digest(),
     multicodec.SHA2_512: lambda data: hashlib.sha512(data).digest(),
     multicodec.SHA3_256: lambda data: hashlib.sha3_256(data).digest(),
+    multicodec.SHA3_384: lambda data: hashlib.sha3_384(data).digest(),
     multicodec.SHA3_512: lambda data: hashlib.sha3_512(data).digest(),
     multicodec.BLAKE2B_256: lambda data: hashlib.blake2b(data, digest_size=32).digest(),
     multicodec.DBL_SHA2_256: lambda data: hashlib.sha256(hashlib.sha256(data).digest()).digest(),

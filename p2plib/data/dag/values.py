@@ -1,0 +1,39 @@
+"""The values that blocks are written in, whatever the codec: what JSON has, and bytes, and links.
+
+Follows the IPLD data model, which calls them kinds. A link is a `Cid`, so a value can name other blocks, and
+a block whose value does is a node of a graph.
+
+    >>> from p2plib.data.dag.block import block_of
+    >>> leaf = block_of(b"hello").cid
+    >>> list(links_in({"name": "greeting", "parts": [leaf, leaf]})) == [leaf, leaf]
+    True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from p2plib.wire.cid import Cid
+
+DagValue: TypeAlias = "bool | int | float | str | bytes | list[DagValue] | dict[str, DagValue] | Cid | None"
+
+MAX_DEPTH = 128  # lists and maps within each other; both codecs read and write this deep and no deeper
+MIN_INTEGER, MAX_INTEGER = -(2**64), 2**64 - 1  # what CBOR's whole numbers reach
+
+
+def links_in(value: DagValue) -> Iterator[Cid]:
+    """The links in a value, in the order in which they are written; one that is there twice comes twice.
+
+    Args:
+        value: of any shape and depth.
+    """
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if type(each) is Cid:
+            yield each
+        elif isinstance(each, dict):
+            waiting.extend(reversed(each.values()))
+        elif isinstance(each, list):
+            waiting.extend(reversed(each))

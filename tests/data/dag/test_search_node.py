@@ -1,0 +1,121 @@
+"""Nodes of Merkle search trees: the published depths of keys, known bytes, and hostile nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.data.dag import dag_cbor
+from p2plib.data.dag.block import block_of
+from p2plib.data.dag.search_node import (
+    MAX_KEY_BYTES,
+    ROOT_BOUNDS,
+    SearchBounds,
+    SearchNode,
+    check_key,
+    decode_node,
+    encode_node,
+    layer_of,
+)
+from p2plib.errors import DecodeError, UsageError
+
+VALUE, OTHER = block_of(b"value").cid, block_of(b"other").cid
+# Keys of layer 0, 1 and 2, in order.
+LOW = sorted(b"k%d" % number for number in range(200) if layer_of(b"k%d" % number) == 0)[:6]
+MIDDLE = sorted(b"k%d" % number for number in range(200) if layer_of(b"k%d" % number) == 1)[:6]
+
+
+@pytest.mark.parametrize(
+    ("key", "layer"),
+    [(b"", 0), (b"asdf", 0), (b"blue", 1), (b"2653ae71", 0), (b"88bfafc7", 2), (b"2a92d355", 4),
+     (b"884976f5", 6), (b"app.bsky.feed.post/454397e440ec", 4), (b"app.bsky.feed.post/9adeb165882c", 8)],
+)  # fmt: skip
+def test_published_layers(key: bytes, layer: int) -> None:
+    assert layer_of(key) == layer
+
+
+def node(
+    keys: list[bytes], *, first: bool = False, after: bool = False, layer: int | None = None
+) -> SearchNode:
+    return SearchNode(
+        layer_of(keys[0]) if layer is None else layer,
+        tuple(keys),
+        (VALUE,) * len(keys),
+        (OTHER if first else None, *[OTHER if after else None] * len(keys)),
+    )
+
+
+def test_known_bytes() -> None:
+    # The root of the empty tree has a published name: bafyreie5737gdxlw5i64vzichcalba3z2v5n6icifvx5xytvske7mr3hpm.
+    empty = encode_node(SearchNode(0, (), (), (None,)))
+    assert empty == bytes.fromhex("a2616580616cf6")
+    found = dag_cbor.decode(encode_node(node([b"k10", b"k11"], layer=0)))
+    assert isinstance(found, dict)
+    assert [(entry["p"], entry["k"]) for entry in found["e"]] == [(0, b"k10"), (2, b"1")]  # type: ignore[index, union-attr, call-overload]
+
+
+@given(st.sets(st.sampled_from(MIDDLE), min_size=1), st.booleans(), st.booleans())
+def test_round_trip(keys: set[bytes], first: bool, after: bool) -> None:
+    made = node(sorted(keys), first=first, after=after)
+    assert decode_node(encode_node(made), ROOT_BOUNDS) == made
+    assert decode_node(encode_node(made), SearchBounds(1)) == made
+
+
+def test_nodes_without_keys() -> None:
+    passing = encode_node(SearchNode(2, (), (), (VALUE,)))
+    assert decode_node(passing, SearchBounds(2)) == SearchNode(2, (), (), (VALUE,))
+    empty = encode_node(SearchNode(0, (), (), (None,)))
+    assert decode_node(empty, ROOT_BOUNDS) == SearchNode(0, (), (), (None,))
+    for raw, bounds in ((passing, ROOT_BOUNDS), (empty, SearchBounds(2)), (passing, SearchBounds(0))):
+        with pytest.raises(DecodeError):
+            decode_node(raw, bounds)
+
+
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize(
+    ("made", "bounds"),
+    [
+        (node([LOW[0], MIDDLE[0]], layer=0), ROOT_BOUNDS),
+        (node(LOW[:2]), SearchBounds(1)),
+        (node(LOW[:2][::-1]), ROOT_BOUNDS),
+        (node([LOW[0], LOW[0]]), ROOT_BOUNDS),
+        (node(LOW[:1], first=True), ROOT_BOUNDS),
+        (node(LOW[:1], after=True), ROOT_BOUNDS),
+        (node(LOW[:2]), SearchBounds(0, LOW[0], None)),
+        (node(LOW[:2]), SearchBounds(0, b"z", None)),
+        (node(LOW[:2]), SearchBounds(0, b"", LOW[1])),
+        (node(LOW[:2]), SearchBounds(0, b"", b"a")),
+    ],
+)
+def test_nodes_that_do_not_fit(made: SearchNode, bounds: SearchBounds) -> None:
+    with pytest.raises(DecodeError):
+        decode_node(encode_node(made), bounds)
+
+
+ENTRY = {"p": 0, "k": LOW[0], "v": VALUE, "t": None}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], None, {}, {"l": None}, {"e": []}, {"l": None, "e": {}}, {"l": 1, "e": []}, {"l": None, "e": [], "x": 1},
+     {"l": None, "e": [None]}, {"l": None, "e": [{**ENTRY, "x": 1}]}, {"l": None, "e": [{**ENTRY, "p": 1}]},
+     {"l": None, "e": [{**ENTRY, "p": -1}]}, {"l": None, "e": [{**ENTRY, "p": False}]},
+     {"l": None, "e": [{**ENTRY, "k": "text"}]}, {"l": None, "e": [{**ENTRY, "v": None}]},
+     {"l": None, "e": [{**ENTRY, "t": 1}]}, {"l": None, "e": [{**ENTRY, "k": b""}]},
+     {"l": None, "e": [{**ENTRY, "k": bytes(MAX_KEY_BYTES + 1)}]},
+     {"l": None, "e": [ENTRY, {**ENTRY, "k": LOW[1]}]}, {"l": None, "e": [ENTRY, {**ENTRY, "p": 99}]}],
+)  # fmt: skip
+def test_what_is_no_node(value: Any) -> None:
+    with pytest.raises(DecodeError):
+        decode_node(dag_cbor.encode(value), ROOT_BOUNDS)
+
+
+def test_keys() -> None:
+    check_key(b"x")
+    check_key(bytes(MAX_KEY_BYTES))
+    for key in (b"", bytes(MAX_KEY_BYTES + 1), "text", None):
+        with pytest.raises(UsageError):
+            check_key(key)  # type: ignore[arg-type]
