@@ -1,0 +1,16 @@
+"""UnixFS: files and directories as graphs of blocks, the way IPFS does it.
+
+data         what a dag-pb node says that it is
+nodes        one block, with its links checked against what it says
+profiles     the numbers that decide what identifier a file gets
+importing    a file becomes blocks, as it streams in
+directories  directories and symbolic links become blocks
+hamt         a directory too large for one block
+murmur3      the hash that spreads its names
+reading      files, ranges of bytes, directories and paths
+selecting    the same for a walk over blocks that are not here yet
+
+    root = add_tree(store, {"album/cat.jpg": picture, "album/notes.txt": b"hello"})
+    cid = resolve(store, root.cid, "album/notes.txt")
+    b"".join(read(store, cid, 1, 4))                      # b"ell"
+"""

@@ -1,0 +1,215 @@
+"""A file becomes blocks: chunks are the leaves, and a balanced tree of nodes leads to them. A machine.
+
+Follows the UnixFS specification and IPIP-499's layout "balanced": all leaves are equally deep, and every node
+is full before the next one begins::
+
+    builder = UnixFsBuilder(UNIXFS_V1_2025)
+    for chunk in chunks(pieces, 1_048_576):
+        keep(builder.add(chunk))          the blocks that are finished now
+    blocks, root = builder.finish()
+
+It holds one chunk, and no more links than the width times the depth of the tree, however long the file is.
+`add_file` is these lines over a store.
+
+Rules
+    1. A file of one chunk is its leaf. A file of no bytes is an empty leaf.
+    2. A node is made when its place is needed, so that the last one to be made, the root, is known to be it:
+       mode and time stand in the root alone. A single raw leaf has no room for them, and becomes a dag-pb
+       node then.
+    3. The size in a link counts all blocks below it, one that is there twice twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from p2plib.data.blocks.store import BlockStore
+from p2plib.data.chunking.fixed import Chunker, chunks
+from p2plib.data.dag.block import Block, block_of
+from p2plib.data.dag.dag_pb import MAX_LINKS, PBLink
+from p2plib.data.dag.unixfs import nodes
+from p2plib.data.dag.unixfs.data import UnixFs, UnixFsKind, UnixTime
+from p2plib.data.dag.unixfs.profiles import UNIXFS_V1_2025, UnixFsProfile
+from p2plib.errors import UsageError
+from p2plib.wire.cid import Cid
+
+BATCH_BYTES = 4 * 1024 * 1024  # put into the store at a time: one sync of the disk for 4 to 16 chunks
+
+
+@dataclass(frozen=True, slots=True)
+class UnixFsRoot:
+    """What was added: a file, a directory or a symbolic link.
+
+    Args:
+        cid: its identifier.
+        total_bytes: of its block and all blocks below, as a link to it says.
+        file_bytes: of the file itself; 0 for what is no file.
+    """
+
+    cid: Cid
+    total_bytes: int
+    file_bytes: int = 0
+
+    def link(self, name: str | None = None) -> PBLink:
+        """A link to it.
+
+        Args:
+            name: what the node with the link calls it.
+        """
+        return PBLink(self.cid, name, self.total_bytes)
+
+
+class UnixFsBuilder:
+    """Makes the blocks of one file out of its chunks.
+
+    Args:
+        profile: how chunks become leaves, and leaves a tree.
+        mode: permissions, if the file shall have any.
+        mtime: when it was changed, if it shall say that.
+
+    Raises:
+        UsageError: the width of the profile makes no tree.
+    """
+
+    def __init__(
+        self,
+        profile: UnixFsProfile = UNIXFS_V1_2025,
+        *,
+        mode: int | None = None,
+        mtime: UnixTime | None = None,
+    ) -> None:
+        if not 2 <= profile.width <= MAX_LINKS:
+            raise UsageError(f"a node of a file has 2 to {MAX_LINKS} links, not up to {profile.width}")
+        self._profile = profile
+        self._mode, self._mtime = mode, mtime
+        self._levels: list[list[UnixFsRoot]] = [[]]
+        self._first: bytes | None = None  # held back: the only chunk of a file is its root
+        self._is_finished = False
+
+    def add(self, chunk: bytes) -> tuple[Block, ...]:
+        """Take the next chunk of the file, and give the blocks that are finished now.
+
+        Args:
+            chunk: at least one byte, and few enough for a block.
+
+        Raises:
+            UsageError: it is empty or too large, or the file is finished.
+        """
+        self._demand_open()
+        if not chunk:
+            raise UsageError("a chunk of a file has at least one byte")
+        if self._first is None:
+            self._first = chunk
+            return ()
+        made: list[Block] = []
+        if not self._levels[0]:
+            self._add_leaf(self._first, made)
+        self._add_leaf(chunk, made)
+        return tuple(made)
+
+    def finish(self) -> tuple[tuple[Block, ...], UnixFsRoot]:
+        """End the file: the blocks that were missing, the root's last, and what was added."""
+        self._demand_open()
+        self._is_finished = True
+        made: list[Block] = []
+        if not self._levels[0]:
+            leaf = self._only_leaf(self._first or b"", made)
+            return tuple(made), leaf
+        level = 0
+        while level < len(self._levels) - 1:
+            self._push(level + 1, self._node(self._levels[level], made), made)
+            level += 1
+        root = self._node(self._levels[-1], made, self._mode, self._mtime)
+        self._levels = []
+        return tuple(made), root
+
+    def _demand_open(self) -> None:
+        if self._is_finished:
+            raise UsageError("this file is finished: make another builder for the next one")
+
+    def _add_leaf(self, chunk: bytes, made: list[Block]) -> None:
+        if self._profile.has_raw_leaves:
+            block = block_of(chunk)
+        else:
+            block = self._wrapped(UnixFs(UnixFsKind.FILE, chunk or None, len(chunk)))
+        made.append(block)
+        self._push(0, UnixFsRoot(block.cid, len(block.data), len(chunk)), made)
+
+    def _only_leaf(self, chunk: bytes, made: list[Block]) -> UnixFsRoot:
+        if self._profile.has_raw_leaves and self._mode is None and self._mtime is None:
+            made.append(block_of(chunk))
+        else:
+            about = UnixFs(UnixFsKind.FILE, chunk or None, len(chunk), mode=self._mode, mtime=self._mtime)
+            made.append(self._wrapped(about))
+        return UnixFsRoot(made[-1].cid, len(made[-1].data), len(chunk))
+
+    def _wrapped(self, about: UnixFs, links: Iterable[PBLink] = ()) -> Block:
+        return nodes.write_node(about, links, cid_version=self._profile.cid_version)
+
+    def _push(self, level: int, part: UnixFsRoot, made: list[Block]) -> None:
+        """Put a part into a level; one that is full becomes a node of the next level first."""
+        while True:
+            if level == len(self._levels):
+                self._levels.append([])
+            parts = self._levels[level]
+            if len(parts) < self._profile.width:
+                parts.append(part)
+                return
+            node = self._node(parts, made)
+            self._levels[level] = [part]
+            level, part = level + 1, node
+
+    def _node(
+        self,
+        parts: list[UnixFsRoot],
+        made: list[Block],
+        mode: int | None = None,
+        mtime: UnixTime | None = None,
+    ) -> UnixFsRoot:
+        sizes = tuple(part.file_bytes for part in parts)
+        about = UnixFs(UnixFsKind.FILE, None, sum(sizes), sizes, mode=mode, mtime=mtime)
+        made.append(self._wrapped(about, [part.link("") for part in parts]))
+        total = len(made[-1].data) + sum(part.total_bytes for part in parts)
+        return UnixFsRoot(made[-1].cid, total, sum(sizes))
+
+
+def add_file(
+    store: BlockStore,
+    pieces: Iterable[bytes],
+    profile: UnixFsProfile = UNIXFS_V1_2025,
+    *,
+    chunker: Chunker | None = None,
+    mode: int | None = None,
+    mtime: UnixTime | None = None,
+    durable: bool = True,
+) -> UnixFsRoot:
+    """Put a file into a store.
+
+    Args:
+        store: where its blocks go, `BATCH_BYTES` at a time.
+        pieces: its bytes in order, in pieces of any size.
+        profile: how it becomes blocks.
+        chunker: how it is cut; None for chunks of the profile's size.
+        mode: permissions, if it shall have any.
+        mtime: when it was changed, if it shall say that.
+        durable: whether every block would survive a power failure when this returns.
+
+    Raises:
+        UsageError: the chunker made a chunk that is empty or too large for a block.
+        StoreFull: there is no room; some blocks may be there, and no root.
+    """
+    builder = UnixFsBuilder(profile, mode=mode, mtime=mtime)
+    batch: list[Block] = []
+    held_bytes = 0
+    cut = chunker(pieces) if chunker else chunks(pieces, profile.chunk_bytes)
+    for chunk in cut:
+        made = builder.add(chunk)
+        batch += made
+        held_bytes += sum(len(block.data) for block in made)
+        if held_bytes >= BATCH_BYTES:
+            store.put(batch, durable=durable)
+            batch, held_bytes = [], 0
+    made, root = builder.finish()
+    store.put([*batch, *made], durable=durable)
+    return root

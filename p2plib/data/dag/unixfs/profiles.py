@@ -1,0 +1,57 @@
+"""Profiles: the numbers that decide what identifier a file gets. A table.
+
+Two programs that cut the same file into different chunks give it different identifiers. IPIP-499 therefore
+names two sets of numbers: programs that use the same one get the same identifier for the same file.
+
+profile           chunks    links a node   leaves   identifier   a directory is sharded when
+unixfs-v0-2015    256 KiB   174            dag-pb   version 0    its names and identifiers are over 256 KiB
+unixfs-v1-2025    1 MiB     1,024          raw      version 1    its block would be over 256 KiB
+npm               256 KiB   174            raw      version 1    as unixfs-v0-2015
+
+The last is what npm's ipfs-unixfs-importer does if it is not told which profile to use.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class SplitRule(enum.Enum):
+    """What is compared with the threshold from which on a directory is sharded."""
+
+    LINKS_BYTES = "links-bytes"
+    """The bytes of all names and all identifiers."""
+    BLOCK_BYTES = "block-bytes"
+    """The bytes of the block that the directory would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnixFsProfile:
+    """How files and directories become blocks.
+
+    Args:
+        name: what people call it.
+        chunk_bytes: how much of a file goes into one leaf, unless another chunker is used.
+        width: how many links a node of a file has at most, at least 2.
+        cid_version: of identifiers of dag-pb nodes; raw leaves always have version 1.
+        has_raw_leaves: whether leaves are the bytes alone, and not wrapped in dag-pb.
+        split_rule: what is compared with `split_bytes`.
+        split_bytes: a directory is sharded when it has more than this.
+        fanout: how many buckets a shard has, a power of two from 8 to 1024.
+    """
+
+    name: str
+    chunk_bytes: int
+    width: int
+    cid_version: int
+    has_raw_leaves: bool
+    split_rule: SplitRule
+    split_bytes: int = 262_144
+    fanout: int = 256
+
+
+UNIXFS_V0_2015 = UnixFsProfile("unixfs-v0-2015", 262_144, 174, 0, False, SplitRule.LINKS_BYTES)
+UNIXFS_V1_2025 = UnixFsProfile("unixfs-v1-2025", 1_048_576, 1024, 1, True, SplitRule.BLOCK_BYTES)
+NPM_IMPORTER = UnixFsProfile("npm", 262_144, 174, 1, True, SplitRule.LINKS_BYTES)
+PROFILES = {profile.name: profile for profile in (UNIXFS_V0_2015, UNIXFS_V1_2025, NPM_IMPORTER)}
