@@ -11,7 +11,7 @@ import pytest
 from tests.interop.lock import without_hosts, without_other_systems
 from tests.interop.peers import HERE, demand_peers, why_modules_missing
 
-EXACT_VERSION = re.compile(r"\d+\.\d+\.\d+")
+EXACT_VERSION = re.compile(r"(npm:(@[a-z0-9-]+/)?[a-z0-9-]+@)?\d+\.\d+\.\d+")  # with the module, for an alias
 # A scheme with its slashes, or something.tld: what a host looks like in either file. Module names such as
 # "sha.js" and folders such as "node_modules/..." are not hosts, so the names of the packages are taken out
 # before looking.

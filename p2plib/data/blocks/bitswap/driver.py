@@ -1,0 +1,371 @@
+"""Blocks exchanged over the connections of a libp2p node. A driver: thin, over the machine beside it.
+
+::
+
+    async with Node(key) as node, BlockExchange(node, store) as exchange:
+        await exchange.connect("/ip4/192.0.2.1/tcp/4001/p2p/12D3Koo...")
+        data = await exchange.fetch(cid)
+        await exchange.fetch_many(cids)              then all of them are in the store
+
+Rules
+    1. Whoever is connected with our node is asked, and is served, if it speaks Bitswap.
+    2. `p2plib.data.blocks.bitswap.partners` says how streams are used.
+    3. When the block of `async with` is left, nothing is left: no task, no stream; whoever waits gets
+       `Closed`. The connections are the node's, and stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Self, assert_never
+
+from p2plib.data.blocks.bitswap.events import (
+    DEFAULT_LIMITS,
+    BitswapLimits,
+    BlockCame,
+    NobodyHas,
+    PeerBlamed,
+)
+from p2plib.data.blocks.bitswap.graphs import FetchPlan, Row
+from p2plib.data.blocks.bitswap.machine import Bitswap
+from p2plib.data.blocks.bitswap.messages import PROTOCOLS
+from p2plib.data.blocks.bitswap.partners import Partners
+from p2plib.data.blocks.store import BlockStore
+from p2plib.data.dag.block import Block
+from p2plib.errors import (
+    Closed,
+    NoCommonProtocol,
+    NotFound,
+    P2PError,
+    PeerTimeout,
+    StoreError,
+    UsageError,
+)
+from p2plib.protocol.connection import Connection
+from p2plib.protocol.node import Node
+from p2plib.wire import cid as cids
+from p2plib.wire import multicodec
+from p2plib.wire.cid import Cid
+from p2plib.wire.multiaddr import Multiaddr
+from p2plib.wire.multihash import Multihash
+
+FETCH_TIMEOUT_S = 60.0
+MAX_BLAMED = 100
+
+Waiting = asyncio.Future[bytes]
+
+
+class BlockExchange:
+    """Bitswap over the connections of a node; used with `async with`.
+
+    Args:
+        node: it must not speak Bitswap already.
+        store: what we have, and where what we fetch is put.
+        limits: what the exchange may cost, and how patient it is.
+        is_durable: whether each block that comes is on the disk before the next one is looked at.
+
+    Attributes:
+        machine: the exchange without its sockets; its `ledgers` say what went between us and each peer.
+        blamed: what peers were blamed for, the oldest first; the last `MAX_BLAMED`.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        store: BlockStore,
+        *,
+        limits: BitswapLimits = DEFAULT_LIMITS,
+        is_durable: bool = False,
+    ) -> None:
+        self.node = node
+        self.store = store
+        self.machine = Bitswap(store, limits)
+        self.blamed: deque[PeerBlamed] = deque(maxlen=MAX_BLAMED)
+        self._is_durable = is_durable
+        self._partners = Partners(self.machine, self._stir)
+        self._waiting: dict[Multihash, dict[Waiting, bool]] = {}  # and whether in spite of everybody
+        self._wanted: dict[Multihash, Cid] = {}  # those of `_waiting`
+        self._changes_seen = 0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._is_open = False
+
+    # For callers.
+
+    async def __aenter__(self) -> Self:
+        if taken := [name for name in PROTOCOLS if name in self.node.handlers]:
+            raise UsageError(f"this node speaks {taken[0]} already")
+        self.node.handlers.update(dict.fromkeys(PROTOCOLS, self._partners.handle))
+        self._is_open = True
+        self._adopt_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the exchange (rule 5). Repeating it does nothing."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._end_alarm()
+        for name in PROTOCOLS:
+            self.node.handlers.pop(name, None)
+        for waiting in self._waiting.values():
+            for future in waiting:
+                if not future.done():
+                    future.set_exception(Closed("this exchange was closed"))
+        await self._partners.close()
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The peer ids of those that blocks are exchanged with."""
+        return self.machine.peers
+
+    async def connect(self, *addresses: Multiaddr | str) -> Connection:
+        """Dials a peer, and waits until it is in the exchange.
+
+        Args:
+            addresses: as for `Node.dial`, which says what else it raises.
+
+        Raises:
+            NoCommonProtocol: it speaks no Bitswap.
+        """
+        self._check_open()
+        connection = await self.node.dial(*addresses)
+        partner = self._partners.adopt(connection)
+        if partner is not None and not await asyncio.shield(partner.ready):
+            raise NoCommonProtocol(f"{connection!r} speaks no Bitswap")
+        return connection
+
+    def add(self, block: Block) -> None:
+        """Puts a block of ours into the store, and sends it to peers that want it. For many, put them into
+        the store and call `offer`."""
+        self.store.put([block], durable=self._is_durable)
+        self.offer([block.cid])
+
+    def offer(self, blocks: Iterable[Cid]) -> None:
+        """Sends blocks that the store has now to peers that had asked for them before."""
+        if self.machine.stored(blocks):
+            self._partners.ring()
+
+    async def fetch(
+        self,
+        cid: Cid,
+        *,
+        timeout_s: float = FETCH_TIMEOUT_S,
+        waits_for_it: bool = True,
+        priority: int = 1,
+        session: int = 0,
+    ) -> bytes:
+        """A block, out of the store or from a peer; then it is in the store.
+
+        Args:
+            cid: of the block.
+            timeout_s: for how long to look for it.
+            waits_for_it: whether to go on when all peers say that they do not have it: one may get it, and
+                another may come.
+            priority: the larger, the sooner.
+            session: of `Wants.new_session`: what belongs together.
+
+        Raises:
+            NotFound: every peer said that it does not have it; or there is no peer.
+            PeerTimeout: it did not come in time, and not every peer said that it lacks it.
+            StoreError: the store does not take it.
+            Closed: the exchange was closed.
+        """
+        self._check_open()
+        if cid.multihash.code == multicodec.IDENTITY or self.store.has(cid):
+            return self.store.get(cid)
+        self._adopt_all()
+        future = self._wait_for(cid, waits_for_it)
+        try:
+            self.machine.want(cid, self._now(), priority=priority, session=session)
+            self._stir()
+            self._give_up_if_hopeless(cid)
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError as error:
+            if isinstance(error, PeerTimeout):
+                raise
+            raise self._too_late(cid, timeout_s) from None
+        finally:
+            self._stop_waiting(cid, future)
+
+    def _too_late(self, cid: Cid, timeout_s: float) -> P2PError:
+        asked, text = len(self.peers), cids.to_text(cid)
+        if self.machine.wants.is_lacked(cid):
+            return NotFound(f"none of {asked} peers has {text}")
+        return PeerTimeout(f"{text} did not come from any of {asked} peers within {timeout_s:g} s")
+
+    async def fetch_many(
+        self, blocks: Iterable[Cid], *, timeout_s: float = FETCH_TIMEOUT_S, waits_for_them: bool = True
+    ) -> None:
+        """Sees to it that blocks are in the store.
+
+        Args:
+            blocks: their CIDs, the most urgent first.
+            timeout_s: for how long nothing may come of what is missing.
+            waits_for_them: as `waits_for_it` of `fetch`, which says what is raised.
+        """
+        await self.fetch_plan(Row(blocks), timeout_s=timeout_s, waits_for_them=waits_for_them)
+
+    async def fetch_plan(
+        self, plan: FetchPlan, *, timeout_s: float = FETCH_TIMEOUT_S, waits_for_them: bool = True
+    ) -> None:
+        """Fetches what a plan names next until it names nothing more; what it is shown may add to it.
+
+        Args:
+            plan: which blocks.
+            timeout_s: for how long nothing may come of what is missing.
+            waits_for_them: as `waits_for_it` of `fetch`, which says what is raised; and what the plan raises.
+        """
+        self._check_open()
+        self._adopt_all()
+        session = self.machine.wants.new_session()
+        came: asyncio.Queue[Waiting] = asyncio.Queue()
+        missing: dict[Waiting, Cid] = {}
+        try:
+            while True:
+                self._request(plan, missing, came, session, waits_for_them)
+                if not missing:
+                    return
+                future = await self._next(came, missing, timeout_s)
+                cid = missing.pop(future)
+                self._stop_waiting(cid, future)
+                plan.show(Block(cid, future.result()))
+        finally:
+            for future, cid in missing.items():
+                self._stop_waiting(cid, future)
+            self.machine.wants.end_session(session)
+
+    def _request(
+        self,
+        plan: FetchPlan,
+        missing: dict[Waiting, Cid],
+        came: asyncio.Queue[Waiting],
+        session: int,
+        waits_for_them: bool,
+    ) -> None:
+        """Wants what the plan names, up to a window; what is in the store is shown to it at once."""
+        has_wanted = False
+        while len(missing) < self.machine.limits.max_active and (cid := plan.next_cid()) is not None:
+            if cid.multihash.code == multicodec.IDENTITY or self.store.has(cid):
+                plan.show(Block(cid, self.store.get(cid)))
+                continue
+            future = self._wait_for(cid, waits_for_them)
+            future.add_done_callback(came.put_nowait)
+            missing[future] = cid
+            self.machine.want(cid, self._now(), session=session)
+            self._give_up_if_hopeless(cid)
+            has_wanted = True
+        if has_wanted:
+            self._stir()
+
+    async def _next(
+        self, came: asyncio.Queue[Waiting], missing: dict[Waiting, Cid], timeout_s: float
+    ) -> Waiting:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await came.get()
+        except TimeoutError:
+            raise self._too_late(next(iter(missing.values())), timeout_s) from None
+
+    # Who waits for what.
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise Closed("this exchange is not open")
+
+    def _wait_for(self, cid: Cid, waits_for_it: bool) -> Waiting:
+        if not waits_for_it and not self._partners:
+            raise NotFound(f"there is no peer to ask for {cids.to_text(cid)}")
+        future: Waiting = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(cid.multihash, {})[future] = waits_for_it
+        self._wanted[cid.multihash] = cid
+        return future
+
+    def _stop_waiting(self, cid: Cid, future: Waiting) -> None:
+        waiting = self._waiting.get(cid.multihash, {})
+        waiting.pop(future, None)
+        future.cancel()
+        if not waiting:
+            self._waiting.pop(cid.multihash, None)
+            self._wanted.pop(cid.multihash, None)
+            if cid in self.machine.wants:
+                self.machine.drop(cid, self._now())
+                self._stir()
+
+    def _settle(self, cid: Cid, result: bytes | P2PError, *, only_impatient: bool = False) -> None:
+        """Tells those who wait for a block how it went."""
+        for future, waits_for_it in self._waiting.get(cid.multihash, {}).items():
+            if future.done() or (only_impatient and waits_for_it):
+                continue
+            if isinstance(result, bytes):
+                future.set_result(result)
+            else:
+                future.set_exception(result)
+
+    def _give_up_if_hopeless(self, cid: Cid) -> None:
+        """Those who do not wait for what nobody has are told, once everybody has been asked."""
+        count = len(self.peers)
+        if self._partners.are_settled and (not count or self.machine.wants.is_lacked(cid)):
+            error = NotFound(f"none of {count} peers has {cids.to_text(cid)}")
+            self._settle(cid, error, only_impatient=True)
+
+    # What the machine says.
+
+    def _stir(self) -> None:
+        """Something has changed: does what the machine says now."""
+        while (event := self.machine.next_event()) is not None:
+            match event:
+                case BlockCame(block, _):
+                    self._keep(block)
+                case NobodyHas(cid, _):
+                    self._give_up_if_hopeless(cid)
+                case PeerBlamed():
+                    self.blamed.append(event)
+                case _:
+                    assert_never(event)
+        if self._partners.changes != self._changes_seen:
+            self._changes_seen = self._partners.changes
+            for cid in list(self._wanted.values()):
+                self._give_up_if_hopeless(cid)
+        self._partners.ring()
+        self._set_alarm()
+
+    def _keep(self, block: Block) -> None:
+        try:
+            self.store.put([block], durable=self._is_durable)
+        except StoreError as error:
+            self._settle(block.cid, error)
+            return
+        self._settle(block.cid, block.data)
+        self.offer([block.cid])
+
+    def _set_alarm(self) -> None:
+        """The alarm may go off too early, never too late."""
+        at = self.machine.timer()
+        if at is None or not self._is_open:
+            self._end_alarm()
+        elif self._alarm is None or at < self._alarm.when():
+            self._end_alarm()
+            self._alarm = asyncio.get_running_loop().call_at(at, self._ring_alarm)
+
+    def _end_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _ring_alarm(self) -> None:
+        self._alarm = None
+        self.machine.handle_timer(self._now())
+        self._stir()
+
+    def _adopt_all(self) -> None:
+        for connection in self.node.connections:
+            self._partners.adopt(connection)

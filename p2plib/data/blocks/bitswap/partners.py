@@ -1,0 +1,238 @@
+"""The peers of an exchange: their connections, a task that sends to each, and its streams that are read. A
+driver, and a part of the one in `p2plib.data.blocks.bitswap.driver`.
+
+Rules
+    1. We keep one stream open to each peer, and end it when nothing was said on it for `IDLE_S`. Others open
+       a new one for each message, which is as good. Of each peer `MAX_STREAMS` are read at a time, so that
+       there are never more messages in the making.
+    2. A message is sent again, once and on a new stream, if its stream breaks. A peer that takes nothing for
+       `SEND_TIMEOUT_S` is left alone until it says something, or until somebody is asked for something again.
+    3. Garbage ends the stream that it came on, and nothing else.
+    4. A peer that speaks no Bitswap is not tried again while its connections last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from p2plib.data.blocks.bitswap import messages
+from p2plib.data.blocks.bitswap.machine import Bitswap
+from p2plib.data.blocks.bitswap.messages import FRAMES, PROTOCOLS, V1_2, BitswapMessage
+from p2plib.errors import EndOfStream, NoCommonProtocol, P2PError, PeerTimeout, StreamReset
+from p2plib.protocol.buffers import Bell
+from p2plib.protocol.connection import Connection
+from p2plib.protocol.framing import FramedStream
+from p2plib.protocol.stream import PIECE_BYTES, Stream
+from p2plib.protocol.tasks import end_tasks
+
+SEND_TIMEOUT_S = 20.0
+IDLE_S = 10.0  # js-libp2p ends a silent stream after 30 s
+READ_IDLE_S = 120.0  # for a stream of theirs on which nothing whole comes; others keep theirs open
+MAX_STREAMS = 4
+
+
+@dataclass(eq=False, slots=True)
+class Partner:
+    """One peer, its connections and the task that sends to it.
+
+    Attributes:
+        name: its peer id.
+        connections: those that are open; the newest is used.
+        ready: done when it is in the exchange, or known not to speak Bitswap.
+        bell: rung when something is to be sent.
+        room: for streams of its that are read.
+        task: what sends to it.
+        stream: what it is sent to on; None if there is none now.
+        protocol: which version is spoken there.
+    """
+
+    name: str
+    connections: list[Connection]
+    ready: asyncio.Future[bool]
+    bell: Bell = field(default_factory=Bell)
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAMS))
+    task: asyncio.Task[None] | None = None
+    stream: Stream | None = None
+    protocol: str = ""
+
+
+class Partners:
+    """The peers of an exchange.
+
+    Args:
+        machine: what says what is to be sent to whom.
+        stir: called whenever the machine may have something new to say.
+
+    Attributes:
+        changes: how often a peer came, went, or turned out to speak no Bitswap.
+    """
+
+    def __init__(self, machine: Bitswap, stir: Callable[[], None]) -> None:
+        self.machine = machine
+        self.changes = 0
+        self._stir = stir
+        self._partners: dict[str, Partner] = {}
+        self._reading: dict[Stream, None] = {}
+        self._changed = Bell()
+        self._is_open = True
+
+    def __len__(self) -> int:
+        return len(self._partners)
+
+    @property
+    def are_settled(self) -> bool:
+        """Whether of each it is known whether it speaks Bitswap."""
+        return all(partner.ready.done() for partner in self._partners.values())
+
+    def ring(self) -> None:
+        """Has everything sent that the machine has for peers."""
+        for name in self.machine.peers:
+            if self.machine.has_message(name):
+                self._partners[name].bell.ring()
+
+    async def close(self) -> None:
+        """Ends all tasks and streams, even if it is cancelled meanwhile."""
+        self._is_open = False
+        for stream in list(self._reading):
+            stream.reset()
+        tasks = [partner.task for partner in self._partners.values() if partner.task is not None]
+        try:
+            await end_tasks(*tasks)
+        finally:
+            while self._reading:
+                await self._changed.wait()
+
+    def adopt(self, connection: Connection) -> Partner | None:
+        """The partner at the other side of a connection; None if there is no room for one more."""
+        partner = self._partners.get(connection.remote_id)
+        if connection.is_over or not self._is_open:
+            return None
+        if partner is None:
+            if len(self._partners) >= self.machine.limits.max_peers:
+                return None
+            loop = asyncio.get_running_loop()
+            partner = Partner(connection.remote_id, [connection], loop.create_future())
+            self._partners[partner.name] = partner
+            partner.task = loop.create_task(self._attend(partner))
+        elif connection not in partner.connections:
+            partner.connections.append(connection)
+        return partner
+
+    async def _attend(self, partner: Partner) -> None:
+        """One peer, from the first stream to it until it is gone."""
+        loop = asyncio.get_running_loop()
+        sending, watching = loop.create_task(self._send_all(partner)), loop.create_task(_see_end(partner))
+        try:
+            await asyncio.wait([sending, watching], return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                error = sending.exception()
+                if isinstance(error, NoCommonProtocol):
+                    partner.ready.set_result(False)
+                    self._see_change()
+                    await watching
+                elif error is not None and not isinstance(error, P2PError):
+                    raise error
+        finally:
+            try:
+                await end_tasks(sending, watching)
+            finally:
+                self._part(partner)
+
+    def _part(self, partner: Partner) -> None:
+        if partner.stream is not None:
+            partner.stream.reset()
+        if not partner.ready.done():
+            partner.ready.set_result(False)
+        del self._partners[partner.name]
+        if partner.name in self.machine.peers:
+            self.machine.left(partner.name, asyncio.get_running_loop().time())
+        self._see_change()
+
+    def _see_change(self) -> None:
+        self.changes += 1
+        self._stir()
+
+    async def _send_all(self, partner: Partner) -> None:
+        """Sends to a peer whatever the machine has for it."""
+        await self._open(partner)
+        self.machine.joined(
+            partner.name, asyncio.get_running_loop().time(), speaks_have=partner.protocol == V1_2
+        )
+        partner.ready.set_result(True)
+        self._see_change()
+        while True:
+            message = self.machine.next_message(partner.name)
+            if message is not None:
+                await self._send(partner, message)
+                continue
+            try:
+                async with asyncio.timeout(None if partner.stream is None else IDLE_S):
+                    await partner.bell.wait()
+            except TimeoutError:
+                stream, partner.stream = partner.stream, None
+                if stream is not None:
+                    await stream.close()
+
+    async def _open(self, partner: Partner) -> Stream:
+        connection = next(
+            (each for each in reversed(partner.connections) if not each.is_over), partner.connections[-1]
+        )
+        partner.stream, partner.protocol = await connection.open_stream(*PROTOCOLS)
+        return partner.stream
+
+    async def _send(self, partner: Partner, message: BitswapMessage) -> None:
+        """Sends a message, once more on a new stream if the first one breaks (rule 3)."""
+        raw = FRAMES.encode(messages.encode(message, partner.protocol))
+        try:
+            await _write(partner.stream or await self._open(partner), raw)
+        except StreamReset:
+            await _write(await self._open(partner), raw)
+
+    async def handle(self, stream: Stream, connection: Connection) -> None:
+        """A stream that a peer opened: messages until it ends."""
+        partner = self.adopt(connection)
+        if partner is None:
+            stream.reset()
+            return
+        self._reading[stream] = None
+        try:
+            if await asyncio.shield(partner.ready):
+                async with partner.room:
+                    await self._read(stream, partner)
+            else:
+                stream.reset()
+        finally:
+            del self._reading[stream]
+            self._changed.ring()
+
+    async def _read(self, stream: Stream, partner: Partner) -> None:
+        frames = FramedStream(stream, FRAMES)
+        while True:
+            try:
+                async with asyncio.timeout(READ_IDLE_S):
+                    raw = await frames.receive()
+            except (EndOfStream, TimeoutError):
+                return
+            message = messages.decode(raw)
+            self.machine.receive(partner.name, message, asyncio.get_running_loop().time())
+            self._stir()
+
+
+async def _see_end(partner: Partner) -> None:
+    """Waits until no connection to a peer is left."""
+    while partner.connections:
+        await partner.connections[0].muxed.wait_closed()
+        del partner.connections[0]
+
+
+async def _write(stream: Stream, raw: bytes) -> None:
+    """Writes a message; each piece of it has a time to be taken, however large the message is."""
+    try:
+        for at in range(0, len(raw), PIECE_BYTES):
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await stream.write(raw[at : at + PIECE_BYTES])
+    except TimeoutError:
+        stream.reset()
+        raise PeerTimeout(f"{stream.remote} took nothing for {SEND_TIMEOUT_S:g} s") from None

@@ -1,0 +1,235 @@
+"""What we know of a peer that we ask for blocks: how fast it is, what it owes us, what it did wrong. A
+machine, and a part of the one in `p2plib.data.blocks.bitswap.wants`.
+
+Rules
+    1. How long it takes is estimated as TCP does (RFC 6298): a smoothed time, its deviation, and a time-out
+       of the one plus four times the other. The time goes from the want to the block, queues included.
+    2. The time-out counts from the last block that came, if one came since the want was sent. So a peer that
+       sends one block after the other is not late with the last of them.
+    3. It may owe us `window` blocks: one more for each block in time, half as many after each that was late.
+    4. A block that it did not owe us is a strike, except one that we wanted of it and cancelled: the two
+       crossed on the way. After `max_strikes` it is given up.
+    5. A peer that owes us nothing is not even hashed for: its blocks are strikes as they are.
+
+Vocabulary::
+
+    owes       blocks that we asked it for, and for which it has not said that it lacks them
+    late       it owes the block and its time is over; somebody else was asked, and it may still come
+    listed     what stands on the list that the peer has of us, whether we want the block or to hear of it
+    outbox     what is to be changed in that list, and was not sent yet
+    cancelled  we wanted it, it is not wanted any more, and it may be on its way
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from p2plib.data.blocks.bitswap.events import BitswapLimits
+from p2plib.data.blocks.bitswap.messages import WantEntry
+from p2plib.wire.cid import Cid
+from p2plib.wire.multihash import Multihash
+
+FIRST_WINDOW = 8
+MAX_CANCELLED = 1024  # remembered; more of them cannot be on their way, as no window is that large
+DEVIATIONS = 4
+SMOOTHING, DEVIATION_SMOOTHING = 1 / 8, 1 / 4  # RFC 6298
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What went between us and a peer, in blocks and in bytes of blocks.
+
+    Attributes:
+        sent_blocks: to it.
+        sent_bytes: in them.
+        came_blocks: from it, whatever they were.
+        came_bytes: in them.
+        useful_blocks: those of them that we wanted and did not have.
+        useful_bytes: in them.
+        double_blocks: those that came after another peer had sent them.
+        double_bytes: in them.
+        strikes: those that it must not have sent.
+        late: how often it was late with one.
+    """
+
+    sent_blocks: int = 0
+    sent_bytes: int = 0
+    came_blocks: int = 0
+    came_bytes: int = 0
+    useful_blocks: int = 0
+    useful_bytes: int = 0
+    double_blocks: int = 0
+    double_bytes: int = 0
+    strikes: int = 0
+    late: int = 0
+
+
+@dataclass(slots=True)
+class Ask:
+    """That we asked a peer for a block.
+
+    Attributes:
+        at: when, in seconds.
+        is_late: whether its time is over.
+    """
+
+    at: float
+    is_late: bool = False
+
+
+@dataclass(slots=True)
+class RemotePeer:
+    """One peer, as the side that asks sees it.
+
+    Args:
+        name: its peer id.
+        speaks_have: whether it understands version 1.2. Others are only asked for blocks.
+        limits: how patient we are.
+        ledger: what went between us.
+    """
+
+    name: str
+    speaks_have: bool
+    limits: BitswapLimits
+    ledger: Ledger = field(default_factory=Ledger)
+    owes: dict[Multihash, Ask] = field(default_factory=dict)
+    listed: set[Multihash] = field(default_factory=set)
+    outbox: dict[Multihash, WantEntry] = field(default_factory=dict)
+    is_given_up: bool = False
+    has_been_told_all: bool = False
+    window: int = FIRST_WINDOW
+    misses: int = 0  # blocks that it was late with since the last one in time
+    _cancelled: dict[Multihash, None] = field(default_factory=dict)
+    _smoothed_s: float = 0.0
+    _deviation_s: float = 0.0
+    _delivered_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.window = min(FIRST_WINDOW, self.limits.max_window)
+
+    @property
+    def latency_s(self) -> float:
+        """How long it takes for a block; before the first, how long it may take."""
+        return self._smoothed_s or self.limits.first_timeout_s
+
+    @property
+    def timeout_s(self) -> float:
+        """How long it may take for a block; twice as long after each miss."""
+        limits = self.limits
+        usual_s = self._smoothed_s + DEVIATIONS * self._deviation_s or limits.first_timeout_s
+        backed_off: float = max(limits.min_timeout_s, usual_s) * 2 ** min(self.misses, 10)
+        return min(limits.max_timeout_s, backed_off)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it may owe us one more."""
+        return not self.is_given_up and len(self.owes) < self.window
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has shown how fast it is, and nothing is asked of it now."""
+        return bool(self._smoothed_s) and not self.owes and not self.misses and not self.is_given_up
+
+    def late_at(self, key: Multihash, patience_s: float) -> float:
+        """When a block that it owes will be late; in the past if it is already.
+
+        Args:
+            key: of the block.
+            patience_s: how long to wait at most, even if it usually takes longer.
+        """
+        ask = self.owes[key]
+        return max(ask.at, self._delivered_at) + min(self.timeout_s, patience_s)
+
+    def ask(self, key: Multihash, now: float) -> None:
+        """It owes a block from now on."""
+        self._cancelled.pop(key, None)
+        self.owes.pop(key, None)  # so that the oldest stays the first
+        self.owes[key] = Ask(now)
+
+    def overdue(self, now: float, patience_s: float) -> list[Multihash]:
+        """What it owes and should have sent by now; `late_at` has the arguments."""
+        owed = [key for key, ask in self.owes.items() if not ask.is_late]
+        return [key for key in owed if self.late_at(key, patience_s) <= now]
+
+    def next_late_at(self, patience_s: float) -> float:
+        """When something that it owes will be late; infinity if nothing will."""
+        first = next((key for key, ask in self.owes.items() if not ask.is_late), None)
+        return float("inf") if first is None else self.late_at(first, patience_s)
+
+    def miss(self, keys: list[Multihash]) -> None:
+        """It is late with some blocks, all at once: that counts once."""
+        for key in keys:
+            self.owes[key].is_late = True
+        self.ledger.late += len(keys)
+        self.misses += 1
+        self.window = max(1, self.window // 2)
+
+    def deliver(self, key: Multihash, now: float) -> None:
+        """A block came that we had asked for; we asked for it, or only whether the peer has it."""
+        ask = self.owes.pop(key, None)
+        self._forget(key)
+        if ask is None:
+            return
+        self._delivered_at = now
+        self.misses = 0
+        self._measure(now - ask.at)
+        if not ask.is_late:
+            self.window = min(self.limits.max_window, self.window + 1)
+
+    def _measure(self, took_s: float) -> None:
+        if not self._smoothed_s:
+            self._smoothed_s, self._deviation_s = took_s, took_s / 2
+            return
+        off = abs(self._smoothed_s - took_s)
+        self._deviation_s += DEVIATION_SMOOTHING * (off - self._deviation_s)
+        self._smoothed_s += SMOOTHING * (took_s - self._smoothed_s)
+
+    def tell(self, key: Multihash, entry: WantEntry) -> None:
+        """Puts a line into the outbox."""
+        self.outbox[key] = entry
+
+    def knows(self, key: Multihash) -> bool:
+        """Whether it has heard, or will hear, that we want something of a block."""
+        return key in self.listed or key in self.outbox
+
+    def cancel(self, key: Multihash, cid: Cid) -> None:
+        """We do not want a block of it any more. If it has heard that we did, the block may be on its way."""
+        was_listed = key in self.listed
+        self.owes.pop(key, None)
+        self._forget(key)
+        if was_listed:
+            self.outbox[key] = WantEntry(cid, 0, is_cancel=True)
+            self._cancelled[key] = None
+            if len(self._cancelled) > MAX_CANCELLED:
+                del self._cancelled[next(iter(self._cancelled))]
+
+    def _forget(self, key: Multihash) -> None:
+        self.listed.discard(key)
+        self.outbox.pop(key, None)
+
+    def take_entries(self, most: int) -> tuple[WantEntry, ...]:
+        """What is to be sent next of our list, and counts as sent now."""
+        keys = [key for key, _ in zip(self.outbox, range(most), strict=False)]
+        entries = tuple(self.outbox.pop(key) for key in keys)
+        for key, entry in zip(keys, entries, strict=True):
+            if not entry.is_cancel:
+                self.listed.add(key)
+        return entries
+
+    def give_up(self) -> None:
+        """It gets no more wants, and what it sends is not looked at."""
+        self.is_given_up = True
+        for part in (self.owes, self.listed, self.outbox, self._cancelled):
+            part.clear()
+
+    def may_send(self, key: Multihash) -> bool:
+        """Whether a block that nobody waits for may still come of it; asked once for each."""
+        if key not in self._cancelled:
+            return False
+        del self._cancelled[key]
+        return True
+
+    @property
+    def expects_nothing(self) -> bool:
+        """Rule 5: whether no block at all may come of it."""
+        return not self._cancelled and not self.listed

@@ -1,0 +1,400 @@
+"""Which peer is asked for which block, and when the next one is: the side that wants. A machine.
+
+Rules
+    1. A block of which nothing is known: the most promising peer is asked for the block at once, and the
+       others whether they have it. In a session, peers that sent its earlier blocks are asked first, and
+       nobody else as long as they do not disappoint.
+    2. No block waits for one slow peer. When a peer is late (`p2plib.data.blocks.bitswap.remote` says when),
+       says that it lacks the block, leaves, or is given up, the next one is asked.
+    3. At most `max_copies` peers are at work on a block: if one more is asked, the one that was asked first
+       is told to leave it. So there are few duplicates, and they have a bound.
+    4. When the block is there, everybody else who heard of it is told that it is not wanted any more.
+    5. A peer that lacks a block keeps our want, and sends the block when it gets it.
+    6. A peer that was late twice in a row is asked only for what nobody else can send.
+    7. Of `max_active` blocks at a time peers hear something, as they keep a limited number of our wants. All
+       others wait in the backlog.
+    8. At the end, when all that is missing has been asked for and a peer has nothing left to do, nobody gets
+       more time than `IDLE_PATIENCE` times what that peer would get.
+
+Vocabulary::
+
+    key      the multihash of a block: what peers match by
+    open     a block at which no peer is at work in time
+    session  blocks that belong together, so that who has one is likely to have the others
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from p2plib.data.blocks.bitswap.events import (
+    DEFAULT_LIMITS,
+    BitswapEvent,
+    BitswapLimits,
+    BlockCame,
+    NobodyHas,
+    PeerBlamed,
+)
+from p2plib.data.blocks.bitswap.messages import BlockPresence, Payload, Presence, WantEntry, WantKind
+from p2plib.data.blocks.bitswap.remote import Ledger, RemotePeer
+from p2plib.data.dag.block import Block
+from p2plib.errors import UsageError
+from p2plib.wire.cid import Cid
+from p2plib.wire.multihash import Multihash
+
+MAX_LINES = 1024  # of our list in one message
+DOUBTFUL_MISSES = 2  # rule 6
+IDLE_PATIENCE = 2.0  # rule 8
+
+
+@dataclass(slots=True)
+class Want:
+    """A block that we want.
+
+    Attributes:
+        cid: as it was asked for.
+        priority: the larger, the sooner.
+        session: to which it belongs.
+        has: peers that say that they have it.
+        lacks: peers that say that they do not.
+        late: peers that were late with it, and since when.
+        is_told: whether we have said that nobody has it.
+    """
+
+    cid: Cid
+    priority: int
+    session: int
+    has: set[str] = field(default_factory=set)
+    lacks: set[str] = field(default_factory=set)
+    late: dict[str, float] = field(default_factory=dict)
+    is_told: bool = False
+
+
+class Wants:
+    """Our wants, and the peers that we ask.
+
+    Args:
+        limits: what it may cost, and how patient we are.
+
+    Attributes:
+        peers: those that there are, by name.
+        events: what happened, the oldest first; whoever drives this takes them out.
+    """
+
+    def __init__(self, limits: BitswapLimits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self.peers: dict[str, RemotePeer] = {}
+        self.events: deque[BitswapEvent] = deque()
+        self._wants: dict[Multihash, Want] = {}
+        self._backlog: dict[Multihash, Want] = {}  # what nobody has heard of yet
+        self._open: dict[Multihash, None] = {}  # a set with an order, as is what is in a session
+        self._suppliers: dict[int, dict[str, None]] = {}
+        self._sessions = 0
+
+    def __len__(self) -> int:
+        return len(self._wants) + len(self._backlog)
+
+    def __contains__(self, cid: Cid) -> bool:
+        return cid.multihash in self._wants or cid.multihash in self._backlog
+
+    # What the side above says.
+
+    def new_session(self) -> int:
+        """A number for blocks that belong together; give it back with `end_session`."""
+        self._sessions += 1
+        self._suppliers[self._sessions] = {}
+        return self._sessions
+
+    def end_session(self, session: int) -> None:
+        """Nothing more will be wanted in a session."""
+        self._suppliers.pop(session, None)
+
+    def want(self, cid: Cid, now: float, *, priority: int = 1, session: int = 0) -> None:
+        """A block is wanted from now on. One that is wanted already stays so.
+
+        Args:
+            cid: of the block.
+            now: the time in seconds.
+            priority: the larger, the sooner: 1 to 2**31 - 1.
+            session: to which it belongs; 0 is no session.
+        """
+        if not 0 < priority < 2**31:
+            raise UsageError(f"a priority is 1 to 2**31 - 1, not {priority}")
+        if cid not in self:
+            self._backlog[cid.multihash] = Want(cid, priority, session)
+            self._begin_some(now)
+
+    def _begin_some(self, now: float) -> None:
+        """Rule 7: wants come out of the backlog while there is room."""
+        while self._backlog and len(self._wants) < self.limits.max_active:
+            key = next(iter(self._backlog))
+            want = self._wants[key] = self._backlog.pop(key)
+            self._open[key] = None
+            self._assign(now)
+            if not self._suppliers.get(want.session):
+                self._probe(key, want)
+
+    def drop(self, cid: Cid, now: float) -> None:
+        """A block is not wanted any more."""
+        self._backlog.pop(cid.multihash, None)
+        if self._wants.pop(cid.multihash, None) is not None:
+            self._open.pop(cid.multihash, None)
+            self._tell_cancel(cid)
+            self._assign(now)
+            self._begin_some(now)
+
+    def is_lacked(self, cid: Cid) -> bool:
+        """Whether there are peers, and every one of them says that it does not have a block that we want."""
+        want = self._wants.get(cid.multihash)
+        there = [remote for remote in self.peers.values() if not remote.is_given_up]
+        return want is not None and bool(there) and all(remote.name in want.lacks for remote in there)
+
+    # What peers do.
+
+    def joined(
+        self, name: str, now: float, *, speaks_have: bool = True, ledger: Ledger | None = None
+    ) -> None:
+        """A peer is there; everything that is open is asked of it.
+
+        Args:
+            name: its peer id.
+            now: the time in seconds.
+            speaks_have: whether it understands version 1.2.
+            ledger: where to count what goes between us.
+        """
+        remote = self.peers[name] = RemotePeer(name, speaks_have, self.limits, ledger or Ledger())
+        remote.is_given_up = remote.ledger.strikes >= self.limits.max_strikes
+        self._assign(now)
+        for key, want in self._wants.items():
+            want.is_told = False
+            if key in self._open or not self._is_in_time(key):
+                self._probe(key, want)
+
+    def left(self, name: str, now: float) -> None:
+        """A peer is gone, and with it what it owed us."""
+        remote = self.peers.pop(name, None)
+        if remote is None:
+            return
+        for suppliers in self._suppliers.values():
+            suppliers.pop(name, None)
+        self._release(remote, list(remote.owes), now)
+        for want in self._wants.values():
+            want.has.discard(name)
+            want.lacks.discard(name)
+            want.late.pop(name, None)
+            self._see_whether_nobody(want)
+
+    def presences(self, name: str, presences: Iterable[BlockPresence], now: float) -> None:
+        """A peer says what it has and what it lacks."""
+        remote = self.peers[name]
+        if remote.is_given_up:
+            return
+        for each in presences:
+            key = each.cid.multihash
+            want = self._wants.get(key)
+            if want is None or not remote.knows(key):
+                continue
+            if each.presence is Presence.HAVE:
+                want.has.add(name)
+                want.lacks.discard(name)
+            else:
+                want.lacks.add(name)
+                want.has.discard(name)
+                if remote.owes.pop(key, None) is not None:
+                    self._reopen(key)
+                    self._probe(key, want)
+                self._see_whether_nobody(want)
+        self._assign(now)
+
+    def receive(self, name: str, payload: Payload, now: float) -> None:
+        """A peer sends a block."""
+        remote = self.peers[name]
+        remote.ledger.came_blocks += 1
+        remote.ledger.came_bytes += len(payload.data)
+        if remote.is_given_up:
+            return
+        if remote.expects_nothing:
+            self._strike(remote, "it sent a block, and we wanted none of it", now)
+            return
+        try:
+            block = payload.block()
+        except UsageError as error:
+            self._strike(remote, str(error), now)
+            return
+        key = block.cid.multihash
+        if key in self._wants:
+            self._take(remote, key, block.data, now)
+        elif remote.may_send(key):
+            remote.ledger.double_blocks += 1
+            remote.ledger.double_bytes += len(payload.data)
+        else:
+            self._strike(remote, f"it sent {len(payload.data)} bytes that are no block that we want", now)
+
+    # Time.
+
+    def timer(self) -> float | None:
+        """When `handle_timer` is to be called, in seconds; None if nothing waits."""
+        if not self._wants:
+            return None
+        patience_s = self._patience_s()
+        ends = (remote.next_late_at(patience_s) for remote in self.peers.values())
+        first = min(ends, default=float("inf"))
+        for key in self._open:
+            for at in self._wants[key].late.values():
+                first = min(first, at + self.limits.retry_s)
+        return None if first == float("inf") else first
+
+    def handle_timer(self, now: float) -> None:
+        """Sees who is late, and asks others."""
+        patience_s = self._patience_s()
+        for remote in list(self.peers.values()):
+            self._is_late(remote, remote.overdue(now, patience_s), now)
+        for key in self._open:
+            late = self._wants[key].late
+            for name in [name for name, at in late.items() if at + self.limits.retry_s <= now]:
+                del late[name]
+        self._assign(now)
+
+    def _patience_s(self) -> float:
+        """Rule 8: how long to wait for any peer at most."""
+        if self._open or self._backlog:
+            return float("inf")
+        idle = (remote.timeout_s for remote in self.peers.values() if remote.is_idle)
+        return IDLE_PATIENCE * min(idle, default=float("inf"))
+
+    # What is sent.
+
+    def has_lines(self, name: str) -> bool:
+        """Whether something of our list is to be sent to a peer."""
+        return bool(self.peers[name].outbox)
+
+    def take_lines(self, name: str) -> tuple[tuple[WantEntry, ...], bool]:
+        """What is to be sent to a peer of our list, and whether that is all of it. It counts as sent."""
+        remote = self.peers[name]
+        entries = remote.take_entries(MAX_LINES)
+        is_full = bool(entries) and not remote.has_been_told_all
+        remote.has_been_told_all |= is_full
+        return entries, is_full
+
+    # How it works.
+
+    def _assign(self, now: float) -> None:
+        """Asks for what is open, as far as somebody has room for it."""
+        free = [remote for remote in self.peers.values() if remote.has_room]
+        for key in self._in_order():
+            if not free:
+                return
+            want = self._wants[key]
+            remote = self._best(free, key, want)
+            if remote is None:
+                self._probe(key, want)
+                continue
+            self._ask(remote, key, want, now)
+            if not remote.has_room:
+                free.remove(remote)
+
+    def _in_order(self) -> list[Multihash]:
+        """What is open, by priority; among equals what was wanted first."""
+        return sorted(self._open, key=lambda key: -self._wants[key].priority)
+
+    def _best(self, free: list[RemotePeer], key: Multihash, want: Want) -> RemotePeer | None:
+        """Whom to ask; None if there is nobody yet."""
+        suppliers = self._suppliers.get(want.session, {})
+
+        def rank(remote: RemotePeer) -> tuple[bool, bool, bool, float]:
+            wait_s = remote.latency_s * (1 + len(remote.owes)) * 2**remote.misses
+            return (
+                remote.misses >= DOUBTFUL_MISSES,
+                remote.name not in want.has,
+                remote.name not in suppliers,
+                wait_s,
+            )
+
+        able = [one for one in free if one.name not in want.lacks and one.name not in want.late]
+        return min(able, key=rank, default=None)
+
+    def _ask(self, remote: RemotePeer, key: Multihash, want: Want, now: float) -> None:
+        at_work = [other for other in self.peers.values() if key in other.owes and other is not remote]
+        for other in at_work[: max(0, len(at_work) + 1 - self.limits.max_copies)]:
+            other.cancel(key, want.cid)  # rule 3
+        del self._open[key]
+        remote.ask(key, now)
+        remote.tell(key, self._line(remote, want, WantKind.BLOCK))
+
+    def _probe(self, key: Multihash, want: Want) -> None:
+        """Asks those that do not know of a want yet whether they have the block."""
+        asked = 0
+        for remote in self.peers.values():
+            if asked == self.limits.probes:
+                return
+            if remote.speaks_have and not remote.is_given_up and not remote.knows(key):
+                remote.tell(key, self._line(remote, want, WantKind.HAVE))
+                asked += 1
+
+    def _line(self, remote: RemotePeer, want: Want, kind: WantKind) -> WantEntry:
+        return WantEntry(want.cid, want.priority, kind, asks_dont_have=remote.speaks_have)
+
+    def _take(self, remote: RemotePeer, key: Multihash, data: bytes, now: float) -> None:
+        want = self._wants.pop(key)
+        self._open.pop(key, None)
+        remote.deliver(key, now)
+        remote.ledger.useful_blocks += 1
+        remote.ledger.useful_bytes += len(data)
+        if want.session in self._suppliers:
+            self._suppliers[want.session][remote.name] = None
+        self._tell_cancel(want.cid)
+        self.events.append(BlockCame(Block(want.cid, data), remote.name))
+        self._assign(now)
+        self._begin_some(now)
+
+    def _tell_cancel(self, cid: Cid) -> None:
+        for remote in self.peers.values():
+            if remote.knows(cid.multihash):
+                remote.cancel(cid.multihash, cid)
+
+    def _is_in_time(self, key: Multihash) -> bool:
+        return any(key in one.owes and not one.owes[key].is_late for one in self.peers.values())
+
+    def _reopen(self, key: Multihash) -> None:
+        if key in self._wants and not self._is_in_time(key):
+            self._open[key] = None
+
+    def _release(self, remote: RemotePeer, keys: list[Multihash], now: float) -> None:
+        """Somebody else is to be asked for what a peer that is gone, or given up, owed."""
+        for key in keys:
+            self._reopen(key)
+        self._assign(now)
+
+    def _is_late(self, remote: RemotePeer, keys: list[Multihash], now: float) -> None:
+        if keys:
+            remote.miss(keys)
+            for key in keys:
+                self._wants[key].late[remote.name] = now
+                self._reopen(key)
+                self._probe(key, self._wants[key])
+
+    def _strike(self, remote: RemotePeer, reason: str, now: float) -> None:
+        """It did what it must not, perhaps for what it owes us longest: somebody else is asked for that."""
+        remote.ledger.strikes += 1
+        is_over = remote.ledger.strikes >= self.limits.max_strikes
+        self.events.append(PeerBlamed(remote.name, reason, remote.ledger.strikes, is_over))
+        if not is_over:
+            self._is_late(remote, [key for key, ask in remote.owes.items() if not ask.is_late][:1], now)
+            self._assign(now)
+            return
+        owed = list(remote.owes)
+        remote.give_up()
+        for suppliers in self._suppliers.values():
+            suppliers.pop(remote.name, None)
+        for want in self._wants.values():
+            want.has.discard(remote.name)
+            self._see_whether_nobody(want)
+        self._release(remote, owed, now)
+
+    def _see_whether_nobody(self, want: Want) -> None:
+        if not want.is_told and self.is_lacked(want.cid):
+            want.is_told = True
+            there = sum(not remote.is_given_up for remote in self.peers.values())
+            self.events.append(NobodyHas(want.cid, there))
