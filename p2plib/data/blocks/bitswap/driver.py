@@ -6,6 +6,7 @@
         await exchange.connect("/ip4/192.0.2.1/tcp/4001/p2p/12D3Koo...")
         data = await exchange.fetch(cid)
         await exchange.fetch_many(cids)              then all of them are in the store
+        await exchange.fetch_dag(root)               and here all that hang on the root
 
 Rules
     1. Whoever is connected with our node is asked, and is served, if it speaks Bitswap.
@@ -28,15 +29,15 @@ from p2plib.data.blocks.bitswap.events import (
     NobodyHas,
     PeerBlamed,
 )
-from p2plib.data.blocks.bitswap.graphs import FetchPlan, Row
+from p2plib.data.blocks.bitswap.graphs import BlockRow, FetchPlan
 from p2plib.data.blocks.bitswap.machine import Bitswap
 from p2plib.data.blocks.bitswap.messages import PROTOCOLS
 from p2plib.data.blocks.bitswap.partners import Partners
 from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag.block import Block
+from p2plib.data.dag.walk import DagBudget, DagOrder, DagWalk, Selector, every_link
 from p2plib.errors import (
     Closed,
-    NoCommonProtocol,
     NotFound,
     P2PError,
     PeerTimeout,
@@ -131,12 +132,13 @@ class BlockExchange:
 
         Raises:
             NoCommonProtocol: it speaks no Bitswap.
+            PeerTimeout: it took no stream in time.
         """
         self._check_open()
         connection = await self.node.dial(*addresses)
         partner = self._partners.adopt(connection)
         if partner is not None and not await asyncio.shield(partner.ready):
-            raise NoCommonProtocol(f"{connection!r} speaks no Bitswap")
+            raise partner.problem or Closed(f"{connection!r} is over")
         return connection
 
     def add(self, block: Block) -> None:
@@ -176,14 +178,12 @@ class BlockExchange:
             Closed: the exchange was closed.
         """
         self._check_open()
-        if cid.multihash.code == multicodec.IDENTITY or self.store.has(cid):
+        if self._has(cid):
             return self.store.get(cid)
         self._adopt_all()
-        future = self._wait_for(cid, waits_for_it)
+        future = self._request(cid, session, waits_for_it, priority)
         try:
-            self.machine.want(cid, self._now(), priority=priority, session=session)
             self._stir()
-            self._give_up_if_hopeless(cid)
             async with asyncio.timeout(timeout_s):
                 return await future
         except TimeoutError as error:
@@ -209,12 +209,44 @@ class BlockExchange:
             timeout_s: for how long nothing may come of what is missing.
             waits_for_them: as `waits_for_it` of `fetch`, which says what is raised.
         """
-        await self.fetch_plan(Row(blocks), timeout_s=timeout_s, waits_for_them=waits_for_them)
+        await self.fetch_plan(BlockRow(blocks), timeout_s=timeout_s, waits_for_them=waits_for_them)
+
+    async def fetch_dag(
+        self,
+        root: Cid,
+        *,
+        selector: Selector = every_link,
+        order: DagOrder = DagOrder.DEPTH_FIRST,
+        budget: DagBudget = DagBudget(),  # noqa: B008 - it is frozen
+        timeout_s: float = FETCH_TIMEOUT_S,
+        waits_for_them: bool = True,
+    ) -> DagWalk:
+        """Sees to it that all blocks that hang together are in the store.
+
+        Args:
+            root: where they hang.
+            selector: which links are followed.
+            order: in which order the blocks are asked for.
+            budget: what they may take.
+            timeout_s: for how long nothing may come of what is missing.
+            waits_for_them: as `waits_for_it` of `fetch`, which says what else is raised.
+
+        Returns:
+            The walk, which says how many blocks and bytes they are.
+
+        Raises:
+            OverBudget: they would take more; those that came before are in the store.
+            DecodeError: a block is not written as its CID says.
+        """
+        walk = DagWalk(root, selector, order=order, budget=budget)
+        walk.start()
+        await self.fetch_plan(walk, timeout_s=timeout_s, waits_for_them=waits_for_them)
+        return walk
 
     async def fetch_plan(
         self, plan: FetchPlan, *, timeout_s: float = FETCH_TIMEOUT_S, waits_for_them: bool = True
     ) -> None:
-        """Fetches what a plan names next until it names nothing more; what it is shown may add to it.
+        """Fetches what a plan wants until it wants nothing more.
 
         Args:
             plan: which blocks.
@@ -226,42 +258,48 @@ class BlockExchange:
         session = self.machine.wants.new_session()
         came: asyncio.Queue[Waiting] = asyncio.Queue()
         missing: dict[Waiting, Cid] = {}
+        window = self.machine.limits.max_active
         try:
             while True:
-                self._request(plan, missing, came, session, waits_for_them)
+                if len(missing) <= window // 2:
+                    known = {cid.multihash for cid in missing.values()}
+                    for cid in await self._not_here(plan, window, known):
+                        future = self._request(cid, session, waits_for_them)
+                        missing[future] = cid
+                        future.add_done_callback(came.put_nowait)
+                    self._stir()
                 if not missing:
                     return
                 future = await self._next(came, missing, timeout_s)
                 cid = missing.pop(future)
                 self._stop_waiting(cid, future)
-                plan.show(Block(cid, future.result()))
+                plan.receive(Block(cid, future.result()))
         finally:
             for future, cid in missing.items():
                 self._stop_waiting(cid, future)
             self.machine.wants.end_session(session)
 
-    def _request(
-        self,
-        plan: FetchPlan,
-        missing: dict[Waiting, Cid],
-        came: asyncio.Queue[Waiting],
-        session: int,
-        waits_for_them: bool,
-    ) -> None:
-        """Wants what the plan names, up to a window; what is in the store is shown to it at once."""
-        has_wanted = False
-        while len(missing) < self.machine.limits.max_active and (cid := plan.next_cid()) is not None:
-            if cid.multihash.code == multicodec.IDENTITY or self.store.has(cid):
-                plan.show(Block(cid, self.store.get(cid)))
-                continue
-            future = self._wait_for(cid, waits_for_them)
-            future.add_done_callback(came.put_nowait)
-            missing[future] = cid
-            self.machine.want(cid, self._now(), session=session)
-            self._give_up_if_hopeless(cid)
-            has_wanted = True
-        if has_wanted:
-            self._stir()
+    async def _not_here(self, plan: FetchPlan, window: int, known: set[Multihash]) -> list[Cid]:
+        """What a plan wants and the store does not have; what it has, the plan is given at once."""
+        while True:
+            wanted = [cid for cid in plan.wanted(window) if cid.multihash not in known]
+            here = [cid for cid in wanted if self._has(cid)]
+            if not here:
+                return wanted
+            for cid in here:
+                plan.receive(Block(cid, self.store.get(cid)))
+            await asyncio.sleep(0)  # others have their turn while we walk through what we have
+            self._check_open()
+
+    def _has(self, cid: Cid) -> bool:
+        return cid.multihash.code == multicodec.IDENTITY or self.store.has(cid)
+
+    def _request(self, cid: Cid, session: int, waits_for_it: bool, priority: int = 1) -> Waiting:
+        """Wants a block on behalf of somebody, who must call `_stop_waiting` in the end."""
+        future = self._wait_for(cid, waits_for_it)
+        self.machine.want(cid, self._now(), priority=priority, session=session)
+        self._give_up_if_hopeless(cid)
+        return future
 
     async def _next(
         self, came: asyncio.Queue[Waiting], missing: dict[Waiting, Cid], timeout_s: float

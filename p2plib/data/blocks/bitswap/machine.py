@@ -79,13 +79,16 @@ class Bitswap:
             raise UsageError(f"{peer} is here already" if self.has_room else f"there is no room for {peer}")
         ledger = self.ledgers.pop(peer, Ledger())
         self.ledgers[peer] = ledger
-        self._forget_some()
         self.serving.joined(peer, ledger)
         self.wants.joined(peer, now, speaks_have=speaks_have, ledger=ledger)
+        self._forget_some()
 
     def _forget_some(self) -> None:
-        for name in list(self.ledgers)[: max(0, len(self.ledgers) - REMEMBERED * self.limits.max_peers)]:
-            if name not in self.wants.peers:
+        """Rule 3 has a bound: the oldest of those that are gone are forgotten."""
+        too_many = len(self.ledgers) - REMEMBERED * self.limits.max_peers
+        if too_many > 0:
+            gone = [name for name in self.ledgers if name not in self.wants.peers]
+            for name in gone[:too_many]:
                 del self.ledgers[name]
 
     def left(self, peer: str, now: float) -> None:

@@ -6,7 +6,8 @@ Rules
        a new one for each message, which is as good. Of each peer `MAX_STREAMS` are read at a time, so that
        there are never more messages in the making.
     2. A message is sent again, once and on a new stream, if its stream breaks. A peer that takes nothing for
-       `SEND_TIMEOUT_S` is left alone until it says something, or until somebody is asked for something again.
+       `SEND_TIMEOUT_S`, or breaks streams again and again, is left alone for `REST_S`, and what it owed is
+       asked of others.
     3. Garbage ends the stream that it came on, and nothing else.
     4. A peer that speaks no Bitswap is not tried again while its connections last.
 """
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from p2plib.data.blocks.bitswap import messages
 from p2plib.data.blocks.bitswap.machine import Bitswap
 from p2plib.data.blocks.bitswap.messages import FRAMES, PROTOCOLS, V1_2, BitswapMessage
-from p2plib.errors import EndOfStream, NoCommonProtocol, P2PError, PeerTimeout, StreamReset
+from p2plib.errors import Closed, EndOfStream, NoCommonProtocol, P2PError, PeerTimeout
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.framing import FramedStream
@@ -28,6 +29,7 @@ from p2plib.protocol.stream import PIECE_BYTES, Stream
 from p2plib.protocol.tasks import end_tasks
 
 SEND_TIMEOUT_S = 20.0
+REST_S = 5.0
 IDLE_S = 10.0  # js-libp2p ends a silent stream after 30 s
 READ_IDLE_S = 120.0  # for a stream of theirs on which nothing whole comes; others keep theirs open
 MAX_STREAMS = 4
@@ -46,6 +48,7 @@ class Partner:
         task: what sends to it.
         stream: what it is sent to on; None if there is none now.
         protocol: which version is spoken there.
+        problem: why nothing is sent to it.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Partner:
     task: asyncio.Task[None] | None = None
     stream: Stream | None = None
     protocol: str = ""
+    problem: P2PError | None = None
 
 
 class Partners:
@@ -121,33 +125,42 @@ class Partners:
         return partner
 
     async def _attend(self, partner: Partner) -> None:
-        """One peer, from the first stream to it until it is gone."""
+        """One peer, from the first stream to it until its connections are over."""
         loop = asyncio.get_running_loop()
-        sending, watching = loop.create_task(self._send_all(partner)), loop.create_task(_see_end(partner))
+        watching = loop.create_task(_see_end(partner))
         try:
-            await asyncio.wait([sending, watching], return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                error = sending.exception()
-                if isinstance(error, NoCommonProtocol):
-                    partner.ready.set_result(False)
-                    self._see_change()
-                    await watching
-                elif error is not None and not isinstance(error, P2PError):
-                    raise error
+            while not watching.done():
+                sending = loop.create_task(self._send_all(partner))
+                try:
+                    await asyncio.wait([sending, watching], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    await end_tasks(sending)
+                if sending.cancelled():
+                    break
+                self._pause(partner, sending.exception())
+                speaks = not isinstance(partner.problem, NoCommonProtocol)
+                await asyncio.wait([watching], timeout=REST_S if speaks else None)
+                partner.ready = loop.create_future()
         finally:
             try:
-                await end_tasks(sending, watching)
+                await end_tasks(watching)
             finally:
-                self._part(partner)
+                self._pause(partner, None)
+                del self._partners[partner.name]
+                self._see_change()
 
-    def _part(self, partner: Partner) -> None:
+    def _pause(self, partner: Partner, problem: BaseException | None) -> None:
+        """Nothing is sent to a peer for now, and nothing is expected of it."""
+        if problem is not None and not isinstance(problem, P2PError):
+            raise problem
+        partner.problem = problem
         if partner.stream is not None:
             partner.stream.reset()
+            partner.stream = None
         if not partner.ready.done():
             partner.ready.set_result(False)
-        del self._partners[partner.name]
         if partner.name in self.machine.peers:
-            self.machine.left(partner.name, asyncio.get_running_loop().time())
+            self.machine.left(partner.name, partner.ready.get_loop().time())
         self._see_change()
 
     def _see_change(self) -> None:
@@ -187,7 +200,7 @@ class Partners:
         raw = FRAMES.encode(messages.encode(message, partner.protocol))
         try:
             await _write(partner.stream or await self._open(partner), raw)
-        except StreamReset:
+        except Closed:  # the stream, or the connection under it; there may be another one
             await _write(await self._open(partner), raw)
 
     async def handle(self, stream: Stream, connection: Connection) -> None:
