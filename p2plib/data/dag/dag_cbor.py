@@ -48,9 +48,18 @@ _unpack_64 = struct.Struct(">Q").unpack_from
 _unpack_float = struct.Struct(">d").unpack_from
 _pack_float = struct.Struct(">d").pack
 
-# Which keys followed which in the maps read so far. It maps an encoded key to its text and to the step after
-# it; under the empty bytes, which no encoded key is, it holds the encoded key before.
-_Step = dict[bytes, Any]
+MAX_REMEMBERED_KEYS = 4096  # so that a map with a million keys does not cost more memory than it must
+
+
+class _Step(dict[bytes, "tuple[str, _Step]"]):
+    """Which keys followed one key in the maps so far: an encoded key, to its text and the step after it."""
+
+    __slots__ = ("before", "room")
+
+    def __init__(self, before: bytes, room: list[int]) -> None:
+        super().__init__()
+        self.before = before  # the encoded key that led here; empty at the beginning of a map
+        self.room = room  # how many more keys may be remembered: one number, which all steps share
 
 
 def decode(raw: bytes) -> DagValue:
@@ -65,7 +74,7 @@ def decode(raw: bytes) -> DagValue:
     raw = bytes(raw)
     found: list[DagValue] = []
     try:
-        end = _read(raw, 0, 1, None, found.append, MAX_DEPTH, {b"": b""})
+        end = _read(raw, 0, 1, None, found.append, MAX_DEPTH, _Step(b"", [MAX_REMEMBERED_KEYS]))
     except (IndexError, struct.error):
         end = len(raw) + 1
     if end > len(raw):
@@ -105,12 +114,8 @@ def _read(
             if first < 0x18:
                 value = first
                 at += 1
-            elif 0x60 <= first < 0x78:
-                end = at + first - 0x5F
-                value = raw[at + 1 : end].decode()
-                at = end
-            elif first < 0x40:
-                if first & 31 == 24 and raw[at + 1] >= 24:
+            elif first < 0x60:
+                if first == 0x18 and raw[at + 1] >= 24:
                     value = raw[at + 1]
                     at += 2
                 elif first == 0x1A:
@@ -120,8 +125,16 @@ def _read(
                     at += 5
                 else:
                     value, at = _argument(raw, at)
-                if first >= 0x20:
-                    value = ~value
+                    if first >= 0x40:
+                        end = at + value
+                        value = raw[at:end]
+                        at = end
+                    elif first >= 0x20:
+                        value = ~value
+            elif first < 0x78:
+                end = at + first - 0x5F
+                value = raw[at + 1 : end].decode()
+                at = end
             elif first == 0xFB:
                 (value,) = _unpack_float(raw, at + 1)
                 if value - value:  # not zero for an infinity and for not-a-number
@@ -129,7 +142,7 @@ def _read(
                 at += 9
             elif first < 0x80:
                 start, end = _span(raw, at)
-                value = raw[start:end] if first < 0x60 else raw[start:end].decode()
+                value = raw[start:end].decode()
                 at = end
             elif first < 0xC0:
                 items, start = first & 31, at + 1
@@ -207,15 +220,17 @@ def _key_end(raw: bytes, at: int) -> int:
 
 
 def _learn(step: _Step, encoded: bytes, at: int, end: int) -> tuple[str, _Step]:
-    """Check a key that has not followed the one before it until now, and remember it."""
+    """Check a key that has not followed the one before it until now, and remember it while there is room."""
     if len(encoded) < end - at:
         raise IndexError  # it is cut off, which `decode` says
     start, _ = _span(encoded, 0)
     text = encoded[start:].decode()
-    if encoded <= step[b""]:
+    if encoded <= step.before:
         raise DecodeError(f"the key {text[:40]!a} is there twice, or before a smaller one", at)
-    step[encoded] = (text, {b"": encoded})
-    learnt: tuple[str, _Step] = step[encoded]
+    learnt = (text, _Step(encoded, step.room))
+    if step.room[0]:
+        step.room[0] -= 1
+        step[encoded] = learnt
     return learnt
 
 

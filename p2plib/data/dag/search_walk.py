@@ -1,8 +1,10 @@
 """Reading Merkle search trees: nodes within a budget, and a walk in order that need not read everything.
 
-walk = SearchWalk(NodeReader(store, 1000), root)
-while (token := walk.head()) is not None:
-    walk.expand() if isinstance(token, Subtree) and we_want(token) else walk.skip()
+::
+
+    walk = SearchWalk(NodeReader(store, 1000), root)
+    while (token := walk.head()) is not None:
+        walk.expand() if isinstance(token, Subtree) and we_want(token) else walk.skip()
 """
 
 from __future__ import annotations

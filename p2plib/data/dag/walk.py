@@ -259,10 +259,10 @@ class DagWalk:
 
     def _schedule(self, steps: Iterable[DagStep], depth: int) -> None:
         """Want what is new. Depth first, the first of these links is the next to be read."""
-        fresh: list[tuple[_Key, _Pending]] = []
+        fresh: dict[_Key, _Pending] = {}
         for step in steps:
             key = _Key(step.cid.multihash, step.cid.codec, step.note)
-            if key in self._seen:
+            if key in self._seen or key in fresh:
                 continue
             if depth > self._budget.depth:
                 raise OverBudget(
@@ -270,15 +270,14 @@ class DagWalk:
                 )
             if len(self._unread) + len(self._in_hand) + len(fresh) >= self._budget.unread:
                 raise OverBudget(f"the walk would have more than {self._budget.unread} blocks yet to read")
-            self._seen.add(key)
-            fresh.append((key, _Pending(step, depth)))
-        for key, pending in reversed(fresh) if self._is_depth_first else fresh:
-            multihash = key.multihash
-            if multihash.code == multicodec.IDENTITY:
-                self._in_hand.append(pending)
+            fresh[key] = _Pending(step, depth)
+        self._seen.update(fresh)
+        for key in reversed(fresh) if self._is_depth_first else fresh:
+            if key.multihash.code == multicodec.IDENTITY:
+                self._in_hand.append(fresh[key])
             else:
-                self._unread[key] = pending
-                self._wanting.setdefault(multihash, []).append(key)
+                self._unread[key] = fresh[key]
+                self._wanting.setdefault(key.multihash, []).append(key)
 
 
 def walk_store(store: BlockStore, walk: DagWalk) -> Iterator[DagVisit]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from p2plib.data.dag import dag_cbor
 from p2plib.data.dag.block import block_of
+from p2plib.data.dag.dag_cbor import MAX_REMEMBERED_KEYS
 from p2plib.data.dag.values import MAX_DEPTH, DagValue
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import cid as cids
@@ -172,6 +173,15 @@ def test_round_trip(value: DagValue) -> None:
 def test_maps_that_share_some_of_their_keys(value: list[DagValue]) -> None:
     """Keys are remembered from one map to the next; that must change nothing."""
     assert dag_cbor.decode(dag_cbor.encode(value)) == value
+
+
+def test_more_keys_than_are_remembered() -> None:
+    many: DagValue = {f"{number:06}": number for number in range(3 * MAX_REMEMBERED_KEYS)}
+    raw = dag_cbor.encode([many, many])
+    assert dag_cbor.decode(raw) == [many, many]
+    swapped = raw.replace(b"f012000", b"f011999", 1)
+    with pytest.raises(DecodeError, match="'011999' is there twice"):
+        dag_cbor.decode(swapped)
 
 
 @given(st.binary(max_size=60))

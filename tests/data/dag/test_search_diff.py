@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 
 from p2plib.data.blocks.memory import MemoryBlocks
+from p2plib.data.dag.block import block_of
 from p2plib.data.dag.merkle_search_tree import SearchTree, build_tree
 from p2plib.data.dag.search_diff import TreeChange, diff
 from p2plib.errors import DecodeError, NotFound, OverBudget
 from p2plib.wire.cid import Cid
+from p2plib.wire.multicodec import DAG_CBOR
 from tests.data.dag.search_trees import CONTENT, LINKS, CountingBlocks, records
 from tests.data.dag.test_merkle_search_tree import key_of, node
 
@@ -70,11 +72,14 @@ def test_a_known_subtree_in_the_wrong_place_is_noticed() -> None:
     low, other = key_of(0, b"b"), key_of(0, b"d")
     leaf, more = node(None, (low, None)), node(None, (other, None))
     good = node(leaf.cid, (key_of(1, b"c"), more.cid))
-    bad = node(leaf.cid, (key_of(1, b"a"), more.cid))
-    store = MemoryBlocks()
-    store.put([leaf, more, good, bad])
-    with pytest.raises(DecodeError):
-        list(diff(SearchTree(store, good.cid), SearchTree(store, bad.cid)))
+    for bad in (
+        node(leaf.cid, (key_of(1, b"a"), more.cid)),  # keys of it stand after the one that follows it
+        node(leaf.cid, (key_of(2, b"c"), None)),  # it is a layer too low
+    ):
+        store = MemoryBlocks()
+        store.put([leaf, more, good, bad])
+        with pytest.raises(DecodeError):
+            list(diff(SearchTree(store, good.cid), SearchTree(store, bad.cid)))
 
 
 def test_copies_in_part_and_budgets() -> None:
@@ -85,14 +90,11 @@ def test_copies_in_part_and_budgets() -> None:
     new = old.add(b"com.example.record/new", LINKS[0])
     fresh = set(full.hashes()) - known
     assert len(fresh) <= 8
-    from p2plib.data.dag.block import block_of
-    from p2plib.wire.multicodec import DAG_CBOR
-
-    part.put(block for block in (block_of(full.get(Cid(1, DAG_CBOR, name)), DAG_CBOR) for name in fresh))
+    part.put(block_of(full.get(Cid(1, DAG_CBOR, name)), DAG_CBOR) for name in fresh)
     assert list(diff(old, SearchTree(part, new.root))) == [
         TreeChange(b"com.example.record/new", None, LINKS[0])
     ]
     with pytest.raises(NotFound):
         list(SearchTree(part, new.root).items())
     with pytest.raises(OverBudget):
-        list(diff(old, SearchTree(full, build_tree(full, records(20)).root, max_nodes=3)))
+        list(diff(SearchTree(full, old.root, max_nodes=3), build_tree(full, records(20))))

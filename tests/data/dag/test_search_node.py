@@ -49,7 +49,6 @@ def node(
 
 
 def test_known_bytes() -> None:
-    # The root of the empty tree has a published name: bafyreie5737gdxlw5i64vzichcalba3z2v5n6icifvx5xytvske7mr3hpm.
     empty = encode_node(SearchNode(0, (), (), (None,)))
     assert empty == bytes.fromhex("a2616580616cf6")
     found = dag_cbor.decode(encode_node(node([b"k10", b"k11"], layer=0)))
@@ -100,14 +99,29 @@ ENTRY = {"p": 0, "k": LOW[0], "v": VALUE, "t": None}
 
 @pytest.mark.parametrize(
     "value",
-    [[], None, {}, {"l": None}, {"e": []}, {"l": None, "e": {}}, {"l": 1, "e": []}, {"l": None, "e": [], "x": 1},
-     {"l": None, "e": [None]}, {"l": None, "e": [{**ENTRY, "x": 1}]}, {"l": None, "e": [{**ENTRY, "p": 1}]},
-     {"l": None, "e": [{**ENTRY, "p": -1}]}, {"l": None, "e": [{**ENTRY, "p": False}]},
-     {"l": None, "e": [{**ENTRY, "k": "text"}]}, {"l": None, "e": [{**ENTRY, "v": None}]},
-     {"l": None, "e": [{**ENTRY, "t": 1}]}, {"l": None, "e": [{**ENTRY, "k": b""}]},
-     {"l": None, "e": [{**ENTRY, "k": bytes(MAX_KEY_BYTES + 1)}]},
-     {"l": None, "e": [ENTRY, {**ENTRY, "k": LOW[1]}]}, {"l": None, "e": [ENTRY, {**ENTRY, "p": 99}]}],
-)  # fmt: skip
+    [
+        [],
+        None,
+        {},
+        {"l": None},
+        {"e": []},
+        {"l": None, "e": {}},
+        {"l": 1, "e": []},
+        {"l": None, "e": [], "x": 1},
+        {"l": None, "e": [None]},
+        {"l": None, "e": [{**ENTRY, "x": 1}]},
+        {"l": None, "e": [{**ENTRY, "p": 1}]},
+        {"l": None, "e": [{**ENTRY, "p": -1}]},
+        {"l": None, "e": [{**ENTRY, "p": False}]},
+        {"l": None, "e": [{**ENTRY, "k": "text"}]},
+        {"l": None, "e": [{**ENTRY, "v": None}]},
+        {"l": None, "e": [{**ENTRY, "t": 1}]},
+        {"l": None, "e": [{**ENTRY, "k": b""}]},
+        {"l": None, "e": [{**ENTRY, "k": bytes(MAX_KEY_BYTES + 1)}]},
+        {"l": None, "e": [ENTRY, {**ENTRY, "k": LOW[1]}]},
+        {"l": None, "e": [ENTRY, {**ENTRY, "p": 99}]},
+    ],
+)
 def test_what_is_no_node(value: Any) -> None:
     with pytest.raises(DecodeError):
         decode_node(dag_cbor.encode(value), ROOT_BOUNDS)

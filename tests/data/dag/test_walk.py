@@ -238,3 +238,20 @@ def test_a_block_of_fifty_thousand_links_is_not_taken_in() -> None:
     with pytest.raises(OverBudget, match="1000 blocks yet to read"):
         walk.receive(wide)
     assert walk.unread == 0
+
+
+def test_a_selector_that_fails_half_way_leaves_nothing_behind() -> None:
+    """What it had named is still found by another block that links to it."""
+
+    def careful(cid: Cid, raw: bytes, note: Hashable) -> Iterator[DagStep]:
+        for step in every_link(cid, raw):
+            yield step
+            if cid == LEFT.cid:
+                raise DecodeError("the second link of this one is bad")
+
+    root = node(b"", LEFT.cid, node(b"also", A.cid).cid)
+    store = store_of(*TREE, node(b"also", A.cid), root)
+    walk = DagWalk(root.cid, careful)
+    with pytest.raises(DecodeError, match="second link"):
+        list(walk_store(store, walk))
+    assert cids(walk_store(store, walk)) == [node(b"also", A.cid).cid, A.cid]

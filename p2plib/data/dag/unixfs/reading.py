@@ -161,7 +161,9 @@ def listing(store: BlockStore, cid: Cid) -> Iterator[UnixFsEntry]:
         for link in node.links:
             yield UnixFsEntry(link.name or "", link.cid, link.total_bytes)
         return
-    stack = [Shard(cid)]
+    if node.kind != UnixFsKind.HAMT_SHARD:
+        raise DecodeError(f"a directory was expected, and a node of kind {node.kind.name} is there")
+    stack = [HamtShard(cid)]
     while stack:
         shard = stack.pop()
         entries, below = shard_part(shard, store.get(shard.cid))
@@ -170,7 +172,7 @@ def listing(store: BlockStore, cid: Cid) -> Iterator[UnixFsEntry]:
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class HamtShard:
     """A shard of a directory, and how it was reached.
 
     Args:
@@ -184,7 +186,7 @@ class Shard:
     fanout: int | None = None
 
 
-def shard_part(shard: Shard, raw: bytes) -> tuple[tuple[UnixFsEntry, ...], tuple[Shard, ...]]:
+def shard_part(shard: HamtShard, raw: bytes) -> tuple[tuple[UnixFsEntry, ...], tuple[HamtShard, ...]]:
     """The entries in a shard, and the shards below it.
 
     Args:
@@ -199,13 +201,13 @@ def shard_part(shard: Shard, raw: bytes) -> tuple[tuple[UnixFsEntry, ...], tuple
     for bucket in hamt.buckets(node, shard.way, shard.fanout):
         link = bucket.link
         if bucket.name is None:
-            below.append(Shard(link.cid, (*shard.way, bucket.number), node.about.fanout))
+            below.append(HamtShard(link.cid, (*shard.way, bucket.number), node.about.fanout))
         else:
             entries.append(UnixFsEntry(bucket.name, link.cid, link.total_bytes))
     return tuple(entries), tuple(below)
 
 
-def towards(shard: Shard, raw: bytes, name: str) -> UnixFsEntry | Shard:
+def towards(shard: HamtShard, raw: bytes, name: str) -> UnixFsEntry | HamtShard:
     """Where a name is found: its entry, or the next shard on the way to it.
 
     Args:
@@ -281,8 +283,8 @@ def resolve(store: BlockStore, root: Cid, path: str) -> Cid:
     """
     cid = root
     for name in split_path(path):
-        at: UnixFsEntry | Shard = Shard(cid)
-        while isinstance(at, Shard):
+        at: UnixFsEntry | HamtShard = HamtShard(cid)
+        while isinstance(at, HamtShard):
             at = towards(at, store.get(at.cid), name)
         cid = at.cid
     return cid

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from p2plib.data.dag.unixfs import nodes, reading
 from p2plib.data.dag.unixfs.data import UnixFsKind
-from p2plib.data.dag.unixfs.reading import FilePart, Shard, UnixFsEntry
+from p2plib.data.dag.unixfs.reading import FilePart, HamtShard, UnixFsEntry
 from p2plib.data.dag.walk import DagStep, Selector, every_link
 from p2plib.errors import UsageError
 from p2plib.wire.cid import Cid
@@ -45,9 +45,9 @@ def listing_selector() -> Selector:
     """The blocks of a directory itself, and nothing of what is in it."""
 
     def select(cid: Cid, raw: bytes, note: Hashable) -> Iterator[DagStep]:
-        if not isinstance(note, Shard) and nodes.read_node(cid, raw).kind == UnixFsKind.DIRECTORY:
+        if not isinstance(note, HamtShard) and nodes.read_node(cid, raw).kind == UnixFsKind.DIRECTORY:
             return
-        _, below = reading.shard_part(note if isinstance(note, Shard) else Shard(cid), raw)
+        _, below = reading.shard_part(note if isinstance(note, HamtShard) else HamtShard(cid), raw)
         for each in below:
             yield DagStep(each.cid, each)
 
@@ -57,7 +57,7 @@ def listing_selector() -> Selector:
 @dataclass(frozen=True, slots=True)
 class _OnTheWay:
     names: tuple[str, ...]
-    shard: Shard
+    shard: HamtShard
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ def path_selector(path: str, then: Selector = every_link) -> Selector:
     def select(cid: Cid, raw: bytes, note: Hashable) -> Iterable[DagStep]:
         if isinstance(note, _Arrived):
             return [replace(step, note=_Arrived(step.note)) for step in then(cid, raw, note.note)]
-        way = note if isinstance(note, _OnTheWay) else _OnTheWay(names, Shard(cid))
+        way = note if isinstance(note, _OnTheWay) else _OnTheWay(names, HamtShard(cid))
         if not way.names:
             return select(cid, raw, _Arrived(None))
         at = reading.towards(way.shard, raw, way.names[0])
         if isinstance(at, UnixFsEntry):
-            return [DagStep(at.cid, _OnTheWay(way.names[1:], Shard(at.cid)))]
+            return [DagStep(at.cid, _OnTheWay(way.names[1:], HamtShard(at.cid)))]
         return [DagStep(at.cid, replace(way, shard=at))]
 
     return select

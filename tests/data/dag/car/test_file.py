@@ -106,7 +106,7 @@ def test_an_index_that_lies() -> None:
             lying(offset).get(BLOCKS[0].cid)
     for offset in range(len(WHOLE)):
         if offset != first:
-            with pytest.raises((DecodeError, NotFound)):
+            with pytest.raises((DecodeError, NotFound, WrongContent)):
                 lying(offset).get(BLOCKS[0].cid)
 
 

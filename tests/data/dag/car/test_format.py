@@ -44,11 +44,19 @@ def test_headers_round_trip(roots: list[Cid]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "rule"),
-    [([], "map"), ({}, "version"), ({"version": 2}, "version 2"), ({"version": 42}, "version 42"),
-     ({"version": True}, "version"), ({"version": 1}, "list of roots"), ({"version": 1, "roots": None}, "list"),
-     ({"version": 1, "roots": [], "more": 1}, "nothing else"), ({"version": 1, "roots": [b""]}, "are links"),
-     ({"version": 1.0, "roots": []}, "whole number")],
-)  # fmt: skip
+    [
+        ([], "map"),
+        ({}, "version"),
+        ({"version": 2}, "version 2"),
+        ({"version": 42}, "version 42"),
+        ({"version": True}, "version"),
+        ({"version": 1}, "list of roots"),
+        ({"version": 1, "roots": None}, "list"),
+        ({"version": 1, "roots": [], "more": 1}, "nothing else"),
+        ({"version": 1, "roots": [b""]}, "are links"),
+        ({"version": 1.0, "roots": []}, "whole number"),
+    ],
+)
 def test_headers_that_are_refused(value: object, rule: str) -> None:
     with pytest.raises(DecodeError, match=rule):
         decode_header(dag_cbor.encode(value))  # type: ignore[arg-type]
@@ -56,7 +64,7 @@ def test_headers_that_are_refused(value: object, rule: str) -> None:
 
 def test_too_many_roots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(car_format, "MAX_HEADER_BYTES", 100)
-    with pytest.raises(UsageError, match="at most|is the most"):
+    with pytest.raises(UsageError, match="is the most"):
         encode_header((HELLO.cid,) * 3)
 
 

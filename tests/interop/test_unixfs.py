@@ -1,0 +1,228 @@
+"""npm's UnixFS: the same identifiers and sizes for the same files, and each reads what the other wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from p2plib.data.blocks.memory import MemoryBlocks
+from p2plib.data.dag.block import checked
+from p2plib.data.dag.unixfs import nodes, reading
+from p2plib.data.dag.unixfs.data import UnixFsKind, UnixTime
+from p2plib.data.dag.unixfs.directories import add_tree
+from p2plib.data.dag.unixfs.importing import UnixFsRoot, add_file
+from p2plib.data.dag.unixfs.murmur3 import murmur3_x64_128
+from p2plib.data.dag.unixfs.profiles import NPM_IMPORTER, PROFILES, UNIXFS_V0_2015, UnixFsProfile
+from p2plib.data.dag.unixfs.selecting import path_selector, range_selector
+from p2plib.data.dag.walk import DagWalk, walk_locally
+from p2plib.wire import cid as cids
+from tests.interop.peers import ForeignPeer
+
+pytestmark = pytest.mark.interop
+
+# Nothing, one chunk of either profile and a byte around it, and a file that needs a third level.
+FULL_NODE = 174 * 262_144
+SIZES = [0, 1, 5, 262_143, 262_144, 262_145, 1_048_576, 1_048_577, 3_000_000, FULL_NODE, FULL_NODE + 1]
+SMALL_SIZES = [0, 1, 99, 100, 101, 299, 300, 301, 900, 901, 2_700, 2_701, 9_999]
+
+
+LIFE_S = 300.0  # one peer for all tests here: to start it takes longer than to ask it
+
+
+@pytest.fixture(scope="module")
+def npm() -> Iterator[ForeignPeer]:
+    with ForeignPeer("unixfs.mjs", timeout_s=LIFE_S) as peer:
+        yield peer
+
+
+def content(size: int) -> bytes:
+    """As the peer makes it: a kilobyte of each number."""
+    numbers = (number.to_bytes(4, "big") * 256 for number in range(-(-size // 1024)))
+    return b"".join(numbers)[:size]
+
+
+def how(profile: UnixFsProfile) -> dict[str, Any]:
+    """A profile as the importer's options; its default is the absence of any."""
+    return {} if profile is NPM_IMPORTER else {"profile": profile.name}
+
+
+def said(root: UnixFsRoot) -> dict[str, Any]:
+    return {"cid": cids.to_text(root.cid), "size": root.total_bytes}
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_files_of_every_profile(npm: ForeignPeer, profile: UnixFsProfile) -> None:
+    theirs = npm.ask("files", cases=[{"size": size} | how(profile) for size in SIZES])
+    assert theirs == [said(add_file(MemoryBlocks(), [content(size)], profile)) for size in SIZES]
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("width", [2, 3])
+def test_trees_of_many_levels(npm: ForeignPeer, profile: UnixFsProfile, width: int) -> None:
+    options = how(profile) | {"chunk": 100, "width": width}
+    theirs = npm.ask("files", cases=[{"size": size} | options for size in SMALL_SIZES])
+    narrow = replace(profile, chunk_bytes=100, width=width)
+    assert theirs == [said(add_file(MemoryBlocks(), [content(size)], narrow)) for size in SMALL_SIZES]
+
+
+def test_files_with_a_mode_and_a_time(npm: ForeignPeer) -> None:
+    metas: list[dict[str, Any]] = [
+        {"mtime": [7, 5]},
+        {"mtime": [-1, 999_999_999], "mode": 0o600},
+        {"mtime": [1_700_000_000, None], "mode": 0o4755},
+    ]
+    for meta in metas:
+        seconds, nanoseconds = meta["mtime"]
+        for profile in PROFILES.values():
+            sizes = (300_000, 2_000_000) if profile is UNIXFS_V0_2015 else (0, 5, 300_000, 2_000_000)
+            theirs = npm.ask("files", cases=[{"size": size, "meta": meta} | how(profile) for size in sizes])
+            ours = [
+                add_file(
+                    MemoryBlocks(),
+                    [content(size)],
+                    profile,
+                    mode=meta.get("mode"),
+                    mtime=UnixTime(seconds, nanoseconds or 0),
+                )
+                for size in sizes
+            ]
+            assert theirs == [said(root) for root in ours]
+
+
+def test_a_flaw_a_wrapped_leaf_with_a_time_is_wrapped_twice(npm: ForeignPeer) -> None:
+    """What their file of five bytes says that it has is the dag-pb node that it was before it got a time."""
+    (theirs,) = npm.ask("files", cases=[{"size": 5, "meta": {"mtime": [7, 5]}} | how(UNIXFS_V0_2015)])
+    store = MemoryBlocks()
+    plain = add_file(store, [content(5)], UNIXFS_V0_2015)
+    twice = replace(
+        nodes.read_node(plain.cid, store.get(plain.cid)).about,
+        data=store.get(plain.cid),
+        file_bytes=store.size(plain.cid),
+        mtime=UnixTime(7, 5),
+    )
+    assert theirs["cid"] == cids.to_text(nodes.write_node(twice, cid_version=0).cid)
+    ours = add_file(store, [content(5)], UNIXFS_V0_2015, mtime=UnixTime(7, 5))
+    assert b"".join(reading.read(store, ours.cid)) == content(5)
+
+
+ODD_NAMES = ["ä", "b", "\U00010000", "\uff61", "a b", "%2F", "...", "-", "A", "a", "aa", "0A", "FF", "\u200b"]
+TREES: dict[str, list[str]] = {
+    "one": ["a"],
+    "odd": ODD_NAMES,
+    "nested": ["z", "a/b/c/d.jpg", "a/b/e.jpg", "a/f.jpg", "g/h"],
+    "many": [f"f{number}" for number in range(3_000)],
+    "more": [f"name-of-some-length-{number}" for number in range(4_900)],
+    "below": [
+        f"photos/2024/a rather long name for a picture, number {number}.jpg" for number in range(3_500)
+    ],
+}
+
+
+def blocks_of(store: MemoryBlocks) -> list[list[str]]:
+    found = [cids.Cid(1, 0x55, multihash) for multihash in store.hashes()]
+    return [[cids.to_text(cid), store.get(cid).hex()] for cid in found]
+
+
+def tree_of(names: list[str], profile: UnixFsProfile) -> tuple[MemoryBlocks, UnixFsRoot]:
+    store = MemoryBlocks()
+    return store, add_tree(store, {name: b"x%d" % number for number, name in enumerate(names)}, profile)
+
+
+@pytest.mark.parametrize("names", TREES.values(), ids=TREES)
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_directories_of_every_shape(npm: ForeignPeer, profile: UnixFsProfile, names: list[str]) -> None:
+    one_more = names if len(names) > 1 else [*names, "second"]  # it gives no directory to one file alone
+    theirs = npm.ask("tree", names=one_more, how=how(profile))
+    store, ours = tree_of(one_more, profile)
+    assert {"cid": theirs["cid"], "size": theirs["size"]} == said(ours)
+    assert set(load(theirs["blocks"]).hashes()) == set(store.hashes())
+
+
+@pytest.mark.parametrize("bits", [3, 4, 5, 8, 10])
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_shards_of_every_fanout(npm: ForeignPeer, profile: UnixFsProfile, bits: int) -> None:
+    names = ODD_NAMES + [f"file {number}.txt" for number in range(600)]
+    options = how(profile) | {"shardSplitThresholdBytes": 0, "shardFanoutBits": bits}
+    theirs = npm.ask("tree", names=names, how=options)
+    always = replace(profile, split_bytes=0, fanout=2**bits)
+    store, ours = tree_of(names, always)
+    assert {"cid": theirs["cid"], "size": theirs["size"]} == said(ours)
+    assert reading.node_at(store, ours.cid).kind == UnixFsKind.HAMT_SHARD
+
+
+def test_a_difference_they_do_not_count_directories_before_they_shard(npm: ForeignPeer) -> None:
+    """Four thousand directories in one, with names and identifiers over the threshold: theirs is flat."""
+    names = [f"a directory with a name of some length {number}/f" for number in range(4_000)]
+    theirs = npm.ask("tree", names=names, how={})
+    store, ours = tree_of(names, NPM_IMPORTER)
+    assert reading.node_at(store, ours.cid).kind == UnixFsKind.HAMT_SHARD
+    _, flat = tree_of(names, replace(NPM_IMPORTER, split_bytes=10**9))
+    assert theirs["cid"] == cids.to_text(flat.cid)
+
+
+def load(blocks: list[list[str]]) -> MemoryBlocks:
+    store = MemoryBlocks()
+    store.put(checked(cids.parse_text(cid), bytes.fromhex(raw)) for cid, raw in blocks)
+    return store
+
+
+RANGES = [(0, 1), (0, 10**9), (99_999, 2), (262_143, 2), (500_000, 100_000), (999_999, 1)]
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("chunk", [4_000, 262_144])
+def test_they_read_our_files(npm: ForeignPeer, profile: UnixFsProfile, chunk: int) -> None:
+    store, whole = MemoryBlocks(), content(1_000_000)
+    root = add_file(store, [whole], replace(profile, chunk_bytes=chunk, width=10))
+    theirs = npm.ask("read", blocks=blocks_of(store), path=cids.to_text(root.cid), ranges=RANGES)
+    assert (theirs["type"], theirs["size"]) == ("file", 1_000_000)
+    assert theirs["found"] == [whole[start : start + length].hex() for start, length in RANGES]
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("chunk", [4_000, 262_144])
+def test_we_read_their_files(npm: ForeignPeer, profile: UnixFsProfile, chunk: int) -> None:
+    """Whole, in ranges, and with a walk that gets the blocks of a range from elsewhere."""
+    answer = npm.ask("file", size=1_000_000, how=how(profile) | {"chunk": chunk, "width": 10})
+    store, whole, root = load(answer["blocks"]), content(1_000_000), cids.parse_text(answer["cid"])
+    for start, length in RANGES:
+        assert b"".join(reading.read(store, root, start, start + length)) == whole[start : start + length]
+        ours, walk = MemoryBlocks(), DagWalk(root, range_selector(start, start + length))
+        while walk_locally(ours, walk) and not walk.is_done:
+            ours.put(checked(cid, store.get(cid)) for cid in walk.wanted(8))
+        assert b"".join(reading.read(ours, root, start, start + length)) == whole[start : start + length]
+
+
+@pytest.mark.parametrize(
+    "names", [TREES["nested"], TREES["odd"], TREES["many"][:600]], ids=["nested", "odd", "many"]
+)
+@pytest.mark.parametrize("split_bytes", [0, 262_144])
+def test_each_reads_the_others_directories(npm: ForeignPeer, names: list[str], split_bytes: int) -> None:
+    files = {name: b"x%d" % number for number, name in enumerate(names)}
+    for profile in PROFILES.values():
+        store, root = tree_of(names, replace(profile, split_bytes=split_bytes))
+        theirs = npm.ask("all", blocks=blocks_of(store), cid=cids.to_text(root.cid))
+        assert {name: bytes.fromhex(raw) for name, raw in theirs.items()} == files
+        some = names[:: max(1, len(names) // 50)]
+        found = npm.ask("paths", blocks=blocks_of(store), cid=cids.to_text(root.cid), names=some)
+        assert found == [cids.to_text(reading.resolve(store, root.cid, name)) for name in some]
+        answer = npm.ask("tree", names=names, how=how(profile) | {"shardSplitThresholdBytes": split_bytes})
+        store, cid = load(answer["blocks"]), cids.parse_text(answer["cid"])
+        top = {name.partition("/")[0] for name in names}
+        assert {entry.name for entry in reading.listing(store, cid)} == top
+        for name in some:
+            file = reading.resolve(store, cid, name)
+            assert b"".join(reading.read(store, file)) == files[name]
+            visits, missing = walk_locally(store, DagWalk(cid, path_selector(name)))
+            assert (missing, visits[-1].cid) == ((), file)
+
+
+def test_their_hash_of_names(npm: ForeignPeer) -> None:
+    """Tails of every length."""
+    names = ["", *ODD_NAMES, *("x" * length for length in range(40))]
+    theirs = [bytes.fromhex(raw) for raw in npm.ask("murmur3", names=names)]
+    ours = [murmur3_x64_128(name.encode()) for name in names]
+    assert theirs == ours
