@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 
 from p2plib.data.blocks.memory import MemoryBlocks
-from p2plib.data.dag.block import checked
-from p2plib.data.dag.unixfs import nodes, reading
-from p2plib.data.dag.unixfs.data import UnixFsKind, UnixTime
+from p2plib.data.dag import dag_pb
+from p2plib.data.dag.block import block_of, checked
+from p2plib.data.dag.dag_pb import PBLink, PBNode
+from p2plib.data.dag.unixfs import data, nodes, reading
+from p2plib.data.dag.unixfs.data import UnixFs, UnixFsKind, UnixTime
 from p2plib.data.dag.unixfs.directories import add_tree
 from p2plib.data.dag.unixfs.importing import UnixFsRoot, add_file
 from p2plib.data.dag.unixfs.murmur3 import murmur3_x64_128
 from p2plib.data.dag.unixfs.profiles import NPM_IMPORTER, PROFILES, UNIXFS_V0_2015, UnixFsProfile
 from p2plib.data.dag.unixfs.selecting import path_selector, range_selector
 from p2plib.data.dag.walk import DagWalk, walk_locally
+from p2plib.errors import DecodeError
 from p2plib.wire import cid as cids
+from p2plib.wire import multicodec
 from tests.interop.peers import ForeignPeer
 
 pytestmark = pytest.mark.interop
@@ -122,7 +126,7 @@ TREES: dict[str, list[str]] = {
 
 
 def blocks_of(store: MemoryBlocks) -> list[list[str]]:
-    found = [cids.Cid(1, 0x55, multihash) for multihash in store.hashes()]
+    found = [cids.Cid(1, multicodec.RAW, multihash) for multihash in store.hashes()]
     return [[cids.to_text(cid), store.get(cid).hex()] for cid in found]
 
 
@@ -226,3 +230,31 @@ def test_their_hash_of_names(npm: ForeignPeer) -> None:
     theirs = [bytes.fromhex(raw) for raw in npm.ask("murmur3", names=names)]
     ours = [murmur3_x64_128(name.encode()) for name in names]
     assert theirs == ours
+
+
+@pytest.mark.fault("F119")
+def test_lies_that_they_take_and_we_refuse(npm: ForeignPeer) -> None:
+    """A leaf that is longer than its parent says: they give its bytes for those of the next one."""
+    store = MemoryBlocks()
+    long, tail = block_of(b"x" * 50), block_of(b"tail")
+    about = UnixFs(UnixFsKind.FILE, None, 9, (5, 4))
+    root = nodes.write_node(about, [PBLink(long.cid, "", 5), PBLink(tail.cid, "", 4)])
+    store.put([long, tail, root])
+    text = cids.to_text(root.cid)
+    theirs = npm.ask("read", blocks=blocks_of(store), path=text, ranges=[(0, 9), (5, 4)])
+    assert [bytes.fromhex(raw) for raw in theirs["found"]] == [b"x" * 9, b"tail"]
+    with pytest.raises(DecodeError, match="has 50 bytes, and its parent says 5"):
+        list(reading.read(store, root.cid))
+    assert list(reading.read(store, root.cid, 5)) == [b"tail"]
+
+
+def test_names_that_they_list_and_we_refuse(npm: ForeignPeer) -> None:
+    store, leaf = MemoryBlocks(), block_of(b"x")
+    for name in ("..", "a/b", "../../x"):
+        links = (PBLink(leaf.cid, name, 1),)
+        raw = dag_pb.encode(PBNode(links, data.encode(UnixFs(UnixFsKind.DIRECTORY))))
+        root = block_of(raw, multicodec.DAG_PB)
+        store.put([leaf, root])
+        assert npm.ask("all", blocks=blocks_of(store), cid=cids.to_text(root.cid)) == {name: b"x".hex()}
+        with pytest.raises(DecodeError, match="a directory has an entry"):
+            list(reading.listing(store, root.cid))

@@ -35,9 +35,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from p2plib.data.blocks.store import BlockStore
-from p2plib.data.dag import dag_pb
+from p2plib.data.dag import codecs
 from p2plib.data.dag.block import Block
-from p2plib.errors import DecodeError, OverBudget, UsageError
+from p2plib.errors import OverBudget, UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
@@ -101,21 +101,6 @@ class DagBudget:
     unread: int = 100_000
 
 
-def _no_links(raw: bytes) -> Iterable[Cid]:
-    return ()
-
-
-def _dag_pb_links(raw: bytes) -> Iterable[Cid]:
-    return (link.cid for link in dag_pb.decode(raw).links)
-
-
-# How the links of a block are read, by its codec.
-LINK_READERS: dict[int, Callable[[bytes], Iterable[Cid]]] = {
-    multicodec.RAW: _no_links,
-    multicodec.DAG_PB: _dag_pb_links,
-}
-
-
 def every_link(cid: Cid, raw: bytes, note: Hashable = None) -> Iterator[DagStep]:
     """The selector that follows every link of a block.
 
@@ -125,12 +110,9 @@ def every_link(cid: Cid, raw: bytes, note: Hashable = None) -> Iterator[DagStep]
         note: not used.
 
     Raises:
-        DecodeError: the block breaks a rule of its codec, or `LINK_READERS` has none for it.
+        DecodeError: the block breaks a rule of its codec, or nobody here can read it.
     """
-    reader = LINK_READERS.get(cid.codec)
-    if reader is None:
-        raise DecodeError(f"the links of a block of {multicodec.name(cid.codec)} cannot be read")
-    for link in reader(raw):
+    for link in codecs.links(Block(cid, raw)):
         yield DagStep(link)
 
 

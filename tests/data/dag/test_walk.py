@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.data.blocks.memory import MemoryBlocks
-from p2plib.data.dag import dag_pb
+from p2plib.data.dag import codecs, dag_pb
 from p2plib.data.dag.block import Block, block_of, checked
 from p2plib.data.dag.dag_pb import PBLink, PBNode
 from p2plib.data.dag.walk import (
@@ -166,9 +166,16 @@ def test_one_block_under_two_notes_comes_once() -> None:
     assert walk.is_done
 
 
+def test_codecs_may_mix() -> None:
+    inner = codecs.block_from({"leaf": A.cid, "list": [LEFT.cid, {"again": A.cid}]})
+    root = node(b"", inner.cid)
+    visits = walk_store(store_of(*TREE, inner, root), DagWalk(root.cid))
+    assert cids(visits) == [root.cid, inner.cid, A.cid, LEFT.cid, B.cid]
+
+
 def test_a_codec_that_nobody_reads() -> None:
     block = block_of(b"x", multicodec.LIBP2P_KEY)
-    with pytest.raises(DecodeError, match="libp2p-key cannot be read"):
+    with pytest.raises(DecodeError, match="libp2p-key is not a codec"):
         list(walk_store(store_of(block), DagWalk(block.cid)))
 
 

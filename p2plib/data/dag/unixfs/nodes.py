@@ -7,6 +7,8 @@ Rules
     1. A file has one block size for each link, in the same order, and its links have no names.
     2. The names of a directory are there once each, and each could stand in a path: not empty, not "." or
        "..", without "/" and zero bytes. Whoever unpacks a directory onto a disk relies on that.
+       Of a name that is there twice the specification says both to refuse it and to take the first entry;
+       this refuses it.
     3. A symbolic link has no links, nor has a node of the old kind RAW.
     4. What a shard must keep is in `p2plib.data.dag.unixfs.hamt`.
 """
