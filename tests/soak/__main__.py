@@ -3,9 +3,10 @@
     python -m tests.soak streams --seeds 1-10000 --minutes 60
 
 Each seed runs twice: in the simulated internet with losses, and on this machine's own sockets through a proxy
-that delays and splits. Of `stores`, one is a simulated disk that breaks, the other a process that is killed.
+that delays and splits. Of `stores` and `blocks`, one is a simulated disk that breaks, the other a process
+that is killed.
 A seed that fails is printed with the command that repeats it. Not part of the test run; a few seeds of it are
-(`tests/soak/test_soak.py`, `tests/soak/test_stores.py`).
+(`tests/soak/test_soak.py`, `tests/soak/test_stores.py`, `tests/soak/test_blocks.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from tests.soak.blocks import broken_blocks, killed_blocks
 from tests.soak.nodes import nodes
 from tests.soak.overlays import overlays
 from tests.soak.stores import broken, killed
@@ -24,7 +26,8 @@ from tests.soak.worlds import Scenario, run_on_loopback, run_simulated
 KINDS: dict[str, Scenario] = {"streams": streams, "nodes": nodes, "overlays": overlays}
 RUNS: dict[str, Callable[[Scenario, int], None]] = {"simulated": run_simulated, "real": run_on_loopback}
 WITHOUT_A_NETWORK: dict[str, dict[str, Callable[[int], None]]] = {
-    "stores": {"simulated": broken, "real": killed}
+    "stores": {"simulated": broken, "real": killed},
+    "blocks": {"simulated": broken_blocks, "real": killed_blocks},
 }
 
 

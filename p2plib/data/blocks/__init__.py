@@ -13,7 +13,7 @@ counted      what was put, and what of it was new
 `quota`, `pins` and `counted` wrap any other store, and pass the same suite::
 
     within = QuotaBlocks(FileBlocks(DiskFolder("blocks")), 10**9)
-    with PinnedBlocks(within, pins, links) as blocks:
+    with PinnedBlocks(within, pins) as blocks:
         with blocks.adding():
             blocks.put(graph)
             blocks.pin(root, "my album")

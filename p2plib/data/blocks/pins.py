@@ -36,6 +36,7 @@ from dataclasses import dataclass, field
 from p2plib.data.blocks.base import BlocksAround, holds_itself, raw_cid, size_here
 from p2plib.data.blocks.ordered import end_of
 from p2plib.data.blocks.store import BlockStore
+from p2plib.data.dag import codecs
 from p2plib.data.dag.block import Block
 from p2plib.data.stores.interfaces import Delete, OrderedStore, Put
 from p2plib.errors import DecodeError, NotFound, StoreCorrupt, StoreError, UsageError
@@ -135,7 +136,7 @@ class PinnedBlocks(BlocksAround):
     Args:
         store: where the blocks are; nobody else may write into it.
         pins: where the pins are kept. It stays open when this is closed, for it may hold other things, too.
-        links: the links of a block, by its codec; DecodeError or UsageError where it cannot tell them.
+        links: gives the links of a block; DecodeError or UsageError where it cannot tell them.
         prefix: what the records of the pins begin with there.
 
     Raises:
@@ -143,7 +144,11 @@ class PinnedBlocks(BlocksAround):
     """
 
     def __init__(
-        self, store: BlockStore, pins: OrderedStore, links: LinksOf, prefix: bytes = PINS_PREFIX
+        self,
+        store: BlockStore,
+        pins: OrderedStore,
+        links: LinksOf = codecs.links,
+        prefix: bytes = PINS_PREFIX,
     ) -> None:
         super().__init__(store)
         self._records = pins

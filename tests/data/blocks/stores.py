@@ -76,3 +76,17 @@ def fresh_blocks(kind: str, folder: Path) -> Callable[[], BlockStore]:
     """Gives an empty store of a kind at each call, in a new folder below this one."""
     numbers = itertools.count()
     return lambda: BLOCK_STORES[kind](folder / f"store-{next(numbers)}")
+
+
+LEAF, OTHER_LEAF, GARBAGE = block_of(b"leaf"), block_of(b"other leaf"), block_of(b"garbage")
+MIDDLE = node("middle", LEAF, OTHER_LEAF)
+ROOT = node("root", MIDDLE, LEAF)
+GRAPH_BLOCKS = [LEAF, OTHER_LEAF, MIDDLE, ROOT]
+
+
+def pinned(store: BlockStore | None = None, records: MemoryStore | None = None) -> PinnedBlocks:
+    return PinnedBlocks(store or MemoryBlocks(), records or MemoryStore(), links_of)
+
+
+def there(store: PinnedBlocks, *blocks: Block) -> list[bool]:
+    return [store.has(block.cid) for block in blocks]
