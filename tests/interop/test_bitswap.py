@@ -24,6 +24,7 @@ from p2plib.data.blocks.bitswap.messages import (
 )
 from p2plib.data.blocks.memory import MemoryBlocks
 from p2plib.data.dag.block import Block, block_of
+from p2plib.data.dag.walk import DagWalk, walk_store
 from p2plib.errors import NotFound
 from p2plib.identity import ids
 from p2plib.identity.keys import SecretKey
@@ -33,6 +34,7 @@ from p2plib.protocol.node import Node
 from p2plib.protocol.stream import Stream
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
+from tests.data.blocks.bitswap.test_graphs import tree
 from tests.interop import listening
 from tests.interop.beside import beside
 from tests.interop.namespace import Namespace
@@ -158,6 +160,77 @@ def test_they_fetch_from_us(js: tuple[Namespace, ForeignPeer]) -> None:
     total = MANY * SIZE + LARGE * LARGE_BYTES + len(late)
     assert said["ledger"]["came"] == total
     assert (ours["blocks"], ours["bytes"]) == (MANY + LARGE + 1, total)
+
+
+async def fetch_file(address: str, root: str) -> dict[str, Any]:
+    """Fetch a graph whole, then once more, and what its file is."""
+    async with (
+        asyncio.timeout(listening.TIMEOUT_S * 2),
+        Node(OURS) as node,
+        BlockExchange(node, MemoryBlocks()) as exchange,
+    ):
+        await exchange.connect(address)
+        walk = await exchange.fetch_dag(cids.parse_text(root))
+        (ledger,) = exchange.machine.ledgers.values()
+        again = await exchange.fetch_dag(cids.parse_text(root))
+        return {
+            "visited": [walk.visited_blocks, again.visited_blocks],
+            "useful": ledger.useful_blocks,
+            "strikes": ledger.strikes,
+            "leaves": hashlib.sha256(
+                b"".join(
+                    visit.data
+                    for visit in walk_store(exchange.store, DagWalk(cids.parse_text(root)))
+                    if visit.cid.codec == multicodec.RAW
+                )
+            ).hexdigest(),
+        }
+
+
+def test_we_fetch_a_file_that_they_imported(js: tuple[Namespace, ForeignPeer]) -> None:
+    net, peer = js
+    where = peer.ask("listen")
+    size, chunk = 1_200_000, 4096
+    made = peer.ask("importFile", size=size, chunk=chunk)
+    assert made["blocks"] > 100
+    found = net.run_together(fetch_file, where["address"], made["root"])
+    assert (found["visited"], found["useful"]) == ([made["blocks"]] * 2, made["blocks"])
+    assert found["strikes"] == 0
+    file = b"".join(number.to_bytes(4, "big") for number in range(size // 4))
+    assert found["leaves"] == hashlib.sha256(file).hexdigest()
+
+
+async def serve_graph() -> int:
+    """Be dialled, serve a graph, and say how many blocks were sent when the other side has gone."""
+    _, blocks = tree(12, 3000)
+    store = MemoryBlocks()
+    store.put(blocks)
+    async with (
+        asyncio.timeout(listening.TIMEOUT_S * 2),
+        Node(OURS) as node,
+        BlockExchange(node, store) as exchange,
+    ):
+        await node.listen(f"/ip4/127.0.0.1/tcp/{listening.PORT}")
+        while not node.connections:
+            await asyncio.sleep(0.01)
+        (connection,) = node.connections
+        await connection.wait_closed()
+        return sum(ledger.sent_blocks for ledger in exchange.machine.ledgers.values())
+
+
+def test_they_fetch_a_graph_of_ours(js: tuple[Namespace, ForeignPeer]) -> None:
+    net, peer = js
+    peer.ask("listen")
+    root, blocks = tree(12, 3000)
+
+    def theirs() -> int:
+        count = peer.ask("walk", root=text(root))
+        peer.ask("hangUp", address=ADDRESS)
+        return count
+
+    ours, _, count = listening.called_and_asked(net, serve_graph, (), peer, theirs, address=ADDRESS)
+    assert count == len(blocks) == 157
+    assert ours >= 157
 
 
 class Script:

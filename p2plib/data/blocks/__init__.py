@@ -17,4 +17,7 @@ counted      what was put, and what of it was new
         with blocks.adding():
             blocks.put(graph)
             blocks.pin(root, "my album")
+store      what every block store can do
+memory     blocks in memory
+bitswap    their exchange between peers
 """

@@ -10,6 +10,9 @@ import { createBitswap } from 'ipfs-bitswap'
 import { MemoryBlockstore } from 'blockstore-core-4'
 import { CID } from 'multiformats-13/cid'
 import { sha256 } from 'multiformats-13/hashes/sha2'
+import * as dagPb from '@ipld/dag-pb'
+import { importByteStream } from 'ipfs-unixfs-importer'
+import { fixedSize } from 'ipfs-unixfs-importer/chunker'
 import { emit, serve } from './serve.js'
 // libp2p 1 takes addresses of the version of multiaddr that it was made with alone
 import { multiaddr } from '../node_modules/libp2p-1/node_modules/@multiformats/multiaddr/dist/src/index.js'
@@ -43,6 +46,33 @@ serve({
     const found = []
     for (let number = 0; number < count; number++) found.push(await put(numbered(number, size)))
     return found
+  },
+  // A file of the numbers 0, 1, 2..., each in four bytes, in chunks of some size: its root, and how many blocks
+  // it has.
+  importFile: async ({ size, chunk }) => {
+    const blocks = new Map()
+    const into = { put: (cid, block) => { blocks.set(String(cid), block); return cid } }
+    const file = Buffer.alloc(size)
+    for (let at = 0; at < size; at += 4) file.writeUInt32BE(at / 4, at)
+    const bytes = (async function * () { yield file })()
+    const { cid } = await importByteStream(bytes, into, { chunker: fixedSize({ chunkSize: chunk }) })
+    for (const [name, block] of blocks) await bitswap.put(CID.parse(name), block)
+    return { root: String(cid), blocks: blocks.size }
+  },
+  // Fetches all blocks that hang on a root: how many there are.
+  walk: async ({ root }) => {
+    const seen = new Set()
+    const visit = async (name) => {
+      if (seen.has(name)) return
+      seen.add(name)
+      const cid = CID.parse(name)
+      const data = await bitswap.want(cid, { signal: AbortSignal.timeout(20000) })
+      if (cid.code === dagPb.code) {
+        await Promise.all(dagPb.decode(data).Links.map(({ Hash }) => visit(String(Hash))))
+      }
+    }
+    await visit(root)
+    return seen.size
   },
   // The block of a CID, as text; it is kept.
   get: async ({ cid, milliseconds = 8000 }) => {

@@ -7,8 +7,9 @@ Rules
     2. The time-out counts from the last block that came, if one came since the want was sent. So a peer that
        sends one block after the other is not late with the last of them.
     3. It may owe us `window` blocks: one more for each block in time, half as many after each that was late.
-    4. A block that it did not owe us is a strike, except one that we wanted of it and cancelled: the two
-       crossed on the way. After `max_strikes` it is given up.
+    4. A block that it did not owe us is a strike, except one that may be on its way: we wanted it and
+       cancelled that, or we first asked whether the peer has it and then for the block, and got it for both.
+       After `max_strikes` it is given up.
     5. A peer that owes us nothing is not even hashed for: its blocks are strikes as they are.
 
 Vocabulary::
@@ -18,6 +19,7 @@ Vocabulary::
     listed     what stands on the list that the peer has of us, whether we want the block or to hear of it
     outbox     what is to be changed in that list, and was not sent yet
     cancelled  we wanted it, it is not wanted any more, and it may be on its way
+    twice      two lines about a block were sent
 """
 
 from __future__ import annotations
@@ -100,6 +102,7 @@ class RemotePeer:
     window: int = FIRST_WINDOW
     misses: int = 0  # blocks that it was late with since the last one in time
     _cancelled: dict[Multihash, None] = field(default_factory=dict)
+    _twice: set[Multihash] = field(default_factory=set)
     _smoothed_s: float = 0.0
     _deviation_s: float = 0.0
     _delivered_at: float = float("-inf")
@@ -167,6 +170,8 @@ class RemotePeer:
     def deliver(self, key: Multihash, now: float) -> None:
         """A block came that we had asked for; we asked for it, or only whether the peer has it."""
         ask = self.owes.pop(key, None)
+        if key in self._twice:
+            self._expect(key)  # it may have answered our first line, and answer the second one as well
         self._forget(key)
         if ask is None:
             return
@@ -186,6 +191,8 @@ class RemotePeer:
 
     def tell(self, key: Multihash, entry: WantEntry) -> None:
         """Puts a line into the outbox."""
+        if key in self.listed:
+            self._twice.add(key)
         self.outbox[key] = entry
 
     def knows(self, key: Multihash) -> bool:
@@ -199,12 +206,22 @@ class RemotePeer:
         self._forget(key)
         if was_listed:
             self.outbox[key] = WantEntry(cid, 0, is_cancel=True)
-            self._cancelled[key] = None
-            if len(self._cancelled) > MAX_CANCELLED:
-                del self._cancelled[next(iter(self._cancelled))]
+            self._expect(key)
+
+    def _expect(self, key: Multihash) -> None:
+        """A block that nobody waits for any more may be on its way."""
+        self._cancelled[key] = None
+        if len(self._cancelled) > MAX_CANCELLED:
+            del self._cancelled[next(iter(self._cancelled))]
+
+    def succeeds(self, former: RemotePeer) -> None:
+        """It was here before: what it was asked for then may still be on its way."""
+        for key in (*former._cancelled, *former.listed):
+            self._expect(key)
 
     def _forget(self, key: Multihash) -> None:
         self.listed.discard(key)
+        self._twice.discard(key)
         self.outbox.pop(key, None)
 
     def take_entries(self, most: int) -> tuple[WantEntry, ...]:
@@ -219,7 +236,7 @@ class RemotePeer:
     def give_up(self) -> None:
         """It gets no more wants, and what it sends is not looked at."""
         self.is_given_up = True
-        for part in (self.owes, self.listed, self.outbox, self._cancelled):
+        for part in (self.owes, self.listed, self.outbox, self._cancelled, self._twice):
             part.clear()
 
     def may_send(self, key: Multihash) -> bool:

@@ -26,7 +26,7 @@ Vocabulary::
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from p2plib.data.blocks.bitswap.events import (
@@ -89,9 +89,10 @@ class Wants:
         self.events: deque[BitswapEvent] = deque()
         self._wants: dict[Multihash, Want] = {}
         self._backlog: dict[Multihash, Want] = {}  # what nobody has heard of yet
-        self._open: dict[Multihash, None] = {}  # a set with an order, as is what is in a session
+        self._open: dict[int, dict[Multihash, None]] = {}  # by priority; the inner ones are ordered sets
         self._suppliers: dict[int, dict[str, None]] = {}
         self._sessions = 0
+        self._former: dict[str, RemotePeer] = {}  # those that left
 
     def __len__(self) -> int:
         return len(self._wants) + len(self._backlog)
@@ -131,7 +132,7 @@ class Wants:
         while self._backlog and len(self._wants) < self.limits.max_active:
             key = next(iter(self._backlog))
             want = self._wants[key] = self._backlog.pop(key)
-            self._open[key] = None
+            self._reopen(key)
             self._assign(now)
             if not self._suppliers.get(want.session):
                 self._probe(key, want)
@@ -139,8 +140,9 @@ class Wants:
     def drop(self, cid: Cid, now: float) -> None:
         """A block is not wanted any more."""
         self._backlog.pop(cid.multihash, None)
-        if self._wants.pop(cid.multihash, None) is not None:
-            self._open.pop(cid.multihash, None)
+        want = self._wants.pop(cid.multihash, None)
+        if want is not None:
+            self._shut(cid.multihash, want)
             self._tell_cancel(cid)
             self._assign(now)
             self._begin_some(now)
@@ -165,11 +167,13 @@ class Wants:
             ledger: where to count what goes between us.
         """
         remote = self.peers[name] = RemotePeer(name, speaks_have, self.limits, ledger or Ledger())
+        if (former := self._former.pop(name, None)) is not None:
+            remote.succeeds(former)
         remote.is_given_up = remote.ledger.strikes >= self.limits.max_strikes
         self._assign(now)
         for key, want in self._wants.items():
             want.is_told = False
-            if key in self._open or not self._is_in_time(key):
+            if not self._is_in_time(key):
                 self._probe(key, want)
 
     def left(self, name: str, now: float) -> None:
@@ -177,6 +181,9 @@ class Wants:
         remote = self.peers.pop(name, None)
         if remote is None:
             return
+        self._former[name] = remote
+        if len(self._former) > self.limits.max_peers:
+            del self._former[next(iter(self._former))]
         for suppliers in self._suppliers.values():
             suppliers.pop(name, None)
         self._release(remote, list(remote.owes), now)
@@ -241,7 +248,7 @@ class Wants:
         patience_s = self._patience_s()
         ends = (remote.next_late_at(patience_s) for remote in self.peers.values())
         first = min(ends, default=float("inf"))
-        for key in self._open:
+        for key in self._in_order():
             for at in self._wants[key].late.values():
                 first = min(first, at + self.limits.retry_s)
         return None if first == float("inf") else first
@@ -251,7 +258,7 @@ class Wants:
         patience_s = self._patience_s()
         for remote in list(self.peers.values()):
             self._is_late(remote, remote.overdue(now, patience_s), now)
-        for key in self._open:
+        for key in self._in_order():
             late = self._wants[key].late
             for name in [name for name, at in late.items() if at + self.limits.retry_s <= now]:
                 del late[name]
@@ -283,9 +290,9 @@ class Wants:
     def _assign(self, now: float) -> None:
         """Asks for what is open, as far as somebody has room for it."""
         free = [remote for remote in self.peers.values() if remote.has_room]
+        if not free:
+            return
         for key in self._in_order():
-            if not free:
-                return
             want = self._wants[key]
             remote = self._best(free, key, want)
             if remote is None:
@@ -294,10 +301,25 @@ class Wants:
             self._ask(remote, key, want, now)
             if not remote.has_room:
                 free.remove(remote)
+                if not free:
+                    return
 
-    def _in_order(self) -> list[Multihash]:
+    def _in_order(self) -> Iterator[Multihash]:
         """What is open, by priority; among equals what was wanted first."""
-        return sorted(self._open, key=lambda key: -self._wants[key].priority)
+        for priority in sorted(self._open, reverse=True):
+            yield from tuple(self._open[priority])
+
+    def _reopen(self, key: Multihash) -> None:
+        want = self._wants.get(key)
+        if want is not None and not self._is_in_time(key):
+            self._open.setdefault(want.priority, {})[key] = None
+
+    def _shut(self, key: Multihash, want: Want) -> None:
+        """Somebody is at work on it, or it is not wanted any more."""
+        same = self._open.get(want.priority, {})
+        same.pop(key, None)
+        if not same:
+            self._open.pop(want.priority, None)
 
     def _best(self, free: list[RemotePeer], key: Multihash, want: Want) -> RemotePeer | None:
         """Whom to ask; None if there is nobody yet."""
@@ -319,7 +341,7 @@ class Wants:
         at_work = [other for other in self.peers.values() if key in other.owes and other is not remote]
         for other in at_work[: max(0, len(at_work) + 1 - self.limits.max_copies)]:
             other.cancel(key, want.cid)  # rule 3
-        del self._open[key]
+        self._shut(key, want)
         remote.ask(key, now)
         remote.tell(key, self._line(remote, want, WantKind.BLOCK))
 
@@ -338,7 +360,7 @@ class Wants:
 
     def _take(self, remote: RemotePeer, key: Multihash, data: bytes, now: float) -> None:
         want = self._wants.pop(key)
-        self._open.pop(key, None)
+        self._shut(key, want)
         remote.deliver(key, now)
         remote.ledger.useful_blocks += 1
         remote.ledger.useful_bytes += len(data)
@@ -356,10 +378,6 @@ class Wants:
 
     def _is_in_time(self, key: Multihash) -> bool:
         return any(key in one.owes and not one.owes[key].is_late for one in self.peers.values())
-
-    def _reopen(self, key: Multihash) -> None:
-        if key in self._wants and not self._is_in_time(key):
-            self._open[key] = None
 
     def _release(self, remote: RemotePeer, keys: list[Multihash], now: float) -> None:
         """Somebody else is to be asked for what a peer that is gone, or given up, owed."""

@@ -308,3 +308,28 @@ def test_what_one_honest_peer_has_is_got(kinds: list[str], count: int) -> None:
     assert len(wants) == 0
     assert now < 60
     assert all(not remote.owes for remote in wants.peers.values())
+
+
+def test_a_small_block_that_comes_for_both_of_our_lines() -> None:
+    """We asked whether it has the block, then for the block; the two crossed, and it answers both."""
+    wants = peers("ana", "ben")
+    wants.want(ONE.cid, 0.0)
+    heard(wants, "ana"), heard(wants, "ben")
+    wants.handle_timer(1.0)
+    assert heard(wants, "ben") == [("block", ONE)]
+    sends(wants, "ben", ONE, 1.1)
+    sends(wants, "ben", ONE, 1.1)
+    assert (wants.peers["ben"].ledger.double_blocks, wants.peers["ben"].ledger.strikes) == (1, 0)
+    sends(wants, "ben", ONE, 1.2)
+    assert wants.peers["ben"].ledger.strikes == 1
+
+
+def test_what_was_on_its_way_when_a_peer_left_may_come_when_it_is_back() -> None:
+    wants = peers("ana")
+    wants.want(ONE.cid, 0.0)
+    heard(wants, "ana")
+    wants.left("ana", 0.1)
+    wants.drop(ONE.cid, 0.2)
+    wants.joined("ana", 0.3)
+    sends(wants, "ana", ONE, 0.4)
+    assert (wants.peers["ana"].ledger.double_blocks, wants.peers["ana"].ledger.strikes) == (1, 0)
