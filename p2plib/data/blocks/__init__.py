@@ -9,6 +9,7 @@ files        one file a block, in the layout of Kubo's flatfs or of npm's blocks
 quota        a limit on what a store may hold
 pins         which graphs are wanted, and the removal of all other blocks
 counted      what was put, and what of it was new
+bitswap      their exchange between peers
 
 `quota`, `pins` and `counted` wrap any other store, and pass the same suite::
 
@@ -17,7 +18,4 @@ counted      what was put, and what of it was new
         with blocks.adding():
             blocks.put(graph)
             blocks.pin(root, "my album")
-store      what every block store can do
-memory     blocks in memory
-bitswap    their exchange between peers
 """
