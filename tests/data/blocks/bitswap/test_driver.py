@@ -32,7 +32,7 @@ from tests.data.blocks.bitswap.worlds import (
     sends,
     some_blocks,
 )
-from tests.protocol.nodes import ALICE, ANYWHERE, BOB
+from tests.protocol.nodes import ALICE, ANYWHERE, BOB, CAROL
 
 
 @asynccontextmanager
@@ -84,6 +84,25 @@ def test_a_block_comes_later() -> None:
                 await asyncio.sleep(0)
             bob.add(block)
             assert await fetching == b"later"
+
+    asyncio.run(main())
+
+
+def test_a_block_goes_through_the_hands_of_one_that_wanted_it_too() -> None:
+    async def main() -> None:
+        block = block_of(b"from hand to hand")
+        async with (
+            asyncio.timeout(10),
+            two_exchanges(MemoryBlocks(), MemoryBlocks()) as (alice, bob),
+            Node(CAROL) as node,
+            BlockExchange(node, full_store([block])) as carol,
+        ):
+            at_alice, at_bob = (asyncio.create_task(each.fetch(block.cid)) for each in (alice, bob))
+            await asyncio.sleep(0.05)
+            assert not at_alice.done()
+            await carol.connect(*bob.node.addresses)
+            assert await at_bob == await at_alice == block.data
+            assert carol.machine.ledgers[bob.node.peer_id].sent_blocks == 1
 
     asyncio.run(main())
 

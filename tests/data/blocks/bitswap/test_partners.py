@@ -84,7 +84,7 @@ def test_half_a_message_on_many_streams_does_not_stop_the_others() -> None:
                     await stream.write(b"\x64half")
                 await puppet.say(connection, BitswapMessage((WantEntry(block.cid),)))
                 await until(lambda: puppet.heard)
-                assert asyncio.get_running_loop().time() < 4 * partners.READ_IDLE_S
+                assert 1 < asyncio.get_running_loop().time() / partners.READ_IDLE_S < 4
 
         stalling = world.net.host("staller").start(stall)
 
@@ -175,7 +175,8 @@ def test_a_stream_that_breaks_is_replaced_and_the_message_sent_again() -> None:
 
         async def use(exchange: BlockExchange) -> None:
             await asyncio.sleep(1)  # the reset has come
-            await exchange.fetch_many([block.cid for block in blocks])
+            async with asyncio.timeout(1):
+                await exchange.fetch_many([block.cid for block in blocks])
 
         await world.fetching(use)
 
