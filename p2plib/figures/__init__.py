@@ -57,6 +57,13 @@ Peers at the leaves of the binary tree of ids, with buckets and lookups, as a pi
         [figures.TreeStep("5 asks 11.", [2, 5, 11], [10], asks=[(5, 11)])], bits=4, title="A lookup"
     )
 
+Blocks that link to each other, what is shared among them, and which of them are read::
+
+    figures.dag(
+        {"new": ["cat", "dog"], "old": ["cat"]}, title="Two versions",
+        colours={"new": figures.PALETTE["green"]}, path=["new", "dog"],
+    )
+
 A picture made by hand, of shapes that are one line each::
 
     ada, ben = (80, 70), (400, 70)
@@ -106,6 +113,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same as in _WHERE below, for type checkers and editors
     from p2plib.figures.control import Control, control, switches
+    from p2plib.figures.dag import dag
     from p2plib.figures.graph import graph
     from p2plib.figures.identifier_ring import RingStep, identifier_ring, identifier_ring_player
     from p2plib.figures.internet import packet_sequence, packet_table, traffic
@@ -149,6 +157,7 @@ __all__ = [
     "colour",
     "control",
     "cross",
+    "dag",
     "dash",
     "drawing",
     "escape",
@@ -182,6 +191,7 @@ __all__ = [
 # Which module gives which names. A page loads, and stands on, those that it uses.
 _WHERE = {
     "p2plib.figures.control": ("Control", "control", "switches"),
+    "p2plib.figures.dag": ("dag",),
     "p2plib.figures.graph": ("graph",),
     "p2plib.figures.identifier_ring": ("RingStep", "identifier_ring", "identifier_ring_player"),
     "p2plib.figures.internet": ("packet_sequence", "packet_table", "traffic"),

@@ -120,6 +120,23 @@ def tree() -> dict[str, figures.Figure | figures.Player]:
     }
 
 
+def blocks() -> dict[str, figures.Figure]:
+    """Blocks that link to each other: few with words, many without."""
+    few = {"new": ["cat", HOSTILE], "old": ["cat"], HOSTILE: ["note"]}
+    many = {"root": [str(n) for n in range(60)], **{str(n): [f"leaf {n // 9}"] for n in range(60)}}
+    return {
+        "dag": figures.dag(
+            few,
+            title=HOSTILE,
+            caption=HOSTILE,
+            path=["new", HOSTILE],
+            missing=["note"],
+            words={"cat": HOSTILE},
+        ),
+        "dag, crowd": figures.dag(many, title="A crowd"),
+    }
+
+
 def hostile_control() -> figures.Control:
     """A slider whose every word tries to break out."""
     return figures.control(
@@ -197,6 +214,7 @@ def everything() -> dict[str, figures.Figure | figures.Table | figures.Player | 
         "control, switches": switches(),
         **circle(),
         **tree(),
+        **blocks(),
     }
 
 
