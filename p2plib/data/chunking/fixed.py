@@ -30,13 +30,25 @@ def chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
 
 
 def _chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
+    """A chunk is copied once, out of the piece that it is in; no copy of a whole piece is made.
+
+    What is held is less than a chunk. A piece that is in use may be a buffer that its maker fills again for
+    the next one, so no chunk shares its memory.
+    """
     held = bytearray()
     for piece in pieces:
-        held += piece
-        whole = len(held) - len(held) % size_bytes
-        view = bytes(held[:whole])
-        del held[:whole]
-        for start in range(0, whole, size_bytes):
-            yield view[start : start + size_bytes]
+        start = 0
+        if held:
+            start = min(len(piece), size_bytes - len(held))
+            held += piece[:start] if start < len(piece) else piece
+            if len(held) < size_bytes:
+                continue
+            yield bytes(held)
+            held.clear()
+        whole = start + (len(piece) - start) // size_bytes * size_bytes
+        for at in range(start, whole, size_bytes):
+            yield bytes(piece[at : at + size_bytes])
+        if whole < len(piece):
+            held += piece[whole:]
     if held:
         yield bytes(held)
