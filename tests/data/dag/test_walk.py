@@ -349,3 +349,19 @@ def test_what_one_block_is_wanted_for_a_thousand_times_costs_once(order: DagOrde
     walk.skip(RIGHT.cid)
     assert walk.is_done
     assert walk.unread == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "is_deep"), [(DagOrder.DEPTH_FIRST, True), (DagOrder.BREADTH_FIRST, False)]
+)
+def test_a_block_that_is_wanted_again_is_as_urgent_as_its_order_says(order: DagOrder, is_deep: bool) -> None:
+    """Depth first, what was just read leads to what is next, known or not, and as it was named there."""
+    other = Cid(1, multicodec.LIBP2P_KEY, B.cid.multihash)
+    left = node(b"names it otherwise", other)
+    root = node(b"", left.cid, A.cid, B.cid)
+    walk = DagWalk(root.cid, order=order)
+    walk.receive(root)
+    assert walk.wanted(5) == (left.cid, A.cid, B.cid)
+    walk.receive(left)
+    assert walk.wanted(5) == ((other, A.cid) if is_deep else (A.cid, B.cid))
+    assert walk.unread == 3
