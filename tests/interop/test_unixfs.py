@@ -17,7 +17,13 @@ from p2plib.data.dag.unixfs.data import UnixFs, UnixFsKind, UnixTime
 from p2plib.data.dag.unixfs.directories import add_tree
 from p2plib.data.dag.unixfs.importing import UnixFsRoot, add_file
 from p2plib.data.dag.unixfs.murmur3 import murmur3_x64_128
-from p2plib.data.dag.unixfs.profiles import NPM_IMPORTER, PROFILES, UNIXFS_V0_2015, UnixFsProfile
+from p2plib.data.dag.unixfs.profiles import (
+    NPM_IMPORTER,
+    PROFILES,
+    UNIXFS_V0_2015,
+    SplitRule,
+    UnixFsProfile,
+)
 from p2plib.data.dag.unixfs.selecting import path_selector, range_selector
 from p2plib.data.dag.walk import DagWalk, walk_locally
 from p2plib.errors import DecodeError
@@ -29,7 +35,8 @@ pytestmark = pytest.mark.interop
 
 # Nothing, one chunk of either profile and a byte around it, and a file that needs a third level.
 FULL_NODE = 174 * 262_144
-SIZES = [0, 1, 5, 262_143, 262_144, 262_145, 1_048_576, 1_048_577, 3_000_000, FULL_NODE, FULL_NODE + 1]
+SIZES = [0, 1, 5, 262_143, 262_144, 262_145, 1_048_575, 1_048_576, 1_048_577, 3_000_000]
+SIZES += [FULL_NODE - 1, FULL_NODE, FULL_NODE + 1]
 SMALL_SIZES = [0, 1, 99, 100, 101, 299, 300, 301, 900, 901, 2_700, 2_701, 9_999]
 
 
@@ -143,6 +150,30 @@ def test_directories_of_every_shape(npm: ForeignPeer, profile: UnixFsProfile, na
     store, ours = tree_of(one_more, profile)
     assert {"cid": theirs["cid"], "size": theirs["size"]} == said(ours)
     assert set(load(theirs["blocks"]).hashes()) == set(store.hashes())
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_the_threshold_to_the_byte(npm: ForeignPeer, profile: UnixFsProfile) -> None:
+    """A directory of one byte too few, of exactly as many and of one too many: flat, flat and sharded."""
+    flat = replace(profile, split_bytes=10**9)
+
+    def names_of(last: int) -> list[str]:
+        return [f"{number:0900}" for number in range(270)] + ["x" * last]
+
+    def size_of(last: int) -> int:
+        store, root = tree_of(names_of(last), flat)
+        if profile.split_rule is SplitRule.BLOCK_BYTES:
+            return store.size(root.cid)
+        links = reading.node_at(store, root.cid).links
+        return sum(len(link.name or "") + len(cids.encode_bytes(link.cid)) for link in links)
+
+    exactly = 1_000 + profile.split_bytes - size_of(1_000)
+    assert size_of(exactly) == 262_144
+    for last, kind in ((-1, UnixFsKind.DIRECTORY), (0, UnixFsKind.DIRECTORY), (1, UnixFsKind.HAMT_SHARD)):
+        theirs = npm.ask("tree", names=names_of(exactly + last), how=how(profile))
+        store, ours = tree_of(names_of(exactly + last), profile)
+        assert reading.node_at(store, ours.cid).kind == kind
+        assert {"cid": theirs["cid"], "size": theirs["size"]} == said(ours)
 
 
 @pytest.mark.parametrize("bits", [3, 4, 5, 8, 10])

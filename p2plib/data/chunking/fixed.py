@@ -30,13 +30,22 @@ def chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
 
 
 def _chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
+    """A chunk is copied once, out of the piece that it is in; no copy of a whole piece is made.
+
+    What is held is less than a chunk. A piece that is in use may be a buffer that its maker fills again for
+    the next one, so no chunk shares its memory.
+    """
     held = bytearray()
     for piece in pieces:
-        view = memoryview(piece).cast("B")  # a piece of a gigabyte is not copied as a whole
+        view = memoryview(piece).cast("B")
         while len(held) + len(view) >= size_bytes:
             missing = size_bytes - len(held)
-            yield bytes(held) + view[:missing]
-            held.clear()
+            if held:
+                held += view[:missing]
+                yield bytes(held)
+                held.clear()
+            else:
+                yield bytes(view[:missing])
             view = view[missing:]
         held += view
     if held:

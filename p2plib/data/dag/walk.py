@@ -14,8 +14,11 @@ Rules
     2. Blocks are wanted depth first (in the order of the links, which is that of a file's bytes) or breadth
        first, and visited as they come.
     3. Nothing recurses, and nothing that a block says is believed: the walk counts blocks, bytes, depth and
-       what it has yet to read, and raises `OverBudget` before it holds more than it may. It is over then.
+       what it has yet to read, and raises `OverBudget` before it holds more than it may. It is over then:
+       it lets go of what it held, and raises the same again whatever is asked of it.
     4. Identity links have their block in them. They are visited at once, are never wanted, and count.
+    5. A block that breaks a rule counts as visited, and changes nothing else: what the same call had visited
+       before it is given by the next one, and what it had yet to visit is still to come.
 
 Vocabulary::
 
@@ -155,16 +158,19 @@ class DagWalk:
         self._is_depth_first = order is DagOrder.DEPTH_FIRST
         self._budget = budget
         self._seen: set[_Key] = set()
-        self._unread: OrderedDict[_Key, _Pending] = OrderedDict()  # the last is next if it is depth first
-        self._wanting: dict[Multihash, list[_Key]] = {}
+        # By hash: a block that is wanted for a thousand reasons is looked at once to say what is next.
+        self._unread: OrderedDict[Multihash, deque[_Pending]] = OrderedDict()  # depth first: the last is next
+        self._unread_count = 0
         self._in_hand: deque[_Pending] = deque()  # identity links, which need not be waited for
+        self._undelivered: list[DagVisit] = []
         self._blocks = self._bytes = 0
+        self._over = ""
         self._schedule([DagStep(root, note)], 0)
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to visit."""
-        return not self._unread and not self._in_hand
+        """Whether nothing is left to visit; never, once the budget was too small."""
+        return not self._unread and not self._in_hand and not self._over
 
     @property
     def visited_blocks(self) -> int:
@@ -179,23 +185,24 @@ class DagWalk:
     @property
     def unread(self) -> int:
         """How many blocks are known and have not come."""
-        return len(self._unread)
+        return self._unread_count
 
     def wanted(self, most: int = 1) -> tuple[Cid, ...]:
         """The next blocks to get, the most urgent first; each once, and the same again until it came.
 
         Args:
             most: how many to name, at least 1.
+
+        Raises:
+            OverBudget: the walk is over.
+            UsageError: none is to be named.
         """
         if most < 1:
             raise UsageError(f"at least one block can be named, not {most}")
+        self._demand_budget()
+        last = -1 if self._is_depth_first else 0
         queue = reversed(self._unread.values()) if self._is_depth_first else iter(self._unread.values())
-        found: dict[Multihash, Cid] = {}
-        for pending in queue:
-            found.setdefault(pending.step.cid.multihash, pending.step.cid)
-            if len(found) == most:
-                break
-        return tuple(found.values())
+        return tuple(pending[last].step.cid for pending in itertools.islice(queue, most))
 
     def receive(self, block: Block) -> tuple[DagVisit, ...]:
         """Take a block that came, and give what was visited with it: nothing if it was not wanted.
@@ -206,18 +213,32 @@ class DagWalk:
         Raises:
             OverBudget: the walk would take more than it may; it is over then.
             DecodeError: the block is not what its codec or the selector demands; it counts as visited.
+            NotFound: the selector follows a path, and it leads nowhere.
         """
-        pending = [self._unread.pop(key) for key in self._wanting.pop(block.cid.multihash, ())]
-        visits = [self._visit(each, block.data) for each in pending]
-        return (*visits, *self.start())
+        self._demand_budget()
+        multihash = block.cid.multihash
+        while pending := self._unread.get(multihash):
+            self._unread_count -= 1
+            each = pending.popleft()
+            if not pending:
+                del self._unread[multihash]
+            self._visit(each, block.data)
+        return self.start()
 
     def start(self) -> tuple[DagVisit, ...]:
-        """Visit what needs no block: identity links. `receive` does it too; the root may be one."""
-        visits = []
+        """Visit what needs no block: identity links. `receive` does it too; the root may be one.
+
+        Raises:
+            OverBudget: see `receive`.
+            DecodeError: see `receive`.
+            NotFound: see `receive`.
+        """
+        self._demand_budget()
         while self._in_hand:
             pending = self._in_hand.popleft()
-            visits.append(self._visit(pending, pending.step.cid.multihash.digest))
-        return tuple(visits)
+            self._visit(pending, pending.step.cid.multihash.digest)
+        visits, self._undelivered = tuple(self._undelivered), []
+        return visits
 
     def skip(self, cid: Cid) -> None:
         """Give up a block that nobody has, and all that only it would have led to.
@@ -225,19 +246,29 @@ class DagWalk:
         Args:
             cid: one that was wanted; any other changes nothing.
         """
-        for key in self._wanting.pop(cid.multihash, ()):
-            del self._unread[key]
+        self._unread_count -= len(self._unread.pop(cid.multihash, ()))
 
-    def _visit(self, pending: _Pending, raw: bytes) -> DagVisit:
-        self._blocks += 1
-        self._bytes += len(raw)
-        if self._blocks > self._budget.blocks:
-            raise OverBudget(f"the walk would visit more than {self._budget.blocks} blocks")
-        if self._bytes > self._budget.size_bytes:
-            raise OverBudget(f"the walk would read more than {self._budget.size_bytes} bytes")
-        step = pending.step
-        self._schedule(self._selector(step.cid, raw, step.note), pending.depth + 1)
-        return DagVisit(step.cid, raw, pending.depth, step.note)
+    def _demand_budget(self) -> None:
+        if self._over:
+            raise OverBudget(self._over)
+
+    def _visit(self, pending: _Pending, raw: bytes) -> None:
+        try:
+            if self._blocks == self._budget.blocks:
+                raise OverBudget(f"the walk would visit more than {self._budget.blocks} blocks")
+            if self._bytes + len(raw) > self._budget.size_bytes:
+                raise OverBudget(f"the walk would read more than {self._budget.size_bytes} bytes")
+            self._blocks += 1
+            self._bytes += len(raw)
+            step = pending.step
+            self._schedule(self._selector(step.cid, raw, step.note), pending.depth + 1)
+        except OverBudget as error:
+            self._over = str(error)
+            for held in (self._unread, self._in_hand, self._seen, self._undelivered):
+                held.clear()
+            self._unread_count = 0
+            raise
+        self._undelivered.append(DagVisit(step.cid, raw, pending.depth, step.note))
 
     def _schedule(self, steps: Iterable[DagStep], depth: int) -> None:
         """Want what is new. Depth first, the first of these links is the next to be read."""
@@ -250,16 +281,18 @@ class DagWalk:
                 raise OverBudget(
                     f"the walk would go deeper than {self._budget.depth} links, to {cids.to_text(step.cid)}"
                 )
-            if len(self._unread) + len(self._in_hand) + len(fresh) >= self._budget.unread:
+            if self._unread_count + len(self._in_hand) + len(fresh) >= self._budget.unread:
                 raise OverBudget(f"the walk would have more than {self._budget.unread} blocks yet to read")
             fresh[key] = _Pending(step, depth)
         self._seen.update(fresh)
         for key in reversed(fresh) if self._is_depth_first else fresh:
             if key.multihash.code == multicodec.IDENTITY:
                 self._in_hand.append(fresh[key])
-            else:
-                self._unread[key] = fresh[key]
-                self._wanting.setdefault(key.multihash, []).append(key)
+                continue
+            self._unread.setdefault(key.multihash, deque()).append(fresh[key])
+            self._unread_count += 1
+            if self._is_depth_first:
+                self._unread.move_to_end(key.multihash)
 
 
 def walk_store(store: BlockStore, walk: DagWalk) -> Iterator[DagVisit]:
@@ -289,13 +322,19 @@ def walk_locally(store: BlockStore, walk: DagWalk, most: int = 16) -> tuple[list
         most: how many missing blocks to name at a time; what lies behind them waits.
 
     Raises:
+        StoreCorrupt: a block is there and damaged; the walk still wants it.
         OverBudget: see `DagWalk.receive`.
         DecodeError: see `DagWalk.receive`.
     """
     visits = list(walk.start())
-    while True:
-        wanted = walk.wanted(most)
-        here = [cid for cid in wanted if store.has(cid)]
-        if not here:
-            return visits, wanted
-        visits += itertools.chain.from_iterable(walk.receive(Block(cid, store.get(cid))) for cid in here)
+    try:
+        while True:
+            wanted = walk.wanted(most)
+            here = [cid for cid in wanted if store.has(cid)]
+            if not here:
+                return visits, wanted
+            for cid in here:
+                visits += walk.receive(Block(cid, store.get(cid)))
+    except Exception:
+        walk._undelivered[:0] = visits  # the next call gives them
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import time
 from collections.abc import Hashable, Iterator
 
 import pytest
@@ -20,6 +21,7 @@ from p2plib.data.dag.walk import (
     DagStep,
     DagVisit,
     DagWalk,
+    Selector,
     every_link,
     walk_locally,
     walk_store,
@@ -262,3 +264,104 @@ def test_a_selector_that_fails_half_way_leaves_nothing_behind() -> None:
     with pytest.raises(DecodeError, match="second link"):
         list(walk_store(store, walk))
     assert cids(walk_store(store, walk)) == [node(b"also", A.cid).cid, A.cid]
+
+
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize("budget", [DagBudget(blocks=3), DagBudget(depth=1), DagBudget(unread=2)])
+def test_a_walk_over_its_budget_is_over(budget: DagBudget) -> None:
+    """A program that goes on with it is told the same again, and cannot take what came for the whole."""
+    walk, store = DagWalk(ROOT.cid, budget=budget), store_of(*TREE)
+    with pytest.raises(OverBudget) as first:
+        list(walk_store(store, walk))
+    assert not walk.is_done
+    assert walk.unread == 0
+    assert walk.visited_blocks <= budget.blocks
+    for again in (walk.wanted, walk.start, lambda: walk.receive(A), lambda: walk_locally(store, walk)):
+        with pytest.raises(OverBudget, match=str(first.value)):
+            again()
+    walk.skip(A.cid)
+
+
+def test_a_block_that_breaks_a_rule_loses_nothing_else() -> None:
+    """The same bytes are a raw block and a bad one, with two notes: each is visited, or blamed."""
+    bad = Cid(1, multicodec.DAG_CBOR, A.cid.multihash)
+    root = node(b"", A.cid, bad, B.cid)
+
+    def twice(cid: Cid, raw: bytes, note: Hashable) -> Iterator[DagStep]:
+        for step in every_link(cid, raw):
+            yield from (step, DagStep(step.cid, "again"))
+
+    store, walk, visited, errors = store_of(root, A, B), DagWalk(root.cid, twice), list[DagVisit](), 0
+    for _ in range(4):
+        try:
+            visited += walk_store(store, walk)
+        except DecodeError:
+            errors += 1
+    assert errors == 2
+    told = [(visit.cid, visit.note) for visit in walk_store(store, DagWalk(root.cid, careful_of(bad, twice)))]
+    assert walk.is_done
+    assert len(told) == 5 + 2  # the bad one too, where nobody looks into it
+    assert walk.visited_blocks == 7
+
+
+def careful_of(bad: Cid, selector: Selector) -> Selector:
+    return lambda cid, raw, note: () if cid == bad else selector(cid, raw, note)
+
+
+def test_visits_before_an_error_are_given_by_the_next_call() -> None:
+    bad = Cid(1, multicodec.DAG_CBOR, A.cid.multihash)
+    root = node(b"", A.cid, bad)
+    walk = DagWalk(root.cid, order=DagOrder.BREADTH_FIRST)
+    walk.receive(root)
+    with pytest.raises(DecodeError):
+        walk.receive(A)
+    assert [visit.cid for visit in walk.start()] == [A.cid]
+    assert walk.start() == ()
+    damaged = store_of(ROOT, LEFT, A, B)
+    walk = DagWalk(node(b"", ROOT.cid, bad).cid)
+    damaged.put([node(b"", ROOT.cid, bad)])
+    with pytest.raises(DecodeError):
+        walk_locally(damaged, walk)
+    visits, missing = walk_locally(damaged, walk)
+    assert [visit.cid for visit in visits] == [node(b"", ROOT.cid, bad).cid, ROOT.cid, LEFT.cid, A.cid, B.cid]
+    assert missing == (RIGHT.cid,)
+
+
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize("order", DagOrder)
+def test_what_one_block_is_wanted_for_a_thousand_times_costs_once(order: DagOrder) -> None:
+    """Somebody who keeps back a block with many notes makes nothing else slow: to ask looks at hashes."""
+
+    def noted(cid: Cid, raw: bytes, note: Hashable) -> Iterator[DagStep]:
+        if cid == ROOT.cid:
+            yield from (DagStep(RIGHT.cid, number) for number in range(50_000))
+            yield DagStep(LEFT.cid)
+            yield from (DagStep(RIGHT.cid, number) for number in range(50_000, 90_000))
+
+    walk = DagWalk(ROOT.cid, noted, order=order)
+    walk.receive(ROOT)
+    assert walk.unread == 90_001
+    began = time.process_time()
+    for _ in range(1_000):
+        assert set(walk.wanted(2)) == {LEFT.cid, RIGHT.cid}
+    assert time.process_time() - began < 1
+    assert len(walk.receive(LEFT)) == 1
+    walk.skip(RIGHT.cid)
+    assert walk.is_done
+    assert walk.unread == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "is_deep"), [(DagOrder.DEPTH_FIRST, True), (DagOrder.BREADTH_FIRST, False)]
+)
+def test_a_block_that_is_wanted_again_is_as_urgent_as_its_order_says(order: DagOrder, is_deep: bool) -> None:
+    """Depth first, what was just read leads to what is next, known or not, and as it was named there."""
+    other = Cid(1, multicodec.LIBP2P_KEY, B.cid.multihash)
+    left = node(b"names it otherwise", other)
+    root = node(b"", left.cid, A.cid, B.cid)
+    walk = DagWalk(root.cid, order=order)
+    walk.receive(root)
+    assert walk.wanted(5) == (left.cid, A.cid, B.cid)
+    walk.receive(left)
+    assert walk.wanted(5) == ((other, A.cid) if is_deep else (A.cid, B.cid))
+    assert walk.unread == 3

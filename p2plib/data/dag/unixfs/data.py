@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 from p2plib.data.dag.dag_pb import MAX_LINKS
 from p2plib.errors import DecodeError, UsageError
-from p2plib.wire import protobuf
+from p2plib.wire import protobuf, varint
 from p2plib.wire.protobuf import BYTES, FIXED32, MAX_UINT64, VARINT, ProtoField
 
 MURMUR3_X64_64 = 0x22  # the number of the first half of MurmurHash3_x64_128 in the multicodec registry
@@ -132,9 +132,10 @@ def encode(node: UnixFs) -> bytes:
         _check(node)
     except DecodeError as error:
         raise UsageError(error.rule) from None
-    fields = [ProtoField(_KIND, VARINT, int(node.kind))]
-    if node.data is not None:
-        fields.append(ProtoField(_DATA, BYTES, node.data))
+    parts = [protobuf.encode([ProtoField(_KIND, VARINT, int(node.kind))])]
+    if node.data is not None:  # a chunk of a file: joined with the rest, and so copied once
+        parts += (bytes((_DATA << 3 | BYTES,)), varint.encode(len(node.data)), node.data)
+    fields = []
     if node.file_bytes is not None:
         fields.append(ProtoField(_FILE_SIZE, VARINT, node.file_bytes))
     fields += (ProtoField(_BLOCK_SIZE, VARINT, size) for size in node.block_bytes)
@@ -143,7 +144,7 @@ def encode(node: UnixFs) -> bytes:
             fields.append(ProtoField(number, VARINT, value))
     if node.mtime is not None:
         fields.append(ProtoField(_MTIME, BYTES, _encode_time(node.mtime)))
-    return protobuf.encode(fields, max_fields=_MAX_FIELDS)
+    return b"".join((*parts, protobuf.encode(fields, max_fields=_MAX_FIELDS)))
 
 
 def _encode_time(time: UnixTime) -> bytes:

@@ -19,7 +19,7 @@ from p2plib.errors import UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire import varint
 
-MAX_DEPTH = 128  # of folders in folders that `add_tree` makes and `p2plib.data.dag.unixfs.reading` follows
+MAX_DEPTH = 128  # of folders in folders that `add_tree` makes
 
 
 def add_directory(
@@ -40,11 +40,10 @@ def add_directory(
         mtime: when it was changed, if it shall say that.
 
     Raises:
-        UsageError: a name could not stand in a path.
+        UsageError: a name could not stand in a path, or two names of a sharded directory have the same hash.
     """
     for name in entries:
-        if fault := nodes.name_fault(name):
-            raise UsageError(f"an entry {name!r} of a directory {fault}")
+        _demand_name(name)
     links = [root.link(name) for name, root in entries.items()]
     about = UnixFs(UnixFsKind.DIRECTORY, mode=mode, mtime=mtime)
     if _size(links, about, profile.split_rule) > profile.split_bytes:
@@ -56,6 +55,11 @@ def add_directory(
         total_bytes = len(blocks[0].data) + sum(root.total_bytes for root in entries.values())
     store.put(blocks)
     return UnixFsRoot(blocks[-1].cid, total_bytes)
+
+
+def _demand_name(name: str) -> None:
+    if fault := nodes.name_fault(name):
+        raise UsageError(f"an entry {name!r} of a directory {fault}")
 
 
 def _size(links: list[PBLink], about: UnixFs, rule: SplitRule) -> int:
@@ -85,11 +89,13 @@ def add_symlink(store: BlockStore, target: str, profile: UnixFsProfile = UNIXFS_
         profile: which version its identifier has.
 
     Raises:
-        UsageError: the target is empty.
+        UsageError: the target is empty, has half a surrogate pair in it, or is too long for a block.
     """
-    block = nodes.write_node(
-        UnixFs(UnixFsKind.SYMLINK, target.encode("utf-8")), cid_version=profile.cid_version
-    )
+    try:
+        raw = target.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"a symbolic link leads to text, and {target!r} is none") from None
+    block = nodes.write_node(UnixFs(UnixFsKind.SYMLINK, raw), cid_version=profile.cid_version)
     store.put([block])
     return UnixFsRoot(block.cid, len(block.data))
 
@@ -97,7 +103,7 @@ def add_symlink(store: BlockStore, target: str, profile: UnixFsProfile = UNIXFS_
 def add_tree(
     store: BlockStore, files: Mapping[str, bytes], profile: UnixFsProfile = UNIXFS_V1_2025
 ) -> UnixFsRoot:
-    """Put a directory with all that is below it into a store.
+    """Put a directory with all that is below it into a store; nothing of it if a path cannot be.
 
     Args:
         store: where the blocks go.
@@ -106,7 +112,7 @@ def add_tree(
 
     Raises:
         UsageError: a path is empty or too deep, has a name that no entry can have, or is both a file and a
-            directory.
+            directory; or two names of a sharded directory have the same hash, which is found at the end.
     """
     top: _Folder = {}
     for path, content in files.items():
@@ -114,6 +120,8 @@ def add_tree(
         if len(folders) > MAX_DEPTH:
             raise UsageError(f"a path through more than {MAX_DEPTH} directories")
         at = top
+        for each in (*folders, name):
+            _demand_name(each)
         for folder in folders:
             below = at.setdefault(folder, {})
             if not isinstance(below, dict):
@@ -121,16 +129,18 @@ def add_tree(
             at = below
         if name in at:
             raise UsageError(f"{path!r} is a directory already")
-        at[name] = add_file(store, [content], profile)
+        at[name] = content
     return _add_folder(store, top, profile)
 
 
-_Folder = dict[str, "UnixFsRoot | _Folder"]
+_Folder = dict[str, "bytes | _Folder"]
 
 
 def _add_folder(store: BlockStore, folder: _Folder, profile: UnixFsProfile) -> UnixFsRoot:
     entries = {
-        name: _add_folder(store, below, profile) if isinstance(below, dict) else below
+        name: _add_folder(store, below, profile)
+        if isinstance(below, dict)
+        else add_file(store, [below], profile)
         for name, below in folder.items()
     }
     return add_directory(store, entries, profile)

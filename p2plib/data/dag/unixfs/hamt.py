@@ -13,7 +13,8 @@ Rules
     2. The bit field and the links say the same. No bucket has two links.
     3. A name is in the bucket that its hash says. So no entry can be reached in two ways, and a directory
        cannot list more names than it has links, however its shards link to each other.
-    4. A shard below the root is not empty, and none is deeper than the hash has bits.
+    4. A shard below the root is not empty, and none is deeper than the hash has bits. So names whose hashes
+       are equal have no place, and anybody can make such names: whoever adds them is told so.
     5. Names keep the rules of every directory.
 
 Vocabulary::
@@ -63,9 +64,14 @@ def name_way(name: str, fanout: int) -> tuple[int, ...]:
 
     Raises:
         DecodeError: there is no such fanout.
+        UsageError: the name has half a surrogate pair in it.
     """
     bits = fanout_bits(fanout)
-    hashed = int.from_bytes(murmur3_x64_128(name.encode("utf-8"))[:8], "big")
+    try:
+        raw = name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"the name of an entry is text, and {name!r} is none") from None
+    hashed = int.from_bytes(murmur3_x64_128(raw)[:8], "big")
     return tuple(
         hashed >> (HASH_BITS - bits * (level + 1)) & (fanout - 1) for level in range(HASH_BITS // bits)
     )
@@ -165,10 +171,15 @@ def shard_blocks(
         mtime: of the directory, which its root says.
 
     Raises:
-        UsageError: two names have the same hash, or there is no such fanout.
+        UsageError: two names have the same hash, or one cannot be that of an entry; or there is no such
+            fanout.
     """
+    hashed: list[_Hashed] = []
     try:
-        hashed = [_Hashed(link.name or "", name_way(link.name or "", fanout), link) for link in entries]
+        for link in entries:
+            name = link.name or ""
+            nodes.demand_name(name)
+            hashed.append(_Hashed(name, name_way(name, fanout), link))
     except DecodeError as error:
         raise UsageError(error.rule) from None
     blocks: list[Block] = []

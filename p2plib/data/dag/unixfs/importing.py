@@ -85,6 +85,7 @@ class UnixFsBuilder:
         self._mode, self._mtime = mode, mtime
         self._levels: list[list[UnixFsRoot]] = [[]]
         self._first: bytes | None = None  # held back: the only chunk of a file is its root
+        self._first_leaf: Block | None = None
         self._is_finished = False
 
     def add(self, chunk: bytes) -> tuple[Block, ...]:
@@ -99,17 +100,24 @@ class UnixFsBuilder:
         self._demand_open()
         if not chunk:
             raise UsageError("a chunk of a file has at least one byte")
-        if self._first is None:
-            self._first = chunk
-            return ()
+        chunk = bytes(chunk)  # a buffer might be filled again while the first one is held back
+        leaf = self._leaf(chunk)  # before anything changes: it may be too large
         made: list[Block] = []
-        if not self._levels[0]:
-            self._add_leaf(self._first, made)
-        self._add_leaf(chunk, made)
+        if self._first is None:
+            self._first, self._first_leaf = chunk, leaf
+            return ()
+        if self._first_leaf is not None:
+            self._add_leaf(self._first_leaf, len(self._first), made)
+            self._first, self._first_leaf = b"", None
+        self._add_leaf(leaf, len(chunk), made)
         return tuple(made)
 
     def finish(self) -> tuple[tuple[Block, ...], UnixFsRoot]:
-        """End the file: the blocks that were missing, the root's last, and what was added."""
+        """End the file: the blocks that were missing, the root's last, and what was added.
+
+        Raises:
+            UsageError: the file is finished, or its only chunk leaves no room for its mode and time.
+        """
         self._demand_open()
         self._is_finished = True
         made: list[Block] = []
@@ -128,16 +136,19 @@ class UnixFsBuilder:
         if self._is_finished:
             raise UsageError("this file is finished: make another builder for the next one")
 
-    def _add_leaf(self, chunk: bytes, made: list[Block]) -> None:
+    def _leaf(self, chunk: bytes) -> Block:
         if self._profile.has_raw_leaves:
-            block = block_of(chunk)
-        else:
-            block = self._wrapped(UnixFs(UnixFsKind.FILE, chunk or None, len(chunk)))
-        made.append(block)
-        self._push(0, UnixFsRoot(block.cid, len(block.data), len(chunk)), made)
+            return block_of(chunk)
+        return self._wrapped(UnixFs(UnixFsKind.FILE, chunk, len(chunk)))
+
+    def _add_leaf(self, leaf: Block, size_bytes: int, made: list[Block]) -> None:
+        made.append(leaf)
+        self._push(0, UnixFsRoot(leaf.cid, len(leaf.data), size_bytes), made)
 
     def _only_leaf(self, chunk: bytes, made: list[Block]) -> UnixFsRoot:
-        if self._profile.has_raw_leaves and self._mode is None and self._mtime is None:
+        if self._first_leaf is not None and self._mode is None and self._mtime is None:
+            made.append(self._first_leaf)
+        elif self._profile.has_raw_leaves and self._mode is None and self._mtime is None:
             made.append(block_of(chunk))
         else:
             about = UnixFs(UnixFsKind.FILE, chunk or None, len(chunk), mode=self._mode, mtime=self._mtime)

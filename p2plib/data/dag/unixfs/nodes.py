@@ -6,7 +6,9 @@ what `p2plib.data.dag.unixfs.data` reads in its data.
 Rules
     1. A file has one block size for each link, in the same order, and its links have no names.
     2. The names of a directory are there once each, and each could stand in a path: not empty, not "." or
-       "..", without "/" and zero bytes. Whoever unpacks a directory onto a disk relies on that.
+       "..", text without "/" and zero bytes. Whoever unpacks a directory onto a disk relies on that, and on
+       no more: names that differ in case, in their Unicode normal form or in a dot at the end are as many
+       entries here, and one file on some disks.
        Of a name that is there twice the specification says both to refuse it and to take the first entry;
        this refuses it.
     3. A symbolic link has no links, nor has a node of the old kind RAW.
@@ -62,6 +64,10 @@ def name_fault(name: str) -> str:
         return "means a place and not an entry"
     if "/" in name or "\0" in name:
         return "has a slash or a zero byte in it"
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:  # such as the file system of this machine makes of names that are not UTF-8
+        return "has half a surrogate pair in it, and so is no text"
     return ""
 
 

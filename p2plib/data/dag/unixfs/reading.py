@@ -8,8 +8,8 @@ Rules
     1. A path is names with slashes between them. "." is the directory itself, ".." the one above, and no path
        leads above its root. Empty names are left out, so "a//b/" is "a/b".
     2. A symbolic link is read and never followed: there is no agreement on what following it means.
-    3. Nothing recurses. A file is at most `MAX_DEPTH` nodes deep, which is enough for any that a program
-       makes, and what is deeper raises `OverBudget`.
+    3. Nothing recurses. A file is at most `MAX_DEPTH` nodes deep and has at most `MAX_UNREAD` parts known and
+       not yet read, which is enough for any that a program makes; what is more raises `OverBudget`.
 
 Where blocks come from strangers, a walk (`p2plib.data.dag.walk`) with a selector of
 `p2plib.data.dag.unixfs.selecting` first gets the same blocks that the functions here read.
@@ -29,6 +29,7 @@ from p2plib.wire import cid as cids
 from p2plib.wire.cid import Cid
 
 MAX_DEPTH = 128  # a balanced tree of two links a node would hold 2**128 chunks
+MAX_UNREAD = 262_144  # four nodes of as many links as there can be: 2**64 parts, were the tree a balanced one
 MAX_NAMES = 1_000  # of a path
 
 
@@ -103,7 +104,7 @@ def read(store: BlockStore, cid: Cid, start: int = 0, end: int | None = None) ->
     Raises:
         NotFound: a block is not there; what came before it was given.
         DecodeError: a block is not what led to it says; what came before it was given.
-        OverBudget: the file is more than `MAX_DEPTH` nodes deep.
+        OverBudget: the file is more than `MAX_DEPTH` nodes deep, or more than `MAX_UNREAD` parts of it wait.
         UsageError: the range ends before it begins.
     """
     if start < 0 or (end is not None and end < start):
@@ -120,6 +121,8 @@ def _read(store: BlockStore, part: FilePart) -> Iterator[bytes]:
         own, below = file_part(part, store.get(part.cid))
         if own:
             yield own
+        if len(stack) + len(below) > MAX_UNREAD:
+            raise OverBudget(f"a file of which more than {MAX_UNREAD} parts are known and not yet read")
         stack += ((each, depth + 1) for each in reversed(below))
 
 
@@ -150,7 +153,9 @@ def read_symlink(store: BlockStore, cid: Cid) -> str:
 
 
 def listing(store: BlockStore, cid: Cid) -> Iterator[UnixFsEntry]:
-    """The entries of a directory, in the order in which its links stand; all its shards are read.
+    """The entries of a directory; all its shards are read.
+
+    They come in the order in which the links stand; those in a shard before those in the shards below it.
 
     Raises:
         NotFound: a shard is not there.
@@ -220,6 +225,8 @@ def towards(shard: HamtShard, raw: bytes, name: str) -> UnixFsEntry | HamtShard:
         DecodeError: it breaks a rule of its kind.
     """
     node = nodes.read_node(shard.cid, raw)
+    if fault := nodes.name_fault(name):
+        raise NotFound(f"there is no {name!r} in any directory: it {fault}")
     entries: tuple[UnixFsEntry, ...] = ()
     if node.kind == UnixFsKind.HAMT_SHARD:
         entries, below = shard_part(shard, raw)

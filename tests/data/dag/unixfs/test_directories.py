@@ -21,6 +21,7 @@ from p2plib.data.dag.unixfs.profiles import (
 from p2plib.errors import UsageError
 from p2plib.wire import cid as cids
 
+ALWAYS = UnixFsProfile("always", 1_000, 2, 1, True, SplitRule.BLOCK_BYTES, split_bytes=0)
 ASCII, HELLO = b"hello application/vnd.ipld.car", b"hello world\n"
 
 
@@ -91,11 +92,55 @@ def test_a_directory_is_sharded_just_above_the_threshold(profile: UnixFsProfile)
     assert size_bytes == profile.split_bytes == 262_144
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b"])
-def test_names_that_no_entry_can_have(name: str) -> None:
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b", "\ud800", "caf\udce9"])
+@pytest.mark.parametrize("profile", [UNIXFS_V0_2015, UNIXFS_V1_2025, ALWAYS])
+def test_names_that_no_entry_can_have(name: str, profile: UnixFsProfile) -> None:
     store = MemoryBlocks()
     with pytest.raises(UsageError, match="of a directory"):
-        add_directory(store, {name: add_file(store, [b"x"])})
+        add_directory(store, {name: add_file(store, [b"x"])}, profile)
+
+
+# Both forms of an accented letter, both cases, dots and spaces at the end, what Windows has other plans for.
+ALIKE = [
+    "\u00e9",
+    "e\u0301",
+    "A",
+    "a",
+    "a.",
+    "a..",
+    "a ",
+    "\uff41",
+    "...",
+    "NUL",
+    "a\\b",
+    "C:",
+    "\ufeffa",
+    "a\u200b",
+]
+
+
+@pytest.mark.parametrize("profile", [UNIXFS_V0_2015, UNIXFS_V1_2025, ALWAYS])
+def test_names_that_look_alike_are_as_many_entries(profile: UnixFsProfile) -> None:
+    store = MemoryBlocks()
+    root = add_tree(store, {name: name.encode() for name in ALIKE}, profile)
+    assert sorted(entry.name for entry in reading.listing(store, root.cid)) == sorted(ALIKE)
+    for name in ALIKE:
+        assert list(reading.read(store, reading.resolve(store, root.cid, name))) == [name.encode()]
+
+
+@pytest.mark.parametrize("bad", ["../x", "a/\ud800/b", "a/../b", "a/b\0", "z/", "a", "a/b/c"])
+def test_nothing_of_a_tree_is_added_if_a_path_cannot_be(bad: str) -> None:
+    store = MemoryBlocks()
+    with pytest.raises(UsageError):
+        add_tree(store, {"a/b": b"content", bad: b"more"})
+    assert list(store.hashes()) == []
+
+
+def test_links_that_lead_to_no_text() -> None:
+    with pytest.raises(UsageError, match="leads to text"):
+        add_symlink(MemoryBlocks(), "caf\udce9")
+    with pytest.raises(UsageError, match="a node of 2097"):
+        add_symlink(MemoryBlocks(), "x" * 2_097_152)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from p2plib.data.dag.block import block_of
 from p2plib.data.dag.dag_pb import PBLink, PBNode, in_order
 from p2plib.data.dag.unixfs import data, hamt, nodes
 from p2plib.data.dag.unixfs.data import UnixFs, UnixFsKind
+from p2plib.data.dag.unixfs.murmur3 import murmur3_x64_128
 from p2plib.data.dag.unixfs.nodes import UnixFsNode
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire.cid import Cid
@@ -137,3 +138,49 @@ def test_the_order_of_entries_does_not_matter() -> None:
     node = nodes.read_node(top.cid, top.data)
     assert in_order(node.links) == node.links
     assert PBNode(node.links, data.encode(dataclasses.replace(node.about))).links == node.links
+
+
+# Each block of 16 bytes changes the state of the hash in a way that can be undone, so that a second block
+# which leads to any state one likes is computed from the first. These were found in two minutes.
+COLLIDING = (
+    "a name of 32 bytes, no more: 001",
+    "0000000000244054Bs0`Mfd6DAZn+No^",
+    "0000000004731615N:pDrMi%#z:fv7JM",
+    "00000000259189219F6E}y,f2]^t KA^",
+)
+
+
+@pytest.mark.fault("F120")
+@pytest.mark.parametrize("fanout", [8, 256, 1024])
+def test_names_that_somebody_made_collide(fanout: int) -> None:
+    """Whoever adds two of them is told; one alone, and as many in a plain directory, are as good as any."""
+    assert {murmur3_x64_128(name.encode()).hex() for name in COLLIDING} == {
+        "d46ac47a62041bfb72064f114f7460a4"
+    }
+    links = [PBLink(LEAF, f"file {number}", 1) for number in range(300)]
+    hamt.shard_blocks([*links, PBLink(LEAF, COLLIDING[0], 1)], fanout)
+    with pytest.raises(UsageError, match=r"and .* have the same hash"):
+        hamt.shard_blocks([*links, *(PBLink(LEAF, name, 1) for name in COLLIDING)], fanout)
+    plain = nodes.write_node(UnixFs(UnixFsKind.DIRECTORY), [PBLink(LEAF, name, 1) for name in COLLIDING])
+    assert len(nodes.read_node(plain.cid, plain.data).links) == 4
+
+
+@pytest.mark.fault("F120")
+def test_colliding_names_deeper_than_their_hash_are_refused() -> None:
+    """A writer with more bits of the hash puts them into a shard of the ninth level: nobody here reads it."""
+    way = hamt.name_way(COLLIDING[0], 256)
+    number = 0x72  # the ninth byte of their hash
+    bottom = shard(256, [number], f"{number:02X}{COLLIDING[0]}")
+    with pytest.raises(DecodeError, match="in level 8, deeper"):
+        hamt.buckets(bottom, way, 256)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b", "\udcff"])
+def test_names_that_no_shard_can_have(name: str) -> None:
+    with pytest.raises(UsageError, match="a directory has an entry"):
+        hamt.shard_blocks([PBLink(LEAF, name, 1)], 256)
+
+
+def test_half_a_surrogate_pair_has_no_way() -> None:
+    with pytest.raises(UsageError, match="is text"):
+        hamt.name_way("\ud800", 256)

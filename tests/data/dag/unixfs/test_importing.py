@@ -146,3 +146,41 @@ def test_memory_stays_flat(profile: UnixFsProfile) -> None:
         return most
 
     assert peak(64) < peak(16) + 500_000 < 16 << 20
+
+
+@pytest.mark.parametrize("profile", [UNIXFS_V0_2015, UNIXFS_V1_2025])
+def test_a_chunk_that_is_refused_changes_nothing(profile: UnixFsProfile) -> None:
+    """Before and after the first one, which is held back: no block of the file is lost with it."""
+    builder, made = UnixFsBuilder(profile), list[Block]()
+    for chunk in (b"one", b"two", b"three"):
+        with pytest.raises(UsageError, match=r"2097152 is the most|at most 2097152"):
+            builder.add(bytes(2_097_153))
+        made += builder.add(chunk)
+    last, root = builder.finish()
+    store = MemoryBlocks()
+    store.put([*made, *last])
+    assert b"".join(reading.read(store, root.cid)) == b"onetwothree"
+
+
+@pytest.mark.parametrize("profile", [UNIXFS_V0_2015, UNIXFS_V1_2025])
+@pytest.mark.parametrize("buffer", [bytearray(4), memoryview(bytearray(4))], ids=["bytearray", "memoryview"])
+def test_a_buffer_that_is_filled_again(profile: UnixFsProfile, buffer: bytearray | memoryview) -> None:
+    """As `readinto` does it; what the first chunk was is not lost, and blocks are bytes."""
+
+    def filled(pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            buffer[:] = piece
+            yield buffer  # type: ignore[misc]
+
+    for chunker, pieces in ((filled, iter([b"abcd", b"efgh"])), (None, filled([b"abcd", b"efgh"]))):
+        store = MemoryBlocks()
+        root = add_file(store, pieces, profile, chunker=chunker)
+        assert b"".join(reading.read(store, root.cid)) == b"abcdefgh"
+        assert {type(store.get(cids.Cid(1, 0x55, each))) for each in store.hashes()} == {bytes}
+
+
+def test_a_chunk_with_no_room_for_a_mode() -> None:
+    builder = UnixFsBuilder(mode=0o600)
+    builder.add(bytes(2_097_152))
+    with pytest.raises(UsageError, match="a node of 2097"):
+        builder.finish()

@@ -19,7 +19,7 @@ from p2plib.data.dag.unixfs.importing import add_file
 from p2plib.data.dag.unixfs.profiles import UNIXFS_V1_2025, SplitRule, UnixFsProfile
 from p2plib.errors import DecodeError, NotFound, OverBudget, UsageError
 from p2plib.wire import cid as cids
-from p2plib.wire import multicodec
+from p2plib.wire import multicodec, multihash
 from p2plib.wire.cid import Cid
 
 SMALL = UnixFsProfile("small", 5, 3, 1, True, SplitRule.BLOCK_BYTES)
@@ -289,3 +289,27 @@ def test_what_is_missing_is_named() -> None:
         content(store, root.cid, 3, 2)
     with pytest.raises(UsageError, match="from -1"):
         content(store, root.cid, -1)
+
+
+@pytest.mark.fault("F119")
+def test_a_chain_of_wide_nodes() -> None:
+    """Each of them makes a reader remember 65,535 parts while it goes down to the next."""
+    store = Counting()
+    leaf = Cid(1, multicodec.RAW, multihash.identity(b"x"))
+    cid, size, rest = leaf, 1, 65_535
+    for _ in range(6):
+        about = UnixFs(UnixFsKind.FILE, None, size + rest, (size,) + (1,) * rest)
+        cid = put(store, about, PBLink(cid), *[PBLink(leaf)] * rest)
+        size += rest
+    with pytest.raises(OverBudget, match="262144 parts are known"):
+        next(reading.read(store, cid))
+    assert len(store.read) == 5
+    assert content(store, cid, size - 3) == b"xxx"
+
+
+@pytest.mark.parametrize("profile", [UNIXFS_V1_2025, SHARDED])
+@pytest.mark.parametrize("name", ["\ud800", "caf\udce9", "a\0b"])
+def test_a_path_that_no_entry_can_have(profile: UnixFsProfile, name: str) -> None:
+    store, root = tree(profile)
+    with pytest.raises(NotFound, match="in any directory"):
+        reading.resolve(store, root, f"photos/{name}")

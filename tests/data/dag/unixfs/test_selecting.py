@@ -100,3 +100,14 @@ def test_a_part_that_is_there_twice_is_wanted_once() -> None:
     assert (
         len(got) == 16
     )  # the leaf and three nodes again for the ends of the range, where less is asked of them
+
+
+def test_directories_that_are_found_deep_in_shards() -> None:
+    """A directory on the way begins with its own root, wherever its entry stood."""
+    store = Counting()
+    files = {f"d{number}/e{other}": b"%d" % other for number in range(40) for other in range(12)}
+    root = add_tree(store, files, SHARDED).cid
+    for path, found in files.items():
+        got = walked(store, root, path_selector(path, range_selector()))
+        assert got[-1] == reading.resolve(store, root, path)
+        assert store.get(got[-1]) == found
