@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 import random
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.data.dag import dag_cbor
-from p2plib.data.dag.block import block_of
+from p2plib.data.dag.block import MAX_BLOCK_BYTES, block_of
 from p2plib.data.dag.dag_cbor import MAX_REMEMBERED_KEYS
-from p2plib.data.dag.values import MAX_DEPTH, DagValue
+from p2plib.data.dag.values import MAX_CONTAINERS, MAX_DEPTH, DagValue
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
@@ -268,3 +270,66 @@ def test_a_float_of_every_kind() -> None:
         (number,) = struct.unpack(">d", draw.randbytes(8))
         if math.isfinite(number):
             assert dag_cbor.decode(dag_cbor.encode([number])) == [number]
+
+
+def full_of(item: str) -> bytes:
+    """A list of one item over and over, as large as a block may be."""
+    one = bytes.fromhex(item)
+    count = (MAX_BLOCK_BYTES - 5) // len(one)
+    return b"\x9a" + count.to_bytes(4) + one * count
+
+
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize("item", ["80", "a0", "a16000", "818101", "a1606161"])
+def test_a_block_full_of_lists_or_maps_is_refused(item: str) -> None:
+    with pytest.raises(DecodeError, match="more than 262144 lists and maps"):
+        dag_cbor.decode(full_of(item))
+
+
+@pytest.mark.slow
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize("item", ["a16000", "626161"])
+def test_a_block_full_of_anything_takes_some_twenty_times_its_size(item: str) -> None:
+    raw = full_of(item)
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(DecodeError):
+            dag_cbor.decode(raw)
+        assert tracemalloc.get_traced_memory()[1] < 30 * MAX_BLOCK_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("item", [[], {}, {"a": 1}])
+def test_as_many_lists_and_maps_as_there_may_be(item: DagValue) -> None:
+    most: DagValue = [item] * (MAX_CONTAINERS - 1)
+    assert dag_cbor.decode(dag_cbor.encode(most)) == most
+    with pytest.raises(UsageError, match="more than 262144"):
+        dag_cbor.encode([most])
+
+
+def test_any_kind_of_bytes_is_read() -> None:
+    raw = dag_cbor.encode({"a": [b"x", LINK]})
+    for given_as in (bytearray(raw), memoryview(raw)):
+        assert dag_cbor.decode(given_as) == {"a": [b"x", LINK]}
+
+
+@pytest.mark.fault("F025")
+@pytest.mark.parametrize(
+    ("second", "rule"),
+    [
+        ("6161016162026163", "follow|end inside"),
+        ("616201616102616303", "before a smaller"),  # a known first key missing, then one too late
+        ("616101616102616303", "twice"),
+        ("616101616202616202", "twice"),
+        ("61610161620261ff03", "UTF-8"),
+        ("616101616202016103", "must be text"),
+        ("6161016162026463", "end inside"),
+    ],
+)
+def test_a_map_like_the_one_before_is_held_to_every_rule(second: str, rule: str) -> None:
+    """Its keys are recognised where they stand; what is not the same is checked as in the first map."""
+    first = "a3616101616202616303"
+    assert dag_cbor.decode(bytes.fromhex("82" + 2 * first)) == 2 * [{"a": 1, "b": 2, "c": 3}]
+    with pytest.raises(DecodeError, match=rule):
+        dag_cbor.decode(bytes.fromhex("82" + first + "a3" + second))
