@@ -51,6 +51,7 @@ def block_of(
     """
     if len(data) > MAX_BLOCK_BYTES:
         raise UsageError(f"a block of {len(data)} bytes, where {MAX_BLOCK_BYTES} is the most")
+    data = bytes(data)  # what was hashed is what is kept, even if a buffer is used again
     return Block(Cid(version, codec, hashes.digest(function, data)), data)
 
 
@@ -67,6 +68,7 @@ def checked(cid: Cid, data: bytes) -> Block:
     """
     if len(data) > MAX_BLOCK_BYTES:
         raise WrongContent(f"a block of {len(data)} bytes, where {MAX_BLOCK_BYTES} is the most")
+    data = bytes(data)
     if cid.multihash.code == multicodec.IDENTITY:
         found = data == cid.multihash.digest
     else:

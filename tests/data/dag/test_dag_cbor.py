@@ -300,9 +300,8 @@ def test_a_block_full_of_anything_takes_some_twenty_times_its_size(item: str) ->
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("item", [[], {}, {"a": 1}])
-def test_as_many_lists_and_maps_as_there_may_be(item: DagValue) -> None:
-    most: DagValue = [item] * (MAX_CONTAINERS - 1)
+def test_as_many_lists_and_maps_as_there_may_be() -> None:
+    most: DagValue = [[], {}] * (MAX_CONTAINERS // 2 - 1) + [[]]
     assert dag_cbor.decode(dag_cbor.encode(most)) == most
     with pytest.raises(UsageError, match="more than 262144"):
         dag_cbor.encode([most])
