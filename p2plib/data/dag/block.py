@@ -69,10 +69,6 @@ def checked(cid: Cid, data: bytes) -> Block:
     if len(data) > MAX_BLOCK_BYTES:
         raise WrongContent(f"a block of {len(data)} bytes, where {MAX_BLOCK_BYTES} is the most")
     data = bytes(data)
-    if cid.multihash.code == multicodec.IDENTITY:
-        found = data == cid.multihash.digest
-    else:
-        found = hashes.digest(cid.multihash.code, data) == cid.multihash
-    if not found:
+    if not hashes.is_of(cid.multihash, data):
         raise WrongContent(f"{len(data)} bytes that are not those of {cids.to_text(cid)}")
     return Block(cid, data)

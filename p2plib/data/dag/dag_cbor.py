@@ -325,7 +325,11 @@ _Plan = tuple[tuple[bytes, str], ...]
 class _Plans(dict[tuple[str, ...], _Plan]):
     """The keys of a map, as they came, to the same keys encoded and in order, each with its text."""
 
-    containers = MAX_CONTAINERS  # how many lists and maps may still come
+    __slots__ = ("containers",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.containers = MAX_CONTAINERS  # how many lists and maps may still come
 
     def one_less(self, left: int) -> int:
         """One list or map more, and the levels that may follow in it."""

@@ -37,8 +37,28 @@ def digest(code: int, data: bytes) -> Multihash:
     Raises:
         UsageError: the function is not in the table, or the data is too long for identity.
     """
-    if code not in FUNCTIONS:
-        raise UsageError(f"{multicodec.name(code)} is not a hash function that this library computes")
+    _check_known(code)
     if code == multicodec.IDENTITY and len(data) > MAX_DIGEST_BYTES:
         raise UsageError(f"an identity digest takes at most {MAX_DIGEST_BYTES} bytes, not {len(data)}")
     return Multihash(code, FUNCTIONS[code](data))
+
+
+def is_of(hashed: Multihash, data: bytes) -> bool:
+    """Whether this is what some data hashes to.
+
+    Args:
+        hashed: of any size that proves something; BLAKE3 makes digests of more than its usual 32 bytes too.
+        data: any bytes.
+
+    Raises:
+        UsageError: the function is not in the table.
+    """
+    _check_known(hashed.code)
+    if hashed.code == multicodec.BLAKE3:
+        return blake3.digest(data, max(blake3.DIGEST_BYTES, len(hashed.digest))) == hashed.digest
+    return FUNCTIONS[hashed.code](data) == hashed.digest
+
+
+def _check_known(code: int) -> None:
+    if code not in FUNCTIONS:
+        raise UsageError(f"{multicodec.name(code)} is not a hash function that this library computes")
