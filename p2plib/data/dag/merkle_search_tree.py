@@ -152,8 +152,8 @@ class SearchTree:
         walk = SearchWalk(self.reader(), self.root)
         while (token := walk.head()) is not None:
             if isinstance(token, Subtree):
-                high, low = token.bounds.high, token.bounds.low
-                if (high is not None and high <= start) or (end is not None and low >= end):
+                high = token.bounds.high
+                if high is not None and high <= start:
                     walk.skip()
                 else:
                     walk.expand()

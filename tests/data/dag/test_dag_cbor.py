@@ -9,6 +9,7 @@ import random
 import struct
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,6 +88,7 @@ def test_known_forms(value: DagValue, encoded: str) -> None:
         ("", "end inside", 0), ("18", "end inside", 1), ("1a0001", "end inside", 3), ("6161ff"[:2], "end", 1),
         ("fb00", "end inside", 2), ("42ff", "end inside", 2), ("8201", "end inside|items", None),
         ("a161", "items|end inside", None), ("a16161", "end inside", 3), ("a1636161", "end inside", 4),
+        ("a162c3", "end inside", 3),
         ("d82a", "end inside", 2), ("d82a5825", "end inside", 4), ("62c3", "end inside", 2),
         (LINK_BYTES[:-1].hex(), "end inside", 40), ("d82a430001", "end inside", 5),
         ("0000", "follows the value", 1), ("f6f6", "follows the value", 1),
@@ -175,6 +177,20 @@ def test_round_trip(value: DagValue) -> None:
 def test_maps_that_share_some_of_their_keys(value: list[DagValue]) -> None:
     """Keys are remembered from one map to the next; that must change nothing."""
     assert dag_cbor.decode(dag_cbor.encode(value)) == value
+
+
+def test_only_so_many_keys_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered = []
+
+    class CountingStep(dag_cbor._Step):
+        def __setitem__(self, encoded: bytes, known: Any) -> None:
+            remembered.append(encoded)
+            super().__setitem__(encoded, known)
+
+    many: DagValue = [{f"{number:06}": 1} for number in range(MAX_REMEMBERED_KEYS + 100)]
+    monkeypatch.setattr(dag_cbor, "_Step", CountingStep)
+    assert dag_cbor.decode(dag_cbor.encode(many)) == many
+    assert len(remembered) == MAX_REMEMBERED_KEYS
 
 
 def test_more_keys_than_are_remembered() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -104,6 +105,30 @@ def test_what_was_written_is_the_tree_and_nothing_else() -> None:
         smaller = tree.remove(key)
         assert set(store.hashes()) - old <= reachable(smaller)
         assert smaller.add(key, content[key]).root == tree.root
+
+
+def test_nodes_are_stored_before_those_that_name_them() -> None:
+    """So a crash in between leaves no tree with holes."""
+    store = OrderedPuts()
+    tree = build_tree(store, records(100))
+    for number in range(30):
+        tree = tree.add(b"key/%d" % number, LINKS[0])
+    for key in list(records(100))[:30]:
+        tree = tree.remove(key)
+    assert store.count > 100
+
+
+class OrderedPuts(MemoryBlocks):
+    """Wants each node after the nodes below it."""
+
+    count = 0
+
+    def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
+        for block in blocks:
+            for link in links_in(dag_cbor.decode(block.data)):
+                assert link in LINKS or self.has(link)
+            super().put([block], durable=durable)
+            self.count += 1
 
 
 def reachable(tree: SearchTree) -> set[object]:

@@ -202,6 +202,26 @@ def test_an_index_made_here_is_bounded_and_reads_names_only(monkeypatch: pytest.
         CarFile(raw)
 
 
+@pytest.mark.fault("F032")
+def test_cuts_and_errors_in_headers_say_where() -> None:
+    ends = {len(WHOLE)}
+    at = len(encode_header((BLOCKS[0].cid,)))
+    for block in BLOCKS:
+        ends.add(at)
+        at += len(encode_section(block))
+    for size in range(len(WHOLE)):
+        if size in ends:
+            assert CarFile(io.BytesIO(WHOLE[:size])).roots == (BLOCKS[0].cid,)
+            continue
+        with pytest.raises(DecodeError):
+            CarFile(io.BytesIO(WHOLE[:size]))
+    raw = bytearray(WHOLE)
+    raw[where := raw.index(b"gversion") + 8] = 0x1C
+    with pytest.raises(DecodeError, match="argument coded 28") as raised:
+        CarFile(io.BytesIO(raw))
+    assert raised.value.offset == where
+
+
 @pytest.mark.fault("F119")
 def test_an_index_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(car_file, "MAX_INDEX_BYTES", 10)
