@@ -88,7 +88,7 @@ def test_known_forms(value: DagValue, encoded: str) -> None:
         ("", "end inside", 0), ("18", "end inside", 1), ("1a0001", "end inside", 3), ("6161ff"[:2], "end", 1),
         ("fb00", "end inside", 2), ("42ff", "end inside", 2), ("8201", "end inside|items", None),
         ("a161", "items|end inside", None), ("a16161", "end inside", 3), ("a1636161", "end inside", 4),
-        ("a162c3", "end inside", 3),
+        ("a162c3", "end inside", 3), ("a2626363016261", "end inside", 7),
         ("d82a", "end inside", 2), ("d82a5825", "end inside", 4), ("62c3", "end inside", 2),
         (LINK_BYTES[:-1].hex(), "end inside", 40), ("d82a430001", "end inside", 5),
         ("0000", "follows the value", 1), ("f6f6", "follows the value", 1),
