@@ -51,8 +51,8 @@ def block_of(
     """
     if len(data) > MAX_BLOCK_BYTES:
         raise UsageError(f"a block of {len(data)} bytes, where {MAX_BLOCK_BYTES} is the most")
-    kept = bytes(data)  # a buffer that is filled again would change what is under the name
-    return Block(Cid(version, codec, hashes.digest(function, kept)), kept)
+    data = bytes(data)  # what was hashed is what is kept, even if a buffer is used again
+    return Block(Cid(version, codec, hashes.digest(function, data)), data)
 
 
 def checked(cid: Cid, data: bytes) -> Block:
@@ -68,11 +68,7 @@ def checked(cid: Cid, data: bytes) -> Block:
     """
     if len(data) > MAX_BLOCK_BYTES:
         raise WrongContent(f"a block of {len(data)} bytes, where {MAX_BLOCK_BYTES} is the most")
-    kept, promised = bytes(data), cid.multihash
-    if promised.code == multicodec.IDENTITY:
-        found = kept == promised.digest
-    else:
-        found = hashes.digest(promised.code, kept, len(promised.digest)) == promised
-    if not found:
+    data = bytes(data)
+    if not hashes.is_of(cid.multihash, data):
         raise WrongContent(f"{len(data)} bytes that are not those of {cids.to_text(cid)}")
-    return Block(cid, kept)
+    return Block(cid, data)

@@ -11,14 +11,15 @@ Rules
        the order is that of their bytes. This is the order of the encoded keys.
     4. The one tag is 42. It holds bytes: a zero, and then a CID. That is a link.
     5. Whole numbers reach from -2^64 to 2^64 - 1; the simple values are False, True and None.
-    6. Text is valid UTF-8; nesting goes at most `MAX_DEPTH` deep; a count of items is never larger than the
-       number of bytes that follow.
+    6. Text is valid UTF-8. Nesting goes at most `MAX_DEPTH` deep, and there are at most `MAX_CONTAINERS`
+       lists and maps. A count of items is never larger than the number of bytes that follow.
 
 How it is fast: half the time of a reader in Python is in calling functions, so one function reads the items
 of a list or a map in a loop and decides on the first byte of each, the usual ones first. Nothing in it checks
 whether text or bytes are cut off: a slice is never longer than what is there, and where something is missing
 the next item begins behind the end, which `decode` notices. Keys are remembered in the order in which maps
-have them, so a map with the same keys as one before costs a look-up for each key and no comparison.
+have them: in a map with the same keys as the one before, each is recognised where it stands, and nothing is
+cut out, decoded or compared with its neighbour.
 
     >>> encode({"bb": [1, -2, 0.5], "c": None}).hex()
     'a26163f6626262830121fb3fe0000000000000'
@@ -32,7 +33,7 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from p2plib.data.dag.values import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, DagValue
+from p2plib.data.dag.values import MAX_CONTAINERS, MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, DagValue
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
@@ -43,23 +44,40 @@ _LINK_HEAD = b"\xd8\x2a\x58\x25\x00\x01"  # tag 42, 37 bytes, the zero, CID vers
 _SHA2_256_HEAD = b"\x12\x20"  # this, and 32 bytes: what all but a few links in the world look like
 _BYTE = tuple(bytes((number,)) for number in range(256))
 
-_unpack_32 = struct.Struct(">I").unpack_from
-_unpack_64 = struct.Struct(">Q").unpack_from
-_unpack_float = struct.Struct(">d").unpack_from
+# Each passes over the first byte of the item: to be given its offset is faster than to add one to it.
+_unpack_16 = struct.Struct(">xH").unpack_from
+_unpack_32 = struct.Struct(">xI").unpack_from
+_unpack_64 = struct.Struct(">xQ").unpack_from
+_unpack_float = struct.Struct(">xd").unpack_from
 _pack_float = struct.Struct(">d").pack
 
 MAX_REMEMBERED_KEYS = 4096  # so that a map with a million keys does not cost more memory than it must
 
 
-class _Step(dict[bytes, "tuple[str, _Step]"]):
-    """Which keys followed one key in the maps so far: an encoded key, to its text and the step after it."""
+class _Room:
+    """What is left for one value: how many keys may be remembered, and how many lists and maps may come."""
 
-    __slots__ = ("before", "room")
+    __slots__ = ("containers", "keys")
 
-    def __init__(self, before: bytes, room: list[int]) -> None:
+    def __init__(self) -> None:
+        self.containers = MAX_CONTAINERS
+        self.keys = MAX_REMEMBERED_KEYS
+
+
+# An encoded key, its text, and the step after it.
+_Known = tuple[bytes, str, "_Step"]
+
+
+class _Step(dict[bytes, _Known]):
+    """Which keys followed one key in the maps so far, by their encoded form."""
+
+    __slots__ = ("before", "last", "room")
+
+    def __init__(self, before: bytes, room: _Room) -> None:
         super().__init__()
         self.before = before  # the encoded key that led here; empty at the beginning of a map
-        self.room = room  # how many more keys may be remembered: one number, which all steps share
+        self.last: _Known | None = None  # what followed in the map before this one
+        self.room = room  # of all steps together
 
 
 def decode(raw: bytes) -> DagValue:
@@ -74,7 +92,7 @@ def decode(raw: bytes) -> DagValue:
     raw = bytes(raw)
     found: list[DagValue] = []
     try:
-        end = _read(raw, 0, 1, None, found.append, MAX_DEPTH, _Step(b"", [MAX_REMEMBERED_KEYS]))
+        end = _read(raw, 0, 1, found, MAX_DEPTH, _Step(b"", _Room()))
     except (IndexError, struct.error):
         end = len(raw) + 1
     if end > len(raw):
@@ -84,32 +102,23 @@ def decode(raw: bytes) -> DagValue:
     return found[0]
 
 
-def _read(
-    raw: bytes,
-    at: int,
-    count: int,
-    table: dict[str, DagValue] | None,
-    put: Callable[[Any], None],
-    left: int,
-    step: _Step,
-) -> int:
-    """Read the items of a list or a map, and return where the next item begins.
+def _read(raw: bytes, at: int, count: int, found: Any, left: int, step: _Step) -> int:
+    """Read as many items into a list or a map, and return where the next item begins.
 
-    `table` is the map, or None for a list, whose items go to `put`. `left` is how many levels may follow, and
-    `step` knows the first keys of all maps.
+    `left` is how many levels may follow, and `step` knows the first keys of all maps.
     """
-    root = step
-    key = ""
+    root, room = step, step.room
+    is_map = type(found) is dict
     value: Any
     try:
-        for _ in range(count):
-            if table is not None:
-                first = raw[at]
-                end = at + first - 0x5F if 0x60 <= first < 0x78 else _key_end(raw, at)
-                encoded = raw[at:end]
-                known = step.get(encoded)
-                key, step = known or _learn(step, encoded, at, end)
-                at = end
+        while count:
+            count -= 1
+            if is_map:
+                known = step.last
+                if known is None or not raw.startswith(known[0], at):
+                    known = _look_up(raw, at, step)
+                encoded, key, step = known
+                at += len(encoded)
             first = raw[at]
             if first < 0x18:
                 value = first
@@ -118,8 +127,15 @@ def _read(
                 if first == 0x18 and raw[at + 1] >= 24:
                     value = raw[at + 1]
                     at += 2
+                elif first == 0x19 or first == 0x39:
+                    (value,) = _unpack_16(raw, at)
+                    if value < 2**8:
+                        raise _can_be_shorter(value, at)
+                    if first == 0x39:
+                        value = ~value
+                    at += 3
                 elif first == 0x1A:
-                    (value,) = _unpack_32(raw, at + 1)
+                    (value,) = _unpack_32(raw, at)
                     if value < 2**16:
                         raise _can_be_shorter(value, at)
                     at += 5
@@ -136,7 +152,7 @@ def _read(
                 value = raw[at + 1 : end].decode()
                 at = end
             elif first == 0xFB:
-                (value,) = _unpack_float(raw, at + 1)
+                (value,) = _unpack_float(raw, at)
                 if value - value:  # not zero for an infinity and for not-a-number
                     raise DecodeError("a float is a finite number", at)
                 at += 9
@@ -149,14 +165,11 @@ def _read(
                 if items >= 24:
                     items, start = _argument(raw, at)
                 # Each item has at least one byte, so nobody makes us count to 2^64.
-                if items > len(raw) - start or not left:
-                    raise _too_much(items, len(raw) - start, at)
-                if first < 0xA0:
-                    value = []
-                    at = _read(raw, start, items, None, value.append, left - 1, root)
-                else:
-                    value = {}
-                    at = _read(raw, start, items, value, put, left - 1, root)
+                if items > len(raw) - start or not left or not room.containers:
+                    raise _too_much(items, len(raw) - start, left, at)
+                room.containers -= 1
+                value = [] if first < 0xA0 else {}
+                at = _read(raw, start, items, value, left - 1, root) if items else start
             elif first == 0xF6:
                 value = None
                 at += 1
@@ -165,10 +178,10 @@ def _read(
             else:
                 value = _truth(first, at)
                 at += 1
-            if table is None:
-                put(value)
+            if is_map:
+                found[key] = value
             else:
-                table[key] = value
+                found.append(value)
     except UnicodeDecodeError:
         raise _bad_text(raw, at) from None
     return at
@@ -183,13 +196,13 @@ def _argument(raw: bytes, at: int) -> tuple[int, int]:
         if (argument := raw[at + 1]) >= 24:
             return argument, at + 2
     elif low == 25:
-        if (argument := raw[at + 1] << 8 | raw[at + 2]) >= 2**8:
+        if (argument := _unpack_16(raw, at)[0]) >= 2**8:
             return argument, at + 3
     elif low == 26:
-        if (argument := _unpack_32(raw, at + 1)[0]) >= 2**16:
+        if (argument := _unpack_32(raw, at)[0]) >= 2**16:
             return argument, at + 5
     elif low == 27:
-        if (argument := _unpack_64(raw, at + 1)[0]) >= 2**32:
+        if (argument := _unpack_64(raw, at)[0]) >= 2**32:
             return argument, at + 9
     else:
         rule = "no item is of indefinite length" if low == 31 else f"there is no argument coded {low}"
@@ -201,10 +214,12 @@ def _can_be_shorter(argument: int, at: int) -> DecodeError:
     return DecodeError(f"the argument {argument} can be shorter", at)
 
 
-def _too_much(items: int, follow: int, at: int) -> DecodeError:
+def _too_much(items: int, follow: int, left: int, at: int) -> DecodeError:
     if items > follow:
         return DecodeError(f"{items} items, where {follow} bytes follow", at)
-    return DecodeError(f"nested deeper than {MAX_DEPTH}", at)
+    if not left:
+        return DecodeError(f"nested deeper than {MAX_DEPTH}", at)
+    return DecodeError(f"more than {MAX_CONTAINERS} lists and maps", at)
 
 
 def _span(raw: bytes, at: int) -> tuple[int, int]:
@@ -213,24 +228,32 @@ def _span(raw: bytes, at: int) -> tuple[int, int]:
     return start, start + size
 
 
-def _key_end(raw: bytes, at: int) -> int:
-    if raw[at] >> 5 != 3:
+def _look_up(raw: bytes, at: int, step: _Step) -> _Known:
+    """A key that is not the one that followed in the map before this one."""
+    first = raw[at]
+    if first >> 5 != 3:
         raise DecodeError("the keys of a map must be text", at)
-    return _span(raw, at)[1]
-
-
-def _learn(step: _Step, encoded: bytes, at: int, end: int) -> tuple[str, _Step]:
-    """Check a key that has not followed the one before it until now, and remember it while there is room."""
-    if len(encoded) < end - at:
+    end = at + first - 0x5F if first < 0x78 else _span(raw, at)[1]
+    encoded = raw[at:end]
+    known = step.get(encoded)
+    if known is not None:
+        step.last = known
+    elif len(encoded) == end - at:
+        known = _learn(step, encoded, at)
+    else:
         raise IndexError  # it is cut off, which `decode` says
-    start, _ = _span(encoded, 0)
-    text = encoded[start:].decode()
+    return known
+
+
+def _learn(step: _Step, encoded: bytes, at: int) -> _Known:
+    """Check a key that has not followed the one before it until now, and remember it while there is room."""
+    text = encoded[_span(encoded, 0)[0] :].decode()
     if encoded <= step.before:
         raise DecodeError(f"the key {text[:40]!a} is there twice, or before a smaller one", at)
-    learnt = (text, _Step(encoded, step.room))
-    if step.room[0]:
-        step.room[0] -= 1
-        step[encoded] = learnt
+    learnt = encoded, text, _Step(encoded, step.room)
+    if step.room.keys:
+        step.room.keys -= 1
+        step[encoded] = step.last = learnt
     return learnt
 
 
@@ -285,18 +308,37 @@ def encode(value: DagValue) -> bytes:
         value: as `decode` gives it; tuples count as lists, and any kind of bytes as bytes.
 
     Raises:
-        UsageError: it is of another type, a number too large or not finite, or nested too deep.
+        UsageError: it is of another type, a number too large or not finite, nested too deep, or of too many
+            lists and maps.
     """
     parts: list[bytes] = []
     try:
-        _write((value,), None, parts.append, MAX_DEPTH, {})
+        _write((value,), None, parts.append, MAX_DEPTH, _Plans())
     except UnicodeEncodeError:
         raise UsageError("text with half a surrogate pair cannot be UTF-8") from None
     return b"".join(parts)
 
 
-# The keys of a map, as they came, to the same keys encoded and in order, each with its text.
-_Plans = dict[tuple[str, ...], tuple[tuple[bytes, str], ...]]
+_Plan = tuple[tuple[bytes, str], ...]
+
+
+class _Plans(dict[tuple[str, ...], _Plan]):
+    """The keys of a map, as they came, to the same keys encoded and in order, each with its text."""
+
+    __slots__ = ("containers",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.containers = MAX_CONTAINERS  # how many lists and maps may still come
+
+    def one_less(self, left: int) -> int:
+        """One list or map more, and the levels that may follow in it."""
+        if not left:
+            raise UsageError(f"a value nested deeper than {MAX_DEPTH}, or within itself")
+        if not self.containers:
+            raise UsageError(f"a value of more than {MAX_CONTAINERS} lists and maps")
+        self.containers -= 1
+        return left - 1
 
 
 def _write(
@@ -328,10 +370,10 @@ def _write(
             plan = plans.get(keys)
             if plan is None:
                 plan = plans[keys] = _plan(keys)
-            _write(plan, value, put, _one_less(left), plans)
+            _write(plan, value, put, plans.one_less(left), plans)
         elif kind is list:
             put(_head(0x80, len(value)))
-            _write(value, None, put, _one_less(left), plans)
+            _write(value, None, put, plans.one_less(left), plans)
         elif value is None:
             put(b"\xf6")
         elif kind is float:
@@ -375,7 +417,7 @@ def _link_bytes(cid: Cid) -> bytes:
     return b"\xd8\x2a" + _head(0x40, len(raw) + 1) + b"\0" + raw
 
 
-def _plan(keys: tuple[str, ...]) -> tuple[tuple[bytes, str], ...]:
+def _plan(keys: tuple[str, ...]) -> _Plan:
     pairs = []
     for key in keys:
         if not isinstance(key, str):
@@ -383,12 +425,6 @@ def _plan(keys: tuple[str, ...]) -> tuple[tuple[bytes, str], ...]:
         raw = key.encode()
         pairs.append((_head(0x60, len(raw)) + raw, key))
     return tuple(sorted(pairs))
-
-
-def _one_less(left: int) -> int:
-    if not left:
-        raise UsageError(f"a value nested deeper than {MAX_DEPTH}, or within itself")
-    return left - 1
 
 
 def _plain(value: object) -> DagValue:

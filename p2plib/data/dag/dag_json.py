@@ -10,15 +10,17 @@ Rules
     1. No space between tokens, one value, nothing behind it, valid UTF-8.
     2. The keys of a map are each there once, and rise in the order of their UTF-8 bytes.
     3. A map whose first key is "/" is a link if a text is behind it, and bytes if a map is that begins with
-       the key "bytes" and a text. Then nothing else is in either map.
-    4. A number with a point or an exponent is a float, any other is a whole number of -2^64 to 2^64 - 1. A
-       float is finite.
+       the key "bytes" and a text. Then nothing else is in either map. A link of version 1 is in base32, and
+       one of version 0 in base58.
+    4. A number with a point or an exponent is a float, any other is a whole number of -2^64 to 2^64 - 1, and
+       "-0" is neither. A float is finite.
     5. Escapes may be any of JSON's, but no half of a surrogate pair. Nesting goes at most `MAX_DEPTH` deep;
-       bytes count as one level, and so does a link.
+       bytes count as one level, and so does a link. A value has at most `MAX_CONTAINERS` lists and maps.
 
 Written, a float has the shortest digits that give it back, as ECMAScript lays them out, and ".0" where that
 would look like a whole number. Implementations differ here, and in escapes, so the same value may hash to
-different identifiers; where that matters, DAG-CBOR is the codec to take.
+different identifiers; where that matters, DAG-CBOR is the codec to take. Read, a float may have any digits,
+and a text any escapes: these are the two things that can be spelt in more than one way.
 
     >>> encode({"b": 1, "a": [b"hello", 1.0]})
     b'{"a":[{"/":{"bytes":"aGVsbG8"}},1.0],"b":1}'
@@ -32,7 +34,7 @@ import base64
 import math
 import re
 
-from p2plib.data.dag.values import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, DagValue
+from p2plib.data.dag.values import MAX_CONTAINERS, MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, DagValue
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire.canonical_json import number_text
@@ -77,6 +79,7 @@ class _DagJsonReader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.containers = MAX_CONTAINERS  # how many lists and maps may still come
 
     def expect(self, what: str) -> None:
         if not self.text.startswith(what, self.at):
@@ -97,8 +100,14 @@ class _DagJsonReader:
                 return meaning
         return self.number()
 
-    def list(self, depth: int) -> list[DagValue]:
+    def open(self) -> None:
+        if not self.containers:
+            raise DecodeError(f"more than {MAX_CONTAINERS} lists and maps", self.at)
+        self.containers -= 1
         self.at += 1
+
+    def list(self, depth: int) -> list[DagValue]:
+        self.open()
         items: list[DagValue] = []
         while not self.text.startswith("]", self.at):
             if items:
@@ -113,7 +122,7 @@ class _DagJsonReader:
             return self.link()
         if self.text.startswith('{"/":{"bytes":"', start):
             return self.bytes()
-        self.at += 1
+        self.open()
         found: dict[str, DagValue] = {}
         last = None
         while not self.text.startswith("}", self.at):
@@ -138,9 +147,12 @@ class _DagJsonReader:
         text = self.string()
         self.expect("}")
         try:
-            return cids.parse_text(text)
+            cid = cids.parse_text(text)
         except DecodeError as error:
             raise DecodeError(error.rule, start) from None
+        if cids.to_text(cid) != text:
+            raise DecodeError("a link of version 1 is written in base32", start)
+        return cid
 
     def bytes(self) -> bytes:
         self.at += len('{"/":{"bytes":')
@@ -163,6 +175,8 @@ class _DagJsonReader:
             raise DecodeError("a value expected", self.at)
         if len(match[0]) > MAX_NUMBER_CHARACTERS:
             raise DecodeError(f"a number of more than {MAX_NUMBER_CHARACTERS} characters", self.at)
+        if match[0] == "-0":
+            raise DecodeError("-0 is no whole number, and the float is -0.0", self.at)
         number = int(match[0]) if match[1] is match[2] is None else float(match[0])
         if isinstance(number, float) and math.isinf(number):
             raise DecodeError("a float too large for 64 bits", self.at)
@@ -213,63 +227,82 @@ def encode(value: DagValue) -> bytes:
         value: as `decode` gives it; tuples count as lists, and any kind of bytes as bytes.
 
     Raises:
-        UsageError: it is of another type, a number too large or not finite, nested too deep, or a map in the
-            shape of a link or of bytes.
+        UsageError: it is of another type, a number too large or not finite, nested too deep, of too many
+            lists and maps, or a map in the shape of a link or of bytes.
     """
-    parts: list[str] = []
-    _write(value, parts, 0)
+    writer = _DagJsonWriter()
+    writer.value(value, 0)
     try:
-        return "".join(parts).encode()
+        return "".join(writer.parts).encode()
     except UnicodeEncodeError:
         raise UsageError("text with half a surrogate pair cannot be UTF-8") from None
 
 
-def _write(value: object, parts: list[str], depth: int) -> None:
-    if depth == MAX_DEPTH and isinstance(value, list | tuple | dict | bytes | bytearray | memoryview | Cid):
-        raise UsageError(f"a value nested deeper than {MAX_DEPTH}, or within itself")
-    match value:
-        case None:
-            parts.append("null")
-        case bool():
-            parts.append("true" if value else "false")
-        case int():
-            if not MIN_INTEGER <= value <= MAX_INTEGER:
-                raise UsageError("a whole number is -2^64 to 2^64 - 1; write a larger one as bytes or text")
-            parts.append(int.__repr__(value))
-        case float():
-            parts.append(_float_text(value))
-        case str():
-            parts.append(_quoted(value))
-        case bytes() | bytearray() | memoryview():
-            parts.append(f'{{"/":{{"bytes":"{_base64(bytes(value))}"}}}}')
-        case Cid():
-            parts.append(f'{{"/":"{cids.to_text(value)}"}}')
-        case list() | tuple():
-            parts.append("[")
-            for number, each in enumerate(value):
-                if number:
-                    parts.append(",")
-                _write(each, parts, depth + 1)
-            parts.append("]")
-        case dict():
-            _write_map(value, parts, depth)
-        case _:
-            raise UsageError(f"DAG-JSON has no form for {type(value).__name__}")
+class _DagJsonWriter:
+    """Writes values one after the other, into `parts`."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.containers = MAX_CONTAINERS  # how many lists and maps may still come
+
+    def value(self, value: object, depth: int) -> None:
+        if depth == MAX_DEPTH and isinstance(
+            value, list | tuple | dict | bytes | bytearray | memoryview | Cid
+        ):
+            raise UsageError(f"a value nested deeper than {MAX_DEPTH}, or within itself")
+        match value:
+            case None:
+                self.parts.append("null")
+            case bool():
+                self.parts.append("true" if value else "false")
+            case int():
+                if not MIN_INTEGER <= value <= MAX_INTEGER:
+                    raise UsageError(
+                        "a whole number is -2^64 to 2^64 - 1; write a larger one as bytes or text"
+                    )
+                self.parts.append(int.__repr__(value))
+            case float():
+                self.parts.append(_float_text(value))
+            case str():
+                self.parts.append(_quoted(value))
+            case bytes() | bytearray() | memoryview():
+                self.parts.append(f'{{"/":{{"bytes":"{_base64(bytes(value))}"}}}}')
+            case Cid():
+                self.parts.append(f'{{"/":"{cids.to_text(value)}"}}')
+            case list() | tuple():
+                self.open("[")
+                for number, each in enumerate(value):
+                    if number:
+                        self.parts.append(",")
+                    self.value(each, depth + 1)
+                self.parts.append("]")
+            case dict():
+                self.map(value, depth)
+            case _:
+                raise UsageError(f"DAG-JSON has no form for {type(value).__name__}")
+
+    def open(self, bracket: str) -> None:
+        if not self.containers:
+            raise UsageError(f"a value of more than {MAX_CONTAINERS} lists and maps")
+        self.containers -= 1
+        self.parts.append(bracket)
+
+    def map(self, table: dict[object, object], depth: int) -> None:
+        # Among texts without surrogates, which `encode` refuses, the order of characters is that of UTF-8.
+        keys = sorted(_text_key(key) for key in table)
+        if _is_reserved({key: table[key] for key in keys}):
+            raise UsageError("a map in the shape of a link or of bytes would be read as one")
+        self.open("{")
+        for number, key in enumerate(keys):
+            self.parts.append(("," if number else "") + _quoted(key) + ":")
+            self.value(table[key], depth + 1)
+        self.parts.append("}")
 
 
-def _write_map(table: dict[str, object], parts: list[str], depth: int) -> None:
-    for key in table:
-        if not isinstance(key, str):
-            raise UsageError(f"the keys of a map must be text, not {type(key).__name__}")
-    # Among texts without surrogates, which `encode` refuses, the order of characters is that of UTF-8.
-    keys = sorted(table)
-    if _is_reserved({key: table[key] for key in keys}):
-        raise UsageError("a map in the shape of a link or of bytes would be read as one")
-    parts.append("{")
-    for number, key in enumerate(keys):
-        parts.append(("," if number else "") + _quoted(key) + ":")
-        _write(table[key], parts, depth + 1)
-    parts.append("}")
+def _text_key(key: object) -> str:
+    if not isinstance(key, str):
+        raise UsageError(f"the keys of a map must be text, not {type(key).__name__}")
+    return key
 
 
 def _is_reserved(table: dict[str, DagValue] | dict[str, object]) -> bool:
@@ -278,7 +311,7 @@ def _is_reserved(table: dict[str, DagValue] | dict[str, object]) -> bool:
         return False
     inside = table["/"]
     if isinstance(inside, dict):
-        return bool(inside) and min(inside) == "bytes" and isinstance(inside["bytes"], str)
+        return isinstance(inside.get("bytes"), str) and min(map(_text_key, inside)) == "bytes"
     return isinstance(inside, str)
 
 

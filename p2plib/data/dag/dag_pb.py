@@ -138,6 +138,7 @@ def decode(raw: bytes) -> PBNode:
     Raises:
         DecodeError: it breaks a rule of the module's head.
     """
+    raw = bytes(raw)
     if len(raw) > MAX_BLOCK_BYTES:
         raise DecodeError(f"a node of {len(raw)} bytes, where a block has at most {MAX_BLOCK_BYTES}")
     links: list[PBLink] = []

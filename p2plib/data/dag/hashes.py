@@ -12,7 +12,7 @@ from collections.abc import Callable
 from p2plib.data.merkle import blake3
 from p2plib.errors import UsageError
 from p2plib.wire import multicodec
-from p2plib.wire.multihash import MAX_DIGEST_BYTES, SECURE_BYTES, Multihash
+from p2plib.wire.multihash import MAX_DIGEST_BYTES, Multihash
 
 FUNCTIONS: dict[int, Callable[[bytes], bytes]] = {
     multicodec.IDENTITY: bytes,
@@ -27,26 +27,38 @@ FUNCTIONS: dict[int, Callable[[bytes], bytes]] = {
 }
 
 
-def digest(code: int, data: bytes, size_bytes: int | None = None) -> Multihash:
+def digest(code: int, data: bytes) -> Multihash:
     """What some data hashes to.
 
     Args:
         code: the multicodec number of a function in `FUNCTIONS`.
         data: any bytes; at most 128 of them for identity.
-        size_bytes: of the digest. BLAKE3 makes 32 to 128; every other function has one size, which is what
-            None means.
 
     Raises:
-        UsageError: the function is not in the table, it makes no digest of that size, or the data is too long
-            for identity.
+        UsageError: the function is not in the table, or the data is too long for identity.
     """
-    if code not in FUNCTIONS:
-        raise UsageError(f"{multicodec.name(code)} is not a hash function that this library computes")
+    _check_known(code)
     if code == multicodec.IDENTITY and len(data) > MAX_DIGEST_BYTES:
         raise UsageError(f"an identity digest takes at most {MAX_DIGEST_BYTES} bytes, not {len(data)}")
-    usual_bytes = len(data) if code == multicodec.IDENTITY else SECURE_BYTES[code]
-    if size_bytes in (None, usual_bytes):
-        return Multihash(code, FUNCTIONS[code](data))
-    if code != multicodec.BLAKE3 or not usual_bytes <= size_bytes <= MAX_DIGEST_BYTES:
-        raise UsageError(f"{multicodec.name(code)} makes no digest of {size_bytes} bytes here")
-    return Multihash(code, blake3.digest(data, size_bytes))
+    return Multihash(code, FUNCTIONS[code](data))
+
+
+def is_of(hashed: Multihash, data: bytes) -> bool:
+    """Whether this is what some data hashes to.
+
+    Args:
+        hashed: of any size that proves something; BLAKE3 makes digests of more than its usual 32 bytes too.
+        data: any bytes.
+
+    Raises:
+        UsageError: the function is not in the table.
+    """
+    _check_known(hashed.code)
+    if hashed.code == multicodec.BLAKE3:
+        return blake3.digest(data, max(blake3.DIGEST_BYTES, len(hashed.digest))) == hashed.digest
+    return FUNCTIONS[hashed.code](data) == hashed.digest
+
+
+def _check_known(code: int) -> None:
+    if code not in FUNCTIONS:
+        raise UsageError(f"{multicodec.name(code)} is not a hash function that this library computes")

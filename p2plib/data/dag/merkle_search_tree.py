@@ -117,8 +117,10 @@ class SearchTree:
             key: 1 to 1024 bytes.
 
         Raises:
+            UsageError: this can be no key.
             NotFound: the key is not in the tree, or a node on the way is not in the store.
             DecodeError: a node on the way is none.
+            OverBudget: the way is longer than `max_nodes`.
         """
         check_key(key)
         nodes, cid, bounds = self.reader(), self.root, ROOT_BOUNDS
@@ -150,8 +152,8 @@ class SearchTree:
         walk = SearchWalk(self.reader(), self.root)
         while (token := walk.head()) is not None:
             if isinstance(token, Subtree):
-                high, low = token.bounds.high, token.bounds.low
-                if (high is not None and high <= start) or (end is not None and low >= end):
+                high = token.bounds.high
+                if high is not None and high <= start:
                     walk.skip()
                 else:
                     walk.expand()
@@ -170,8 +172,10 @@ class SearchTree:
             value: what to map it to.
 
         Raises:
+            UsageError: this can be no key, or a node would become too large.
             NotFound: a node on the way is not in the store.
             DecodeError: a node on the way is none.
+            OverBudget: more than `max_nodes` would have to be read.
             StoreFull: the store has no room for the new nodes.
         """
         check_key(key)
@@ -193,8 +197,10 @@ class SearchTree:
             key: one that is in it.
 
         Raises:
+            UsageError: this can be no key, or a node would become too large.
             NotFound: the key is not in the tree, or a node on the way is not in the store.
             DecodeError: a node on the way is none.
+            OverBudget: more than `max_nodes` would have to be read.
             StoreFull: the store has no room for the new nodes.
         """
         check_key(key)
@@ -303,7 +309,7 @@ def build_tree(store: BlockStore, content: Mapping[bytes, Cid], *, max_nodes: in
         max_nodes: how many nodes one operation on the tree may read.
 
     Raises:
-        UsageError: a key is empty or too long.
+        UsageError: a key is empty or too long, or a node would become too large.
         StoreFull: the store has no room for the nodes.
     """
     for key in content:

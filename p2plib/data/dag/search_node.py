@@ -18,7 +18,8 @@ Rules
     3. A node without entries has a subtree, and is not the root; but the root of an empty tree has neither.
        Nodes of layer 0 have no subtrees.
     4. "p" counts all bytes that are in common, so that a node has one form.
-    5. A key has 1 to `MAX_KEY_BYTES` bytes.
+    5. A key has 1 to `MAX_KEY_BYTES` bytes, and a node at most `MAX_NODE_KEYS` of them. Without the second
+       number, one byte of a block that repeats the key before it could be a thousand of memory.
 
     >>> [layer_of(key) for key in (b"asdf", b"blue", b"88bfafc7", b"app.bsky.feed.post/9adeb165882c")]
     [0, 1, 4, 8]
@@ -37,6 +38,8 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.wire.cid import Cid
 
 MAX_KEY_BYTES = 1024  # the AT Protocol's
+# Four are usual; by chance, not one of all nodes that there ever will be has 200.
+MAX_NODE_KEYS = 2**14
 
 
 def layer_of(key: bytes) -> int:
@@ -102,7 +105,13 @@ def check_key(key: bytes) -> None:
 
 
 def encode_node(node: SearchNode) -> bytes:
-    """The bytes of a node."""
+    """The bytes of a node.
+
+    Raises:
+        UsageError: it has more than `MAX_NODE_KEYS` keys.
+    """
+    if len(node.keys) > MAX_NODE_KEYS:
+        raise UsageError(f"a node of {len(node.keys)} keys, where {MAX_NODE_KEYS} is the most")
     entries: list[DagValue] = []
     before = b""
     for key, value, after in zip(node.keys, node.values, node.gaps[1:], strict=True):
@@ -125,6 +134,8 @@ def decode_node(raw: bytes, bounds: SearchBounds) -> SearchNode:
     value = dag_cbor.decode(raw)
     if not isinstance(value, dict) or value.keys() != {"l", "e"} or not isinstance(value["e"], list):
         raise DecodeError("a node of a search tree is a map of l and a list e")
+    if len(value["e"]) > MAX_NODE_KEYS:
+        raise DecodeError(f"a node of {len(value['e'])} keys, where {MAX_NODE_KEYS} is the most")
     keys: list[bytes] = []
     values: list[Cid] = []
     gaps = [_subtree(value["l"])]
@@ -158,7 +169,7 @@ def _entry(entry: Any, before: bytes) -> tuple[bytes, Cid, Cid | None]:
     if not 0 <= shared <= len(before) or not 1 <= shared + len(rest) <= MAX_KEY_BYTES:
         raise DecodeError(f"a key of {shared} bytes of the one before, and {len(rest)} of its own")
     key = before[:shared] + rest
-    if _shared(before, key) != shared:
+    if shared < len(before) and rest[:1] == before[shared : shared + 1]:
         raise DecodeError(f"the key {key[:40]!r} has more in common with the one before than it says")
     return key, target, _subtree(entry["t"])
 

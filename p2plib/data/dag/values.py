@@ -19,6 +19,10 @@ from p2plib.wire.cid import Cid
 DagValue: TypeAlias = "bool | int | float | str | bytes | list[DagValue] | dict[str, DagValue] | Cid | None"
 
 MAX_DEPTH = 128  # lists and maps within each other; both codecs read and write this deep and no deeper
+# Lists and maps in one value, which both codecs keep to as well. One byte of a block can be an empty list,
+# which takes 64 of memory, and three can be a map, which takes 200: a block of 2 MiB full of them would fill
+# 150 MB. No other kind takes more than some 20 times what is written.
+MAX_CONTAINERS = 2**18
 MIN_INTEGER, MAX_INTEGER = -(2**64), 2**64 - 1  # what CBOR's whole numbers reach
 
 
@@ -26,7 +30,7 @@ def links_in(value: DagValue) -> Iterator[Cid]:
     """The links in a value, in the order in which they are written; one that is there twice comes twice.
 
     Args:
-        value: of any shape and depth.
+        value: of any shape and depth; tuples count as lists, as for the codecs.
     """
     waiting = [value]
     while waiting:
@@ -35,5 +39,5 @@ def links_in(value: DagValue) -> Iterator[Cid]:
             yield each
         elif isinstance(each, dict):
             waiting.extend(reversed(each.values()))
-        elif isinstance(each, list):
+        elif isinstance(each, (list, tuple)):
             waiting.extend(reversed(each))

@@ -56,6 +56,14 @@ def test_what_cannot_be_named() -> None:
         checked(Cid(1, multicodec.RAW, multihash.Multihash(multicodec.KECCAK_256, bytes(32))), b"")
 
 
+def test_a_buffer_that_is_used_again_changes_no_block() -> None:
+    buffer = bytearray(b"hello")
+    made, found = block_of(buffer), checked(block_of(b"hello").cid, memoryview(buffer))
+    buffer[:] = b"other"
+    assert made == found == block_of(b"hello")
+    assert {made, found} == {block_of(b"hello")}
+
+
 def test_a_block_is_a_value() -> None:
     assert block_of(b"a") == Block(block_of(b"a").cid, b"a")
     assert len({block_of(b"a"), block_of(b"a"), block_of(b"b")}) == 2

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 import random
 import struct
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from p2plib.data.dag import dag_cbor
-from p2plib.data.dag.block import block_of
+from p2plib.data.dag.block import MAX_BLOCK_BYTES, block_of
 from p2plib.data.dag.dag_cbor import MAX_REMEMBERED_KEYS
-from p2plib.data.dag.values import MAX_DEPTH, DagValue
+from p2plib.data.dag.values import MAX_CONTAINERS, MAX_DEPTH, DagValue
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
@@ -85,6 +88,7 @@ def test_known_forms(value: DagValue, encoded: str) -> None:
         ("", "end inside", 0), ("18", "end inside", 1), ("1a0001", "end inside", 3), ("6161ff"[:2], "end", 1),
         ("fb00", "end inside", 2), ("42ff", "end inside", 2), ("8201", "end inside|items", None),
         ("a161", "items|end inside", None), ("a16161", "end inside", 3), ("a1636161", "end inside", 4),
+        ("a162c3", "end inside", 3), ("a2626363016261", "end inside", 7),
         ("d82a", "end inside", 2), ("d82a5825", "end inside", 4), ("62c3", "end inside", 2),
         (LINK_BYTES[:-1].hex(), "end inside", 40), ("d82a430001", "end inside", 5),
         ("0000", "follows the value", 1), ("f6f6", "follows the value", 1),
@@ -173,6 +177,20 @@ def test_round_trip(value: DagValue) -> None:
 def test_maps_that_share_some_of_their_keys(value: list[DagValue]) -> None:
     """Keys are remembered from one map to the next; that must change nothing."""
     assert dag_cbor.decode(dag_cbor.encode(value)) == value
+
+
+def test_only_so_many_keys_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered = []
+
+    class CountingStep(dag_cbor._Step):
+        def __setitem__(self, encoded: bytes, known: Any) -> None:
+            remembered.append(encoded)
+            super().__setitem__(encoded, known)
+
+    many: DagValue = [{f"{number:06}": 1} for number in range(MAX_REMEMBERED_KEYS + 100)]
+    monkeypatch.setattr(dag_cbor, "_Step", CountingStep)
+    assert dag_cbor.decode(dag_cbor.encode(many)) == many
+    assert len(remembered) == MAX_REMEMBERED_KEYS
 
 
 def test_more_keys_than_are_remembered() -> None:
@@ -268,3 +286,65 @@ def test_a_float_of_every_kind() -> None:
         (number,) = struct.unpack(">d", draw.randbytes(8))
         if math.isfinite(number):
             assert dag_cbor.decode(dag_cbor.encode([number])) == [number]
+
+
+def full_of(item: str) -> bytes:
+    """A list of one item over and over, as large as a block may be."""
+    one = bytes.fromhex(item)
+    count = (MAX_BLOCK_BYTES - 5) // len(one)
+    return b"\x9a" + count.to_bytes(4) + one * count
+
+
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize("item", ["80", "a0", "a16000", "818101", "a1606161"])
+def test_a_block_full_of_lists_or_maps_is_refused(item: str) -> None:
+    with pytest.raises(DecodeError, match="more than 262144 lists and maps"):
+        dag_cbor.decode(full_of(item))
+
+
+@pytest.mark.slow
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize("item", ["a16000", "626161"])
+def test_a_block_full_of_anything_takes_some_twenty_times_its_size(item: str) -> None:
+    raw = full_of(item)
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(DecodeError):
+            dag_cbor.decode(raw)
+        assert tracemalloc.get_traced_memory()[1] < 30 * MAX_BLOCK_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_as_many_lists_and_maps_as_there_may_be() -> None:
+    most: DagValue = [[], {}] * (MAX_CONTAINERS // 2 - 1) + [[]]
+    assert dag_cbor.decode(dag_cbor.encode(most)) == most
+    with pytest.raises(UsageError, match="more than 262144"):
+        dag_cbor.encode([most])
+
+
+def test_any_kind_of_bytes_is_read() -> None:
+    raw = dag_cbor.encode({"a": [b"x", LINK]})
+    for given_as in (bytearray(raw), memoryview(raw)):
+        assert dag_cbor.decode(given_as) == {"a": [b"x", LINK]}
+
+
+@pytest.mark.fault("F025")
+@pytest.mark.parametrize(
+    ("second", "rule"),
+    [
+        ("6161016162026163", "follow|end inside"),
+        ("616201616102616303", "before a smaller"),  # a known first key missing, then one too late
+        ("616101616102616303", "twice"),
+        ("616101616202616202", "twice"),
+        ("61610161620261ff03", "UTF-8"),
+        ("616101616202016103", "must be text"),
+        ("6161016162026463", "end inside"),
+    ],
+)
+def test_a_map_like_the_one_before_is_held_to_every_rule(second: str, rule: str) -> None:
+    """Its keys are recognised where they stand; what is not the same is checked as in the first map."""
+    first = "a3616101616202616303"
+    assert dag_cbor.decode(bytes.fromhex("82" + 2 * first)) == 2 * [{"a": 1, "b": 2, "c": 3}]
+    with pytest.raises(DecodeError, match=rule):
+        dag_cbor.decode(bytes.fromhex("82" + first + "a3" + second))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 from pathlib import Path
 
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 
 from p2plib.data.dag import dag_json
 from p2plib.data.dag.block import block_of
-from p2plib.data.dag.values import MAX_DEPTH, DagValue
+from p2plib.data.dag.values import MAX_CONTAINERS, MAX_DEPTH, DagValue
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
+from p2plib.wire.cid import Cid
 from tests.data.dag.ipld_fixtures import SHA1, negative, positive
 from tests.data.dag.strategies import VALUES
 from tests.data.dag.test_dag_cbor import shape
@@ -135,6 +138,10 @@ def test_other_ways_to_write_the_same(text: str, value: DagValue) -> None:
         (b"+1", "value"),
         (b"1e", "follows"),
         (b"1e999", "too large"),
+        (b"1e400", "too large"),
+        (b"-1e400", "too large"),
+        (b"-0", "-0.0"),
+        (b'{"a":[-0]}', "-0.0"),
         (b"18446744073709551616", "2\\^64"),
         (b"-18446744073709551617", "2\\^64"),
         (b"1" * 2000, "characters"),
@@ -161,6 +168,11 @@ def test_other_ways_to_write_the_same(text: str, value: DagValue) -> None:
         (b'{"/":{"bytes":"A"}}', "single"),
         (b'{"/":{"bytes":"AR"}}', "left over"),
         (b'{"\\/":"x"}', "shape of a link"),
+        *(
+            (before + f'{{"/":"{spelt}"}}'.encode() + after, "base32")
+            for spelt in (cids.to_text(LINK, "base58btc"), LINK_TEXT.upper(), cids.to_text(LINK, "base16"))
+            for before, after in ((b"", b""), (b"[", b"]"), (b'{"/":', b"}"))
+        ),
         (b'{"/":{"byt\\u0065s":"AQ"}}', "shape"),
     ],
 )
@@ -172,7 +184,8 @@ def test_refused(text: bytes, rule: str | None) -> None:
 @pytest.mark.parametrize(
     "value",
     [{"/": "x"}, {"/": "x", "a": 1}, {"/": {"bytes": "AQ"}}, {"/": {"bytes": "AQ", "c": 1}, "d": 2}, math.nan,
-     math.inf, 2**64, -(2**64) - 1, "\ud800", {"\udc00": 1}, {1: 2}, {1, 2}],
+     math.inf, 2**64, -(2**64) - 1, "\ud800", {"\udc00": 1}, {1: 2}, {1, 2}, {"/": {1: 2, "bytes": "AQ"}},
+     {"/": {b"bytes": 1, "bytes": "AQ"}}, {"/": {None: 1, "a": 2}}, {"/": {"/": "x"}}, [{"a": {"/": ""}}]],
 )  # fmt: skip
 def test_what_has_no_form(value: DagValue) -> None:
     with pytest.raises(UsageError):
@@ -190,6 +203,64 @@ def test_depth_is_bounded_both_ways() -> None:
     for bomb in (b"[" * 100_000, b'{"":' * 100_000, b'[{"/":' * 100_000):
         with pytest.raises(DecodeError, match="nested"):
             dag_json.decode(bomb)
+
+
+def test_as_many_lists_and_maps_as_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links and bytes look like maps, and are none."""
+    assert dag_json.MAX_CONTAINERS == MAX_CONTAINERS
+    monkeypatch.setattr(dag_json, "MAX_CONTAINERS", 300)
+    most: DagValue = [[] if number % 2 else {} for number in range(299)] + [b"", LINK] * 300
+    raw = dag_json.encode(most)
+    assert dag_json.decode(raw) == most
+    with pytest.raises(UsageError, match="more than 300"):
+        dag_json.encode([most])
+    with pytest.raises(DecodeError, match="more than 300"):
+        dag_json.decode(b"[" + raw + b"]")
+
+
+RESERVED = st.recursive(
+    st.sampled_from(["", "AQ", 1, None, b"", LINK, LINK_TEXT]),
+    lambda inner: (
+        st.dictionaries(st.sampled_from(["/", "bytes", "", "a"]), inner, max_size=3)
+        | st.lists(inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+@given(RESERVED)
+def test_reserved_shapes_in_every_nesting(value: DagValue) -> None:
+    """A value is refused, or comes back as itself: never as something else that looks like it."""
+    if fits(value):
+        raw = dag_json.encode(value)
+        assert shape(dag_json.decode(raw)) == shape(value)
+        assert dag_json.encode(dag_json.decode(raw)) == raw
+    else:  # written as it would be if nothing were reserved, it is refused, or something else
+        text = json.dumps(plain(value), separators=(",", ":"), sort_keys=True).encode()
+        with contextlib.suppress(DecodeError):
+            assert shape(dag_json.decode(text)) != shape(value)
+
+
+def plain(value: DagValue) -> object:
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, bytes | Cid):
+        return json.loads(dag_json.encode(value))
+    return value
+
+
+@given(VALUES.filter(fits), st.data())
+def test_damaged_bytes_are_refused_or_have_a_value(value: DagValue, data: st.DataObject) -> None:
+    raw = bytearray(dag_json.encode(value))
+    for _ in range(data.draw(st.integers(1, 2))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        found = dag_json.decode(raw)
+    except DecodeError:
+        return
+    assert shape(dag_json.decode(dag_json.encode(found))) == shape(found)
 
 
 @given(VALUES.filter(fits))

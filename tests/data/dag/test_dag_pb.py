@@ -98,6 +98,14 @@ def test_what_is_read_has_one_form_or_an_old_order(raw: bytes) -> None:
         assert again == raw
 
 
+def test_any_kind_of_bytes_is_read() -> None:
+    node = PBNode((PBLink(HASH, "a", 3),), b"data")
+    buffer = bytearray(dag_pb.encode(node))
+    found = [dag_pb.decode(buffer), dag_pb.decode(memoryview(buffer))]
+    buffer[:] = bytes(len(buffer))
+    assert found == [node, node]
+
+
 def test_old_blocks_have_the_data_first() -> None:
     new = dag_pb.encode(PBNode((PBLink(HASH, "a"), PBLink(HASH, "b")), b"data"))
     old = new[-6:] + new[:-6]

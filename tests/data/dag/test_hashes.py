@@ -7,9 +7,11 @@ import hashlib
 import pytest
 
 from p2plib.data.dag import hashes
+from p2plib.data.dag.block import checked
 from p2plib.errors import UsageError
 from p2plib.wire import multicodec
-from p2plib.wire.multihash import MAX_DIGEST_BYTES, SECURE_BYTES
+from p2plib.wire.cid import Cid
+from p2plib.wire.multihash import MAX_DIGEST_BYTES, SECURE_BYTES, Multihash
 
 
 @pytest.mark.parametrize(
@@ -54,13 +56,20 @@ def test_identity_has_an_end() -> None:
     assert hashes.digest(multicodec.IDENTITY, bytes(MAX_DIGEST_BYTES)).digest == bytes(MAX_DIGEST_BYTES)
     with pytest.raises(UsageError):
         hashes.digest(multicodec.IDENTITY, bytes(MAX_DIGEST_BYTES + 1))
+    with pytest.raises(UsageError):
+        hashes.is_of(Multihash(multicodec.SHA1, bytes(20)), b"")
 
 
-def test_only_blake3_has_a_choice_of_sizes() -> None:
-    assert len(hashes.digest(multicodec.BLAKE3, b"moss", 64).digest) == 64
-    assert hashes.digest(multicodec.SHA2_256, b"moss", 32) == hashes.digest(multicodec.SHA2_256, b"moss")
-    for code, size in ((multicodec.SHA2_256, 31), (multicodec.SHA2_256, 33), (multicodec.BLAKE3, 31)):
-        with pytest.raises(UsageError, match=f"no digest of {size} bytes"):
-            hashes.digest(code, b"moss", size)
-    with pytest.raises(UsageError, match="no digest of 129 bytes"):
-        hashes.digest(multicodec.BLAKE3, b"moss", MAX_DIGEST_BYTES + 1)
+def test_blake3_proves_content_at_every_size() -> None:
+    """The first 64 bytes that the published test vectors have for no data."""
+    whole = bytes.fromhex(
+        "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+        "e00f03e7b69af26b7faaf09fcd333050338ddfe085b8cc869ca98b206c08243a"
+    )
+    for size in (32, 33, 64):
+        hashed = Multihash(multicodec.BLAKE3, whole[:size])
+        assert hashes.is_of(hashed, b"")
+        assert not hashes.is_of(hashed, b"x")
+        assert checked(Cid(1, multicodec.RAW, hashed), b"").data == b""
+    assert not hashes.is_of(Multihash(multicodec.BLAKE3, whole[:33] + b"x"), b"")
+    assert not hashes.is_of(Multihash(multicodec.BLAKE3, whole[:31]), b"")  # it proves too little

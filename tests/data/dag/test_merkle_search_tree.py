@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from p2plib.data.dag import dag_cbor
 from p2plib.data.dag.block import Block, block_of
 from p2plib.data.dag.codecs import block_from
 from p2plib.data.dag.merkle_search_tree import SearchTree, build_tree
+from p2plib.data.dag.search_diff import diff
 from p2plib.data.dag.search_node import layer_of
 from p2plib.data.dag.values import links_in
 from p2plib.errors import DecodeError, NotFound, OverBudget, UsageError
@@ -104,6 +107,30 @@ def test_what_was_written_is_the_tree_and_nothing_else() -> None:
         assert smaller.add(key, content[key]).root == tree.root
 
 
+def test_nodes_are_stored_before_those_that_name_them() -> None:
+    """So a crash in between leaves no tree with holes."""
+    store = OrderedPuts()
+    tree = build_tree(store, records(100))
+    for number in range(30):
+        tree = tree.add(b"key/%d" % number, LINKS[0])
+    for key in list(records(100))[:30]:
+        tree = tree.remove(key)
+    assert store.count > 100
+
+
+class OrderedPuts(MemoryBlocks):
+    """Wants each node after the nodes below it."""
+
+    count = 0
+
+    def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
+        for block in blocks:
+            for link in links_in(dag_cbor.decode(block.data)):
+                assert link in LINKS or self.has(link)
+            super().put([block], durable=durable)
+            self.count += 1
+
+
 def reachable(tree: SearchTree) -> set[object]:
     found, waiting = set(), [tree.root]
     while waiting:
@@ -161,15 +188,66 @@ def test_hostile_trees_end_with_an_error() -> None:
 
 @pytest.mark.fault("F119")
 def test_a_chain_of_empty_nodes_is_bounded_by_its_layers() -> None:
-    store = MemoryBlocks()
-    below: Cid | None = None
+    store = CountingBlocks()
     chain = [node(None, (key_of(0, b"b"), None))]
-    for _ in range(300):
+    for _ in range(10_000):
         chain.append(node(chain[-1].cid))
-    root = node(chain[-1].cid, (key_of(3, b"c"), below))
+    root = node(chain[-1].cid, (key_of(3, b"c"), None))
     store.put([*chain, root])
-    with pytest.raises(DecodeError):
-        list(SearchTree(store, root.cid).items())
+    tree, good = SearchTree(store, root.cid), build_tree(MemoryBlocks(), {key_of(0, b"b"): LINKS[0]})
+    for use in (
+        lambda: list(tree.items()),
+        lambda: tree.get(key_of(0, b"b")),
+        lambda: tree.add(key_of(0, b"a"), LINKS[0]),
+        lambda: tree.add(key_of(4, b"a"), LINKS[0]),
+        lambda: tree.remove(key_of(0, b"b")),
+        lambda: list(diff(tree, good)),
+        lambda: list(diff(good, tree)),
+    ):
+        store.count = 0
+        with pytest.raises(DecodeError):
+            use()
+        assert store.count <= 4
+    assert set(store.hashes()) == {block.cid.multihash for block in (*chain, root)}
+
+
+@pytest.mark.fault("F119")
+@given(CONTENT, st.data())
+def test_trees_with_one_changed_node(content: dict[bytes, Cid], data: st.DataObject) -> None:
+    """Whatever stands in it, each operation ends with a result or a documented error, and `items` rise."""
+    store = ChangedBlocks()
+    tree = build_tree(store, content, max_nodes=100)
+    names = sorted(store.hashes(), key=lambda name: name.digest)
+    raw = bytearray(store.get(Cid(1, multicodec.DAG_CBOR, data.draw(st.sampled_from(names)))))
+    store.old = bytes(raw)
+    raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    store.new = bytes(raw)
+    good = build_tree(MemoryBlocks(), content)
+    for use in (
+        lambda: sorted_keys(tree),
+        lambda: list(diff(good, tree)),
+        lambda: list(diff(tree, good)),
+        lambda: tree.get(b"key/5"),
+        lambda: tree.add(b"key/5", LINKS[0]),
+        lambda: tree.remove(b"key/5"),
+    ):
+        with contextlib.suppress(DecodeError, NotFound, OverBudget):
+            use()
+
+
+class ChangedBlocks(MemoryBlocks):
+    """Gives other bytes for one block, as if a stranger's tree had them there."""
+
+    old = new = b""
+
+    def get(self, cid: Cid) -> bytes:
+        raw = super().get(cid)
+        return self.new if raw == self.old else raw
+
+
+def sorted_keys(tree: SearchTree) -> None:
+    keys = [key for key, _ in tree.items()]
+    assert keys == sorted(set(keys))
 
 
 def test_budgets_and_missing_nodes() -> None:

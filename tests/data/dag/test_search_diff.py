@@ -82,6 +82,25 @@ def test_a_known_subtree_in_the_wrong_place_is_noticed() -> None:
             list(diff(SearchTree(store, good.cid), SearchTree(store, bad.cid)))
 
 
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize("budget", [1, 7, 30])
+def test_a_tree_that_differs_everywhere_costs_no_more_than_its_budget(budget: int) -> None:
+    """What it has given until then is right; the other tree has a budget of its own."""
+    ours, theirs, content = CountingBlocks(), CountingBlocks(), records(2000)
+    strange = {key + b"x": link for key, link in content.items()}
+    tree, hostile = build_tree(ours, content), build_tree(theirs, strange)
+    hostile = SearchTree(theirs, hostile.root, max_nodes=budget)
+    for before, after in ((tree, hostile), (hostile, tree)):
+        ours.count = theirs.count = 0
+        found: list[TreeChange] = []
+        with pytest.raises(OverBudget, match=f"more than {budget} nodes"):
+            found.extend(diff(before, after))  # what came before the error stays in it
+        assert theirs.count == budget
+        assert ours.count < 4 * budget + 20
+        wanted = changes(content, strange) if before is tree else changes(strange, content)
+        assert found == wanted[: len(found)]
+
+
 def test_copies_in_part_and_budgets() -> None:
     """A copy needs only the nodes that differ."""
     full, part, content = MemoryBlocks(), MemoryBlocks(), records(1000)

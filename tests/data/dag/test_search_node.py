@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2plib.data.dag import dag_cbor
+from p2plib.data.dag import dag_cbor, search_node
 from p2plib.data.dag.block import block_of
 from p2plib.data.dag.search_node import (
     MAX_KEY_BYTES,
@@ -125,6 +126,47 @@ ENTRY = {"p": 0, "k": LOW[0], "v": VALUE, "t": None}
 def test_what_is_no_node(value: Any) -> None:
     with pytest.raises(DecodeError):
         decode_node(dag_cbor.encode(value), ROOT_BOUNDS)
+
+
+@pytest.mark.fault("F119")
+def test_keys_that_repeat_the_one_before_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [key for number in range(30) if layer_of(key := bytes(1000) + b"%02d" % number) == 0]
+    monkeypatch.setattr(search_node, "MAX_NODE_KEYS", len(keys))
+    raw = encode_node(node(keys))
+    assert len(raw) < 30 * 80 + 1000
+    assert decode_node(raw, ROOT_BOUNDS) == node(keys)
+    monkeypatch.setattr(search_node, "MAX_NODE_KEYS", len(keys) - 1)
+    with pytest.raises(DecodeError, match="is the most"):
+        decode_node(raw, ROOT_BOUNDS)
+    with pytest.raises(UsageError, match="is the most"):
+        encode_node(node(keys))
+
+
+def test_what_is_in_common_is_counted_without_reading_it_again() -> None:
+    """Each key is as long as a key may be, and all but its end are those of the one before."""
+    keys = [key for number in range(4000) if layer_of(key := bytes(1020) + b"%04d" % number) == 0]
+    made = node(keys)
+    raw = encode_node(made)
+    long, short = [], []
+    for _ in range(3):
+        begun = time.process_time()
+        assert decode_node(raw, ROOT_BOUNDS) == made
+        long.append(time.process_time() - begun)
+        begun = time.process_time()
+        dag_cbor.decode(raw)
+        short.append(time.process_time() - begun)
+    assert min(long) < 8 * min(short)
+
+
+@given(st.sets(st.sampled_from(LOW), min_size=1), st.data())
+def test_damaged_nodes_are_refused_or_have_one_form(keys: set[bytes], data: st.DataObject) -> None:
+    raw = bytearray(encode_node(node(sorted(keys))))
+    raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        found = decode_node(raw, ROOT_BOUNDS)
+    except DecodeError:
+        return
+    assert encode_node(found) == raw
 
 
 def test_keys() -> None:

@@ -13,6 +13,7 @@ def test_links_come_in_the_order_in_which_they_are_written() -> None:
     assert list(links_in(value)) == [A, B, C, A]
     assert list(links_in(A)) == [A]
     assert list(links_in(None)) == []
+    assert list(links_in((A, [(B,)]))) == [A, B]  # type: ignore[arg-type]
 
 
 def test_any_depth_is_walked() -> None:

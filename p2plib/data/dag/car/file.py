@@ -3,8 +3,10 @@
 Rules
     1. The index may lie, and so may the file: what is found is a section with the name that was asked for,
        and its bytes are hashed, or nothing is given.
-    2. A file without an index, or of version 1, is gone through once, without hashing, to make one.
-    3. An identity CID holds its bytes itself and is not looked for.
+    2. A lie before the truth hides nothing: all places that the index has for a digest are tried, as far as
+       `MAX_PLACES` go. Sections of other blocks are not read beyond their names.
+    3. A file without an index, or of version 1, is gone through once, without hashing, to make one.
+    4. An identity CID holds its bytes itself and is not looked for.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import BinaryIO
 
 from p2plib.data.dag.block import checked
 from p2plib.data.dag.car.format import (
+    MAX_CID_BYTES,
     MAX_HEADER_BYTES,
     MAX_SECTION_BYTES,
     PRAGMA,
@@ -24,13 +27,16 @@ from p2plib.data.dag.car.format import (
     split_section,
 )
 from p2plib.data.dag.car.index import CarIndex, decode_index, make_index
-from p2plib.errors import DecodeError, NotFound, UsageError
+from p2plib.errors import DecodeError, NotFound, WrongContent
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec, varint
 from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
 
 MAX_INDEX_BYTES = 1 << 28  # of some six million blocks: an index is held in memory
+MAX_INDEXED = MAX_INDEX_BYTES // 40  # and no more than that where it is made here
+# Of one digest. An index may lead everywhere, and each place to 2 MiB that look right until they are hashed.
+MAX_PLACES = 16
 
 
 class CarFile:
@@ -40,9 +46,9 @@ class CarFile:
         file: seekable; it stays open, and nobody else moves in it meanwhile.
 
     Raises:
-        DecodeError: the headers, the index or, where there is none, the sections cannot be read; offsets
-            count from the beginning of the payload.
-        UsageError: the index is larger than `MAX_INDEX_BYTES`.
+        DecodeError: the headers, the index or, where there is none, the sections cannot be read, or the index
+            would be larger than `MAX_INDEX_BYTES`; offsets count from the beginning of the payload, in the
+            index from its own, and in the header of version 2 from that of the file.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -58,8 +64,9 @@ class CarFile:
             index_offset = header.index_offset
             if max(self._end, index_offset) > size_bytes:
                 raise DecodeError(f"the CAR ends after {size_bytes} bytes, before what its header says")
-        raw, self._first_section = self._section(0, MAX_HEADER_BYTES)
-        self.roots = decode_header(raw)
+        size_bytes_at, self._first_section = self._span(0, MAX_HEADER_BYTES)
+        raw = self._bytes_at(self._start + size_bytes_at, self._first_section - size_bytes_at)
+        self.roots = decode_header(raw, size_bytes_at)
         self.has_index = index_offset > 0
         self.index = (
             self._read_index(index_offset, size_bytes) if self.has_index else make_index(self._scan())
@@ -73,17 +80,22 @@ class CarFile:
 
         Raises:
             NotFound: the index does not have it, or leads to sections of other blocks.
-            WrongContent: the section has its name and not its bytes.
-            DecodeError: the index leads out of the file, or to what is no section.
+            WrongContent: a section has its name and not its bytes, and none has both.
+            DecodeError: the index leads out of the file, or to what is no section, and never to the block.
             UsageError: the hash function is not one that this library computes.
         """
         if cid.multihash.code == multicodec.IDENTITY:
             return cid.multihash.digest
-        for offset in self.index.offsets(cid.multihash):
-            found, data = split_section(self._section(offset, MAX_SECTION_BYTES)[0])
-            if found.multihash == cid.multihash:
-                return checked(cid, data).data
-        raise NotFound(f"there is no block {cids.to_text(cid)} in this CAR")
+        first_error: DecodeError | WrongContent | None = None
+        for offset in self.index.offsets(cid.multihash, MAX_PLACES):
+            try:
+                start, end = self._span(offset, MAX_SECTION_BYTES)
+                found, start = self._name_at(start, end)
+                if found.multihash == cid.multihash:
+                    return checked(cid, self._bytes_at(self._start + start, end - start)).data
+            except (DecodeError, WrongContent) as error:
+                first_error = first_error or error
+        raise first_error or NotFound(f"there is no block {cids.to_text(cid)} in this CAR")
 
     def __contains__(self, cid: Cid) -> bool:
         return cid.multihash.code == multicodec.IDENTITY or bool(self.index.offsets(cid.multihash))
@@ -92,8 +104,8 @@ class CarFile:
         self._file.seek(offset)
         return self._file.read(size_bytes)
 
-    def _section(self, offset: int, most: int) -> tuple[bytes, int]:
-        """The section at an offset of the payload without its size, and the offset of the next one."""
+    def _span(self, offset: int, most: int) -> tuple[int, int]:
+        """Where the section at an offset of the payload begins, behind its size, and where it ends."""
         at = self._start + offset
         if at >= self._end:
             raise DecodeError("there is no section behind the payload's end", offset)
@@ -105,28 +117,41 @@ class CarFile:
             raise DecodeError(f"a CAR section of {size} bytes, where it has 1 to {most}", offset)
         if at + start + size > self._end:
             raise DecodeError(f"a CAR section of {size} bytes, which goes on after the payload", offset)
-        return self._bytes_at(at + start, size), offset + start + size
+        return offset + start, offset + start + size
+
+    def _name_at(self, start: int, end: int) -> tuple[Cid, int]:
+        """The name of the section that `_span` has found, and where the block's bytes begin."""
+        raw = self._bytes_at(self._start + start, min(MAX_CID_BYTES, end - start))
+        try:
+            cid, rest = split_section(raw)
+        except DecodeError as error:
+            raise DecodeError(f"no CID in front of a section: {error.rule}", start) from None
+        return cid, start + len(raw) - len(rest)
 
     def _scan(self) -> Iterator[tuple[Multihash, int]]:
-        """Where each section begins whose name can be read; the others are passed over."""
+        """Where each section begins that somebody can ask for: whose name proves something, and needs a look.
+
+        The others are passed over, and the bytes of all of them are not read.
+        """
         offset = self._first_section
+        count = 0
         while self._start + offset < self._end:
-            here, (raw, offset) = offset, self._section(offset, MAX_SECTION_BYTES)
-            hashed = _name_of(raw)
-            if hashed is not None:
-                yield hashed, here
+            here = offset
+            start, offset = self._span(here, MAX_SECTION_BYTES)
+            try:
+                hashed = self._name_at(start, offset)[0].multihash
+            except DecodeError:
+                continue
+            if hashed.code == multicodec.IDENTITY:
+                continue
+            count += 1
+            if count > MAX_INDEXED:
+                raise DecodeError(f"a CAR of more than {MAX_INDEXED} blocks, and no index", here)
+            yield hashed, here
 
     def _read_index(self, offset: int, size_bytes: int) -> CarIndex:
         if size_bytes - offset > MAX_INDEX_BYTES:
-            raise UsageError(
+            raise DecodeError(
                 f"a CAR index of {size_bytes - offset} bytes, where {MAX_INDEX_BYTES} is the most"
             )
         return decode_index(self._bytes_at(offset, size_bytes - offset))
-
-
-def _name_of(raw: bytes) -> Multihash | None:
-    """What a section's block should hash to; None where its name proves nothing, so nobody can ask for it."""
-    try:
-        return split_section(raw)[0].multihash
-    except DecodeError:
-        return None

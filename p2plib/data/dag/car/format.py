@@ -38,7 +38,7 @@ from p2plib.wire import multicodec, varint
 from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import MAX_DIGEST_BYTES
 
-MAX_HEADER_BYTES = 1 << 20  # some 26,000 roots; files have one, or a few
+MAX_HEADER_BYTES = 1 << 20  # some 25,000 roots, or five times as many that are shorter; files have a few
 MAX_CID_BYTES = 4 * varint.MAX_BYTES + MAX_DIGEST_BYTES
 MAX_SECTION_BYTES = MAX_BLOCK_BYTES + MAX_CID_BYTES
 
@@ -104,16 +104,20 @@ def encode_header(roots: tuple[Cid, ...]) -> bytes:
     return varint.encode(len(raw)) + raw
 
 
-def decode_header(raw: bytes) -> tuple[Cid, ...]:
+def decode_header(raw: bytes, offset: int = 0) -> tuple[Cid, ...]:
     """The roots in a header of version 1.
 
     Args:
         raw: the header without the size in front.
+        offset: where it stands, for errors to count from.
 
     Raises:
         DecodeError: it breaks rule 1.
     """
-    value = dag_cbor.decode(raw)
+    try:
+        value = dag_cbor.decode(raw)
+    except DecodeError as error:
+        raise DecodeError(f"a CAR header: {error.rule}", offset + (error.offset or 0)) from None
     version = value.get("version") if isinstance(value, dict) else None
     if type(version) is not int:
         raise DecodeError("a CAR header is a map with a version, a whole number")
@@ -145,6 +149,7 @@ def split_section(raw: bytes) -> tuple[Cid, bytes]:
         DecodeError: it does not begin with a CID that this library reads; the offset counts from its
             beginning.
     """
+    raw = bytes(raw)
     if raw[:2] == b"\x12\x20":
         end = cids.V0_BYTES
     else:

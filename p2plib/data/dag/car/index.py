@@ -72,11 +72,12 @@ class CarIndex:
     def __len__(self) -> int:
         return sum(bucket.count for bucket in self._buckets)
 
-    def offsets(self, hashed: Multihash) -> tuple[int, ...]:
+    def offsets(self, hashed: Multihash, most: int | None = None) -> tuple[int, ...]:
         """Where sections with this digest should begin, in bytes from the beginning of the payload.
 
         Args:
             hashed: of the block that is looked for; format 0x0400 looks at the digest alone.
+            most: how many to give, the first ones; None for all.
         """
         found: list[int] = []
         for bucket in self._buckets:
@@ -85,7 +86,7 @@ class CarIndex:
                 and bucket.width_bytes == len(hashed.digest) + _OFFSET_BYTES
             ):
                 number = _first(bucket, hashed.digest)
-                while number < bucket.count and bucket.digest(number) == hashed.digest:
+                while number < bucket.count and len(found) != most and bucket.digest(number) == hashed.digest:
                     found.append(bucket.offset(number))
                     number += 1
         return tuple(found)
@@ -159,6 +160,7 @@ def decode_index(raw: bytes) -> CarIndex:
     Raises:
         DecodeError: it breaks a rule of the module's head, or is of another format.
     """
+    raw = bytes(raw)
     reader = _IndexReader(raw)
     codec, reader.at = varint.decode(raw)
     buckets: list[_Bucket] = []

@@ -103,6 +103,7 @@ class CarReader:
         self._version = 0  # 0 until the first bytes have shown it
         self._has_header = False
         self._is_over = False
+        self._waiting: CarEvent | None = None  # found by `finish`, and not taken yet
 
     def receive(self, piece: bytes) -> None:
         """Take bytes that follow those of the call before; then ask for `events`.
@@ -111,10 +112,10 @@ class CarReader:
             piece: any number of bytes.
 
         Raises:
-            UsageError: the reading has ended with an error.
+            UsageError: the reading has ended, with an error or with `finish`.
         """
         if self._is_over:
-            raise UsageError("this CAR could not be read on; nothing that follows has a meaning")
+            raise UsageError("the reading of this CAR has ended; nothing that follows has a meaning")
         self._buffer += piece
 
     def events(self) -> Iterator[CarEvent]:
@@ -124,10 +125,12 @@ class CarReader:
             one `CarRoots`, then a `CarBlock` or a `CarRefused` for each section.
 
         Raises:
-            DecodeError: the file cannot be read on; the offset counts from the beginning of the payload.
+            DecodeError: the file cannot be read on; the offset counts from the beginning of the payload, or
+                of the file where the header of version 2 is at fault.
         """
         try:
-            while (event := self._next()) is not None:
+            while (event := self._waiting or self._next()) is not None:
+                self._waiting = None
                 yield event
         except DecodeError:
             self._is_over = True
@@ -139,10 +142,12 @@ class CarReader:
 
         Raises:
             DecodeError: the file ends inside something, or before the payload's end.
+            UsageError: events are left; they can still be taken, and then the end be said.
         """
         if self._is_over:
             return
-        for _ in self.events():
+        self._waiting = next(self.events(), None)
+        if self._waiting is not None:
             raise UsageError("take all events before the end")
         self._is_over = True
         where = self._at - self._payload_at
@@ -170,7 +175,8 @@ class CarReader:
             return None
         if not self._has_header:
             self._has_header = True
-            return CarRoots(self._version, decode_header(raw))
+            size_bytes = self._at - self._payload_at - len(raw)
+            return CarRoots(self._version, decode_header(raw, size_bytes))
         return _judge(raw, offset)
 
     def _find_payload(self) -> bool:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
+import random
 from pathlib import Path
 
 import pytest
 
 from p2plib.data.dag.block import Block, block_of
-from p2plib.data.dag.car.file import CarFile
+from p2plib.data.dag.car import file as car_file
+from p2plib.data.dag.car.file import MAX_PLACES, CarFile
 from p2plib.data.dag.car.format import PRAGMA, CarV2Header, encode_header, encode_section
 from p2plib.data.dag.car.index import INDEX_SORTED, MULTIHASH_INDEX_SORTED, make_index
 from p2plib.data.dag.car.reader import CarBlock, read_car
-from p2plib.data.dag.car.writer import write_car_v2
+from p2plib.data.dag.car.writer import write_car, write_car_v2
 from p2plib.errors import DecodeError, NotFound, WrongContent
 from p2plib.wire import multicodec, multihash
 from p2plib.wire.cid import Cid
@@ -129,3 +133,121 @@ def test_sizes_that_the_file_does_not_have() -> None:
     for size in range(len(raw) - 1):
         with pytest.raises(DecodeError):
             CarFile(io.BytesIO(raw[:size]))
+
+
+def with_index(payload: bytes, offsets: list[int]) -> tuple[CarFile, CountingFile]:
+    """A file whose index says that the first block is at each of some offsets, in this order."""
+    index = make_index((BLOCKS[0].cid.multihash, offset) for offset in offsets).encode()
+    header = CarV2Header(51, len(payload), 51 + len(payload))
+    raw = CountingFile(PRAGMA + header.encode() + payload + index)
+    file = CarFile(raw)
+    raw.count = 0
+    return file, raw
+
+
+@pytest.mark.fault("F032")
+@pytest.mark.parametrize("lie", [b"\x00", b"\x01", b"\xff" * 10, b"\x02\x12\x20", encode_section(BLOCKS[4])])
+def test_lies_before_the_truth_hide_nothing(lie: bytes) -> None:
+    """A forged copy, what is no section, and places outside, each before the true copy."""
+    forged, true = encode_section(Block(BLOCKS[0].cid, b"onE")), encode_section(BLOCKS[0])
+    start = encode_header(())
+    payload = start + forged + lie + true
+    offsets = [len(start), len(start + forged), len(start + forged + lie), len(payload), 2**64 - 1]
+    for order in itertools.permutations(offsets):
+        assert with_index(payload, list(order))[0].get(BLOCKS[0].cid) == b"one"
+    with pytest.raises(WrongContent):
+        with_index(payload, offsets[:2] + offsets[3:])[0].get(BLOCKS[0].cid)
+    # And the same where the index is made here.
+    assert CarFile(io.BytesIO(start + forged + true)).get(BLOCKS[0].cid) == b"one"
+
+
+@pytest.mark.fault("F119")
+@pytest.mark.parametrize(
+    ("block", "most"),
+    [(block_of(bytes(100_000)), 10_000), (Block(BLOCKS[0].cid, bytes(100_000)), 101_000 * MAX_PLACES)],
+)
+def test_an_index_that_leads_to_a_thousand_large_sections(block: Block, most: int) -> None:
+    """Other blocks cost a look at their names, forged ones are read, and neither more than `MAX_PLACES`."""
+    start = encode_header(())
+    file, raw = with_index(start + encode_section(block), [len(start)] * 1000)
+    with pytest.raises((NotFound, WrongContent)):
+        file.get(BLOCKS[0].cid)
+    assert raw.count < most
+
+
+def test_a_section_within_another() -> None:
+    """It is found where an index leads there: it is what its name says."""
+    inner = encode_section(BLOCKS[0])
+    outer = block_of(b"xx" + inner + b"yy")
+    payload = encode_header(()) + encode_section(outer)
+    file, _ = with_index(payload, [payload.index(inner)])
+    assert file.get(BLOCKS[0].cid) == b"one"
+    with pytest.raises(NotFound):
+        file.get(outer.cid)
+
+
+@pytest.mark.fault("F119")
+def test_an_index_made_here_is_bounded_and_reads_names_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = [block_of(bytes((number,)) * 10_000) for number in range(50)]
+    raw = CountingFile(b"".join(write_car([], blocks)))
+    file = CarFile(raw)
+    assert raw.count < 50 * 200
+    assert file.get(blocks[30].cid) == blocks[30].data
+    few = [BLOCKS[2]] * 100  # these hold their bytes in their names
+    assert len(CarFile(io.BytesIO(b"".join(write_car([], few)))).index) == 0
+    monkeypatch.setattr(car_file, "MAX_INDEXED", 50)
+    assert len(CarFile(raw).index) == 50
+    monkeypatch.setattr(car_file, "MAX_INDEXED", 49)
+    with pytest.raises(DecodeError, match="more than 49 blocks"):
+        CarFile(raw)
+
+
+@pytest.mark.fault("F032")
+def test_cuts_and_errors_in_headers_say_where() -> None:
+    ends = {len(WHOLE)}
+    at = len(encode_header((BLOCKS[0].cid,)))
+    for block in BLOCKS:
+        ends.add(at)
+        at += len(encode_section(block))
+    for size in range(len(WHOLE)):
+        if size in ends:
+            assert CarFile(io.BytesIO(WHOLE[:size])).roots == (BLOCKS[0].cid,)
+            continue
+        with pytest.raises(DecodeError):
+            CarFile(io.BytesIO(WHOLE[:size]))
+    raw = bytearray(WHOLE)
+    raw[where := raw.index(b"gversion") + 8] = 0x1C
+    with pytest.raises(DecodeError, match="argument coded 28") as raised:
+        CarFile(io.BytesIO(raw))
+    assert raised.value.offset == where
+
+
+@pytest.mark.fault("F119")
+def test_an_index_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(car_file, "MAX_INDEX_BYTES", 10)
+    with pytest.raises(DecodeError, match="where 10 is the most"):
+        lying(0)
+
+
+@pytest.mark.fault("F032")
+def test_files_with_changed_bytes() -> None:
+    """Whatever is changed, only the documented errors come out, and only blocks that are their names."""
+    raw = io.BytesIO()
+    write_car_v2(raw, [BLOCKS[0].cid], BLOCKS)
+    draw = random.Random(7)
+    got = refused = 0
+    for _ in range(1500):
+        changed = bytearray(draw.choice([WHOLE, raw.getvalue()]))
+        for _ in range(draw.choice([1, 1, 4])):
+            changed[draw.randrange(len(changed))] = draw.randrange(256)
+        try:
+            file = CarFile(io.BytesIO(changed))
+        except DecodeError:
+            refused += 1
+            continue
+        for block in BLOCKS:
+            with contextlib.suppress(DecodeError, NotFound, WrongContent):
+                assert file.get(block.cid) == block.data
+                got += 1
+    assert refused > 100
+    assert got > 3000

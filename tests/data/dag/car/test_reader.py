@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -188,8 +189,54 @@ def test_nothing_is_held_that_is_too_large() -> None:
 def test_events_are_taken_before_the_end() -> None:
     reader = CarReader()
     reader.receive(WHOLE)
-    with pytest.raises(UsageError, match="take all events"):
-        reader.finish()
+    for left in range(len(BLOCKS) + 1, 0, -1):
+        with pytest.raises(UsageError, match="take all events"):
+            reader.finish()
+        with pytest.raises(UsageError, match="take all events"):
+            reader.finish()
+        assert isinstance(next(reader.events()), CarBlock if left <= len(BLOCKS) else CarRoots)
+    reader.finish()
+    reader.finish()
+    assert list(reader.events()) == []
+    with pytest.raises(UsageError, match="has ended"):
+        reader.receive(b"")
+
+
+@pytest.mark.fault("F119")
+def test_a_million_roots_are_refused_before_they_come() -> None:
+    reader = CarReader()
+    reader.receive(varint.encode(41 * 1_000_000 + 18) + b"\xa2eroots\x9a\x00\x0f\x42\x40")
+    with pytest.raises(DecodeError, match="41000018 bytes, where 1048576 is the most"):
+        list(reader.events())
+
+
+@pytest.mark.fault("F032")
+@pytest.mark.parametrize("before", [0, 9])
+@pytest.mark.parametrize("count", [0, 10])
+def test_an_error_in_the_header_says_where(before: int, count: int) -> None:
+    raw = bytearray(encode_header((BLOCKS[0].cid,) * count))
+    where = raw.index(b"gversion")
+    raw[where + 8] = 0x1C
+    for whole in (bytes(raw), v2(bytes(raw), before=before)):
+        error = events_of(whole)[1]
+        assert error is not None
+        assert error.offset == where + 8
+
+
+@pytest.mark.fault("F119")
+def test_byte_by_byte_is_linear() -> None:
+    """What is held is not looked at again with each byte that comes."""
+    taken = []
+    for size in (5_000, 50_000):
+        raw = encode_header(()) + encode_section(block_of(bytes(size)))
+        assert len(raw) > size
+        best = 1e9
+        for _ in range(3):
+            begun = time.process_time()
+            assert len(events_of(raw, 1)[0]) == 2
+            best = min(best, time.process_time() - begun)
+        taken.append(best)
+    assert taken[1] < 30 * taken[0]
 
 
 @pytest.mark.fault("F032")
