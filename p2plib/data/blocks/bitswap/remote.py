@@ -7,6 +7,8 @@ Rules
     2. The time-out counts from the last block that came, if one came since the want was sent. So a peer that
        sends one block after the other is not late with the last of them.
     3. It may owe us `window` blocks: one more for each block in time, half as many after each that was late.
+       At first that is `FIRST_WINDOW`, and less for one that is far away: what it owes at the end is asked of
+       others as well, and then comes twice.
     4. Each line that was sent may be answered with a block, once, whatever we wanted afterwards: a cancel, or
        a second line, may have crossed the answer. A block that no line explains is a strike, and after
        `max_strikes` the peer is given up. Of lines that were cancelled long ago only the number is kept, so
@@ -34,6 +36,7 @@ from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
 
 FIRST_WINDOW = 8
+NEAR_S = 0.1  # the first window of a peer that is farther away is as much smaller: rule 3
 MAX_CANCELLED = 1024  # remembered
 MAX_FORGOTTEN = 16 * 1024  # counted, beyond those that are remembered
 DEVIATIONS = 4
@@ -115,7 +118,10 @@ class RemotePeer:
     _delivered_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        self.window = min(FIRST_WINDOW, self.limits.max_window)
+        usual = FIRST_WINDOW
+        if self.round_trip_s > NEAR_S:
+            usual = max(1, int(FIRST_WINDOW * NEAR_S / self.round_trip_s))
+        self.window = min(usual, self.limits.max_window)
 
     @property
     def latency_s(self) -> float:

@@ -1,4 +1,4 @@
-"""The exchange over nodes when something goes wrong: stores that fail, cancellation at every event, restarts."""
+"""The exchange over nodes when something goes wrong: stores that fail, cancellation, closing, restarts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from p2plib.protocol.node import Node
 from p2plib.sim import Constant, Link
 from p2plib.wire.cid import Cid
 from tests.data.blocks.bitswap.test_driver import full_store, totals, two_exchanges
-from tests.data.blocks.bitswap.worlds import World, id_of, in_a_world, key_of, some_blocks
+from tests.data.blocks.bitswap.worlds import (
+    Puppet,
+    World,
+    id_of,
+    in_a_world,
+    key_of,
+    says_nothing,
+    some_blocks,
+)
 from tests.protocol.nodes import ALICE, ANYWHERE, BOB, CAROL
 
 
@@ -142,17 +150,21 @@ def test_closing_leaves_no_error_that_nobody_asked_for() -> None:
 
 def test_closed_before_a_partner_s_task_has_begun() -> None:
     async def main() -> None:
-        async with asyncio.timeout(10), Node(ALICE) as alice, Node(BOB) as bob:
-            async with BlockExchange(bob, MemoryBlocks()):
-                exchange = BlockExchange(alice, MemoryBlocks())
-                connection = await alice.dial(await bob.listen(ANYWHERE))
-                partners: Partners = exchange._partners
-                async with exchange:
-                    partner = partners._partners[connection.remote_id]
-                assert partner.ready.done()
-                assert len(partners) == 0
-                with pytest.raises(UsageError, match="used once"):
-                    await exchange.__aenter__()
+        async with (
+            asyncio.timeout(10),
+            Node(ALICE) as alice,
+            Node(BOB) as bob,
+            BlockExchange(bob, MemoryBlocks()),
+        ):
+            exchange = BlockExchange(alice, MemoryBlocks())
+            connection = await alice.dial(await bob.listen(ANYWHERE))
+            partners: Partners = exchange._partners
+            async with exchange:
+                partner = partners._partners[connection.remote_id]
+            assert partner.ready.done()
+            assert len(partners) == 0
+            with pytest.raises(UsageError, match="used once"):
+                await exchange.__aenter__()
 
     asyncio.run(main())
 
@@ -176,12 +188,17 @@ def test_a_new_connection_is_found_while_somebody_waits() -> None:
     block = block_of(b"comes with a new peer")
 
     async def main() -> None:
-        async with asyncio.timeout(10), Node(ALICE) as alice, Node(BOB) as bob:
-            async with BlockExchange(alice, MemoryBlocks()) as mine, BlockExchange(bob, full_store([block])):
-                fetching = asyncio.create_task(mine.fetch(block.cid))
-                await asyncio.sleep(0.01)
-                await bob.dial(await alice.listen(ANYWHERE))
-                assert await fetching == block.data
+        async with (
+            asyncio.timeout(10),
+            Node(ALICE) as alice,
+            Node(BOB) as bob,
+            BlockExchange(alice, MemoryBlocks()) as mine,
+            BlockExchange(bob, full_store([block])),
+        ):
+            fetching = asyncio.create_task(mine.fetch(block.cid))
+            await asyncio.sleep(0.01)
+            await bob.dial(await alice.listen(ANYWHERE))
+            assert await fetching == block.data
 
     asyncio.run(main())
 
@@ -191,18 +208,22 @@ def test_an_exchange_that_is_opened_anew_on_the_same_connection() -> None:
     one, two = some_blocks(2, 5000)
 
     async def main() -> None:
-        async with asyncio.timeout(10), Node(ALICE) as alice, Node(BOB) as bob:
-            async with BlockExchange(bob, full_store([one, two])) as theirs:
-                address = await bob.listen(ANYWHERE)
-                async with BlockExchange(alice, MemoryBlocks()) as mine:
-                    await mine.connect(address)
-                    await mine.fetch(one.cid)
-                wanting = asyncio.create_task(theirs.fetch(block_of(b"from alice").cid))
-                while theirs.peers:
-                    await asyncio.sleep(0.01)
-                async with BlockExchange(alice, full_store([block_of(b"from alice")])) as again:
-                    assert await again.fetch(two.cid) == two.data
-                    assert await wanting == b"from alice"
+        async with (
+            asyncio.timeout(10),
+            Node(ALICE) as alice,
+            Node(BOB) as bob,
+            BlockExchange(bob, full_store([one, two])) as theirs,
+        ):
+            address = await bob.listen(ANYWHERE)
+            async with BlockExchange(alice, MemoryBlocks()) as mine:
+                await mine.connect(address)
+                await mine.fetch(one.cid)
+            wanting = asyncio.create_task(theirs.fetch(block_of(b"from alice").cid))
+            while theirs.peers:
+                await asyncio.sleep(0.01)
+            async with BlockExchange(alice, full_store([block_of(b"from alice")])) as again:
+                assert await again.fetch(two.cid) == two.data
+                assert await wanting == b"from alice"
 
     asyncio.run(main())
 
@@ -239,7 +260,7 @@ def test_a_partner_that_comes_back_on_another_port() -> None:
     blocks = some_blocks(6, 5000)
 
     async def scene(world: World) -> None:
-        await world.honest("peer", [])
+        await world.puppet("peer", Puppet(says_nothing))
 
         async def use(exchange: BlockExchange) -> None:
             fetching = asyncio.create_task(exchange.fetch_many([block.cid for block in blocks]))
