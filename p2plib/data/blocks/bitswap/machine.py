@@ -134,7 +134,7 @@ class Bitswap:
     def heard(self, peer: str, now: float) -> None:
         """A part of a message came that is too long to be anything but blocks (`Wants` rule 2)."""
         if peer in self.wants.peers:
-            self.wants.heard(peer, now)
+            self.wants.peers[peer].heard_at = now
 
     def relist(self, peer: str, now: float, *, round_trip_s: float = 0.0) -> None:
         """A peer may have lost our list, but not we its: all of ours is sent again.

@@ -212,7 +212,9 @@ class Wants:
             del self._former[next(iter(self._former))]
         for suppliers in self._suppliers.values():
             suppliers.pop(name, None)
-        self._release(remote, list(remote.owes), now)
+        for key in remote.owes:
+            self._reopen(key)
+        self._assign(now)
         for want in self._wants.values():
             want.has.discard(name)
             want.lacks.discard(name)
@@ -243,10 +245,7 @@ class Wants:
                     self._reopen(key)
                     self._probe(key, want, self.peers.values())
                 self._see_whether_nobody(want)
-        if has_more_room:
-            self._assign(now)
-        elif news:  # a peer that says it again and again costs us little
-            self._assign(now, news)
+        self._assign(now, None if has_more_room else news)  # saying it again and again costs us little
 
     def receive(self, name: str, payload: Payload, now: float) -> None:
         """A peer sends a block."""
@@ -299,10 +298,6 @@ class Wants:
                 self.peers[name].owes.pop(key, None)  # or it would fill its window with itself
         self._assign(now)
 
-    def heard(self, name: str, now: float) -> None:
-        """A part of a message came that is too long to be anything but blocks."""
-        self.peers[name].heard_at = now
-
     def _retry_at(self, name: str, late_at: float) -> float:
         """When a peer that is late may be asked again."""
         return max(late_at, self.peers[name].heard_at) + self.limits.retry_s
@@ -335,8 +330,10 @@ class Wants:
         free = [remote for remote in self.peers.values() if remote.has_room]
         if not free:
             return
-        for key in self._in_order() if among is None else self._open_ones(among):
+        for key in self._in_order() if among is None else among:
             want = self._wants[key]
+            if key not in self._open.get(want.priority, ()):
+                continue
             remote = self._best(free, key, want)
             if remote is None:
                 self._probe(key, want, self.peers.values())
@@ -351,9 +348,6 @@ class Wants:
         """What is open, by priority; among equals what was wanted first."""
         for priority in sorted(self._open, reverse=True):
             yield from tuple(self._open[priority])
-
-    def _open_ones(self, keys: Iterable[Multihash]) -> list[Multihash]:
-        return [key for key in keys if key in self._open.get(self._wants[key].priority, {})]
 
     def _reopen(self, key: Multihash) -> None:
         want = self._wants.get(key)
@@ -425,12 +419,6 @@ class Wants:
     def _is_in_time(self, key: Multihash) -> bool:
         return any(key in one.owes and not one.owes[key].is_late for one in self.peers.values())
 
-    def _release(self, remote: RemotePeer, keys: list[Multihash], now: float) -> None:
-        """Somebody else is to be asked for what a peer that is gone, or given up, owed."""
-        for key in keys:
-            self._reopen(key)
-        self._assign(now)
-
     def _is_late(self, remote: RemotePeer, keys: list[Multihash], now: float) -> None:
         if keys:
             remote.miss(keys)
@@ -455,7 +443,9 @@ class Wants:
         for want in self._wants.values():
             want.has.discard(remote.name)
             self._see_whether_nobody(want)
-        self._release(remote, owed, now)
+        for key in owed:
+            self._reopen(key)
+        self._assign(now)
 
     def _see_whether_nobody(self, want: Want) -> None:
         if not want.is_told and self.is_lacked(want.cid):

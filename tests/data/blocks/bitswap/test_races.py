@@ -101,7 +101,7 @@ def test_a_slow_peer_that_alone_has_it_is_not_asked_while_it_sends() -> None:
     now = 0.0
     while now < 60:
         now += 1.0
-        wants.heard("ana", now)
+        wants.peers["ana"].heard_at = now
         wants.handle_timer(now)
         assert heard(wants, "ana") == []
     assert wants.timer() == now + 5.0
