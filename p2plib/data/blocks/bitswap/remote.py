@@ -211,6 +211,10 @@ class RemotePeer:
         line = self.outbox.get(key)
         return key in self.listed if line is None else not line.is_cancel
 
+    def may_be_probed(self, key: Multihash) -> bool:
+        """Whether to ask it whether it has a block."""
+        return self.speaks_have and not self.is_given_up and not self.knows(key)
+
     def cancel(self, key: Multihash, cid: Cid) -> None:
         """We do not want a block of it any more. If it has heard that we did, the block may be on its way."""
         self.owes.pop(key, None)

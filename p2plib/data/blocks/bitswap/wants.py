@@ -7,12 +7,11 @@ Rules
        its first `MAX_UNLED` blocks, and not about each: a small block comes at once from all that are asked.
     2. No block waits for one slow peer. When a peer is late (`p2plib.data.blocks.bitswap.remote` says when),
        says that it lacks the block, leaves, or is given up, the next one is asked.
+       A late one is asked again `retry_s` after that and after its last bytes: they may be the block's.
     3. At most `max_copies` peers are at work on a block: if one more is asked, the one that was asked first
        is told to leave it. So there are few duplicates, and they have a bound.
     4. When the block is there, everybody else who heard of it is told that it is not wanted any more.
     5. A peer that lacks a block keeps our want, and sends the block when it gets it.
-       One that was late is asked again `retry_s` after that, and after the last bytes of blocks that it sent:
-       what we want may be among those that are under way, and would only come twice.
     6. A peer that was late twice in a row is asked only for what nobody else can send.
     7. Of `max_active` blocks at a time peers hear something, as they keep a limited number of our wants. All
        others wait in the backlog.
@@ -31,6 +30,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from p2plib.data.blocks.bitswap.events import (
     DEFAULT_LIMITS,
@@ -387,13 +387,8 @@ class Wants:
 
     def _probe(self, key: Multihash, want: Want, remotes: Iterable[RemotePeer]) -> None:
         """Asks those of some peers that do not know of a want yet whether they have the block."""
-        asked = 0
-        for remote in remotes:
-            if asked == self.limits.probes:
-                return
-            if remote.speaks_have and not remote.is_given_up and not remote.knows(key):
-                remote.tell(key, self._line(remote, want, WantKind.HAVE))
-                asked += 1
+        for remote in islice((one for one in remotes if one.may_be_probed(key)), self.limits.probes):
+            remote.tell(key, self._line(remote, want, WantKind.HAVE))
 
     def _line(self, remote: RemotePeer, want: Want, kind: WantKind) -> WantEntry:
         return WantEntry(want.cid, want.priority, kind, asks_dont_have=remote.speaks_have)
