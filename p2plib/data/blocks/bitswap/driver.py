@@ -9,9 +9,12 @@
         await exchange.fetch_dag(root)               and here all that hang on the root
 
 Rules
-    1. Whoever is connected with our node is asked, and is served, if it speaks Bitswap.
+    1. Whoever is connected with our node is asked, and is served, if it speaks Bitswap. While somebody waits
+       for a block, we look for new connections every `LOOK_S`.
     2. `p2plib.data.blocks.bitswap.partners` says how streams are used.
-    3. When the block of `async with` is left, nothing is left: no task, no stream; whoever waits gets
+    3. A block of ours that the disk has changed is as good as none: it is fetched again. When the store fails
+       otherwise, whoever waits for the block is told that error.
+    4. When the block of `async with` is left, nothing is left: no task, no stream; whoever waits gets
        `Closed`. The connections are the node's, and stay.
 """
 
@@ -41,19 +44,20 @@ from p2plib.errors import (
     NotFound,
     P2PError,
     PeerTimeout,
+    StoreCorrupt,
     StoreError,
     UsageError,
 )
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.node import Node
 from p2plib.wire import cid as cids
-from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
 from p2plib.wire.multiaddr import Multiaddr
 from p2plib.wire.multihash import Multihash
 
 FETCH_TIMEOUT_S = 60.0
 MAX_BLAMED = 100
+LOOK_S = 1.0
 
 Waiting = asyncio.Future[bytes]
 
@@ -90,15 +94,17 @@ class BlockExchange:
         self._wanted: dict[Multihash, Cid] = {}  # those of `_waiting`
         self._changes_seen = 0
         self._alarm: asyncio.TimerHandle | None = None
-        self._is_open = False
+        self._is_open = self._was_open = False
 
     # For callers.
 
     async def __aenter__(self) -> Self:
+        if self._was_open:
+            raise UsageError("an exchange is used once: make another one")
         if taken := [name for name in PROTOCOLS if name in self.node.handlers]:
             raise UsageError(f"this node speaks {taken[0]} already")
         self.node.handlers.update(dict.fromkeys(PROTOCOLS, self._partners.handle))
-        self._is_open = True
+        self._is_open = self._was_open = True
         self._adopt_all()
         return self
 
@@ -106,7 +112,7 @@ class BlockExchange:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the exchange (rule 5). Repeating it does nothing."""
+        """Ends the exchange (rule 4). Repeating it does nothing."""
         if not self._is_open:
             return
         self._is_open = False
@@ -133,11 +139,17 @@ class BlockExchange:
         Raises:
             NoCommonProtocol: it speaks no Bitswap.
             PeerTimeout: it took no stream in time.
+            UsageError: there are as many peers as there may be.
+            Closed: the connection, or the exchange, was closed meanwhile.
         """
         self._check_open()
         connection = await self.node.dial(*addresses)
         partner = self._partners.adopt(connection)
-        if partner is not None and not await asyncio.shield(partner.ready):
+        if partner is None:
+            if connection.is_over or not self._is_open:
+                raise Closed(f"{connection!r} is over" if self._is_open else "this exchange was closed")
+            raise UsageError(f"there is no room for {connection.remote_id}")
+        if not await asyncio.shield(partner.ready):
             raise partner.problem or Closed(f"{connection!r} is over")
         return connection
 
@@ -174,12 +186,14 @@ class BlockExchange:
         Raises:
             NotFound: every peer said that it does not have it; or there is no peer.
             PeerTimeout: it did not come in time, and not every peer said that it lacks it.
-            StoreError: the store does not take it.
+            StoreError: the store does not take it, or cannot be read. (`Closed` if it is closed.)
+            UsageError: the priority is none, or the CID's hash is one that we cannot check blocks by.
             Closed: the exchange was closed.
         """
         self._check_open()
-        if self._has(cid):
-            return self.store.get(cid)
+        data = self._here(cid)
+        if data is not None:
+            return data
         self._adopt_all()
         future = self._request(cid, session, waits_for_it, priority)
         try:
@@ -283,21 +297,33 @@ class BlockExchange:
         """What a plan wants and the store does not have; what it has, the plan is given at once."""
         while True:
             wanted = [cid for cid in plan.wanted(window) if cid.multihash not in known]
-            here = [cid for cid in wanted if self._has(cid)]
-            if not here:
+            missing = []
+            for cid in wanted:
+                data = self._here(cid)
+                if data is None:
+                    missing.append(cid)
+                else:
+                    plan.receive(Block(cid, data))
+            if len(missing) == len(wanted):
                 return wanted
-            for cid in here:
-                plan.receive(Block(cid, self.store.get(cid)))
             await asyncio.sleep(0)  # others have their turn while we walk through what we have
             self._check_open()
 
-    def _has(self, cid: Cid) -> bool:
-        return cid.multihash.code == multicodec.IDENTITY or self.store.has(cid)
+    def _here(self, cid: Cid) -> bytes | None:
+        """A block of ours; None if we have none that is whole."""
+        try:
+            return self.store.get(cid)
+        except (NotFound, StoreCorrupt):
+            return None
 
     def _request(self, cid: Cid, session: int, waits_for_it: bool, priority: int = 1) -> Waiting:
         """Wants a block on behalf of somebody, who must call `_stop_waiting` in the end."""
         future = self._wait_for(cid, waits_for_it)
-        self.machine.want(cid, self._now(), priority=priority, session=session)
+        try:
+            self.machine.want(cid, self._now(), priority=priority, session=session)
+        except UsageError:
+            self._stop_waiting(cid, future)
+            raise
         self._give_up_if_hopeless(cid)
         return future
 
@@ -330,7 +356,8 @@ class BlockExchange:
     def _stop_waiting(self, cid: Cid, future: Waiting) -> None:
         waiting = self._waiting.get(cid.multihash, {})
         waiting.pop(future, None)
-        future.cancel()
+        if not future.cancel() and not future.cancelled():
+            future.exception()  # somebody else has been told, or it is too late for that
         if not waiting:
             self._waiting.pop(cid.multihash, None)
             self._wanted.pop(cid.multihash, None)
@@ -379,7 +406,7 @@ class BlockExchange:
     def _keep(self, block: Block) -> None:
         try:
             self.store.put([block], durable=self._is_durable)
-        except StoreError as error:
+        except (StoreError, Closed) as error:
             self._settle(block.cid, error)
             return
         self._settle(block.cid, block.data)
@@ -388,6 +415,8 @@ class BlockExchange:
     def _set_alarm(self) -> None:
         """The alarm may go off too early, never too late."""
         at = self.machine.timer()
+        if self._waiting:
+            at = min(self._now() + LOOK_S, float("inf") if at is None else at)
         if at is None or not self._is_open:
             self._end_alarm()
         elif self._alarm is None or at < self._alarm.when():
@@ -401,6 +430,7 @@ class BlockExchange:
 
     def _ring_alarm(self) -> None:
         self._alarm = None
+        self._adopt_all()
         self.machine.handle_timer(self._now())
         self._stir()
 

@@ -28,9 +28,11 @@ from p2plib.data.blocks.bitswap.remote import Ledger
 from p2plib.data.blocks.bitswap.serving import Serving
 from p2plib.data.blocks.bitswap.wants import Wants
 from p2plib.data.blocks.store import BlockStore
+from p2plib.data.dag import hashes
 from p2plib.errors import UsageError
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
+from p2plib.wire.multihash import SECURE_BYTES
 
 REMEMBERED = 4  # ledgers, for each peer that there may be
 
@@ -64,13 +66,14 @@ class Bitswap:
         """Whether one more peer may come."""
         return len(self.wants.peers) < self.limits.max_peers
 
-    def joined(self, peer: str, now: float, *, speaks_have: bool = True) -> None:
+    def joined(self, peer: str, now: float, *, speaks_have: bool = True, round_trip_s: float = 0.0) -> None:
         """A peer is there.
 
         Args:
             peer: its peer id.
             now: the time in seconds.
             speaks_have: whether it understands version 1.2.
+            round_trip_s: how long it took to say anything at all; 0 if nobody knows.
 
         Raises:
             UsageError: it was there already, or there are as many as there may be.
@@ -80,7 +83,7 @@ class Bitswap:
         ledger = self.ledgers.pop(peer, Ledger())
         self.ledgers[peer] = ledger
         self.serving.joined(peer, ledger)
-        self.wants.joined(peer, now, speaks_have=speaks_have, ledger=ledger)
+        self.wants.joined(peer, now, speaks_have=speaks_have, ledger=ledger, round_trip_s=round_trip_s)
         self._forget_some()
 
     def _forget_some(self) -> None:
@@ -110,10 +113,14 @@ class Bitswap:
         """A block is wanted from now on; see `Wants.want`.
 
         Raises:
-            UsageError: an identity CID holds its block itself, so nobody is asked for it.
+            UsageError: an identity CID holds its block itself, so nobody is asked for it; or its hash is one
+                that we cannot check blocks by, and would blame whoever sends them.
         """
-        if cid.multihash.code == multicodec.IDENTITY:
+        code, digest = cid.multihash.code, cid.multihash.digest
+        if code == multicodec.IDENTITY:
             raise UsageError("an identity CID holds its block itself: nobody is asked for it")
+        if code not in hashes.FUNCTIONS or len(digest) != SECURE_BYTES[code]:
+            raise UsageError(f"we cannot check blocks by {cid.multihash.name} of {len(digest)} bytes")
         self.wants.want(cid, now, priority=priority, session=session)
 
     def drop(self, cid: Cid, now: float) -> None:
@@ -123,6 +130,26 @@ class Bitswap:
     def stored(self, cids: Iterable[Cid]) -> list[str]:
         """Blocks are in the store now that were not before; returns the peers that get some of them."""
         return self.serving.stored(cids)
+
+    def heard(self, peer: str, now: float) -> None:
+        """A part of a message came that is too long to be anything but blocks (`Wants` rule 2)."""
+        if peer in self.wants.peers:
+            self.wants.peers[peer].heard_at = now
+
+    def relist(self, peer: str, now: float, *, round_trip_s: float = 0.0) -> None:
+        """A peer may have lost our list, but not we its: all of ours is sent again.
+
+        Args:
+            peer: its peer id; one that is not here is left alone.
+            now: the time in seconds.
+            round_trip_s: as for `joined`.
+        """
+        remote = self.wants.peers.get(peer)
+        if remote is not None:
+            self.wants.left(peer, now)
+            self.wants.joined(
+                peer, now, speaks_have=remote.speaks_have, ledger=remote.ledger, round_trip_s=round_trip_s
+            )
 
     def has_message(self, peer: str) -> bool:
         """Whether something is to be sent to a peer."""

@@ -176,7 +176,8 @@ def encode(message: BitswapMessage, protocol: str = V1_2) -> bytes:
     Args:
         message: what to say.
         protocol: one of `PROTOCOLS`. An older one leaves out what it cannot say: presences and
-            `asks_dont_have` are from 1.2, and what wants to know who has a block is not asked at all.
+            `asks_dont_have` are from 1.2, and what wants to know who has a block is not asked at all. Blocks
+            of version 1.0 do not say how they are hashed, so it carries those of SHA-256 alone.
 
     Raises:
         UsageError: there is no such protocol; or the message breaks a rule of the module's head.
@@ -198,7 +199,11 @@ def encode(message: BitswapMessage, protocol: str = V1_2) -> bytes:
         full = [ProtoField(2, VARINT, 1)] if message.is_full else []
         body = protobuf.encode([*lines, *full], max_fields=MAX_ENTRIES + 1)
         fields.append(ProtoField(1, BYTES, body))
-    fields += [_encode_payload(payload, protocol) for payload in message.payload]
+    fields += [
+        _encode_payload(payload, protocol)
+        for payload in message.payload
+        if protocol != V1_0 or payload.function == multicodec.SHA2_256
+    ]
     if is_new:
         fields += [ProtoField(4, BYTES, _encode_presence(each)) for each in message.presences]
         if message.pending_bytes:

@@ -9,7 +9,10 @@ Rules
        `SEND_TIMEOUT_S`, or breaks streams again and again, is left alone for `REST_S`, and what it owed is
        asked of others.
     3. Garbage ends the stream that it came on, and nothing else.
-    4. A peer that speaks no Bitswap is not tried again while its connections last.
+    4. A peer that speaks no Bitswap is not tried again while its connections last, unless it makes a new one,
+       or opens a stream for Bitswap itself.
+    5. A new connection of a peer may mean that it was restarted, and the old one is dead without a word. So
+       we go over to the new one, and say anew all that we want.
 """
 
 from __future__ import annotations
@@ -21,10 +24,10 @@ from dataclasses import dataclass, field
 from p2plib.data.blocks.bitswap import messages
 from p2plib.data.blocks.bitswap.machine import Bitswap
 from p2plib.data.blocks.bitswap.messages import FRAMES, PROTOCOLS, V1_2, BitswapMessage
-from p2plib.errors import Closed, EndOfStream, NoCommonProtocol, P2PError, PeerTimeout
+from p2plib.errors import Closed, NoCommonProtocol, P2PError, PeerTimeout
 from p2plib.protocol.buffers import Bell
 from p2plib.protocol.connection import Connection
-from p2plib.protocol.framing import FramedStream
+from p2plib.protocol.framing import FrameDecoder
 from p2plib.protocol.stream import PIECE_BYTES, Stream
 from p2plib.protocol.tasks import end_tasks
 
@@ -33,6 +36,7 @@ REST_S = 5.0
 IDLE_S = 10.0  # js-libp2p ends a silent stream after 30 s
 READ_IDLE_S = 120.0  # for a stream of theirs on which nothing whole comes; others keep theirs open
 MAX_STREAMS = 4
+LONG_BYTES = 1024  # of a message of which the rest has not come: it carries blocks, or a long list
 
 
 @dataclass(eq=False, slots=True)
@@ -49,6 +53,9 @@ class Partner:
         stream: what it is sent to on; None if there is none now.
         protocol: which version is spoken there.
         problem: why nothing is sent to it.
+        rest: done when it is to be tried again; None if it is not being left alone.
+        is_stale: whether rule 5 has to be followed.
+        is_writing: whether a message is being sent.
     """
 
     name: str
@@ -60,6 +67,9 @@ class Partner:
     stream: Stream | None = None
     protocol: str = ""
     problem: P2PError | None = None
+    rest: asyncio.Future[None] | None = None
+    is_stale: bool = False
+    is_writing: bool = False
 
 
 class Partners:
@@ -105,6 +115,10 @@ class Partners:
         try:
             await end_tasks(*tasks)
         finally:
+            for partner in self._partners.values():  # of tasks that were ended before they began
+                if not partner.ready.done():
+                    partner.ready.set_result(False)
+            self._partners.clear()
             while self._reading:
                 await self._changed.wait()
 
@@ -122,6 +136,11 @@ class Partners:
             partner.task = loop.create_task(self._attend(partner))
         elif connection not in partner.connections:
             partner.connections.append(connection)
+            partner.is_stale = True
+            if partner.is_writing and partner.stream is not None:
+                partner.stream.reset()  # it may never end: what it carries is sent again
+            partner.bell.ring()
+            _wake(partner)
         return partner
 
     async def _attend(self, partner: Partner) -> None:
@@ -139,15 +158,23 @@ class Partners:
                     break
                 self._pause(partner, sending.exception())
                 speaks = not isinstance(partner.problem, NoCommonProtocol)
-                await asyncio.wait([watching], timeout=REST_S if speaks else None)
-                partner.ready = loop.create_future()
+                await self._rest(partner, watching, REST_S if speaks else None)
         finally:
             try:
                 await end_tasks(watching)
             finally:
                 self._pause(partner, None)
-                del self._partners[partner.name]
+                self._partners.pop(partner.name, None)
                 self._see_change()
+
+    async def _rest(self, partner: Partner, watching: asyncio.Task[None], time_s: float | None) -> None:
+        """Leaves a peer alone, for a while or until something new comes of it."""
+        loop = asyncio.get_running_loop()
+        partner.rest = loop.create_future()
+        await asyncio.wait([watching, partner.rest], timeout=time_s, return_when=asyncio.FIRST_COMPLETED)
+        partner.rest = None
+        if partner.ready.done():
+            partner.ready = loop.create_future()
 
     def _pause(self, partner: Partner, problem: BaseException | None) -> None:
         """Nothing is sent to a peer for now, and nothing is expected of it."""
@@ -169,13 +196,21 @@ class Partners:
 
     async def _send_all(self, partner: Partner) -> None:
         """Sends to a peer whatever the machine has for it."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
         await self._open(partner)
+        partner.problem = None
         self.machine.joined(
-            partner.name, asyncio.get_running_loop().time(), speaks_have=partner.protocol == V1_2
+            partner.name,
+            clock(),
+            speaks_have=partner.protocol == V1_2,
+            round_trip_s=clock() - began,
         )
         partner.ready.set_result(True)
         self._see_change()
         while True:
+            if partner.is_stale:
+                await self._renew(partner)
             message = self.machine.next_message(partner.name)
             if message is not None:
                 await self._send(partner, message)
@@ -188,7 +223,19 @@ class Partners:
                 if stream is not None:
                     await stream.close()
 
+    async def _renew(self, partner: Partner) -> None:
+        """Rule 5."""
+        clock = asyncio.get_running_loop().time
+        stream, partner.stream = partner.stream, None
+        if stream is not None:
+            await stream.close()
+        began = clock()
+        await self._open(partner)
+        self.machine.relist(partner.name, clock(), round_trip_s=clock() - began)
+        self._stir()
+
     async def _open(self, partner: Partner) -> Stream:
+        partner.is_stale = False
         connection = next(
             (each for each in reversed(partner.connections) if not each.is_over), partner.connections[-1]
         )
@@ -198,10 +245,15 @@ class Partners:
     async def _send(self, partner: Partner, message: BitswapMessage) -> None:
         """Sends a message, once more on a new stream if the first one breaks (rule 3)."""
         raw = FRAMES.encode(messages.encode(message, partner.protocol))
+        partner.is_writing = True
         try:
             await _write(partner.stream or await self._open(partner), raw)
         except Closed:  # the stream, or the connection under it; there may be another one
+            is_stale = partner.is_stale
             await _write(await self._open(partner), raw)
+            partner.is_stale |= is_stale
+        finally:
+            partner.is_writing = False
 
     async def handle(self, stream: Stream, connection: Connection) -> None:
         """A stream that a peer opened: messages until it ends."""
@@ -209,6 +261,8 @@ class Partners:
         if partner is None:
             stream.reset()
             return
+        if isinstance(partner.problem, NoCommonProtocol):
+            _wake(partner)  # it speaks it now
         self._reading[stream] = None
         try:
             if await asyncio.shield(partner.ready):
@@ -221,16 +275,28 @@ class Partners:
             self._changed.ring()
 
     async def _read(self, stream: Stream, partner: Partner) -> None:
-        frames = FramedStream(stream, FRAMES)
+        decoder, clock = FrameDecoder(FRAMES), asyncio.get_running_loop().time
         while True:
             try:
                 async with asyncio.timeout(READ_IDLE_S):
-                    raw = await frames.receive()
-            except (EndOfStream, TimeoutError):
+                    while (raw := decoder.next_frame()) is None:
+                        if not (data := await stream.read()):
+                            decoder.end_of_stream()
+                            return
+                        decoder.receive(data)
+                        if decoder.buffered_bytes > LONG_BYTES:
+                            self.machine.heard(partner.name, clock())
+            except TimeoutError:
                 return
-            message = messages.decode(raw)
-            self.machine.receive(partner.name, message, asyncio.get_running_loop().time())
+            self.machine.receive(partner.name, messages.decode(raw), clock())
             self._stir()
+
+
+def _wake(partner: Partner) -> None:
+    """A peer that is left alone is tried again now."""
+    if partner.rest is not None and not partner.rest.done():
+        partner.rest.set_result(None)
+        partner.ready = asyncio.get_running_loop().create_future()
 
 
 async def _see_end(partner: Partner) -> None:

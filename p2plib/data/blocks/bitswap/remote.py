@@ -7,19 +7,23 @@ Rules
     2. The time-out counts from the last block that came, if one came since the want was sent. So a peer that
        sends one block after the other is not late with the last of them.
     3. It may owe us `window` blocks: one more for each block in time, half as many after each that was late.
-    4. A block that it did not owe us is a strike, except one that may be on its way: we wanted it and
-       cancelled that, or we first asked whether the peer has it and then for the block, and got it for both.
-       After `max_strikes` it is given up.
-    5. A peer that owes us nothing is not even hashed for: its blocks are strikes as they are.
+       At first that is `FIRST_WINDOW`, and less for one that is far away: what it owes at the end is asked of
+       others as well, and then comes twice.
+    4. Each line that was sent may be answered with a block, once, whatever we wanted afterwards: a cancel, or
+       a second line, may have crossed the answer. A block that no line explains is a strike, and after
+       `max_strikes` the peer is given up. Of lines that were cancelled long ago only the number is kept, so
+       that a slow and honest peer is not blamed for more than we can remember.
+    5. A peer of which nothing can come is not even hashed for: its blocks are strikes as they are.
 
 Vocabulary::
 
     owes       blocks that we asked it for, and for which it has not said that it lacks them
     late       it owes the block and its time is over; somebody else was asked, and it may still come
-    listed     what stands on the list that the peer has of us, whether we want the block or to hear of it
+    listed     what stands on the list that the peer has of us, whether we want the block or to hear of it,
+               and how often it may come
     outbox     what is to be changed in that list, and was not sent yet
-    cancelled  we wanted it, it is not wanted any more, and it may be on its way
-    twice      two lines about a block were sent
+    cancelled  it is not on that list any more, and may be on its way; how often
+    forgotten  how many lines were cancelled so long ago that only their number is kept
 """
 
 from __future__ import annotations
@@ -32,8 +36,11 @@ from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
 
 FIRST_WINDOW = 8
-MAX_CANCELLED = 1024  # remembered; more of them cannot be on their way, as no window is that large
+NEAR_S = 0.1  # the first window of a peer that is farther away is as much smaller: rule 3
+MAX_CANCELLED = 1024  # remembered
+MAX_FORGOTTEN = 16 * 1024  # counted, beyond those that are remembered
 DEVIATIONS = 4
+FIRST_ROUND_TRIPS = 3  # RFC 6298: the first measure plus four times half of it
 SMOOTHING, DEVIATION_SMOOTHING = 1 / 8, 1 / 4  # RFC 6298
 
 
@@ -88,38 +95,45 @@ class RemotePeer:
         speaks_have: whether it understands version 1.2. Others are only asked for blocks.
         limits: how patient we are.
         ledger: what went between us.
+        round_trip_s: how long it took to say anything at all; 0 if nobody knows.
     """
 
     name: str
     speaks_have: bool
     limits: BitswapLimits
     ledger: Ledger = field(default_factory=Ledger)
+    round_trip_s: float = 0.0
     owes: dict[Multihash, Ask] = field(default_factory=dict)
-    listed: set[Multihash] = field(default_factory=set)
+    listed: dict[Multihash, int] = field(default_factory=dict)
     outbox: dict[Multihash, WantEntry] = field(default_factory=dict)
     is_given_up: bool = False
     has_been_told_all: bool = False
     window: int = FIRST_WINDOW
     misses: int = 0  # blocks that it was late with since the last one in time
-    _cancelled: dict[Multihash, None] = field(default_factory=dict)
-    _twice: set[Multihash] = field(default_factory=set)
+    heard_at: float = float("-inf")  # when it last sent something of a block
+    _cancelled: dict[Multihash, int] = field(default_factory=dict)
+    _forgotten: int = 0
     _smoothed_s: float = 0.0
     _deviation_s: float = 0.0
     _delivered_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        self.window = min(FIRST_WINDOW, self.limits.max_window)
+        usual = FIRST_WINDOW
+        if self.round_trip_s > NEAR_S:
+            usual = max(1, int(FIRST_WINDOW * NEAR_S / self.round_trip_s))
+        self.window = min(usual, self.limits.max_window)
 
     @property
     def latency_s(self) -> float:
-        """How long it takes for a block; before the first, how long it may take."""
-        return self._smoothed_s or self.limits.first_timeout_s
+        """How long it takes for a block; before the first, a round trip, or how long it may take."""
+        return self._smoothed_s or self.round_trip_s or self.limits.first_timeout_s
 
     @property
     def timeout_s(self) -> float:
         """How long it may take for a block; twice as long after each miss."""
         limits = self.limits
-        usual_s = self._smoothed_s + DEVIATIONS * self._deviation_s or limits.first_timeout_s
+        first_s = max(limits.first_timeout_s, FIRST_ROUND_TRIPS * self.round_trip_s)
+        usual_s = self._smoothed_s + DEVIATIONS * self._deviation_s or first_s
         backed_off: float = max(limits.min_timeout_s, usual_s) * 2 ** min(self.misses, 10)
         return min(limits.max_timeout_s, backed_off)
 
@@ -145,7 +159,6 @@ class RemotePeer:
 
     def ask(self, key: Multihash, now: float) -> None:
         """It owes a block from now on."""
-        self._cancelled.pop(key, None)
         self.owes.pop(key, None)  # so that the oldest stays the first
         self.owes[key] = Ask(now)
 
@@ -170,9 +183,9 @@ class RemotePeer:
     def deliver(self, key: Multihash, now: float) -> None:
         """A block came that we had asked for; we asked for it, or only whether the peer has it."""
         ask = self.owes.pop(key, None)
-        if key in self._twice:
-            self._expect(key)  # it may have answered our first line, and answer the second one as well
-        self._forget(key)
+        self._count_off(key)
+        self._unlist(key)
+        self.outbox.pop(key, None)
         if ask is None:
             return
         self._delivered_at = now
@@ -191,62 +204,86 @@ class RemotePeer:
 
     def tell(self, key: Multihash, entry: WantEntry) -> None:
         """Puts a line into the outbox."""
-        if key in self.listed:
-            self._twice.add(key)
         self.outbox[key] = entry
 
     def knows(self, key: Multihash) -> bool:
         """Whether it has heard, or will hear, that we want something of a block."""
-        return key in self.listed or key in self.outbox
+        line = self.outbox.get(key)
+        return key in self.listed if line is None else not line.is_cancel
+
+    def may_be_probed(self, key: Multihash) -> bool:
+        """Whether to ask it whether it has a block."""
+        return self.speaks_have and not self.is_given_up and not self.knows(key)
 
     def cancel(self, key: Multihash, cid: Cid) -> None:
         """We do not want a block of it any more. If it has heard that we did, the block may be on its way."""
-        was_listed = key in self.listed
         self.owes.pop(key, None)
-        self._forget(key)
-        if was_listed:
+        if key in self.listed:
             self.outbox[key] = WantEntry(cid, 0, is_cancel=True)
-            self._expect(key)
+        else:
+            self.outbox.pop(key, None)
 
-    def _expect(self, key: Multihash) -> None:
-        """A block that nobody waits for any more may be on its way."""
-        self._cancelled[key] = None
+    def _unlist(self, key: Multihash) -> None:
+        """A block stands on its list no more, and may be on its way all the same."""
+        self._expect(key, self.listed.pop(key, 0))
+
+    def _expect(self, key: Multihash, times: int) -> None:
+        if times:
+            self._cancelled[key] = self._cancelled.pop(key, 0) + times
         if len(self._cancelled) > MAX_CANCELLED:
-            del self._cancelled[next(iter(self._cancelled))]
+            oldest = next(iter(self._cancelled))
+            self._forgotten = min(MAX_FORGOTTEN, self._forgotten + self._cancelled.pop(oldest))
 
     def succeeds(self, former: RemotePeer) -> None:
         """It was here before: what it was asked for then may still be on its way."""
-        for key in (*former._cancelled, *former.listed):
-            self._expect(key)
-
-    def _forget(self, key: Multihash) -> None:
-        self.listed.discard(key)
-        self._twice.discard(key)
-        self.outbox.pop(key, None)
+        self._forgotten = min(MAX_FORGOTTEN, self._forgotten + former._forgotten)
+        for expected in (former._cancelled, former.listed):
+            for key, times in expected.items():
+                self._expect(key, times)
 
     def take_entries(self, most: int) -> tuple[WantEntry, ...]:
         """What is to be sent next of our list, and counts as sent now."""
         keys = [key for key, _ in zip(self.outbox, range(most), strict=False)]
         entries = tuple(self.outbox.pop(key) for key in keys)
         for key, entry in zip(keys, entries, strict=True):
-            if not entry.is_cancel:
-                self.listed.add(key)
+            if entry.is_cancel:
+                self._unlist(key)
+            else:
+                self.listed[key] = self.listed.get(key, 0) + self._cancelled.pop(key, 0) + 1
         return entries
 
     def give_up(self) -> None:
         """It gets no more wants, and what it sends is not looked at."""
         self.is_given_up = True
-        for part in (self.owes, self.listed, self.outbox, self._cancelled, self._twice):
+        for part in (self.owes, self.listed, self.outbox, self._cancelled):
             part.clear()
+        self._forgotten = 0
 
     def may_send(self, key: Multihash) -> bool:
-        """Whether a block that nobody waits for may still come of it; asked once for each."""
-        if key not in self._cancelled:
+        """Whether a block that nobody waits for may come of it; asked once for each that comes."""
+        if self._count_off(key):
+            if not self.listed.get(key, 1):  # it has answered all our lines: no cancel is needed
+                self._unlist(key)
+                self.outbox.pop(key, None)
+            return True
+        if self._forgotten:
+            self._forgotten -= 1
+            return True
+        return False
+
+    def _count_off(self, key: Multihash) -> bool:
+        """A block came: whether some line of ours explains it, which it has answered now."""
+        if self.listed.get(key):
+            self.listed[key] -= 1
+        elif key in self._cancelled:
+            self._cancelled[key] -= 1
+            if not self._cancelled[key]:
+                del self._cancelled[key]
+        else:
             return False
-        del self._cancelled[key]
         return True
 
     @property
     def expects_nothing(self) -> bool:
         """Rule 5: whether no block at all may come of it."""
-        return not self._cancelled and not self.listed
+        return not self._cancelled and not self.listed and not self._forgotten

@@ -10,7 +10,9 @@ Rules
     4. Nothing is read from the store before the peer's last message is gone. So a peer that does not read
        costs us its list of wants and one message; and each peer is served at its own pace, a message at a
        time, so that nobody with a thousand wants delays somebody with one.
-    5. Within a peer's list the highest priority comes first, then what was wanted first. What takes no room
+    5. What the store cannot give, because it is damaged or closed, is as good as what it lacks. The peer is
+       told so, its want is kept, and the block is sent when it was fetched anew.
+    6. Within a peer's list the highest priority comes first, then what was wanted first. What takes no room
        (that we have a block, or lack it) comes before blocks.
 
 Vocabulary::
@@ -37,7 +39,7 @@ from p2plib.data.blocks.bitswap.messages import (
 )
 from p2plib.data.blocks.bitswap.remote import Ledger
 from p2plib.data.blocks.store import BlockStore
-from p2plib.errors import NotFound, StoreCorrupt
+from p2plib.errors import Closed, NotFound, StoreError
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
@@ -139,7 +141,7 @@ class Serving:
             return None  # its holder has it already
         try:
             return self.store.size(cid)
-        except (NotFound, StoreCorrupt):
+        except (NotFound, StoreError, Closed):
             return None
 
     def _make_due(self, customer: Customer, key: Multihash, line: WantEntry, size: int) -> None:
@@ -201,7 +203,7 @@ class Serving:
                 break
             try:
                 data = self.store.get(line.cid)
-            except (NotFound, StoreCorrupt):  # it was removed, or spoilt, meanwhile: still wanted
+            except (NotFound, StoreError, Closed):  # it was removed, or spoilt, meanwhile: still wanted
                 del customer.due[key]
                 if line.asks_dont_have:
                     customer.lacking[key] = line.cid

@@ -3,9 +3,11 @@
 Rules
     1. A block of which nothing is known: the most promising peer is asked for the block at once, and the
        others whether they have it. In a session, peers that sent its earlier blocks are asked first, and
-       nobody else as long as they do not disappoint.
+       nobody else as long as they do not disappoint. Before there are any, everybody is asked about
+       its first `MAX_UNLED` blocks, and not about each: a small block comes at once from all that are asked.
     2. No block waits for one slow peer. When a peer is late (`p2plib.data.blocks.bitswap.remote` says when),
        says that it lacks the block, leaves, or is given up, the next one is asked.
+       A late one is asked again `retry_s` after that and after its last bytes: they may be the block's.
     3. At most `max_copies` peers are at work on a block: if one more is asked, the one that was asked first
        is told to leave it. So there are few duplicates, and they have a bound.
     4. When the block is there, everybody else who heard of it is told that it is not wanted any more.
@@ -26,8 +28,9 @@ Vocabulary::
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from p2plib.data.blocks.bitswap.events import (
     DEFAULT_LIMITS,
@@ -45,6 +48,7 @@ from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
 
 MAX_LINES = 1024  # of our list in one message
+MAX_UNLED = 8  # rule 1
 DOUBTFUL_MISSES = 2  # rule 6
 IDLE_PATIENCE = 2.0  # rule 8
 
@@ -91,6 +95,7 @@ class Wants:
         self._backlog: dict[Multihash, Want] = {}  # what nobody has heard of yet
         self._open: dict[int, dict[Multihash, None]] = {}  # by priority; the inner ones are ordered sets
         self._suppliers: dict[int, dict[str, None]] = {}
+        self._unled: dict[int, int] = {}  # how many of its blocks were begun
         self._sessions = 0
         self._former: dict[str, RemotePeer] = {}  # those that left
 
@@ -106,11 +111,13 @@ class Wants:
         """A number for blocks that belong together; give it back with `end_session`."""
         self._sessions += 1
         self._suppliers[self._sessions] = {}
+        self._unled[self._sessions] = 0
         return self._sessions
 
     def end_session(self, session: int) -> None:
         """Nothing more will be wanted in a session."""
         self._suppliers.pop(session, None)
+        self._unled.pop(session, None)
 
     def want(self, cid: Cid, now: float, *, priority: int = 1, session: int = 0) -> None:
         """A block is wanted from now on. One that is wanted already stays so.
@@ -134,8 +141,15 @@ class Wants:
             want = self._wants[key] = self._backlog.pop(key)
             self._reopen(key)
             self._assign(now)
-            if not self._suppliers.get(want.session):
-                self._probe(key, want)
+            if self._is_unled(want.session):
+                self._probe(key, want, self.peers.values())
+
+    def _is_unled(self, session: int) -> bool:
+        """Whether everybody is to be asked about one more block of a session."""
+        if session not in self._suppliers:
+            return True
+        self._unled[session] += 1
+        return not self._suppliers[session] and self._unled[session] <= MAX_UNLED
 
     def drop(self, cid: Cid, now: float) -> None:
         """A block is not wanted any more."""
@@ -150,13 +164,22 @@ class Wants:
     def is_lacked(self, cid: Cid) -> bool:
         """Whether there are peers, and every one of them says that it does not have a block that we want."""
         want = self._wants.get(cid.multihash)
-        there = [remote for remote in self.peers.values() if not remote.is_given_up]
-        return want is not None and bool(there) and all(remote.name in want.lacks for remote in there)
+        if want is None or not want.lacks:
+            return False
+        if not all(name in want.lacks or remote.is_given_up for name, remote in self.peers.items()):
+            return False
+        return any(not self.peers[name].is_given_up for name in want.lacks)
 
     # What peers do.
 
     def joined(
-        self, name: str, now: float, *, speaks_have: bool = True, ledger: Ledger | None = None
+        self,
+        name: str,
+        now: float,
+        *,
+        speaks_have: bool = True,
+        ledger: Ledger | None = None,
+        round_trip_s: float = 0.0,
     ) -> None:
         """A peer is there; everything that is open is asked of it.
 
@@ -165,16 +188,19 @@ class Wants:
             now: the time in seconds.
             speaks_have: whether it understands version 1.2.
             ledger: where to count what goes between us.
+            round_trip_s: how long it took to say anything at all; 0 if nobody knows.
         """
-        remote = self.peers[name] = RemotePeer(name, speaks_have, self.limits, ledger or Ledger())
+        remote = RemotePeer(name, speaks_have, self.limits, ledger or Ledger(), round_trip_s)
+        self.peers[name] = remote
         if (former := self._former.pop(name, None)) is not None:
             remote.succeeds(former)
         remote.is_given_up = remote.ledger.strikes >= self.limits.max_strikes
         self._assign(now)
+        in_time = {key for one in self.peers.values() for key, ask in one.owes.items() if not ask.is_late}
         for key, want in self._wants.items():
             want.is_told = False
-            if not self._is_in_time(key):
-                self._probe(key, want)
+            if key not in in_time:
+                self._probe(key, want, [remote])
 
     def left(self, name: str, now: float) -> None:
         """A peer is gone, and with it what it owed us."""
@@ -186,7 +212,9 @@ class Wants:
             del self._former[next(iter(self._former))]
         for suppliers in self._suppliers.values():
             suppliers.pop(name, None)
-        self._release(remote, list(remote.owes), now)
+        for key in remote.owes:
+            self._reopen(key)
+        self._assign(now)
         for want in self._wants.values():
             want.has.discard(name)
             want.lacks.discard(name)
@@ -198,26 +226,31 @@ class Wants:
         remote = self.peers[name]
         if remote.is_given_up:
             return
+        news: dict[Multihash, None] = {}
+        has_more_room = False
         for each in presences:
             key = each.cid.multihash
             want = self._wants.get(key)
             if want is None or not remote.knows(key):
                 continue
-            if each.presence is Presence.HAVE:
-                want.has.add(name)
-                want.lacks.discard(name)
-            else:
-                want.lacks.add(name)
-                want.has.discard(name)
+            said, other = (want.has, want.lacks) if each.presence is Presence.HAVE else (want.lacks, want.has)
+            if name in said:
+                continue
+            said.add(name)
+            other.discard(name)
+            news[key] = None
+            if said is want.lacks:
                 if remote.owes.pop(key, None) is not None:
+                    has_more_room = True
                     self._reopen(key)
-                    self._probe(key, want)
+                    self._probe(key, want, self.peers.values())
                 self._see_whether_nobody(want)
-        self._assign(now)
+        self._assign(now, None if has_more_room else news)  # saying it again and again costs us little
 
     def receive(self, name: str, payload: Payload, now: float) -> None:
         """A peer sends a block."""
         remote = self.peers[name]
+        remote.heard_at = now
         remote.ledger.came_blocks += 1
         remote.ledger.came_bytes += len(payload.data)
         if remote.is_given_up:
@@ -249,8 +282,8 @@ class Wants:
         ends = (remote.next_late_at(patience_s) for remote in self.peers.values())
         first = min(ends, default=float("inf"))
         for key in self._in_order():
-            for at in self._wants[key].late.values():
-                first = min(first, at + self.limits.retry_s)
+            for name, at in self._wants[key].late.items():
+                first = min(first, self._retry_at(name, at))
         return None if first == float("inf") else first
 
     def handle_timer(self, now: float) -> None:
@@ -260,9 +293,14 @@ class Wants:
             self._is_late(remote, remote.overdue(now, patience_s), now)
         for key in self._in_order():
             late = self._wants[key].late
-            for name in [name for name, at in late.items() if at + self.limits.retry_s <= now]:
+            for name in [name for name, at in late.items() if self._retry_at(name, at) <= now]:
                 del late[name]
+                self.peers[name].owes.pop(key, None)  # or it would fill its window with itself
         self._assign(now)
+
+    def _retry_at(self, name: str, late_at: float) -> float:
+        """When a peer that is late may be asked again."""
+        return max(late_at, self.peers[name].heard_at) + self.limits.retry_s
 
     def _patience_s(self) -> float:
         """Rule 8: how long to wait for any peer at most."""
@@ -287,16 +325,18 @@ class Wants:
 
     # How it works.
 
-    def _assign(self, now: float) -> None:
-        """Asks for what is open, as far as somebody has room for it."""
+    def _assign(self, now: float, among: Collection[Multihash] | None = None) -> None:
+        """Asks for what is open, or for a part of that, as far as somebody has room for it."""
         free = [remote for remote in self.peers.values() if remote.has_room]
         if not free:
             return
-        for key in self._in_order():
+        for key in self._in_order() if among is None else among:
             want = self._wants[key]
+            if key not in self._open.get(want.priority, ()):
+                continue
             remote = self._best(free, key, want)
             if remote is None:
-                self._probe(key, want)
+                self._probe(key, want, self.peers.values())
                 continue
             self._ask(remote, key, want, now)
             if not remote.has_room:
@@ -345,15 +385,10 @@ class Wants:
         remote.ask(key, now)
         remote.tell(key, self._line(remote, want, WantKind.BLOCK))
 
-    def _probe(self, key: Multihash, want: Want) -> None:
-        """Asks those that do not know of a want yet whether they have the block."""
-        asked = 0
-        for remote in self.peers.values():
-            if asked == self.limits.probes:
-                return
-            if remote.speaks_have and not remote.is_given_up and not remote.knows(key):
-                remote.tell(key, self._line(remote, want, WantKind.HAVE))
-                asked += 1
+    def _probe(self, key: Multihash, want: Want, remotes: Iterable[RemotePeer]) -> None:
+        """Asks those of some peers that do not know of a want yet whether they have the block."""
+        for remote in islice((one for one in remotes if one.may_be_probed(key)), self.limits.probes):
+            remote.tell(key, self._line(remote, want, WantKind.HAVE))
 
     def _line(self, remote: RemotePeer, want: Want, kind: WantKind) -> WantEntry:
         return WantEntry(want.cid, want.priority, kind, asks_dont_have=remote.speaks_have)
@@ -379,19 +414,13 @@ class Wants:
     def _is_in_time(self, key: Multihash) -> bool:
         return any(key in one.owes and not one.owes[key].is_late for one in self.peers.values())
 
-    def _release(self, remote: RemotePeer, keys: list[Multihash], now: float) -> None:
-        """Somebody else is to be asked for what a peer that is gone, or given up, owed."""
-        for key in keys:
-            self._reopen(key)
-        self._assign(now)
-
     def _is_late(self, remote: RemotePeer, keys: list[Multihash], now: float) -> None:
         if keys:
             remote.miss(keys)
             for key in keys:
                 self._wants[key].late[remote.name] = now
                 self._reopen(key)
-                self._probe(key, self._wants[key])
+                self._probe(key, self._wants[key], self.peers.values())
 
     def _strike(self, remote: RemotePeer, reason: str, now: float) -> None:
         """It did what it must not, perhaps for what it owes us longest: somebody else is asked for that."""
@@ -409,7 +438,9 @@ class Wants:
         for want in self._wants.values():
             want.has.discard(remote.name)
             self._see_whether_nobody(want)
-        self._release(remote, owed, now)
+        for key in owed:
+            self._reopen(key)
+        self._assign(now)
 
     def _see_whether_nobody(self, want: Want) -> None:
         if not want.is_told and self.is_lacked(want.cid):

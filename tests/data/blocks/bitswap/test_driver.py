@@ -421,7 +421,7 @@ def test_a_peer_that_floods_us_with_wants_delays_nobody() -> None:
     blocks = some_blocks(100, 100_000)
 
     async def scene(world: World) -> None:
-        await world.honest("server", blocks, BitswapLimits(max_wants_kept=50))
+        await world.honest("server", blocks, BitswapLimits(max_wants_kept=5))
 
         async def use(exchange: BlockExchange) -> None:
             flooding = asyncio.create_task(exchange.fetch_many(block.cid for block in blocks))
@@ -438,7 +438,7 @@ def test_a_peer_that_floods_us_with_wants_delays_nobody() -> None:
             await flooding
             assert world.exchanges["server"].machine.serving.dropped > 0
             serving = world.exchanges["server"].machine.serving
-            assert len(serving.wants_of(id_of("client"))) <= 50
+            assert len(serving.wants_of(id_of("client"))) <= 5
 
         await world.fetching(use)
 
