@@ -193,6 +193,7 @@ def chain(length: int) -> tuple[MemoryBlocks, Cid]:
 
 @pytest.mark.fault("F119")
 @pytest.mark.parametrize("order", DagOrder)
+@pytest.mark.slow
 def test_a_chain_of_a_hundred_thousand(order: DagOrder) -> None:
     store, root = chain(100_000)
     walk = DagWalk(root, order=order)
