@@ -234,7 +234,9 @@ class WorkChain:
     """Headers from anybody, and which of them count: those on the heaviest branch.
 
     Each header that it keeps has cost its maker 2 ** `minimum_bits` hashes on average: strangers cannot fill
-    it for free.
+    it for free. A header that makes another branch count takes a step for each block since the two parted. So
+    whoever mines two branches by turns, n blocks each, makes us take some n ** 2 steps: with 16 bits that is
+    less than their own work until n is in the tens of thousands.
 
     Args:
         minimum_bits: what a block must have at least, 0 to 255.

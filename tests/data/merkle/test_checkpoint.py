@@ -356,3 +356,18 @@ def test_a_key_for_which_anybody_could_sign() -> None:
     with pytest.raises(DecodeError) as caught:
         heads.read_key("a+" + "0" * 10**6 + "+" + VERIFIER_KEY.rpartition("+")[2])
     assert len(str(caught.value)) < 200
+
+
+def test_the_longest_note_that_is_read() -> None:
+    signature = head(1)[head(1).index(b"\n\n") + 1 :]
+    for size in (heads.MAX_NOTE_BYTES, heads.MAX_NOTE_BYTES + 1):
+        text = b"a" * (size - len(signature) - 1) + b"\n"
+        long = text + signature
+        assert len(long) == size
+        if size > heads.MAX_NOTE_BYTES:
+            with pytest.raises(DecodeError, match="the most"):
+                heads.read_note(long)
+        else:
+            assert heads.read_note(long).raw == long
+        with pytest.raises(DecodeError, match="the most" if size > heads.MAX_NOTE_BYTES else "begins with"):
+            heads.read_proof(long)

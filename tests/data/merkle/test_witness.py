@@ -248,5 +248,7 @@ def test_a_proof_of_a_split_of_the_largest_size_can_be_read() -> None:
     longest = witness.SplitView(bytes(witness.MAX_NOTE_BYTES), bytes(witness.MAX_NOTE_BYTES), bytes(32))
     longest = witness.SplitView(longest.first, longest.second, longest.root, (bytes(32),) * 65)
     assert witness._decode(longest.raw) == longest
+    with pytest.raises(DecodeError, match="something follows"):
+        witness._decode(bytes(witness.MAX_SPLIT_BYTES))
     with pytest.raises(DecodeError, match="the most"):
         witness._decode(bytes(witness.MAX_SPLIT_BYTES + 1))
