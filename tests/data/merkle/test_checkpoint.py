@@ -371,3 +371,9 @@ def test_the_longest_note_that_is_read() -> None:
             assert heads.read_note(long).raw == long
         with pytest.raises(DecodeError, match="the most" if size > heads.MAX_NOTE_BYTES else "begins with"):
             heads.read_proof(long)
+
+
+def test_sixteen_signatures_of_the_longest_kind_are_read() -> None:
+    long = base64.b64encode(b"1234" + bytes(3700)).decode()  # about what a signature of ML-DSA takes
+    many = head(1) + f"\u2014 a {long}\n".encode() * 15
+    heads.verify_note(heads.read_note(many), KEY)

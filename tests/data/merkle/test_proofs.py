@@ -454,3 +454,10 @@ def test_ten_times_the_leaves_take_about_ten_times_the_hashes(monkeypatch: pytes
         places.append(sum(1 for _ in proofs._missing(indexes, 0, MAX_SIZE)))
         assert places[-1] <= 64 * count
     assert places[1] < 12 * places[0]
+
+
+def test_the_largest_tree_has_its_places() -> None:
+    assert len(proofs.inclusion_places(MAX_SIZE - 1, MAX_SIZE)) == 63
+    assert len(proofs.inclusion_places(0, MAX_SIZE)) == 64
+    assert proofs.consistency_places(0, MAX_SIZE, MAX_SIZE) == []
+    assert len(proofs.consistency_places(0, 1, MAX_SIZE)) == 64
