@@ -99,7 +99,7 @@ def test_keys_as_text() -> None:
     for text in wrong:
         with pytest.raises(DecodeError):
             heads.read_key(text)
-    for name in ("", "a+b", "a b", "a\u2003b", "a\nb"):
+    for name in ("", "a+b", "a b", "a\u2003b", "a\nb", "a\x00", "\x1b[2J"):
         with pytest.raises(UsageError):
             NoteKey(name, SECRET.public)
 
