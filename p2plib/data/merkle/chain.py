@@ -62,7 +62,7 @@ def link(before: bytes, entry: bytes) -> bytes:
     """
     if len(before) != HASH_BYTES:
         raise UsageError(f"a link has {HASH_BYTES} bytes, not {len(before)}")
-    return hashlib.sha256(before + entry).digest()
+    return hashlib.sha256(b"".join((before, entry))).digest()
 
 
 def links(entries: Iterable[bytes], before: bytes = START) -> list[bytes]:
@@ -90,6 +90,9 @@ def verify_chained(head: bytes, before: bytes, entries: Sequence[bytes]) -> None
     Raises:
         InvalidProof: they do not lead to the head.
     """
+    for each in (head, before, *entries):
+        if not isinstance(each, bytes | bytearray | memoryview):
+            raise InvalidProof(f"links and entries are bytes, not {type(each).__name__}")
     if len(head) != HASH_BYTES or len(before) != HASH_BYTES:
         raise InvalidProof(f"a link that has not {HASH_BYTES} bytes")
     if not entries or links(entries, before)[-1] != head:
@@ -118,11 +121,12 @@ class WorkHeader:
     nonce: int = 0
 
     def __post_init__(self) -> None:
-        if {len(self.previous), len(self.root)} != {HASH_BYTES}:
-            raise UsageError(f"a block's previous and root have {HASH_BYTES} bytes each")
+        for each in (self.previous, self.root):  # a bytearray could change, and has no hash for a dictionary
+            if not isinstance(each, bytes) or len(each) != HASH_BYTES:
+                raise UsageError(f"a block's previous and root are {HASH_BYTES} bytes each")
         for value, size in ((self.count, 4), (self.bits, 1), (self.nonce, 8)):
             if not 0 <= value < 1 << 8 * size:
-                raise UsageError(f"a number of a header is from 0 to {(1 << 8 * size) - 1}, unlike {value}")
+                raise UsageError(f"a number of a header is not from 0 to {(1 << 8 * size) - 1}")
 
     @property
     def raw(self) -> bytes:
@@ -160,6 +164,7 @@ def read_header(raw: bytes) -> WorkHeader:
     """
     if len(raw) != HEADER_BYTES:
         raise DecodeError(f"a header has {HEADER_BYTES} bytes, not {len(raw)}")
+    raw = bytes(raw)
     at = 2 * HASH_BYTES
     count, nonce = int.from_bytes(raw[at : at + 4], "big"), int.from_bytes(raw[-8:], "big")
     return WorkHeader(raw[:HASH_BYTES], raw[HASH_BYTES:at], count, raw[at + 4], nonce)
@@ -185,6 +190,8 @@ def mine(
         OverBudget: none of them was right.
         UsageError: a number out of its range.
     """
+    if max_tries < 1:
+        raise UsageError("the tries are 1 and up")
     made = WorkHeader(previous, entries.root(), len(entries), bits, nonce)
     front = hashlib.sha256(made._front)
     for tried in range(nonce, min(nonce + max_tries, 1 << 64)):
@@ -192,7 +199,7 @@ def mine(
         attempt.update(tried.to_bytes(8, "big"))
         if _zero_bits(attempt.digest()) >= bits:
             return WorkHeader(previous, made.root, made.count, bits, tried)
-    raise OverBudget(f"no block with {bits} zero bits within {max_tries} tries")
+    raise OverBudget(f"no block with {bits} zero bits within as many tries as it was given")
 
 
 def verify_entry(header: WorkHeader, index: int, entry: bytes, proof: Sequence[bytes]) -> None:
@@ -227,7 +234,9 @@ class WorkChain:
     """Headers from anybody, and which of them count: those on the heaviest branch.
 
     Each header that it keeps has cost its maker 2 ** `minimum_bits` hashes on average: strangers cannot fill
-    it for free.
+    it for free. A header that makes another branch count takes a step for each block since the two parted. So
+    whoever mines two branches by turns, n blocks each, makes us take some n ** 2 steps: with 16 bits that is
+    less than their own work until n is in the tens of thousands.
 
     Args:
         minimum_bits: what a block must have at least, 0 to 255.
@@ -235,7 +244,7 @@ class WorkChain:
 
     def __init__(self, minimum_bits: int) -> None:
         if not 0 <= minimum_bits <= MAX_BITS:
-            raise UsageError(f"0 to {MAX_BITS} bits, not {minimum_bits}")
+            raise UsageError(f"the least that a chain asks for is 0 to {MAX_BITS} bits")
         self.minimum_bits = minimum_bits
         self.tip = START
         self._headers: dict[bytes, WorkHeader] = {}
@@ -305,7 +314,9 @@ class WorkChain:
         Raises:
             NotFound: it does not count, or is not known.
         """
-        on_top = next((at for at, header in enumerate(reversed(self.branch())) if header.id == block), None)
-        if on_top is None:
-            raise NotFound("no such block in the branch that counts")
-        return on_top + 1
+        at, counted = self.tip, 1
+        while at != START:
+            if at == block:
+                return counted
+            at, counted = self._headers[at].previous, counted + 1
+        raise NotFound("no such block in the branch that counts")

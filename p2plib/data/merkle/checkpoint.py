@@ -18,10 +18,11 @@ Rules
     3. Signatures of unknown keys are passed over. A wrong one of the key that we ask for is refused, even
        beside a right one.
     4. Numbers have no leading zero, base64 has its one spelling, no control characters but the line feed.
-       So one head is one sequence of bytes.
+       So what is said has one sequence of bytes. Signatures may follow in any order, and strangers may add.
 
 A proof (tlog-proof) is the line `c2sp.org/tlog-proof@v1`, a line `index 6`, the hashes of an inclusion proof
-one a line, an empty line, and the signed head. Its `extra` line may say anything: nobody signed it.
+one a line, an empty line, and the signed head. Before the index there may be an `extra` line, with base64 of
+anything but nothing: nobody signed it.
 
 Vocabulary::
 
@@ -39,7 +40,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from p2plib.data.merkle import proofs
-from p2plib.data.merkle.tree import HASH_BYTES, MAX_SIZE
+from p2plib.data.merkle.tree import HASH_BYTES, MAX_SIZE, need_numbers
 from p2plib.errors import DecodeError, InvalidProof, SignatureError, UsageError
 from p2plib.identity.keys import SIGNATURE_BYTES, PublicKey, SecretKey
 from p2plib.wire.fields import Field
@@ -59,7 +60,7 @@ class NoteKey:
     """A log's public key with the name it signs under.
 
     Args:
-        name: one character or more, without spaces and plus signs.
+        name: one character or more of UTF-8, without spaces, plus signs and control characters.
         public: the key.
 
     Raises:
@@ -71,7 +72,7 @@ class NoteKey:
 
     def __post_init__(self) -> None:
         if not _is_name(self.name):
-            raise UsageError(f"a key's name has no spaces and no plus sign, unlike {self.name!r}")
+            raise UsageError("a key's name is UTF-8 without spaces, plus signs and control characters")
 
     @property
     def id(self) -> bytes:
@@ -176,15 +177,18 @@ def sign_checkpoint(head: Checkpoint, key_name: str, secret: SecretKey) -> Signe
     Raises:
         UsageError: the head is none that could be read again, or the name is no key's name.
     """
+    need_numbers(head.size)
+    key = NoteKey(key_name, secret.public)
+    if not _is_utf8(head.text):
+        raise UsageError("this head cannot be signed: half a surrogate pair has no UTF-8")
+    signature = secret.sign_raw(head.text.encode())
+    note = SignedNote(head.text, (NoteSignature(key.name, key.id, signature),))
     try:
-        _need_clean(head.text)
-        if read_checkpoint(head.text) != head:
+        if read_note(note.raw) != note or read_checkpoint(note.text) != head:
             raise UsageError("a line of the head has a line feed in it")
     except DecodeError as error:
         raise UsageError(f"this head cannot be signed: {error}") from None
-    key = NoteKey(key_name, secret.public)
-    signature = secret.sign_raw(head.text.encode())
-    return SignedNote(head.text, (NoteSignature(key.name, key.id, signature),))
+    return note
 
 
 def read_key(text: str) -> NoteKey:
@@ -195,6 +199,7 @@ def read_key(text: str) -> NoteKey:
 
     Raises:
         DecodeError: it is none, its id is another key's, or its kind is not Ed25519.
+        WeakKey: anybody could sign for it.
     """
     parts = text.split("+", 2)
     if len(parts) != 3 or not _is_name(parts[0]):
@@ -204,7 +209,7 @@ def read_key(text: str) -> NoteKey:
         raise DecodeError("a verifier key of another kind than Ed25519, which is 1")
     key = NoteKey(parts[0], PublicKey(raw[1:]))
     if key.id.hex() != parts[1]:
-        raise DecodeError(f"a verifier key with the id {parts[1]}, where its own is {key.id.hex()}")
+        raise DecodeError(f"a verifier key with another id than its own, which is {key.id.hex()}")
     return key
 
 
@@ -219,11 +224,7 @@ def read_note(raw: bytes) -> SignedNote:
     """
     if len(raw) > MAX_NOTE_BYTES:
         raise DecodeError(f"a note of {len(raw)} bytes, where {MAX_NOTE_BYTES} is the most")
-    try:
-        whole = raw.decode()
-    except UnicodeDecodeError as error:
-        raise DecodeError("a note is UTF-8", error.start) from None
-    _need_clean(whole)
+    whole = _clean_text(raw)
     split = whole.rfind("\n\n")  # the text may have empty lines of its own: the last one counts
     if split < 0 or not whole.endswith("\n"):
         raise DecodeError("a note is a text, an empty line and signatures, and each line ends")
@@ -292,7 +293,8 @@ def read_proof(raw: bytes) -> LoggedProof:
     """
     if len(raw) > MAX_NOTE_BYTES:
         raise DecodeError(f"a proof of {len(raw)} bytes, where {MAX_NOTE_BYTES} is the most")
-    front, empty, note = raw.partition(b"\n\n")
+    _clean_text(raw)
+    front, empty, note = bytes(raw).partition(b"\n\n")
     if not empty or not front.isascii():
         raise DecodeError("a proof is lines of ASCII, an empty line and a signed head")
     lines = front.decode("ascii").split("\n")
@@ -301,12 +303,17 @@ def read_proof(raw: bytes) -> LoggedProof:
     extra = b""
     if lines and lines[0].startswith("extra "):
         extra = _from_base64(lines.pop(0).removeprefix("extra "))
+        if not extra:
+            raise DecodeError("an extra line says something, or is left out")
     if not lines or not lines[0].startswith("index "):
         raise DecodeError("a proof has a line that says: index, and which")
     index = _number(lines.pop(0).removeprefix("index "), "an index", MAX_SIZE)
     if len(lines) > MAX_PATH:
         raise DecodeError(f"a proof of {len(lines)} hashes, where {MAX_PATH} is the most")
-    return LoggedProof(index, tuple(map(_from_base64, lines)), read_note(note), extra)
+    path = tuple(map(_from_base64, lines))
+    if any(len(each) != HASH_BYTES for each in path):
+        raise DecodeError(f"a hash of a proof has {HASH_BYTES} bytes")
+    return LoggedProof(index, path, read_note(note), extra)
 
 
 def verify_logged(proof: LoggedProof, data: bytes, key: NoteKey, origin: str | None = None) -> Checkpoint:
@@ -359,6 +366,7 @@ def dissect(raw: bytes) -> Sequence[Field]:
         DecodeError: it is none.
     """
     note = read_note(raw)
+    raw = bytes(raw)
     read_checkpoint(note.text)
     notes = ("which log", "how many leaves", "SHA-256, in base64")
     lines = note.text.encode().splitlines(keepends=True)
@@ -371,13 +379,23 @@ def dissect(raw: bytes) -> Sequence[Field]:
 
 
 def _is_name(name: str) -> bool:
-    return bool(name) and "+" not in name and not any(map(str.isspace, name)) and min(name) > "\x1f"
+    plain = bool(name) and "+" not in name and not any(map(str.isspace, name)) and min(name) > "\x1f"
+    return plain and _is_utf8(name)
 
 
-def _need_clean(text: str) -> None:
-    for offset, character in enumerate(text):
-        if character < " " and character != "\n":
-            raise DecodeError(f"a control character, {character!a}", offset)
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _clean_text(raw: bytes) -> str:
+    try:
+        text = str(raw, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DecodeError("a note is UTF-8", error.start) from None
+    for offset, byte in enumerate(raw):  # in UTF-8 such a byte is never part of another character
+        if byte < 32 and byte != 10:
+            raise DecodeError(f"a control character, {chr(byte)!a}", offset)
+    return text
 
 
 def _number(text: str, what: str, maximum: int) -> int:

@@ -41,11 +41,14 @@ from p2plib.data.merkle.tree import (
     AppendOnlyTree,
     is_subtree,
     leaf_hash,
+    need_numbers,
     node_hash,
 )
 from p2plib.errors import InvalidProof, UsageError
 
 Place = tuple[int, int]
+
+_BUFFERS = (bytes, bytearray, memoryview)  # what arrived may be of any type: CBOR and JSON have several
 
 
 def _middle(start: int, end: int) -> int:
@@ -62,7 +65,13 @@ def inclusion_places(index: int, size: int) -> list[Place]:
     Args:
         index: which leaf, 0 and up.
         size: how many leaves the tree has, more than `index`.
+
+    Raises:
+        UsageError: there is no such leaf.
     """
+    need_numbers(index, size)
+    if not index < size:
+        raise UsageError(f"no leaf {index} in a tree of {size} leaves")
     places, start, end = [], 0, size
     while end - start > 1:
         middle = _middle(start, end)
@@ -85,7 +94,13 @@ def consistency_places(start: int, end: int, size: int) -> list[Place]:
         start: the first of the leaves, 0 for an old tree.
         end: the first that is not among them: the size of the old tree.
         size: of the whole tree, `end` or more.
+
+    Raises:
+        UsageError: these leaves are no node of any tree, or not in one of this size.
     """
+    need_numbers(start, end, size)
+    if not is_subtree(start, end) or not end <= size:
+        raise UsageError(f"leaves {start} to {end} are no node of a tree with {size} leaves")
     places, left, right = [], 0, size
     while right != end or left < start:
         middle = _middle(left, right)
@@ -112,7 +127,8 @@ def prove_inclusion(tree: AppendOnlyTree, index: int, size: int | None = None) -
         UsageError: there is no such leaf, or the tree never had that size.
     """
     size = len(tree) if size is None else size
-    if not 0 <= index < size <= len(tree):
+    need_numbers(index, size)
+    if not index < size <= len(tree):
         raise UsageError(f"no leaf {index} in a tree of {size} leaves, with {len(tree)} here")
     return [tree.subtree(*place) for place in inclusion_places(index, size)]
 
@@ -144,6 +160,7 @@ def prove_subtree(tree: AppendOnlyTree, start: int, end: int, size: int | None =
         UsageError: they are not one node, or not in a tree that was here.
     """
     size = len(tree) if size is None else size
+    need_numbers(start, end, size)
     if not is_subtree(start, end) or not end <= size <= len(tree):
         raise UsageError(f"leaves {start} to {end} of {size} are no node of a tree, with {len(tree)} here")
     return [tree.subtree(*place) for place in consistency_places(start, end, size)]
@@ -162,7 +179,7 @@ def verify_inclusion(root: bytes, size: int, index: int, data: bytes, proof: Seq
     Raises:
         InvalidProof: it is not proved; the sentence says why.
     """
-    verify_leaf_hash(root, size, index, leaf_hash(data), proof)
+    verify_leaf_hash(root, size, index, _leaf_of(data), proof)
 
 
 def verify_leaf_hash(root: bytes, size: int, index: int, leaf: bytes, proof: Sequence[bytes]) -> None:
@@ -206,6 +223,7 @@ def verify_consistency(
     Raises:
         InvalidProof: it is not proved; the sentence says why.
     """
+    _need_numbers(old_size)
     if not old_size:
         raise InvalidProof("every tree begins with the empty one, so there is nothing to prove")
     verify_subtree(old_root, 0, old_size, root, size, proof)
@@ -267,14 +285,24 @@ def _both_roots(inner: bytes, start: int, end: int, size: int, proof: Sequence[b
 def _need_hashes(**groups: Sequence[bytes]) -> None:
     for name, hashes in groups.items():
         for each in hashes:
-            if len(each) != HASH_BYTES:
-                raise InvalidProof(f"{name}: a hash of {len(each)} bytes, where it has {HASH_BYTES}")
+            if not isinstance(each, _BUFFERS):
+                raise InvalidProof(f"{name}: a hash is bytes, not {type(each).__name__}")
+            if (size := memoryview(each).nbytes) != HASH_BYTES:
+                raise InvalidProof(f"{name}: a hash of {size} bytes, where it has {HASH_BYTES}")
 
 
 def _need_numbers(*numbers: int) -> None:
     for number in numbers:
+        if not isinstance(number, int):
+            raise InvalidProof("sizes and indexes are whole numbers")
         if not 0 <= number <= MAX_SIZE:  # and it is not shown: it may have a million digits
             raise InvalidProof(f"sizes and indexes are from 0 to {MAX_SIZE}")
+
+
+def _leaf_of(data: bytes) -> bytes:
+    if not isinstance(data, _BUFFERS):
+        raise InvalidProof(f"the data of a leaf is bytes, not {type(data).__name__}")
+    return leaf_hash(data)
 
 
 def _need_count(places: Sequence[Place], proof: Sequence[bytes]) -> None:
@@ -308,6 +336,7 @@ def prove_many(tree: AppendOnlyTree, indexes: Sequence[int], size: int | None = 
     """
     size = len(tree) if size is None else size
     wanted = frozenset(indexes)
+    need_numbers(size)
     if not wanted or len(wanted) != len(indexes) or min(wanted) < 0 or not max(wanted) < size <= len(tree):
         raise UsageError(f"leaves of a tree of {size}, each once, with {len(tree)} here")
     return [tree.subtree(*place) for place in _missing(wanted, 0, size)]
@@ -338,7 +367,7 @@ def verify_many(root: bytes, size: int, leaves: Mapping[int, bytes], proof: Sequ
         if (start, end) in known:
             return known[start, end]
         if end - start == 1:
-            return leaf_hash(leaves[start])
+            return _leaf_of(leaves[start])
         middle = _middle(start, end)
         return node_hash(hash_of(start, middle), hash_of(middle, end))
 

@@ -44,6 +44,7 @@ MAX_SIZE = 2**64 - 1  # leaves; RFC 9162 writes a size in 8 bytes
 EMPTY_ROOT = hashlib.sha256().digest()
 
 _LEAF, _NODE = b"\x00", b"\x01"
+_BUFFERS = (bytes, bytearray, memoryview)
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -66,6 +67,20 @@ def node_hash(left: bytes, right: bytes) -> bytes:
         right: the hash of what is on its right, 32 bytes.
     """
     return hashlib.sha256(_NODE + left + right).digest()
+
+
+def need_numbers(*numbers: int) -> None:
+    """Raises unless each may be a size or an index; its sentence shows none: it may have a million digits.
+
+    Args:
+        numbers: from 0 to `MAX_SIZE`, or not.
+
+    Raises:
+        UsageError: one is out of this range.
+    """
+    for number in numbers:
+        if not 0 <= number <= MAX_SIZE:
+            raise UsageError(f"sizes and indexes are from 0 to {MAX_SIZE}")
 
 
 def is_subtree(start: int, end: int) -> bool:
@@ -123,10 +138,10 @@ class AppendOnlyTree:
             its index.
 
         Raises:
-            UsageError: it is not 32 bytes.
+            UsageError: it is not 32 bytes; the tree is as it was.
         """
-        if len(leaf) != HASH_BYTES:
-            raise UsageError(f"the hash of a leaf has {HASH_BYTES} bytes, not {len(leaf)}")
+        if not isinstance(leaf, _BUFFERS) or len(leaf := bytes(leaf)) != HASH_BYTES:
+            raise UsageError(f"the hash of a leaf is {HASH_BYTES} bytes")
         levels, index = self._levels, len(self)
         hashes, node, place, level = levels[0], leaf, index, 0
         hashes += node
@@ -160,6 +175,7 @@ class AppendOnlyTree:
         Raises:
             UsageError: they are not one node, or not in the tree.
         """
+        need_numbers(start, end)
         if not is_subtree(start, end) or end > len(self):
             raise UsageError(f"leaves {start} to {end} are no node of a tree with {len(self)} leaves")
         joined = b""

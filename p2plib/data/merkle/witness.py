@@ -173,6 +173,11 @@ class Witness:
         origin: the log's; None if it is the key's name.
         head: the newest head that it stands behind, as bytes; empty before the first.
         split: the proof against the log, as bytes; empty while there is none.
+
+    Raises:
+        DecodeError: what was kept is no head, or no proof.
+        SignatureError: the log did not sign it.
+        InvalidProof: it is another log's, or proves nothing. A damaged file convicts nobody.
     """
 
     key: NoteKey
@@ -182,6 +187,9 @@ class Witness:
     _checkpoint: Checkpoint | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        self.head = bytes(self.head)  # a bytearray could change
+        if self.split:
+            self.convict(self.split)
         if self.head:
             self._checkpoint = open_head(self.head, self.key, self.origin)
 
@@ -209,6 +217,7 @@ class Witness:
             DecodeError: it is no head.
         """
         self._need_honest()
+        head = bytes(head)
         heard, ours = open_head(head, self.key, self.origin), self._checkpoint
         if ours is None:
             self.head, self._checkpoint = head, heard
@@ -239,8 +248,7 @@ class Witness:
             SignatureError: the log did not sign both heads.
             InvalidProof: they do not contradict each other.
         """
-        read_split(split, self.key, self.origin)
-        self.split = split
+        self.split = read_split(split, self.key, self.origin).raw
 
     def _need_honest(self) -> None:
         if self.split:

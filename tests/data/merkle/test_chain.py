@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -180,3 +181,81 @@ def test_a_majority_rewrites_what_a_minority_cannot() -> None:
 
     assert overtakes(75, 80)
     assert not overtakes(25, 80)
+
+
+def test_headers_out_of_a_buffer_that_changes_later() -> None:
+    made = block(START, "first", 4)
+    for view in (bytearray, memoryview):
+        buffer = bytearray(made.raw)
+        read = chain.read_header(view(buffer))
+        buffer[:] = bytes(len(buffer))
+        assert read == made
+        followed = WorkChain(4)
+        followed.add(read)
+        assert followed.tip == made.id
+    for wrong in (bytearray(32), memoryview(bytes(32)), "a" * 32, [0] * 32):
+        with pytest.raises(UsageError, match="32 bytes"):
+            WorkHeader(wrong, START, 0, 0)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="32 bytes"):
+            WorkHeader(START, wrong, 0, 0)  # type: ignore[arg-type]
+
+
+def test_links_of_buffers() -> None:
+    heads = chain.links(ENTRIES)
+    assert chain.links(map(bytearray, ENTRIES)) == heads
+    assert chain.link(memoryview(heads[0]), memoryview(b"cheese")) == heads[1]
+    chain.verify_chained(
+        bytearray(heads[-1]), memoryview(heads[0]), [memoryview(each) for each in ENTRIES[1:]]
+    )
+
+
+@pytest.mark.parametrize("wrong", ["wine", None, 4, [119]])
+def test_what_is_no_entry_leads_nowhere(wrong: Any) -> None:
+    heads = chain.links(ENTRIES)
+    with pytest.raises(InvalidProof):
+        chain.verify_chained(heads[-1], heads[0], [b"cheese", wrong])
+    with pytest.raises(InvalidProof):
+        chain.verify_chained(heads[-1], wrong, ENTRIES[1:])
+
+
+@pytest.mark.parametrize("absurd", [10**5000, -(10**5000), 256, -1], ids=["huge", "low", "256", "-1"])
+def test_numbers_out_of_their_range(absurd: int) -> None:
+    with pytest.raises(UsageError):
+        WorkHeader(START, START, 0, absurd)
+    with pytest.raises(UsageError):
+        WorkChain(absurd)
+    with pytest.raises(UsageError):
+        chain.mine(START, AppendOnlyTree(), absurd)
+
+
+def test_mining_tries_once_at_least_and_no_nonce_twice() -> None:
+    for tries in (0, -1, -(10**5000)):
+        with pytest.raises(UsageError, match="1 and up"):
+            chain.mine(START, AppendOnlyTree(), 0, max_tries=tries)
+    last = (1 << 64) - 1
+    assert chain.mine(START, AppendOnlyTree(), 0, nonce=last, max_tries=1).nonce == last
+    with pytest.raises(OverBudget):
+        chain.mine(START, AppendOnlyTree(), 255, nonce=last, max_tries=10**5000)
+
+
+def test_counting_confirmations_hashes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed, at, ids = WorkChain(0), START, []
+    for number in range(50):
+        header = WorkHeader(at, START, 0, 0, number)
+        followed.add(header)
+        at = header.id
+        ids.append(at)
+    monkeypatch.setattr(WorkHeader, "id", property(lambda self: pytest.fail("hashed again")))
+    assert [followed.confirmations(block) for block in ids] == list(range(50, 0, -1))
+    with pytest.raises(NotFound):
+        followed.confirmations(bytes(31))
+
+
+def test_a_stranger_that_repeats_itself_changes_nothing() -> None:
+    followed, first = WorkChain(4), block(START, "first", 4)
+    heavier = block(START, "heavier", 5)
+    followed.add(first)
+    followed.add(heavier)
+    for header in (first, heavier, first):
+        assert followed.add(header) == chain.Reorganisation((), ())
+    assert (followed.branch(), followed.weight) == ([heavier], 32)

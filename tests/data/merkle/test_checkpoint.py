@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +15,7 @@ from p2plib.data.merkle import checkpoint as heads
 from p2plib.data.merkle import proofs
 from p2plib.data.merkle.checkpoint import Checkpoint, LoggedProof, NoteKey, NoteSignature, SignedNote
 from p2plib.data.merkle.tree import AppendOnlyTree
-from p2plib.errors import DecodeError, InvalidProof, RemoteError, SignatureError, UsageError
+from p2plib.errors import DecodeError, InvalidProof, RemoteError, SignatureError, UsageError, WeakKey
 from p2plib.identity.keys import SecretKey
 from tests.data.merkle.published import (
     GO_HEADS,
@@ -94,7 +99,7 @@ def test_keys_as_text() -> None:
     for text in wrong:
         with pytest.raises(DecodeError):
             heads.read_key(text)
-    for name in ("", "a+b", "a b", "a\u2003b", "a\nb"):
+    for name in ("", "a+b", "a b", "a\u2003b", "a\nb", "a\x00", "\x1b[2J"):
         with pytest.raises(UsageError):
             NoteKey(name, SECRET.public)
 
@@ -237,3 +242,138 @@ def test_the_parts_of_a_head_are_all_of_it() -> None:
     assert [field.name for field in fields] == ["origin", "size", "root", "empty line", "signature"]
     with pytest.raises(DecodeError):
         heads.dissect(SEVEN.raw[:40])
+
+
+@pytest.mark.parametrize("view", [bytearray, memoryview])
+def test_notes_and_proofs_out_of_a_buffer(view: Callable[[bytes], bytes]) -> None:
+    assert heads.read_note(view(head(15))) == heads.read_note(head(15))
+    assert heads.read_proof(view(SEVEN.raw)) == SEVEN
+    assert heads.dissect(view(head(15))) == heads.dissect(head(15))
+    assert isinstance(heads.dissect(view(head(15)))[0].raw, bytes)
+
+
+LONE = "\ud800"  # half a surrogate pair: a str that has no UTF-8
+
+
+def test_text_that_has_no_utf_8_has_no_key_and_no_head() -> None:
+    with pytest.raises(UsageError, match="UTF-8"):
+        NoteKey(f"a{LONE}", SECRET.public)
+    with pytest.raises(DecodeError):
+        heads.read_key(VERIFIER_KEY.replace("example", LONE))
+    for unsignable in (Checkpoint(LONE, 1, bytes(32)), Checkpoint("a", 1, bytes(32), (LONE,))):
+        with pytest.raises(UsageError):
+            heads.sign_checkpoint(unsignable, "a", SECRET)
+    with pytest.raises(UsageError):
+        heads.sign_checkpoint(Checkpoint("a", 1, bytes(32)), LONE, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("unsignable", "name"),
+    [
+        (Checkpoint("a", 10**5000, bytes(32)), "a"),
+        (Checkpoint("a", -(10**5000), bytes(32)), "a"),
+        (Checkpoint("a", True, bytes(32)), "a"),
+        (Checkpoint("a", 1, bytes(32), ("b" * heads.MAX_NOTE_BYTES,)), "a"),
+        (Checkpoint("a", 1, bytes(32)), "n" * heads.MAX_NOTE_BYTES),
+    ],
+)
+def test_whatever_is_signed_can_be_read_again(unsignable: Checkpoint, name: str) -> None:
+    with pytest.raises(UsageError):
+        heads.sign_checkpoint(unsignable, name, SECRET)
+
+
+@pytest.mark.parametrize(
+    "raw", ["é\né\r\n".encode() + head(1), head(1)[:-1] + b"\t\n", head(1) + b"\x07\n", head(1) + b"\xff\n"]
+)
+def test_where_a_note_is_wrong_is_said_in_bytes(raw: bytes) -> None:
+    wrong = next(at for at, byte in enumerate(raw) if byte == 0xFF or (byte < 32 and byte != 10))
+    for read, before in (
+        (heads.read_note, b""),
+        (heads.read_proof, SEVEN.raw.partition(b"\n\n")[0] + b"\n\n"),
+    ):
+        with pytest.raises(DecodeError) as caught:
+            read(before + raw)
+        assert caught.value.offset == len(before) + wrong
+
+
+def test_a_proof_has_one_spelling() -> None:
+    front, _, note = SEVEN.raw.partition(b"\n\n")
+    for other in (
+        SEVEN.raw.replace(b"index", b"extra \nindex"),
+        SEVEN.raw.replace(b"index", b"extra\nindex"),
+        front + b"\nAAAA\n\n" + note,
+        front + b"\n" + b"A" * 42 + b"\n\n" + note,
+        SEVEN.raw.replace(b"index 6", b"index  6"),
+        SEVEN.raw.replace(b"index 6", b"index 6 "),
+        b"\n" + SEVEN.raw,
+    ):
+        with pytest.raises(DecodeError):
+            heads.read_proof(other)
+
+
+ORIGINALS = [
+    SEVEN.raw,
+    LoggedProof(SEVEN.index, SEVEN.path, SEVEN.note, b"more").raw,
+    head(15),
+    go_head(next(iter(GO_HEADS))),
+]
+
+
+@given(st.data())
+def test_changed_texts_are_refused_by_name_or_read_as_they_are(data: st.DataObject) -> None:
+    raw = bytearray(data.draw(st.sampled_from(ORIGINALS)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        end = min(len(raw), at + data.draw(st.integers(0, 3)))
+        scraps = [b"", b"\n", b"\n\n", b" ", b"+", b"=", b"A", b"0", "\u2014 ".encode(), b"\xff", b"\r"]
+        raw[at:end] = data.draw(st.sampled_from(scraps))
+    for read in (heads.read_note, heads.read_proof):
+        try:
+            again = read(bytes(raw))
+        except DecodeError:
+            continue
+        assert again.raw == raw
+    with contextlib.suppress(DecodeError, SignatureError, InvalidProof):
+        heads.verify_logged(heads.read_proof(bytes(raw)), b"seven", KEY)
+
+
+@given(st.integers(0, 200), st.sampled_from(["", "+", "A", "=", " ", "\n", "\ud800", "é", "0", "٣"]))
+def test_a_changed_key_is_no_key(at: int, scrap: str) -> None:
+    at %= len(VERIFIER_KEY)
+    for end in (at, at + 1):
+        changed = VERIFIER_KEY[:at] + scrap + VERIFIER_KEY[end:]
+        if changed == VERIFIER_KEY:
+            continue
+        with pytest.raises(DecodeError):
+            heads.read_key(changed)
+
+
+def test_a_key_for_which_anybody_could_sign() -> None:
+    weak = b"\x01" + bytes([1]) + bytes(31)
+    named = hashlib.sha256(b"a\n" + weak).digest()[:4].hex()
+    with pytest.raises(WeakKey):
+        heads.read_key(f"a+{named}+{base64.b64encode(weak).decode()}")
+    with pytest.raises(DecodeError) as caught:
+        heads.read_key("a+" + "0" * 10**6 + "+" + VERIFIER_KEY.rpartition("+")[2])
+    assert len(str(caught.value)) < 200
+
+
+def test_the_longest_note_that_is_read() -> None:
+    signature = head(1)[head(1).index(b"\n\n") + 1 :]
+    for size in (heads.MAX_NOTE_BYTES, heads.MAX_NOTE_BYTES + 1):
+        text = b"a" * (size - len(signature) - 1) + b"\n"
+        long = text + signature
+        assert len(long) == size
+        if size > heads.MAX_NOTE_BYTES:
+            with pytest.raises(DecodeError, match="the most"):
+                heads.read_note(long)
+        else:
+            assert heads.read_note(long).raw == long
+        with pytest.raises(DecodeError, match="the most" if size > heads.MAX_NOTE_BYTES else "begins with"):
+            heads.read_proof(long)
+
+
+def test_sixteen_signatures_of_the_longest_kind_are_read() -> None:
+    long = base64.b64encode(b"1234" + bytes(3700)).decode()  # about what a signature of ML-DSA takes
+    many = head(1) + f"\u2014 a {long}\n".encode() * 15
+    heads.verify_note(heads.read_note(many), KEY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from p2plib.data.merkle import tree as trees
 from p2plib.data.merkle.tree import (
     EMPTY_ROOT,
     HASH_BYTES,
+    MAX_SIZE,
     AppendOnlyTree,
     Frontier,
     is_subtree,
@@ -143,3 +146,36 @@ def test_a_million_leaves() -> None:
     assert tree.root().hex() == "91faf55f503a1a079b38f2464c2b8227cfe174f4e33326fbeae67590cfc3c612"
     assert sum(map(len, tree._levels)) < 64_000_000
     assert tree.root(1000) == root_of([b"%d" % number for number in range(1000)])
+
+
+@pytest.mark.parametrize("absurd", [10**5000, -(10**5000), MAX_SIZE + 1], ids=["huge", "low", "next"])
+def test_a_number_with_thousands_of_digits_is_refused_like_any_other(absurd: int) -> None:
+    tree = AppendOnlyTree([b"a", b"b", b"c"])
+    for ask in (tree.root, tree.leaf, lambda end: tree.subtree(0, end), lambda start: tree.subtree(start, 3)):
+        with pytest.raises(UsageError):
+            ask(absurd)
+
+
+@pytest.mark.parametrize("wrong", [[0] * 32, "a" * 32, memoryview(bytes(128)).cast("I"), 32, None])
+def test_what_is_no_hash_leaves_the_tree_as_it_was(wrong: Any) -> None:
+    tree = AppendOnlyTree([b"a", b"b", b"c"])  # the next leaf completes two nodes
+    root = tree.root()
+    with pytest.raises(UsageError, match="32 bytes"):
+        tree.append_hash(wrong)
+    assert (len(tree), tree.root()) == (3, root)
+    assert [len(level) for level in tree._levels] == [96, 32]
+
+
+def test_views_of_bytes_are_bytes_and_may_change_later() -> None:
+    tree, frontier, same = AppendOnlyTree(), Frontier(), AppendOnlyTree(WORDS)
+    for word in WORDS:
+        changing = bytearray(word)
+        tree.append(memoryview(changing))
+        frontier.append(changing)
+        changing[:] = b"other"
+    hashed = AppendOnlyTree()
+    for index in range(len(WORDS)):
+        changing = bytearray(same.leaf(index))
+        hashed.append_hash(memoryview(changing))
+        changing[:] = bytes(32)
+    assert tree.root() == frontier.root() == hashed.root() == same.root()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,3 +165,90 @@ def test_proofs_about_another_log_of_that_key() -> None:
     assert log.hear(head(TRUE, 2, origin="go.sum database tree"))
     with pytest.raises(InvalidProof):
         log.convict(good().raw)
+
+
+@pytest.mark.fault("F117")
+def test_what_was_stored_is_not_believed_without_a_look() -> None:
+    """A damaged file must not make an honest log a liar for good."""
+    proof = good().raw
+    convinced = Witness(KEY, head=head(TRUE, 6), split=proof)
+    with pytest.raises(Forked) as caught:
+        convinced.hear(head(TRUE, 7), path(TRUE, 6, 7))
+    assert caught.value.proof == proof
+    wrong: list[tuple[type[RemoteError], bytes]] = [
+        (DecodeError, b"garbage"),
+        (DecodeError, proof[:-1]),
+        (InvalidProof, changed(root=TRUE.root(6))),
+        (SignatureError, changed(first=head(TRUE, 6, OTHER))),
+    ]
+    for error, split in wrong:
+        with pytest.raises(error):
+            Witness(KEY, split=split)
+    with pytest.raises(DecodeError):
+        Witness(KEY, head=head(TRUE, 6)[:-1])
+
+
+@pytest.mark.parametrize("view", [bytearray, memoryview])
+def test_a_buffer_that_changes_later_changes_no_memory(view: Callable[[bytes], bytes]) -> None:
+    ana, buffer = Witness(KEY), bytearray(head(TRUE, 7))
+    shown = buffer if view is bytearray else memoryview(buffer)
+    assert ana.hear(shown)  # type: ignore[arg-type]
+    buffer[:] = bytes(len(buffer))
+    assert ana.head == head(TRUE, 7)
+    assert Witness(KEY, head=view(ana.head)).head == ana.head
+    with pytest.raises(Forked) as caught:
+        ana.hear(view(head(FALSE, 7)))
+    assert read_split(view(caught.value.proof), KEY).raw == caught.value.proof
+    proof = bytearray(caught.value.proof)
+    ben = Witness(KEY)
+    ben.convict(proof if view is bytearray else memoryview(proof))  # type: ignore[arg-type]
+    proof[:] = bytes(len(proof))
+    assert ben.split == caught.value.proof
+
+
+@pytest.mark.parametrize("wrong", ["a" * 32, 5, None, [0] * 32])
+def test_a_path_of_other_things_proves_nothing(wrong: Any) -> None:
+    ana = Witness(KEY, head=head(TRUE, 6))
+    with pytest.raises(InvalidProof):
+        ana.hear(head(TRUE, 8), [wrong] * len(path(TRUE, 6, 8)))
+    assert (ana.size, ana.split) == (6, b"")
+
+
+@given(st.data())
+def test_a_changed_proof_of_a_split_is_refused_by_name(data: st.DataObject) -> None:
+    proof = bytearray(good().raw)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(proof) - 1))
+        proof[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+    if proof == good().raw:
+        return
+    with pytest.raises((DecodeError, SignatureError, InvalidProof)):
+        read_split(bytes(proof), KEY)
+
+
+@pytest.mark.fault("F117")
+def test_forged_heads_before_and_after_the_true_one() -> None:
+    forged = head(TRUE, 7).replace(b"\n7\n", b"\n8\n")
+    ana = Witness(KEY)
+    for wrong in (forged, head(TRUE, 7, OTHER), b""):
+        with pytest.raises((DecodeError, SignatureError)):
+            ana.hear(wrong)
+    assert (ana.size, ana.head) == (0, b"")
+    assert ana.hear(head(TRUE, 7))
+    for wrong in (forged, head(FALSE, 7, OTHER), b""):
+        with pytest.raises((DecodeError, SignatureError)):
+            ana.hear(wrong, path(TRUE, 7, 8))
+    assert ana.hear(head(TRUE, 8), path(TRUE, 7, 8))
+    with pytest.raises(InvalidProof):
+        ana.convict(changed(root=TRUE.root(6)))
+    assert ana.split == b""
+
+
+def test_a_proof_of_a_split_of_the_largest_size_can_be_read() -> None:
+    longest = witness.SplitView(bytes(witness.MAX_NOTE_BYTES), bytes(witness.MAX_NOTE_BYTES), bytes(32))
+    longest = witness.SplitView(longest.first, longest.second, longest.root, (bytes(32),) * 65)
+    assert witness._decode(longest.raw) == longest
+    with pytest.raises(DecodeError, match="something follows"):
+        witness._decode(bytes(witness.MAX_SPLIT_BYTES))
+    with pytest.raises(DecodeError, match="the most"):
+        witness._decode(bytes(witness.MAX_SPLIT_BYTES + 1))
