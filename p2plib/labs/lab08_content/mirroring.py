@@ -20,6 +20,7 @@ from p2plib.labs.lab08_content.asking import missing
 from p2plib.labs.lab08_content.proving import proven
 from p2plib.labs.lab08_content.strangers import CHUNK, Stranger, picture_of
 from p2plib.labs.lab08_content.weathers import (
+    ENDLESS,
     FOREVER,
     WEATHERS,
     MirrorScore,
@@ -100,7 +101,10 @@ _NO_MORE = (
 )
 _BLAMES = "a peer that is slow, silent, behind or gone has not lied; one that sends what is not so has"
 _LATE = "do not wait for the slow one: a question gets a second at most, and then another peer gets it"
-_PATIENT = "what comes too late comes in all the same: give the slow one time when it is the only one left"
+_PATIENT = (
+    "an answer that you no longer wait for comes all the same: if only the slow one is left, wait longer,"
+    " and keep that patience for the next chunk"
+)
 _ONE_BY_ONE = "ask one peer for each chunk: three that send the same cost three times as much"
 _TWICE = "a picture that is posted twice has one root, and is fetched once"
 _NOT_PROVEN = (
@@ -109,7 +113,11 @@ _NOT_PROVEN = (
 _ACCEPTED = "let accept decide which entries are Ana's"
 _FOUND = "what one peer does not have, or does not have yet, another has: go on with the others"
 _LAST = "the slow one is asked last, not never: when it is the only one left, wait for it"
-_LOST = "nobody has all of it any more: an unfinished picture is none, so raise NotFound"
+_LOST = "nobody has all of it any more: an unfinished picture is no picture, so raise NotFound"
+_PLACES = (
+    "here all have everything: is your number of chunks right (the last may be shorter),"
+    " and do places count from 0?"
+)
 _EACH = "ask each peer for what is missing, until nobody has more: what one does not give, another does"
 _WHOLE = "what one peer does not give, another does; with one root a picture is all its chunks in their order"
 
@@ -120,6 +128,8 @@ def objection(score: MirrorScore) -> tuple[str, str] | None:
     if score.gave_up != weather.is_lost:
         if not score.gave_up:
             return "it came to an end without NotFound", _LOST
+        if weather.name == "calm":
+            return "it raised NotFound", _PLACES
         return "it raised NotFound", _LAST if weather.lie and weather.hangs_up else _FOUND
     if score.gave_up:
         entries = pictures = 0
@@ -146,6 +156,13 @@ def objection(score: MirrorScore) -> tuple[str, str] | None:
     return None
 
 
+def _fitting(weather: MirrorWeather, hint: str) -> str:
+    """The hint that fits a weather, where a run alone cannot tell."""
+    if weather.is_lost and hint in (FOREVER, ENDLESS):
+        return _LOST
+    return _PATIENT if hint == ENDLESS and weather.lie != "boast" else hint
+
+
 def copes(weather: MirrorWeather, seed: int = 0) -> Case:
     """A probe: a program mirrors all in one weather, within the budgets, whatever the order of the three.
 
@@ -159,7 +176,7 @@ def copes(weather: MirrorWeather, seed: int = 0) -> Case:
             try:
                 wrong = objection(mirrored(yours, weather, number))
             except Wrong as other:
-                wrong = other.what, _LOST if weather.is_lost and other.hint == FOREVER else other.hint
+                wrong = other.what, _fitting(weather, other.hint)
             if wrong is not None:
                 raise Wrong(f"{weather.name} ({weather.words}): {wrong[0]}", wrong[1])
 

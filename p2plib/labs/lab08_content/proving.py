@@ -33,7 +33,7 @@ def proven(root: bytes, count: int, index: int, chunk: bytes, proof: list[bytes]
         count: how many chunks the tree is over.
         index: the chunk's place, from 0.
         chunk: what is said to be there.
-        proof: the hashes beside its way to the root, the lowest first.
+        proof: the hashes beside its path to the root, the lowest first.
     """
     if not 0 <= index < count:
         return False
@@ -81,7 +81,8 @@ class Claim:
         except NotImplementedError:
             raise
         except Exception as error:
-            hint = "a stranger may send too many hashes, too few, or none: see how many there are first"
+            has_length = self.hint in (_LENGTH, _LEAF) and isinstance(error, LookupError | ValueError)
+            hint = _MANY if has_length else _PLACE if self.hint == _PLACE else _NEVER
             raise Wrong(f"{where}: it raised {type(error).__name__}", hint) from None
         if proof != list(self.proof):
             raise Wrong(f"{where}: it changed the proof", "read the list, and take nothing out of it")
@@ -92,12 +93,20 @@ class Claim:
             raise Wrong(f"it {'believed' if got else 'did not believe'} {where}", self.hint)
 
 
+_TWO = (
+    "of two chunks the root is the node_hash of two leaf hashes: leaf_hash(chunk), and the proof's only hash"
+)
 _LOWEST = "begin with leaf_hash(chunk), and take the hashes of the proof in their order, the lowest first"
 _SIDES = (
     "hash up from the last split to the first; at each, left if index < half, else right, with index - half"
 )
-_BITS = "the bits of the place say the sides only where n is a power of two: cut with split instead"
+_BITS = (
+    "cut with split; the right half has count - half chunks, and the place there is index - half"
+    " (its bits say the sides only where n is a power of two)"
+)
 _HASHED = "the last value must be the root, byte for byte"
+_MANY = "a stranger may send too many hashes, too few, or none: see how many there are first"
+_NEVER = "nothing is raised, whatever a stranger sends: what cannot be right is False"
 _LENGTH = "a proof has one hash for each step, no more and no fewer"
 _PLACE = "the place is a part of the claim: 0 <= index < count, or it is False"
 _LEAF = "a chunk goes through leaf_hash, whatever it looks like: then no node can pass for one"
@@ -107,7 +116,7 @@ def honest(chunks: list[bytes], index: int, hint: str = "") -> Case:
     """A probe: what is there, with its own proof."""
     count = len(chunks)
     power = not count & (count - 1)
-    ours = hint or (_LOWEST if count <= 2 and not index else _SIDES if power else _BITS)
+    ours = hint or (_TWO if count <= 2 and not index else _SIDES if power else _BITS)
     proof = tuple(prove(chunks, index))
     return Claim(merkle_root(chunks), count, index, chunks[index], proof, True, "a true chunk", ours)
 

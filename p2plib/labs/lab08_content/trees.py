@@ -42,7 +42,7 @@ def merkle_root(chunks: list[bytes]) -> bytes:
 
 
 def prove(chunks: list[bytes], index: int) -> list[bytes]:
-    """The hashes beside the way from one chunk up to the root, the lowest first.
+    """The hashes beside the path from one chunk up to the root, the lowest first.
 
     Raises:
         IndexError: there is no such chunk; a place counts from 0.
@@ -122,10 +122,64 @@ def _without_end(chunks: list[bytes]) -> bytes:
 
 
 def _needs_a_first(chunks: list[bytes]) -> bytes:
-    raise IndexError("there is no first of no chunks")
+    return _tree(nothing=chunks[0])(chunks) if chunks else chunks[0]
+
+
+def _by_rows(odd: Callable[[bytes], list[bytes]], pad: Callable[[list[bytes]], list[bytes]] = list) -> Root:
+    """Row by row, with something else done to the one that is left over at the end of a row.
+
+    Args:
+        odd: what takes its place in the next row.
+        pad: what makes the lowest row longer.
+    """
+
+    def wrong(chunks: list[bytes]) -> bytes:
+        row = pad([leaf_hash(chunk) for chunk in chunks] or [_sha(b"")])
+        while len(row) > 1:
+            over = row[len(row) & ~1 :]
+            row = [node_hash(*row[at : at + 2]) for at in range(0, len(row) - 1, 2)]
+            row += [one for left in over for one in odd(left)]
+        return row[0]
+
+    return wrong
+
+
+def _padded(with_what: bytes) -> Callable[[list[bytes]], list[bytes]]:
+    """A row, filled up to a power of two."""
+    return lambda row: row + [with_what] * ((1 << (len(row) - 1).bit_length()) - len(row))
+
+
+def _needs_a_pair(left: bytes) -> list[bytes]:
+    raise IndexError("there is no right one beside the last")
+
+
+def _joins_the_halves(chunks: list[bytes]) -> bytes:
+    if len(chunks) < 2:
+        return merkle_root(chunks)
+    half = split(len(chunks))
+    return node_hash(leaf_hash(b"".join(chunks[:half])), leaf_hash(b"".join(chunks[half:])))
+
+
+def _forgets_one(chunks: list[bytes]) -> bytes:
+    """The right half begins one too late."""
+    if len(chunks) < 3:
+        return merkle_root(chunks)
+    half = split(len(chunks))
+    return node_hash(_forgets_one(chunks[:half]), _forgets_one(chunks[half + 1 :]))
+
+
+def _hashes_lists(chunks: list[bytes]) -> Any:
+    if len(chunks) < 2:
+        return merkle_root(chunks)
+    half: Any = split(len(chunks))
+    return NODE + chunks[:half]  # type: ignore[operator]
 
 
 _LAST_TWICE = "an odd chunk is not doubled: cut at split(n), and the right part may be smaller"
+_PADDED = "nothing is added to make the number even: cut at split(n), and the right part may be smaller"
+_LEFT_OVER = (
+    "what is left over at the end of a row goes up to the next row as it is, neither hashed nor dropped"
+)
 _CUT = "cut at split(n), the largest power of two below n, not in the middle"
 _BOTH = "hash the leaf with leaf_hash and a pair with node_hash: the byte before tells the two apart"
 
@@ -147,6 +201,14 @@ MERKLE_ROOT = Task(
     ],
     mistakes=[
         Mistake(_without_end, "one chunk alone is cut no further: its root is its leaf_hash"),
+        Mistake(
+            _by_rows(_needs_a_pair),
+            "a row may have an odd number: the last one then goes up as it is, unpaired",
+        ),
+        Mistake(
+            _hashes_lists,
+            "node_hash takes two roots of 32 bytes: call merkle_root for each of the two halves",
+        ),
         Mistake(_needs_a_first, "there may be no chunks: the root of nothing is the SHA-256 of nothing"),
         Mistake(_tree(nothing=bytes(32)), "the root of no chunks is the SHA-256 of no bytes, not 32 zeros"),
         Mistake(_tree(nothing=b""), "the root of no chunks is the SHA-256 of no bytes: hashlib.sha256(b'')"),
@@ -163,7 +225,22 @@ MERKLE_ROOT = Task(
         Mistake(
             _tree(node=lambda one, two: node_hash(*sorted((one, two)))), "nothing is sorted: left, right"
         ),
+        Mistake(
+            _tree(node=lambda left, right: leaf_hash(node_hash(left, right))),
+            "leaf_hash is for chunks alone: what node_hash gives is a root already",
+        ),
+        Mistake(
+            _joins_the_halves, "a half is not one long chunk: call merkle_root for it, until one is left"
+        ),
+        Mistake(
+            _forgets_one, "the halves are chunks[:half] and chunks[half:]: together they have all the chunks"
+        ),
         Mistake(_doubles_the_last, _LAST_TWICE),
+        Mistake(_by_rows(lambda left: [leaf_hash(left)]), _LEFT_OVER),
+        Mistake(_by_rows(lambda left: []), _LEFT_OVER),
+        Mistake(_by_rows(lambda left: [node_hash(left, b"")]), _PADDED),
+        Mistake(_by_rows(lambda left: [left], _padded(leaf_hash(b""))), _PADDED),
+        Mistake(_by_rows(lambda left: [left], _padded(bytes(32))), _PADDED),
         Mistake(_chain, "a tree, not a chain: the right half has a root of its own"),
         Mistake(_all_in_one, "pair by pair: the root is the node_hash of the roots of the two halves"),
         Mistake(_tree(cut=_halves), _CUT),
@@ -190,27 +267,33 @@ def _with_the_root(chunks: list[bytes], index: int) -> Any:
     return [*prove(chunks, index), merkle_root(chunks)]
 
 
-def _the_other_half(chunks: list[bytes], index: int) -> Any:
-    """The way itself, and not what stands beside it."""
-    if not 0 <= index < len(chunks):
-        raise IndexError
-    if len(chunks) == 1:
-        return []
-    half = split(len(chunks))
-    if index < half:
-        return [*_the_other_half(chunks[:half], index), merkle_root(chunks[:half])]
-    return [*_the_other_half(chunks[half:], index - half), merkle_root(chunks[half:])]
+def _beside(
+    root: Callable[[list[bytes], list[bytes]], bytes] = lambda inside, beside: merkle_root(beside),
+    cut: Callable[[int], int] = split,
+) -> Callable[[list[bytes], int], Any]:
+    """A proof with another cut, or with something else in the place of a root.
+
+    Args:
+        root: of the chunks in the chunk's own half and of those in the other half, what goes into the proof.
+        cut: how many of some chunks are in the left half.
+    """
+
+    def wrong(chunks: list[bytes], index: int) -> Any:
+        if not 0 <= index < len(chunks):
+            raise IndexError
+        if len(chunks) == 1:
+            return []
+        half = cut(len(chunks))
+        left, right = chunks[:half], chunks[half:]
+        if index < half:
+            return [*wrong(left, index), root(left, right)]
+        return [*wrong(right, index - half), root(right, left)]
+
+    return wrong
 
 
-def _in_the_middle(chunks: list[bytes], index: int) -> Any:
-    if not 0 <= index < len(chunks):
-        raise IndexError
-    if len(chunks) == 1:
-        return []
-    half = len(chunks) // 2
-    if index < half:
-        return [*_in_the_middle(chunks[:half], index), merkle_root(chunks[half:])]
-    return [*_in_the_middle(chunks[half:], index - half), merkle_root(chunks[:half])]
+def _chunk_or_root(inside: list[bytes], beside: list[bytes]) -> bytes:
+    return beside[0] if len(beside) == 1 else merkle_root(beside)
 
 
 def _no_shift(chunks: list[bytes], index: int) -> Any:
@@ -253,6 +336,60 @@ def _value_error(chunks: list[bytes], index: int) -> Any:
     return prove(chunks, index)
 
 
+def _any_place(chunks: list[bytes], index: int) -> Any:
+    """Never asks whether there is such a chunk."""
+    if len(chunks) < 2:
+        return []
+    half = split(len(chunks))
+    if index < half:
+        return [*_any_place(chunks[:half], index), merkle_root(chunks[half:])]
+    return [*_any_place(chunks[half:], index - half), merkle_root(chunks[:half])]
+
+
+def _counts_from_one(chunks: list[bytes], index: int) -> Any:
+    if index == 0:
+        raise IndexError
+    return prove(chunks, index - 1)
+
+
+def _keeps_the_place(chunks: list[bytes], index: int) -> Any:
+    """The place in the whole is looked for in the right half; with two chunks there is none such."""
+    if len(chunks) == 2 and index == 1:
+        raise IndexError
+    return prove(chunks, index)
+
+
+def _needs_a_neighbour(chunks: list[bytes], index: int) -> Any:
+    """Row by row; the last of an odd row has nobody beside it."""
+    row = [leaf_hash(chunk) for chunk in chunks]
+    proof = []
+    while len(row) > 1:
+        proof.append(row[index ^ 1])
+        over = row[len(row) & ~1 :]
+        row = [node_hash(*row[at : at + 2]) for at in range(0, len(row) - 1, 2)] + over
+        index //= 2
+    return proof
+
+
+def _doubled_neighbour(chunks: list[bytes], index: int) -> Any:
+    """Row by row; the last of an odd row stands beside itself."""
+    if not 0 <= index < len(chunks):
+        raise IndexError
+    row, proof = [leaf_hash(chunk) for chunk in chunks], []
+    while len(row) > 1:
+        row += row[-1:] * (len(row) % 2)
+        proof.append(row[index ^ 1])
+        row, index = [node_hash(*row[at : at + 2]) for at in range(0, len(row), 2)], index // 2
+    return proof
+
+
+def _nested(chunks: list[bytes], index: int) -> Any:
+    proof: list[Any] = []
+    for one in prove(chunks, index):
+        proof = [proof, one]
+    return proof
+
+
 PROVE = Task(
     "prove",
     prove,
@@ -270,19 +407,44 @@ PROVE = Task(
         ([], 0),
     ],
     mistakes=[
+        Mistake(
+            _any_place, "see first whether there is such a chunk: 0 <= index < len(chunks), or IndexError"
+        ),
+        Mistake(_counts_from_one, "the first chunk has place 0"),
+        Mistake(
+            _keeps_the_place, "index < half is in the left half; in the right half its place is index - half"
+        ),
+        Mistake(
+            _needs_a_neighbour, "the last of an odd row has no neighbour: it goes up alone, and adds no hash"
+        ),
+        Mistake(
+            _doubled_neighbour,
+            "the last of an odd row is not its own neighbour: it goes up, and adds no hash",
+        ),
+        Mistake(_nested, "a flat list of hashes: [*prove(...), root], with the star"),
+        Mistake(lambda chunks, index: tuple(prove(chunks, index)), "return a list, not a tuple"),
+        Mistake(lambda chunks, index: b"".join(prove(chunks, index)), "return a list of hashes, not joined"),
+        Mistake(
+            _beside(_chunk_or_root), "a chunk beside the path is hashed too: merkle_root of the other half"
+        ),
+        Mistake(
+            _beside(lambda inside, beside: leaf_hash(b"".join(beside))),
+            "the other half is not one long chunk: merkle_root(the other half)",
+        ),
         Mistake(_counts_from_the_end, "a place is from 0 to n - 1: Python's -1 is no place, so IndexError"),
         Mistake(_nothing_there, "a place that is not there is an IndexError, not an empty proof"),
         Mistake(_value_error, "a place that is not there is an IndexError"),
         Mistake(_with_itself, "the chunk's own hash is no part: whoever checks has the chunk"),
         Mistake(_with_the_root, "the root is no part: whoever checks has it"),
         Mistake(
-            _the_other_half, "not the hashes on the way, but those beside it: the root of the other half"
+            _beside(lambda inside, beside: merkle_root(inside)),
+            "not the hashes on the path, but those beside it: the root of the other half",
         ),
         Mistake(_top_down, "the lowest first: what stands beside the chunk, and last what is under the root"),
         Mistake(_only_the_top, "one hash for each step, all the way down to the chunk"),
         Mistake(_all_leaves, "not all leaves: of a half that you do not enter, its root alone"),
         Mistake(_with_sides, "only the hashes: the sides follow from the place and the number of chunks"),
-        Mistake(_in_the_middle, _CUT),
+        Mistake(_beside(cut=_halves), _CUT),
         Mistake(_no_shift, "in the right half the chunk has another place: index - half"),
     ],
     hint="cut the chunks as the root does; the proof in the chunk's half, then the root of the other half",

@@ -176,6 +176,10 @@ async def _judged_run(yours: Program, mirrors: Sequence[Mirror]) -> tuple[Any, f
         ) from None
     except ConnectionError:
         raise Wrong("it raised ConnectionError", "catch it: a peer that hangs up is asked no more") from None
+    except TypeError as error:
+        if "coroutine" not in str(error):
+            raise
+        raise Wrong(f"it raised TypeError: {error}", _UNAWAITED) from None
     except ExceptionGroup as group:
         if group.subgroup(NotImplementedError):
             raise NotImplementedError from None
@@ -192,14 +196,15 @@ async def _judged_run(yours: Program, mirrors: Sequence[Mirror]) -> tuple[Any, f
     if left:
         raise Wrong("it ended and left a task running", _AWAITED)
     if any(stranger._asked > MOST_QUESTIONS for stranger in strangers):
-        raise Wrong(f"it asked a peer more than {MOST_QUESTIONS} questions", _ENDLESS)
+        raise Wrong(f"it asked a peer more than {MOST_QUESTIONS} questions", ENDLESS)
     return got, began, ended, strangers
 
 
 FOREVER = "put asyncio.timeout around each question: a peer may never answer"
 _INSIDE = "catch it inside the task, or what one peer does cancels the questions to all others"
 _AWAITED = "await what you start: cancel the tasks that you no longer need, and gather them"
-_ENDLESS = "a peer that claims more than it gives is asked no more, or this never ends"
+_UNAWAITED = "is an await missing? Each question to a peer is one"
+ENDLESS = "a peer that claims more than it gives is asked no more, or this never ends"
 
 
 def _first(group: BaseExceptionGroup[Any]) -> str:
@@ -213,7 +218,7 @@ def _in_words(error: Exception) -> Exception:
     if isinstance(error, Deadlock):
         return Wrong("it waits for an answer that never comes", FOREVER)
     if isinstance(error, TimeLimit):
-        return Wrong("it never came to an end", _ENDLESS)
+        return Wrong("it never came to an end", ENDLESS)
     if isinstance(error, Leak):
         return Wrong("it left something behind", "await what you start")
     return _blocking(error) if isinstance(error, Unsupported) else error

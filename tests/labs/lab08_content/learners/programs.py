@@ -32,6 +32,26 @@ STORE = [
     _but("ChunkStore", "gives its own list away", "keep a copy, tuple(recipe)", "append(tuple(recipe))", "append(recipe)", "remove(tuple(recipe))", "remove(list(recipe))", "if tuple(recipe) not", "if list(recipe) not"),
     _but("ChunkStore", "files in the class", "make lists, dicts and sets in __init__", "        self.files = []\n", "", '    """Files in chunks, each chunk once."""\n', '    """Files in chunks, each chunk once."""\n    files = []\n'),
     _but("ChunkStore", "does not repair", "even over a damaged one", "self.disk.update(zip(recipe, chunks))", "for name, chunk in zip(recipe, chunks):\n            self.disk.setdefault(name, chunk)"),
+    ("ChunkStore", "counts each time, takes off once", """
+class ChunkStore:
+    def __init__(self, disk):
+        self.disk, self.count = disk, {}
+    def put(self, data):
+        recipe = []
+        for chunk in cut(data):
+            recipe.append(hashlib.sha256(chunk).digest())
+            self.disk[recipe[-1]] = chunk
+            self.count[recipe[-1]] = self.count.get(recipe[-1], 0) + 1
+        return recipe
+    def get(self, recipe):
+        return b"".join(self.disk[name] for name in recipe)
+    def remove(self, recipe):
+        for name in set(recipe):
+            self.count[name] -= 1
+            if not self.count[name]:
+                del self.disk[name]
+""", "several times"),
+    _but("ChunkStore", "deletes a chunk twice", "several times", "for name in set(recipe) - needed", "for name in [one for one in recipe if one not in needed]"),
     ("ChunkStore", "counts once a file, takes off each time", """
 class ChunkStore:
     def __init__(self, disk):
@@ -51,12 +71,16 @@ class ChunkStore:
             self.count[name] -= 1
             if self.count[name] <= 0:
                 self.disk.pop(name, None)
-""", "only when no other file needs it"),
+""", "put and remove alike"),
 ]  # fmt: skip
 
 ASKED = "            entries = await ask(peer, peer.entries(first, last))\n"
 MIRROR = [
     _but("mirror", "no return", "is a return missing?", "    return log, pictures, liars", "    log, pictures, liars"),
+    _but("mirror", "forgets the shorter chunk", "the last may be shorter", "-(-size // CHUNK)", "size // CHUNK"),
+    _but("mirror", "counts places from 1", "places count from 0", "peer.chunk(root, len(chunks))", "peer.chunk(root, len(chunks) + 1)"),
+    _but("mirror", "forgets await", "is an await missing?", "return await question", "return question"),
+    _but("mirror", "patience begins again", "keep that patience", "        while len(chunks) < count and root not in pictures:\n", "        while len(chunks) < count and root not in pictures:\n            patience_s = 0.5 if not chunks or len(chunks) != seen else patience_s\n            seen = len(chunks)\n"),
     _but("mirror", "two things", "return three things", "    return log, pictures, liars", "    return log, pictures"),
     _but("mirror", "a list of liars", "a list, a dict and a set", "    return log, pictures, liars", "    return log, pictures, list(liars)"),
     _but("mirror", "blames objects", "a set of names: peer.name", "liars.add(peer.name)", "liars.add(peer)"),
@@ -70,7 +94,7 @@ MIRROR = [
     _but("mirror", "crashes at a hang-up", "that hangs up is asked no more", "except (NotFound, ConnectionError)", "except NotFound"),
     _but("mirror", "lets NotFound out", "another has", "except (NotFound, ConnectionError)", "except ConnectionError"),
     _but("mirror", "never gives up", "so raise NotFound", "                if patience_s > 60:\n                    raise NotFound(\"nobody is left that has it\")\n", "                await asyncio.sleep(1)\n"),
-    _but("mirror", "gives up quietly", "an unfinished picture is none", "raise NotFound(\"nobody is left that has it\")", "return log, pictures, liars"),
+    _but("mirror", "gives up quietly", "an unfinished picture is no picture", "raise NotFound(\"nobody is left that has it\")", "return log, pictures, liars"),
     _but("mirror", "lets TimeoutError out", "a peer that is late is asked later", "        except TimeoutError:\n            queue.append(peer)\n", "", "except (NotFound, ConnectionError)", "except (NotFound, ConnectionResetError)"),
     _but("mirror", "the slow one stays in front", "do not wait for the slow one", "            queue.append(peer)", "            return None"),
     _but("mirror", "gives the slow one up", "asked last, not never", "            queue.append(peer)", "            pass"),

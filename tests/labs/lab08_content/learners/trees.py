@@ -50,6 +50,39 @@ def merkle_root(chunks):
         value = node_hash(value, leaf_hash(chunk))
     return value
 """, "a tree, not a chain"),
+    ("merkle_root", "row by row, no right one", """
+def merkle_root(chunks):
+    row = [leaf_hash(chunk) for chunk in chunks] or [hashlib.sha256(b"").digest()]
+    while len(row) > 1:
+        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
+    return row[0]
+""", "a row may have an odd number"),
+    ("merkle_root", "row by row, the odd one dropped", """
+def merkle_root(chunks):
+    row = [leaf_hash(chunk) for chunk in chunks] or [hashlib.sha256(b"").digest()]
+    while len(row) > 1:
+        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+    return row[0]
+""", "neither hashed nor dropped"),
+    ("merkle_root", "padded", """
+def merkle_root(chunks):
+    row = [leaf_hash(chunk) for chunk in chunks] or [hashlib.sha256(b"").digest()]
+    while len(row) & (len(row) - 1):
+        row.append(leaf_hash(b""))
+    while len(row) > 1:
+        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
+    return row[0]
+""", "nothing is added to make the number even"),
+    _but("merkle_root", "hashes the lists", "call merkle_root for each", BOTH, "node_hash(chunks[:half], chunks[half:])"),
+    _but("merkle_root", "joins the halves", "not one long chunk", BOTH, 'node_hash(leaf_hash(b"".join(chunks[:half])), leaf_hash(b"".join(chunks[half:])))'),
+    _but("merkle_root", "a leaf of a node", "leaf_hash is for chunks alone", BOTH, f"leaf_hash({BOTH})"),
+    ("merkle_root", "loses one", """
+def merkle_root(chunks):
+    if len(chunks) < 3:
+        return node_hash(*map(leaf_hash, chunks)) if chunks[1:] else leaf_hash(chunks[0])
+    half = split(len(chunks))
+    return node_hash(merkle_root(chunks[:half]), merkle_root(chunks[half + 1:]))
+""", "together they have all the chunks"),
     ("merkle_root", "pops", """
 def merkle_root(chunks):
     if not chunks:
@@ -66,13 +99,44 @@ PROVE = [
     _but("prove", "no return", "is a return missing?", f"    return {OTHER}", f"    {OTHER}"),
     _but("prove", "top down", "the lowest first", LEFT, "[merkle_root(right), *prove(left, index)]", OTHER, "[merkle_root(left), *prove(right, index - half)]"),
     _but("prove", "with itself", "the chunk's own hash", "        return []", "        return [leaf_hash(chunks[0])]"),
-    _but("prove", "the way itself", "not the hashes on the way", LEFT, "[*prove(left, index), merkle_root(left)]", OTHER, "[*prove(right, index - half), merkle_root(right)]"),
+    _but("prove", "the way itself", "not the hashes on the path", LEFT, "[*prove(left, index), merkle_root(left)]", OTHER, "[*prove(right, index - half), merkle_root(right)]"),
     _but("prove", "in the middle", "not in the middle", "half = split(len(chunks))", "half = len(chunks) // 2"),
     _but("prove", "the same place", "index - half", "[*prove(right, index - half)", "[*prove(right, min(index, len(right) - 1))"),
     _but("prove", "Python's places", "Python's -1 is no place", "if not 0 <= index < len(chunks):", "if not chunks or index >= len(chunks):", "    if len(chunks) == 1:", "    index %= len(chunks)\n    if len(chunks) == 1:"),
     _but("prove", "another exception", "is an IndexError", "raise IndexError", "raise ValueError"),
     _but("prove", "nothing there", "not an empty proof", '        raise IndexError("there is no such chunk")', "        return []"),
     _but("prove", "only the top", "one hash for each step", LEFT, "[merkle_root(right)]", OTHER, "[merkle_root(left)]"),
+    _but("prove", "any place", "whether there is such a chunk", '    if not 0 <= index < len(chunks):\n        raise IndexError("there is no such chunk")\n', ""),
+    _but("prove", "keeps the place", "in the right half its place is index - half", "*prove(right, index - half)", "*prove(right, index)"),
+    _but("prove", "one place too many on the left", "in the right half its place is index - half", "if index < half", "if index <= half"),
+    _but("prove", "counts from 1", "the first chunk has place 0", "0 <= index < len(chunks)", "1 <= index <= len(chunks)", "if index < half", "if index <= half"),
+    _but("prove", "lists in lists", "with the star", "[*prove(left", "[prove(left", "[*prove(right", "[prove(right"),
+    _but("prove", "a tuple", "not a tuple", "return []", "return ()", LEFT, "(*prove(left, index), merkle_root(right))", OTHER, "(*prove(right, index - half), merkle_root(left))"),
+    _but("prove", "joined", "not joined", "return []", 'return b""', LEFT, "prove(left, index) + merkle_root(right)", OTHER, "prove(right, index - half) + merkle_root(left)"),
+    _but("prove", "the chunk beside", "is hashed too", "    half = split", "    if len(chunks) == 2:\n        return [chunks[1 - index]]\n    half = split"),
+    _but("prove", "a half as one chunk", "not one long chunk", LEFT, '[*prove(left, index), leaf_hash(b"".join(right))]', OTHER, '[*prove(right, index - half), leaf_hash(b"".join(left))]'),
+    ("prove", "row by row, no neighbour", """
+def prove(chunks, index):
+    if not 0 <= index < len(chunks):
+        raise IndexError
+    row, proof = [leaf_hash(chunk) for chunk in chunks], []
+    while len(row) > 1:
+        proof.append(row[index ^ 1])
+        pairs = [node_hash(*row[i : i + 2]) for i in range(0, len(row) - 1, 2)]
+        row, index = pairs + row[len(pairs) * 2 :], index // 2
+    return proof
+""", "goes up alone, and adds no hash"),
+    ("prove", "row by row, the last twice", """
+def prove(chunks, index):
+    if not 0 <= index < len(chunks):
+        raise IndexError
+    row, proof = [leaf_hash(chunk) for chunk in chunks], []
+    while len(row) > 1:
+        row += row[-1:] * (len(row) % 2)
+        proof.append(row[index ^ 1])
+        row, index = [node_hash(*row[i : i + 2]) for i in range(0, len(row), 2)], index // 2
+    return proof
+""", "not its own neighbour"),
     ("prove", "all leaves", "def prove(chunks, index):\n    return [leaf_hash(c) for i, c in enumerate(chunks) if i != index]", "not all leaves"),
     ("prove", "with the root", "from p2plib.labs.lab08_content import trees\ndef prove(chunks, index):\n    return [*trees.prove(chunks, index), merkle_root(chunks)]", "the root is no part"),
     ("prove", "with sides", "from p2plib.labs.lab08_content import trees\ndef prove(chunks, index):\n    return trees._with_sides(chunks, index)", "only the hashes"),
@@ -100,6 +164,10 @@ PROVEN = [
     _but("proven", "in the middle", "cut with split", "half = split(count)", "half = count // 2"),
     _but("proven", "believes all that has the length", "the last value must be the root", "    return value == root", "    return True"),
     _but("proven", "the end will do", "must be the root", "    return value == root", "    return value.endswith(root)"),
+    _but("proven", "the right half is as large", "count - half chunks", "index, count = index - half, count - half", "index, count = index - half, half"),
+    _but("proven", "insists on 32 bytes", "nothing is raised, whatever a stranger sends", PLACE, PLACE + "    assert all(len(one) == 32 for one in proof)\n"),
+    _but("proven", "an error for a place", "0 <= index < count", "        return False\n    are_left", "        raise IndexError\n    are_left"),
+    _but("proven", "compares hex", "of two chunks the root is", "value == root", "value.hex() == root"),
     ("proven", "by the bits", """
 def proven(root, count, index, chunk, proof):
     if not 0 <= index < count:
