@@ -253,22 +253,23 @@ class DagWalk:
             raise OverBudget(self._over)
 
     def _visit(self, pending: _Pending, raw: bytes) -> None:
-        try:
-            if self._blocks == self._budget.blocks:
-                raise OverBudget(f"the walk would visit more than {self._budget.blocks} blocks")
-            if self._bytes + len(raw) > self._budget.size_bytes:
-                raise OverBudget(f"the walk would read more than {self._budget.size_bytes} bytes")
-            self._blocks += 1
-            self._bytes += len(raw)
-            step = pending.step
-            self._schedule(self._selector(step.cid, raw, step.note), pending.depth + 1)
-        except OverBudget as error:
-            self._over = str(error)
-            for held in (self._unread, self._in_hand, self._seen, self._undelivered):
-                held.clear()
-            self._unread_count = 0
-            raise
+        if self._blocks == self._budget.blocks:
+            raise self._used_up(f"visit more than {self._budget.blocks} blocks")
+        if self._bytes + len(raw) > self._budget.size_bytes:
+            raise self._used_up(f"read more than {self._budget.size_bytes} bytes")
+        self._blocks += 1
+        self._bytes += len(raw)
+        step = pending.step
+        self._schedule(self._selector(step.cid, raw, step.note), pending.depth + 1)
         self._undelivered.append(DagVisit(step.cid, raw, pending.depth, step.note))
+
+    def _used_up(self, what: str) -> OverBudget:
+        """Let go of everything: whoever goes on after an error gets the same one again."""
+        self._over = f"the walk would {what}"
+        for held in (self._unread, self._in_hand, self._seen, self._undelivered):
+            held.clear()
+        self._unread_count = 0
+        return OverBudget(self._over)
 
     def _schedule(self, steps: Iterable[DagStep], depth: int) -> None:
         """Want what is new. Depth first, the first of these links is the next to be read."""
@@ -278,11 +279,9 @@ class DagWalk:
             if key in self._seen or key in fresh:
                 continue
             if depth > self._budget.depth:
-                raise OverBudget(
-                    f"the walk would go deeper than {self._budget.depth} links, to {cids.to_text(step.cid)}"
-                )
+                raise self._used_up(f"go deeper than {self._budget.depth} links, to {cids.to_text(step.cid)}")
             if self._unread_count + len(self._in_hand) + len(fresh) >= self._budget.unread:
-                raise OverBudget(f"the walk would have more than {self._budget.unread} blocks yet to read")
+                raise self._used_up(f"have more than {self._budget.unread} blocks yet to read")
             fresh[key] = _Pending(step, depth)
         self._seen.update(fresh)
         for key in reversed(fresh) if self._is_depth_first else fresh:
