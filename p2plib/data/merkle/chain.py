@@ -199,7 +199,7 @@ def mine(
         attempt.update(tried.to_bytes(8, "big"))
         if _zero_bits(attempt.digest()) >= bits:
             return WorkHeader(previous, made.root, made.count, bits, tried)
-    raise OverBudget(f"no block with {bits} zero bits within {max_tries} tries")
+    raise OverBudget(f"no block with {bits} zero bits within the tries that were allowed")
 
 
 def verify_entry(header: WorkHeader, index: int, entry: bytes, proof: Sequence[bytes]) -> None:
