@@ -4,18 +4,19 @@
     python bench/data_content.py --megabytes 256 --rounds 5 --stream-megabytes 1024
 
 Adding: a file in fixed chunks becomes blocks on the disk, with the UnixFS profile of 256 KiB chunks and raw
-leaves. Its rival hashes the same bytes with SHA-256 and writes them into as many files, and nothing else.
-Once both wait for the disk (one sync a file, and one a folder), once neither does.
+leaves. The baseline hashes the same bytes with SHA-256 and writes them to as many files, and nothing else.
+Both run once waiting for the disk (one sync a file, and one a folder), and once without.
 
 Cutting: FastCDC beside PyPI's fastcdc in its pure-Python mode, with numpy and without. Then a long stream is
 cut in a process of its own, which says how much memory it took.
 
 Reading: one byte out of the middle of a file, and how many of its blocks were touched.
 
-Trees: the root of a million leaves beside as many bare SHA-256s, and proofs made and verified in a second.
+Trees: the root of a million leaves beside as many bare SHA-256s, and how many proofs are made and verified in
+a second.
 BLAKE3 beside hashlib's SHA-256, and a slice verified.
 
-The best of the rounds counts; seconds are those of the processor, but for adding that waits for the disk.
+The best of the rounds counts; seconds are processor time, except where adding waits for the disk.
 Ratios travel between machines; megabytes a second do not. DAG-CBOR has its own file, bench/data_dag.py.
 """
 
@@ -87,7 +88,7 @@ def add(data: bytes, durable: bool) -> None:
 
 
 def hash_and_write(data: bytes, durable: bool) -> None:
-    """What nobody can do without: the hashes and the files, in as many folders as ours."""
+    """The least that has to be done: the hashes and the files, in as many folders as ours."""
     with tempfile.TemporaryDirectory() as folder:
         made = set()
         for at in range(0, len(data), CHUNK_BYTES):

@@ -5,10 +5,10 @@
 
 Three kinds of records: posts as the AT Protocol has them (text, a few links), nodes of its search trees
 (mostly links), and rows of measurements (floats and whole numbers, no text and no links). The best
-of the rounds counts; seconds are those of the processor. Ratios travel between machines; milliseconds do not.
+of the rounds counts; times are processor time. Ratios travel between machines; milliseconds do not.
 
-A search tree of ten times as many keys is changed in one place, in ten and in a hundred; what counts is how
-many of its nodes are read to find out where.
+A search tree with ten times as many keys as there are records is changed in one place, in ten and in a
+hundred; what is counted is how many nodes are read to find the changes.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def measurements(count: int, link: Link) -> list[Any]:
 
 
 def best(doing: Callable[[], object], rounds: int) -> float:
-    """Milliseconds of the processor, of the best round."""
+    """Milliseconds of processor time in the best round."""
     taken = []
     for _ in range(rounds):
         begun = time.process_time()

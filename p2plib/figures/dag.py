@@ -1,7 +1,7 @@
-"""Blocks that link to each other: boxes in rows, arrows that lead down.
+"""A drawing of blocks that link to each other: boxes in rows, with arrows that lead down.
 
-A block stands below all that link to it, so every arrow leads down. Within a row, blocks stand in the order
-of the links to them. What several links lead to is one box: sharing is what such a drawing is for.
+A block is below all blocks that link to it, so every arrow leads down. Within a row, blocks are in the order
+of the links to them. A block that several links lead to is one box: such a drawing is there to show sharing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def dag(
         caption: what to see in it.
         alt: words for it; made from the links when empty.
         colours: a colour for some blocks, see `figures.PALETTE`.
-        words: what stands in a block, where it is not its name; "" for nothing.
+        words: what is written in a block instead of its name; "" for nothing.
         path: blocks that are read: they stand out, and so do the links between them.
         missing: blocks that are not here; their outline is broken.
 
@@ -50,7 +50,7 @@ def dag(
         A figure.
 
     Raises:
-        UsageError: no blocks or more than `MOST_BLOCKS`, an unknown name, links that lead in a circle, or no
+        UsageError: no blocks or more than `MOST_BLOCKS`, an unknown name, links that form a cycle, or no
             title.
 
     Example:
@@ -88,7 +88,7 @@ def _nodes(links: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _rows(nodes: Sequence[str], links: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """The blocks by how far below the top they stand: one row under the lowest that links to them."""
+    """The blocks in rows from the top: each is one row below the lowest block that links to it."""
     depth = dict.fromkeys(nodes, 0)
     for _ in nodes:
         is_settled = True
@@ -99,7 +99,7 @@ def _rows(nodes: Sequence[str], links: Mapping[str, Sequence[str]]) -> list[list
         if is_settled:
             break
     else:
-        raise UsageError("links between blocks lead in a circle, which hashes cannot do")
+        raise UsageError("links between blocks form a cycle, which hashes cannot do")
     rows: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for node in nodes:
         rows[depth[node]].append(node)
@@ -120,7 +120,7 @@ Box = tuple[float, float, float, float]  # left, top, width, height
 
 
 def _boxes(rows: Sequence[Sequence[str]], text: Mapping[str, str]) -> tuple[dict[str, Box], float]:
-    """Where each block stands, and the height of the drawing."""
+    """Where each block is, and the height of the drawing."""
     boxes: dict[str, Box] = {}
     top = 6.0
     for row in rows:

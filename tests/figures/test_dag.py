@@ -73,8 +73,8 @@ def test_words_for_it() -> None:
 @pytest.mark.parametrize(
     ("links", "options", "why"),
     [
-        ({"a": ["b"], "b": ["a"]}, {}, "circle"),
-        ({"a": ["a"]}, {}, "circle"),
+        ({"a": ["b"], "b": ["a"]}, {}, "cycle"),
+        ({"a": ["a"]}, {}, "cycle"),
         ({}, {}, "not 0"),
         ({"a": [str(n) for n in range(200)]}, {}, "not 201"),
         (TWO, {"path": ["mouse"]}, "'mouse' is not a block"),

@@ -1,17 +1,17 @@
-"""Blocks on a disk and between peers: stores of content-addressed blocks, and their exchange.
+"""Blocks on disk and between peers: stores of content-addressed blocks, and the exchange of blocks.
 
 ::
 
     store        what every block store can do
     conformance  the suite that every block store passes
-    base         what all of them do alike
+    base         what all of them have in common
     memory       blocks in memory
-    ordered      blocks in any ordered store, under a prefix
+    ordered      blocks in any ordered store, their keys under a prefix
     files        one file a block, in the layout of Kubo's flatfs or of npm's blockstore-fs
     quota        a limit on what a store may hold
     pins         which graphs are wanted, and the removal of all other blocks
-    counted      what was put, and what of it was new
-    bitswap      their exchange between peers
+    counted      how much was put, and how much of that was new
+    bitswap      the exchange of blocks between peers
 
 `quota`, `pins` and `counted` wrap any other store, and pass the same suite::
 

@@ -1,8 +1,8 @@
-"""What all block stores do alike: know whether they are open, and leave identity identifiers out.
+"""What all block stores have in common: they know whether they are open, and never store identity blocks.
 
-A store of blocks inherits `CheckedBlocks` and fills in a few methods, which then see an open store and
-identifiers with a real hash alone. What goes around another store (a quota, pins, counters) inherits
-`BlocksAround`, which passes everything on.
+A store of blocks inherits `CheckedBlocks` and fills in a few methods, which are called only while the store
+is open, and only with identifiers that have a real hash. A wrapper around another store (a quota, pins,
+counters) inherits `BlocksAround`, which passes everything on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from p2plib.data.blocks.store import BlockStore
-from p2plib.data.dag import hashes as functions
+from p2plib.data.dag import hashes
 from p2plib.data.dag.block import Block, checked
 from p2plib.errors import Closed, NotFound, StoreCorrupt, StoreError, WrongContent
 from p2plib.wire import cid as cids
@@ -33,18 +33,18 @@ def raw_cid(multihash: Multihash) -> Cid:
 
 
 def demand_whole(cid: Cid, data: bytes, where: str) -> bytes:
-    """Bytes that a disk gave, if they are those of the identifier.
+    """The bytes read from a disk, if they hash to the identifier.
 
     Args:
         cid: what was asked for.
-        data: what the disk gave.
+        data: what the disk returned.
         where: the file, or the store, for the message.
 
     Raises:
-        StoreCorrupt: they are others.
-        StoreError: nobody here can say, for the hash function is not in `p2plib.data.dag.hashes`.
+        StoreCorrupt: they hash to something else.
+        StoreError: this cannot be checked, because the hash function is not in `p2plib.data.dag.hashes`.
     """
-    if cid.multihash.code not in functions.FUNCTIONS:
+    if cid.multihash.code not in hashes.FUNCTIONS:
         raise StoreError(f"{where}: a block under {cid.multihash.name} cannot be checked here")
     try:
         return checked(cid, data).data
@@ -53,7 +53,7 @@ def demand_whole(cid: Cid, data: bytes, where: str) -> bytes:
 
 
 def missing(cid: Cid) -> NotFound:
-    """The error that a store raises for a block that it does not have."""
+    """The error that a store raises for a block it does not have."""
     return NotFound(f"there is no block {cids.to_text(cid)} here")
 
 
@@ -62,8 +62,8 @@ def in_groups(blocks: Iterable[Block], max_blocks: int, max_bytes: int) -> Itera
 
     Args:
         blocks: any number of them.
-        max_blocks: of a group.
-        max_bytes: where a group ends; it goes past this by less than one block.
+        max_blocks: the most blocks in a group.
+        max_bytes: the size at which a group ends; it may exceed this by less than one block.
     """
     group: dict[Multihash, bytes] = {}
     size_bytes = 0
@@ -80,7 +80,7 @@ def in_groups(blocks: Iterable[Block], max_blocks: int, max_bytes: int) -> Itera
 
 
 def _kept(block: Block) -> Block:
-    """The block as it can be kept: a caller may change a bytearray later."""
+    """The block with bytes of its own: a caller may change a bytearray later."""
     return block if type(block.data) is bytes else Block(block.cid, bytes(block.data))
 
 
@@ -114,11 +114,11 @@ class _Closable(ABC):
 
 
 class CheckedBlocks(_Closable):
-    """A `BlockStore` but for a few methods, which its subclasses fill in."""
+    """A `BlockStore` except for a few methods, which its subclasses fill in."""
 
     @abstractmethod
     def _put(self, blocks: Iterator[Block], durable: bool) -> None:
-        """Keep these blocks; what is there and damaged is replaced."""
+        """Keep these blocks; a damaged copy that is already there is replaced."""
 
     @abstractmethod
     def _get(self, cid: Cid) -> bytes:
@@ -130,14 +130,14 @@ class CheckedBlocks(_Closable):
 
     @abstractmethod
     def _remove(self, multihash: Multihash) -> None:
-        """Take a block out, if it is there."""
+        """Remove a block, if it is there."""
 
     @abstractmethod
     def _hashes(self) -> Iterator[Multihash]:
-        """What is there now."""
+        """The hashes of the blocks that are there now."""
 
     def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
-        """Keep some blocks; see `BlockStore`. One that is there and damaged is replaced."""
+        """Keep some blocks; see `BlockStore`. A damaged copy that is already there is replaced."""
         self._demand_open()
         self._put((_kept(block) for block in blocks if not holds_itself(block.cid)), durable)
 
@@ -160,18 +160,18 @@ class CheckedBlocks(_Closable):
         return True
 
     def remove(self, cid: Cid) -> None:
-        """Take a block out of the store; one that is not there stays so."""
+        """Remove a block from the store, if it is there."""
         self._demand_open()
         if not holds_itself(cid):
             self._remove(cid.multihash)
 
     def hashes(self) -> Iterator[Multihash]:
-        """What the blocks in the store hash to; see `BlockStore`."""
+        """The hashes of the blocks in the store; see `BlockStore`."""
         self._demand_open()
         return self._listed(self._hashes())
 
     def _listed(self, found: Iterator[Multihash]) -> Iterator[Multihash]:
-        """Without identity, which another program may have stored; until the store is closed."""
+        """Without identity hashes, which another program may have stored; raises once the store is closed."""
         for multihash in found:
             self._demand_open()
             if multihash.code != multicodec.IDENTITY:
@@ -179,10 +179,10 @@ class CheckedBlocks(_Closable):
 
 
 class BlocksAround(_Closable):
-    """A `BlockStore` around another, to which it passes everything on. Closing it closes the one within.
+    """A `BlockStore` around another, to which it passes everything on. Closing it closes the inner store.
 
     Args:
-        store: the one within; nobody else may write into it.
+        store: the inner store; nobody else may write to it.
     """
 
     def __init__(self, store: BlockStore) -> None:
@@ -210,12 +210,12 @@ class BlocksAround(_Closable):
         return self._store.has(cid)
 
     def remove(self, cid: Cid) -> None:
-        """Take a block out of the store; one that is not there stays so."""
+        """Remove a block from the store, if it is there."""
         self._demand_open()
         self._store.remove(cid)
 
     def hashes(self) -> Iterator[Multihash]:
-        """What the blocks in the store hash to; see `BlockStore`."""
+        """The hashes of the blocks in the store; see `BlockStore`."""
         self._demand_open()
         return self._store.hashes()
 
@@ -224,7 +224,7 @@ class BlocksAround(_Closable):
 
 
 def size_here(store: BlockStore, multihash: Multihash) -> int:
-    """How many bytes a block has in a store; 0 if it is there and the disk cannot say.
+    """How many bytes a block has in a store; 0 if it is there but damaged.
 
     Raises:
         NotFound: it is not there.
@@ -236,13 +236,13 @@ def size_here(store: BlockStore, multihash: Multihash) -> int:
 
 
 def damaged(store: BlockStore) -> Iterator[Multihash]:
-    """What the blocks hash to that the disk has changed: reads and hashes every block.
+    """The hashes of blocks that the disk has changed; every block is read and hashed.
 
     Args:
-        store: any. A block that is removed meanwhile does not count, nor one whose hash nobody here computes.
+        store: any. A block that is removed meanwhile is not listed, nor one under an unknown hash function.
     """
     for multihash in store.hashes():
-        if multihash.code not in functions.FUNCTIONS:
+        if multihash.code not in hashes.FUNCTIONS:
             continue
         try:
             store.get(raw_cid(multihash))

@@ -4,10 +4,10 @@
 
     check_block_store(MyStore)
 
-The argument gives a fresh, empty store at each call; the suite closes it. A store that outlives its object is
-checked once more with `check_blocks_reopened`, and one on a disk that can change with
-`check_damaged_blocks`. What breaks a rule of `p2plib.data.blocks.store` raises `BlockRuleBroken`, with what
-happened.
+The argument returns a fresh, empty store at each call; the suite closes it. A store that outlives its object
+is checked once more with `check_blocks_reopened`, and one on a disk that can change with
+`check_damaged_blocks`. A store that breaks a rule of `p2plib.data.blocks.store` raises `BlockRuleBroken`,
+which says what happened.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
 
 SIZES = (0, 1, 31, 32, 33, 65_535, 65_536, 262_144, MAX_BLOCK_BYTES)
-MANY = 300  # more than a store takes at once
+MANY = 300  # more than a store writes in one batch
 
 
 class BlockRuleBroken(AssertionError):
@@ -62,7 +62,7 @@ def numbered_block(number: int) -> Block:
 def _demand_there(store: BlockStore, block: Block) -> None:
     demand(store.has(block.cid), "a block that was put is not there")
     demand(store.get(block.cid) == block.data, f"a block of {len(block.data)} bytes came back changed")
-    demand(store.size(block.cid) == len(block.data), "the size of a block is another")
+    demand(store.size(block.cid) == len(block.data), "the size of a block is wrong")
 
 
 def _demand_all(store: BlockStore, blocks: list[Block]) -> None:
@@ -70,7 +70,7 @@ def _demand_all(store: BlockStore, blocks: list[Block]) -> None:
         _demand_there(store, block)
     listed = sorted(store.hashes(), key=Multihash.encode)
     wanted = sorted({block.cid.multihash for block in blocks}, key=Multihash.encode)
-    demand(listed == wanted, f"{len(listed)} blocks are listed, of {len(wanted)}")
+    demand(listed == wanted, f"{len(listed)} blocks are listed, where {len(wanted)} were put")
 
 
 def check_sizes(store: BlockStore) -> None:
@@ -94,7 +94,7 @@ def check_changing_bytes(store: BlockStore) -> None:
         store.put([Block(block.cid, kind(theirs))])
         theirs[0] ^= 1
         _demand_there(store, block)
-        demand(type(store.get(block.cid)) is bytes, "a block came back as something else than bytes")
+        demand(type(store.get(block.cid)) is bytes, "a block came back as something other than bytes")
 
 
 def check_missing(store: BlockStore) -> None:
@@ -108,7 +108,7 @@ def check_missing(store: BlockStore) -> None:
 
 
 def check_by_hash(store: BlockStore) -> None:
-    """Version and codec say how to read a block, not which one it is."""
+    """Version and codec say how to read a block, not which block it is."""
     old = block_of(b"one content", multicodec.DAG_PB, version=0)
     others = [block_of(b"one content", codec) for codec in (multicodec.RAW, multicodec.DAG_CBOR)]
     store.put([old])
@@ -154,7 +154,7 @@ def check_many(store: BlockStore) -> None:
     store.put(iter(blocks))
     _demand_all(store, blocks)
     store.put((block for block in blocks), durable=False)
-    for multihash in store.hashes():  # what is listed may go meanwhile
+    for multihash in store.hashes():  # blocks may be removed during a listing
         store.remove(Cid(1, multicodec.RAW, multihash))
     _demand_all(store, [])
 
@@ -168,7 +168,7 @@ def check_not_durable(store: BlockStore) -> None:
 
 
 def check_source_fails(store: BlockStore) -> None:
-    """What a caller's own iterator raises comes out; each block is there whole or not at all."""
+    """An error of the caller's own iterator is passed on; each block is there whole or not at all."""
     blocks = [numbered_block(number) for number in range(MANY)]
 
     def source() -> Iterator[Block]:
@@ -179,7 +179,7 @@ def check_source_fails(store: BlockStore) -> None:
     for block in blocks:
         if store.has(block.cid):
             _demand_there(store, block)
-    demand(not store.has(blocks[-1].cid), "a block is there that the source did not give")
+    demand(not store.has(blocks[-1].cid), "a block is there that the source never yielded")
     store.put(blocks)
     _demand_all(store, blocks)
 
@@ -210,7 +210,7 @@ def check_block_store(make: Callable[[], BlockStore]) -> None:
     """Runs every check over a fresh store.
 
     Args:
-        make: gives an empty store.
+        make: returns an empty store.
 
     Raises:
         BlockRuleBroken: the store broke a rule.
@@ -224,7 +224,7 @@ def check_block_store(make: Callable[[], BlockStore]) -> None:
 
 
 def check_blocks_reopened(reopen: Callable[[], BlockStore]) -> None:
-    """What a store that outlives its object keeps: what was put and not removed.
+    """A store that outlives its object still has what was put and not removed.
 
     Args:
         reopen: opens the same store again at each call; empty the first time.
@@ -243,11 +243,11 @@ def check_blocks_reopened(reopen: Callable[[], BlockStore]) -> None:
 
 
 def check_damaged_blocks(make: Callable[[], BlockStore], damage: Callable[[Cid], None]) -> None:
-    """What a store does whose disk has changed a block: it says so, and takes the block again.
+    """What a store does when its disk has changed a block: it says so, and the block can be put again.
 
     Args:
-        make: gives an empty store.
-        damage: changes the bytes of a block on the disk of the store that `make` gave last.
+        make: returns an empty store.
+        damage: changes the bytes of a block on the disk of the store that `make` returned last.
 
     Raises:
         BlockRuleBroken: the store broke a rule.

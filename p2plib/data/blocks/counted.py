@@ -1,7 +1,7 @@
-"""How much content addressing saves: what was put into a store, and what of it was new. Around any store.
+"""How much content addressing saves: counts what is put into a store, and what was new. Wraps any store.
 
 Two files that share a part, cut at the same places, share its blocks; a file that is added twice is stored
-once. `stats` says how much that was::
+once. `stats` says how much that saved::
 
     with CountedBlocks(MemoryBlocks()) as blocks:
         blocks.put(cut(monday))
@@ -23,13 +23,13 @@ from p2plib.wire.multihash import Multihash
 
 @dataclass(frozen=True, slots=True)
 class BlockCounts:
-    """What was put into a store of blocks, and what of it was not there yet.
+    """How much was put into a store of blocks, and how much of it was new.
 
     Args:
-        put_blocks: how many blocks were put, each time they were.
-        put_bytes: how many bytes they had.
-        new_blocks: how many of them were not there.
-        new_bytes: how many bytes those had.
+        put_blocks: how many blocks were put; one that is put twice counts twice.
+        put_bytes: the sum of their sizes.
+        new_blocks: how many of them were not there before.
+        new_bytes: the sum of the sizes of the new ones.
     """
 
     put_blocks: int
@@ -44,7 +44,7 @@ class BlockCounts:
 
 
 class CountedBlocks(BlocksAround):
-    """A `BlockStore` that counts what is put into it. Closing it closes the store within.
+    """A `BlockStore` that counts what is put into it. Closing it closes the inner store.
 
     Args:
         store: where the blocks are.
@@ -56,7 +56,7 @@ class CountedBlocks(BlocksAround):
         self._lock = threading.RLock()
 
     def stats(self) -> BlockCounts:
-        """What was put since this object was made; of a `put` that failed, nothing counts."""
+        """What was put since this object was made; a `put` that failed counts for nothing."""
         return self._counts
 
     def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:

@@ -1,34 +1,34 @@
 """Blocks as files, one each, in the layout of Kubo's flatfs or of npm's blockstore-fs.
 
-The name of a file is the block's multihash in upper-case base32; it lies in one of about a thousand folders,
-so that none of them grows too large::
+The name of a file is the block's multihash in upper-case base32; the file is in one of about a thousand
+folders, so that no folder grows too large::
 
     FLATFS         X3/CIQFTFEE...RZ6CMLX3Y.data      the two letters before the last; a file SHARDING says so
-    BLOCKSTORE_FS  3Y/BCIQFTFEE...RZ6CMLX3Y.data     with multibase's letter B; the two last letters
+    BLOCKSTORE_FS  3Y/BCIQFTFEE...RZ6CMLX3Y.data     with multibase's letter B; the last two letters
 
 Putting, so that a crash at any moment leaves each block whole, or none::
 
-    1. write each block of a group into a new file of a folder that is the store's own (`PRIVATE`)
+    1. write each block of a group to a new file in a folder that is the store's own (`PRIVATE`)
     2. sync all of these files: a name must never be there before the bytes are durable
     3. rename each to its place
-    4. if it must be durable, sync each folder in which a name has changed since it was synced last, once
+    4. if it must be durable, sync each folder in which a name has changed since its last sync, once
 
-So many blocks that are put together cost one sync each, and one for each folder; the syncs of a group come
-after all of its writes, so that the disk can take them together.
+So blocks that are put together cost one sync each, and one for each folder; the syncs of a group come after
+all of its writes, so that the disk can take them together.
 
 Rules
-    1. A block that is there is compared with what is put: the same bytes are not written again, damaged ones
-       are replaced.
+    1. A block that is already there is compared with the one that is put: equal bytes are not written again,
+       damaged ones are replaced.
     2. A name that a killed process has left may not be durable: a folder counts as synced only after this
        object has synced it.
-    3. After a sync of a folder that failed, nobody knows which names the disk has. The store takes no more
-       blocks (`StoreFull`) until it is opened again; reading goes on.
-    4. A block is hashed again whenever it is read; what other programs have left half-written is found then.
+    3. After a failed sync of a folder, nobody knows which names the disk has. The store takes no more blocks
+       (`StoreFull`) until it is opened again; reading still works.
+    4. A block is hashed whenever it is read; what another program left half-written is found then.
     5. A removal is not waited for: after a power failure a removed block may be back.
-    6. While one thread syncs folders, no other gives names: a name that came during a sync would count as
+    6. While one thread syncs folders, no other renames files: a name that came during a sync would count as
        synced.
 
-Nobody else may write into the folder while the store is open. A block that another program wrote without a
+Nobody else may write to the folder while the store is open. A block that another program wrote without a
 sync, as npm's does, counts as there; this store cannot make such a file durable.
 """
 
@@ -68,21 +68,24 @@ class BlockLayout:
     """Which file a block is in.
 
     Args:
-        letter: what stands before the base32 text of the multihash: nothing, or multibase's "B".
+        letter: what comes before the base32 text of the multihash: nothing, or multibase's "B".
         shard: which letters name the folder: "prefix/n", "suffix/n", or "next-to-last/n", n from 1 to 99.
-        says_so: whether the folder has a file SHARDING, which then decides, and is made if there is none.
+        has_sharding_file: whether a file SHARDING says which letters; it overrides `shard`, and is written
+            where it is missing.
 
     Raises:
-        UsageError: the letter or the shard is another.
+        UsageError: the letter or the shard is none of these.
     """
 
     letter: str
     shard: str
-    says_so: bool
+    has_sharding_file: bool
 
     def __post_init__(self) -> None:
         if self.letter not in ("", "B"):
-            raise UsageError(f"before the name of a block's file stands nothing, or B, not {self.letter!r}")
+            raise UsageError(
+                f"the letter before the name of a block's file is B or none, not {self.letter!r}"
+            )
         if not _SHARD_FUNCTION.fullmatch(self.shard):
             raise UsageError(f"{self.shard!r} does not say which letters name the folder of a block")
 
@@ -92,7 +95,7 @@ class BlockLayout:
         return f"{self.folder_of(name)}/{name}{EXTENSION}"
 
     def folder_of(self, name: str) -> str:
-        """The folder of a name without extension; what a short name lacks is filled up with underscores."""
+        """The folder of a name without extension; a name that is too short is padded with underscores."""
         function, _, count = self.shard.partition("/")
         letters, padding = int(count), "_" * (int(count) + 1)
         match function:
@@ -107,7 +110,7 @@ class BlockLayout:
         """The block that a file name stands for.
 
         Raises:
-            DecodeError: it is no name of a block in this layout.
+            DecodeError: it is not the name of a block's file in this layout.
         """
         name = file.removesuffix(EXTENSION)
         if name == file or not name.startswith(self.letter):
@@ -121,25 +124,25 @@ class BlockLayout:
         return multihash
 
 
-FLATFS = BlockLayout("", "next-to-last/2", says_so=True)
-BLOCKSTORE_FS = BlockLayout("B", "suffix/2", says_so=False)
+FLATFS = BlockLayout("", "next-to-last/2", has_sharding_file=True)
+BLOCKSTORE_FS = BlockLayout("B", "suffix/2", has_sharding_file=False)
 
 
 class FileBlocks(CheckedBlocks):
     """Blocks in files, a `BlockStore`.
 
     Args:
-        folder: where; nobody else may write into it while the store is open.
+        folder: where the files are; nobody else may write to it while the store is open.
         layout: `FLATFS`, `BLOCKSTORE_FS`, or another.
 
     Attributes:
-        layout: the same; of a folder with a file SHARDING, with what that file says.
-        leftovers: how many unfinished files of a crash were removed when the store was opened.
+        layout: as given, with the shard that the file SHARDING says, if there is one.
+        leftovers: how many unfinished files, left by a crash, were removed when the store was opened.
 
     Raises:
         StoreLocked: another store has the folder open, in this process or another.
         StoreFull: the folder cannot be written.
-        StoreError: it holds something else, or says a way of sharding that this library does not know.
+        StoreError: it holds something else, or its file SHARDING names a function unknown to this library.
     """
 
     def __init__(self, folder: Folder, layout: BlockLayout = FLATFS) -> None:
@@ -159,10 +162,10 @@ class FileBlocks(CheckedBlocks):
                 if entry.name.startswith(UNFINISHED):
                     folder.unlink(f"{PRIVATE}/{entry.name}")
                     self.leftovers += 1
-            if layout.says_so:
-                self.layout = BlockLayout(layout.letter, self._sharding(), says_so=True)
-            # Even where SHARDING was there: a killed process may have left its name in the cache alone, and
-            # after a power cut folders without it would be refused.
+            if layout.has_sharding_file:
+                self.layout = BlockLayout(layout.letter, self._sharding(), has_sharding_file=True)
+            # Even where SHARDING was there: a killed process may have left its name only in the cache, and
+            # after a power failure the folders would be refused without it.
             folder.sync_folder("")
             self._synced.add("")
             self._held = self._held.pop_all()
@@ -174,12 +177,14 @@ class FileBlocks(CheckedBlocks):
             found = self._read(SHARDING, MAX_SHARDING_BYTES)
         except MISSING:
             if any(entry.is_folder and entry.name != PRIVATE for entry in self._folder.entries("")):
-                raise StoreError(f"{self._folder.name} has folders and no file {SHARDING}") from None
+                raise StoreError(f"{self._folder.name} has folders but no file {SHARDING}") from None
             return self._write_sharding()
         said = found.decode("latin1").strip()
         shard = said.removeprefix(SHARDING_PREFIX)
         if shard == said or not _SHARD_FUNCTION.fullmatch(shard):
-            raise StoreError(f"{self._folder.name}/{SHARDING} says {found[:80]!r}, which is not known here")
+            raise StoreError(
+                f"{self._folder.name}/{SHARDING} says {found[:80]!r}, which this library does not know"
+            )
         return shard
 
     def _write_sharding(self) -> str:
@@ -265,7 +270,7 @@ class FileBlocks(CheckedBlocks):
                 self._sync_folders(sorted(touched - self._synced))
 
     def _is_whole(self, path: str, data: bytes) -> bool:
-        """Whether a block's file is there and right; what the disk cannot read is not."""
+        """Whether a block's file is there with the right bytes; an unreadable one counts as wrong."""
         try:
             return self._folder.size(path) == len(data) and self._read(path, len(data)) == data
         except (OSError, StoreCorrupt):
@@ -286,12 +291,12 @@ class FileBlocks(CheckedBlocks):
                 shard = path.rpartition("/")[0]
                 if self._folder.make_folder(shard):
                     self._synced.discard("")
-                self._synced.discard(shard)  # before the name is there, in case this is cut short
+                self._synced.discard(shard)  # before the name is there, in case of an interruption
                 with disk_errors(self._folder, path, writing=True):  # something else may be in its place
                     self._folder.replace(waiting[path][0], path)
                 del waiting[path]
         finally:
-            # What cannot be removed now, is removed when the store is opened next.
+            # What cannot be removed now is removed when the store is next opened.
             for new, file in waiting.values():
                 with contextlib.suppress(OSError):
                     file.close()

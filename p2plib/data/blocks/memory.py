@@ -1,4 +1,4 @@
-"""Blocks in memory: for tests, for what is needed once, and to say in a few lines what a block store is."""
+"""Blocks in memory: for tests, for temporary data, and to show in a few lines what a block store is."""
 
 from __future__ import annotations
 

@@ -1,16 +1,15 @@
-"""Blocks in any ordered store, under a prefix, so that one store on disk may hold other things, too.
+"""Blocks in any ordered store, under a prefix, so that one store on disk can hold other things too.
 
     prefix ‖ multihash → the bytes of the block      "block" 00 12 20 2cf2...9824 → "hello"
 
 Rules
-    1. A block is hashed again whenever it is read, whatever the store under it checks by itself.
-    2. A block that is there is compared with what is put: the same bytes are not written again, damaged ones
-       are replaced.
+    1. A block is hashed whenever it is read, whatever the ordered store checks by itself.
+    2. A block that is already there is compared with the one that is put: equal bytes are not written again,
+       damaged ones are replaced.
     3. Blocks are written in batches of some megabytes. A batch is there whole or not at all; a `put` of
        several batches that fails may leave the first ones.
 
-The size of a block is that of its value, and an ordered store knows no size without its value: `size` and
-`has` read the block.
+An ordered store cannot tell the size of a value without reading it, so `size` and `has` read the block.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from p2plib.wire.multihash import Multihash
 
 BLOCKS_PREFIX = b"block\0"
 BATCH_BLOCKS = 4096
-BATCH_BYTES = 8 * 1024 * 1024  # a batch is in memory as a whole, in the store's log too
+BATCH_BYTES = 8 * 1024 * 1024  # a whole batch is held in memory, and again in the store's log
 WHERE = "the ordered store of blocks"
 
 
 def end_of(prefix: bytes) -> bytes:
-    """The first key behind all that begin with a prefix.
+    """The first key after all those that begin with a prefix.
 
     Raises:
-        UsageError: the prefix is empty, or its last byte is ff.
+        UsageError: the prefix is empty, or ends with ff.
     """
     if not prefix or prefix[-1] == 0xFF:
-        raise UsageError("a prefix of records has at least one byte, and its last is not ff")
+        raise UsageError("a prefix of records has at least one byte, and the last is not ff")
     return prefix[:-1] + bytes([prefix[-1] + 1])
 
 
@@ -46,11 +45,11 @@ class OrderedBlocks(CheckedBlocks):
     """Blocks in an ordered store, a `BlockStore`.
 
     Args:
-        store: where they are. It stays open when this is closed, for it may hold other things, too.
-        prefix: what their keys begin with there.
+        store: where they are. It stays open when this is closed, as it may hold other things too.
+        prefix: what their keys in it begin with.
 
     Raises:
-        UsageError: the prefix is empty, or its last byte is ff.
+        UsageError: the prefix is empty, or ends with ff.
     """
 
     def __init__(self, store: OrderedStore, prefix: bytes = BLOCKS_PREFIX) -> None:

@@ -1,23 +1,23 @@
-"""Pins: which graphs of blocks are wanted, and the removal of all other blocks. Around any store.
+"""Pins: which graphs of blocks are wanted, and the removal of all other blocks. Wraps any store.
 
-A **pin** wants a block (direct), or a block and all that can be reached from it by links (recursive), under a
+A **pin** keeps a block (direct), or a block and all that can be reached from it by links (recursive), under a
 label that says for whom or for what. Pins are kept in an ordered store, so they outlive the process as the
 blocks do. A **sweep** marks what is wanted, by walking from every pin, and then removes the rest.
 
 A sweep never removes
-    1. what is pinned, whenever the pin came: a pin that comes during a sweep is walked before the next
+    1. what is pinned, whenever it was pinned: a pin that is set during a sweep is walked before the next
        removal;
     2. what is under a block that is `held`: somebody is walking or fetching it;
-    3. what was put since the sweep began, and what was put inside `adding`, until that has ended: a graph is
-       put leaves first, and its pin comes last.
+    3. what was put since the sweep began, and what was put inside `adding`, until that ends: a graph is put
+       leaves first, and its pin comes last.
 
 The rule of gaps: where a block under a recursive pin, or under a hold, is missing or damaged, or its links
 cannot be read, nobody knows what is under it; it could be any block of the store. Then a sweep removes
-**nothing** (`StoreError`), until the block is put again or the pin is taken away. Only a raw block that is
-missing does not matter so: a raw block has no links. `gaps` lists them.
+**nothing** (`StoreError`), until the block is put again or the pin is removed. A missing raw block is not a
+gap, as raw blocks have no links. `gaps` lists the gaps.
 
-A walk has no recursion, and goes through each block once, so a deep graph and one whose links meet again
-cost no more than their blocks.
+A walk does not recurse, and visits each block once, so a deep graph, or one with shared blocks, costs no more
+than its blocks.
 
 Vocabulary, as records of the ordered store::
 
@@ -47,7 +47,7 @@ from p2plib.wire.multihash import Multihash
 
 PINS_PREFIX = b"block pin\0"
 MAX_LABEL_BYTES = 255
-MAX_GAPS = 100  # of a list of them: one is enough to stop a sweep
+MAX_GAPS = 100  # in a list of them: one is enough to stop a sweep
 RECURSIVE, DIRECT = b"recursive", b"direct"
 
 LinksOf = Callable[[Block], Iterable[Cid]]
@@ -59,7 +59,7 @@ class BlockPin:
 
     Args:
         label: for whom or what: 1 to 255 bytes of UTF-8.
-        is_recursive: whether it wants what is under the block, too.
+        is_recursive: whether it keeps what is under the block too.
     """
 
     label: str
@@ -68,10 +68,10 @@ class BlockPin:
 
 @dataclass(frozen=True, slots=True)
 class BlockGap:
-    """A block that a walk could not go through.
+    """A block whose links a walk could not follow.
 
     Args:
-        cid: which.
+        cid: its identifier.
         reason: why not, as a sentence.
     """
 
@@ -84,8 +84,8 @@ class SweptBlock:
     """A block that a sweep has removed.
 
     Args:
-        multihash: what it hashes to.
-        size_bytes: how large it was; 0 if it was damaged so that the store could not say.
+        multihash: its hash.
+        size_bytes: its size; 0 if it was damaged.
     """
 
     multihash: Multihash
@@ -97,8 +97,8 @@ class SweptBlocks:
     """What a sweep has removed in all.
 
     Args:
-        blocks: how many.
-        size_bytes: how large they were together.
+        blocks: how many blocks.
+        size_bytes: their total size.
     """
 
     blocks: int
@@ -109,7 +109,7 @@ class SweptBlocks:
 class _Walk:
     """What was reached so far. A block may be reached under two codecs, and have links under one of them."""
 
-    began: int = 0  # of a sweep's: when
+    began: int = 0  # for the marks of a sweep: when it began
     reached: set[Multihash] = field(default_factory=set)
     seen: set[tuple[int, Multihash]] = field(default_factory=set)
     waiting: list[Cid] = field(default_factory=list)
@@ -132,17 +132,17 @@ def _encoded_label(label: str) -> bytes:
 
 
 class PinnedBlocks(BlocksAround):
-    """A `BlockStore` that knows which of its blocks are wanted. Closing it closes the store of blocks within.
+    """A `BlockStore` that knows which of its blocks are wanted. Closing it closes the inner store of blocks.
 
     Args:
-        store: where the blocks are; nobody else may write into it.
-        pins: where the pins are kept. It stays open when this is closed, for it may hold other things, too.
-        links: gives the links of a block; DecodeError or UsageError where it cannot tell them.
-        prefix: what the records of the pins begin with there.
+        store: where the blocks are; nobody else may write to it.
+        pins: where the pins are kept. It stays open when this is closed, as it may hold other things too.
+        links: returns the links of a block; raises DecodeError or UsageError where it cannot read them.
+        prefix: what the keys of the pins in it begin with.
 
     Raises:
-        StoreCorrupt: a record with the prefix is no pin; passed over, it could cost what it kept.
-        UsageError: the prefix is empty, or its last byte is ff.
+        StoreCorrupt: a record with the prefix is not a pin; to ignore it could cost the blocks it kept.
+        UsageError: the prefix is empty, or ends with ff.
     """
 
     def __init__(
@@ -160,9 +160,11 @@ class PinnedBlocks(BlocksAround):
         self._pins: dict[Cid, dict[str, bool]] = {}
         self._pinned_as: dict[Multihash, set[Cid]] = {}  # the keys of `_pins`, by their hash
         self._holds: Counter[Cid] = Counter()
-        self._sweeping: list[_Walk] = []  # the marks of the sweeps that go on
-        self._adding: list[int] = []  # when the addings that go on began; the first is the oldest
-        self._fresh: OrderedDict[Multihash, int] = OrderedDict()  # what was put meanwhile, and when, in order
+        self._sweeping: list[_Walk] = []  # the marks of the sweeps under way
+        self._adding: list[int] = []  # when the addings under way began, the oldest first
+        self._fresh: OrderedDict[Multihash, int] = (
+            OrderedDict()
+        )  # what was put during them, and when, in order
         self._now = 0  # the number of the last sweep or adding
         for record, kind in pins.scan(prefix, end_of(prefix)):
             cid, label = self._parsed(record, kind)
@@ -193,13 +195,13 @@ class PinnedBlocks(BlocksAround):
             label = ""
         is_label = 1 <= len(label.encode()) <= MAX_LABEL_BYTES
         if not is_label or kind not in (RECURSIVE, DIRECT):
-            raise StoreCorrupt(f"{record[:60]!r} is no record of a pin", "the store of pins")
+            raise StoreCorrupt(f"{record[:60]!r} is not the record of a pin", "the store of pins")
         return cid, label
 
     # Pins
 
     def pin(self, cid: Cid, label: str, *, is_recursive: bool = True) -> None:
-        """Want a block from now on, and all that is under it; repeating it does nothing.
+        """Keep a block from now on, and all that is under it; repeating it does nothing.
 
         It reads the whole graph and puts it again, durably: what is pinned is there, whole, and survives a
         power failure, however it was put.
@@ -207,14 +209,14 @@ class PinnedBlocks(BlocksAround):
         Args:
             cid: the block. Pins are kept by identifier: `unpin` takes the same version and codec.
             label: for whom or what: 1 to 255 bytes of UTF-8.
-            is_recursive: whether what is under it is wanted, too. The last pin of a label counts.
+            is_recursive: whether what is under it is kept too. The last pin under a label counts.
 
         Raises:
             NotFound: it is not there, or something under it is not.
             StoreCorrupt: the disk has changed it, or something under it.
             DecodeError: the links of something under it cannot be read.
-            UsageError: the label is none, or a codec has no links that this library knows.
-            StoreFull: the pin could not be written down, or the blocks could not be made durable.
+            UsageError: the label is empty or too long, or this library cannot read the links of a codec.
+            StoreFull: there was no room for the pin, or the blocks could not be made durable.
         """
         self._demand_open()
         record = self._record(cid, label)
@@ -225,7 +227,7 @@ class PinnedBlocks(BlocksAround):
             self._wanted_now(cid, is_recursive)
 
     def _read(self, root: Cid, is_recursive: bool) -> Iterator[Block]:
-        """As `walk`, but reads raw blocks, too."""
+        """As `walk`, but reads raw blocks too."""
         walk = _Walk()
         walk.want(root)
         while walk.waiting:
@@ -244,7 +246,7 @@ class PinnedBlocks(BlocksAround):
                 marks.reached.add(cid.multihash)
 
     def unpin(self, cid: Cid, label: str) -> None:
-        """Take a pin away; one that is not there stays so. The blocks stay until the next sweep."""
+        """Remove a pin, if it is there. The blocks stay until the next sweep."""
         self._demand_open()
         record = self._record(cid, label)
         with self._lock:
@@ -265,8 +267,10 @@ class PinnedBlocks(BlocksAround):
 
     @contextlib.contextmanager
     def held(self, cid: Cid) -> Iterator[None]:
-        """Keep a block and all that is under it while the `with` block runs, whether all of it is there or
-        not; for somebody that walks a graph, or fetches one."""
+        """Keep a block and all that is under it while the `with` block runs, even if some of it is missing.
+
+        For a caller that walks a graph, or fetches one.
+        """
         self._demand_open()
         with self._lock:
             self._holds[cid] += 1
@@ -283,7 +287,7 @@ class PinnedBlocks(BlocksAround):
     def adding(self) -> Iterator[None]:
         """Keep whatever is put, or put again, while the `with` block runs; at its end pin what is wanted.
 
-        Put every block of the graph, even one that is there: a block that is not put is not kept.
+        Put every block of the graph, even one that is already there: a block that is not put is not kept.
         """
         self._demand_open()
         with self._lock:
@@ -297,7 +301,7 @@ class PinnedBlocks(BlocksAround):
                 self._forget_fresh()
 
     def _forget_fresh(self) -> None:
-        """What is older than all that goes on matters to none of it."""
+        """What was put before every sweep and adding under way matters to none of them."""
         since = min([*self._adding[:1], *(marks.began for marks in self._sweeping)], default=self._now + 1)
         while self._fresh and next(iter(self._fresh.values())) < since:
             self._fresh.popitem(last=False)
@@ -310,16 +314,16 @@ class PinnedBlocks(BlocksAround):
     def walk(self, root: Cid) -> Iterator[Cid]:
         """The block and all that is under it, each once (twice if it is linked under two codecs).
 
-        A block is read when the walk asks for what comes after it; raw blocks are not read.
+        A block is read only when the caller asks for the one after it; raw blocks are not read.
 
         Args:
             root: where it begins.
 
         Raises:
             NotFound: a block is not there.
-            StoreCorrupt: the disk has changed one.
-            DecodeError: the links of one cannot be read.
-            UsageError: the links of its codec are not known.
+            StoreCorrupt: the disk has changed a block.
+            DecodeError: the links of a block cannot be read.
+            UsageError: this library does not know a block's codec.
         """
         walk = _Walk()
         walk.want(root)
@@ -334,7 +338,7 @@ class PinnedBlocks(BlocksAround):
                 walk.want(link)
 
     def _mark(self, walk: _Walk) -> Iterator[BlockGap]:
-        """Goes through all that waits, and gives what it could not go through."""
+        """Follows all links that wait, and yields the blocks whose links it could not follow."""
         while walk.waiting:
             cid = walk.waiting.pop()
             try:
@@ -353,7 +357,7 @@ class PinnedBlocks(BlocksAround):
         return walk
 
     def gaps(self) -> tuple[BlockGap, ...]:
-        """The blocks under pins and holds that nobody can look under, at most `MAX_GAPS`."""
+        """The blocks under pins and holds whose links cannot be read, at most `MAX_GAPS`."""
         self._demand_open()
         with self._lock:
             found = self._mark(self._walk_of_all())
@@ -365,7 +369,7 @@ class PinnedBlocks(BlocksAround):
         """Remove the blocks that nobody wants, one with each step, so that others may work in between.
 
         Raises:
-            StoreError: of a step: there is a gap under a pin or a hold, so from here on nothing is removed.
+            StoreError: there is a gap under a pin or a hold, so nothing more is removed; a step raises it.
         """
         self._demand_open()
         return self._swept()
@@ -393,7 +397,7 @@ class PinnedBlocks(BlocksAround):
         """Removes a block if it may go; the lock is held."""
         for gap in self._mark(marks):
             raise StoreError(
-                f"nothing is removed, for nobody can see what is under {cids.to_text(gap.cid)}, "
+                f"nothing is removed, because nobody can see what is under {cids.to_text(gap.cid)}, "
                 f"which is pinned or held: {gap.reason}"
             )
         if multihash in marks.reached or self._is_fresh(multihash, marks):
@@ -413,7 +417,7 @@ class PinnedBlocks(BlocksAround):
     # A block store
 
     def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
-        """Keep some blocks; see `BlockStore`. A sweep that goes on does not remove them."""
+        """Keep some blocks; see `BlockStore`. A sweep under way does not remove them."""
         self._demand_open()
         with self._lock:
             self._store.put(self._noted(blocks), durable=durable)
@@ -426,12 +430,12 @@ class PinnedBlocks(BlocksAround):
             yield block
 
     def remove(self, cid: Cid) -> None:
-        """Take a block out of the store; one that is not there stays so.
+        """Remove a block from the store, if it is there.
 
-        What is merely under a recursive pin can be removed: that leaves a gap, and sweeps stop at it.
+        A block that is only under another's recursive pin can be removed: the gap that is left stops sweeps.
 
         Raises:
-            UsageError: it has a pin of its own; take that away first.
+            UsageError: it has a pin of its own; remove that first.
         """
         self._demand_open()
         with self._lock:

@@ -1,11 +1,10 @@
-"""A limit on what a store of blocks may hold, around any store.
+"""A limit on what a store of blocks may hold. Wraps any store.
 
-The bytes of blocks count, not what a file system takes for a file. A block that is there already counts once,
-however often it is put: that is what content addressing saves, so a quota fills up more slowly than what is
-put into it.
+The bytes of blocks count, not the space that a file system takes for them. A block counts once, however often
+it is put: content addressing saves the rest.
 
 The sizes of all blocks are read once, when the wrapper is made, and are kept in memory after that. So nobody
-else may write into the store.
+else may write to the store.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from p2plib.wire.multihash import Multihash
 
 
 class QuotaBlocks(BlocksAround):
-    """A `BlockStore` that holds no more than it may. Closing it closes the store within.
+    """A `BlockStore` that holds no more than its quota. Closing it closes the inner store.
 
     Args:
         store: where the blocks are.
-        max_bytes: how much they may have in all.
+        max_bytes: the most bytes that they may have in all.
 
     Raises:
         UsageError: the limit is below 0.
@@ -39,13 +38,13 @@ class QuotaBlocks(BlocksAround):
         super().__init__(store)
         self.max_bytes = max_bytes
         self._lock = threading.RLock()
-        self._drawn: Counter[Multihash] = Counter()  # how many puts that go on have drawn a block
+        self._reserved_by: Counter[Multihash] = Counter()  # how many puts under way have reached a block
         self._sizes = {multihash: size_here(store, multihash) for multihash in store.hashes()}
         self._used_bytes = sum(self._sizes.values())
 
     @property
     def used_bytes(self) -> int:
-        """What the blocks have together, in bytes."""
+        """The total size of the blocks, in bytes."""
         return self._used_bytes
 
     def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
@@ -54,7 +53,7 @@ class QuotaBlocks(BlocksAround):
         touched: set[Multihash] = set()
         try:
             self._store.put(self._that_fit(blocks, touched), durable=durable)
-        finally:  # after an error, too: whatever of them is there counts
+        finally:  # after an error too: those that did arrive count
             for multihash in touched:
                 with self._lock:
                     self._settle(multihash)
@@ -76,15 +75,15 @@ class QuotaBlocks(BlocksAround):
             )
         if multihash not in touched:
             touched.add(multihash)
-            self._drawn[multihash] += 1
+            self._reserved_by[multihash] += 1
         self._set(multihash, self._sizes.get(multihash, 0) + more)
 
     def _settle(self, multihash: Multihash) -> None:
-        """Replaces what was reserved for a block, unless another put has drawn it and may yet write it."""
-        self._drawn[multihash] -= 1
-        if self._drawn[multihash]:
+        """Replaces a block's reservation by its size, unless another put may still write it."""
+        self._reserved_by[multihash] -= 1
+        if self._reserved_by[multihash]:
             return
-        del self._drawn[multihash]
+        del self._reserved_by[multihash]
         try:
             self._set(multihash, size_here(self._store, multihash))
         except NotFound:
@@ -96,9 +95,9 @@ class QuotaBlocks(BlocksAround):
         self._sizes[multihash] = size_bytes
 
     def remove(self, cid: Cid) -> None:
-        """Take a block out of the store; one that is not there stays so."""
+        """Remove a block from the store, if it is there."""
         self._demand_open()
         with self._lock:
             self._store.remove(cid)
-            if cid.multihash not in self._drawn:
+            if cid.multihash not in self._reserved_by:
                 self._used_bytes -= self._sizes.pop(cid.multihash, 0)

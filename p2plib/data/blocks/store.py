@@ -1,16 +1,16 @@
-"""What every block store can do: a protocol.
+"""What every block store can do, as a `typing.Protocol`.
 
 Rules
-    1. A block is there whole or not at all, crash or no crash; a durable `put` that returned has happened.
-    2. What `get` gives hashes to its identifier. Where the disk has changed it, `get` raises `StoreCorrupt`,
-       and the block can be put again.
+    1. A block is there whole or not at all, crash or no crash; once a durable `put` has returned, it stays.
+    2. What `get` returns hashes to its identifier. Where the disk has changed a block, `get` raises
+       `StoreCorrupt`, and the block can be put again.
     3. Blocks are kept by their multihash: two identifiers with the same hash name the same bytes, whatever
-       their version and codec say of how to read them.
+       their version and codec say about how to read them.
     4. An identity identifier holds its bytes itself: it is always there, is never stored and never listed.
-    5. Missing, full, damaged and closed are the errors of `p2plib.data.stores.interfaces`. A closed store
-       stops a listing that is under way, too.
+    5. Missing, full, damaged and closed are the errors of `p2plib.data.stores.interfaces`. A listing that is
+       under way when the store is closed raises `Closed` too.
     6. Several threads may use a store at once, but not one over an ordered store, which allows one thread at
-       a time. While pins or counters draw the blocks of a `put`, other writers wait.
+       a time. While pins or counters iterate over the blocks of a `put`, other writers wait.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from p2plib.wire.multihash import Multihash
 
 
 class BlockStore(Protocol):
-    """Blocks under what they hash to. `p2plib.data.blocks.conformance` is its test."""
+    """Blocks by their hash. `p2plib.data.blocks.conformance` tests any implementation."""
 
     def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
-        """Keep some blocks; those that are there already stay so.
+        """Keep some blocks; for those that are already there, nothing changes.
 
         Args:
             blocks: made with `block_of` or `checked`: they are not hashed again.
@@ -36,7 +36,7 @@ class BlockStore(Protocol):
 
         Raises:
             StoreFull: there is no room; blocks before the one that did not fit may be there.
-            StoreError: something that is no block lies in the place of one.
+            StoreError: something that is not a block is in the place of one.
             Closed: the store is closed.
         """
         ...
@@ -46,8 +46,8 @@ class BlockStore(Protocol):
 
         Raises:
             NotFound: it is not there.
-            StoreCorrupt: it was, and the disk has changed it.
-            StoreError: another program put it there, under a hash that nobody here can compute.
+            StoreCorrupt: the disk has changed it.
+            StoreError: another program put it there, under a hash that this library does not compute.
             Closed: the store is closed.
         """
         ...
@@ -61,11 +61,11 @@ class BlockStore(Protocol):
         ...
 
     def remove(self, cid: Cid) -> None:
-        """Take a block out of the store; one that is not there stays so."""
+        """Remove a block from the store, if it is there."""
         ...
 
     def hashes(self) -> Iterator[Multihash]:
-        """What the blocks here hash to, in any order; some that come or go meanwhile may be missed."""
+        """The hashes of the blocks, in any order; blocks that come or go meanwhile may be missed."""
         ...
 
     def close(self) -> None:

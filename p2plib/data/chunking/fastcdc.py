@@ -6,18 +6,18 @@ boundaries are that package's, to the byte. A hash rolls over the content, and a
 bits are all zero::
 
     p   the hash: p = (p >> 1) + GEAR[byte], from 0 at the first byte that may end the chunk
-    n   what a chunk should have on average, for example 8192 bytes
+    n   the average size of a chunk, for example 8192 bytes
     b   log2 of n, rounded, for example 13
 
 Rules
     1. The first `minimum_bytes` of a chunk are not looked at; it never ends before them.
     2. Normalisation: until the chunk has `strict_until_bytes`, it ends where b + 1 low bits of p are zero;
-       from there on where b - 1 are. So sizes gather round the average more than chance alone would have it.
+       after that where b - 1 are. So sizes are closer to the average than chance alone would make them.
     3. Where no boundary was found, a chunk ends at `maximum_bytes`, and at the end of the file.
-    4. p takes one bit less of a byte with each byte that follows: a boundary depends on the bytes just
-       before it and, but for a carry of one, on no more than 32 of them.
+    4. p loses one bit of a byte with each byte that follows: a boundary depends on the bytes just before it
+       and, apart from a carry of one, on no more than 32 of them.
     5. The pieces in which a file arrives do not matter. At most two chunks of the largest size, or 256 KiB
-       if that is more, are held; whatever the length of the file.
+       if that is more, are held, whatever the length of the file.
 
 Without numpy a loop goes over the bytes. With numpy `p2plib.data.chunking.gear_arrays` finds the few places
 where a chunk could end, and looks only at those: the same boundaries, found several times as fast.
@@ -44,8 +44,8 @@ LARGEST_AVERAGE_BYTES = 1 << 28
 SMALLEST_MAXIMUM_BYTES = 1 << 10
 LARGEST_MAXIMUM_BYTES = 1 << 30
 
-ARRAYS_FROM_BYTES = 512  # with smaller chunks there are so many places to look at that the loop is as quick
-BATCH_BYTES = 1 << 18  # so much at a time is enough to make array operations worth their while
+ARRAYS_FROM_BYTES = 512  # with smaller chunks there are too many candidates, and the loop is as fast
+BATCH_BYTES = 1 << 18  # enough at a time to make array operations worthwhile
 
 Gear = tuple[int, ...]
 
@@ -55,7 +55,7 @@ class ChunkSizes:
     """How large chunks may be.
 
     Args:
-        minimum_bytes: at least 64; every chunk but the last has so many.
+        minimum_bytes: at least 64; no chunk but the last has fewer.
         average_bytes: 256 to 2**28.
         maximum_bytes: 1024 to 2**30; no chunk has more.
 
@@ -99,7 +99,7 @@ class ChunkSizes:
 
     @property
     def strict_until_bytes(self) -> int:
-        """Up to this size a chunk ends only where two bits more are zero than later."""
+        """Up to this size, a chunk ends only where `strict_mask` is zero, which has two bits more."""
         skipped = self.minimum_bytes + (self.minimum_bytes + 1) // 2
         return max(0, self.average_bytes - skipped)
 
@@ -125,21 +125,21 @@ def chunks(
 
     Args:
         pieces: the bytes of the file in order, in pieces of any size.
-        sizes: of a chunk: minimum, average, maximum.
+        sizes: the minimum, average and maximum of a chunk.
         gear: the table of the hash, the published one or one of `secret_gear`.
-        arrays: True searches with numpy, False without; None, with it where it is installed and quicker.
+        arrays: True to use numpy, False not to; None to use it where it is installed and faster.
 
     Returns:
         The chunks in order; together they are the bytes of the file.
 
     Raises:
-        UsageError: the table is none, or numpy is asked for and not installed.
+        UsageError: this is not a gear table, or numpy is asked for and not installed.
     """
     return _chunks(pieces, sizes, _search(sizes, checked(gear), arrays))
 
 
 def lengths(data: bytes, sizes: ChunkSizes, gear: Gear = GEAR, *, arrays: bool | None = None) -> list[int]:
-    """How long the chunks of a file are that is in memory as a whole.
+    """The lengths of the chunks of a file that is in memory as a whole.
 
     Args:
         data: the file.
@@ -196,13 +196,13 @@ def next_cut(data: bytes, start: int, sizes: ChunkSizes, gear: Gear = GEAR) -> i
     """Where the chunk that begins at `start` ends, found byte by byte.
 
     Args:
-        data: the file, or as much of it from `start` on as the largest chunk has.
+        data: the file, or at least `maximum_bytes` of it from `start` on.
         start: an offset in it, in bytes.
         sizes: of a chunk.
         gear: the table of the hash.
 
     Returns:
-        The offset behind its last byte.
+        The offset after its last byte.
     """
     end = min(len(data), start + sizes.maximum_bytes)
     first = min(end, start + sizes.minimum_bytes)

@@ -1,7 +1,7 @@
 """Chunks of one size: the simplest cut, and the one that an insertion near the start undoes.
 
 A chunker, here and in the other modules of this package, is any function that takes the bytes of a file in
-pieces of any size and gives the chunks in order; together they are the same bytes. An empty file has none.
+pieces of any size and yields the chunks in order; joined, they are the same bytes. An empty file has none.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
 def _chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
     """A chunk is copied once, out of the piece that it is in; no copy of a whole piece is made.
 
-    What is held is less than a chunk. A piece that is in use may be a buffer that its maker fills again for
-    the next one, so no chunk shares its memory.
+    Less than a chunk is held. The caller may fill the buffer of a piece again for the next one, so no chunk
+    shares its memory.
     """
     held = bytearray()
     for piece in pieces:

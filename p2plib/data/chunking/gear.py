@@ -1,20 +1,20 @@
 """The gear table of FastCDC: 256 random-looking numbers, one for each value of a byte. A codec.
 
-Two peers cut a file at the same places only if they have the same table. The published one stands in
-ronomon's deduplication, the variant of FastCDC that the fastcdc package on PyPI follows and is
-made by a rule::
+Two peers cut a file at the same places only if they have the same table. The published one is that
+of ronomon's deduplication, the variant of FastCDC that the fastcdc package on PyPI follows, and it is made by
+a rule::
 
     keystream   1024 bytes of AES-256-CTR, with a key of 32 zero bytes and a first counter of 16 zero bytes
-    GEAR[b]     bytes 4b to 4b + 3 of it, big-endian, without the highest bit: below 2**31
+    GEAR[b]     its bytes 4b to 4b + 3, big-endian, without the highest bit: below 2**31
 
-The numbers are written out, because the library's core has no AES; a test makes them again from the rule.
+The numbers are written out because the library's core has no AES; a test computes them from the rule.
 
 A table that everybody knows lets anybody choose where your files are cut. `secret_gear` makes one that only
 the holder of a secret can make, at a price: peers without a common secret no longer have chunks in common. It
 makes boundaries hard to choose beforehand. It does not hide them from a peer that sees the sizes of your
 chunks: Truong and others ("Breaking and Fixing Content-Defined Chunking", 2025), and before them Alexeev and
 Zhang, computed the secrets of several backup programs from such sizes, and a hash as simple as this one must
-be expected to give way, too.
+be expected to fall too.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ GEAR: tuple[int, ...] = _table(_PUBLISHED)
 
 
 def secret_gear(secret: bytes) -> tuple[int, ...]:
-    """A table of one's own: the same secret gives the same table, another one has nothing in common with it.
+    """A private table: the same secret gives the same table, and another secret an unrelated one.
 
     Args:
         secret: 32 random bytes.
@@ -87,7 +87,7 @@ def checked(gear: tuple[int, ...]) -> tuple[int, ...]:
     """The same table.
 
     Raises:
-        UsageError: it has not 256 entries, or one of them is not from 0 to 2**31 - 1.
+        UsageError: it does not have 256 entries, or an entry is not from 0 to 2**31 - 1.
     """
     if len(gear) != TABLE_ENTRIES:
         raise UsageError(f"a gear table has {TABLE_ENTRIES} entries, not {len(gear)}")

@@ -1,5 +1,4 @@
-"""The boundaries of FastCDC, searched with arrays; needs numpy, which is imported when
-a search is made. A machine.
+"""The boundaries of FastCDC, found with arrays; needs numpy, which is imported when it is used. A machine.
 
 The hash of `p2plib.data.chunking.fastcdc` goes from byte to byte, p = (p >> 1) + GEAR[byte], which looks as
 if it could not be computed at many places at once. But rounding down twice is rounding down once, so p is a
@@ -12,13 +11,13 @@ sum over the last bytes, rounded down, and the sum over 32 of them is exact in 6
 
 Five such doublings give S at every byte. p is S rounded down, or one more: so a chunk can end only where the
 low bits of S, rounded down, are all zeros or all ones. That is one place in hundreds, and there p is computed
-byte by byte: from 64 bytes before on, once with the smallest p that could have been there and once with the
-largest, and if these two still differ (a run of one byte can do that), from the last place where p is known.
+byte by byte: from 64 bytes back, once from the smallest p that could have been there and once from the
+largest; and if these two still differ (a run of one byte can do that), from the last place where p is known.
 So no content makes it look at a byte more than three times. The first 31 bytes of a search, where S would
 count bytes that p does not, are gone through one by one.
 
 S is computed for a tile of 32 KiB at a time, when the search gets there: content that makes every byte a
-place to look at costs time for each of its bytes, and memory for those of one tile.
+candidate costs time for each of its bytes, but memory only for those of one tile.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from p2plib.data.chunking.fastcdc import ChunkSizes, Gear
 
 WINDOW_BYTES = 32
-LOOK_BACK_BYTES = 64  # after so many the two bounds of p nearly always agree
+LOOK_BACK_BYTES = 64  # after this many, the two bounds of p nearly always agree
 TILE_BYTES = 1 << 15  # its sums are half a megabyte: they stay in the processor's cache
 FRACTION_BITS = 32
 LARGEST_PATTERN = (1 << 32) - 1
@@ -69,7 +68,7 @@ class ArraySearch:
         return [at for begin in range(0, len(raw), TILE_BYTES) for at in self._tile(raw, begin)]
 
     def _tile(self, raw: Any, begin: int) -> list[int]:
-        """The places in the tile that begins at `begin`."""
+        """The candidates in the tile that begins at `begin`."""
         np = self._np
         before = min(begin, WINDOW_BYTES - 1)
         sums = self._sums(raw[begin - before : begin + TILE_BYTES])[before:]
@@ -98,7 +97,7 @@ class ArraySearch:
             pattern, known = (pattern >> 1) + self._gear[data[at]], at + 1
             if not pattern & (sizes.strict_mask if at < middle else sizes.loose_mask):
                 return at + 1
-        for at in _places(tile, alone, end):
+        for at in _candidates(tile, alone, end):
             pattern, known = self._pattern(data, pattern, known, at), at + 1
             if not pattern & (sizes.strict_mask if at < middle else sizes.loose_mask):
                 return at + 1
@@ -119,8 +118,8 @@ class ArraySearch:
         return pattern
 
 
-def _places(tile: Callable[[int], list[int]], low: int, high: int) -> Iterator[int]:
-    """The places from `low` up to `high`, tile after tile."""
+def _candidates(tile: Callable[[int], list[int]], low: int, high: int) -> Iterator[int]:
+    """The candidates from `low` up to `high`, tile after tile."""
     for begin in range(low - low % TILE_BYTES, high, TILE_BYTES):
         places = tile(begin)
         for index in range(bisect_left(places, low), bisect_left(places, high)):

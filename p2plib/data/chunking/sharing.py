@@ -1,12 +1,12 @@
 """What versions of a file have in common, chunk by chunk. A machine.
 
-Whoever has the chunks of one version and is given another needs only the chunks that are new. A `ChunkIndex`
-counts them, without keeping a byte of content::
+A peer that has the chunks of one version needs only the new chunks of the next. A `ChunkIndex` counts them,
+without keeping a byte of content::
 
-    given    everything that was put in, for example 10 versions of 1 MB: 10 MB
+    given    everything that was added, for example 10 versions of 1 MB: 10 MB
     stored   every different chunk once
     ratio    given / stored: 1 where nothing is shared, 10 where all ten versions are the same
-    index    what it takes to know a chunk again: 32 bytes of SHA-256 and 4 of length
+    index    what it takes to recognise a chunk: 32 bytes of SHA-256 and 4 of length
 
     >>> from p2plib.data.chunking import fixed
     >>> index = ChunkIndex()
@@ -25,11 +25,11 @@ INDEX_ENTRY_BYTES = 36
 
 @dataclass(frozen=True, slots=True)
 class AddedVersion:
-    """What a version brought into an index.
+    """What a version added to an index.
 
     Args:
-        given_chunks: it has so many chunks.
-        new_chunks: so many of them were not there before, each counted once.
+        given_chunks: how many chunks it has.
+        new_chunks: how many of them were not there before, each counted once.
         given_bytes: its size.
         new_bytes: what a peer that has everything before it must be sent.
     """
@@ -50,7 +50,7 @@ class ChunkIndex:
 
     Attributes:
         given_bytes: everything that was added.
-        stored_bytes: the different chunks of it, each counted once.
+        stored_bytes: the different chunks in it, each counted once.
     """
 
     def __init__(self) -> None:
@@ -62,13 +62,13 @@ class ChunkIndex:
         return len(self._known)
 
     def add(self, chunks: Iterable[bytes]) -> AddedVersion:
-        """Put in the chunks of a version.
+        """Add the chunks of a version.
 
         Args:
             chunks: in any order; a chunk that comes twice is stored once.
 
         Returns:
-            How much of it is new. If the iteration raises, nothing was put in.
+            How much of it is new. If the iteration raises, nothing is added.
         """
         given_chunks = given_bytes = 0
         sizes: dict[bytes, int] = {}  # of the chunks that were not there when they came
@@ -78,7 +78,7 @@ class ChunkIndex:
             digest = sha256(chunk).digest()
             if digest not in self._known:
                 sizes[digest] = len(chunk)
-        # Whoever gives the chunks may have added some of them to this index meanwhile.
+        # The iterator of the chunks may itself have added some of them to this index meanwhile.
         new = {digest: size for digest, size in sizes.items() if digest not in self._known}
         self._known.update(new)
         new_bytes = sum(new.values())

@@ -1,7 +1,7 @@
-"""A block: some bytes, and the content identifier that is made of them.
+"""A block: some bytes, and the content identifier made from them.
 
-A block is the unit in which graphs of content are stored, sent and checked. Whoever gets one from a stranger
-hashes it before anything else looks at it::
+A block is the unit in which graphs of content are stored, sent and checked. A block from a stranger is hashed
+before anything else looks at it::
 
     block = block_of(b"hello")                  ours: the identifier is computed
     block = checked(cid, what_a_peer_sent)      theirs: the bytes must be those of the identifier
@@ -17,7 +17,7 @@ from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
 
-# What Bitswap's peers take in one message: a larger block could be stored and never sent.
+# What Bitswap's peers accept in one message: a larger block could be stored but never sent.
 MAX_BLOCK_BYTES = 2 * 1024 * 1024
 
 
@@ -46,7 +46,7 @@ def block_of(
         function: the multicodec number of the hash function.
 
     Raises:
-        UsageError: there are too many bytes, or the function is not in `p2plib.data.dag.hashes`.
+        UsageError: the block is too large, or the function is not in `p2plib.data.dag.hashes`.
         DecodeError: such an identifier cannot have version 0.
     """
     if len(data) > MAX_BLOCK_BYTES:
@@ -70,5 +70,5 @@ def checked(cid: Cid, data: bytes) -> Block:
         raise WrongContent(f"a block of {len(data)} bytes, where {MAX_BLOCK_BYTES} is the most")
     data = bytes(data)
     if not hashes.is_of(cid.multihash, data):
-        raise WrongContent(f"{len(data)} bytes that are not those of {cids.to_text(cid)}")
+        raise WrongContent(f"{len(data)} bytes that do not hash to {cids.to_text(cid)}")
     return Block(cid, data)

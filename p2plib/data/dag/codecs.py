@@ -1,7 +1,7 @@
-"""The codecs that an identifier may name: how to read and to write a block, and to find its links. A table.
+"""The codecs that an identifier may name: how to read and write a block, and find its links. A table.
 
-A node of dag-pb is the value `{"Data": bytes, "Links": [{"Hash": link, "Name": text, "Tsize": size}]}`, and
-all of it but "Links" and "Hash" may be missing.
+A node of dag-pb is the value `{"Data": bytes, "Links": [{"Hash": link, "Name": text, "Tsize": size}]}`, where
+only "Links" and "Hash" must be there.
 
     >>> from p2plib.wire import multicodec
     >>> raw = encode(multicodec.DAG_CBOR, {"a": 1})
@@ -60,10 +60,10 @@ def node_value(node: PBNode) -> DagValue:
 
 
 def node_from_value(value: DagValue) -> PBNode:
-    """The node of dag-pb that a value shows.
+    """The node of dag-pb that a value stands for.
 
     Args:
-        value: in the shape that the module's head says.
+        value: in the shape that the module's head shows.
 
     Raises:
         UsageError: it has another shape, or a size outside 0 to 2^64 - 1.
@@ -105,7 +105,7 @@ def decode(codec: int, data: bytes) -> DagValue:
         data: the block's bytes.
 
     Raises:
-        DecodeError: the bytes break a rule of the codec, or nobody here can read it.
+        DecodeError: the bytes break a rule of the codec, or this library does not read it.
     """
     if codec not in CODECS:
         raise DecodeError(f"{multicodec.name(codec)} is not a codec that this library reads")
@@ -135,7 +135,7 @@ def block_from(value: DagValue, codec: int = multicodec.DAG_CBOR) -> Block:
         codec: a multicodec number in `CODECS`.
 
     Raises:
-        UsageError: the codec is unknown, has no form for this value, or it makes too large a block.
+        UsageError: the codec is unknown, has no form for this value, or the block would be too large.
     """
     return block_of(encode(codec, value), codec)
 
@@ -147,7 +147,7 @@ def links(block: Block) -> tuple[Cid, ...]:
         block: whose identifier says how it is written.
 
     Raises:
-        DecodeError: the bytes break a rule of the codec, or nobody here can read it.
+        DecodeError: the bytes break a rule of the codec, or this library does not read it.
     """
     if block.cid.codec == multicodec.RAW:
         return ()

@@ -1,8 +1,8 @@
 """DAG-CBOR: a value with links as compact bytes, the same bytes for the same value everywhere. A codec.
 
 Follows the IPLD specification of DAG-CBOR, a strict subset of CBOR (RFC 8949). An item begins with a byte
-that holds a major type and an argument, as in `p2plib.wire.cbor`, which is the CBOR of this library's calls
-and orders keys and writes floats otherwise: the two are not interchangeable.
+that holds a major type and an argument, as in `p2plib.wire.cbor`. That is the CBOR of this library's remote
+calls; it orders keys and writes floats differently, so the two are not interchangeable.
 
 Rules
     1. An argument is as short as it can be, no item is of indefinite length, and nothing follows the value.
@@ -14,12 +14,12 @@ Rules
     6. Text is valid UTF-8. Nesting goes at most `MAX_DEPTH` deep, and there are at most `MAX_CONTAINERS`
        lists and maps. A count of items is never larger than the number of bytes that follow.
 
-How it is fast: half the time of a reader in Python is in calling functions, so one function reads the items
-of a list or a map in a loop and decides on the first byte of each, the usual ones first. Nothing in it checks
-whether text or bytes are cut off: a slice is never longer than what is there, and where something is missing
-the next item begins behind the end, which `decode` notices. Keys are remembered in the order in which maps
-have them: in a map with the same keys as the one before, each is recognised where it stands, and nothing is
-cut out, decoded or compared with its neighbour.
+Why it is fast: half the time of a decoder in Python goes into calling functions, so one function reads the
+items of a list or a map in a loop and branches on the first byte of each, the usual ones first. Nothing in it
+checks whether text or bytes are cut off: a slice is never longer than what is there, and where something is
+missing the next item begins after the end, which `decode` notices. Keys are remembered in the order in which
+maps have them: in a map with the same keys as the one before, each is recognised in place, and nothing is
+copied, decoded or compared with its neighbour.
 
     >>> encode({"bb": [1, -2, 0.5], "c": None}).hex()
     'a26163f6626262830121fb3fe0000000000000'
@@ -41,17 +41,17 @@ from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
 
 _LINK_HEAD = b"\xd8\x2a\x58\x25\x00\x01"  # tag 42, 37 bytes, the zero, CID version 1: then a codec, and
-_SHA2_256_HEAD = b"\x12\x20"  # this, and 32 bytes: what all but a few links in the world look like
+_SHA2_256_HEAD = b"\x12\x20"  # this, and 32 bytes: nearly all links look like that
 _BYTE = tuple(bytes((number,)) for number in range(256))
 
-# Each passes over the first byte of the item: to be given its offset is faster than to add one to it.
+# Each skips the first byte of the item itself: that is faster than adding one to the offset.
 _unpack_16 = struct.Struct(">xH").unpack_from
 _unpack_32 = struct.Struct(">xI").unpack_from
 _unpack_64 = struct.Struct(">xQ").unpack_from
 _unpack_float = struct.Struct(">xd").unpack_from
 _pack_float = struct.Struct(">d").pack
 
-MAX_REMEMBERED_KEYS = 4096  # so that a map with a million keys does not cost more memory than it must
+MAX_REMEMBERED_KEYS = 4096  # bounds the memory that a map with a million keys can take
 
 
 class _Room:
@@ -87,7 +87,7 @@ def decode(raw: bytes) -> DagValue:
         raw: one encoded value and nothing else.
 
     Raises:
-        DecodeError: they break a rule of the module's head; the offset says where the item begins that does.
+        DecodeError: they break a rule of the module's head; the offset is that of the item that does.
     """
     raw = bytes(raw)
     found: list[DagValue] = []
@@ -164,7 +164,7 @@ def _read(raw: bytes, at: int, count: int, found: Any, left: int, step: _Step) -
                 items, start = first & 31, at + 1
                 if items >= 24:
                     items, start = _argument(raw, at)
-                # Each item has at least one byte, so nobody makes us count to 2^64.
+                # Each item has at least one byte, so nobody can make us count to 2^64.
                 if items > len(raw) - start or not left or not room.containers:
                     raise _too_much(items, len(raw) - start, left, at)
                 room.containers -= 1
@@ -176,7 +176,7 @@ def _read(raw: bytes, at: int, count: int, found: Any, left: int, step: _Step) -
             elif first == 0xD8:
                 value, at = _link(raw, at)
             else:
-                value = _truth(first, at)
+                value = _simple_value(first, at)
                 at += 1
             if is_map:
                 found[key] = value
@@ -205,7 +205,7 @@ def _argument(raw: bytes, at: int) -> tuple[int, int]:
         if (argument := _unpack_64(raw, at)[0]) >= 2**32:
             return argument, at + 9
     else:
-        rule = "no item is of indefinite length" if low == 31 else f"there is no argument coded {low}"
+        rule = "no item is of indefinite length" if low == 31 else f"there is no argument with the code {low}"
         raise DecodeError(rule, at)
     raise _can_be_shorter(argument, at)
 
@@ -229,7 +229,7 @@ def _span(raw: bytes, at: int) -> tuple[int, int]:
 
 
 def _look_up(raw: bytes, at: int, step: _Step) -> _Known:
-    """A key that is not the one that followed in the map before this one."""
+    """A key other than the one that followed in the map before this one."""
     first = raw[at]
     if first >> 5 != 3:
         raise DecodeError("the keys of a map must be text", at)
@@ -249,7 +249,7 @@ def _learn(step: _Step, encoded: bytes, at: int) -> _Known:
     """Check a key that has not followed the one before it until now, and remember it while there is room."""
     text = encoded[_span(encoded, 0)[0] :].decode()
     if encoded <= step.before:
-        raise DecodeError(f"the key {text[:40]!a} is there twice, or before a smaller one", at)
+        raise DecodeError(f"the key {text[:40]!a} is there twice, or out of order", at)
     learnt = encoded, text, _Step(encoded, step.room)
     if step.room.keys:
         step.room.keys -= 1
@@ -280,7 +280,7 @@ def _link(raw: bytes, at: int) -> tuple[Cid, int]:
         raise DecodeError(error.rule, begins + 1 + (error.offset or 0)) from None
 
 
-def _truth(first: int, at: int) -> bool:
+def _simple_value(first: int, at: int) -> bool:
     if first in (0xF4, 0xF5):
         return first == 0xF5
     if first < 0xE0:
@@ -428,7 +428,7 @@ def _plan(keys: tuple[str, ...]) -> _Plan:
 
 
 def _plain(value: object) -> DagValue:
-    """The value as one of the types themselves, where it is of a subclass or a cousin of them."""
+    """The value as one of the types of the data model, where it is of a subclass or a similar type."""
     match value:
         case int():
             return int(value)

@@ -7,19 +7,19 @@ them, and no other map may have these shapes::
     {"/":{"bytes":"aGVsbG8"}}                                             bytes, in base64 without padding
 
 Rules
-    1. No space between tokens, one value, nothing behind it, valid UTF-8.
-    2. The keys of a map are each there once, and rise in the order of their UTF-8 bytes.
-    3. A map whose first key is "/" is a link if a text is behind it, and bytes if a map is that begins with
-       the key "bytes" and a text. Then nothing else is in either map. A link of version 1 is in base32, and
-       one of version 0 in base58.
+    1. No space between tokens, one value, nothing after it, valid UTF-8.
+    2. The keys of a map are each there once, in the order of their UTF-8 bytes.
+    3. A map whose first key is "/" is a link if its value is text, and bytes if its value is a map that
+       begins with the key "bytes" and a text. Then nothing else is in either map. A link of version 1 is in
+       base32, and one of version 0 in base58.
     4. A number with a point or an exponent is a float, any other is a whole number of -2^64 to 2^64 - 1, and
        "-0" is neither. A float is finite.
     5. Escapes may be any of JSON's, but no half of a surrogate pair. Nesting goes at most `MAX_DEPTH` deep;
        bytes count as one level, and so does a link. A value has at most `MAX_CONTAINERS` lists and maps.
 
-Written, a float has the shortest digits that give it back, as ECMAScript lays them out, and ".0" where that
-would look like a whole number. Implementations differ here, and in escapes, so the same value may hash to
-different identifiers; where that matters, DAG-CBOR is the codec to take. Read, a float may have any digits,
+A float is written with the fewest digits that read back as the same number, as in ECMAScript, and with ".0"
+where that would look like a whole number. Implementations differ here, and in escapes, so the same value may
+hash to different identifiers; where that matters, use DAG-CBOR. When reading, a float may have any digits,
 and a text any escapes: these are the two things that can be spelt in more than one way.
 
     >>> encode({"b": 1, "a": [b"hello", 1.0]})
@@ -40,7 +40,7 @@ from p2plib.wire import cid as cids
 from p2plib.wire.canonical_json import number_text
 from p2plib.wire.cid import Cid
 
-MAX_NUMBER_CHARACTERS = 1024  # no float needs more than 25; to read digits takes time that grows faster
+MAX_NUMBER_CHARACTERS = 1024  # no float needs more than 25, and parsing takes more than linear time
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
@@ -53,7 +53,7 @@ _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n
 
 
 def decode(raw: bytes) -> DagValue:
-    """The value that a text stands for.
+    """The value that some DAG-JSON stands for.
 
     Args:
         raw: the UTF-8 bytes of one value and nothing else.
@@ -83,7 +83,7 @@ class _DagJsonReader:
 
     def expect(self, what: str) -> None:
         if not self.text.startswith(what, self.at):
-            raise DecodeError(f"{what!a} expected", self.at)
+            raise DecodeError(f"{what!a} is expected here", self.at)
         self.at += len(what)
 
     def value(self, depth: int) -> DagValue:
@@ -133,7 +133,7 @@ class _DagJsonReader:
             self.expect(":")
             encoded = key.encode()
             if last is not None and encoded <= last:
-                raise DecodeError(f"the key {key[:40]!a} is there twice, or before a smaller one", key_at)
+                raise DecodeError(f"the key {key[:40]!a} is there twice, or out of order", key_at)
             last = encoded
             found[key] = self.value(depth + 1)
         self.at += 1
@@ -172,11 +172,11 @@ class _DagJsonReader:
     def number(self) -> int | float:
         match = _NUMBER.match(self.text, self.at)
         if match is None:
-            raise DecodeError("a value expected", self.at)
+            raise DecodeError("a value is expected here", self.at)
         if len(match[0]) > MAX_NUMBER_CHARACTERS:
             raise DecodeError(f"a number of more than {MAX_NUMBER_CHARACTERS} characters", self.at)
         if match[0] == "-0":
-            raise DecodeError("-0 is no whole number, and the float is -0.0", self.at)
+            raise DecodeError("-0 is not a whole number, and the float is -0.0", self.at)
         number = int(match[0]) if match[1] is match[2] is None else float(match[0])
         if isinstance(number, float) and math.isinf(number):
             raise DecodeError("a float too large for 64 bits", self.at)
@@ -198,7 +198,7 @@ class _DagJsonReader:
             if stop == '"':
                 break
             if stop != "\\":
-                raise DecodeError("a text that ends, or holds what must be escaped", self.at)
+                raise DecodeError("a text is cut off, or holds what must be escaped", self.at)
             parts.append(self.escape())
         self.at += 1
         if len(parts) == 1:
@@ -215,7 +215,7 @@ class _DagJsonReader:
             return _ESCAPES[letter]
         digits = _HEX4.match(self.text, self.at + 2)
         if letter != "u" or digits is None:
-            raise DecodeError("no JSON escape", self.at)
+            raise DecodeError("this is not a JSON escape", self.at)
         self.at += 6
         return chr(int(digits[0], 16))
 
@@ -288,7 +288,7 @@ class _DagJsonWriter:
         self.parts.append(bracket)
 
     def map(self, table: dict[object, object], depth: int) -> None:
-        # Among texts without surrogates, which `encode` refuses, the order of characters is that of UTF-8.
+        # Without surrogates, which `encode` refuses, the order of characters is that of their UTF-8 bytes.
         keys = sorted(_text_key(key) for key in table)
         if _is_reserved({key: table[key] for key in keys}):
             raise UsageError("a map in the shape of a link or of bytes would be read as one")
@@ -306,7 +306,7 @@ def _text_key(key: object) -> str:
 
 
 def _is_reserved(table: dict[str, DagValue] | dict[str, object]) -> bool:
-    """Whether a map with sorted keys has, or begins with, the shape that stands for a link or for bytes."""
+    """Whether a map with sorted keys has, or begins with, the shape of a link or of bytes."""
     if not table or next(iter(table)) != "/":
         return False
     inside = table["/"]

@@ -1,27 +1,28 @@
-"""DAG-PB: some bytes and a list of links to other blocks, which is what IPFS makes files of. A codec.
+"""DAG-PB: some bytes and a list of links to other blocks, of which IPFS makes files. A codec.
 
-Follows the IPLD specification of dag-pb (codec 0x70), which is a Protocol Buffers message and stricter than
-those are in general::
+Follows the IPLD specification of dag-pb (codec 0x70): a Protocol Buffers message, with stricter rules than
+such messages have in general::
 
     node    link*  data?                        field 2 as often as there are links, then field 1
     link    hash  name?  total size?            fields 1, 2 and 3
 
 Rules
-    1. The links stand before the data, though their number is the larger one, and a link's fields rise. Old
-       blocks have the data first, so `decode` takes that too; links on both sides of it are refused.
+    1. The links come before the data, though their field number is the larger one; a link's fields come in
+       ascending order. Old blocks have the data first, so `decode` takes that too; links on both sides of the
+       data are refused.
     2. Nothing is there twice, of another wire type, or unknown. Every link has a hash, and it is a content
        identifier. Varints are minimal, names are UTF-8.
-    3. Links are written in the order of their names' bytes, equal names in the order in which they were.
-       `encode` refuses any other; `in_order` sorts. `decode` leaves them as they stand: the order of a file's
-       parts is the order of its links, whatever wrote them.
+    3. Links are written in the order of their names' bytes, with a stable sort. `encode` refuses any other
+       order; `in_order` sorts. `decode` leaves them as they are: the order of a file's parts is the order of
+       its links, whatever wrote them.
     4. No name is not the same as an empty one; both sort first. Equal names are well-formed here; what they
-       mean is the business of whoever reads the data.
-    5. A block of no bytes is a node without links and data.
+       mean is up to whatever reads the data.
+    5. A block of no bytes is a node without links or data.
 
 Vocabulary::
 
-    total size   bytes of all blocks that a link leads to, as whoever wrote it says: nobody can check it
-                 without fetching them all, so nothing may rely on it
+    total size   bytes of all blocks that a link leads to, as claimed by whoever wrote it: nobody can check
+                 it without fetching them all, so nothing may rely on it
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from p2plib.wire import varint
 from p2plib.wire.cid import Cid
 from p2plib.wire.protobuf import MAX_UINT64
 
-# A block of 2 MiB has room for 55,188 links to SHA-256 digests; shorter ones are identity digests, which an
-# attacker would use to have many objects made of few bytes.
+# A block of 2 MiB has room for 55,188 links to SHA-256 digests. Shorter links hold identity digests, with
+# which an attacker could turn a few bytes into many objects.
 MAX_LINKS = 65_536
 
 # Field number << 3 | wire type: each is one byte, so a longer varint cannot stand for any of them.
@@ -52,7 +53,7 @@ class PBLink:
     Args:
         cid: the block that it leads to.
         name: what the node calls it; None where it has no name, which is not the same as "".
-        total_bytes: what its writer says that all blocks below it have, 0 to 2**64 - 1; None where not said.
+        total_bytes: size of all blocks below it, as its writer claims, 0 to 2**64 - 1; None where not given.
     """
 
     cid: Cid
@@ -65,7 +66,7 @@ class PBNode:
     """What is in a dag-pb block.
 
     Args:
-        links: to other blocks, in the order in which they stand.
+        links: to other blocks, in the order of the block.
         data: any bytes; None where there are none, which is not the same as b"".
     """
 
@@ -107,7 +108,7 @@ def encode(node: PBNode) -> bytes:
     for link in node.links:
         name = _sort_key(link)
         if name < before:
-            raise UsageError(f"the links of a node are sorted by name, and {link.name!r} stands too late")
+            raise UsageError(f"the links of a node are sorted by name, and {link.name!r} comes too late")
         before = name
         raw = _encode_link(link, name)
         parts += (bytes((_NODE_LINK,)), varint.encode(len(raw)), raw)
@@ -163,7 +164,7 @@ def decode(raw: bytes) -> PBNode:
 
 
 def _span(raw: bytes, offset: int, limit: int) -> tuple[int, int]:
-    """Where the bytes begin and end whose size stands at an offset."""
+    """Where the bytes of the field whose size is at an offset begin and end."""
     size, start = varint.decode(raw, offset)
     if start + size > limit:
         raise DecodeError(f"a field of {size} bytes, where {max(0, limit - start)} are left", offset)

@@ -28,11 +28,11 @@ FUNCTIONS: dict[int, Callable[[bytes], bytes]] = {
 
 
 def digest(code: int, data: bytes) -> Multihash:
-    """What some data hashes to.
+    """The hash of some data.
 
     Args:
         code: the multicodec number of a function in `FUNCTIONS`.
-        data: any bytes; at most 128 of them for identity.
+        data: any bytes; at most 128 for identity.
 
     Raises:
         UsageError: the function is not in the table, or the data is too long for identity.
@@ -44,10 +44,10 @@ def digest(code: int, data: bytes) -> Multihash:
 
 
 def is_of(hashed: Multihash, data: bytes) -> bool:
-    """Whether this is what some data hashes to.
+    """Whether this is the hash of some data.
 
     Args:
-        hashed: of any size that proves something; BLAKE3 makes digests of more than its usual 32 bytes too.
+        hashed: of any size that proves something; BLAKE3 digests may have more than the usual 32 bytes.
         data: any bytes.
 
     Raises:

@@ -1,14 +1,15 @@
-"""Merkle search tree: an ordered map from keys to links, whose copies compare in as much work as they differ.
+"""Merkle search tree: an ordered map from keys to links; comparing copies costs only what they differ by.
 
-After Auvolat and Taiani, "Merkle Search Trees" (2019), in the form of the AT Protocol's repositories
-(version 3), which keep every record of a person in one. The block of a node is `p2plib.data.dag.search_node`.
+Follows Auvolat and Taiani, "Merkle Search Trees" (2019), in the form of the AT Protocol's repositories
+(version 3), each of which keeps all of a person's records in one tree. `p2plib.data.dag.search_node` is the
+codec of a node's block.
 
-Where a key stands follows from its hash, so whoever puts the same keys in has the same root, in whatever
-order. Where two trees differ, only nodes on the ways to what differs have other names, and
-`p2plib.data.dag.search_diff` reads nothing else: one key more among a million is a dozen blocks to fetch.
+The place of a key follows from its hash, so the same keys give the same root, in whatever order they are
+added. Where two trees differ, only the nodes on the paths to the differences have different identifiers, and
+`p2plib.data.dag.search_diff` reads nothing else: one more key among a million is a dozen blocks to fetch.
 
-A tree is a value: `add` and `remove` give another tree over the same store, which shares all nodes but those
-on one way from the root, and the old one is still there.
+A tree is immutable: `add` and `remove` return another tree over the same store, which shares all nodes but
+those on one path from the root, and the old tree is still there.
 
 ::
 
@@ -17,13 +18,13 @@ on one way from the root, and the old one is still there.
     for change in diff(theirs, tree): ...
 
 Rules
-    1. Nodes come from strangers and are read strictly. `DecodeError` says that this is no tree, whatever its
-       root.
+    1. Nodes come from strangers, so decoding is strict. A `DecodeError` says that this is not a tree, even if
+       its root hashes as it should.
     2. Every operation reads at most `max_nodes` nodes, or ends with `OverBudget`.
-    3. A node that the store does not have is `NotFound`: a copy may be there in part.
+    3. A node that the store does not have is `NotFound`: only a part of a copy may be there.
 
-Whoever chooses the keys can make a bad tree: keys of one layer that stand side by side are one large node,
-and to find such keys costs a few hashes each. A block that becomes too large is refused when it is written.
+Whoever chooses the keys can make a bad tree: adjacent keys of one layer are one large node, and finding such
+keys costs a few hashes each. A block that becomes too large is refused when it is written.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ EMPTY_NODE = SearchNode(0, (), (), (None,))
 
 
 class _Edit(NodeReader):
-    """Reads nodes for one operation, and holds those that it makes until `keep`."""
+    """Reads nodes for one operation, and holds the ones it makes until `keep`."""
 
     def __init__(self, store: BlockStore, max_nodes: int) -> None:
         super().__init__(store, max_nodes)
@@ -70,13 +71,13 @@ class _Edit(NodeReader):
         return self.add(node) if node.keys or node.gaps[0] is not None else None
 
     def lifted(self, cid: Cid | None, layer: int, wanted: int) -> Cid | None:
-        """A node of the wanted layer that has this one, of a lower layer, as all that it has."""
+        """A node of the wanted layer that leads to this one, of a lower layer, and to nothing else."""
         for above in range(layer + 1, wanted + 1):
             cid = None if cid is None else self.add(SearchNode(above, (), (), (cid,)))
         return cid
 
     def keep(self, root: Cid) -> None:
-        """Store what was made and is in the tree of this root; what is below comes first."""
+        """Store the nodes that were made and are in the tree of this root, children before parents."""
         wanted, blocks = [root], []
         while wanted:
             made = self._made.pop(wanted.pop(), None)
@@ -97,7 +98,7 @@ class SearchTree:
 
     Args:
         store: where its nodes are.
-        root: the name of its first node, as `build_tree` or somebody else gave it.
+        root: the identifier of its root node, from `build_tree` or from a peer.
         max_nodes: how many nodes one operation may read.
     """
 
@@ -107,7 +108,7 @@ class SearchTree:
         self.max_nodes = max_nodes
 
     def reader(self) -> NodeReader:
-        """What reads its nodes, for one operation."""
+        """A reader of its nodes, for one operation."""
         return NodeReader(self.store, self.max_nodes)
 
     def get(self, key: bytes) -> Cid:
@@ -117,10 +118,10 @@ class SearchTree:
             key: 1 to 1024 bytes.
 
         Raises:
-            UsageError: this can be no key.
-            NotFound: the key is not in the tree, or a node on the way is not in the store.
-            DecodeError: a node on the way is none.
-            OverBudget: the way is longer than `max_nodes`.
+            UsageError: this cannot be a key.
+            NotFound: the key is not in the tree, or a node on the path is not in the store.
+            DecodeError: a node on the path is invalid.
+            OverBudget: the path is longer than `max_nodes`.
         """
         check_key(key)
         nodes, cid, bounds = self.reader(), self.root, ROOT_BOUNDS
@@ -138,15 +139,15 @@ class SearchTree:
         """Keys in order, with what they are mapped to. Subtrees outside the range are not read.
 
         Args:
-            start: the first key that may come.
-            end: the first key that may not; None for all that follow.
+            start: the lowest key in the range.
+            end: the first key after the range; None for no end.
 
         Yields:
             a key and its link.
 
         Raises:
             NotFound: a node is not in the store.
-            DecodeError: a node is none.
+            DecodeError: a node is invalid.
             OverBudget: there are too many nodes in the range.
         """
         walk = SearchWalk(self.reader(), self.root)
@@ -165,16 +166,16 @@ class SearchTree:
                 yield token
 
     def add(self, key: bytes, value: Cid) -> SearchTree:
-        """The tree with one key more, or with another value for it.
+        """The tree with one more key, or with another value for a key that is there.
 
         Args:
             key: 1 to 1024 bytes.
             value: what to map it to.
 
         Raises:
-            UsageError: this can be no key, or a node would become too large.
-            NotFound: a node on the way is not in the store.
-            DecodeError: a node on the way is none.
+            UsageError: this cannot be a key, or a node would become too large.
+            NotFound: a node on the path is not in the store.
+            DecodeError: a node on the path is invalid.
             OverBudget: more than `max_nodes` would have to be read.
             StoreFull: the store has no room for the new nodes.
         """
@@ -197,9 +198,9 @@ class SearchTree:
             key: one that is in it.
 
         Raises:
-            UsageError: this can be no key, or a node would become too large.
-            NotFound: the key is not in the tree, or a node on the way is not in the store.
-            DecodeError: a node on the way is none.
+            UsageError: this cannot be a key, or a node would become too large.
+            NotFound: the key is not in the tree, or a node on the path is not in the store.
+            DecodeError: a node on the path is invalid.
             OverBudget: more than `max_nodes` would have to be read.
             StoreFull: the store has no room for the new nodes.
         """
@@ -207,7 +208,7 @@ class SearchTree:
         nodes = _Edit(self.store, self.max_nodes)
         top = nodes.read(self.root)
         root, layer = _take(nodes, top, ROOT_BOUNDS, key, layer_of(key)), top.layer
-        while root is not None:  # a root that leads to one node and no more is none: that one becomes it
+        while root is not None:  # a root without keys gives way to the one node it leads to
             node = nodes.read(root, SearchBounds(layer))
             if node.keys:
                 break
@@ -220,7 +221,7 @@ class SearchTree:
 
 
 def _put(nodes: _Edit, node: SearchNode, bounds: SearchBounds, key: bytes, layer: int, value: Cid) -> Cid:
-    """The node with a key, of its own layer or one below, that has another value or is new."""
+    """The node with a key of its own layer or below, added or given another value."""
     number = bisect.bisect_left(node.keys, key)
     gap, inner = node.gaps[number], bounds.of_gap(node, number)
     if layer < node.layer:
@@ -245,7 +246,7 @@ def _put(nodes: _Edit, node: SearchNode, bounds: SearchBounds, key: bytes, layer
 
 
 def _split(nodes: _Edit, node: SearchNode, bounds: SearchBounds, key: bytes) -> tuple[Cid | None, Cid | None]:
-    """The parts of a node before and after a key that is not in it and belongs above it."""
+    """The parts of a node before and after a key of a higher layer."""
     number = bisect.bisect_left(node.keys, key)
     gap, inner = node.gaps[number], bounds.of_gap(node, number)
     left, right = (None, None) if gap is None else _split(nodes, nodes.read(gap, inner), inner, key)
@@ -279,7 +280,7 @@ def _take(nodes: _Edit, node: SearchNode, bounds: SearchBounds, key: bytes, laye
 def _join(
     nodes: _Edit, one: Cid | None, one_bounds: SearchBounds, other: Cid | None, other_bounds: SearchBounds
 ) -> Cid | None:
-    """Two subtrees of one layer, with nothing between them any more, as one."""
+    """Two neighbouring subtrees of one layer, as one: the key between them is gone."""
     if one is None or other is None:
         return one or other
     left, right = nodes.read(one, one_bounds), nodes.read(other, other_bounds)
@@ -301,10 +302,10 @@ def _join(
 
 
 def build_tree(store: BlockStore, content: Mapping[bytes, Cid], *, max_nodes: int = MAX_NODES) -> SearchTree:
-    """The tree of some keys, made at once: the same as if they were added one by one.
+    """The tree of some keys, made in one go: the same as if they were added one by one.
 
     Args:
-        store: where its nodes shall be.
+        store: where to put its nodes.
         content: keys of 1 to 1024 bytes, and what to map them to; may be empty.
         max_nodes: how many nodes one operation on the tree may read.
 

@@ -1,8 +1,8 @@
-"""Comparing Merkle search trees in as much work as they differ.
+"""Comparing Merkle search trees (Auvolat and Taiani, 2019), with work in proportion to their differences.
 
 Both trees are walked in order, side by side. Where the next thing is the same subtree in both, neither is
-read. Otherwise the one with more layers is read, or both, until either they meet again or two keys show what
-differs. So for each difference the nodes on its way from the root are read in both trees, and no others.
+read. Otherwise the one with more layers is read, or both, until they meet again or two keys show what
+differs. So for each difference the nodes on the path to it are read in both trees, and no others.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from p2plib.wire.cid import Cid
 
 @dataclass(frozen=True, slots=True)
 class TreeChange:
-    """What became of one key.
+    """How the value of one key differs.
 
     Args:
-        key: which.
+        key: the key.
         before: its value in the first tree; None where it is not there.
         after: its value in the second tree; None where it is not there.
     """
@@ -34,19 +34,19 @@ class TreeChange:
 def diff(before: SearchTree, after: SearchTree) -> Iterator[TreeChange]:
     """What has to be done to the first tree to make it the second, in the order of keys.
 
-    A subtree that both have is passed over, in whichever stores they are: where `before` is known to be a
+    A subtree that both have is passed over, whichever store it is in: where `before` is known to be a valid
     tree, what is read shows that `after` is one too.
 
     Args:
-        before: from.
-        after: to. Its budget and its store count for its own nodes.
+        before: the first tree.
+        after: the second tree. Each tree's nodes come from its own store and count towards its own budget.
 
     Yields:
         one change for each key that is in one tree only, or has different values.
 
     Raises:
         NotFound: a node that is needed is not in its store.
-        DecodeError: a node is none.
+        DecodeError: a node is invalid.
         OverBudget: there are too many differences for a tree's budget.
     """
     one, other = SearchWalk(before.reader(), before.root), SearchWalk(after.reader(), after.root)
@@ -89,7 +89,7 @@ def _step(one: SearchWalk, left: Subtree, other: SearchWalk, right: Subtree) -> 
 
 
 def _fits(known: SearchBounds, wanted: SearchBounds) -> bool:
-    """Whether all that fits in the one place fits in the other."""
+    """Whether every node that fits the first bounds also fits the second."""
     if known.layer != wanted.layer or wanted.low > known.low:
         return False
     return wanted.high is None or (known.high is not None and known.high <= wanted.high)

@@ -11,15 +11,15 @@ Follows the AT Protocol's repository specification, version 3. A block is DAG-CB
 
 Rules
     1. A key's layer is half the number of zero bits that its SHA-256 begins with, rounded down. All keys of a
-       node have the node's layer, and its subtrees are nodes of the layer below. So a quarter of the keys of
-       a layer are above it, and one set of keys has one tree, whatever the order in which they came.
-    2. Keys rise, and they are inside the bounds that the nodes above give. So nothing can be in a tree twice,
-       and no tree of few blocks is endless to walk.
-    3. A node without entries has a subtree, and is not the root; but the root of an empty tree has neither.
+       node have the node's layer, and its subtrees are nodes of the layer below. So of the keys of a
+       layer and above, a quarter are above it; and one set of keys has one tree, in whatever order they came.
+    2. Keys are in ascending order, and within the bounds that the nodes above set. So nothing can be in a
+       tree twice, and a walk over a few blocks cannot go on without end.
+    3. A node without entries has a subtree, and is not the root; only the root of an empty tree has neither.
        Nodes of layer 0 have no subtrees.
-    4. "p" counts all bytes that are in common, so that a node has one form.
+    4. "p" counts all common bytes, so that a node has one form.
     5. A key has 1 to `MAX_KEY_BYTES` bytes, and a node at most `MAX_NODE_KEYS` of them. Without the second
-       number, one byte of a block that repeats the key before it could be a thousand of memory.
+       limit, one byte of a block that repeats the key before it could take a thousand of memory.
 
     >>> [layer_of(key) for key in (b"asdf", b"blue", b"88bfafc7", b"app.bsky.feed.post/9adeb165882c")]
     [0, 1, 4, 8]
@@ -38,7 +38,7 @@ from p2plib.errors import DecodeError, UsageError
 from p2plib.wire.cid import Cid
 
 MAX_KEY_BYTES = 1024  # the AT Protocol's
-# Four are usual; by chance, not one of all nodes that there ever will be has 200.
+# Four are usual; no node will ever have 200 by chance.
 MAX_NODE_KEYS = 2**14
 
 
@@ -53,7 +53,7 @@ class SearchNode:
 
     Args:
         layer: of its keys, and of all nodes beside it.
-        keys: rising.
+        keys: in ascending order.
         values: one for each key.
         gaps: one more than there are keys: the subtree before each key, and the one after the last; None
             where there is none.
@@ -70,9 +70,9 @@ class SearchBounds:
     """Where a node must fit, as the nodes above it say.
 
     Args:
-        layer: of the node; None for the root, whose keys say it.
-        low: its keys are larger; b"" at the beginning.
-        high: and smaller; None at the end.
+        layer: of the node; None for the root, whose keys determine it.
+        low: every key of the node is larger; b"" for no bound.
+        high: every key of the node is smaller; None for no bound.
     """
 
     layer: int | None = None
@@ -80,7 +80,7 @@ class SearchBounds:
     high: bytes | None = None
 
     def of_gap(self, node: SearchNode, number: int) -> SearchBounds:
-        """The bounds of the subtree in one of a node's gaps, where these are the node's own.
+        """The bounds of the subtree in one of a node's gaps; these are the node's own.
 
         Args:
             node: read within these bounds.
@@ -95,10 +95,10 @@ ROOT_BOUNDS = SearchBounds()
 
 
 def check_key(key: bytes) -> None:
-    """Returns if this can be a key.
+    """Raises unless this can be a key.
 
     Raises:
-        UsageError: it is no bytes, empty, or too long.
+        UsageError: it is not bytes, empty, or too long.
     """
     if not isinstance(key, bytes) or not 1 <= len(key) <= MAX_KEY_BYTES:
         raise UsageError(f"a key of a search tree is bytes, 1 to {MAX_KEY_BYTES} of them")
@@ -122,7 +122,7 @@ def encode_node(node: SearchNode) -> bytes:
 
 
 def decode_node(raw: bytes, bounds: SearchBounds) -> SearchNode:
-    """The node that all of `raw` is.
+    """The node that is all of `raw`.
 
     Args:
         raw: the block.
@@ -167,7 +167,7 @@ def _entry(entry: Any, before: bytes) -> tuple[bytes, Cid, Cid | None]:
     if type(shared) is not int or not isinstance(rest, bytes) or not isinstance(target, Cid):
         raise DecodeError("in an entry of a search tree, p is a number, k bytes and v a link")
     if not 0 <= shared <= len(before) or not 1 <= shared + len(rest) <= MAX_KEY_BYTES:
-        raise DecodeError(f"a key of {shared} bytes of the one before, and {len(rest)} of its own")
+        raise DecodeError(f"a key of {shared} bytes from the one before and {len(rest)} of its own")
     key = before[:shared] + rest
     if shared < len(before) and rest[:1] == before[shared : shared + 1]:
         raise DecodeError(f"the key {key[:40]!r} has more in common with the one before than it says")

@@ -1,5 +1,7 @@
 """Reading Merkle search trees: nodes within a budget, and a walk in order that need not read everything.
 
+`p2plib.data.dag.search_node` has the specification and the codec of a node.
+
 ::
 
     walk = SearchWalk(NodeReader(store, 1000), root)
@@ -35,12 +37,12 @@ class NodeReader:
         """A node.
 
         Args:
-            cid: its name.
+            cid: its identifier.
             bounds: where it must fit.
 
         Raises:
             NotFound: it is not in the store.
-            DecodeError: it is no node that fits there.
+            DecodeError: it is not a node that fits there.
             OverBudget: that would be one node too many.
         """
         if self._count == self._max_nodes:
@@ -56,7 +58,7 @@ class Subtree:
     """A part of a tree that has not been read.
 
     Args:
-        cid: the name of its node.
+        cid: the identifier of its root node.
         bounds: where it must fit.
     """
 
@@ -65,7 +67,7 @@ class Subtree:
 
 
 class SearchWalk:
-    """A tree in order: keys with their values, and subtrees that whoever walks may read or pass over.
+    """A tree in order: keys with their values, and subtrees that the caller may read or pass over.
 
     Args:
         nodes: reads what is expanded.
@@ -81,15 +83,15 @@ class SearchWalk:
         return self._ahead[-1] if self._ahead else None
 
     def skip(self) -> None:
-        """Go on behind what is next."""
+        """Pass over what is next."""
         self._ahead.pop()
 
     def expand(self) -> None:
-        """Put what is in the subtree that is next in its place.
+        """Replace the subtree that is next by what is in it.
 
         Raises:
             NotFound: its node is not in the store.
-            DecodeError: it is no node that fits there.
+            DecodeError: it is not a node that fits there.
             OverBudget: that would be one node too many.
         """
         subtree = self._ahead.pop()

@@ -1,7 +1,7 @@
 """The values that blocks are written in, whatever the codec: what JSON has, and bytes, and links.
 
-Follows the IPLD data model, which calls them kinds. A link is a `Cid`, so a value can name other blocks, and
-a block whose value does is a node of a graph.
+Follows the IPLD data model. A link is a `Cid`, so a value can name other blocks,
+which makes its block a node of a graph.
 
     >>> from p2plib.data.dag.block import block_of
     >>> leaf = block_of(b"hello").cid
@@ -18,12 +18,12 @@ from p2plib.wire.cid import Cid
 
 DagValue: TypeAlias = "bool | int | float | str | bytes | list[DagValue] | dict[str, DagValue] | Cid | None"
 
-MAX_DEPTH = 128  # lists and maps within each other; both codecs read and write this deep and no deeper
-# Lists and maps in one value, which both codecs keep to as well. One byte of a block can be an empty list,
-# which takes 64 of memory, and three can be a map, which takes 200: a block of 2 MiB full of them would fill
-# 150 MB. No other kind takes more than some 20 times what is written.
+MAX_DEPTH = 128  # of nested lists and maps; both codecs read and write this deep and no deeper
+# Lists and maps in one value; both codecs keep to this too. One byte of a block can be an empty list, which
+# takes 64 bytes of memory, and three can be a map, which takes 200: a block of 2 MiB full of them would fill
+# 150 MB. No other kind takes more than some 20 times its encoded size.
 MAX_CONTAINERS = 2**18
-MIN_INTEGER, MAX_INTEGER = -(2**64), 2**64 - 1  # what CBOR's whole numbers reach
+MIN_INTEGER, MAX_INTEGER = -(2**64), 2**64 - 1  # the range of CBOR's integers
 
 
 def links_in(value: DagValue) -> Iterator[Cid]:

@@ -1,6 +1,7 @@
-"""A walk over linked blocks: which are needed, in which order, and when it is too much. A machine.
+"""A walk over linked blocks: which are needed, in which order, and when to stop. A machine.
 
-It asks for blocks and is given them, from a store or from strangers, and never fetches anything itself::
+It names the blocks it wants and is given them, from a store or from strangers; it never fetches anything
+itself::
 
     walk = DagWalk(root)
     while not walk.is_done:
@@ -9,23 +10,23 @@ It asks for blocks and is given them, from a store or from strangers, and never 
 
 Rules
     1. A block is visited once, however many links lead to it: a graph of a hundred blocks can have 2**100
-       ways through it. A selector that reaches a block again with another note has a reason to, and it is
-       visited once for each note.
+       paths through it. Where a selector reaches a block again with another note, it has a reason to, and the
+       block is visited once for each note.
     2. Blocks are wanted depth first (in the order of the links, which is that of a file's bytes) or breadth
        first, and visited as they come.
     3. Nothing recurses, and nothing that a block says is believed: the walk counts blocks, bytes, depth and
-       what it has yet to read, and raises `OverBudget` before it holds more than it may. It is over then:
-       it lets go of what it held, and raises the same again whatever is asked of it.
-    4. Identity links have their block in them. They are visited at once, are never wanted, and count.
+       what it has yet to read, and raises `OverBudget` before it exceeds its budget. Then the walk is over:
+       it drops what it held, and every later call raises the same error.
+    4. Identity links hold their block. They are visited at once, are never wanted, and count.
     5. A block that breaks a rule counts as visited, and changes nothing else: what the same call had visited
-       before it is given by the next one, and what it had yet to visit is still to come.
+       before it is returned by the next call, and what it had yet to visit is still to come.
 
 Vocabulary::
 
     selector   a function that says which blocks a block leads to: `every_link`, or those of
                `p2plib.data.dag.unixfs.selecting` that follow a path or a range of bytes
-    note       what a selector knows of a block before it is there, such as which of its bytes are asked for
-    unread     blocks that are known and have not come
+    note       what a selector knows about a block before it arrives, such as which of its bytes are wanted
+    unread     blocks that are known and have not arrived
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class DagStep:
 
     Args:
         cid: its identifier.
-        note: what the selector will be told when it is there.
+        note: what the selector will be told when it arrives.
     """
 
     cid: Cid
@@ -65,7 +66,7 @@ class DagVisit:
     """A block that was visited.
 
     Args:
-        cid: its identifier, as the link to it had it.
+        cid: its identifier, as in the link to it.
         data: its bytes.
         depth: how many links away from the root it was first seen.
         note: what the selector was told.
@@ -89,13 +90,13 @@ class DagOrder(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class DagBudget:
-    """What a walk may take.
+    """How much a walk may do.
 
     Args:
-        blocks: visits.
+        blocks: how many visits.
         size_bytes: of all blocks visited.
-        depth: links between the root and a block.
-        unread: blocks that are known and have not come.
+        depth: how many links between the root and a block.
+        unread: how many blocks that are known and have not arrived.
     """
 
     blocks: int = 1_000_000
@@ -113,7 +114,7 @@ def every_link(cid: Cid, raw: bytes, note: Hashable = None) -> Iterator[DagStep]
         note: not used.
 
     Raises:
-        DecodeError: the block breaks a rule of its codec, or nobody here can read it.
+        DecodeError: the block breaks a rule of its codec, or this library does not read it.
     """
     for link in codecs.links(Block(cid, raw)):
         yield DagStep(link)
@@ -142,7 +143,7 @@ class DagWalk:
         selector: which links it follows.
         note: what the selector is told about the root.
         order: in which order blocks are wanted.
-        budget: what it may take.
+        budget: how much it may do.
     """
 
     def __init__(
@@ -158,10 +159,10 @@ class DagWalk:
         self._is_depth_first = order is DagOrder.DEPTH_FIRST
         self._budget = budget
         self._seen: set[_Key] = set()
-        # By hash: a block that is wanted for a thousand reasons is looked at once to say what is next.
+        # By hash, so that a block that is wanted for a thousand reasons is one entry for `wanted` to look at.
         self._unread: OrderedDict[Multihash, deque[_Pending]] = OrderedDict()  # depth first: the last is next
         self._unread_count = 0
-        self._in_hand: deque[_Pending] = deque()  # identity links, which need not be waited for
+        self._in_hand: deque[_Pending] = deque()  # identity links, whose blocks are already here
         self._undelivered: list[DagVisit] = []
         self._blocks = self._bytes = 0
         self._over = ""
@@ -169,7 +170,7 @@ class DagWalk:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to visit; never, once the budget was too small."""
+        """Whether nothing is left to visit; False for a walk that ran over its budget."""
         return not self._unread and not self._in_hand and not self._over
 
     @property
@@ -184,36 +185,36 @@ class DagWalk:
 
     @property
     def unread(self) -> int:
-        """How many blocks are known and have not come."""
+        """How many blocks are known and have not arrived."""
         return self._unread_count
 
     def wanted(self, most: int = 1) -> tuple[Cid, ...]:
-        """The next blocks to get, the most urgent first; each once, and the same again until it came.
+        """The next blocks to get, the most urgent first; each is named again until it arrives.
 
         Args:
-            most: how many to name, at least 1.
+            most: the most blocks to name, at least 1.
 
         Raises:
             OverBudget: the walk is over.
-            UsageError: none is to be named.
+            UsageError: `most` is less than 1.
         """
         if most < 1:
-            raise UsageError(f"at least one block can be named, not {most}")
+            raise UsageError(f"at least one block has to be asked for, not {most}")
         self._demand_budget()
         last = -1 if self._is_depth_first else 0
         queue = reversed(self._unread.values()) if self._is_depth_first else iter(self._unread.values())
         return tuple(pending[last].step.cid for pending in itertools.islice(queue, most))
 
     def receive(self, block: Block) -> tuple[DagVisit, ...]:
-        """Take a block that came, and give what was visited with it: nothing if it was not wanted.
+        """Take a block that arrived, and return what was visited with it: nothing if it was not wanted.
 
         Args:
             block: made with `checked` if it came from a stranger.
 
         Raises:
-            OverBudget: the walk would take more than it may; it is over then.
-            DecodeError: the block is not what its codec or the selector demands; it counts as visited.
-            NotFound: the selector follows a path, and it leads nowhere.
+            OverBudget: the walk would exceed its budget; it is over then.
+            DecodeError: the block breaks a rule of its codec or of the selector; it counts as visited.
+            NotFound: the selector follows a path that leads nowhere.
         """
         self._demand_budget()
         multihash = block.cid.multihash
@@ -226,7 +227,7 @@ class DagWalk:
         return self.start()
 
     def start(self) -> tuple[DagVisit, ...]:
-        """Visit what needs no block: identity links. `receive` does it too; the root may be one.
+        """Visit what can be visited at once: identity links. `receive` does so too; the root may be one.
 
         Raises:
             OverBudget: see `receive`.
@@ -244,7 +245,7 @@ class DagWalk:
         """Give up a block that nobody has, and all that only it would have led to.
 
         Args:
-            cid: one that was wanted; any other changes nothing.
+            cid: a block that was wanted; any other changes nothing.
         """
         self._unread_count -= len(self._unread.pop(cid.multihash, ()))
 
@@ -298,8 +299,8 @@ def walk_store(store: BlockStore, walk: DagWalk) -> Iterator[DagVisit]:
     """Walk over blocks that are all in a store.
 
     Args:
-        store: which has them.
-        walk: one that has not begun, or one to go on with.
+        store: where they are.
+        walk: a new walk, or one to go on with.
 
     Raises:
         NotFound: a block is not there; the walk still wants it.
@@ -313,15 +314,15 @@ def walk_store(store: BlockStore, walk: DagWalk) -> Iterator[DagVisit]:
 
 
 def walk_locally(store: BlockStore, walk: DagWalk, most: int = 16) -> tuple[list[DagVisit], tuple[Cid, ...]]:
-    """Walk as far as a store has the blocks: what was visited, and what has to be asked of somebody else.
+    """Walk as far as a store has the blocks; returns what was visited, and which blocks to ask others for.
 
     Args:
-        store: which may have some of them.
-        walk: to go on with.
-        most: how many missing blocks to name at a time; what lies behind them waits.
+        store: where some of the blocks are.
+        walk: the walk to go on with.
+        most: the most missing blocks to name at a time; what is below them waits.
 
     Raises:
-        StoreCorrupt: a block is there and damaged; the walk still wants it.
+        StoreCorrupt: a block is damaged; the walk still wants it.
         OverBudget: see `DagWalk.receive`.
         DecodeError: see `DagWalk.receive`.
     """
@@ -335,5 +336,5 @@ def walk_locally(store: BlockStore, walk: DagWalk, most: int = 16) -> tuple[list
             for cid in here:
                 visits += walk.receive(Block(cid, store.get(cid)))
     except Exception:
-        walk._undelivered[:0] = visits  # the next call gives them
+        walk._undelivered[:0] = visits  # the next call returns them
         raise

@@ -1,7 +1,7 @@
-"""Bao: what is sent so that every kilobyte of a file is proven the moment it arrives. A codec.
+"""Bao: encodings in which every kilobyte of a file is proven the moment it arrives. A codec.
 
-Follows the Bao specification (O'Connor, docs/spec.md of the project bao). Whoever knows the BLAKE3 hash of a
-file can take it, or any part of it, from a stranger, because the inner nodes of BLAKE3's tree travel with it.
+Follows the Bao specification (O'Connor, docs/spec.md of the project bao). With the BLAKE3 hash of a file one
+can take it, or any part of it, from a stranger, because the inner nodes of BLAKE3's tree travel with it.
 All encodings begin with the size of the content, 8 bytes, little-endian; then the nodes follow in pre-order:
 a parent, its left subtree, its right subtree::
 
@@ -14,7 +14,7 @@ a parent, its left subtree, its right subtree::
     >>> len(encoded), len(outboard(content)), len(slice_of(content, 1024, 1))
     (2185, 136, 1160)
 
-`p2plib.data.merkle.bao_verifier` has the other side, and the rules by which it believes.
+`p2plib.data.merkle.bao_verifier` is the receiving side, and has the rules of what it believes.
 
 Vocabulary::
 
@@ -52,7 +52,7 @@ def left_size(size: int) -> int:
 
 
 def wanted(start: int, length_bytes: int, size: int) -> tuple[int, int]:
-    """Which bytes a slice proves at least: from, and up to. Never none: see rule 3 of the verifier.
+    """The range of bytes that a slice proves at least, as (start, end). Never empty: rule 3 of the verifier.
 
     Args:
         start: where the slice was asked to begin.
@@ -65,14 +65,14 @@ def wanted(start: int, length_bytes: int, size: int) -> tuple[int, int]:
 
 
 def check_asked(start: int, length_bytes: int) -> None:
-    """Whether there can be such a slice, of whatever content.
+    """Raises unless there can be such a slice, of whatever content.
 
     Args:
         start: where it begins.
         length_bytes: how many bytes it has.
 
     Raises:
-        UsageError: one of them is negative.
+        UsageError: a number is negative.
     """
     if start < 0 or length_bytes < 0:
         raise UsageError(f"a slice cannot begin at {start} and have {length_bytes} bytes")
@@ -99,12 +99,12 @@ def nodes(size: int, low: int, high: int) -> Iterator[tuple[int, int, int]]:
 
 
 class BaoTree:
-    """All values of a content's tree, layer by layer: 64 bytes for each KiB of content.
+    """All values of the tree over some content, layer by layer: 64 bytes for each KiB of content.
 
     Args:
         size: of the content, in bytes.
-        layers: the values of the chunks, 32 bytes each, then of their parents, and so on; an odd one is moved
-            up as it is. The last layer has at most two.
+        layers: the values of the chunks, 32 bytes each, then of their parents, and so on; an odd one moves
+            up unchanged. The last layer has at most two.
         root: the BLAKE3 hash of the content.
     """
 
@@ -117,7 +117,7 @@ class BaoTree:
 
         Args:
             content: all of it, or its pieces in order.
-            engine: "numpy" or "numbers"; by default the faster one that is there.
+            engine: "numpy" or "numbers"; by default the faster one available.
 
         Raises:
             UsageError: the engine cannot be used.
@@ -216,7 +216,7 @@ def encode(content: bytes, engine: Engine | None = None) -> bytes:
 
     Args:
         content: any bytes.
-        engine: "numpy" or "numbers"; by default the faster one that is there.
+        engine: "numpy" or "numbers"; by default the faster one available.
 
     Raises:
         UsageError: the engine cannot be used.
@@ -229,7 +229,7 @@ def outboard(content: bytes, engine: Engine | None = None) -> bytes:
 
     Args:
         content: any bytes.
-        engine: "numpy" or "numbers"; by default the faster one that is there.
+        engine: "numpy" or "numbers"; by default the faster one available.
 
     Raises:
         UsageError: the engine cannot be used.
@@ -238,13 +238,13 @@ def outboard(content: bytes, engine: Engine | None = None) -> bytes:
 
 
 def slice_of(content: bytes, start: int, length_bytes: int, engine: Engine | None = None) -> bytes:
-    """A slice of some content. Whoever sends many keeps the `BaoTree`, or an encoding.
+    """A slice of some content. To send many, keep the `BaoTree` or an encoding.
 
     Args:
         content: any bytes.
         start: where the slice begins, 0 and up.
         length_bytes: how many bytes it has.
-        engine: "numpy" or "numbers"; by default the faster one that is there.
+        engine: "numpy" or "numbers"; by default the faster one available.
 
     Raises:
         UsageError: the start or the length is negative, or the engine cannot be used.
@@ -253,7 +253,7 @@ def slice_of(content: bytes, start: int, length_bytes: int, engine: Engine | Non
 
 
 def slice_combined(encoded: ReadAt, start: int, length_bytes: int) -> Iterator[bytes]:
-    """A slice, out of a combined encoding, of which no more is read than the slice has.
+    """A slice from a combined encoding, reading no more of it than the slice has.
 
     Args:
         encoded: how the encoding is read.
@@ -262,8 +262,8 @@ def slice_combined(encoded: ReadAt, start: int, length_bytes: int) -> Iterator[b
 
     Raises:
         UsageError: the start or the length is negative.
-        DecodeError: the encoding ends too early, or its header promises more than a file can have. It is not
-            verified: whoever receives the slice does that.
+        DecodeError: the encoding ends too early, or its header promises more than a file can have. The
+            encoding is not verified: the receiver of the slice does that.
     """
     check_asked(start, length_bytes)
     size = _promised(encoded)
@@ -274,7 +274,7 @@ def slice_combined(encoded: ReadAt, start: int, length_bytes: int) -> Iterator[b
 
 
 def slice_outboard(outboard: ReadAt, content: ReadAt, start: int, length_bytes: int) -> Iterator[bytes]:
-    """A slice, out of an outboard encoding and the content, of which no more is read than the slice has.
+    """A slice from an outboard encoding and the content, reading no more of them than the slice has.
 
     This is also how an outboard encoding from a stranger is verified: give the slice to a `BaoVerifier`.
 
@@ -286,7 +286,7 @@ def slice_outboard(outboard: ReadAt, content: ReadAt, start: int, length_bytes: 
 
     Raises:
         UsageError: the start or the length is negative.
-        DecodeError: one of them ends too early, or the header promises more than a file can have.
+        DecodeError: a source ends too early, or the header promises more than a file can have.
     """
     check_asked(start, length_bytes)
     size = _promised(outboard)
@@ -305,7 +305,7 @@ def _header(size: int) -> bytes:
 def _promised(encoded: ReadAt) -> int:
     size = int.from_bytes(_read(encoded, 0, HEADER_BYTES), "little")
     if size > MAX_SLICED_BYTES:
-        raise DecodeError(f"no file has {size} bytes, and the header promises them", 0)
+        raise DecodeError(f"the header promises {size} bytes, more than any file has", 0)
     return size
 
 

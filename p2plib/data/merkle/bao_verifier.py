@@ -1,4 +1,4 @@
-"""Bao's verifier: bytes of a stranger go in, and what is proven comes out. A machine.
+"""Bao's verifier: bytes from a stranger go in, and what is proven comes out. A machine.
 
 Takes what `p2plib.data.merkle.bao` makes, and follows the section "Decoder" of the Bao specification.
 
@@ -10,15 +10,15 @@ Takes what `p2plib.data.merkle.bao` makes, and follows the section "Decoder" of 
     ([BaoBytes(start=1024, data=b'fern')], True)
 
 Rules
-    1. A node is believed when it hashes to what its parent holds, and the first one to the root. A chunk that
-       does not is `WrongContent`, a parent that does not `InvalidProof`; what came before stays proven.
+    1. A node is believed when it hashes to the value in its parent, and the first node when it hashes to the
+       root. A chunk that does not is `WrongContent`, a parent `InvalidProof`; what came before stays proven.
     2. The size is only believed when the *last chunk* is proven: another size has another last chunk, or
-       another way to it. So a slice from the middle may come with a wrong size, and the machine shows none
-       before (`proven_size_bytes`).
+       another way to it. So a slice from the middle may come with a wrong size, and until then
+       `proven_size_bytes` is None.
     3. Asking for nothing is asking for one byte, and asking past the end is asking for the last chunk: an
        answer always proves something.
-    4. The encoding ends with its last node. What follows is refused here, though the specification lets a
-       decoder stop reading.
+    4. The encoding ends with its last node. What follows is refused here, though the specification allows a
+       decoder just to stop reading.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from p2plib.data.merkle.blake3 import Engine, chunk_node, parent_node
 from p2plib.data.merkle.blake3_lanes import CHUNK_BYTES, VALUE_BYTES
 from p2plib.errors import DecodeError, InvalidProof, RemoteError, Truncated, UsageError, WrongContent
 
-BATCH_BYTES = 2**22  # of an encoding that are hashed together before the first wrong byte among them is found
+BATCH_BYTES = 2**22  # of an encoding that are hashed together, before the first wrong byte in them is found
 MAX_SIZE_BYTES = 2**40  # that a stranger's header may promise, unless the caller has a limit of its own
 
 
@@ -50,11 +50,11 @@ class BaoBytes:
 
 @dataclass(slots=True)  # not frozen: two are made for each KiB
 class BaoSubtree:
-    """A node that is to come, and what is known of it.
+    """A node that is still to come, and what is known about it.
 
     Args:
         start: the offset of the content below it.
-        size: how many bytes of content are below it; at most 1,024, and it is a chunk.
+        size: how many bytes of content are below it; it is a chunk if there are at most 1,024.
         value: what it must hash to, 32 bytes.
         is_root: whether it is the root of the whole tree.
     """
@@ -66,21 +66,21 @@ class BaoSubtree:
 
 
 class BaoVerifier:
-    """Takes a combined encoding or a slice, in pieces of any size, and gives what is proven. A machine.
+    """Takes a combined encoding or a slice, in pieces of any size, and returns what is proven. A machine.
 
-    It holds less than a chunk of what is not proven, whatever the header promises.
+    It holds less than a chunk that is not yet proven, whatever the header promises.
 
     Args:
         root: the BLAKE3 hash of the content, 32 bytes.
         start: where the slice was asked to begin.
-        length_bytes: how many bytes were asked for; None for all up to the end.
+        length_bytes: how many bytes were asked for; None for everything up to the end.
         size_bytes: of the whole content, if the caller knows it.
-        max_size_bytes: that the header may promise.
-        engine: "numpy" or "numbers"; by default the faster one that is there.
+        max_size_bytes: the most that the header may promise.
+        engine: "numpy" or "numbers"; by default the faster one available.
 
     Raises:
-        UsageError: the root has another size, a number is negative, the size that is known is above the
-            limit, or the engine cannot be used.
+        UsageError: the root does not have 32 bytes, a number is negative, the known size is above the limit,
+            or the engine cannot be used.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class BaoVerifier:
         check_asked(start, length_bytes or 0)
         if not 0 <= (size_bytes or 0) <= max_size_bytes:
             known = "" if size_bytes is None else f", not {size_bytes}"
-            raise UsageError(f"the content has 0 bytes, or more, and at most {max_size_bytes}{known}")
+            raise UsageError(f"the content has 0 to at most {max_size_bytes} bytes{known}")
         blake3.check_engine(engine)
         self._root, self._start, self._engine = root, start, engine
         self._length = max_size_bytes if length_bytes is None else length_bytes
@@ -118,14 +118,14 @@ class BaoVerifier:
         return self._header is not None and not self._stack and self._failure is None
 
     def take(self) -> list[BaoBytes]:
-        """What was proven since this was last called, in order; also after an error, for it is still true."""
+        """What was proven since this was last called, in order; it stays proven after an error."""
         taken, self._proven = self._proven, []
         return taken
 
     def receive(self, data: bytes) -> None:
         """Take more of the encoding, and verify whatever is complete.
 
-        After an error of the stranger's, each further call raises it again.
+        After an error in what was received, every later call raises it again.
 
         Args:
             data: what arrived next.
@@ -145,10 +145,10 @@ class BaoVerifier:
             raise
 
     def end(self) -> None:
-        """Nothing more will come.
+        """Say that nothing more will come.
 
         Raises:
-            Truncated: and something is missing.
+            Truncated: something is missing.
         """
         if self._failure is not None:
             raise self._failure
@@ -170,14 +170,14 @@ class BaoVerifier:
                 self._verify(batch, stream, first)
                 last, start = batch[-1]
                 self._stack, at = stack, start + _sent_bytes(last)
-        finally:  # whatever was raised, also if memory ran out: what is not verified is still to come
+        finally:  # whatever was raised, even MemoryError: what is not verified is still to come
             self._offset, self._left = first + at, stream[at:]
         if self._left and self.is_complete:
             raise WrongContent(f"the encoding is complete after {self._offset} bytes, and more follows")
 
     def _begin(self, size: int) -> None:
         if self._known is not None and size != self._known:
-            raise WrongContent(f"the header promises {size} bytes of content, and it has {self._known}")
+            raise WrongContent(f"the header promises {size} bytes of content, which has {self._known}")
         if size > self._max:
             raise DecodeError(f"the header promises {size} bytes, and at most {self._max} are allowed", 0)
         self._header = size
@@ -185,9 +185,9 @@ class BaoVerifier:
         self._stack.append(BaoSubtree(0, size, self._root, is_root=True))
 
     def _collect(self, stream: bytes, at: int) -> tuple[list[tuple[BaoSubtree, int]], list[BaoSubtree]]:
-        """The next nodes that are here, and where; and the nodes that are to come after them.
+        """The next nodes that have arrived, and where they are; and the nodes to come after them.
 
-        None is believed yet, nor what it says of others.
+        None of them is believed yet, nor what they say about others.
         """
         batch, stack = list[tuple[BaoSubtree, int]](), self._stack.copy()
         limit = min(len(stream), at + BATCH_BYTES)
@@ -205,9 +205,9 @@ class BaoVerifier:
         return batch, stack
 
     def _verify(self, batch: list[tuple[BaoSubtree, int]], stream: bytes, first: int) -> None:
-        """All nodes of a batch hashed together, then believed in order, up to the first that is wrong.
+        """Hashes all nodes of a batch together, then believes them in order, up to the first that is wrong.
 
-        A parent comes before its children, so one that is believed vouches for what they must hash to.
+        A parent comes before its children, so a parent that is believed vouches for their values.
         """
         if batch[0][0].is_root:
             (node, at), batch = batch[0], batch[1:]

@@ -1,16 +1,16 @@
 """BitTorrent v2's trees: one SHA-256 root for each file, and proofs for any of its blocks. Pure functions.
 
-Follows BEP 52 ("pieces root", "piece layers", and the hash requests of its peer protocol); only the tree: the
-torrent file and the messages are somebody else's.
+Follows BEP 52 ("pieces root", "piece layers", and the hash requests of its peer protocol). This is only the
+tree: torrent files and messages are elsewhere.
 
-A file is cut into blocks of 16 KiB. Their hashes are the leaves; zeros fill them up to a power of two; and
-each pair is hashed again, up to the root::
+A file is cut into blocks of 16 KiB. Their hashes are the leaves, padded with zeros to a power of two; each
+pair is hashed again, up to the root::
 
     layer 2                root
     layer 1         0              1             a piece of 32 KiB is a node of layer 1: the piece layer
     layer 0      0     1        2     zeros      three blocks, and 32 zero bytes for the fourth
                  |     |        |
-    file      16 KiB 16 KiB  the rest            the last block is hashed as short as it is
+    file      16 KiB 16 KiB  the rest            a short last block is hashed unpadded
 
     >>> tree = Bep52Tree.of(bytes(40_000))
     >>> tree.root.hex()[:16], tree.height
@@ -20,22 +20,21 @@ each pair is hashed again, up to the root::
     [32, 32, 32]
 
 Rules
-    1. Padding is at the leaves and nowhere else: above them a missing node is the hash of two missing ones,
-       not zeros.
+    1. Zeros are only at the leaves: above them, a missing node is the hash of two missing nodes.
     2. Leaves and inner nodes are hashed alike, so a root alone says nothing about the size: the 64 bytes
-       below some root are a file with that very root. What makes the tree safe is that the info dictionary of
-       a torrent, which its own hash protects, holds the length of each file beside its root: that fixes how
-       many layers there are, and so which of them the leaves are. Whatever believes here takes the size.
+       below some root are a file with that very root. The tree is safe because the info dictionary of a
+       torrent, which its own hash protects, holds the length of each file beside its root: that fixes how
+       many layers there are, and so which one the leaves are. So every function that verifies takes the size.
     3. A range begins at a multiple of its length, and the length is a power of two, at least 2. So a range
        is the lowest layer of a whole subtree, and each layer above it adds one uncle.
-    4. Proof layers are counted from the base layer. The first log2(length) - 1 of them are inside the range
-       and are not sent; the root, which everybody has, is not counted.
+    4. Proof layers are counted from the base layer. The first log2(length) - 1 are inside the range and are
+       not sent; the root, which everybody has, is not counted.
 
 Vocabulary::
 
     block     16 KiB of a file; the last may be shorter
     piece     what a torrent counts in: a power of two, 16 KiB or more
-    layer     0 are the leaves, `height` is the root
+    layer     0 is the leaves, `height` the root
     uncle     the sibling of a node on the way up
 """
 
@@ -57,13 +56,13 @@ MAX_LAYER = 36  # the root of the largest file
 
 @dataclass(frozen=True, slots=True)
 class HashRange:
-    """Which hashes are asked for, with the numbers of a hash request.
+    """Which hashes are asked for, by the numbers in a hash request.
 
     Args:
         root: the pieces root of the file, 32 bytes.
         base_layer: the layer of the hashes, 0 for the leaves.
-        index: of the first one in its layer; a multiple of length.
-        length: how many: a power of two, 2 to 512.
+        index: of the first hash in its layer; a multiple of length.
+        length: how many hashes: a power of two, 2 to 512.
         proof_layers: how many layers above the base layer are to be proven.
     """
 
@@ -74,7 +73,7 @@ class HashRange:
     proof_layers: int
 
     def check(self, size_bytes: int) -> None:
-        """Whether a file has this range.
+        """Raises unless a file has this range.
 
         Args:
             size_bytes: of the file.
@@ -115,7 +114,7 @@ def height_of(size_bytes: int) -> int:
         size_bytes: of the file, 1 and up: an empty one has no tree.
 
     Raises:
-        UsageError: the size is not one that a file with a tree has.
+        UsageError: a file with a tree cannot have this size.
     """
     if not 1 <= size_bytes <= MAX_SIZE_BYTES:
         raise UsageError(f"a file with a tree has 1 to {MAX_SIZE_BYTES} bytes, not {size_bytes}")
@@ -124,7 +123,7 @@ def height_of(size_bytes: int) -> int:
 
 @functools.cache
 def padding(layer: int) -> bytes:
-    """The node over nothing but padding.
+    """The node of a layer that has only padding below it.
 
     Args:
         layer: 0 to 36.
@@ -147,7 +146,8 @@ class Bep52Tree:
         leaves: the SHA-256 of each of its blocks.
 
     Raises:
-        UsageError: the file is empty, there are not as many leaves as it has blocks, or one is no SHA-256.
+        UsageError: the file is empty, there are not as many leaves as it has blocks, or a leaf is not 32
+            bytes.
     """
 
     def __init__(self, size_bytes: int, leaves: Sequence[bytes]) -> None:
@@ -192,7 +192,7 @@ class Bep52Tree:
         return self._layers[-1][0]
 
     def node(self, layer: int, index: int) -> bytes:
-        """One hash, of the padding too.
+        """One hash, which may be padding.
 
         Args:
             layer: 0 to the height.
@@ -211,13 +211,13 @@ class Bep52Tree:
     def piece_layer(self, piece_bytes: int) -> bytes:
         """The hashes of a file's pieces, joined, as a torrent has them under "piece layers".
 
-        A file that is no longer than a piece has none there: its root is the hash of its only piece.
+        A file that is no longer than one piece has no piece layer: its root is the hash of its only piece.
 
         Args:
             piece_bytes: a power of two, 16,384 and up.
 
         Raises:
-            UsageError: it is no such power, or the file is not longer than that.
+            UsageError: it is not such a power, or the file is not longer than that.
         """
         if piece_bytes < BLOCK_BYTES or piece_bytes & (piece_bytes - 1):
             raise UsageError(f"a piece has a power of two of bytes, {BLOCK_BYTES} or more, not {piece_bytes}")
@@ -226,7 +226,7 @@ class Bep52Tree:
         return b"".join(self._layers[(piece_bytes // BLOCK_BYTES).bit_length() - 1])
 
     def prove(self, asked: HashRange) -> tuple[bytes, ...]:
-        """What answers a request: the hashes of the range, then the uncles, the one nearest to it first.
+        """The answer to a request: the hashes of the range, then the uncles, from the lowest to the highest.
 
         Args:
             asked: which hashes, of this file.
@@ -263,18 +263,18 @@ def verify(
     hashes: Sequence[bytes],
     known: Mapping[tuple[int, int], bytes] | None = None,
 ) -> tuple[bytes, ...]:
-    """Believe an answer, or not; the hashes of the range come back.
+    """Verify an answer; returns the hashes of the range.
 
     Args:
         asked: what was asked for.
-        size_bytes: of the file, from the info dictionary. A wrong one here proves wrong things; see rule 2.
-        hashes: what was answered: the range, then the uncles.
+        size_bytes: of the file, from the info dictionary. A wrong size proves wrong things; see rule 2.
+        hashes: the answer: the range, then the uncles.
         known: nodes that were proven before, by layer and index, for an answer whose uncles do not reach the
             root.
 
     Raises:
         UsageError: the file has no such range.
-        InvalidProof: the answer does not lead to the root, nor to a node that is known.
+        InvalidProof: the answer does not lead to the root, nor to a known node.
     """
     asked.check(size_bytes)
     if len(hashes) != asked.length + asked.uncles:
@@ -299,7 +299,7 @@ def verify(
 
 
 def verify_piece_layer(root: bytes, size_bytes: int, piece_bytes: int, joined: bytes) -> tuple[bytes, ...]:
-    """Believe a torrent's piece layer of a file, or not; the hashes of the pieces come back.
+    """Verify a file's piece layer from a torrent; returns the hashes of the pieces.
 
     Args:
         root: the file's pieces root.
@@ -330,13 +330,13 @@ def verify_piece_layer(root: bytes, size_bytes: int, piece_bytes: int, joined: b
 
 
 def subtree_root(hashes: Sequence[bytes]) -> bytes:
-    """What a whole row of a subtree leads to.
+    """The root of a full subtree, from one row of its nodes.
 
     Args:
-        hashes: a power of two of them.
+        hashes: the row; their number is a power of two.
 
     Raises:
-        UsageError: there are not as many.
+        UsageError: their number is not a power of two.
     """
     if not hashes or len(hashes) & (len(hashes) - 1):
         raise UsageError(f"the hashes of a whole row are a power of two, not {len(hashes)}")
@@ -356,7 +356,7 @@ def _check_padding(asked: HashRange, size_bytes: int, wanted: Sequence[bytes]) -
     used = -(-size_bytes // (BLOCK_BYTES << asked.base_layer))
     for index, value in enumerate(wanted, asked.index):
         if index >= used and value != padding(asked.base_layer):
-            raise InvalidProof(f"hash {index} of layer {asked.base_layer} is beyond the end and not padding")
+            raise InvalidProof(f"hash {index} of layer {asked.base_layer} is beyond the end, but not padding")
 
 
 def _join(left: bytes, right: bytes) -> bytes:

@@ -7,19 +7,19 @@ hash::
 
                     root               flags ROOT | PARENT
                    /    \\
-             parent      chunk 2       a node without a sibling is moved up as it is
+             parent      chunk 2       a node without a sibling moves up unchanged
              /    \\
         chunk 0  chunk 1               1,024 bytes each, numbered; the last may be shorter
 
 Rules that keep the parts apart
     1. Chunks, parents and the root are compressed with different flags: no chunk can pass for a parent, and
-       no inner node for the whole. That is what BEP 52's tree does without (`p2plib.data.merkle.bep52`).
+       no inner node for the whole. BEP 52's tree has no such flags (`p2plib.data.merkle.bep52`).
     2. A chunk's number goes into its blocks, so that equal chunks in different places are different nodes.
-    3. The last block's size goes in as well: data and the same data with a zero at its end differ.
+    3. The last block's size goes in as well: data and the same data with a zero byte at its end differ.
 
-The key is a constant (`digest`), 32 bytes of the caller's (`keyed_digest`), or what a text hashes to that the
+The key is a constant (`digest`), 32 bytes from the caller (`keyed_digest`), or the hash of a text that the
 programmer chose (`derive_key`); flags keep the three apart. The output may be of any length: the root is
-compressed again with the number of the 64 bytes that are wanted, and a short output begins a long one.
+compressed once for each 64 bytes of output, with their number, and a short output is the start of a long one.
 
 Three engines give the same bytes: the package `blake3` where it is installed, numpy, or Python's integers.
 
@@ -61,18 +61,18 @@ from p2plib.errors import UsageError
 KEY_BYTES = 32
 MAX_CHUNKS = 1 << 54  # the paper hashes less than 2**64 bytes
 DIGEST_BYTES = 32
-BATCH_CHUNKS = 4096  # a power of two: what a hasher holds back is the right edge of a tree at most this wide
+BATCH_CHUNKS = 4096  # a power of two, so that a full batch is a whole subtree
 
 Engine: TypeAlias = Literal["package", "numpy", "numbers"]
 
 
 @dataclass(frozen=True, slots=True)
 class Blake3Mode:
-    """What a tree is made with.
+    """The mode of a hash: plain, keyed or key derivation.
 
     Args:
         key: 8 words.
-        flags: which of the modes it is.
+        flags: those of the mode.
     """
 
     key: tuple[int, ...] = IV
@@ -84,12 +84,12 @@ HASH = Blake3Mode()
 
 @dataclass(frozen=True, slots=True)
 class Blake3Node:
-    """A node of the tree before its last compression, of which nobody knows yet whether it is the root.
+    """A node of the tree before its last compression, when it is not yet known whether it is the root.
 
     Args:
         value: the chaining value that goes in, 8 words.
         block: 64 bytes.
-        size: how many of them count.
+        size: how many bytes of the block count.
         counter: the number of the chunk; 0 for a parent.
         flags: without ROOT.
     """
@@ -108,7 +108,7 @@ class Blake3Node:
         )
 
     def chaining_value(self) -> bytes:
-        """What the node's parent takes: 32 bytes."""
+        """What goes into the node's parent: 32 bytes."""
         return self._compressed(self.counter, 0)[:VALUE_BYTES]
 
     def root_bytes(self, length_bytes: int = DIGEST_BYTES) -> bytes:
@@ -131,7 +131,7 @@ def chunk_node(chunk: bytes, number: int, mode: Blake3Mode = HASH) -> Blake3Node
     Args:
         chunk: 1 to 1,024 bytes; 0 where the whole input is empty.
         number: which one it is, from 0 to 2**54 - 1.
-        mode: what the tree is made with.
+        mode: that of the hash.
 
     Raises:
         UsageError: the chunk is longer, or its number is out of range.
@@ -157,10 +157,10 @@ def parent_node(left: bytes, right: bytes, mode: Blake3Mode = HASH) -> Blake3Nod
     Args:
         left: the chaining value of the left child, 32 bytes.
         right: of the right one.
-        mode: what the tree is made with.
+        mode: that of the hash.
 
     Raises:
-        UsageError: one of them has another size.
+        UsageError: a value does not have 32 bytes.
     """
     if len(left) != VALUE_BYTES or len(right) != VALUE_BYTES:
         raise UsageError(f"a chaining value has {VALUE_BYTES} bytes, not {len(left)} or {len(right)}")
@@ -173,8 +173,8 @@ def chunk_values(data: bytes, first: int, mode: Blake3Mode = HASH, engine: Engin
     Args:
         data: any number of chunks, of which the last may be shorter than 1,024 bytes.
         first: the number of the first chunk, from 0; none is 2**54 or more.
-        mode: what the tree is made with.
-        engine: "numpy" or "numbers"; by default the faster one for so much data.
+        mode: that of the hash.
+        engine: "numpy" or "numbers"; by default the faster one for this much data.
 
     Raises:
         UsageError: a number is out of range, or the engine cannot be used.
@@ -191,15 +191,15 @@ def chunk_values(data: bytes, first: int, mode: Blake3Mode = HASH, engine: Engin
 
 
 def joined(values: bytes, mode: Blake3Mode = HASH, engine: Engine | None = None) -> bytes:
-    """The next layer up: every pair of values as their parent's, and an odd one as it is.
+    """The next layer up: the parent's value for every pair of values, and an odd one unchanged.
 
     Args:
         values: 32 bytes for each node.
-        mode: what the tree is made with.
-        engine: "numpy" or "numbers"; by default the faster one for so many.
+        mode: that of the hash.
+        engine: "numpy" or "numbers"; by default the faster one for this many.
 
     Raises:
-        UsageError: the values are no multiple of 32 bytes, or the engine cannot be used.
+        UsageError: the values are not a multiple of 32 bytes, or the engine cannot be used.
     """
     if len(values) % VALUE_BYTES:
         raise UsageError(f"values have {VALUE_BYTES} bytes for each node, not {len(values)} in all")
@@ -212,13 +212,13 @@ def joined(values: bytes, mode: Blake3Mode = HASH, engine: Engine | None = None)
 
 
 class Blake3:
-    """A hasher: takes data in pieces and keeps, of what it took, one value for each full subtree.
+    """A hasher: takes data in pieces, and keeps one value for each full subtree.
 
-    It holds up to 4 MiB of data back, because the last node of all is compressed in another way.
+    It holds back up to 4 MiB of data, because the root is compressed with other flags.
 
     Args:
-        mode: what the tree is made with; see also `keyed` and `derive_key`.
-        engine: "numpy" or "numbers"; by default the faster one that is there.
+        mode: that of the hash; see also `keyed` and `derive_key`.
+        engine: "numpy" or "numbers"; by default the faster one available.
 
     Raises:
         UsageError: the engine cannot be used.
@@ -288,7 +288,7 @@ def digest(data: bytes, length_bytes: int = DIGEST_BYTES, engine: Engine | None 
     Args:
         data: any bytes.
         length_bytes: of the hash, 0 and up.
-        engine: what computes it; by default the fastest that is there.
+        engine: what computes it; by default the fastest one available.
 
     Raises:
         UsageError: the length is negative, or the engine cannot be used.
@@ -302,16 +302,16 @@ def digest(data: bytes, length_bytes: int = DIGEST_BYTES, engine: Engine | None 
 def keyed_digest(
     key: bytes, data: bytes, length_bytes: int = DIGEST_BYTES, engine: Engine | None = None
 ) -> bytes:
-    """The hash that only those who have a key can compute: a message authentication code.
+    """The hash under a key, which nobody can compute without it: a message authentication code.
 
     Args:
         key: 32 bytes.
         data: any bytes.
         length_bytes: of the hash, 0 and up.
-        engine: what computes it; by default the fastest that is there.
+        engine: what computes it; by default the fastest one available.
 
     Raises:
-        UsageError: the key has another size, the length is negative, or the engine cannot be used.
+        UsageError: the key does not have 32 bytes, the length is negative, or the engine cannot be used.
     """
     mode = keyed_mode(key)
     _check_length(length_bytes)
@@ -328,7 +328,7 @@ def keyed_mode(key: bytes) -> Blake3Mode:
         key: 32 bytes.
 
     Raises:
-        UsageError: the key has another size.
+        UsageError: the key does not have 32 bytes.
     """
     if len(key) != KEY_BYTES:
         raise UsageError(f"a key of BLAKE3 has {KEY_BYTES} bytes, not {len(key)}")
@@ -341,10 +341,10 @@ def derive_key(
     """A key for one purpose out of a secret.
 
     Args:
-        context: the purpose, written into the program: unique, and never something that somebody chooses.
+        context: the purpose, a constant of the program: unique, and never taken from input.
         material: the secret, any bytes; a password is not good enough.
         length_bytes: of the key, 0 and up.
-        engine: what computes it; by default the fastest that is there.
+        engine: what computes it; by default the fastest one available.
 
     Raises:
         UsageError: the length is negative, or the engine cannot be used.
@@ -359,25 +359,25 @@ def derive_key(
 
 
 def check_engine(engine: Engine | None) -> None:
-    """Whether an engine can compute the nodes of a tree here; None is whichever can.
+    """Raises unless an engine can compute the nodes of a tree here; None stands for any that can.
 
     Args:
         engine: what was asked for.
 
     Raises:
-        UsageError: there is none of that name, it is not installed, or it is the package.
+        UsageError: there is no such engine, it is not installed, or it is the package.
     """
     if engine not in (None, "package", "numpy", "numbers"):
         raise UsageError(f"there is no engine {engine}")
     if engine == "package":
-        raise UsageError("the package blake3 hashes whole inputs, and shows no node of the tree")
+        raise UsageError("the package blake3 hashes whole inputs, and does not show the nodes of the tree")
     if engine == "numpy" and blake3_arrays.numpy() is None:
         raise UsageError("numpy is not installed")
 
 
 def _check_length(length_bytes: int) -> None:
     if length_bytes < 0:
-        raise UsageError(f"a hash has 0 bytes and more, not {length_bytes}")
+        raise UsageError(f"a hash has 0 bytes or more, not {length_bytes}")
 
 
 def _check_numbers(first: int, count: int) -> None:

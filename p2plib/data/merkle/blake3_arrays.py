@@ -1,8 +1,8 @@
-"""BLAKE3's chaining values of thousands of chunks at once, as arrays of numpy's. Pure functions.
+"""BLAKE3's chaining values of thousands of chunks at once, as numpy arrays. Pure functions.
 
 The same function as `p2plib.data.merkle.blake3_lanes.compress`: read that first. There a long integer holds
 one word of many blocks; here a row of an array does, with a column for each block. The numbers in it have 32
-bits and wrap round by themselves, so nothing has to be masked.
+bits and wrap round, so nothing has to be masked.
 
 One thing is arranged differently, so that each operation has more to do. The square is kept as four arrays, a
 to d, one for each of its *rows*::
@@ -12,19 +12,19 @@ to d, one for each of its *rows*::
     c   v[8]   v[9]   v[10]  v[11]
     d   v[12]  v[13]  v[14]  v[15]
 
-To mix the columns is then one pass over a, b, c and d for all four columns together: G adds, to all of a, all
-of b. The diagonals are brought under each other first, by turning b, c and d by one, two and three places::
+Mixing the columns is then one pass over a, b, c and d for all four columns together: G adds all of b to all
+of a. For the diagonals, b, c and d are first rotated by one, two and three places, so that each diagonal
+becomes a column::
 
     a   v[0]   v[1]   v[2]   v[3]
     b   v[5]   v[6]   v[7]   v[4]          the first column is now the first diagonal,
     c   v[10]  v[11]  v[8]   v[9]          v[0] v[5] v[10] v[15], and so on
     d   v[15]  v[12]  v[13]  v[14]
 
-Then the same pass mixes the diagonals, and the rows are turned back.
+Then the same pass mixes the diagonals, and the rows are rotated back.
 
-What limits it: each round has 44 such operations and ten copies, and each of these goes through the cache
-once, reading and writing, where code written for a processor would keep everything in registers. So the
-package `blake3` is several times as fast.
+What limits it: each round has 44 such operations and ten copies, and each reads and writes its arrays through
+the cache, where native code keeps everything in registers. So the package `blake3` is several times as fast.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from p2plib.data.merkle.blake3_lanes import (
     WORD_MASK,
 )
 
-MAX_ROWS = 4096  # chunks at once: the arrays stay in the processor's second cache
+MAX_ROWS = 4096  # chunks at once: the arrays stay in the processor's second-level cache
 MIN_ROWS = 48  # chunks, or parents; below that, long integers are as fast
-# b, c and d turned to the left by one, two and three places; from last to first, it is the way back.
-_TURNED = [[1, 2, 3, 0], [2, 3, 0, 1], [3, 0, 1, 2]]
+# b, c and d rotated to the left by one, two and three places; in reverse order, these undo themselves.
+_ROTATIONS = [[1, 2, 3, 0], [2, 3, 0, 1], [3, 0, 1, 2]]
 
 
 @functools.cache
@@ -73,10 +73,10 @@ def _constants() -> Any:
 
 
 class _Square:
-    """The squares of many blocks, and room for what is between two operations.
+    """The squares of many blocks, with scratch arrays for intermediate results.
 
-    All arrays are (4, count): four words of each of `count` blocks. Each operation writes over one of them: a
-    new array would not be in the cache.
+    All arrays are (4, count): four words of each of `count` blocks. Operations overwrite these arrays: a new
+    array would not be in the cache.
     """
 
     def __init__(self, count: int) -> None:
@@ -90,7 +90,7 @@ class _Square:
 
             a = a + b + word;  d = (d ^ a) rotated by first;  c = c + d;  b = (b ^ c) rotated by second
 
-        The last argument of a function of numpy's is where the result goes.
+        The last argument of a numpy function is where the result goes.
         """
         np, spare = self._np, self._spare
         np.add(a, b, a)
@@ -111,29 +111,29 @@ class _Square:
         a, b, c, d = value[:4].copy(), value[4:].copy(), self._iv.copy(), last.copy()
         picked = self._picked
         for x_columns, y_columns, x_diagonals, y_diagonals in picks:
-            for x, y, turns in (
-                (x_columns, y_columns, _TURNED),
-                (x_diagonals, y_diagonals, _TURNED[::-1]),
+            for x, y, rotations in (
+                (x_columns, y_columns, _ROTATIONS),
+                (x_diagonals, y_diagonals, _ROTATIONS[::-1]),
             ):
-                # "clip" spares numpy a copy with which it would otherwise check the places first.
+                # "clip" saves numpy a copy, which it would otherwise make to check the indices first.
                 block.take(x, 0, picked, "clip")
                 self._half(a, b, c, d, picked, shifts[0], shifts[1])
                 block.take(y, 0, picked, "clip")
                 self._half(a, b, c, d, picked, shifts[2], shifts[3])
-                b, c, d = b[turns[0]], c[turns[1]], d[turns[2]]
+                b, c, d = b[rotations[0]], c[rotations[1]], d[rotations[2]]
         np = self._np
         return np.concatenate((np.bitwise_xor(a, c, a), np.bitwise_xor(b, d, b)))
 
 
-def _started(key: Sequence[int], count: int) -> Any:
+def _initial_values(key: Sequence[int], count: int) -> Any:
     """The key as the first chaining value of every block: (8, count)."""
     np = numpy()
     return np.repeat(np.array(key, np.uint32), count).reshape(8, count)
 
 
-def _turned(blocks: Any) -> Any:
+def _transposed(blocks: Any) -> Any:
     """Blocks, (count, 16), as (16, count): a row for each word. numpy's own way takes three times as long."""
-    near = blocks.copy()  # without it, chunks 1 KiB apart push each other out of the cache
+    near = blocks.copy()  # without this, words 1 KiB apart push each other out of the cache
     rows = numpy().empty((16, len(near)), "u4")
     for word in range(16):
         rows[word] = near[:, word]
@@ -150,22 +150,22 @@ def chunk_values(data: bytes, first: int, key: Sequence[int], flags: int) -> byt
 
     Args:
         data: a multiple of 1,024 bytes.
-        first: which chunk of the whole input the first one is.
+        first: the number of the first chunk in the whole input.
         key: 8 words.
         flags: of the mode.
     """
     np, parts = numpy(), list[bytes]()
     for at in range(0, len(data), MAX_ROWS * CHUNK_BYTES):
         count = min(MAX_ROWS, (len(data) - at) // CHUNK_BYTES)
-        # Chunks, the blocks of each, the words of each.
+        # The axes: chunks, blocks of a chunk, words of a block.
         words = np.frombuffer(data, "<u4", count * CHUNK_BYTES // 4, at).reshape(count, 16, 16)
         numbers = np.arange(count, dtype=np.uint64) + np.uint64(first + at // CHUNK_BYTES)
         last = np.empty((4, count), np.uint32)
         last[0], last[1], last[2] = numbers & np.uint64(WORD_MASK), numbers >> np.uint64(32), BLOCK_BYTES
-        square, value = _Square(count), _started(key, count)
+        square, value = _Square(count), _initial_values(key, count)
         for number in range(16):
             last[3] = flags | (CHUNK_START if number == 0 else CHUNK_END if number == 15 else 0)
-            value = square.compress(value, _turned(words[:, number]), last)
+            value = square.compress(value, _transposed(words[:, number]), last)
         parts.append(_as_bytes(value))
     return b"".join(parts)
 
@@ -181,8 +181,8 @@ def parent_values(pairs: bytes, key: Sequence[int], flags: int) -> bytes:
     np, parts = numpy(), list[bytes]()
     for at in range(0, len(pairs), MAX_ROWS * BLOCK_BYTES):
         count = min(MAX_ROWS, (len(pairs) - at) // BLOCK_BYTES)
-        block = _turned(np.frombuffer(pairs, "<u4", count * 16, at).reshape(count, 16))
+        block = _transposed(np.frombuffer(pairs, "<u4", count * 16, at).reshape(count, 16))
         last = np.zeros((4, count), np.uint32)
         last[2], last[3] = 2 * VALUE_BYTES, flags | PARENT
-        parts.append(_as_bytes(_Square(count).compress(_started(key, count), block, last)))
+        parts.append(_as_bytes(_Square(count).compress(_initial_values(key, count), block, last)))
     return b"".join(parts)

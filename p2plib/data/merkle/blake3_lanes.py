@@ -14,11 +14,11 @@ A round mixes each of the four columns, such as v[0], v[4], v[8], v[12], with tw
 each of the four diagonals, such as v[0], v[5], v[10], v[15], with two others. After seven rounds the lower
 two rows are xored into the upper two, and that is the next chaining value.
 
-There is nothing in it but adding, xor and rotating, always of the same words, whatever the data. And where
-Python adds two small numbers, most of the time goes into everything but the addition. So we write the words
-of many blocks side by side into one long integer, and each line does its work for all of them: a thousand
-together take less than a twentieth of the time. The place of a block in such a number is a *lane*: 64 bits,
-of which a word takes the lower 32, and the upper 32 are zero::
+There is nothing in it but additions, xors and rotations, always of the same words, whatever the data. And
+when Python adds two small numbers, most of the time goes into everything but the addition. So we put the
+words of many blocks side by side into one long integer, and each line does its work for all of them: a
+thousand together take less than a twentieth of the time. The place of a block in such a number is a *lane*:
+64 bits, of which a word takes the lower 32, and the upper 32 are zero::
 
     lane 1                    lane 0
     00000000 | word of B      00000000 | word of A       one number, two blocks
@@ -28,11 +28,12 @@ of which a word takes the lower 32, and the upper 32 are zero::
     '0xbbbbbbbb00000000aaaaaaaa'
 
 Why no lane disturbs another
-    1. To add: three words together are less than 2**34. The carry stays in the lane's own upper half.
-    2. To xor: it never leaves its bit.
-    3. To rotate right by n is `number >> n | number << 32 - n`. The left shift goes no further than bit 56 of
-       the lane. The right shift drops the lowest bits of a lane into the *upper* half of the lane below.
-    4. So whatever is wrong after a step is in upper halves, and `& mask` makes all of those zero again.
+    1. Addition: the sum of three words is less than 2**34. The carry stays in the lane's own upper half.
+    2. Xor never leaves its bit.
+    3. Rotation to the right by n is `number >> n | number << 32 - n`. The left shift goes no further than bit
+       56 of the lane. The right shift drops the lowest bits of a lane into the *upper* half of the lane
+       below.
+    4. So after each step only upper halves are wrong, and `& mask` makes all of those zero again.
 
 Rotated right by 4, 0x1 is 0x10000000 and 0x18 is 0x80000001. Below, the 8 in the middle has fallen down from
 lane 1, the 1 in front is what lane 1 pushed up, and the mask clears both::
@@ -64,18 +65,18 @@ CHUNK_BYTES = 1024
 VALUE_BYTES = 32
 BLOCK_WORDS, CHUNK_WORDS = 16, 256
 WORD_MASK = 0xFFFFFFFF
-MAX_LANES = 1024  # with four times as many it would be a twentieth faster, and take four times the memory
+MAX_LANES = 1024  # four times as many would be a twentieth faster, and take four times the memory
 
 # Bits of the argument `flags` (table 3 of the paper).
 CHUNK_START, CHUNK_END, PARENT, ROOT = 1, 2, 4, 8
 KEYED_HASH, DERIVE_KEY_CONTEXT, DERIVE_KEY_MATERIAL = 16, 32, 64
 
-# SHA-256's initial values: the key where there is none.
+# SHA-256's initial values: the key where none is given.
 IV = (
     0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19,
 )  # fmt: skip
 
-# Between two rounds, the words of the block change places (table 2): the word at PERMUTATION[i] comes to i.
+# Between two rounds, the words of the block change places (table 2): the word at PERMUTATION[i] moves to i.
 PERMUTATION = (2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
 ROUNDS = 7
 
@@ -96,7 +97,7 @@ SCHEDULES = _schedules()
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """How many words one number carries, and the two numbers that are needed with so many.
+    """How many words one number carries, and the two constants for that many.
 
     Args:
         count: 1 to `MAX_LANES`.
@@ -111,7 +112,7 @@ class Lanes:
     @classmethod
     @functools.lru_cache(maxsize=64)
     def of(cls, count: int) -> Lanes:
-        """The lanes for so many blocks.
+        """The lanes for this many blocks.
 
         Args:
             count: 1 to `MAX_LANES`.
@@ -123,9 +124,9 @@ class Lanes:
         """One word for each lane, as one number; the first word gets the lowest lane.
 
         Args:
-            words: `count` of them.
+            words: `count` words.
         """
-        # An array of "Q" gives each word 8 bytes: it is the number already, but for the type.
+        # An array of "Q" gives each word 8 bytes, so its bytes are those of the number.
         return int.from_bytes(_swapped(array("Q", words)).tobytes(), "little")
 
     def unpack(self, number: int) -> array[int]:
@@ -162,14 +163,14 @@ def _mix(v: list[int], a: int, b: int, c: int, d: int, x: int, y: int, mask: int
 def compress(
     value: Sequence[int], block: Sequence[int], counter: tuple[int, int], size: int, flags: int, lanes: Lanes
 ) -> list[int]:
-    """Sixteen words; the first eight are the next chaining value, all of them are output of a root.
+    """Sixteen words; the first eight are the next chaining value, and all sixteen are output of the root.
 
     Args:
         value: the chaining value before, 8 words.
         block: 16 words.
         counter: two packed numbers: the low 32 bits of each lane's counter, and the high 32 bits.
-        size: how many bytes of the block count, 0 to 64; in all lanes the same.
-        flags: in all lanes the same.
+        size: how many bytes of the block count, 0 to 64; the same in all lanes.
+        flags: the same in all lanes.
         lanes: how many blocks the words carry.
     """
     ones, mask = lanes.ones, lanes.mask
@@ -215,7 +216,7 @@ def chunk_values(data: bytes, first: int, key: Sequence[int], flags: int) -> byt
 
     Args:
         data: a multiple of 1,024 bytes.
-        first: which chunk of the whole input the first one is.
+        first: the number of the first chunk in the whole input.
         key: 8 words.
         flags: of the mode.
     """
@@ -230,8 +231,8 @@ def chunk_values(data: bytes, first: int, key: Sequence[int], flags: int) -> byt
     numbers = range(first, first + count)
     counter = lanes.pack(n & WORD_MASK for n in numbers), lanes.pack(n >> 32 for n in numbers)
     value = [word * lanes.ones for word in key]
-    # The 16 blocks of a chunk must go one after the other, for each needs the value of the one before. But
-    # the first blocks of all chunks go together, then all second ones, and so on.
+    # The 16 blocks of a chunk must go one after another, as each needs the value of the one before. But the
+    # first blocks of all chunks go together, then all the second ones, and so on.
     for start in range(0, CHUNK_WORDS, BLOCK_WORDS):
         # The word at `place` of every chunk: one in 256 of all words. Packed, they are one word in each lane.
         block = [lanes.pack(words[place::CHUNK_WORDS]) for place in range(start, start + BLOCK_WORDS)]

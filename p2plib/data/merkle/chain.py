@@ -1,11 +1,11 @@
-"""Chains of hashes, and what work adds to them. Two structures side by side, both small, for reading.
+"""Hash chains, and what proof of work adds to them. Two structures side by side, both small, for reading.
 
 A *hash chain* is the simplest log that shows tampering: each link is the hash of the one before it and of an
-entry, so the last stands for all. What it lacks is a short proof. To show that an entry is under a head takes
-every entry after it, where `p2plib.data.merkle.tree` takes log2 n hashes.
+entry, so the last commits to all of them. What it lacks is a short proof: to show that an entry is under a
+head takes every entry after it, where `p2plib.data.merkle.tree` takes log2 n hashes.
 
-A *chain of work* is for people who have no log's operator to trust, nor to blame. Anybody may append a block,
-and of several branches the one counts that took most work to make::
+A *chain of work* (Nakamoto, "Bitcoin", 2008) is for people who have no log operator to trust, or to blame.
+Anybody may append a block, and of several branches the one that took the most work counts::
 
     link       SHA-256(link before ‖ entry), the first after 32 zero bytes
     header     previous ‖ root ‖ count ‖ bits ‖ nonce      32 + 32 + 4 + 1 + 8 bytes, big-endian
@@ -15,13 +15,13 @@ Rules of the chain of work
     1. A block names the one before it, by id; the first names 32 zero bytes.
     2. Its id begins with `bits` zero bits, and `bits` is not below what this chain asks for.
     3. A branch weighs the sum of 2 ** bits over its blocks, which is how many hashes they took on average.
-       The heaviest counts; of two that weigh the same, the one that came first.
+       The heaviest counts; of two with the same weight, the one that came first.
     4. The header holds how many entries there are, as well as their root. Bitcoin's does not, and its tree
        had to be defended against entries of 64 bytes that are nodes, and lists with their end repeated.
 
-A reader that has the headers alone believes an entry on an inclusion proof: what Bitcoin's paper calls
-simplified payment verification. It knows that the entry stands under so much work. It does not know that the
-entry breaks no rule; it trusts that nobody would have spent work on that.
+A reader that has only the headers believes an entry on an inclusion proof: what Bitcoin's paper calls
+simplified payment verification. It knows how much work the entry is under. It does not know that the entry
+breaks no rule; it trusts that nobody would have spent work on one that does.
 
 A model: there are no fees, no times, no signatures, and difficulty is an argument where a real chain computes
 it from its own blocks. What a majority does with a name, `p2plib.identity.name_ledger` shows.
@@ -31,7 +31,7 @@ Vocabulary::
     bits       zero bits that a block's id must begin with: 16 takes 65,536 hashes on average
     nonce      the number that is tried until the id has them
     tip        the last block of the branch that counts
-    reorganisation   that another branch counts: blocks that were believed are dropped
+    reorganisation   a change to another branch: blocks that counted are dropped
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def link(before: bytes, entry: bytes) -> bytes:
         entry: any bytes.
 
     Raises:
-        UsageError: `before` is not 32 bytes, so where the entry begins would be anybody's guess.
+        UsageError: `before` is not 32 bytes, so it would be ambiguous where the entry begins.
     """
     if len(before) != HASH_BYTES:
         raise UsageError(f"a link has {HASH_BYTES} bytes, not {len(before)}")
@@ -66,7 +66,7 @@ def link(before: bytes, entry: bytes) -> bytes:
 
 
 def links(entries: Iterable[bytes], before: bytes = START) -> list[bytes]:
-    """The links of a hash chain; the last of them is its head.
+    """The links of a hash chain; the last is its head.
 
     Args:
         entries: in order.
@@ -80,7 +80,7 @@ def links(entries: Iterable[bytes], before: bytes = START) -> list[bytes]:
 
 
 def verify_chained(head: bytes, before: bytes, entries: Sequence[bytes]) -> None:
-    """Raises unless these entries are the last ones under a head. There is no shorter proof for the first.
+    """Raises unless these entries are the last ones under a head. The first has no shorter proof.
 
     Args:
         head: the last link, 32 bytes, trusted.
@@ -94,24 +94,24 @@ def verify_chained(head: bytes, before: bytes, entries: Sequence[bytes]) -> None
         if not isinstance(each, bytes | bytearray | memoryview):
             raise InvalidProof(f"links and entries are bytes, not {type(each).__name__}")
     if len(head) != HASH_BYTES or len(before) != HASH_BYTES:
-        raise InvalidProof(f"a link that has not {HASH_BYTES} bytes")
+        raise InvalidProof(f"a link that does not have {HASH_BYTES} bytes")
     if not entries or links(entries, before)[-1] != head:
         raise InvalidProof(f"{len(entries)} entries that do not lead to the head")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkHeader:
-    """All of a block but its entries.
+    """A block without its entries.
 
     Args:
         previous: the id of the block before it, 32 bytes.
         root: of the tree of its entries, 32 bytes.
         count: how many entries, 0 to 2**32 - 1.
-        bits: zero bits that its id begins with, 0 to 255.
-        nonce: what was tried, 0 to 2**64 - 1.
+        bits: how many zero bits its id begins with, 0 to 255.
+        nonce: the number that gives the id its zero bits, 0 to 2**64 - 1.
 
     Raises:
-        UsageError: one of them is out of its range.
+        UsageError: a number is out of its range, or a hash not 32 bytes.
     """
 
     previous: bytes
@@ -121,7 +121,7 @@ class WorkHeader:
     nonce: int = 0
 
     def __post_init__(self) -> None:
-        for each in (self.previous, self.root):  # a bytearray could change, and has no hash for a dictionary
+        for each in (self.previous, self.root):  # a bytearray could change, and is not hashable
             if not isinstance(each, bytes) or len(each) != HASH_BYTES:
                 raise UsageError(f"a block's previous and root are {HASH_BYTES} bytes each")
         for value, size in ((self.count, 4), (self.bits, 1), (self.nonce, 8)):
@@ -154,13 +154,13 @@ class WorkHeader:
 
 
 def read_header(raw: bytes) -> WorkHeader:
-    """The header in these bytes. Whether it has its work is another question.
+    """The header in these bytes. `has_work` says whether it has its work.
 
     Args:
         raw: as received.
 
     Raises:
-        DecodeError: they are not as many as a header has.
+        DecodeError: their number is not that of a header.
     """
     if len(raw) != HEADER_BYTES:
         raise DecodeError(f"a header has {HEADER_BYTES} bytes, not {len(raw)}")
@@ -182,16 +182,16 @@ def mine(
     Args:
         previous: the id of the block before it; `START` for the first.
         entries: the tree of what is in it.
-        bits: zero bits that its id shall begin with, 0 to 255.
-        nonce: the first to try. Who mines beside others begins elsewhere.
-        max_tries: after how many to give up, 1 and up.
+        bits: how many zero bits its id has to begin with, 0 to 255.
+        nonce: the first to try. Miners that share the work begin at different ones.
+        max_tries: after how many tries to give up, 1 and up.
 
     Raises:
-        OverBudget: none of them was right.
-        UsageError: a number out of its range.
+        OverBudget: no nonce that was tried was right.
+        UsageError: a number is out of its range.
     """
     if max_tries < 1:
-        raise UsageError("the tries are 1 and up")
+        raise UsageError("at least one try has to be allowed")
     made = WorkHeader(previous, entries.root(), len(entries), bits, nonce)
     front = hashlib.sha256(made._front)
     for tried in range(nonce, min(nonce + max_tries, 1 << 64)):
@@ -199,14 +199,14 @@ def mine(
         attempt.update(tried.to_bytes(8, "big"))
         if _zero_bits(attempt.digest()) >= bits:
             return WorkHeader(previous, made.root, made.count, bits, tried)
-    raise OverBudget(f"no block with {bits} zero bits within as many tries as it was given")
+    raise OverBudget(f"no block with {bits} zero bits within the tries that were allowed")
 
 
 def verify_entry(header: WorkHeader, index: int, entry: bytes, proof: Sequence[bytes]) -> None:
     """Raises unless a block has a certain entry, for a reader that has nothing but its header.
 
     Args:
-        header: one that counts, see `WorkChain`.
+        header: that of a block that counts, see `WorkChain`.
         index: which entry.
         entry: what it is said to be.
         proof: as received.
@@ -222,7 +222,7 @@ class Reorganisation:
     """What changed when a block made another branch count, or made the same one longer.
 
     Args:
-        dropped: blocks that counted and do so no more, the lowest first.
+        dropped: blocks that counted and no longer do, the lowest first.
         added: blocks that count from now on, the lowest first.
     """
 
@@ -231,20 +231,20 @@ class Reorganisation:
 
 
 class WorkChain:
-    """Headers from anybody, and which of them count: those on the heaviest branch.
+    """Headers from anybody, and which ones count: those on the heaviest branch.
 
-    Each header that it keeps has cost its maker 2 ** `minimum_bits` hashes on average: strangers cannot fill
+    Each header that it keeps has cost its miner 2 ** `minimum_bits` hashes on average: strangers cannot fill
     it for free. A header that makes another branch count takes a step for each block since the two parted. So
-    whoever mines two branches by turns, n blocks each, makes us take some n ** 2 steps: with 16 bits that is
-    less than their own work until n is in the tens of thousands.
+    a miner that extends two branches in turn, n blocks each, makes us take some n ** 2 steps: with 16 bits
+    that is less than the miner's own work until n is in the tens of thousands.
 
     Args:
-        minimum_bits: what a block must have at least, 0 to 255.
+        minimum_bits: the fewest zero bits that a block may ask for, 0 to 255.
     """
 
     def __init__(self, minimum_bits: int) -> None:
         if not 0 <= minimum_bits <= MAX_BITS:
-            raise UsageError(f"the least that a chain asks for is 0 to {MAX_BITS} bits")
+            raise UsageError(f"the minimum of a chain is 0 to {MAX_BITS} bits")
         self.minimum_bits = minimum_bits
         self.tip = START
         self._headers: dict[bytes, WorkHeader] = {}
@@ -258,7 +258,7 @@ class WorkChain:
             header: from anybody.
 
         Returns:
-            what counts now and did not before, and the other way round; both empty if nothing changed.
+            which blocks count now, and which no longer do; both empty if nothing changed.
 
         Raises:
             InvalidEntry: too little work, or the block before it is not known.
@@ -271,7 +271,7 @@ class WorkChain:
         if not header.has_work:
             raise InvalidEntry(f"a block whose id does not begin with {header.bits} zero bits")
         if header.previous not in self._weights:
-            raise InvalidEntry("a block after one that is not known")
+            raise InvalidEntry("the block before this one is not known")
         self._headers[block] = header
         self._weights[block] = self._weights[header.previous] + header.weight
         self._heights[block] = self._heights[header.previous] + 1
@@ -293,7 +293,7 @@ class WorkChain:
         return Reorganisation(tuple(dropped[::-1]), tuple(added[::-1]))
 
     def branch(self) -> list[WorkHeader]:
-        """The blocks that count, the first first."""
+        """The blocks that count, the lowest first."""
         blocks, at = [], self.tip
         while at != START:
             blocks.append(self._headers[at])
@@ -306,10 +306,10 @@ class WorkChain:
         return self._weights[self.tip]
 
     def confirmations(self, block: bytes) -> int:
-        """How many blocks of the branch that counts are a block or on top of it.
+        """How deep a block is in the branch that counts: 1 for the tip, 2 for the block before it.
 
         Args:
-            block: the id of one.
+            block: its id.
 
         Raises:
             NotFound: it does not count, or is not known.

@@ -1,9 +1,9 @@
 """The head of a log, signed by whoever runs it, and a proof that travels with it. A codec.
 
-A transparency log is a tree to which somebody appends for everybody, and which nobody has to trust: the
-operator signs size and root, and every leaf comes with a proof. The texts here are those of three short
-specifications of C2SP, which the logs of Go's modules and many others speak: signed-note, tlog-checkpoint
-and tlog-proof. All of them are lines of UTF-8::
+A transparency log is a tree to which one operator appends for everybody, and which nobody has to trust: the
+operator signs size and root, and every leaf comes with a proof. The formats here are those of three short
+specifications of C2SP, which the log of Go's modules and many others use: signed-note, tlog-checkpoint and
+tlog-proof. All of them are lines of UTF-8::
 
     example.com/photos                              the origin: which log
     1000                                            how many leaves
@@ -15,19 +15,20 @@ and tlog-proof. All of them are lines of UTF-8::
 Rules
     1. The signature is over the text up to the empty line, with its last line feed, without the empty line.
     2. A key id is SHA-256(name ‖ 0a ‖ 01 ‖ public key), the first 4 bytes. It is a hint, not a proof.
-    3. Signatures of unknown keys are passed over. A wrong one of the key that we ask for is refused, even
-       beside a right one.
-    4. Numbers have no leading zero, base64 has its one spelling, no control characters but the line feed.
-       So what is said has one sequence of bytes. Signatures may follow in any order, and strangers may add.
+    3. Signatures by unknown keys are passed over. A wrong signature by the key that we ask for is refused,
+       even beside a right one.
+    4. Numbers have no leading zero, base64 is canonical, and there are no control characters but the line
+       feed. So a checkpoint has one sequence of bytes. Signatures may follow in any order, and anybody may
+       add one.
 
 A proof (tlog-proof) is the line `c2sp.org/tlog-proof@v1`, a line `index 6`, the hashes of an inclusion proof
-one a line, an empty line, and the signed head. Before the index there may be an `extra` line, with base64 of
-anything but nothing: nobody signed it.
+one a line, an empty line, and the signed head. Before the index there may be an `extra` line, with the base64
+of one byte or more, which nobody signed.
 
 Vocabulary::
 
     note       a signed text
-    origin     the name of a log, such as "example.com/photos"; the key's name as a rule, but not for Go's
+    origin     the name of a log, such as "example.com/photos"; as a rule the key's name, but not for Go's
     verifier key   name+id+base64: how a log's public key is written
 """
 
@@ -45,8 +46,8 @@ from p2plib.errors import DecodeError, InvalidProof, SignatureError, UsageError
 from p2plib.identity.keys import SIGNATURE_BYTES, PublicKey, SecretKey
 from p2plib.wire.fields import Field
 
-MAX_NOTE_BYTES = 1 << 17  # sixteen signatures, which all readers must take, are at most 5 kB each
-MAX_SIGNATURES = 100  # as Go's reader
+MAX_NOTE_BYTES = 1 << 17  # room for the sixteen signatures that every reader must accept, at 5 kB each
+MAX_SIGNATURES = 100  # as in Go's reader
 MAX_PATH = 64  # hashes: no tree of `MAX_SIZE` leaves is deeper
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 
@@ -64,7 +65,7 @@ class NoteKey:
         public: the key.
 
     Raises:
-        UsageError: that cannot be a name.
+        UsageError: this cannot be a name.
     """
 
     name: str
@@ -93,7 +94,7 @@ class NoteSignature:
     Args:
         name: of the key.
         key_id: 4 bytes.
-        signature: what the key made; 64 bytes if it is one of Ed25519.
+        signature: 64 bytes if it is one of Ed25519.
     """
 
     name: str
@@ -107,7 +108,7 @@ class SignedNote:
 
     Args:
         text: what was signed; it ends with a line feed.
-        signatures: one at least.
+        signatures: one or more.
     """
 
     text: str
@@ -122,13 +123,13 @@ class SignedNote:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a log says about itself: so many leaves, and this root.
+    """What a log says about itself: how many leaves it has, and its root.
 
     Args:
         origin: which log; one line.
         size: how many leaves, 0 to 2**64 - 1.
         root: 32 bytes.
-        extensions: more lines, which no reader understands and the log should not write.
+        extensions: more lines, which readers ignore and logs should not write.
     """
 
     origin: str
@@ -144,7 +145,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class LoggedProof:
-    """Everything that somebody needs who has the log's key and the data, and no connection.
+    """All that is needed to verify logged data offline, apart from the log's key and the data.
 
     Args:
         index: which leaf.
@@ -175,7 +176,7 @@ def sign_checkpoint(head: Checkpoint, key_name: str, secret: SecretKey) -> Signe
         secret: the key.
 
     Raises:
-        UsageError: the head is none that could be read again, or the name is no key's name.
+        UsageError: the head could not be read back, or the name cannot be that of a key.
     """
     need_numbers(head.size)
     key = NoteKey(key_name, secret.public)
@@ -198,7 +199,7 @@ def read_key(text: str) -> NoteKey:
         text: such as "sum.golang.org+033de0ae+Ac4zctda0e5eza...".
 
     Raises:
-        DecodeError: it is none, its id is another key's, or its kind is not Ed25519.
+        DecodeError: it is not a verifier key, its id is another key's, or its kind is not Ed25519.
         WeakKey: anybody could sign for it.
     """
     parts = text.split("+", 2)
@@ -206,10 +207,10 @@ def read_key(text: str) -> NoteKey:
         raise DecodeError("a verifier key is name+id+base64")
     raw = _from_base64(parts[2])
     if raw[:1] != _ED25519:
-        raise DecodeError("a verifier key of another kind than Ed25519, which is 1")
+        raise DecodeError("a verifier key of a kind other than Ed25519, which is 1")
     key = NoteKey(parts[0], PublicKey(raw[1:]))
     if key.id.hex() != parts[1]:
-        raise DecodeError(f"a verifier key with another id than its own, which is {key.id.hex()}")
+        raise DecodeError(f"the id of a verifier key is not that of its key, {key.id.hex()}")
     return key
 
 
@@ -220,7 +221,7 @@ def read_note(raw: bytes) -> SignedNote:
         raw: as received; any size.
 
     Raises:
-        DecodeError: they are no signed note.
+        DecodeError: they are not a signed note.
     """
     if len(raw) > MAX_NOTE_BYTES:
         raise DecodeError(f"a note of {len(raw)} bytes, where {MAX_NOTE_BYTES} is the most")
@@ -240,19 +241,19 @@ def _read_signature(line: str) -> NoteSignature:
         raise DecodeError("a signature is a line of dash, name and base64")
     raw = _from_base64(encoded)
     if len(raw) <= _KEY_ID_BYTES:
-        raise DecodeError("a signature begins with the 4 bytes of its key's id, and goes on")
+        raise DecodeError("a signature has more than the 4 bytes of its key's id")
     return NoteSignature(name, raw[:_KEY_ID_BYTES], raw[_KEY_ID_BYTES:])
 
 
 def verify_note(note: SignedNote, key: NoteKey) -> None:
-    """Returns if this key signed this note.
+    """Raises unless this key signed this note.
 
     Args:
         note: as read.
-        key: whose signature we want to see; those of others are passed over.
+        key: the key whose signature to verify; signatures by others are passed over.
 
     Raises:
-        SignatureError: it is not there, or wrong.
+        SignatureError: its signature is missing, or wrong.
     """
     ours = [each for each in note.signatures if (each.name, each.key_id) == (key.name, key.id)]
     if not ours:
@@ -267,10 +268,10 @@ def read_checkpoint(text: str) -> Checkpoint:
     """The head in the text of a note.
 
     Args:
-        text: of a note that was verified.
+        text: that of a verified note.
 
     Raises:
-        DecodeError: it is no checkpoint.
+        DecodeError: it is not a checkpoint.
     """
     lines = text.split("\n")
     if len(lines) < 4 or lines.pop() or not all(lines):
@@ -289,7 +290,7 @@ def read_proof(raw: bytes) -> LoggedProof:
         raw: as received; any size.
 
     Raises:
-        DecodeError: they are no proof.
+        DecodeError: they are not a proof.
     """
     if len(raw) > MAX_NOTE_BYTES:
         raise DecodeError(f"a proof of {len(raw)} bytes, where {MAX_NOTE_BYTES} is the most")
@@ -304,9 +305,9 @@ def read_proof(raw: bytes) -> LoggedProof:
     if lines and lines[0].startswith("extra "):
         extra = _from_base64(lines.pop(0).removeprefix("extra "))
         if not extra:
-            raise DecodeError("an extra line says something, or is left out")
+            raise DecodeError("an extra line is not empty: it is left out instead")
     if not lines or not lines[0].startswith("index "):
-        raise DecodeError("a proof has a line that says: index, and which")
+        raise DecodeError("a proof has a line with its index")
     index = _number(lines.pop(0).removeprefix("index "), "an index", MAX_SIZE)
     if len(lines) > MAX_PATH:
         raise DecodeError(f"a proof of {len(lines)} hashes, where {MAX_PATH} is the most")
@@ -330,8 +331,8 @@ def verify_logged(proof: LoggedProof, data: bytes, key: NoteKey, origin: str | N
 
     Raises:
         SignatureError: the head is not signed by this key.
-        DecodeError: the signed text is no head.
-        InvalidProof: it is another log's, or the data is not in it there.
+        DecodeError: the signed text is not a head.
+        InvalidProof: the head is another log's, or the data is not that leaf.
     """
     verify_note(proof.note, key)
     head = read_checkpoint(proof.note.text)
@@ -345,7 +346,7 @@ def need_origin(head: Checkpoint, key: NoteKey, origin: str | None = None) -> No
 
     Args:
         head: as verified.
-        key: which signed it.
+        key: the key that signed it.
         origin: the log's; None if it is the key's name.
 
     Raises:
@@ -363,7 +364,7 @@ def dissect(raw: bytes) -> Sequence[Field]:
         raw: a note with a checkpoint in it.
 
     Raises:
-        DecodeError: it is none.
+        DecodeError: it is not a signed head.
     """
     note = read_note(raw)
     raw = bytes(raw)
@@ -391,7 +392,7 @@ def _clean_text(raw: bytes) -> str:
     try:
         text = str(raw, "utf-8")
     except UnicodeDecodeError as error:
-        raise DecodeError("a note is UTF-8", error.start) from None
+        raise DecodeError("a note is valid UTF-8", error.start) from None
     for offset, byte in enumerate(raw):  # in UTF-8 such a byte is never part of another character
         if byte < 32 and byte != 10:
             raise DecodeError(f"a control character, {chr(byte)!a}", offset)
@@ -399,7 +400,7 @@ def _clean_text(raw: bytes) -> str:
 
 
 def _number(text: str, what: str, maximum: int) -> int:
-    # int() also reads "+1", "1_0" and other scripts' digits, and is slow where there are very many
+    # int() also reads "+1", "1_0" and the digits of other scripts, and is slow for very long numbers
     if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0") or len(text) > 20:
         raise DecodeError(f"{what} is decimal digits, without a leading zero")
     if int(text) > maximum:
@@ -417,5 +418,5 @@ def _from_base64(text: str) -> bytes:
     except (binascii.Error, ValueError):
         raise DecodeError("this is not base64") from None
     if _base64(raw) != text:
-        raise DecodeError("base64 that is not in its one spelling")
+        raise DecodeError("base64 that is not canonical")
     return raw

@@ -1,33 +1,33 @@
-"""Proofs about a tree of which only a root is known: a leaf is in it, it only grew. Made and verified here.
+"""Proofs for a verifier that knows only a tree's root: that a leaf is in it, and that it only grew.
 
-The proofs are those of RFC 6962 (sections 2.1.1 and 2.1.2) and RFC 9162: a list of hashes, 32 bytes each, and
-nothing else. They have no shape of their own. Which hash belongs where follows from the numbers that prover
-and verifier both have, so this module works out the places first, as ranges of leaves, and both sides go by
-them::
+Both sides are here: making proofs and verifying them. The proofs are those of RFC 6962 (sections 2.1.1 and
+2.1.2) and RFC 9162: a list of hashes, 32 bytes each, and nothing else. Which hash belongs where follows from
+the numbers that prover and verifier both have, so this module first works out the places, as ranges of
+leaves, and both sides use them::
 
     inclusion of leaf 4 among 7      [5, 6)  [6, 7)  [0, 4)            from the leaf up
-    consistency of 6 leaves with 8   [4, 6)  [6, 8)  [0, 4)            the first: where the old tree ends
+    consistency of 6 leaves with 8   [4, 6)  [6, 8)  [0, 4)            the first ends where the old tree does
 
-Rules, each with a sentence of its own in `InvalidProof`:
+Rules, each with its own sentence in `InvalidProof`:
 
-    1. Every hash has 32 bytes: root, leaf and proof. This comes first. The RFC's own steps never look, and
-       in a tree of one leaf, where the proof is empty and the leaf must be the root, an "empty" leaf
-       would be found under an "empty" root.
+    1. Every hash has 32 bytes: root, leaf and proof. This is checked first. The RFC's own steps never check
+       it, and in a tree of one leaf, where the proof is empty and the leaf must be the root, an "empty" leaf
+       would be accepted under an "empty" root.
     2. The numbers fit: the leaf is in the tree, the old tree is not larger than the new one.
-    3. There are exactly as many hashes as places: none is left over, none is missing.
-    4. What comes out is the root (for consistency: both roots).
-    5. Of an empty tree there is nothing to prove: no leaf is in it, and it is the beginning of every tree.
+    3. There are exactly as many hashes as places: none left over, none missing.
+    4. The result is the root (for consistency: both roots).
+    5. About an empty tree there is nothing to prove: no leaf is in it, and it is the beginning of every tree.
 
-A leaf is given as its data, and hashed here as a leaf: who could choose the hash could show a node as a leaf.
-`verify_leaf_hash` is for callers that have computed it themselves.
+A leaf is given as its data, and hashed here as a leaf: a peer that could choose the hash could pass off a
+node as a leaf. `verify_leaf_hash` is for callers that have computed the hash themselves.
 
-A subtree is proved as an old tree is; the draft on Merkle tree certificates (draft-ietf-plants-merkle-tree-
-certs) does that, and published probes of it are among the tests.
+A subtree is proved in the same way as an old tree; the draft on Merkle tree certificates
+(draft-ietf-plants-merkle-tree-certs) does so, and its published vectors are among the tests.
 
 Vocabulary::
 
     place      a range of leaves that are one node, as (start, end), such as (4, 6)
-    root       32 bytes that the verifier has from somebody it trusts, for example out of a signed head
+    root       32 bytes that the verifier has from somebody it trusts, for example from a signed head
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ from p2plib.errors import InvalidProof, UsageError
 
 Place = tuple[int, int]
 
-_BUFFERS = (bytes, bytearray, memoryview)  # what arrived may be of any type: CBOR and JSON have several
+_BUFFERS = (bytes, bytearray, memoryview)  # as a decoder of CBOR, for example, may return any type
 
 
 def _middle(start: int, end: int) -> int:
-    """Where a node is split that has two leaves or more: after the largest full tree that is not all."""
+    """Where a node of two leaves or more is split: after the largest full tree that is smaller than it."""
     return start + (1 << (end - start - 1).bit_length() - 1)
 
 
@@ -85,22 +85,22 @@ def inclusion_places(index: int, size: int) -> list[Place]:
 
 
 def consistency_places(start: int, end: int, size: int) -> list[Place]:
-    """What a verifier needs that has the hash of some leaves, to get from there to the root of all.
+    """The nodes that lead from the hash of some leaves to the root of the whole tree.
 
     >>> consistency_places(0, 6, 8), consistency_places(0, 4, 8)
     ([(4, 6), (6, 8), (0, 4)], [(4, 8)])
 
     Args:
         start: the first of the leaves, 0 for an old tree.
-        end: the first that is not among them: the size of the old tree.
+        end: the leaf after the last of them: the size of the old tree.
         size: of the whole tree, `end` or more.
 
     Raises:
-        UsageError: these leaves are no node of any tree, or not in one of this size.
+        UsageError: these leaves are not one node, or not in a tree of this size.
     """
     need_numbers(start, end, size)
     if not is_subtree(start, end) or not end <= size:
-        raise UsageError(f"leaves {start} to {end} are no node of a tree with {size} leaves")
+        raise UsageError(f"leaves {start} to {end} are not one node of a tree with {size} leaves")
     places, left, right = [], 0, size
     while right != end or left < start:
         middle = _middle(left, right)
@@ -110,18 +110,18 @@ def consistency_places(start: int, end: int, size: int) -> list[Place]:
         else:
             places.append((left, middle))
             left = middle
-    if left != start:  # the leaves end inside the old tree's last full one, and that comes first
+    if left != start:  # these leaves are several nodes of the whole tree: the last of them comes first
         places.append((left, right))
     return places[::-1]
 
 
 def prove_inclusion(tree: AppendOnlyTree, index: int, size: int | None = None) -> list[bytes]:
-    """The proof that a leaf is in a tree, for whoever has the root.
+    """The proof that a leaf is in a tree, for a verifier that has the root.
 
     Args:
-        tree: all of it.
+        tree: the whole tree.
         index: which leaf.
-        size: of the tree whose root the verifier has; None for now.
+        size: of the tree whose root the verifier has; None for the present size.
 
     Raises:
         UsageError: there is no such leaf, or the tree never had that size.
@@ -134,12 +134,12 @@ def prove_inclusion(tree: AppendOnlyTree, index: int, size: int | None = None) -
 
 
 def prove_consistency(tree: AppendOnlyTree, old_size: int, size: int | None = None) -> list[bytes]:
-    """The proof that a tree is what it was before, and more.
+    """The proof that a tree begins with all leaves of an older one.
 
     Args:
-        tree: all of it.
-        old_size: 1 and up.
-        size: not below `old_size`; None for now.
+        tree: the whole tree.
+        old_size: of the older tree, 1 and up.
+        size: of the newer tree, `old_size` or more; None for the present size.
 
     Raises:
         UsageError: the tree never had one of these sizes, or the old tree was empty.
@@ -148,21 +148,23 @@ def prove_consistency(tree: AppendOnlyTree, old_size: int, size: int | None = No
 
 
 def prove_subtree(tree: AppendOnlyTree, start: int, end: int, size: int | None = None) -> list[bytes]:
-    """The proof that some leaves are one node of a tree, for whoever has the hash of both.
+    """The proof that some leaves are one node of a tree, for a verifier that has both hashes.
 
     Args:
-        tree: all of it.
+        tree: the whole tree.
         start: the first of them.
-        end: the first that is not among them.
-        size: of the whole tree; None for now.
+        end: the leaf after the last of them.
+        size: of the whole tree; None for the present size.
 
     Raises:
-        UsageError: they are not one node, or not in a tree that was here.
+        UsageError: they are not one node, or the tree never had that size.
     """
     size = len(tree) if size is None else size
     need_numbers(start, end, size)
     if not is_subtree(start, end) or not end <= size <= len(tree):
-        raise UsageError(f"leaves {start} to {end} of {size} are no node of a tree, with {len(tree)} here")
+        raise UsageError(
+            f"leaves {start} to {end} of {size} are not one node of a tree, with {len(tree)} here"
+        )
     return [tree.subtree(*place) for place in consistency_places(start, end, size)]
 
 
@@ -171,9 +173,9 @@ def verify_inclusion(root: bytes, size: int, index: int, data: bytes, proof: Seq
 
     Args:
         root: 32 bytes, trusted.
-        size: of that tree, as trusted as the root.
+        size: of that tree, trusted like the root.
         index: which leaf.
-        data: what it is said to stand for.
+        data: what the leaf is claimed to be.
         proof: as received.
 
     Raises:
@@ -183,13 +185,13 @@ def verify_inclusion(root: bytes, size: int, index: int, data: bytes, proof: Seq
 
 
 def verify_leaf_hash(root: bytes, size: int, index: int, leaf: bytes, proof: Sequence[bytes]) -> None:
-    """As `verify_inclusion`, for whoever has hashed the data already, as a leaf.
+    """As `verify_inclusion`, for a caller that has already hashed the data as a leaf.
 
     Args:
         root: 32 bytes, trusted.
-        size: of that tree, as trusted as the root.
+        size: of that tree, trusted like the root.
         index: which leaf.
-        leaf: its hash. Not from the peer that brought the proof.
+        leaf: its hash, computed here: never take it from the peer that sent the proof.
         proof: as received.
 
     Raises:
@@ -214,10 +216,10 @@ def verify_consistency(
     """Raises unless a tree begins with all leaves of an older one.
 
     Args:
-        old_root: 32 bytes.
-        old_size: how many leaves it stands for.
-        root: 32 bytes.
-        size: how many leaves that one stands for.
+        old_root: of the older tree, 32 bytes.
+        old_size: how many leaves the older tree has.
+        root: of the newer tree, 32 bytes.
+        size: how many leaves the newer tree has.
         proof: as received.
 
     Raises:
@@ -253,7 +255,7 @@ def verify_subtree(
             raise InvalidProof("this is not the hash of no leaves")
         return
     if not is_subtree(start, end) or not end <= size:
-        raise InvalidProof(f"leaves {start} to {end} are no node of a tree with {size} leaves")
+        raise InvalidProof(f"leaves {start} to {end} are not one node of a tree with {size} leaves")
     implied, whole = _both_roots(inner, start, end, size, proof)
     if implied != inner:
         raise InvalidProof(f"the proof does not lead to the hash of leaves {start} to {end}")
@@ -262,10 +264,10 @@ def verify_subtree(
 
 
 def _both_roots(inner: bytes, start: int, end: int, size: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """What a proof of consistency says the old hash was, and what the new root.
+    """The old hash and the new root that a proof of consistency leads to.
 
-    Every node of the old tree is one of the new one, too, up to where the old one ends. So a proof goes up
-    one way, and computes two hashes: what lies left of the way belongs to both, what lies right of it is new.
+    Up to where the old tree ends, all its full nodes are nodes of the new tree too. So a proof goes up one
+    path, and computes two hashes: what is left of the path belongs to both, what is right of it is new.
     """
     places = consistency_places(start, end, size)
     split = bool(places) and places[0][1] == end  # the first hash is part of the old tree, not beside it
@@ -295,7 +297,7 @@ def _need_numbers(*numbers: int) -> None:
     for number in numbers:
         if not isinstance(number, int):
             raise InvalidProof("sizes and indexes are whole numbers")
-        if not 0 <= number <= MAX_SIZE:  # and it is not shown: it may have a million digits
+        if not 0 <= number <= MAX_SIZE:  # the number is not shown, as it may have a million digits
             raise InvalidProof(f"sizes and indexes are from 0 to {MAX_SIZE}")
 
 
@@ -322,23 +324,23 @@ def _missing(indexes: frozenset[int], start: int, end: int) -> Iterator[Place]:
 
 
 def prove_many(tree: AppendOnlyTree, indexes: Sequence[int], size: int | None = None) -> list[bytes]:
-    """One proof for several leaves: what their single proofs have in common, or could compute, is left out.
+    """One proof for several leaves, without the hashes that are shared or can be computed from other leaves.
 
-    The order is our own, as no RFC has one: from left to right.
+    No RFC has such proofs; our order is from left to right.
 
     Args:
-        tree: all of it.
-        indexes: which leaves, one at least, each once.
-        size: of the tree whose root the verifier has; None for now.
+        tree: the whole tree.
+        indexes: which leaves, at least one, each once.
+        size: of the tree whose root the verifier has; None for the present size.
 
     Raises:
-        UsageError: a leaf that is not there or named twice, or none at all.
+        UsageError: no leaf is named, or one is named twice or is not in the tree.
     """
     size = len(tree) if size is None else size
     wanted = frozenset(indexes)
     need_numbers(size)
     if not wanted or len(wanted) != len(indexes) or min(wanted) < 0 or not max(wanted) < size <= len(tree):
-        raise UsageError(f"leaves of a tree of {size}, each once, with {len(tree)} here")
+        raise UsageError(f"the indexes are of leaves among {size}, each once, with {len(tree)} here")
     return [tree.subtree(*place) for place in _missing(wanted, 0, size)]
 
 
@@ -347,8 +349,8 @@ def verify_many(root: bytes, size: int, leaves: Mapping[int, bytes], proof: Sequ
 
     Args:
         root: 32 bytes, trusted.
-        size: of that tree, as trusted as the root.
-        leaves: the data of each, by its index; one at least.
+        size: of that tree, trusted like the root.
+        leaves: the data of each, by its index; at least one.
         proof: as received; at most 64 hashes a leaf are looked at.
 
     Raises:
@@ -357,7 +359,7 @@ def verify_many(root: bytes, size: int, leaves: Mapping[int, bytes], proof: Sequ
     _need_hashes(root=(root,), proof=proof)
     _need_numbers(size, *leaves)
     if not leaves or not max(leaves) < size:
-        raise InvalidProof(f"one leaf at least, and all below {size}, the size of the tree")
+        raise InvalidProof(f"at least one leaf, and all indexes below {size}, the size of the tree")
     indexes = frozenset(leaves)
     places = list(_missing(indexes, 0, size))
     _need_count(places, proof)

@@ -1,27 +1,28 @@
-"""A tree of hashes that grows at one end: one hash for all of it, at any size it ever had. A structure.
+"""A tree of hashes that grows at one end: one hash for the whole tree, at any size it ever had. A structure.
 
-The hashes are those of RFC 6962 (section 2.1) and of RFC 9162, its successor, with SHA-256. `‖` joins::
+The hashes are those of RFC 6962 (section 2.1) and of RFC 9162, its successor, with SHA-256. `‖`
+concatenates::
 
     leaf       SHA-256(00 ‖ data)
     node       SHA-256(01 ‖ left ‖ right)
     empty      SHA-256 of nothing, the root of a tree without leaves
 
-The first byte keeps leaves and nodes apart. Without it the two hashes of a node, 64 bytes, could be shown as
-the data of a leaf, and a tree of two leaves would have the root of a tree of one.
+The first byte keeps leaves and nodes apart. Without it, the two hashes of a node, 64 bytes, could be passed
+off as the data of a leaf, and a tree of two leaves would have the root of a tree of one.
 
 A tree of n leaves has on its left the largest full tree that is smaller than n, and the rest on its right;
-both parts follow the same rule. So the shape depends on n alone, and what is full never changes again:
+both parts follow the same rule. So the shape depends only on n, and a full node never changes again::
 
     7 leaves    ((0 1) (2 3)) ((4 5) 6)
 
 What it costs, with n leaves so far::
 
-    append     one hash of the leaf and on average one of a node; log2 n of them at worst
+    append     one hash of a leaf and on average one of a node; log2 n of a node at worst
     root       at most log2 n hashes, at this size or at any earlier one
     memory     64 bytes a leaf: 32 for its own hash, and as many for the full nodes above
 
-Leaves are not kept. `Frontier` keeps no more than the full trees side by side: log2 n hashes, enough to
-append and to know the root, not enough to prove anything.
+Leaves are not kept. `Frontier` keeps only the roots of the full trees side by side: log2 n hashes, enough to
+append and to know the root, but not to prove anything.
 
 Vocabulary::
 
@@ -29,7 +30,7 @@ Vocabulary::
     index      which leaf, counted from 0
     subtree    leaves start to end (not included) that are one node of some tree: start is a multiple of the
                smallest power of two that is not below end - start, for example [4, 7)
-    level      0 for leaves; a full node of level k stands for 2 ** k leaves
+    level      0 for leaves; a full node of level k has 2 ** k leaves below it
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def leaf_hash(data: bytes) -> bytes:
     '6e340b9cffb37a98'
 
     Args:
-        data: what the leaf stands for, any bytes.
+        data: of the leaf, any bytes.
     """
     return hashlib.sha256(_LEAF + data).digest()
 
@@ -70,13 +71,13 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def need_numbers(*numbers: int) -> None:
-    """Raises unless each may be a size or an index; its sentence shows none: it may have a million digits.
+    """Raises unless each may be a size or an index; the error shows no number: one may have a million digits.
 
     Args:
-        numbers: from 0 to `MAX_SIZE`, or not.
+        numbers: what to check.
 
     Raises:
-        UsageError: one is out of this range.
+        UsageError: one is not from 0 to `MAX_SIZE`.
     """
     for number in numbers:
         if not 0 <= number <= MAX_SIZE:
@@ -91,7 +92,7 @@ def is_subtree(start: int, end: int) -> bool:
 
     Args:
         start: the first of them.
-        end: the first that is not among them.
+        end: the leaf after the last of them.
     """
     return 0 <= start < end <= MAX_SIZE and start % (1 << (end - start - 1).bit_length()) == 0
 
@@ -121,7 +122,7 @@ class AppendOnlyTree:
         """Adds a leaf at the end.
 
         Args:
-            data: what it stands for, any bytes.
+            data: of the leaf, any bytes.
 
         Returns:
             its index.
@@ -170,16 +171,16 @@ class AppendOnlyTree:
 
         Args:
             start: the first of them.
-            end: the first that is not among them, up to the size.
+            end: the leaf after the last of them, up to the size.
 
         Raises:
             UsageError: they are not one node, or not in the tree.
         """
         need_numbers(start, end)
         if not is_subtree(start, end) or end > len(self):
-            raise UsageError(f"leaves {start} to {end} are no node of a tree with {len(self)} leaves")
+            raise UsageError(f"leaves {start} to {end} are not one node of a tree with {len(self)} leaves")
         joined = b""
-        while end > start:  # the full trees side by side, from the right: each bit of the count is one
+        while end > start:  # the full trees side by side, from the right: one for each bit of the count
             count = (end - start) & (start - end)
             end -= count
             at = end // count * HASH_BYTES
@@ -188,10 +189,10 @@ class AppendOnlyTree:
         return joined
 
     def root(self, size: int | None = None) -> bytes:
-        """The hash that stands for the whole tree, now or when it was smaller.
+        """The hash of the whole tree, as it is now or as it was when it was smaller.
 
         Args:
-            size: how many leaves it had; None for now.
+            size: how many leaves it had; None for the present size.
 
         Raises:
             UsageError: it never had that many.
@@ -201,7 +202,7 @@ class AppendOnlyTree:
 
 
 class Frontier:
-    """The root of a growing tree, from no more than the full trees side by side: at most 64 hashes.
+    """The root of a growing tree, from the roots of its full trees alone: at most 64 hashes.
 
     >>> frontier = Frontier()
     >>> for data in (b"a", b"b", b"c"):
@@ -220,7 +221,7 @@ class Frontier:
         """Adds a leaf at the end.
 
         Args:
-            data: what it stands for, any bytes.
+            data: of the leaf, any bytes.
         """
         node, place = leaf_hash(data), self.size
         while place & 1:
@@ -229,7 +230,7 @@ class Frontier:
         self.size += 1
 
     def root(self) -> bytes:
-        """The hash that stands for the whole tree."""
+        """The hash of the whole tree."""
         if not self.hashes:
             return EMPTY_ROOT
         joined = self.hashes[-1]

@@ -1,25 +1,26 @@
 """Witnesses: they remember the heads that a log has signed, and catch it when it shows two histories.
 
-Whoever runs a log can keep two trees, and show one to Ana and one to Ben: a split view. Every proof that
-Ana gets is flawless, and so is Ben's. As with the forks of a feed (`p2plib.data.log.forks`), it takes two
-heads side by side. So witnesses tell each other theirs, and each goes on only from its own head to one that
-begins with all of it.
+The operator of a log can keep two trees, and show one to Ana and one to Ben: a split view. Every proof that
+Ana gets is flawless, and so is every one of Ben's. As with the forks of a feed (`p2plib.data.log.forks`),
+only two heads side by side show it. So witnesses tell each other their heads, and each moves on from its own
+head only to one whose tree begins with the whole of its own. The heads are those of
+`p2plib.data.merkle.checkpoint` (C2SP); the proof of a split is this library's own.
 
 Two signed heads of one log convict its operator if
-    1. they have one size and different roots; or
-    2. the tree of the larger one had, when it was as small as the other, another root. Its own consistency
-       proof says so: it leads from that other root to the signed one, and no tree leads there from two.
+    1. they have the same size and different roots; or
+    2. the tree of the larger one had another root when it was as small as the other. Its own consistency
+       proof shows that: it leads from that other root to the signed one, and no tree begins with both.
 
 Rules
     3. The first head is taken on trust: there is nothing to compare it with.
     4. A head of another size counts if a consistency proof comes with it. A missing or wrong proof convicts
-       nobody: perhaps the peer that brought it lied. It raises `InvalidProof`, and nothing is kept.
-    5. A proof of a split has one encoding: canonical CBOR of both notes, the smaller size first (of one
+       nobody: perhaps the peer that sent it lied. It raises `InvalidProof`, and nothing is kept.
+    5. A proof of a split has one encoding: canonical CBOR of both notes, the smaller tree first (for the same
        size, the lower bytes), the other root, and the path.
-    6. Who has seen a proof of a split believes no head of this log any more, nor its own.
+    6. A witness that has seen a proof of a split believes no head of this log any more, not even its own.
 
-What case 2 takes is somebody who has the leaves of the larger tree, or has kept its roots: the operator will
-not help. And what a log never shows to two people who talk to each other, nobody notices.
+Case 2 needs somebody who has the leaves of the larger tree, or has kept its roots: the operator will not
+help. And if no two people who see different trees ever compare heads, nobody notices.
 
 Vocabulary::
 
@@ -52,13 +53,13 @@ _MEMBERS = ["path", "root", "first", "second"]  # the order of canonical CBOR: t
 
 @dataclass(frozen=True, slots=True)
 class SplitView:
-    """Two heads that no one tree has. Make one with `prove_split`, or `read_split` one that arrived.
+    """Two heads that cannot be of one tree. Make one with `prove_split`, or read one with `read_split`.
 
     Args:
         first: the head of the smaller tree, as bytes.
         second: the head of the larger.
-        root: what the larger tree had as its root when it was as small as the other: not what was signed.
-        path: from there to the root of the larger tree; empty if both are of one size.
+        root: the root of the larger tree when it was as small as the other: not the one that was signed.
+        path: from there to the root of the larger tree; empty if both have the same size.
     """
 
     first: bytes
@@ -83,34 +84,34 @@ def open_head(raw: bytes, key: NoteKey, origin: str | None = None) -> Checkpoint
         origin: the log's; None if it is the key's name.
 
     Raises:
-        DecodeError: it is no signed checkpoint.
+        DecodeError: it is not a signed checkpoint.
         SignatureError: the key did not sign it.
-        InvalidProof: it is another log's, or an empty tree with a root that the empty tree has not.
+        InvalidProof: it is another log's, or of an empty tree with a root other than `EMPTY_ROOT`.
     """
     note = read_note(raw)
     verify_note(note, key)
     head = read_checkpoint(note.text)
     need_origin(head, key, origin)
     if not head.size and head.root != EMPTY_ROOT:
-        raise InvalidProof("a head of no leaves with a root that the empty tree has not")
+        raise InvalidProof("a head of no leaves whose root is not that of the empty tree")
     return head
 
 
 def prove_split(
     first: bytes, second: bytes, key: NoteKey, tree: AppendOnlyTree, origin: str | None = None
 ) -> SplitView:
-    """The proof that two heads of one log contradict each other, for whoever has its key.
+    """The proof that two heads of one log contradict each other, for anybody who has its key.
 
     Args:
         first: a head.
         second: another.
         key: the log's.
-        tree: the tree of the larger one, whole; of one size, the tree of either.
+        tree: the whole tree of the larger head; for the same size, that of either.
         origin: the log's; None if it is the key's name.
 
     Raises:
         UsageError: they agree, or the tree is not the larger one's.
-        DecodeError: one is no signed checkpoint.
+        DecodeError: one is not a signed checkpoint.
         SignatureError: the key did not sign both.
         InvalidProof: one is another log's.
     """
@@ -129,7 +130,7 @@ def prove_split(
 
 
 def read_split(raw: bytes, key: NoteKey, origin: str | None = None) -> SplitView:
-    """The proof in these bytes, checked: it convicts whoever has this key.
+    """The proof in these bytes, verified: it convicts the log with this key.
 
     Args:
         raw: as received; any size.
@@ -137,7 +138,7 @@ def read_split(raw: bytes, key: NoteKey, origin: str | None = None) -> SplitView
         origin: the log's; None if it is the key's name.
 
     Raises:
-        DecodeError: they are no proof, or one that is not in its one encoding.
+        DecodeError: they are not a proof in its one encoding.
         SignatureError: the key did not sign both heads.
         InvalidProof: they do not contradict each other.
     """
@@ -166,16 +167,16 @@ def _decode(raw: bytes) -> SplitView:
 
 @dataclass(slots=True)
 class Witness:
-    """What somebody remembers of a log, and holds against it.
+    """The head of a log that somebody remembers, to compare others with.
 
     Args:
         key: the log's.
         origin: the log's; None if it is the key's name.
-        head: the newest head that it stands behind, as bytes; empty before the first.
+        head: the newest head that it believes, as bytes; empty before the first.
         split: the proof against the log, as bytes; empty while there is none.
 
     Raises:
-        DecodeError: what was kept is no head, or no proof.
+        DecodeError: what was kept is not a head, or not a proof.
         SignatureError: the log did not sign it.
         InvalidProof: it is another log's, or proves nothing. A damaged file convicts nobody.
     """
@@ -199,12 +200,12 @@ class Witness:
         return self._checkpoint.size if self._checkpoint else 0
 
     def hear(self, head: bytes, path: Sequence[bytes] = ()) -> bool:
-        """Somebody shows a head of the log: its operator, or another witness.
+        """Takes a head of the log, from its operator or from another witness.
 
         Args:
             head: as received.
-            path: the consistency proof between this head and ours, from the smaller to the larger; empty
-                for the first head, and for one of the same size.
+            path: the consistency proof between this head and ours, from the smaller to the larger; empty for
+                the first head, and for one of the same size.
 
         Returns:
             whether it is ours from now on: it is the first, or larger and consistent.
@@ -214,7 +215,7 @@ class Witness:
                 from now on.
             InvalidProof: the path does not lead from one to the other, or the head is another log's.
             SignatureError: the log did not sign it.
-            DecodeError: it is no head.
+            DecodeError: it is not a head.
         """
         self._need_honest()
         head = bytes(head)
@@ -244,7 +245,7 @@ class Witness:
             split: as received, `SplitView.raw`.
 
         Raises:
-            DecodeError: it is no such proof.
+            DecodeError: it is not such a proof.
             SignatureError: the log did not sign both heads.
             InvalidProof: they do not contradict each other.
         """

@@ -40,19 +40,19 @@ async def mirror(author: PublicKey, peers: Sequence[Stranger]) -> Mirrored:
 
     Args:
         author: whose feed it is.
-        peers: whom to ask; one of them at least is honest.
+        peers: the peers to ask; at least one is honest.
 
     Returns:
         The log, the pictures by their roots, and the names of the peers that have lied.
 
     Raises:
-        NotFound: nobody is left that has all of it.
+        NotFound: no peer is left that has all of it.
     """
     queue, liars = list(peers), set[str]()
     log, pictures, patience_s = list[bytes](), dict[bytes, bytes](), PATIENCE_S
 
     async def ask(peer: Stranger, question: Awaitable[Answer]) -> Answer | None:
-        """The answer; None if there is none. A late peer is asked last, and one without it not again."""
+        """The answer; None if there is none. A late peer goes to the end of the queue, others leave it."""
         try:
             async with asyncio.timeout(patience_s):
                 return await question
@@ -164,7 +164,7 @@ def _fitting(weather: MirrorWeather, hint: str) -> str:
 
 
 def copes(weather: MirrorWeather, seed: int = 0) -> Case:
-    """A probe: a program mirrors all in one weather, within the budgets, whatever the order of the three.
+    """A probe: a program mirrors everything in one weather, within the budgets, in any order of the peers.
 
     Args:
         weather: what is wrong.

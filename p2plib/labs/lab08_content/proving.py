@@ -1,7 +1,7 @@
 """Lab 8, task 9: what a proof proves. The reference and its probes.
 
-The number of chunks and the root come from somebody whom we believe; the place is what we asked for; the
-chunk and the proof may be anything.
+The number of chunks and the root come from somebody we trust; the place is what we asked for; the chunk and
+the proof may be anything. The tree and the proofs are those of RFC 6962, as in `trees`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from p2plib.labs.lab08_content.trees import (
 
 
 def proven(root: bytes, count: int, index: int, chunk: bytes, proof: list[bytes]) -> bool:
-    """Whether a chunk is the one at a place of the tree that has this root.
+    """Whether a chunk is the one at a certain place in the tree with this root.
 
     Args:
         root: of the tree.
@@ -61,7 +61,7 @@ class Claim:
         root, count, index, chunk, proof: what `proven` is given.
         holds: whether it is true.
         what: what is claimed, as in "it believed ...".
-        hint: for a function that is wrong about it.
+        hint: what to tell a reader whose function is wrong about it.
     """
 
     root: bytes
@@ -113,7 +113,7 @@ _LEAF = "a chunk goes through leaf_hash, whatever it looks like: then no node ca
 
 
 def honest(chunks: list[bytes], index: int, hint: str = "") -> Case:
-    """A probe: what is there, with its own proof."""
+    """A probe: a true chunk with its proof."""
     count = len(chunks)
     power = not count & (count - 1)
     ours = hint or (_TWO if count <= 2 and not index else _SIDES if power else _BITS)
@@ -122,7 +122,7 @@ def honest(chunks: list[bytes], index: int, hint: str = "") -> Case:
 
 
 def forged_claims(rng: Random) -> tuple[Case, ...]:
-    """Claims that are not true; the same ones for the same numbers."""
+    """False claims; the same generator gives the same claims."""
     chunks = numbered(rng.choice((5, 7, 11)), f"{rng.randrange(1000)}")
     count, index = len(chunks), 1
     root, proof = merkle_root(chunks), tuple(prove(chunks, 1))

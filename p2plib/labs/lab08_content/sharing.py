@@ -18,7 +18,7 @@ Disk = dict[bytes, bytes]
 
 
 class ChunkStore:
-    """Files in chunks, each chunk once. A machine without driver.
+    """Files in chunks, each chunk once. A machine without a driver.
 
     Args:
         disk: where the chunks are, each under its SHA-256, and nothing else.
@@ -29,7 +29,7 @@ class ChunkStore:
         self.files: list[tuple[bytes, ...]] = []
 
     def put(self, data: bytes) -> list[bytes]:
-        """Keep a file; give its recipe, the SHA-256 of each of its chunks in their order."""
+        """Keep a file; return its recipe, the SHA-256 of each of its chunks in order."""
         recipe = []
         for chunk in cut(data):
             recipe.append(hashlib.sha256(chunk).digest())
@@ -54,10 +54,10 @@ class ChunkStore:
         return b"".join(chunks)
 
     def remove(self, recipe: list[bytes]) -> None:
-        """Forget a file once, and take the chunks from the disk that no other one needs.
+        """Forget a file once, and delete the chunks that no other file needs.
 
         Raises:
-            NotFound: no such file was put, or all of them were removed.
+            NotFound: no such file was put, or it was removed as often as it was put.
         """
         if tuple(recipe) not in self.files:
             raise NotFound("no such file is here")
@@ -91,7 +91,7 @@ def _names(data: bytes) -> list[bytes]:
 
 
 class _Trial:
-    """One store with its disk; what it does is judged at each step.
+    """One store with its disk; each step is judged.
 
     Args:
         yours: the reader's class.
@@ -211,7 +211,7 @@ def removes(files: Sequence[tuple[str, bytes]], order: Sequence[int]) -> Case:
 
 
 def notices(data: bytes) -> Case:
-    """A probe: the disk changes, cuts, exchanges or loses one chunk after the other."""
+    """A probe: the disk changes, cuts, exchanges or loses one chunk after another."""
 
     def probe(yours: MakeStore) -> None:
         trial = _Trial(yours)
@@ -298,7 +298,7 @@ def two_stores(rng: Random) -> Case:
 
 
 def store_cases(rng: Random) -> tuple[Case, ...]:
-    """A probe for each promise; the same ones for the same numbers."""
+    """A probe for each promise; the same generator gives the same probes."""
     photo = _file(rng, 3000)
     edited = photo[:1000] + b"edited" + photo[1000:]
     plain = b"\0" * (3 * LARGEST_BYTES + 10)  # chunks that are all the same

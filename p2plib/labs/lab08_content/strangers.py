@@ -1,14 +1,14 @@
 """Lab 8, the capstone's world: three peers that have Ana's feed and its pictures, in a simulated internet.
 
 What is judged is a reader's whole program. It is given three `Stranger` objects, each a connection to a peer,
-and all that comes to its host is counted in the network's trace, whatever it does with it. A frame is a
-message between the two, the lab's own::
+and everything that reaches its host is counted in the network's trace, whatever the program does with it. The
+protocol is the lab's own; its messages are frames::
 
-    size     4 bytes   of the rest, big-endian
-    parts    each      4 bytes of size, and that many bytes
+    size     of the rest, 4 bytes, big-endian
+    parts    each is 4 bytes of size, and that many bytes
 
-A request is a number, a word ("count", "entries" or "chunk") and two arguments; an answer is the same number,
-"yes" or "no", and what was asked for.
+A request is a number, a word ("count", "entries" or "chunk") and two arguments; a response is the same
+number, "yes" or "no", and what was asked for.
 """
 
 from __future__ import annotations
@@ -35,15 +35,20 @@ from p2plib.labs.lab08_content.entries import (
 from p2plib.labs.lab08_content.trees import merkle_root, prove
 
 CHUNK = 2048  # bytes of a picture's chunk; the last one may have fewer
-PICTURE = b"picture "  # what the content of such an entry begins with; then the root, and 8 bytes of size
+PICTURE = (
+    b"picture "  # an entry that announces a picture begins with this; then the root, and 8 bytes of size
+)
 ENTRIES = 60
 SIZES = {5: 700, 17: 13 * CHUNK + 500, 30: 20 * CHUNK, 44: 30 * CHUNK + 1}  # by the place of the entry
-AGAIN = {52: 30}  # posted a second time
-BEHIND = 20  # entries of a peer that has not heard of the rest
-GONE_AFTER = 20  # chunks
-BOAST = 10**9
-LARGE, LIES_AT_END = 20, 3  # a liar is honest in small pictures, and in a large one up to its last chunks
-MOST_QUESTIONS = 600  # to one peer; the whole content takes a sixth
+AGAIN = {52: 30}  # entry 52 posts the picture of entry 30 again
+BEHIND = 20  # how many entries a peer has that lacks the newest
+GONE_AFTER = 20  # chunks sent before a peer hangs up
+BOAST = 10**9  # entries that a boaster claims
+LARGE, LIES_AT_END = (
+    20,
+    3,
+)  # chunks: a liar is honest about small pictures, and about all of a large one but its end
+MOST_QUESTIONS = 600  # to one peer; the whole content takes a sixth of that
 PORT = 4000
 NAMES = ("Bea", "Cem", "Dov")
 
@@ -70,7 +75,7 @@ class Feed:
 
     @property
     def size_bytes(self) -> int:
-        """Of all entries, and of each picture once."""
+        """The size of all entries, and of each picture once."""
         return sum(map(len, self.log)) + sum(len(one) for chunks in self.pictures.values() for one in chunks)
 
 
@@ -122,7 +127,7 @@ class Stranger:
         self._writer = writer
         self._waiting: dict[int, asyncio.Future[list[bytes]]] = {}
         self._asked = 0
-        self._told: set[int] = set()  # numbers of the questions whose answers the program has got
+        self._told: set[int] = set()  # numbers of the questions whose answers reached the program
         self._has_hung_up = False
         self._listener = asyncio.get_running_loop().create_task(self._listen(reader))
 
@@ -133,13 +138,13 @@ class Stranger:
         """How many entries of Ana's log the peer says it has.
 
         Raises:
-            ConnectionError: it has hung up; every later question raises that, too.
+            ConnectionError: it has hung up; every later question raises this too.
         """
         [count] = await self._ask(b"count", 0, b"")
         return int.from_bytes(count, "big")
 
     async def entries(self, first: int, last: int) -> list[bytes]:
-        """Some entries, both numbers included; an honest peer sends those that it has, fifty at most.
+        """Some entries, first and last included; an honest peer sends those it has, at most fifty.
 
         Args:
             first, last: the numbers, from 1.
@@ -203,15 +208,15 @@ class Stranger:
 
 @dataclass
 class Mirror:
-    """A peer that has the feed, and answers; honestly, or not.
+    """A peer that has the feed, and answers honestly or not.
 
     Args:
         name: its name.
         feed: what it has.
         lie: "" or what it lies about: "feed", "chunk", "swap", "proof" or "boast".
         has: how many entries it has, with their pictures.
-        hangs_up_after: chunks; None if it stays.
-        is_silent: whether it says how much it has, and then nothing more.
+        hangs_up_after: how many chunks it sends before it hangs up; None if it stays.
+        is_silent: whether it answers the question for its count, and no other.
     """
 
     name: str
@@ -224,7 +229,7 @@ class Mirror:
     sent_chunks: int = 0
 
     async def serve(self) -> None:
-        """Answer whoever connects, as a host's program."""
+        """Answer every peer that connects; runs as a host's program."""
         server = await asyncio.start_server(self._answer_all, "0.0.0.0", PORT)
         async with server:
             await server.serve_forever()
@@ -271,7 +276,7 @@ class Mirror:
         return [b"yes", chunks[place], *prove(chunks, place)]
 
     def _forged(self, entries: Sequence[bytes]) -> list[bytes]:
-        """Some entries, of which every fourth says something else, and one more at the end."""
+        """Some entries, every fourth of them forged, and one more at the end."""
         sent = list(entries)
         for at in range(3, len(sent), 4):
             sent[at] = sent[at][:HEAD_BYTES] + b"buy my coins" + sent[at][-SIGNATURE_BYTES:]

@@ -27,7 +27,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def split(count: int) -> int:
-    """How many of some leaves (two or more) are in the left half: the largest power of two below."""
+    """How many of two or more leaves are in the left half: the largest power of two below their number."""
     return 1 << (count - 1).bit_length() - 1
 
 
@@ -77,7 +77,7 @@ def _tree(
     cut: Callable[[int], int] = split,
     nothing: bytes = _sha(b""),
 ) -> Root:
-    """The root with another leaf, another node, another cut, or another root of nothing."""
+    """The root with another leaf hash, node hash, cut, or root of no chunks."""
 
     def wrong(chunks: list[bytes]) -> bytes:
         if not chunks:
@@ -126,11 +126,11 @@ def _needs_a_first(chunks: list[bytes]) -> bytes:
 
 
 def _by_rows(odd: Callable[[bytes], list[bytes]], pad: Callable[[list[bytes]], list[bytes]] = list) -> Root:
-    """Row by row, with something else done to the one that is left over at the end of a row.
+    """The root computed row by row, with a wrong way of treating the odd one at the end of a row.
 
     Args:
-        odd: what takes its place in the next row.
-        pad: what makes the lowest row longer.
+        odd: returns what takes its place in the next row.
+        pad: lengthens the lowest row.
     """
 
     def wrong(chunks: list[bytes]) -> bytes:
@@ -145,12 +145,12 @@ def _by_rows(odd: Callable[[bytes], list[bytes]], pad: Callable[[list[bytes]], l
 
 
 def _padded(with_what: bytes) -> Callable[[list[bytes]], list[bytes]]:
-    """A row, filled up to a power of two."""
+    """A function that pads a row to a power of two."""
     return lambda row: row + [with_what] * ((1 << (len(row) - 1).bit_length()) - len(row))
 
 
 def _needs_a_pair(left: bytes) -> list[bytes]:
-    raise IndexError("there is no right one beside the last")
+    raise IndexError("the last one has no neighbour on its right")
 
 
 def _joins_the_halves(chunks: list[bytes]) -> bytes:
@@ -161,7 +161,7 @@ def _joins_the_halves(chunks: list[bytes]) -> bytes:
 
 
 def _forgets_one(chunks: list[bytes]) -> bytes:
-    """The right half begins one too late."""
+    """The right half begins one chunk too late."""
     if len(chunks) < 3:
         return merkle_root(chunks)
     half = split(len(chunks))
@@ -274,7 +274,7 @@ def _beside(
     """A proof with another cut, or with something else in the place of a root.
 
     Args:
-        root: of the chunks in the chunk's own half and of those in the other half, what goes into the proof.
+        root: what goes into the proof, given the chunks of the chunk's own half and those of the other half.
         cut: how many of some chunks are in the left half.
     """
 
@@ -353,14 +353,14 @@ def _counts_from_one(chunks: list[bytes], index: int) -> Any:
 
 
 def _keeps_the_place(chunks: list[bytes], index: int) -> Any:
-    """The place in the whole is looked for in the right half; with two chunks there is none such."""
+    """Looks in the right half for the place in the whole; of two chunks, the right half has no place 1."""
     if len(chunks) == 2 and index == 1:
         raise IndexError
     return prove(chunks, index)
 
 
 def _needs_a_neighbour(chunks: list[bytes], index: int) -> Any:
-    """Row by row; the last of an odd row has nobody beside it."""
+    """Row by row; the last of an odd row has no neighbour."""
     row = [leaf_hash(chunk) for chunk in chunks]
     proof = []
     while len(row) > 1:
@@ -372,7 +372,7 @@ def _needs_a_neighbour(chunks: list[bytes], index: int) -> Any:
 
 
 def _doubled_neighbour(chunks: list[bytes], index: int) -> Any:
-    """Row by row; the last of an odd row stands beside itself."""
+    """Row by row; the last of an odd row is its own neighbour."""
     if not 0 <= index < len(chunks):
         raise IndexError
     row, proof = [leaf_hash(chunk) for chunk in chunks], []

@@ -1,4 +1,7 @@
-"""Lab 8, the capstone's judge: a reader's program runs in a weather, and what it brings home is counted."""
+"""Lab 8, the capstone's judge: runs a reader's program in a weather, and counts what it brings home.
+
+A *weather* is what is wrong with the three peers and the network, with budgets of time and bytes.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class MirrorWeather:
         is_silent: whether the first peer says how much it has, and then nothing more.
         is_behind: whether the first peer lacks the last entries and their pictures.
         hangs_up: whether the first honest peer leaves midway.
-        is_lost: whether all three do, and nobody has all of it.
+        is_lost: whether all three hang up midway, so that nobody is left with the whole feed.
     """
 
     name: str
@@ -81,19 +84,19 @@ WEATHERS = (
 
 @dataclass(frozen=True)
 class MirrorScore:
-    """What came out of a program in one weather.
+    """The result of a program in one weather.
 
     Args:
         weather: which.
-        log: how many right entries it gave; -1 if there was a wrong one.
-        pictures: how many right pictures; -1 if there was a wrong one.
-        wanted: how many there are of each.
+        log: how many right entries it returned; -1 if one was wrong.
+        pictures: how many right pictures it returned; -1 if one was wrong.
+        wanted: how many entries and pictures there are.
         ratio: bytes that came in, as a multiple of the content.
         seconds: virtual time.
-        blamed: the names that it gave.
+        blamed: the names of the peers that it blamed.
         gave_up: whether it raised NotFound.
-        lied: names of those whose lies it was told, in what can be proved.
-        liars: names of those that may be blamed.
+        lied: names of the peers whose provable lies reached it.
+        liars: names of the peers that may be blamed.
     """
 
     weather: MirrorWeather
@@ -214,7 +217,7 @@ def _first(group: BaseExceptionGroup[Any]) -> str:
 
 
 def _in_words(error: Exception) -> Exception:
-    """What is to be said when a run has failed."""
+    """A failed run's error, as what to tell the reader."""
     if isinstance(error, Deadlock):
         return Wrong("it waits for an answer that never comes", FOREVER)
     if isinstance(error, TimeLimit):

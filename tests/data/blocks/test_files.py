@@ -61,7 +61,7 @@ def test_kubos_place_of_the_empty_folder() -> None:
     ],
 )
 def test_the_three_ways_of_sharding(shard: str, name: str, folder: str) -> None:
-    assert BlockLayout("", shard, says_so=True).folder_of(name) == folder
+    assert BlockLayout("", shard, has_sharding_file=True).folder_of(name) == folder
 
 
 @pytest.mark.parametrize("layout", [FLATFS, BLOCKSTORE_FS])
@@ -114,14 +114,14 @@ def test_a_sharding_that_is_not_known(said: str, tmp_path: Path) -> None:
 )
 def test_a_layout_that_there_is_not(shard: str) -> None:
     with pytest.raises(UsageError, match="which letters name the folder"):
-        BlockLayout("", shard, says_so=False)
-    with pytest.raises(UsageError, match="nothing, or B"):
-        BlockLayout("b", "prefix/2", says_so=False)
+        BlockLayout("", shard, has_sharding_file=False)
+    with pytest.raises(UsageError, match="letter before the name"):
+        BlockLayout("b", "prefix/2", has_sharding_file=False)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    with pytest.raises(StoreError, match="has folders and no file SHARDING"):
+    with pytest.raises(StoreError, match="has folders but no file SHARDING"):
         FileBlocks(DiskFolder(tmp_path))
 
 

@@ -181,7 +181,7 @@ def test_pins_outlive_the_object_and_share_their_store(tmp_path: Path) -> None:
                      b"\x24" + raw + b"a" * 256):  # fmt: skip
         other = MemoryStore()
         other.write([Put(PINS_PREFIX + nonsense, b"recursive")])
-        with pytest.raises(StoreCorrupt, match="no record of a pin"):
+        with pytest.raises(StoreCorrupt, match="not the record of a pin"):
             pinned(records=other)
     for prefix in (b"", b"pin\xff"):
         with pytest.raises(UsageError):

@@ -208,7 +208,7 @@ def test_a_slice_from_the_middle_does_not_prove_the_size() -> None:
         assert fed(verifier, slice_) == content[:10]
         assert verifier.proven_size_bytes is None
     verifier = BaoVerifier(root, 0, 10, size_bytes=4096)
-    with pytest.raises(WrongContent, match="promises 4095 bytes of content, and it has 4096"):
+    with pytest.raises(WrongContent, match="promises 4095 bytes of content, which has 4096"):
         verifier.receive(lying)
 
 

@@ -129,7 +129,7 @@ def test_no_changed_byte_is_believed(at: int, flip: int) -> None:
         ("dash, name and base64", head(1) + "\u2014 nothing\n".encode()),
         ("dash, name and base64", head(1) + "\u2014 a+b AAAAAAA=\n".encode()),
         ("not base64", head(1).replace(b"M9e0", b"M9e?")),
-        ("one spelling", head(1)[:-3] + b"N=\n"),
+        ("canonical", head(1)[:-3] + b"N=\n"),
         ("4 bytes", head(1) + "\u2014 a AAAAAA==\n".encode()),
     ],
 )
@@ -210,8 +210,8 @@ def test_a_proof_that_travels() -> None:
     ("rule", "raw"),
     [
         ("begins with", SEVEN.raw.replace(b"@v1", b"@v2")),
-        ("index, and which", SEVEN.raw.replace(b"index", b"place")),
-        ("index, and which", SEVEN.raw.replace(b"index", b"extra AAAA\nextra AAAA\nindex")),
+        ("a line with its index", SEVEN.raw.replace(b"index", b"place")),
+        ("a line with its index", SEVEN.raw.replace(b"index", b"extra AAAA\nextra AAAA\nindex")),
         ("leading zero", SEVEN.raw.replace(b"index 6", b"index 06")),
         ("hashes, where 64", SEVEN.raw.replace(b"index 6\n", b"index 6\n" + (b"A" * 43 + b"=\n") * 61)),
         ("empty line", SEVEN.raw.replace(b"\n\n", b"\n")),

@@ -1,12 +1,12 @@
-"""Single blocks out of a CAR file, found through its index.
+"""Single blocks from a CAR file (CARv1 or CARv2), found through its index.
 
 Rules
-    1. The index may lie, and so may the file: what is found is a section with the name that was asked for,
-       and its bytes are hashed, or nothing is given.
-    2. A lie before the truth hides nothing: all places that the index has for a digest are tried, as far as
-       `MAX_PLACES` go. Sections of other blocks are not read beyond their names.
-    3. A file without an index, or of version 1, is gone through once, without hashing, to make one.
-    4. An identity CID holds its bytes itself and is not looked for.
+    1. The index may lie, and so may the file: only a section with the CID that was asked for is used, and its
+       bytes are hashed before they are returned.
+    2. A lie before the truth hides nothing: all offsets that the index has for a digest are tried, up to
+       `MAX_PLACES`. Of sections of other blocks only the CID is read.
+    3. A file without an index, or of version 1, is scanned once, without hashing, to make one.
+    4. An identity CID holds its bytes itself and is not looked up.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
 
 MAX_INDEX_BYTES = 1 << 28  # of some six million blocks: an index is held in memory
-MAX_INDEXED = MAX_INDEX_BYTES // 40  # and no more than that where it is made here
-# Of one digest. An index may lead everywhere, and each place to 2 MiB that look right until they are hashed.
+MAX_INDEXED = MAX_INDEX_BYTES // 40  # the same bound where the index is made here
+# For one digest. An index may lead anywhere, each time to 2 MiB that look right until they are hashed.
 MAX_PLACES = 16
 
 
 class CarFile:
-    """A CAR file of either version, to get blocks from.
+    """A CAR file of either version, from which to get blocks.
 
     Args:
-        file: seekable; it stays open, and nobody else moves in it meanwhile.
+        file: seekable; it is not closed, and nobody else may move its position meanwhile.
 
     Raises:
         DecodeError: the headers, the index or, where there is none, the sections cannot be read, or the index
@@ -79,9 +79,9 @@ class CarFile:
             cid: of any version and codec; blocks are found by their digest.
 
         Raises:
-            NotFound: the index does not have it, or leads to sections of other blocks.
-            WrongContent: a section has its name and not its bytes, and none has both.
-            DecodeError: the index leads out of the file, or to what is no section, and never to the block.
+            NotFound: the index does not have it, or leads only to sections of other blocks.
+            WrongContent: a section has its CID but not its bytes, and no section has both.
+            DecodeError: the index leads out of the file, or to what is not a section, and never to the block.
             UsageError: the hash function is not one that this library computes.
         """
         if cid.multihash.code == multicodec.IDENTITY:
@@ -90,7 +90,7 @@ class CarFile:
         for offset in self.index.offsets(cid.multihash, MAX_PLACES):
             try:
                 start, end = self._span(offset, MAX_SECTION_BYTES)
-                found, start = self._name_at(start, end)
+                found, start = self._cid_at(start, end)
                 if found.multihash == cid.multihash:
                     return checked(cid, self._bytes_at(self._start + start, end - start)).data
             except (DecodeError, WrongContent) as error:
@@ -105,10 +105,10 @@ class CarFile:
         return self._file.read(size_bytes)
 
     def _span(self, offset: int, most: int) -> tuple[int, int]:
-        """Where the section at an offset of the payload begins, behind its size, and where it ends."""
+        """Where the section at an offset of the payload begins, after its size, and where it ends."""
         at = self._start + offset
         if at >= self._end:
-            raise DecodeError("there is no section behind the payload's end", offset)
+            raise DecodeError("there is no section after the payload's end", offset)
         try:
             size, start = varint.decode(self._bytes_at(at, min(varint.MAX_BYTES, self._end - at)))
         except DecodeError as error:
@@ -119,8 +119,8 @@ class CarFile:
             raise DecodeError(f"a CAR section of {size} bytes, which goes on after the payload", offset)
         return offset + start, offset + start + size
 
-    def _name_at(self, start: int, end: int) -> tuple[Cid, int]:
-        """The name of the section that `_span` has found, and where the block's bytes begin."""
+    def _cid_at(self, start: int, end: int) -> tuple[Cid, int]:
+        """The CID of the section that `_span` has found, and where the block's bytes begin."""
         raw = self._bytes_at(self._start + start, min(MAX_CID_BYTES, end - start))
         try:
             cid, rest = split_section(raw)
@@ -129,9 +129,9 @@ class CarFile:
         return cid, start + len(raw) - len(rest)
 
     def _scan(self) -> Iterator[tuple[Multihash, int]]:
-        """Where each section begins that somebody can ask for: whose name proves something, and needs a look.
+        """Where each section begins that `get` may need: those with a CID that proves something.
 
-        The others are passed over, and the bytes of all of them are not read.
+        Sections with a broken CID or an identity CID are passed over; no block's bytes are read.
         """
         offset = self._first_section
         count = 0
@@ -139,14 +139,14 @@ class CarFile:
             here = offset
             start, offset = self._span(here, MAX_SECTION_BYTES)
             try:
-                hashed = self._name_at(start, offset)[0].multihash
+                hashed = self._cid_at(start, offset)[0].multihash
             except DecodeError:
                 continue
             if hashed.code == multicodec.IDENTITY:
                 continue
             count += 1
             if count > MAX_INDEXED:
-                raise DecodeError(f"a CAR of more than {MAX_INDEXED} blocks, and no index", here)
+                raise DecodeError(f"a CAR of more than {MAX_INDEXED} blocks without an index", here)
             yield hashed, here
 
     def _read_index(self, offset: int, size_bytes: int) -> CarIndex:

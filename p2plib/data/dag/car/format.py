@@ -5,22 +5,22 @@ Follows the IPLD specifications of CARv1 and CARv2 (content addressable archives
     varint(size) ‖ header        DAG-CBOR: {"roots": [link, ...], "version": 1}
     section ...                  varint(size) ‖ CID ‖ the block's bytes; the size counts both
 
-and version 2 wraps one of those, to say where it begins and ends and where an index of it is::
+and version 2 wraps one of those, and says where it begins and ends and where its index is::
 
     pragma                       11 bytes: a section's size and the DAG-CBOR of {"version": 2}
     header                       16 bytes of characteristics, then the data's offset, the data's size and the
-                                 index's offset (or 0), each in 8 bytes, the lowest first
+                                 index's offset (or 0), each in 8 bytes, little-endian
     ... data ... index           a file of version 1, and what `p2plib.data.dag.car.index` reads
 
 Rules
-    1. A header is strict DAG-CBOR with these keys and no others. Roots may be none, and may name blocks that
-       are not in the file.
+    1. A header is strict DAG-CBOR with these keys and no others. There may be no roots, and they may name
+       blocks that are not in the file.
     2. A size of zero is refused, and so is one over a limit, before anything is read.
-    3. The data of version 2 begins behind its header, and the index behind the data.
+    3. In version 2, the data begins after the header, and the index after the data.
 
 Vocabulary::
 
-    section    a block in the file, its identifier in front of it
+    section    a block in the file, with its identifier before it
     payload    the part of a file of version 2 that is a file of version 1: offsets of sections count from
                its beginning
 """
@@ -57,7 +57,7 @@ class CarV2Header:
         data_offset: where the payload begins, in bytes from the beginning of the file.
         data_size_bytes: how large the payload is.
         index_offset: where the index begins, in bytes from the beginning of the file; 0 where there is none.
-        is_fully_indexed: whether the index has every section, even those that hold their bytes in their name.
+        is_fully_indexed: whether the index has every section, even those of identity CIDs.
     """
 
     data_offset: int
@@ -66,13 +66,13 @@ class CarV2Header:
     is_fully_indexed: bool = False
 
     def encode(self) -> bytes:
-        """The 40 bytes of it."""
+        """The header as 40 bytes."""
         characteristics = bytes((FULLY_INDEXED * self.is_fully_indexed,)) + bytes(15)
         return _V2_HEADER.pack(characteristics, self.data_offset, self.data_size_bytes, self.index_offset)
 
 
 def decode_v2_header(raw: bytes) -> CarV2Header:
-    """The header of version 2 in the 40 bytes behind the pragma. Unknown characteristics are passed over.
+    """The header of version 2 in the 40 bytes after the pragma. Unknown characteristics are passed over.
 
     Raises:
         DecodeError: it is cut off, or the parts of the file would overlap.
@@ -109,7 +109,7 @@ def decode_header(raw: bytes, offset: int = 0) -> tuple[Cid, ...]:
 
     Args:
         raw: the header without the size in front.
-        offset: where it stands, for errors to count from.
+        offset: where it is in the file; offsets in errors count from the file's beginning.
 
     Raises:
         DecodeError: it breaks rule 1.
@@ -140,7 +140,7 @@ def encode_section(block: Block) -> bytes:
 
 
 def split_section(raw: bytes) -> tuple[Cid, bytes]:
-    """The identifier that a section begins with, and the bytes behind it, which are not checked here.
+    """The identifier that a section begins with, and the bytes after it, which are not checked here.
 
     Args:
         raw: the section without the size in front.

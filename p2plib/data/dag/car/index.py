@@ -6,14 +6,14 @@ Follows the index formats of the CARv2 specification, numbers 0x0400 and 0x0401 
     buckets   count ‖ (width ‖ size ‖ entry ...) ...
     entry     digest ‖ offset
 
-Counts and widths have 4 bytes, sizes, codes of hash functions and offsets 8, the lowest first. A bucket has
-all digests of one length, and its entries are sorted; so a block is found by halving, in the bytes as they
-are. Format 0x0400 does not say which function made a digest.
+Counts and widths have 4 bytes; sizes, codes of hash functions and offsets have 8; all are little-endian. A
+bucket has all digests of one length, and its entries are sorted, so a block is found by binary search in the
+encoded bytes. Format 0x0400 does not say which function made a digest.
 
 Rules
-    1. Sizes are checked against what is there. Buckets rise in width, codes rise, and entries are sorted by
-       digest; a digest may be there several times. Nothing follows.
-    2. An index is a hint by whoever wrote the file: what it leads to is checked like anything else.
+    1. Sizes are checked against what is there. Widths and codes are in ascending order, and entries are
+       sorted by digest; a digest may be there several times. Nothing follows.
+    2. An index is only a hint from whoever wrote the file: what it leads to is checked like anything else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from p2plib.wire.multihash import Multihash
 INDEX_SORTED = 0x0400
 MULTIHASH_INDEX_SORTED = 0x0401
 
-MAX_BUCKETS = 256  # one for each length of digests; all that are in use are of fewer than ten
+MAX_BUCKETS = 256  # one for each length of digest; fewer than ten lengths are in use
 _COUNT = struct.Struct("<I")
 _BUCKET = struct.Struct("<IQ")
 _NUMBER = struct.Struct("<Q")
@@ -38,7 +38,7 @@ _OFFSET_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class _Bucket:
-    """Entries of one length. `code` is None where the format does not say the hash function."""
+    """Entries of one length. `code` is None where the format does not name the hash function."""
 
     code: int | None
     width_bytes: int
@@ -62,7 +62,7 @@ class CarIndex:
 
     Args:
         codec: `INDEX_SORTED` or `MULTIHASH_INDEX_SORTED`.
-        buckets: as `make_index` and `decode_index` give them.
+        buckets: as `make_index` and `decode_index` make them.
     """
 
     def __init__(self, codec: int, buckets: tuple[_Bucket, ...]) -> None:
@@ -76,8 +76,8 @@ class CarIndex:
         """Where sections with this digest should begin, in bytes from the beginning of the payload.
 
         Args:
-            hashed: of the block that is looked for; format 0x0400 looks at the digest alone.
-            most: how many to give, the first ones; None for all.
+            hashed: the hash of the block; format 0x0400 compares the digest alone.
+            most: how many to return, from the first; None for all.
         """
         found: list[int] = []
         for bucket in self._buckets:
@@ -92,7 +92,7 @@ class CarIndex:
         return tuple(found)
 
     def encode(self) -> bytes:
-        """The bytes of it."""
+        """The index as bytes."""
         parts = [varint.encode(self.codec)]
         if self.codec == INDEX_SORTED:
             parts += _encode_buckets(self._buckets)
@@ -106,7 +106,7 @@ class CarIndex:
 
 
 def _first(bucket: _Bucket, digest: bytes) -> int:
-    """The number of the first entry whose digest is not smaller, found by halving."""
+    """The number of the first entry whose digest is not smaller, by binary search."""
     low, high = 0, bucket.count
     while low < high:
         middle = (low + high) // 2
@@ -118,9 +118,9 @@ def _first(bucket: _Bucket, digest: bytes) -> int:
 
 
 def _encode_buckets(buckets: Iterable[_Bucket]) -> Iterator[bytes]:
-    all_of_them = tuple(buckets)
-    yield _COUNT.pack(len(all_of_them))
-    for bucket in all_of_them:
+    listed = tuple(buckets)
+    yield _COUNT.pack(len(listed))
+    for bucket in listed:
         yield _BUCKET.pack(bucket.width_bytes, len(bucket.entries))
         yield bucket.entries
 
@@ -129,7 +129,7 @@ def make_index(places: Iterable[tuple[Multihash, int]], codec: int = MULTIHASH_I
     """The index of some sections.
 
     Args:
-        places: of each section, what its block hashes to and where it begins, in bytes from the beginning of
+        places: for each section, the hash of its block and where it begins, in bytes from the beginning of
             the payload.
         codec: `MULTIHASH_INDEX_SORTED`, or `INDEX_SORTED`.
 
@@ -145,7 +145,7 @@ def make_index(places: Iterable[tuple[Multihash, int]], codec: int = MULTIHASH_I
         grouped.setdefault((code, len(entry)), []).append(entry)
     buckets = []
     for (code, width), entries in sorted(grouped.items()):
-        entries.sort(key=_digest_of)  # stable: of one digest, the offsets rise as they came
+        entries.sort(key=_digest_of)  # stable: the offsets of one digest keep their order
         buckets.append(_Bucket(None if code < 0 else code, width, b"".join(entries)))
     return CarIndex(codec, tuple(buckets))
 
@@ -171,7 +171,9 @@ def decode_index(raw: bytes) -> CarIndex:
         for _ in range(reader.count("hash functions")):
             (code,) = _NUMBER.unpack(reader.take(_NUMBER.size, "a hash function"))
             if code <= last:
-                raise DecodeError(f"the hash function {code:#x} is there twice, or too late", reader.at - 8)
+                raise DecodeError(
+                    f"the hash function {code:#x} is there twice, or out of order", reader.at - 8
+                )
             last = code
             reader.buckets(code, buckets)
     else:
@@ -207,9 +209,9 @@ class _IndexReader:
             start = self.at
             width, size = _BUCKET.unpack(self.take(_BUCKET.size, "the head of a bucket"))
             if width < _OFFSET_BYTES or width <= last:
-                raise DecodeError(f"a bucket of entries of {width} bytes: too few, or too late", start)
+                raise DecodeError(f"a bucket of entries of {width} bytes: too narrow, or out of order", start)
             if size % width:
-                raise DecodeError(f"a bucket of {size} bytes, no whole number of {width}", start)
+                raise DecodeError(f"a bucket of {size} bytes, which is not a multiple of {width}", start)
             last = width
             bucket = _Bucket(code, width, self.take(size, "a bucket"))
             for number in range(1, bucket.count):

@@ -10,15 +10,15 @@
     reader.finish()                     raises if the end was cut off
 
 Rules
-    1. Every block is hashed. One whose bytes are not those of its name, or whose name proves nothing or is of
-       a function that this library does not compute, is a `CarRefused`, and reading goes on: where it ends is
-       certain.
+    1. Every block is hashed. One that does not hash to its CID, or whose CID proves nothing or names a hash
+       function that this library does not compute, is a `CarRefused`, and reading goes on: it is certain
+       where that section ends.
     2. What makes the end of a section uncertain ends the reading with a DecodeError that says where: a size
-       of zero, over the limit, or no varint; a bad header; and, from `finish`, an end inside a section. What
-       came before stays good, for each block was checked by itself.
+       that is zero, over the limit, or not a varint; a bad header; and, from `finish`, an end inside a
+       section. What came before is still good, as each block was checked by itself.
     3. At most one section is held, and no size is believed before its bytes are there.
-    4. Of version 2 the payload is read; what stands before and behind it is passed over. The index is of no
-       use to somebody who reads everything, and nobody has checked it.
+    4. Of version 2 only the payload is read; what comes before and after it is passed over. The index is of
+       no use when everything is read, and nobody has checked it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from p2plib.wire.cid import Cid
 
 @dataclass(frozen=True, slots=True)
 class CarRoots:
-    """The header: where whoever wrote the file says that one should begin.
+    """The header: which blocks to begin with, as whoever wrote the file says.
 
     Args:
         version: 1 or 2.
@@ -58,7 +58,7 @@ class CarRoots:
 
 @dataclass(frozen=True, slots=True)
 class CarBlock:
-    """A block that is what its name says.
+    """A block that hashes to its CID.
 
     Args:
         block: checked.
@@ -71,11 +71,11 @@ class CarBlock:
 
 @dataclass(frozen=True, slots=True)
 class CarRefused:
-    """A section that is no block: keep nothing of it.
+    """A section that is not a valid block: keep nothing of it.
 
     Args:
         offset: where it begins, in bytes from the beginning of the payload.
-        cid: whose bytes it should have been; None where that cannot be read.
+        cid: what it should have hashed to; None where that cannot be read.
         error: why: `WrongContent` or `DecodeError`.
     """
 
@@ -115,7 +115,7 @@ class CarReader:
             UsageError: the reading has ended, with an error or with `finish`.
         """
         if self._is_over:
-            raise UsageError("the reading of this CAR has ended; nothing that follows has a meaning")
+            raise UsageError("the reading of this CAR has ended; what follows has no meaning")
         self._buffer += piece
 
     def events(self) -> Iterator[CarEvent]:
@@ -142,7 +142,7 @@ class CarReader:
 
         Raises:
             DecodeError: the file ends inside something, or before the payload's end.
-            UsageError: events are left; they can still be taken, and then the end be said.
+            UsageError: events are left; take them, then call this again.
         """
         if self._is_over:
             return

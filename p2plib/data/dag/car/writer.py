@@ -1,8 +1,8 @@
 """Writing a CAR: version 1 as a stream, version 2, which has an index, into a file.
 
-Version 1 needs to know nothing before it begins, so it can be sent while it is made. Version 2 says in front
-how large its payload is and where the index begins, which is known at the end: it needs a file in which one
-can go back.
+Version 1 needs to know nothing before it begins, so it can be sent while it is made. The header of version 2
+says how large the payload is and where the index begins, which is known only at the end: it needs a seekable
+file. `p2plib.data.dag.car.format` has the specification.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def write_car(roots: Iterable[Cid], blocks: Iterable[Block]) -> Iterator[bytes]:
 
     Args:
         roots: the blocks to begin with; they need not be among the blocks.
-        blocks: in the order in which they shall stand; one that comes twice is written twice.
+        blocks: in the order in which to write them; one that comes twice is written twice.
 
     Yields:
         the header, and then each block as a section.
@@ -42,19 +42,19 @@ def write_car_v2(
     *,
     index_codec: int | None = MULTIHASH_INDEX_SORTED,
 ) -> CarV2Header:
-    """Write a CAR of version 2, all sections of it indexed.
+    """Write a CAR of version 2, with every section in the index.
 
     Args:
         file: seekable, empty, and at its beginning. It is not closed.
         roots: the blocks to begin with; they need not be among the blocks.
-        blocks: in the order in which they shall stand.
+        blocks: in the order in which to write them.
         index_codec: the format of the index, `MULTIHASH_INDEX_SORTED` or `INDEX_SORTED`; None for none.
 
     Returns:
         the header that was written.
 
     Raises:
-        UsageError: there are too many roots, or the index has no such format.
+        UsageError: there are too many roots, or there is no such format of an index.
     """
     start = len(PRAGMA) + V2_HEADER_BYTES
     file.write(PRAGMA + bytes(V2_HEADER_BYTES))

@@ -1,14 +1,14 @@
 """UnixFS: files and directories as graphs of blocks, the way IPFS does it.
 
-data         what a dag-pb node says that it is
-nodes        one block, with its links checked against what it says
-profiles     the numbers that decide what identifier a file gets
+data         what a dag-pb node says it is
+nodes        one block, whose links are checked against what it says
+profiles     the settings that decide which identifier a file gets
 importing    a file becomes blocks, as it streams in
 directories  directories and symbolic links become blocks
 hamt         a directory too large for one block
-murmur3      the hash that spreads its names
+murmur3      the hash that spreads the names over the shards
 reading      files, ranges of bytes, directories and paths
-selecting    the same for a walk over blocks that are not here yet
+selecting    the same, for a walk over blocks that are not here yet
 
     root = add_tree(store, {"album/cat.jpg": picture, "album/notes.txt": b"hello"})
     cid = resolve(store, root.cid, "album/notes.txt")

@@ -1,4 +1,4 @@
-"""What a dag-pb node says that it is: a file, a directory, a link. A codec.
+"""What a dag-pb node says it is: a file, a directory, a symbolic link. A codec.
 
 Follows the UnixFS specification. The data of a dag-pb node is a second Protocol Buffers message::
 
@@ -8,15 +8,15 @@ Follows the UnixFS specification. The data of a dag-pb node is a second Protocol
     4  block sizes     one for each link of the node, in the order of the links
     5  hash type       of a shard: which hash spreads the names, always murmur3-x64-64
     6  fanout          of a shard: how many buckets it has
-    7  mode            permissions, as Unix writes them; left out unless somebody asked for it
-    8  mtime           when it was changed: seconds (1), and a fixed32 of nanoseconds (2) if there are any
+    7  mode            permissions, as in Unix; left out unless asked for
+    8  mtime           when it was last modified: seconds (1), and perhaps a fixed32 of nanoseconds (2)
 
 Rules
-    1. The kind is there. Every field but the block sizes is there at most once; the numbers rise, and unknown
-       ones are refused. The specification is silent about the last two: all known writers keep them, and so
-       content has one form.
+    1. The kind is there. Every field but the block sizes is there at most once; field numbers ascend, and
+       unknown ones are refused. The specification is silent about the last two: all known writers keep them,
+       and so content has one form.
     2. The size of a file is its data and its block sizes together. A missing size means 0.
-    3. Block sizes are a file's alone, hash type and fanout a shard's. A symbolic link has data.
+    3. Only a file has block sizes, and only a shard has a hash type and a fanout. A symbolic link has data.
     4. The fanout of a shard is a power of two from 8 to 1024, and its bit field is no longer than that: a
        larger one once made readers allocate gigabytes.
     5. Nanoseconds are 1 to 999,999,999 where they are written; 0 is written by leaving them out.
@@ -58,7 +58,7 @@ class UnixFsKind(enum.IntEnum):
     """What a node is."""
 
     RAW = 0
-    """Bytes of a file; old writers alone make it."""
+    """Bytes of a file; only old writers make it."""
     DIRECTORY = 1
     FILE = 2
     METADATA = 3
@@ -86,17 +86,17 @@ class UnixTime:
 
 @dataclass(frozen=True, slots=True)
 class UnixFs:
-    """What a node says of itself.
+    """What a node says about itself.
 
     Args:
         kind: what it is.
-        data: see the module's head; None where there is none.
-        file_bytes: how many bytes the file has; None where nothing is said, which means 0.
+        data: see the module's head; None where the field is missing.
+        file_bytes: how many bytes the file has; None where the field is missing, which means 0.
         block_bytes: how many bytes of the file are behind each link.
         hash_type: of a shard.
         fanout: of a shard.
-        mode: permissions, 0 to 2**32 - 1, of which the low twelve bits mean something.
-        mtime: when it was changed.
+        mode: permissions, 0 to 2**32 - 1; only the low twelve bits have a meaning.
+        mtime: when it was last modified.
     """
 
     kind: UnixFsKind
@@ -110,10 +110,10 @@ class UnixFs:
 
 
 def fanout_bits(fanout: int) -> int:
-    """How many bits of a hash choose one of so many buckets.
+    """How many bits of a hash choose one of this many buckets.
 
     Raises:
-        DecodeError: it is no power of two from `MIN_FANOUT` to `MAX_FANOUT`.
+        DecodeError: it is not a power of two from `MIN_FANOUT` to `MAX_FANOUT`.
     """
     if not MIN_FANOUT <= fanout <= MAX_FANOUT or fanout & (fanout - 1):
         raise DecodeError(
@@ -133,7 +133,7 @@ def encode(node: UnixFs) -> bytes:
     except DecodeError as error:
         raise UsageError(error.rule) from None
     parts = [protobuf.encode([ProtoField(_KIND, VARINT, int(node.kind))])]
-    if node.data is not None:  # a chunk of a file: joined with the rest, and so copied once
+    if node.data is not None:  # a chunk of a file, copied once: in the join
         parts += (bytes((_DATA << 3 | BYTES,)), varint.encode(len(node.data)), node.data)
     fields = []
     if node.file_bytes is not None:
@@ -170,7 +170,7 @@ def decode(raw: bytes) -> UnixFs:
         if field.wire_type != _WIRE_TYPES[number]:
             raise DecodeError(f"field {number} of UnixFS has wire type {field.wire_type}")
         if number < before or (number == before and number != _BLOCK_SIZE):
-            raise DecodeError(f"field {number} of UnixFS after field {before}: they rise, each once")
+            raise DecodeError(f"field {number} of UnixFS after field {before}: fields ascend, each once")
         before = number
         if number == _BLOCK_SIZE:
             assert isinstance(field.value, int)
@@ -216,7 +216,7 @@ def _decode_time(raw: bytes | None) -> UnixTime | None:
         return None
     fields = protobuf.decode(raw, max_fields=2)
     if [field.number for field in fields] not in ([_SECONDS], [_SECONDS, _NANOSECONDS]):
-        raise DecodeError("a time has seconds, and nanoseconds after them or not")
+        raise DecodeError("a time has seconds, then perhaps nanoseconds, and nothing else")
     seconds = protobuf.number(fields, _SECONDS)
     if seconds >= 2**63:
         seconds -= 2**64
@@ -240,11 +240,11 @@ def _check(node: UnixFs) -> None:
     if node.kind in FILE_KINDS:
         _check_file(node)
     elif node.block_bytes:
-        raise DecodeError("block sizes are a file's alone")
+        raise DecodeError("only a file has block sizes")
     if node.kind == UnixFsKind.HAMT_SHARD:
         _check_shard(node)
     elif node.hash_type is not None or node.fanout is not None:
-        raise DecodeError("a hash type and a fanout are a shard's alone")
+        raise DecodeError("only a shard has a hash type and a fanout")
     if node.kind == UnixFsKind.SYMLINK and (not node.data or node.file_bytes not in (None, len(node.data))):
         raise DecodeError("a symbolic link says where it leads, and its size is that of the text")
 

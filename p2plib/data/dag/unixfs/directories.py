@@ -1,8 +1,8 @@
 """Directories and symbolic links become blocks. Pure functions over a store.
 
 A directory is one node whose links are its entries. When that node would be too large for one block, it
-becomes a tree of shards (`p2plib.data.dag.unixfs.hamt`); a profile says from which size on, so that the same
-entries always have the same identifier.
+becomes a tree of shards (`p2plib.data.dag.unixfs.hamt`); a profile says above which size, so that the same
+entries always have the same identifier. The specification is that of UnixFS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from p2plib.errors import UsageError
 from p2plib.wire import cid as cids
 from p2plib.wire import varint
 
-MAX_DEPTH = 128  # of folders in folders that `add_tree` makes
+MAX_DEPTH = 128  # of nested folders in `add_tree`
 
 
 def add_directory(
@@ -33,14 +33,14 @@ def add_directory(
     """Put a directory into a store, as one block or as a tree of shards.
 
     Args:
-        store: where its blocks go; those of its entries are there already, or come later.
+        store: where its blocks go; those of its entries may be there already, or come later.
         entries: what is in it, by name.
         profile: when it is sharded, and into how many buckets.
-        mode: permissions, if it shall have any.
-        mtime: when it was changed, if it shall say that.
+        mode: permissions; None to leave them out.
+        mtime: when it was last modified; None to leave it out.
 
     Raises:
-        UsageError: a name could not stand in a path, or two names of a sharded directory have the same hash.
+        UsageError: a name cannot be part of a path, or two names of a sharded directory have the same hash.
     """
     for name in entries:
         _demand_name(name)
@@ -63,7 +63,7 @@ def _demand_name(name: str) -> None:
 
 
 def _size(links: list[PBLink], about: UnixFs, rule: SplitRule) -> int:
-    """What a profile compares with its threshold; counted, because the block itself might be impossible."""
+    """What a profile compares with its threshold; computed, as the block itself may be too large to make."""
     total = 0
     for link in links:
         name, cid = len((link.name or "").encode("utf-8")), len(cids.encode_bytes(link.cid))
@@ -76,7 +76,7 @@ def _size(links: list[PBLink], about: UnixFs, rule: SplitRule) -> int:
 
 
 def _field(size_bytes: int) -> int:
-    """The bytes of a field that holds so many bytes: its tag, their number, and they."""
+    """The size of an encoded field with this many bytes in it: its tag, the length, and the bytes."""
     return 1 + len(varint.encode(size_bytes)) + size_bytes
 
 
@@ -94,7 +94,7 @@ def add_symlink(store: BlockStore, target: str, profile: UnixFsProfile = UNIXFS_
     try:
         raw = target.encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(f"a symbolic link leads to text, and {target!r} is none") from None
+        raise UsageError(f"a symbolic link leads to text, and {target!r} is not text") from None
     block = nodes.write_node(UnixFs(UnixFsKind.SYMLINK, raw), cid_version=profile.cid_version)
     store.put([block])
     return UnixFsRoot(block.cid, len(block.data))
@@ -103,7 +103,7 @@ def add_symlink(store: BlockStore, target: str, profile: UnixFsProfile = UNIXFS_
 def add_tree(
     store: BlockStore, files: Mapping[str, bytes], profile: UnixFsProfile = UNIXFS_V1_2025
 ) -> UnixFsRoot:
-    """Put a directory with all that is below it into a store; nothing of it if a path cannot be.
+    """Put a directory with all that is below it into a store; nothing at all if a path is invalid.
 
     Args:
         store: where the blocks go.

@@ -1,4 +1,4 @@
-"""HAMT: a directory too large for one block, as a tree that the hashes of its names are the way through.
+"""HAMT: a directory too large for one block, as a tree in which the hash of a name is the way to it. A codec.
 
 Follows the UnixFS specification; hash-array-mapped tries are Bagwell's ("Ideal hash trees", 2001). A node of
 the tree, a shard, has up to `fanout` buckets. The hash of a name is cut into pieces of log2(fanout) bits, and
@@ -6,16 +6,16 @@ the n-th piece says which bucket of a shard in the n-th level the name is in::
 
     bucket empty       no bit in the bit field, and no link
     one name in it     the link to its entry, named by the bucket's number (in hexadecimal) and name: "6Ecat"
-    more               the link to a shard of the next level, named by the number alone: "6E"
+    several names      the link to a shard of the next level, named by the number alone: "6E"
 
 Rules
     1. Every shard of a directory has the same fanout, and `p2plib.data.dag.unixfs.data` bounds it.
-    2. The bit field and the links say the same. No bucket has two links.
-    3. A name is in the bucket that its hash says. So no entry can be reached in two ways, and a directory
+    2. The bit field and the links agree. No bucket has two links.
+    3. A name is in the bucket that its hash says. So no entry can be reached by two ways, and a directory
        cannot list more names than it has links, however its shards link to each other.
-    4. A shard below the root is not empty, and none is deeper than the hash has bits. So names whose hashes
-       are equal have no place, and anybody can make such names: whoever adds them is told so.
-    5. Names keep the rules of every directory.
+    4. A shard below the root is not empty, and none is deeper than the hash has bits. So two names
+       with equal hashes cannot both be added, and anybody can make such names: adding them is an error.
+    5. Names obey the rules of every directory.
 
 Vocabulary::
 
@@ -37,12 +37,12 @@ from p2plib.data.dag.unixfs.murmur3 import murmur3_x64_128
 from p2plib.data.dag.unixfs.nodes import UnixFsNode
 from p2plib.errors import DecodeError, UsageError
 
-HASH_BITS = 64  # of the hash's 128: what the first implementation used, by accident
+HASH_BITS = 64  # of the hash's 128: by accident, what the first implementation used
 
 
 @dataclass(frozen=True, slots=True)
 class HamtBucket:
-    """A bucket that something is in.
+    """A bucket that is not empty.
 
     Args:
         number: which one, 0 to the fanout - 1.
@@ -56,7 +56,7 @@ class HamtBucket:
 
 
 def name_way(name: str, fanout: int) -> tuple[int, ...]:
-    """Through which buckets a name is found, from the root on: as many as its hash gives.
+    """The buckets through which a name is found, from the root: as many as its hash has pieces.
 
     Args:
         name: of an entry.
@@ -70,7 +70,7 @@ def name_way(name: str, fanout: int) -> tuple[int, ...]:
     try:
         raw = name.encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(f"the name of an entry is text, and {name!r} is none") from None
+        raise UsageError(f"the name of an entry is text, and {name!r} is not text") from None
     hashed = int.from_bytes(murmur3_x64_128(raw)[:8], "big")
     return tuple(
         hashed >> (HASH_BITS - bits * (level + 1)) & (fanout - 1) for level in range(HASH_BITS // bits)
@@ -94,7 +94,7 @@ def _label_digits(fanout: int) -> int:
 def buckets(
     shard: UnixFsNode, way: tuple[int, ...] = (), fanout: int | None = None
 ) -> tuple[HamtBucket, ...]:
-    """The buckets of a shard that something is in, in the order of its links.
+    """The buckets of a shard that are not empty, in the order of its links.
 
     Args:
         shard: a node of kind HAMT_SHARD.
@@ -114,7 +114,7 @@ def buckets(
     if way and not shard.links:
         raise DecodeError("a shard below the root is empty")
     if len(way) >= HASH_BITS // fanout_bits(about.fanout):
-        raise DecodeError(f"a shard in level {len(way)}, deeper than the hash of a name reaches")
+        raise DecodeError(f"a shard at level {len(way)}, deeper than the hash of a name reaches")
     found = tuple(_bucket(link, way, about.fanout) for link in shard.links)
     field = sum(1 << number for number in {bucket.number for bucket in found})
     if field.bit_count() != len(found):
@@ -171,8 +171,7 @@ def shard_blocks(
         mtime: of the directory, which its root says.
 
     Raises:
-        UsageError: two names have the same hash, or one cannot be that of an entry; or there is no such
-            fanout.
+        UsageError: two names have the same hash, one cannot be an entry's, or there is no such fanout.
     """
     hashed: list[_Hashed] = []
     try:
@@ -191,7 +190,7 @@ def shard_blocks(
 def _add_shard(
     blocks: list[Block], entries: list[_Hashed], level: int, about: UnixFs, below: UnixFs, cid_version: int
 ) -> int:
-    """Appends a shard after those below it, and gives its total size; no deeper than a hash has pieces."""
+    """Appends a shard after those below it, and returns its total size; no deeper than a hash has pieces."""
     if entries and level == len(entries[0].way):
         raise UsageError(f"{entries[0].name!r} and {entries[1].name!r} have the same hash")
     assert about.fanout is not None

@@ -1,7 +1,7 @@
 """A file becomes blocks: chunks are the leaves, and a balanced tree of nodes leads to them. A machine.
 
-Follows the UnixFS specification and IPIP-499's layout "balanced": all leaves are equally deep, and every node
-is full before the next one begins::
+Follows the UnixFS specification and IPIP-499's layout "balanced": all leaves are at the same depth, and every
+node is full before the next one begins::
 
     builder = UnixFsBuilder(UNIXFS_V1_2025)
     for chunk in chunks(pieces, 1_048_576):
@@ -13,10 +13,10 @@ It holds one chunk, and no more links than the width times the depth of the tree
 
 Rules
     1. A file of one chunk is its leaf. A file of no bytes is an empty leaf.
-    2. A node is made when its place is needed, so that the last one to be made, the root, is known to be it:
-       mode and time stand in the root alone. A single raw leaf has no room for them, and becomes a dag-pb
-       node then.
-    3. The size in a link counts all blocks below it, one that is there twice twice.
+    2. A node is made only when its place is needed for the next one, so the last to be made is known to be
+       the root: only the root has a mode and a time. A single raw leaf has no room for them, so it becomes a
+       dag-pb node then.
+    3. The size in a link counts all blocks below it; a block that is there twice counts twice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from p2plib.data.dag.unixfs.profiles import UNIXFS_V1_2025, UnixFsProfile
 from p2plib.errors import UsageError
 from p2plib.wire.cid import Cid
 
-BATCH_BYTES = 4 * 1024 * 1024  # put into the store at a time: one sync of the disk for 4 to 16 chunks
+BATCH_BYTES = 4 * 1024 * 1024  # put into the store at a time: one batch of syncs for 4 to 16 chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class UnixFsRoot:
     Args:
         cid: its identifier.
         total_bytes: of its block and all blocks below, as a link to it says.
-        file_bytes: of the file itself; 0 for what is no file.
+        file_bytes: of the file itself; 0 for what is not a file.
     """
 
     cid: Cid
@@ -61,12 +61,12 @@ class UnixFsRoot:
 
 
 class UnixFsBuilder:
-    """Makes the blocks of one file out of its chunks.
+    """Makes the blocks of one file from its chunks.
 
     Args:
         profile: how chunks become leaves, and leaves a tree.
-        mode: permissions, if the file shall have any.
-        mtime: when it was changed, if it shall say that.
+        mode: permissions; None to leave them out.
+        mtime: when it was last modified; None to leave it out.
 
     Raises:
         UsageError: the width of the profile makes no tree.
@@ -89,7 +89,7 @@ class UnixFsBuilder:
         self._is_finished = False
 
     def add(self, chunk: bytes) -> tuple[Block, ...]:
-        """Take the next chunk of the file, and give the blocks that are finished now.
+        """Take the next chunk of the file, and return the blocks that are finished now.
 
         Args:
             chunk: at least one byte, and few enough for a block.
@@ -113,7 +113,7 @@ class UnixFsBuilder:
         return tuple(made)
 
     def finish(self) -> tuple[tuple[Block, ...], UnixFsRoot]:
-        """End the file: the blocks that were missing, the root's last, and what was added.
+        """End the file: returns the remaining blocks, the root's last, and what was added.
 
         Raises:
             UsageError: the file is finished, or its only chunk leaves no room for its mode and time.
@@ -159,7 +159,7 @@ class UnixFsBuilder:
         return nodes.write_node(about, links, cid_version=self._profile.cid_version)
 
     def _push(self, level: int, part: UnixFsRoot, made: list[Block]) -> None:
-        """Put a part into a level; one that is full becomes a node of the next level first."""
+        """Put a part into a level; a full level first becomes a node of the next."""
         while True:
             if level == len(self._levels):
                 self._levels.append([])
@@ -202,13 +202,13 @@ def add_file(
         pieces: its bytes in order, in pieces of any size.
         profile: how it becomes blocks.
         chunker: how it is cut; None for chunks of the profile's size.
-        mode: permissions, if it shall have any.
-        mtime: when it was changed, if it shall say that.
+        mode: permissions; None to leave them out.
+        mtime: when it was last modified; None to leave it out.
         durable: whether every block would survive a power failure when this returns.
 
     Raises:
         UsageError: the chunker made a chunk that is empty or too large for a block.
-        StoreFull: there is no room; some blocks may be there, and no root.
+        StoreFull: there is no room; some blocks may be there, but not the root.
     """
     builder = UnixFsBuilder(profile, mode=mode, mtime=mtime)
     batch: list[Block] = []

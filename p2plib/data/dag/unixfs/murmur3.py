@@ -1,12 +1,12 @@
-"""MurmurHash3 for 64-bit machines, 128 bits: a quick hash that anybody can collide. Pure functions.
+"""MurmurHash3 for 64-bit machines, 128 bits: fast, and anybody can make collisions. Pure functions.
 
-Follows Austin Appleby's public description of MurmurHash3_x64_128. UnixFS uses the first half of it to spread
-the names of a large directory over its parts, where a collision costs a level and proves nothing.
+Follows Austin Appleby's public description of MurmurHash3_x64_128. UnixFS uses its first half to spread the
+names of a large directory over shards, where a collision only makes the tree a level deeper.
 
 Vocabulary::
 
     h1, h2    the two halves of the state, 64 bits each
-    k1, k2    two words of the data, 8 bytes each, the lowest byte first
+    k1, k2    two words of the data, 8 bytes each, little-endian
 
     >>> murmur3_x64_128(b"hello").hex()
     'cbd8a7b341bd9b025b1e906a48ae1d19'
@@ -40,11 +40,11 @@ def _finished(word: int) -> int:
 
 
 def murmur3_x64_128(data: bytes, seed: int = 0) -> bytes:
-    """The 16 bytes of the hash, each half with its highest byte first.
+    """The 16 bytes of the hash, each half big-endian.
 
     Args:
         data: any bytes.
-        seed: where the state begins, 0 to 2**64 - 1.
+        seed: the initial state, 0 to 2**64 - 1.
     """
     h1 = h2 = seed & _WORD
     whole = len(data) - len(data) % _BLOCK_BYTES

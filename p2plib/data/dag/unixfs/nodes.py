@@ -1,18 +1,17 @@
 """One block as a node of UnixFS, with its links checked against what it says. A codec.
 
-Follows the UnixFS specification. A block of codec raw is a part of a file and nothing else; one of dag-pb has
-what `p2plib.data.dag.unixfs.data` reads in its data.
+Follows the UnixFS specification. A raw block is a part of a file and nothing else; a dag-pb block has in its
+data what `p2plib.data.dag.unixfs.data` reads.
 
 Rules
     1. A file has one block size for each link, in the same order, and its links have no names.
-    2. The names of a directory are there once each, and each could stand in a path: not empty, not "." or
-       "..", text without "/" and zero bytes. Whoever unpacks a directory onto a disk relies on that, and on
-       no more: names that differ in case, in their Unicode normal form or in a dot at the end are as many
-       entries here, and one file on some disks.
-       Of a name that is there twice the specification says both to refuse it and to take the first entry;
-       this refuses it.
-    3. A symbolic link has no links, nor has a node of the old kind RAW.
-    4. What a shard must keep is in `p2plib.data.dag.unixfs.hamt`.
+    2. The names of a directory are there once each, and each can be part of a path: text that is not empty,
+       not "." or "..", and has no "/" and no zero byte. Code that unpacks a directory onto a disk may rely on
+       that, and on no more: names that differ only in case, in their Unicode normal form or in a final dot
+       are different entries here, and one file on some disks. About a name that is there twice, the
+       specification says both to refuse it and to take the first entry; this module refuses it.
+    3. A symbolic link has no links, nor does a node of the old kind RAW.
+    4. The rules of a shard are in `p2plib.data.dag.unixfs.hamt`.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ class UnixFsNode:
     """What is in one block.
 
     Args:
-        about: what the node says of itself; of a raw block, that it is a file with these bytes.
-        links: to other blocks, in the order in which they stand.
+        about: what the node says about itself; for a raw block, that it is a file with these bytes.
+        links: to other blocks, in the order of the block.
     """
 
     about: UnixFs
@@ -54,28 +53,28 @@ class UnixFsNode:
 
     @property
     def file_bytes(self) -> int:
-        """How many bytes of a file it stands for; 0 where it is none."""
+        """How many bytes of a file it stands for; 0 where it is not a file."""
         return self.about.file_bytes or 0 if self.is_file else 0
 
 
 def name_fault(name: str) -> str:
     """Why a name cannot be that of an entry of a directory, as the end of a sentence; "" if it can."""
     if name in ("", ".", ".."):
-        return "means a place and not an entry"
+        return "cannot name an entry"
     if "/" in name or "\0" in name:
         return "has a slash or a zero byte in it"
     try:
         name.encode("utf-8")
-    except UnicodeEncodeError:  # such as the file system of this machine makes of names that are not UTF-8
-        return "has half a surrogate pair in it, and so is no text"
+    except UnicodeEncodeError:  # as Python decodes file names that are not UTF-8
+        return "has half a surrogate pair in it, and so is not text"
     return ""
 
 
 def demand_name(name: str) -> None:
-    """Returns if a name can be that of an entry of a directory.
+    """Raises unless a name can be that of an entry of a directory.
 
     Raises:
-        DecodeError: it could not stand in a path.
+        DecodeError: it cannot be part of a path.
     """
     if fault := name_fault(name):
         raise DecodeError(f"a directory has an entry {name!r}, which {fault}")
@@ -86,7 +85,7 @@ def read_node(cid: Cid, raw: bytes) -> UnixFsNode:
 
     Args:
         cid: which says how the block is written: raw or dag-pb.
-        raw: the bytes of it, which hash to the identifier.
+        raw: its bytes, which hash to the identifier.
 
     Raises:
         DecodeError: the block has another codec, or breaks a rule of the module's head.
@@ -97,7 +96,7 @@ def read_node(cid: Cid, raw: bytes) -> UnixFsNode:
         raise DecodeError(f"UnixFS is made of raw and dag-pb blocks, not of {multicodec.name(cid.codec)}")
     node = dag_pb.decode(raw)
     if node.data is None:
-        raise DecodeError("a dag-pb node without data is no node of UnixFS")
+        raise DecodeError("a dag-pb node without data is not a node of UnixFS")
     found = UnixFsNode(data.decode(node.data), node.links)
     _check_links(found)
     return found
@@ -125,7 +124,7 @@ def write_node(about: UnixFs, links: Iterable[PBLink] = (), *, cid_version: int 
     """The block of a node; its links are sorted by name.
 
     Args:
-        about: what it says of itself.
+        about: what it says about itself.
         links: to other blocks.
         cid_version: of its identifier, 0 or 1.
 

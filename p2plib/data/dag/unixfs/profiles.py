@@ -1,7 +1,7 @@
-"""Profiles: the numbers that decide what identifier a file gets. A table.
+"""Profiles: the settings that decide which identifier a file gets. A table.
 
 Two programs that cut the same file into different chunks give it different identifiers. IPIP-499 therefore
-names two sets of numbers: programs that use the same one get the same identifier for the same file.
+names two sets of settings: programs that use the same one get the same identifier for the same file.
 
 profile           chunks    links a node   leaves   identifier   a directory is sharded when
 unixfs-v0-2015    256 KiB   174            dag-pb   version 0    its names and identifiers are over 256 KiB
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 
 class SplitRule(enum.Enum):
-    """What is compared with the threshold from which on a directory is sharded."""
+    """What is compared with the threshold above which a directory is sharded."""
 
     LINKS_BYTES = "links-bytes"
     """The bytes of all names and all identifiers."""
@@ -33,9 +33,9 @@ class UnixFsProfile:
     Args:
         name: what people call it.
         chunk_bytes: how much of a file goes into one leaf, unless another chunker is used.
-        width: how many links a node of a file has at most, at least 2.
-        cid_version: of identifiers of dag-pb nodes; raw leaves always have version 1.
-        has_raw_leaves: whether leaves are the bytes alone, and not wrapped in dag-pb.
+        width: the most links that a node of a file has, 2 or more.
+        cid_version: of the identifiers of dag-pb nodes; those of raw leaves always have version 1.
+        has_raw_leaves: whether leaves are raw blocks, and not wrapped in dag-pb.
         split_rule: what is compared with `split_bytes`.
         split_bytes: a directory is sharded when it has more than this.
         fanout: how many buckets a shard has, a power of two from 8 to 1024.

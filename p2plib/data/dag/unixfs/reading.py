@@ -1,18 +1,18 @@
-"""Files, byte ranges, directories and paths, read out of a store of blocks. Pure functions over a store.
+"""Files, byte ranges, directories and paths of UnixFS, read from a store of blocks. Pure functions.
 
 What a block says is compared with what led to it, and every difference is a `DecodeError`: a part of a file
-that is longer or shorter than its parent says, a directory where a part of a file should be, an entry in a
-bucket that is not its own. A range of bytes reads the blocks on the way to it and no others.
+that is longer or shorter than its parent says, a directory where a part of a file should be, an entry in the
+wrong bucket. A range of bytes reads the blocks on the way to it and no others.
 
 Rules
     1. A path is names with slashes between them. "." is the directory itself, ".." the one above, and no path
        leads above its root. Empty names are left out, so "a//b/" is "a/b".
     2. A symbolic link is read and never followed: there is no agreement on what following it means.
     3. Nothing recurses. A file is at most `MAX_DEPTH` nodes deep and has at most `MAX_UNREAD` parts known and
-       not yet read, which is enough for any that a program makes; what is more raises `OverBudget`.
+       not yet read, which is enough for any file that a program makes; more than that is `OverBudget`.
 
 Where blocks come from strangers, a walk (`p2plib.data.dag.walk`) with a selector of
-`p2plib.data.dag.unixfs.selecting` first gets the same blocks that the functions here read.
+`p2plib.data.dag.unixfs.selecting` first fetches the same blocks that the functions here read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from p2plib.wire import cid as cids
 from p2plib.wire.cid import Cid
 
 MAX_DEPTH = 128  # a balanced tree of two links a node would hold 2**128 chunks
-MAX_UNREAD = 262_144  # four nodes of as many links as there can be: 2**64 parts, were the tree a balanced one
+MAX_UNREAD = 262_144  # four nodes with the most links there can be: 2**64 parts in a balanced tree
 MAX_NAMES = 1_000  # of a path
 
 
@@ -40,7 +40,7 @@ class UnixFsEntry:
     Args:
         name: what the directory calls it.
         cid: what it is.
-        total_bytes: of all its blocks, as the directory says; None where it does not. Nobody has checked it.
+        total_bytes: size of all its blocks, as the directory claims, unchecked; None where it does not say.
     """
 
     name: str
@@ -56,7 +56,7 @@ class FilePart:
         cid: of the part.
         file_bytes: how many bytes its parent says that it has; None where it has no parent.
         start: the first byte asked for, counted from the beginning of the part.
-        end: the first one after them; None for the end of the file.
+        end: the first byte after those asked for; None for the end of the file.
     """
 
     cid: Cid
@@ -66,14 +66,14 @@ class FilePart:
 
 
 def file_part(part: FilePart, raw: bytes) -> tuple[bytes, tuple[FilePart, ...]]:
-    """What a block has of the bytes asked for itself, and the parts below it that have the rest, in order.
+    """Those of the bytes asked for that are in the block itself, and the parts below that have the rest.
 
     Args:
-        part: which block, and what is asked of it.
+        part: which block, and which of its bytes.
         raw: its bytes.
 
     Raises:
-        DecodeError: it is no part of a file, has not the size that was said, or breaks a rule of UnixFS.
+        DecodeError: it is not a part of a file, does not have the size it should, or breaks a rule of UnixFS.
     """
     node = nodes.read_node(part.cid, raw)
     if not node.is_file:
@@ -92,23 +92,36 @@ def file_part(part: FilePart, raw: bytes) -> tuple[bytes, tuple[FilePart, ...]]:
     return own[start:end], tuple(below)
 
 
+def check_range(start: int, end: int | None) -> None:
+    """Raises unless there can be such a range of bytes, in whatever file.
+
+    Args:
+        start: the first byte, counted from 0.
+        end: the first byte after the range; None for the end of the file.
+
+    Raises:
+        UsageError: the range begins before 0, or ends before it begins.
+    """
+    if start < 0 or (end is not None and end < start):
+        raise UsageError(f"a range of bytes goes from 0 up, not from {start} to {end}")
+
+
 def read(store: BlockStore, cid: Cid, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """The bytes of a file, or a range of them, in pieces; only the blocks that have them are read.
 
     Args:
-        store: which has the blocks.
+        store: where the blocks are.
         cid: of the file.
         start: the first byte, counted from 0.
-        end: the first one after the range; None for the end of the file. What is past it is left out.
+        end: the first byte after the range, which may be past the end of the file; None for the end.
 
     Raises:
-        NotFound: a block is not there; what came before it was given.
-        DecodeError: a block is not what led to it says; what came before it was given.
-        OverBudget: the file is more than `MAX_DEPTH` nodes deep, or more than `MAX_UNREAD` parts of it wait.
+        NotFound: a block is not there; what comes before it is yielded first.
+        DecodeError: a block is not what its parent says; what comes before it is yielded first.
+        OverBudget: the file is more than `MAX_DEPTH` nodes deep, or has more than `MAX_UNREAD` parts waiting.
         UsageError: the range ends before it begins.
     """
-    if start < 0 or (end is not None and end < start):
-        raise UsageError(f"a range of bytes goes from 0 up, not from {start} to {end}")
+    check_range(start, end)
     return _read(store, FilePart(cid, None, start, end))
 
 
@@ -127,21 +140,21 @@ def _read(store: BlockStore, part: FilePart) -> Iterator[bytes]:
 
 
 def node_at(store: BlockStore, cid: Cid) -> UnixFsNode:
-    """What a block is, and how large; of a file or a directory, the root alone is read.
+    """What a block is, and how large; for a file or a directory, only the root is read.
 
     Raises:
         NotFound: the block is not there.
-        DecodeError: it is no node of UnixFS.
+        DecodeError: it is not a node of UnixFS.
     """
     return nodes.read_node(cid, store.get(cid))
 
 
 def read_symlink(store: BlockStore, cid: Cid) -> str:
-    """Where a symbolic link leads: any text, which nobody has checked.
+    """Where a symbolic link leads: any text, unchecked.
 
     Raises:
         NotFound: the block is not there.
-        DecodeError: it is no symbolic link, or what it says is not UTF-8.
+        DecodeError: it is not a symbolic link, or its target is not UTF-8.
     """
     node = node_at(store, cid)
     if node.kind != UnixFsKind.SYMLINK:
@@ -155,11 +168,11 @@ def read_symlink(store: BlockStore, cid: Cid) -> str:
 def listing(store: BlockStore, cid: Cid) -> Iterator[UnixFsEntry]:
     """The entries of a directory; all its shards are read.
 
-    They come in the order in which the links stand; those in a shard before those in the shards below it.
+    They come in the order of the links; those in a shard before those in the shards below it.
 
     Raises:
         NotFound: a shard is not there.
-        DecodeError: it is no directory, or breaks a rule of one.
+        DecodeError: it is not a directory, or breaks a rule of one.
     """
     node = node_at(store, cid)
     if node.kind == UnixFsKind.DIRECTORY:
@@ -216,7 +229,7 @@ def towards(shard: HamtShard, raw: bytes, name: str) -> UnixFsEntry | HamtShard:
     """Where a name is found: its entry, or the next shard on the way to it.
 
     Args:
-        shard: the directory, or the shard of one that has been reached.
+        shard: the directory, or the shard of it that was reached.
         raw: its bytes.
         name: of the entry.
 
@@ -279,7 +292,7 @@ def resolve(store: BlockStore, root: Cid, path: str) -> Cid:
     """What a path from a directory leads to.
 
     Args:
-        store: which has the blocks on the way.
+        store: where the blocks on the way are.
         root: where the path begins.
         path: names with slashes between them; "" for the root itself.
 

@@ -1,8 +1,8 @@
-"""Selectors: what a walk (`p2plib.data.dag.walk`) follows to get one path, one range of bytes, one listing.
+"""Selectors: what a walk (`p2plib.data.dag.walk`) follows for a path, a range or a listing of UnixFS.
 
     DagWalk(root, path_selector("album/cat.jpg", range_selector(0, 65_536)))
 
-wants the blocks on the way to the picture and those of its first bytes, and no others. They are the blocks
+wants the blocks on the way to the picture and those with its first bytes, and no others. They are the blocks
 that the functions of `p2plib.data.dag.unixfs.reading` read, found by the same rules.
 """
 
@@ -15,7 +15,6 @@ from p2plib.data.dag.unixfs import nodes, reading
 from p2plib.data.dag.unixfs.data import UnixFsKind
 from p2plib.data.dag.unixfs.reading import FilePart, HamtShard, UnixFsEntry
 from p2plib.data.dag.walk import DagStep, Selector, every_link
-from p2plib.errors import UsageError
 from p2plib.wire.cid import Cid
 
 
@@ -24,13 +23,12 @@ def range_selector(start: int = 0, end: int | None = None) -> Selector:
 
     Args:
         start: the first byte, counted from 0.
-        end: the first one after the range; None for the end of the file.
+        end: the first byte after the range; None for the end of the file.
 
     Raises:
         UsageError: the range ends before it begins.
     """
-    if start < 0 or (end is not None and end < start):
-        raise UsageError(f"a range of bytes goes from 0 up, not from {start} to {end}")
+    reading.check_range(start, end)
 
     def select(cid: Cid, raw: bytes, note: Hashable) -> Iterator[DagStep]:
         part = note if isinstance(note, FilePart) else FilePart(cid, None, start, end)
@@ -42,7 +40,7 @@ def range_selector(start: int = 0, end: int | None = None) -> Selector:
 
 
 def listing_selector() -> Selector:
-    """The blocks of a directory itself, and nothing of what is in it."""
+    """The blocks of a directory itself, and none of those of its entries."""
 
     def select(cid: Cid, raw: bytes, note: Hashable) -> Iterator[DagStep]:
         if not isinstance(note, HamtShard) and nodes.read_node(cid, raw).kind == UnixFsKind.DIRECTORY:
@@ -66,7 +64,7 @@ class _Arrived:
 
 
 def path_selector(path: str, then: Selector = every_link) -> Selector:
-    """The blocks on the way to what a path leads to, and of that what another selector says.
+    """The blocks on the way to what a path leads to, and those that another selector chooses from there.
 
     Args:
         path: names with slashes between them; "" for the root itself.

@@ -104,8 +104,8 @@ FILE, DIRECTORY, SYMLINK = (1, 2), (1, 1), (1, 4)
         (message(FILE, (2, b"a"), (3, 1), (4, 1)), "has 1 bytes, and its parts have 2"),
         (message(FILE, (2, b"a")), "has 0 bytes, and its parts have 1"),  # no size means 0
         (message(FILE, (3, 2**63), (4, 2**63)), "the most"),
-        (message(FILE, (3, 0), (5, 0x22), (6, 256)), "a shard's alone"),
-        (message(DIRECTORY, (4, 1)), "a file's alone"),
+        (message(FILE, (3, 0), (5, 0x22), (6, 256)), "only a shard has"),
+        (message(DIRECTORY, (4, 1)), "only a file has"),
         (message(SYMLINK), "says where it leads"),
         (message(SYMLINK, (2, b"a"), (3, 5)), "its size is that of the text"),
         (message(DIRECTORY, (7, 2**32)), "the mode of a file"),

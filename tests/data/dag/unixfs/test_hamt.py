@@ -105,7 +105,7 @@ def test_what_a_shard_below_the_root_must_keep() -> None:
         hamt.buckets(shard(256, []), (1,), 256)
     assert hamt.buckets(shard(256, [])) == ()
     assert hamt.buckets(shard(256, [1], "01"), (1,) * 7, 256)[0].name is None
-    with pytest.raises(DecodeError, match="in level 8, deeper"):
+    with pytest.raises(DecodeError, match="at level 8, deeper"):
         hamt.buckets(shard(256, [1], "01"), (1,) * 8, 256)
     with pytest.raises(DecodeError, match="a shard was expected"):
         hamt.buckets(UnixFsNode(UnixFs(UnixFsKind.DIRECTORY)), (1,), 256)
@@ -171,7 +171,7 @@ def test_colliding_names_deeper_than_their_hash_are_refused() -> None:
     way = hamt.name_way(COLLIDING[0], 256)
     number = 0x72  # the ninth byte of their hash
     bottom = shard(256, [number], f"{number:02X}{COLLIDING[0]}")
-    with pytest.raises(DecodeError, match="in level 8, deeper"):
+    with pytest.raises(DecodeError, match="at level 8, deeper"):
         hamt.buckets(bottom, way, 256)
 
 

@@ -81,7 +81,7 @@ def test_names_that_no_entry_can_have(name: str) -> None:
 
 
 def test_an_entry_without_a_name() -> None:
-    with pytest.raises(DecodeError, match="means a place"):
+    with pytest.raises(DecodeError, match="cannot name an entry"):
         nodes.read_node(*block(DIRECTORY, PBLink(LEAF.cid)))
 
 

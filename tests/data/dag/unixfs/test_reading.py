@@ -272,7 +272,7 @@ def test_shards_that_go_deeper_than_a_hash() -> None:
         block = shard_of([1], cid)
         store.put([block])
         cid = block.cid
-    with pytest.raises(DecodeError, match="in level 16, deeper than the hash"):
+    with pytest.raises(DecodeError, match="at level 16, deeper than the hash"):
         list(reading.listing(store, cid))
     assert len(store.read) == 1 + 17
 
