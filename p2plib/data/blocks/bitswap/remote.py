@@ -287,3 +287,34 @@ class RemotePeer:
     def expects_nothing(self) -> bool:
         """Rule 5: whether no block at all may come of it."""
         return not self._cancelled and not self.listed and not self._forgotten
+
+
+class FormerPeers:
+    """Peers that left, of which something may still be on its way.
+
+    Args:
+        most: how many are remembered; whoever left first is forgotten first.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._peers: dict[str, RemotePeer] = {}
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def add(self, remote: RemotePeer) -> None:
+        """A peer left."""
+        self._peers.pop(remote.name, None)
+        self._peers[remote.name] = remote
+        if len(self._peers) > self.most:
+            del self._peers[next(iter(self._peers))]
+
+    def pop(self, name: str) -> RemotePeer | None:
+        """A peer is back; None if it was never here, or is forgotten."""
+        return self._peers.pop(name, None)
+
+    def inherit(self, earlier: FormerPeers) -> None:
+        """All that left our predecessor, an exchange of the same node, left us as well."""
+        for remote in earlier._peers.values():
+            self.add(remote)

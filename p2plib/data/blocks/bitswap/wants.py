@@ -41,7 +41,7 @@ from p2plib.data.blocks.bitswap.events import (
     PeerBlamed,
 )
 from p2plib.data.blocks.bitswap.messages import BlockPresence, Payload, Presence, WantEntry, WantKind
-from p2plib.data.blocks.bitswap.remote import Ledger, RemotePeer
+from p2plib.data.blocks.bitswap.remote import FormerPeers, Ledger, RemotePeer
 from p2plib.data.dag.block import Block
 from p2plib.errors import UsageError
 from p2plib.wire.cid import Cid
@@ -84,12 +84,14 @@ class Wants:
 
     Attributes:
         peers: those that there are, by name.
+        former: those that left.
         events: what happened, the oldest first; whoever drives this takes them out.
     """
 
     def __init__(self, limits: BitswapLimits = DEFAULT_LIMITS) -> None:
         self.limits = limits
         self.peers: dict[str, RemotePeer] = {}
+        self.former = FormerPeers(limits.max_peers)
         self.events: deque[BitswapEvent] = deque()
         self._wants: dict[Multihash, Want] = {}
         self._backlog: dict[Multihash, Want] = {}  # what nobody has heard of yet
@@ -97,7 +99,6 @@ class Wants:
         self._suppliers: dict[int, dict[str, None]] = {}
         self._unled: dict[int, int] = {}  # how many of its blocks were begun
         self._sessions = 0
-        self._former: dict[str, RemotePeer] = {}  # those that left
 
     def __len__(self) -> int:
         return len(self._wants) + len(self._backlog)
@@ -192,7 +193,7 @@ class Wants:
         """
         remote = RemotePeer(name, speaks_have, self.limits, ledger or Ledger(), round_trip_s)
         self.peers[name] = remote
-        if (former := self._former.pop(name, None)) is not None:
+        if (former := self.former.pop(name)) is not None:
             remote.succeeds(former)
         remote.is_given_up = remote.ledger.strikes >= self.limits.max_strikes
         self._assign(now)
@@ -207,9 +208,7 @@ class Wants:
         remote = self.peers.pop(name, None)
         if remote is None:
             return
-        self._former[name] = remote
-        if len(self._former) > self.limits.max_peers:
-            del self._former[next(iter(self._former))]
+        self.former.add(remote)
         for suppliers in self._suppliers.values():
             suppliers.pop(name, None)
         for key in remote.owes:
