@@ -16,8 +16,7 @@ Rules
        otherwise, whoever waits for the block is told that error.
     4. When the block of `async with` is left, nothing is left: no task, no stream; whoever waits gets
        `Closed`. The connections are the node's, and stay.
-    5. So blocks that an exchange asked for may come to the next one of the same node: nobody is blamed for
-       them.
+    5. So blocks that an exchange asked for may come to the node's next one: nobody is blamed for them.
 """
 
 from __future__ import annotations

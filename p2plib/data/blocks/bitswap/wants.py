@@ -17,6 +17,8 @@ Rules
        others wait in the backlog.
     8. At the end, when all that is missing has been asked for and a peer has nothing left to do, nobody gets
        more time than `IDLE_PATIENCE` times what that peer would get.
+    9. The first message to a peer says that it has all our wants, even if there are none. A peer that does so
+       a second time is another exchange of the same node, which knows nothing of our wants.
 
 Vocabulary::
 
@@ -49,7 +51,6 @@ from p2plib.wire.multihash import Multihash
 
 MAX_LINES = 1024  # of our list in one message
 MAX_UNLED = 8  # rule 1
-DOUBTFUL_MISSES = 2  # rule 6
 IDLE_PATIENCE = 2.0  # rule 8
 
 
@@ -312,15 +313,26 @@ class Wants:
 
     def has_lines(self, name: str) -> bool:
         """Whether something of our list is to be sent to a peer."""
-        return bool(self.peers[name].outbox)
+        remote = self.peers[name]
+        return bool(remote.outbox) or not (remote.has_been_told_all or remote.is_given_up)
 
     def take_lines(self, name: str) -> tuple[tuple[WantEntry, ...], bool]:
         """What is to be sent to a peer of our list, and whether that is all of it. It counts as sent."""
         remote = self.peers[name]
         entries = remote.take_entries(MAX_LINES)
-        is_full = bool(entries) and not remote.has_been_told_all
+        is_full = not (remote.has_been_told_all or remote.is_given_up)
         remote.has_been_told_all |= is_full
         return entries, is_full
+
+    def heard_full(self, name: str) -> None:
+        """A peer said all that it wants: if not for the first time, our list is said again (rule 9)."""
+        remote = self.peers[name]
+        if not remote.has_told_all:
+            remote.has_told_all = True
+            return
+        for key in [key for key in remote.listed if key not in remote.outbox and key in self._wants]:
+            kind = WantKind.BLOCK if key in remote.owes else WantKind.HAVE
+            remote.tell(key, self._line(remote, self._wants[key], kind))
 
     # How it works.
 
@@ -363,18 +375,8 @@ class Wants:
     def _best(self, free: list[RemotePeer], key: Multihash, want: Want) -> RemotePeer | None:
         """Whom to ask; None if there is nobody yet."""
         suppliers = self._suppliers.get(want.session, {})
-
-        def rank(remote: RemotePeer) -> tuple[bool, bool, bool, float]:
-            wait_s = remote.latency_s * (1 + len(remote.owes)) * 2**remote.misses
-            return (
-                remote.misses >= DOUBTFUL_MISSES,
-                remote.name not in want.has,
-                remote.name not in suppliers,
-                wait_s,
-            )
-
         able = [one for one in free if one.name not in want.lacks and one.name not in want.late]
-        return min(able, key=rank, default=None)
+        return min(able, key=lambda one: one.rank(one.name in want.has, one.name in suppliers), default=None)
 
     def _ask(self, remote: RemotePeer, key: Multihash, want: Want, now: float) -> None:
         at_work = [other for other in self.peers.values() if key in other.owes and other is not remote]
