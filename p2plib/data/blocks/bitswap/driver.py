@@ -16,6 +16,7 @@ Rules
        otherwise, whoever waits for the block is told that error.
     4. When the block of `async with` is left, nothing is left: no task, no stream; whoever waits gets
        `Closed`. The connections are the node's, and stay.
+    5. So blocks that an exchange asked for may come to the node's next one: nobody is blamed for them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from typing import Self, assert_never
+from weakref import WeakKeyDictionary
 
 from p2plib.data.blocks.bitswap.events import (
     DEFAULT_LIMITS,
@@ -36,6 +38,7 @@ from p2plib.data.blocks.bitswap.graphs import BlockRow, FetchPlan
 from p2plib.data.blocks.bitswap.machine import Bitswap
 from p2plib.data.blocks.bitswap.messages import PROTOCOLS
 from p2plib.data.blocks.bitswap.partners import Partners
+from p2plib.data.blocks.bitswap.remote import FormerPeers
 from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag.block import Block
 from p2plib.data.dag.walk import DagBudget, DagOrder, DagWalk, Selector, every_link
@@ -60,6 +63,9 @@ MAX_BLAMED = 100
 LOOK_S = 1.0
 
 Waiting = asyncio.Future[bytes]
+
+# Rule 5: whom earlier exchanges of a node had asked for something.
+_ASKED_BEFORE: WeakKeyDictionary[Node, FormerPeers] = WeakKeyDictionary()
 
 
 class BlockExchange:
@@ -105,6 +111,8 @@ class BlockExchange:
             raise UsageError(f"this node speaks {taken[0]} already")
         self.node.handlers.update(dict.fromkeys(PROTOCOLS, self._partners.handle))
         self._is_open = self._was_open = True
+        if (before := _ASKED_BEFORE.pop(self.node, None)) is not None:
+            self.machine.wants.former.inherit(before)
         self._adopt_all()
         return self
 
@@ -123,7 +131,10 @@ class BlockExchange:
             for future in waiting:
                 if not future.done():
                     future.set_exception(Closed("this exchange was closed"))
-        await self._partners.close()
+        try:
+            await self._partners.close()
+        finally:
+            _ASKED_BEFORE[self.node] = self.machine.wants.former
 
     @property
     def peers(self) -> tuple[str, ...]:

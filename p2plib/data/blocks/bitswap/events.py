@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2plib.data.dag.block import Block
+from p2plib.data.dag.block import MAX_BLOCK_BYTES, Block
 from p2plib.errors import UsageError
 from p2plib.wire.cid import Cid
 
@@ -63,7 +63,8 @@ class BitswapLimits:
         max_peers: how many peers there may be.
         max_wants_kept: how many wants of one peer we remember; those beyond are dropped.
         max_active: how many blocks we ask for at a time; at most as many as peers remember.
-        message_bytes: how many bytes of blocks one message carries; a single block may be larger.
+        message_bytes: how many bytes of blocks one message carries, at most as many as a block may have; a
+            single block may be larger.
         inline_bytes: up to which size a block is sent where the peer only asked whether we have it.
         max_copies: how many peers may be at work on one block at the same time. More than one only when the
             first is late; so this bounds the duplicates.
@@ -94,6 +95,8 @@ class BitswapLimits:
         counts = (self.max_peers, self.max_wants_kept, self.message_bytes, self.max_copies, self.max_strikes)
         if min(*counts, self.max_window, self.probes, self.max_active) < 1 or self.inline_bytes < 0:
             raise UsageError("every limit of an exchange is at least one")
+        if self.message_bytes > MAX_BLOCK_BYTES:
+            raise UsageError(f"a message carries at most {MAX_BLOCK_BYTES} bytes of blocks")
         if not 0 < self.min_timeout_s <= self.first_timeout_s <= self.max_timeout_s or self.retry_s <= 0:
             raise UsageError(
                 "the times of an exchange are 0 < shortest <= first <= longest, and a retry after 0"

@@ -104,6 +104,8 @@ class Bitswap:
         if peer not in self.wants.peers:
             return
         self.serving.receive(peer, message)
+        if message.is_full:
+            self.wants.heard_full(peer)
         for payload in message.payload:
             self.wants.receive(peer, payload, now)
         if message.presences:

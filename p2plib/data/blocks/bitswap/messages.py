@@ -274,6 +274,8 @@ def decode(raw: bytes) -> BitswapMessage:
     wants, is_full, left_out = _decode_wantlist(_bytes_once(fields, 1, "wantlist"))
     old = [_as_old_block(data) for data in _all_bytes(fields, 2, "blocks")]
     new = [_decode_payload(each) for each in _all_bytes(fields, 3, "payload")]
+    if len(old) + len(new) > MAX_ENTRIES:
+        raise DecodeError(f"{len(old) + len(new)} blocks in one message, where {MAX_ENTRIES} is the most")
     found = [_decode_presence(each) for each in _all_bytes(fields, 4, "block presences")]
     presences = tuple(each for each in found if each is not None)
     return BitswapMessage(

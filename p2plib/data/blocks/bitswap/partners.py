@@ -135,6 +135,9 @@ class Partners:
             self._partners[partner.name] = partner
             partner.task = loop.create_task(self._attend(partner))
         elif connection not in partner.connections:
+            # What is over goes at once, or a peer could leave us as many as it likes. Not the first one:
+            # `_see_end` waits for it.
+            partner.connections[1:] = [one for one in partner.connections[1:] if not one.is_over]
             partner.connections.append(connection)
             partner.is_stale = True
             if partner.is_writing and partner.stream is not None:

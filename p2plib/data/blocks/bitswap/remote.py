@@ -39,6 +39,7 @@ FIRST_WINDOW = 8
 NEAR_S = 0.1  # the first window of a peer that is farther away is as much smaller: rule 3
 MAX_CANCELLED = 1024  # remembered
 MAX_FORGOTTEN = 16 * 1024  # counted, beyond those that are remembered
+DOUBTFUL_MISSES = 2  # `Wants` rule 6
 DEVIATIONS = 4
 FIRST_ROUND_TRIPS = 3  # RFC 6298: the first measure plus four times half of it
 SMOOTHING, DEVIATION_SMOOTHING = 1 / 8, 1 / 4  # RFC 6298
@@ -108,6 +109,7 @@ class RemotePeer:
     outbox: dict[Multihash, WantEntry] = field(default_factory=dict)
     is_given_up: bool = False
     has_been_told_all: bool = False
+    has_told_all: bool = False
     window: int = FIRST_WINDOW
     misses: int = 0  # blocks that it was late with since the last one in time
     heard_at: float = float("-inf")  # when it last sent something of a block
@@ -146,6 +148,16 @@ class RemotePeer:
     def is_idle(self) -> bool:
         """Whether it has shown how fast it is, and nothing is asked of it now."""
         return bool(self._smoothed_s) and not self.owes and not self.misses and not self.is_given_up
+
+    def rank(self, has_it: bool, is_supplier: bool) -> tuple[bool, bool, bool, float]:
+        """The smaller, the more promising it is to ask it for a block.
+
+        Args:
+            has_it: whether it says that it has the block.
+            is_supplier: whether it sent others of the same session.
+        """
+        wait_s = self.latency_s * (1 + len(self.owes)) * 2**self.misses
+        return self.misses >= DOUBTFUL_MISSES, not has_it, not is_supplier, wait_s
 
     def late_at(self, key: Multihash, patience_s: float) -> float:
         """When a block that it owes will be late; in the past if it is already.
@@ -287,3 +299,34 @@ class RemotePeer:
     def expects_nothing(self) -> bool:
         """Rule 5: whether no block at all may come of it."""
         return not self._cancelled and not self.listed and not self._forgotten
+
+
+class FormerPeers:
+    """Peers that left, of which something may still be on its way.
+
+    Args:
+        most: how many are remembered; whoever left first is forgotten first.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._peers: dict[str, RemotePeer] = {}
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def add(self, remote: RemotePeer) -> None:
+        """A peer left."""
+        self._peers.pop(remote.name, None)
+        self._peers[remote.name] = remote
+        if len(self._peers) > self.most:
+            del self._peers[next(iter(self._peers))]
+
+    def pop(self, name: str) -> RemotePeer | None:
+        """A peer is back; None if it was never here, or is forgotten."""
+        return self._peers.pop(name, None)
+
+    def inherit(self, earlier: FormerPeers) -> None:
+        """All that left our predecessor, an exchange of the same node, left us as well."""
+        for remote in earlier._peers.values():
+            self.add(remote)

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 
 from p2plib.data.blocks.bitswap.events import DEFAULT_LIMITS, BitswapLimits
 from p2plib.data.blocks.bitswap.messages import (
+    MAX_ENTRIES,
     BitswapMessage,
     BlockPresence,
     Payload,
@@ -199,7 +200,7 @@ class Serving:
         room = self.limits.message_bytes
         for _, _, key in order:
             size, line = customer.due[key], customer.wants[key]
-            if payload and size > room:
+            if payload and (size > room or len(payload) >= MAX_ENTRIES):
                 break
             try:
                 data = self.store.get(line.cid)

@@ -17,6 +17,8 @@ Rules
        others wait in the backlog.
     8. At the end, when all that is missing has been asked for and a peer has nothing left to do, nobody gets
        more time than `IDLE_PATIENCE` times what that peer would get.
+    9. The first message to a peer says that it has all our wants, even if there are none. A peer that does so
+       a second time is another exchange of the same node, which knows nothing of our wants.
 
 Vocabulary::
 
@@ -41,7 +43,7 @@ from p2plib.data.blocks.bitswap.events import (
     PeerBlamed,
 )
 from p2plib.data.blocks.bitswap.messages import BlockPresence, Payload, Presence, WantEntry, WantKind
-from p2plib.data.blocks.bitswap.remote import Ledger, RemotePeer
+from p2plib.data.blocks.bitswap.remote import FormerPeers, Ledger, RemotePeer
 from p2plib.data.dag.block import Block
 from p2plib.errors import UsageError
 from p2plib.wire.cid import Cid
@@ -49,7 +51,6 @@ from p2plib.wire.multihash import Multihash
 
 MAX_LINES = 1024  # of our list in one message
 MAX_UNLED = 8  # rule 1
-DOUBTFUL_MISSES = 2  # rule 6
 IDLE_PATIENCE = 2.0  # rule 8
 
 
@@ -84,12 +85,14 @@ class Wants:
 
     Attributes:
         peers: those that there are, by name.
+        former: those that left.
         events: what happened, the oldest first; whoever drives this takes them out.
     """
 
     def __init__(self, limits: BitswapLimits = DEFAULT_LIMITS) -> None:
         self.limits = limits
         self.peers: dict[str, RemotePeer] = {}
+        self.former = FormerPeers(limits.max_peers)
         self.events: deque[BitswapEvent] = deque()
         self._wants: dict[Multihash, Want] = {}
         self._backlog: dict[Multihash, Want] = {}  # what nobody has heard of yet
@@ -97,7 +100,6 @@ class Wants:
         self._suppliers: dict[int, dict[str, None]] = {}
         self._unled: dict[int, int] = {}  # how many of its blocks were begun
         self._sessions = 0
-        self._former: dict[str, RemotePeer] = {}  # those that left
 
     def __len__(self) -> int:
         return len(self._wants) + len(self._backlog)
@@ -192,7 +194,7 @@ class Wants:
         """
         remote = RemotePeer(name, speaks_have, self.limits, ledger or Ledger(), round_trip_s)
         self.peers[name] = remote
-        if (former := self._former.pop(name, None)) is not None:
+        if (former := self.former.pop(name)) is not None:
             remote.succeeds(former)
         remote.is_given_up = remote.ledger.strikes >= self.limits.max_strikes
         self._assign(now)
@@ -207,9 +209,7 @@ class Wants:
         remote = self.peers.pop(name, None)
         if remote is None:
             return
-        self._former[name] = remote
-        if len(self._former) > self.limits.max_peers:
-            del self._former[next(iter(self._former))]
+        self.former.add(remote)
         for suppliers in self._suppliers.values():
             suppliers.pop(name, None)
         for key in remote.owes:
@@ -313,15 +313,26 @@ class Wants:
 
     def has_lines(self, name: str) -> bool:
         """Whether something of our list is to be sent to a peer."""
-        return bool(self.peers[name].outbox)
+        remote = self.peers[name]
+        return bool(remote.outbox) or not (remote.has_been_told_all or remote.is_given_up)
 
     def take_lines(self, name: str) -> tuple[tuple[WantEntry, ...], bool]:
         """What is to be sent to a peer of our list, and whether that is all of it. It counts as sent."""
         remote = self.peers[name]
         entries = remote.take_entries(MAX_LINES)
-        is_full = bool(entries) and not remote.has_been_told_all
+        is_full = not (remote.has_been_told_all or remote.is_given_up)
         remote.has_been_told_all |= is_full
         return entries, is_full
+
+    def heard_full(self, name: str) -> None:
+        """A peer said all that it wants: if not for the first time, our list is said again (rule 9)."""
+        remote = self.peers[name]
+        if not remote.has_told_all:
+            remote.has_told_all = True
+            return
+        for key in [key for key in remote.listed if key not in remote.outbox and key in self._wants]:
+            kind = WantKind.BLOCK if key in remote.owes else WantKind.HAVE
+            remote.tell(key, self._line(remote, self._wants[key], kind))
 
     # How it works.
 
@@ -364,18 +375,8 @@ class Wants:
     def _best(self, free: list[RemotePeer], key: Multihash, want: Want) -> RemotePeer | None:
         """Whom to ask; None if there is nobody yet."""
         suppliers = self._suppliers.get(want.session, {})
-
-        def rank(remote: RemotePeer) -> tuple[bool, bool, bool, float]:
-            wait_s = remote.latency_s * (1 + len(remote.owes)) * 2**remote.misses
-            return (
-                remote.misses >= DOUBTFUL_MISSES,
-                remote.name not in want.has,
-                remote.name not in suppliers,
-                wait_s,
-            )
-
         able = [one for one in free if one.name not in want.lacks and one.name not in want.late]
-        return min(able, key=rank, default=None)
+        return min(able, key=lambda one: one.rank(one.name in want.has, one.name in suppliers), default=None)
 
     def _ask(self, remote: RemotePeer, key: Multihash, want: Want, now: float) -> None:
         at_work = [other for other in self.peers.values() if key in other.owes and other is not remote]
