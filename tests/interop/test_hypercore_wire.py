@@ -66,7 +66,7 @@ async def fetch_all(port: int, plain: bool, length: int) -> dict[str, Any]:
 
 
 # How the end of a connection looks to them: it depends on whether something of theirs was still under way.
-HANG_UPS = (None, "read ECONNRESET")
+HANG_UPS = (None, "read ECONNRESET", "write ECONNRESET", "write EPIPE")
 
 
 @MODES
