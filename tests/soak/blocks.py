@@ -7,11 +7,7 @@ returned is there, unless it was removed or swept since; everything under a pin 
 from __future__ import annotations
 
 import errno
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from random import Random
 
 from p2plib.data.blocks.base import damaged, raw_cid
@@ -23,6 +19,7 @@ from p2plib.errors import NotFound, StoreFull
 from p2plib.wire.multihash import Multihash
 from tests.data.stores.blobs.pretend import PowerCut, PretendFolder
 from tests.soak.block_writer import LABEL, graph_of, links_of, open_graphs
+from tests.soak.killing import write_and_kill
 from tests.soak.worlds import Failed
 
 KILLS = 3  # of one seed, over the same folder
@@ -36,7 +33,7 @@ def killed_blocks(seed: int) -> None:
     random = Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(KILLS):
-            last = _write_and_kill(folder, seed, random)
+            last = write_and_kill("tests.soak.block_writer", folder, seed, random, 30)
             with open_graphs(folder) as store:
                 if graph_of(seed, last)[-1].cid not in store.pinned():
                     raise Failed(f"graph {last} was said to be pinned, and is not")
@@ -48,24 +45,6 @@ def killed_blocks(seed: int) -> None:
                 store.collect()
                 if hurt := list(damaged(store)):
                     raise Failed(f"{len(hurt)} blocks are not whole")
-
-
-def _write_and_kill(folder: str, seed: int, random: Random) -> int:
-    """Starts the writer, and kills it; returns the last number that it said."""
-    command = [sys.executable, "-m", "tests.soak.block_writer", folder, str(seed)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ)
-    assert process.stdout is not None
-    with process, process.stdout as said:
-        last = 0
-        for _ in range(random.randrange(1, 30)):
-            last = int(said.readline() or 0) or last
-        time.sleep(random.random() * 0.003)  # into the middle of whatever it does
-        process.kill()
-        for line in said.read().split():
-            last = int(line)
-        if not last:
-            raise Failed("the writer ended by itself")
-    return last
 
 
 def broken_blocks(seed: int) -> None:

@@ -8,16 +8,13 @@ if the power went. A batch whose write raised may be there only if the store sai
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from random import Random
 
 from p2plib.data.stores.log_structured.store import LogStructuredStore
 from p2plib.data.stores.simulated_disk import Fault, PowerCut, SimulatedDisk
 from p2plib.errors import NotFound, StoreCorrupt, StoreFull
+from tests.soak.killing import write_and_kill
 from tests.soak.store_writer import LAST, apply, batch_of, is_durable, open_store, state_after
 from tests.soak.worlds import Failed
 
@@ -34,7 +31,7 @@ def killed(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         promised = 0
         for _ in range(KILLS):
-            promised = max(promised, _write_and_kill(folder, seed, rng))
+            promised = max(promised, write_and_kill("tests.soak.store_writer", folder, seed, rng, 60))
             with open_store(folder, seed) as store:
                 found = _number_in(store)
                 if not promised <= found <= promised + 1:
@@ -43,24 +40,6 @@ def killed(seed: int) -> None:
                     raise Failed(f"what is there is not what the first {found} batches make")
                 store.check()
             promised = found
-
-
-def _write_and_kill(folder: str, seed: int, rng: Random) -> int:
-    """Starts the writer, and kills it; returns the last number that it said."""
-    command = [sys.executable, "-m", "tests.soak.store_writer", folder, str(seed)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ)
-    assert process.stdout is not None
-    with process, process.stdout as said:
-        last = 0
-        for _ in range(rng.randrange(1, 60)):
-            last = int(said.readline() or 0) or last
-        time.sleep(rng.random() * 0.003)  # into the middle of whatever it does
-        process.kill()
-        for line in said.read().split():
-            last = int(line)
-        if not last:
-            raise Failed("the writer ended by itself")
-    return last
 
 
 def broken_disk(seed: int) -> None:

@@ -75,6 +75,6 @@ def test_a_broken_store_fails_a_seed(
 
 def test_a_lost_pin_of_a_killed_process_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that says more than it has written."""
-    monkeypatch.setattr(blocks, "_write_and_kill", lambda folder, seed, random: 3)
+    monkeypatch.setattr(blocks, "write_and_kill", lambda *given: 3)
     with pytest.raises(Failed, match="graph 3 was said to be pinned, and is not"):
         killed_blocks(1)

@@ -88,7 +88,7 @@ def test_an_unnoticed_flip_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_lost_batch_of_a_killed_process_fails_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that says more than it has written."""
-    monkeypatch.setattr(stores, "_write_and_kill", lambda folder, seed, rng: 3)
+    monkeypatch.setattr(stores, "write_and_kill", lambda *given: 3)
     with pytest.raises(Failed, match="it said 3 batches, and 0 are there"):
         killed(1)
 
@@ -96,11 +96,11 @@ def test_a_lost_batch_of_a_killed_process_fails_a_seed(monkeypatch: pytest.Monke
 def test_a_store_that_holds_something_else_fails_a_seed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def writes(folder: str, seed: int, rng: object) -> int:
+    def writes(writer: str, folder: str, seed: int, rng: object, most: int) -> int:
         with LogStructuredStore(DiskFiles(folder)) as made:
             made.write([*stores.batch_of(seed, 1), *stores.batch_of(seed + 1, 1)])
         return 1
 
-    monkeypatch.setattr(stores, "_write_and_kill", writes)
+    monkeypatch.setattr(stores, "write_and_kill", writes)
     with pytest.raises(Failed, match="not what the first 1 batches make"):
         killed(1)

@@ -6,7 +6,7 @@ References, probes and foreseeable mistakes have modules of their own::
     records, crashing, disk   append_record, recover, and a file that forgets what was not synced
     asking, accepting         missing, accept
     liars                     peers that leave out, reorder, repeat, forge and fork
-    trees, proving            merkle_root, prove, proven
+    trees, paths, proving     merkle_root, prove, proven
     cutting, sharing          where a file is cut; ChunkStore, in which files share their chunks
     strangers, weathers       three peers in a simulated internet, and what may be wrong with them
     mirroring                 mirror, the capstone
@@ -26,9 +26,10 @@ from p2plib.labs.lab08_content.crashing import APPEND_RECORD, RECOVER
 from p2plib.labs.lab08_content.entries import APPEND
 from p2plib.labs.lab08_content.forging import VERIFIED
 from p2plib.labs.lab08_content.mirroring import MIRROR
+from p2plib.labs.lab08_content.paths import PROVE
 from p2plib.labs.lab08_content.proving import PROVEN
 from p2plib.labs.lab08_content.sharing import CHUNK_STORE
-from p2plib.labs.lab08_content.trees import MERKLE_ROOT, PROVE
+from p2plib.labs.lab08_content.trees import MERKLE_ROOT
 
 LAB = Lab(
     "content",

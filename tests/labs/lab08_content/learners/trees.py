@@ -139,7 +139,7 @@ def prove(chunks, index):
 """, "not its own neighbour"),
     ("prove", "all leaves", "def prove(chunks, index):\n    return [leaf_hash(c) for i, c in enumerate(chunks) if i != index]", "not all leaves"),
     ("prove", "with the root", "from p2plib.labs.lab08_content import trees\ndef prove(chunks, index):\n    return [*trees.prove(chunks, index), merkle_root(chunks)]", "the root is no part"),
-    ("prove", "with sides", "from p2plib.labs.lab08_content import trees\ndef prove(chunks, index):\n    return trees._with_sides(chunks, index)", "only the hashes"),
+    ("prove", "with sides", "from p2plib.labs.lab08_content import paths\ndef prove(chunks, index):\n    return paths._with_sides(chunks, index)", "only the hashes"),
 ]  # fmt: skip
 
 PLACE, LENGTH = (
