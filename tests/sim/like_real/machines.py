@@ -20,7 +20,7 @@ from typing import Any
 from p2plib.sim import Internet, Link
 
 NEW_NETWORK = 0x4000_0000  # CLONE_NEWNET of <sched.h>
-READY_S = 5.0
+READY_S = 60.0
 
 HERE_IPS = ("192.168.77.2", "fd77::2", "192.168.77.4")
 THERE_IPS = ("192.168.77.3", "fd77::3")

@@ -18,7 +18,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 SOON_S = 0.05  # what is under way on a segment has arrived by then
-PATIENCE_S = 2.0  # what has not happened by then does not happen
+TURNS = 10  # of the loop meanwhile, however long it stands still on a busy machine
+PATIENCE_S = 20.0  # what has not happened by then does not happen
 FIRST_EPHEMERAL_PORT = 32_768  # Linux chooses from here on
 LONG_BYTES = 40
 
@@ -84,7 +85,8 @@ async def awaited(awaitable: Awaitable[Any], within_s: float = PATIENCE_S) -> An
 
 async def soon() -> None:
     """Wait until what is under way has arrived."""
-    await asyncio.sleep(SOON_S)
+    for _ in range(TURNS):
+        await asyncio.sleep(SOON_S / TURNS)
 
 
 def udp(ip: str | None = None, port: int = 0, *options: tuple[int, int, Any]) -> Any:

@@ -12,7 +12,7 @@ from p2plib.sim import Internet
 
 Program = Callable[[], Coroutine[Any, Any, Any]]
 World = Callable[[Program], Any]
-LIMIT_S = 10
+LIMIT_S = 60
 
 
 def on_loopback(program: Program) -> Any:

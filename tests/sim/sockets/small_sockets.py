@@ -59,5 +59,6 @@ def raised(call: Callable[[], Any]) -> Any:
 
 
 async def a_moment() -> None:
-    """Let what is under way arrive."""
-    await asyncio.sleep(0.02)
+    """Let what is under way arrive: some time, and some turns of the loop, however slow they are."""
+    for _ in range(10):
+        await asyncio.sleep(0.002)

@@ -16,6 +16,18 @@ from tests.sim.strangers.world import play_everywhere
 hypercorn = pytest.importorskip("hypercorn")
 
 
+async def _listens(port: int) -> None:
+    """Returns as soon as the server takes connections, of which it says nothing."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return await writer.wait_closed()
+
+
 @asynccontextmanager
 async def serving(papers: Certificates | None, ip: str, port: int) -> AsyncIterator[None]:
     from hypercorn.asyncio import serve
@@ -28,8 +40,8 @@ async def serving(papers: Certificates | None, ip: str, port: int) -> AsyncItera
         config.certfile, config.keyfile = str(papers.certificate), str(papers.key)
     enough = asyncio.Event()
     running = asyncio.create_task(serve(application, config, shutdown_trigger=enough.wait))  # type: ignore[arg-type]
-    await asyncio.sleep(0.2)
     try:
+        await _listens(port)
         yield
     finally:
         enough.set()

@@ -72,7 +72,7 @@ async def using(name: str, port: int) -> dict[str, Any]:
     await other.subscribe("weather.paris", cb=note_other)
     await one.flush()
     await other.flush()
-    answers = await asyncio.gather(*(other.request("shout", word, timeout=5) for word in (b"hey", b"you")))
+    answers = await asyncio.gather(*(other.request("shout", word, timeout=60) for word in (b"hey", b"you")))
     await other.publish("weather.paris", b"rain")
     await other.publish("weather.rome", b"sun" * 10_000)
     while len(heard["one"]) < 2 or not heard["other"]:

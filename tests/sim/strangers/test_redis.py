@@ -77,7 +77,7 @@ async def serving(ip: str, port: int) -> AsyncIterator[None]:
 
 async def using(name: str, port: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    client = redis.Redis(host=name, port=port, protocol=2, socket_timeout=5)
+    client = redis.Redis(host=name, port=port, protocol=2, socket_timeout=60)
     async with client:
         await client.set("photo", b"\r\n" * 50_000)
         found["photo"] = len(await client.get("photo"))

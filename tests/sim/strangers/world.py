@@ -24,7 +24,7 @@ Using = Callable[[str, int], Awaitable[Any]]
 PORT = 8000
 HOME = Link(latency=0.02, jitter_s=0.01)
 LOSSY = Link(latency=0.03, jitter_s=0.005, loss=0.02)
-LIMIT_S = 20  # of real time, for one conversation on real sockets
+LIMIT_S = 120  # of real time, for one conversation on real sockets
 
 
 @dataclass(frozen=True)

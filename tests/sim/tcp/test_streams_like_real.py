@@ -15,7 +15,7 @@ from p2plib.sim import Internet, Link
 from tests.sim.tcp.recorders import DATA
 from tests.sim.tcp.test_streams import Recorder
 
-LIMIT_S = 10
+LIMIT_S = 60
 
 
 class Told(Recorder):

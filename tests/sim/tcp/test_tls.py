@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.sim.certificates import Certificates
 from tests.sim.tcp.secured import FAR, Told, dial, in_a_simulation, listen, two
 
-LIMIT_S = 10
+LIMIT_S = 60
 
 pytestmark = pytest.mark.usefixtures("nothing_unclosed")
 

@@ -26,7 +26,7 @@ async def where_no_route_leads(here: Machine, there: Machine) -> list[Any]:
 
 async def to_nobody_of_the_segment(here: Machine, there: Machine) -> list[Any]:
     loop = asyncio.get_running_loop()
-    return [await awaited(loop.create_connection(Line, NOBODY_IP, 5009), 5.0)]
+    return [await awaited(loop.create_connection(Line, NOBODY_IP, 5009))]
 
 
 async def to_impossible_ports(here: Machine, there: Machine) -> list[Any]:
