@@ -30,8 +30,8 @@ PROGRAMS = {
     "avahi-resolve": "avahi-utils",
     "dbus-daemon": "dbus",
 }
-READY_S = 15.0
-ASK_S = 20.0
+READY_S = 60.0
+ASK_S = 60.0
 
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">

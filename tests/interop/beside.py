@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from tests.interop.namespace import Namespace
 
-TIMEOUT_S = 40.0
+LOOK_S = 0.02
+
+
+def over(net: Namespace) -> str:
+    """The path of a file that is not there until the foreign side has seen what it wanted."""
+    return str(net.home / "over")
+
+
+async def until_over(path: str) -> None:
+    """Waits in our program, which the foreign one may still be looking for, until that file is there."""
+    while not Path(path).exists():
+        await asyncio.sleep(LOOK_S)
 
 
 def beside(
@@ -18,7 +31,7 @@ def beside(
 
     Args:
         net: the namespace.
-        ours: as for `Namespace.run_together`.
+        ours: as for `Namespace.run_together`. If it awaits `until_over`, it stays until `theirs` returns.
         arguments: its arguments.
         theirs: what is done meanwhile, in this thread.
 
@@ -26,6 +39,9 @@ def beside(
         What each of them returned.
     """
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(lambda: net.run_together(ours, *arguments, timeout_s=TIMEOUT_S))
-        said = theirs()
+        running = pool.submit(net.run_together, ours, *arguments)
+        try:
+            said = theirs()
+        finally:
+            Path(over(net)).touch()
         return running.result(), said

@@ -17,7 +17,7 @@ from tests.discovery.dns.world import KEY
 
 PROGRAMS = {"named": "bind9", "dig": "bind9-dnsutils", "nsupdate": "bind9-dnsutils"}
 PORT = 5354
-READY_S = 20.0
+READY_S = 60.0
 # Where Debian puts what is for administrators, which not everybody's path has.
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
@@ -111,7 +111,7 @@ async def said_by(*command: str, text: str = "") -> str:
 
 async def dig(port: int, *words: str) -> list[str]:
     """What dig prints, in lines."""
-    where = ("@127.0.0.1", "-p", str(port), "+tries=1", "+time=5")
+    where = ("@127.0.0.1", "-p", str(port), "+tries=1", "+time=30")
     return (await said_by(program("dig"), *where, *words)).splitlines()
 
 

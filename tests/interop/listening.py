@@ -13,7 +13,7 @@ from p2plib.protocol.tcp import TcpListener
 from tests.interop.namespace import Namespace
 from tests.interop.peers import ForeignPeer, PeerRefused
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 100.0  # less than a call may take, so that what hangs says where
 PORT = 4001  # a namespace is a network of its own, so nobody else has it
 
 

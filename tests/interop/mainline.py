@@ -26,8 +26,8 @@ from tests.interop.namespace import Namespace
 OURS, THEIRS = SecretKey.from_seed(bytes([1]) * 32), SecretKey.from_seed(bytes([2]) * 32)
 SALT = b"pictures"
 PORT = 6881
-PATIENCE_S = 20.0
-INSIDE_S = 60.0
+PATIENCE_S = 60.0
+INSIDE_S = 300.0
 
 
 def host_of(number: int) -> str:
@@ -36,7 +36,7 @@ def host_of(number: int) -> str:
 
 
 def in_namespace(function: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    with Namespace(timeout_s=INSIDE_S + 20) as net:
+    with Namespace() as net:
         said: dict[str, Any] = net.run_together(function, timeout_s=INSIDE_S)
     return said
 

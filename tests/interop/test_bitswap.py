@@ -67,7 +67,7 @@ def numbered(number: int, size: int) -> Block:
 async def fetch(address: str, wanted: list[str], missing: str) -> dict[str, Any]:
     """Fetch blocks from a peer, and one that it does not have."""
     async with (
-        asyncio.timeout(listening.TIMEOUT_S * 2),
+        asyncio.timeout(listening.TIMEOUT_S),
         Node(OURS) as node,
         BlockExchange(node, MemoryBlocks()) as exchange,
     ):
@@ -115,7 +115,7 @@ async def serve(late: str) -> dict[str, Any]:
     store.put([numbered(number, LARGE_BYTES) for number in range(LARGE)])
     block = block_of(late.encode())
     async with (
-        asyncio.timeout(listening.TIMEOUT_S * 2),
+        asyncio.timeout(listening.TIMEOUT_S),
         Node(OURS) as node,
         BlockExchange(node, store) as exchange,
     ):
@@ -165,7 +165,7 @@ def test_they_fetch_from_us(js: tuple[Namespace, ForeignPeer]) -> None:
 async def fetch_file(address: str, root: str) -> dict[str, Any]:
     """Fetch a graph whole, then once more, and what its file is."""
     async with (
-        asyncio.timeout(listening.TIMEOUT_S * 2),
+        asyncio.timeout(listening.TIMEOUT_S),
         Node(OURS) as node,
         BlockExchange(node, MemoryBlocks()) as exchange,
     ):
@@ -206,7 +206,7 @@ async def serve_graph() -> int:
     store = MemoryBlocks()
     store.put(blocks)
     async with (
-        asyncio.timeout(listening.TIMEOUT_S * 2),
+        asyncio.timeout(listening.TIMEOUT_S),
         Node(OURS) as node,
         BlockExchange(node, store) as exchange,
     ):
@@ -348,7 +348,7 @@ def test_a_wrong_block_first(js: tuple[Namespace, ForeignPeer]) -> None:
 async def want_for_a_while(address: str, first: str, second: str) -> dict[str, Any]:
     """Want two blocks that nobody has, one of them only for a moment, until the other one comes."""
     async with (
-        asyncio.timeout(listening.TIMEOUT_S * 2),
+        asyncio.timeout(listening.TIMEOUT_S),
         Node(OURS) as node,
         BlockExchange(node, MemoryBlocks()) as exchange,
     ):
@@ -357,7 +357,7 @@ async def want_for_a_while(address: str, first: str, second: str) -> dict[str, A
             await exchange.fetch(cids.parse_text(first), timeout_s=0.4)
         except NotFound as error:
             sentence = str(error)
-        data = await exchange.fetch(cids.parse_text(second), timeout_s=10)
+        data = await exchange.fetch(cids.parse_text(second), timeout_s=listening.TIMEOUT_S)
         (ledger,) = exchange.machine.ledgers.values()
         return {"sentence": sentence, "data": data.decode(), "blocks": ledger.came_blocks}
 

@@ -65,8 +65,15 @@ async def fetch_all(port: int, plain: bool, length: int) -> dict[str, Any]:
     }
 
 
-# How the end of a connection looks to them: it depends on whether something of theirs was still under way.
-HANG_UPS = (None, "read ECONNRESET", "write ECONNRESET", "write EPIPE")
+def is_hang_up(reason: str | None) -> bool:
+    """Whether a stream of theirs ended because we had gone, and not for what we had said.
+
+    How the end of a connection looks to them depends on whether something of theirs was still under way.
+    """
+    return reason is None or any(
+        word in reason
+        for word in ("ECONNRESET", "EPIPE", "ended by the other party", "premature", "after end")
+    )
 
 
 @MODES
@@ -80,7 +87,7 @@ def test_we_fetch_all_of_theirs(plain: bool, length: int) -> None:
         assert answer == {"received": length, "right": True, "head": True}
         event, data = peer.next_event()
         assert event == "closed"
-        assert data["reason"] in HANG_UPS
+        assert is_hang_up(data["reason"]), data
 
 
 async def fetch_some(port: int, plain: bool, blocks: list[int]) -> dict[str, Any]:
@@ -116,7 +123,7 @@ async def follow(port: int, plain: bool, length: int) -> dict[str, Any]:
     shared = SharedFeed(Hypercore(AUTHOR.public), everything=True)
     stream = await connect_tcp("127.0.0.1", port)
     task = asyncio.ensure_future(shared.replicate(stream, initiator=True, encrypted=not plain))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(listening.TIMEOUT_S):
         await shared.until(lambda core: core.count == length)
     task.cancel()
     await asyncio.wait([task])
@@ -176,7 +183,7 @@ def test_they_fetch_all_of_ours(plain: bool, length: int) -> None:
         assert peer.next_event() == ("sync", length)
         event, data = peer.next_event()
         assert event == "closed"
-        assert data["reason"] in HANG_UPS
+        assert is_hang_up(data["reason"]), data
         assert peer.ask("audit", name="copy") == {"valid": length, "invalid": 0}
 
 
@@ -200,7 +207,9 @@ def test_they_dial_and_give(plain: bool) -> None:
             net, take, (plain,), peer, name="feed", port=listening.PORT, plain=plain, live=False
         )
         assert ours == {"received": 40, "head": True}
-        assert peer.next_event()[1]["reason"] is None
+        event, data = peer.next_event()
+        assert event == "closed"
+        assert is_hang_up(data["reason"]), data
 
 
 async def give(port: int, plain: bool) -> dict[str, Any]:
@@ -285,7 +294,7 @@ async def without_key(port: int) -> dict[str, Any]:
     channel = await driver._shake_hands(stream, machine)
     await stream.write(channel.encrypt(messages.encode(1, messages.OpenFeed(copy.discovery_key, bytes(32)))))
     received = b""
-    async with asyncio.timeout(10), stream:
+    async with asyncio.timeout(listening.TIMEOUT_S), stream:
         while data := await stream.read():
             received += channel.decrypt(data)
     return {"data": b"block" in received}
@@ -401,7 +410,7 @@ def test_they_notice_a_liar(kind: str) -> None:
         event, data = peer.next_event()
         assert event == "closed"
         if kind == "cut":
-            assert data["reason"] in HANG_UPS
+            assert is_hang_up(data["reason"]), data
         else:
             assert data["reason"] == "Remote signature could not be verified"
         assert peer.ask("audit", name="copy")["invalid"] == 0

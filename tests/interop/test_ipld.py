@@ -34,7 +34,7 @@ VALUES = 400
 
 @pytest.fixture(scope="module")
 def npm() -> Iterator[ForeignPeer]:
-    with ForeignPeer("ipld.mjs", timeout_s=120) as peer:
+    with ForeignPeer("ipld.mjs") as peer:
         yield peer
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.interop
 
 SOLVED = answers("lab02_neighbours")
 WHO = "ana._cats._udp.local"
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 async def asks_zeroconf() -> dict[str, Any]:
@@ -57,6 +57,6 @@ async def asks_zeroconf() -> dict[str, Any]:
 
 
 def test_the_solutions_ask_zeroconf_and_read_its_compressed_answer() -> None:
-    with Namespace(timeout_s=60) as net:
-        said = net.run_together(asks_zeroconf, timeout_s=40)
+    with Namespace() as net:
+        said = net.run_together(asks_zeroconf)
     assert said == {"host": "anas-mac.local", "port": 4000, "compressed": True}

@@ -94,8 +94,8 @@ def test_we_dial_them() -> None:
         assert {ECHO, ping.PROTOCOL_ID, identify.PROTOCOL_ID} <= set(found["protocols"])
         assert where["address"].split("/p2p/")[0] in [one.split("/p2p/")[0] for one in found["addresses"]]
         assert found["observed"].startswith("/ip4/127.0.0.1/tcp/")
-        assert 0 < found["ping"] < 5
-        assert 0 < found["yamux ping"] < 5
+        assert found["ping"] > 0
+        assert found["yamux ping"] > 0
         assert found["large"] == sha256(pattern(MEGABYTES))
         assert found["many"] == [sha256(pattern(20_000, n)) for n in range(MANY)]
         assert found["refused"] == "the other side speaks none of /nobody/speaks/this"
@@ -160,7 +160,7 @@ def test_they_dial_us() -> None:
         assert theirs == {"peer": ids.peer_id(OURS.public), "encryption": "/noise", "muxer": "/yamux/1.0.0"}
         assert found["echo"] == "00ff" * 1000
         assert (found["large"], found["many"]) == (1, MANY)
-        assert 0 <= found["ping"] < 5000
+        assert found["ping"] >= 0
         told = found["identify"]
         assert (told["peer"], told["agent"]) == (ids.peer_id(OURS.public), AGENT)
         assert told["version"] == "p2plib/0.1.0"
@@ -170,7 +170,7 @@ def test_they_dial_us() -> None:
         assert (ours["remote"], ours["early"]) == (own, True)
         assert ours["agent"].startswith("js-libp2p/3.3.11")
         assert ours["large"] == sha256(pattern(MEGABYTES, 3))
-        assert 0 < ours["ping"] < 5
+        assert ours["ping"] > 0
         assert ours["node failures"] == {}
         # js-libp2p asks for protocols that we do not speak, and takes our "na": nothing else went wrong.
         assert set(ours["failures"]) <= {"EndOfStream", "StreamReset"}, ours["failures"]

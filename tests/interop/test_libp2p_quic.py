@@ -66,8 +66,8 @@ def test_we_dial_them(kind: str) -> None:
         assert where["address"].split("/p2p/")[0] in found["addresses"]
         assert found["observed"].startswith("/ip4/127.0.0.1/udp/")
         assert "/quic-v1" in found["observed"]
-        assert 0 < found["ping"] < 5
-        assert 0 < found["quic ping"] < 5
+        assert found["ping"] > 0
+        assert found["quic ping"] > 0
         assert found["refused"] == "the other side speaks none of /nobody/speaks/this"
         assert found["large"] == sha256(pattern(MEGABYTES))
         assert found["many"] == [sha256(pattern(20_000, n)) for n in range(MANY)]
@@ -124,7 +124,7 @@ def test_they_dial_us() -> None:
         ours, theirs, found = listening.called_and_asked(net, listen, (), peer, talk, address=address)
         assert theirs["peer"] == ids.peer_id(OURS.public)
         assert (found["large"], found["many"]) == (1, MANY)
-        assert 0 <= found["ping"] < 5000
+        assert found["ping"] >= 0
         assert found["identify"]["peer"] == ids.peer_id(OURS.public)
         assert found["identify"]["addresses"] == [address]
         assert "/quic-v1" in found["identify"]["observed"]

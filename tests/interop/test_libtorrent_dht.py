@@ -18,6 +18,7 @@ from p2plib.discovery.mainline.messages import (
     GetPeersQuery,
     GetQuery,
     KrpcResponse,
+    PingQuery,
     PutQuery,
     UnknownQuery,
 )
@@ -201,9 +202,19 @@ async def refusals(address: Address) -> dict[str, Any]:
     return said
 
 
+async def answers(address: Address) -> bool:
+    """Whether a node answers by now: libtorrent opens its socket in a thread of its own."""
+    async with Asker(host_of(203)) as asker:
+        try:
+            async with asyncio.timeout(1.0):
+                return isinstance(await asker.ask(PingQuery(b"p", ASKER_ID), address), KrpcResponse)
+        except TimeoutError:
+            return False
+
+
 async def refused_by_both() -> dict[str, Any]:
     async with our_node(101) as ours, torrent_nodes(range(1, 2), None) as theirs:
-        await asyncio.sleep(0.2)
+        await until(lambda: answers(theirs[0].address))
         return {"ours": await refusals(ours.address), "theirs": await refusals(theirs[0].address)}
 
 

@@ -16,7 +16,7 @@ from tests.interop.namespace import Namespace
 pytestmark = pytest.mark.interop
 
 INFO_HASH = bytes.fromhex("c3a980ff0102030405060708090a0b0c0d0e0f10")
-WITHIN_S = 25.0
+WITHIN_S = 100.0
 
 
 def torrent(lt: Any, port: int, trackers: list[str]) -> tuple[Any, Any]:
@@ -90,7 +90,7 @@ async def announces() -> dict[str, Any]:
 def test_libtorrent_announces_and_gets_peers() -> None:
     pytest.importorskip("libtorrent")
     with Namespace() as net:
-        said = net.run_together(announces, timeout_s=40.0)
+        said = net.run_together(announces)
     assert said == {
         "replies": {"http": 2, "udp": 2},
         "errors": [],

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from p2plib.discovery.mdns.names import DomainName
 from p2plib.discovery.mdns.responder import Responder
 from p2plib.discovery.mdns.service import Offer
 from p2plib.discovery.source import Found, topic_of
-from tests.interop.beside import beside
+from tests.interop.beside import beside, over, until_over
 from tests.interop.namespace import Namespace
 from tests.interop.peers import ForeignPeer
 
@@ -24,11 +25,11 @@ pytestmark = pytest.mark.interop
 KIND = "_p2pbook._tcp.local"
 HERE = "127.0.0.1"
 KEY = "cats of Lisbon"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
-async def offer_and_watch(label: str, wanted: str, linger_s: float) -> dict[str, Any]:
-    """Offers a service, and waits for another instance of it."""
+async def offer_and_watch(label: str, wanted: str, until: str) -> dict[str, Any]:
+    """Offers a service, waits for another instance of it, and stays until it is over."""
     kind = DomainName.parse(KIND)
     async with Responder.open(HERE, random.SystemRandom()) as responder:
         await responder.publish(Offer(kind, 4000, HERE, (b"id=ours",)).records, label)
@@ -37,7 +38,7 @@ async def offer_and_watch(label: str, wanted: str, linger_s: float) -> dict[str,
                 async for seen in watched:
                     if seen.is_here and seen.instance.label == wanted:
                         break
-        await asyncio.sleep(linger_s)
+        await until_over(until)
         said = [string.decode() for string in seen.instance.txt]
         return {"address": seen.instance.address, "txt": said, "ignored": dict(responder.machine.ignored)}
 
@@ -57,8 +58,8 @@ def test_multicast_dns_finds_us_and_is_found() -> None:
             offer_and_watch,
             "ours",
             "theirs",
-            3.0,
-            theirs=lambda: peer.ask("query", 20.0, name=f"ours.{KIND}", type="SRV"),
+            over(net),
+            theirs=lambda: peer.ask("query", name=f"ours.{KIND}", type="SRV"),
         )
     assert ours["address"] == [HERE, 7777]
     assert ours["txt"] == ["id=theirs"]
@@ -67,16 +68,14 @@ def test_multicast_dns_finds_us_and_is_found() -> None:
     assert (srv["data"]["port"], srv["data"]["target"]) == (4000, "ours.local")
 
 
-async def source_of(
-    key: str, port: int, foreign_port: int, linger_s: float, announces: bool = True
-) -> list[Any]:
-    """Announces a key and looks it up until a peer at a port is found."""
+async def source_of(key: str, port: int, foreign_port: int, until: str, announces: bool = True) -> list[Any]:
+    """Announces a key and looks it up until a peer at a port is found; stays until it is over."""
     async with DnsDiscoverySource(HERE) as source:
         if announces:
             await source.announce(topic_of(key), port)
         async with asyncio.timeout(PATIENCE_S):
             found = await _found(source, key, foreign_port)
-        await asyncio.sleep(linger_s)
+        await until_over(until)
         return [*found.address, found.said_by, source.ignored["broken"]]
 
 
@@ -97,19 +96,19 @@ def test_the_dialect_both_ways(module: str) -> None:
         else:
             peer.ask("join", key=KEY, port=4321)
         while True:
-            _, told = peer.next_event(30.0)
+            _, told = peer.next_event()
             if told["port"] == 4000:
                 return told
 
     with Namespace() as net, ForeignPeer("mdns.js", namespace=net) as peer:
-        ours, told = beside(net, source_of, KEY, 4000, 4321, 3.0, theirs=theirs)
+        ours, told = beside(net, source_of, KEY, 4000, 4321, over(net), theirs=theirs)
     assert ours == [HERE, 4321, HERE, 0]
     assert (told["host"], told["port"]) == (HERE, 4000)
     if module == "discovery-channel":
         assert told["type"] == "dns"
 
 
-async def serve_a_swarm(key: str, port: int) -> list[str]:
+async def serve_a_swarm(key: str, port: int, until: str) -> list[str]:
     """A peer of discovery-swarm: it is found, called, and answers with its id and a greeting."""
     said: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
 
@@ -126,7 +125,7 @@ async def serve_a_swarm(key: str, port: int) -> list[str]:
         await source.announce(topic_of(key), port)
         async with asyncio.timeout(PATIENCE_S):
             result = await said
-        await asyncio.sleep(1.0)
+        await until_over(until)
         return result
 
 
@@ -147,9 +146,9 @@ def test_discovery_swarm_finds_us_and_calls() -> None:
 
         def theirs() -> Any:
             peer.ask("swarm", key=KEY, port=4321)
-            return peer.next_event(30.0)
+            return peer.next_event()
 
-        ours, told = beside(net, serve_a_swarm, KEY, 4000, theirs=theirs)
+        ours, told = beside(net, serve_a_swarm, KEY, 4000, over(net), theirs=theirs)
     assert ours == ["32", "hello from node"]
     assert told == ("said", {"text": "hello from python", "initiator": True})
 
@@ -157,15 +156,15 @@ def test_discovery_swarm_finds_us_and_calls() -> None:
 def test_we_find_discovery_swarm_and_call() -> None:
     with Namespace() as net, ForeignPeer("mdns.js", namespace=net) as peer:
         peer.ask("swarm", key=KEY, port=4321)
-        assert net.run_together(call_a_swarm, KEY, 4321, timeout_s=40.0) == "hello from node"
+        assert net.run_together(call_a_swarm, KEY, 4321) == "hello from node"
         assert peer.next_event() == ("said", {"text": "hello from python", "initiator": False})
 
 
 # python-zeroconf ------------------------------------------------------------------------------------------
 
 
-async def zeroconf_offers_and_finds(wanted: str) -> dict[str, Any]:
-    """Offers a service with python-zeroconf, and waits for another instance."""
+async def zeroconf_offers_and_finds(wanted: str, until: str) -> dict[str, Any]:
+    """Offers a service with python-zeroconf, finds another instance, says so, and hears its goodbye."""
     import socket
 
     from zeroconf import IPVersion
@@ -193,8 +192,9 @@ async def zeroconf_offers_and_finds(wanted: str) -> dict[str, Any]:
             while (await seen.get()) != ("Added", f"{wanted}.{kind}"):
                 pass
             found = AsyncServiceInfo(kind, f"{wanted}.{kind}")
-            assert await found.async_request(zeroconf.zeroconf, 5000)
+            assert await found.async_request(zeroconf.zeroconf, PATIENCE_S * 1000)
             result = [found.parsed_addresses(), found.port, found.properties[b"id"].decode()]  # type: ignore[union-attr]
+            Path(until).touch()
             while (await seen.get()) != ("Removed", f"{wanted}.{kind}"):
                 pass
         await browser.async_cancel()
@@ -211,8 +211,8 @@ def test_zeroconf_finds_us_loses_us_and_is_found() -> None:
             offer_and_watch,
             "ours",
             "theirs",
-            3.0,
-            theirs=lambda: net.run_together(zeroconf_offers_and_finds, "ours", timeout_s=40.0),
+            over(net),
+            theirs=lambda: net.run_together(zeroconf_offers_and_finds, "ours", over(net)),
         )
     assert (ours["address"], ours["txt"]) == ([HERE, 7777], ["id=theirs"])
     assert theirs == {"found": [[HERE], 4000, "ours"], "goodbye": True}

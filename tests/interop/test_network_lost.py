@@ -36,7 +36,7 @@ ALICE, BOB = (SecretKey.from_seed(bytes([number]) * 32) for number in (1, 2))
 
 
 def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
+    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=60)
 
 
 async def runs_out_of_sockets() -> dict[str, Any]:
@@ -82,7 +82,7 @@ async def runs_out_of_sockets() -> dict[str, Any]:
 
 def test_no_socket_is_left_for_a_while() -> None:
     with Namespace() as net:
-        found = net.run_together(runs_out_of_sockets, timeout_s=40)
+        found = net.run_together(runs_out_of_sockets)
     assert found["refused"] > 0
     for sentence in (found["sentence"], found["listening"], found["datagrams"]):
         assert "too many open files" in sentence.lower()
@@ -105,7 +105,7 @@ async def loses_its_interface() -> dict[str, Any]:
                 await peer.join([peers[0].address])
             peers.append(peer)
         bob = await stack.enter_async_context(Node(BOB))
-        alice = await stack.enter_async_context(Node(ALICE, upgrade_timeout_s=1.0))
+        alice = await stack.enter_async_context(Node(ALICE, upgrade_timeout_s=30.0))
         address = await bob.listen("/ip4/127.0.0.1/tcp/0")
         held = await alice.dial(address)
         await peers[1].put(key_of(value), value)
@@ -136,7 +136,7 @@ async def loses_its_interface() -> dict[str, Any]:
 
 def test_the_interface_goes_and_comes_back() -> None:
     with Namespace() as net:
-        seen = net.run_together(loses_its_interface, timeout_s=50)
+        seen = net.run_together(loses_its_interface)
     assert seen["without"] == "PeerTimeout"
     assert seen["dialled"].startswith("Unreachable: no connection to 127.0.0.1:")
     assert seen["failures"] > 0  # each datagram that had no way was counted, and ended nothing
@@ -176,7 +176,7 @@ async def has_ipv6_alone() -> dict[str, Any]:
 
 def test_a_machine_with_ipv6_alone() -> None:
     with Namespace() as net:
-        seen = net.run_together(has_ipv6_alone, timeout_s=30)
+        seen = net.run_together(has_ipv6_alone)
     assert seen["pinged"]
     assert seen["dialled"].startswith("Unreachable: no connection to 127.0.0.1:9")
     assert seen["listening"].startswith("CannotListen: cannot listen at 127.0.0.1:0")

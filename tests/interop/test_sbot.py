@@ -253,7 +253,7 @@ async def serve(posts: list[str], connections: int) -> dict[str, Any]:
         if not left:
             ended.set()
 
-    async with TcpListener(handler, port=listening.PORT), asyncio.timeout(2 * listening.TIMEOUT_S):
+    async with TcpListener(handler, port=listening.PORT), asyncio.timeout(listening.TIMEOUT_S):
         await ended.wait()
     feed = ours.feed(OURS.public) if posts else ours.follow(OURS.public)
     numbers = range(1, len(feed) + 1)

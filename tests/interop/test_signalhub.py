@@ -113,7 +113,7 @@ async def serve(port: int) -> list[str]:
             over.set()
 
     hub.channels.hears = hears
-    async with asyncio.timeout(3 * listening.TIMEOUT_S), hub:
+    async with asyncio.timeout(listening.TIMEOUT_S), hub:
         await over.wait()
         await asyncio.sleep(0.2)
     return lines

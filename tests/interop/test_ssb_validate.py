@@ -77,7 +77,7 @@ def cases() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[ForeignPeer]:
-    with ForeignPeer("ssb_validate.js", timeout_s=120) as peer:
+    with ForeignPeer("ssb_validate.js") as peer:
         yield peer
 
 

@@ -40,12 +40,9 @@ SIZES += [FULL_NODE - 1, FULL_NODE, FULL_NODE + 1]
 SMALL_SIZES = [0, 1, 99, 100, 101, 299, 300, 301, 900, 901, 2_700, 2_701, 9_999]
 
 
-LIFE_S = 300.0  # one peer for all tests here: to start it takes longer than to ask it
-
-
 @pytest.fixture(scope="module")
 def npm() -> Iterator[ForeignPeer]:
-    with ForeignPeer("unixfs.mjs", timeout_s=LIFE_S) as peer:
+    with ForeignPeer("unixfs.mjs") as peer:
         yield peer
 
 

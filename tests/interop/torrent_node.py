@@ -100,10 +100,10 @@ class TorrentNode:
         self.session.dht_announce(libtorrent.sha1_hash(info_hash), port, 0)
 
     async def peers(self, info_hash: bytes) -> list[tuple[str, int]]:
-        """The peers that a lookup finds within a second; if it finds none, no alert says so."""
+        """The peers that a lookup finds within some seconds; if it finds none, no alert says so."""
         self.session.dht_get_peers(libtorrent.sha1_hash(info_hash))
         try:
-            alert = await self.told(libtorrent.dht_get_peers_reply_alert, patience_s=1.0)
+            alert = await self.told(libtorrent.dht_get_peers_reply_alert, patience_s=3.0)
         except TimeoutError:
             return []
         return [tuple(peer) for peer in alert.peers()]

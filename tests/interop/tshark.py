@@ -29,7 +29,7 @@ from typing import Any
 Address = tuple[str, int]
 
 PROGRAM = "tshark"
-TIMEOUT_S = 60.0
+TIMEOUT_S = 180.0
 LINKTYPE_RAW = 101  # a packet begins with its IPv4 or IPv6 header
 UDP, TCP = 17, 6
 ACK, PSH, SYN = 0x10, 0x08, 0x02

@@ -17,12 +17,14 @@ import { emit, serve } from './serve.js'
 // libp2p 1 takes addresses of the version of multiaddr that it was made with alone
 import { multiaddr } from '../node_modules/libp2p-1/node_modules/@multiformats/multiaddr/dist/src/index.js'
 
+const PATIENCE_MS = 90000 // by itself it gives whoever dials two seconds to be let in, which a busy machine may take
 const node = await createLibp2p({
   addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
   transports: [tcp()],
   connectionEncryption: [noise()],
   streamMuxers: [yamux()],
-  services: { identify: identify() }
+  connectionManager: { dialTimeout: PATIENCE_MS, inboundUpgradeTimeout: PATIENCE_MS },
+  services: { identify: identify({ timeout: PATIENCE_MS }) }
 })
 const store = new MemoryBlockstore()
 const bitswap = createBitswap(node, store, { statsEnabled: true, hashLoader: { getHasher: async () => sha256 } })
@@ -66,7 +68,7 @@ serve({
       if (seen.has(name)) return
       seen.add(name)
       const cid = CID.parse(name)
-      const data = await bitswap.want(cid, { signal: AbortSignal.timeout(20000) })
+      const data = await bitswap.want(cid, { signal: AbortSignal.timeout(PATIENCE_MS) })
       if (cid.code === dagPb.code) {
         await Promise.all(dagPb.decode(data).Links.map(({ Hash }) => visit(String(Hash))))
       }
@@ -75,20 +77,20 @@ serve({
     return seen.size
   },
   // The block of a CID, as text; it is kept.
-  get: async ({ cid, milliseconds = 8000 }) => {
+  get: async ({ cid, milliseconds = PATIENCE_MS }) => {
     const data = await bitswap.want(CID.parse(cid), { signal: AbortSignal.timeout(milliseconds) })
     return Buffer.from(data).toString('latin1')
   },
   // Wants blocks, all at once: how many bytes came.
   getMany: async ({ cids }) => {
     const all = await Promise.all(cids.map((cid) => bitswap.want(CID.parse(cid), {
-      signal: AbortSignal.timeout(20000)
+      signal: AbortSignal.timeout(PATIENCE_MS)
     })))
     return all.reduce((sum, data) => sum + data.byteLength, 0)
   },
   // Wants a block and tells when it is there; does not wait.
   begin: ({ cid }) => {
-    bitswap.want(CID.parse(cid), { signal: AbortSignal.timeout(8000) })
+    bitswap.want(CID.parse(cid), { signal: AbortSignal.timeout(PATIENCE_MS) })
       .then((data) => emit('came', Buffer.from(data).toString('latin1')), (error) => emit('failed', String(error)))
   },
   unwant: ({ cid }) => { bitswap.unwant(CID.parse(cid)) },

@@ -16,6 +16,7 @@ import { tcp } from '@libp2p/tcp'
 import { emit, serve } from './serve.js'
 
 const ECHO = '/echo/1.0.0'
+const PATIENCE_MS = 90000 // by itself it waits for 5 or 10 s, which a busy machine may take
 const MANY = 256 // echoes at a time; by itself js-libp2p takes 32 and opens 64 of one protocol
 
 const [kind = 'Ed25519', transport = 'tcp'] = process.argv.slice(2)
@@ -26,7 +27,14 @@ const node = await createLibp2p({
   transports: [transport === 'quic' ? (await import('@chainsafe/libp2p-quic')).quic() : tcp()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
-  services: { identify: identify(), ping: ping() }
+  connectionManager: {
+    dialTimeout: PATIENCE_MS,
+    addressDialTimeout: PATIENCE_MS,
+    inboundUpgradeTimeout: PATIENCE_MS,
+    inboundStreamProtocolNegotiationTimeout: PATIENCE_MS,
+    outboundStreamProtocolNegotiationTimeout: PATIENCE_MS
+  },
+  services: { identify: identify({ timeout: PATIENCE_MS }), ping: ping({ timeout: PATIENCE_MS }) }
 })
 const told = ({ peerId, agentVersion, protocolVersion, protocols, listenAddrs, observedAddr }) => ({
   peer: String(peerId),

@@ -37,8 +37,8 @@ serve({
       .use(require('ssb-db')).use(require('ssb-blobs'))({
         path: folder,
         keys: keysOf(seed),
-        timeout: 5000,
-        timers: { inactivity: 5000 },
+        timeout: 60000,
+        timers: { inactivity: 60000 },
         connections: {
           incoming: { net: [{ scope: 'device', transform: 'shs', port, host: '127.0.0.1' }] },
           outgoing: { net: [{ transform: 'shs' }] }

@@ -84,6 +84,7 @@ async def using(name: str, port: int) -> list[Any]:
     server_ip = found[0][4][0]
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers, resolver.port = [server_ip], port
+    resolver.lifetime = 60
     seen: list[Any] = []
     for name, kind in (("peers.test", "A"), ("peers.test", "AAAA"), ("_p2p._udp.peers.test", "SRV")):
         seen.append([str(record) for record in await resolver.resolve(name, kind)])

@@ -55,7 +55,7 @@ async def serving(ip: str, port: int) -> AsyncIterator[None]:
 async def using(name: str, port: int) -> dict[str, Any]:
     """Two programs: one answers requests, the other asks, and both hear the weather."""
     url = f"nats://{name}:{port}"
-    one, other = [await nats.connect(url, allow_reconnect=False) for _ in range(2)]
+    one, other = [await nats.connect(url, connect_timeout=60, allow_reconnect=False) for _ in range(2)]
     heard: dict[str, list[bytes]] = {"one": [], "other": []}
 
     async def answer(message: Any) -> None:

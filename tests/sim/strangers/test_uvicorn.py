@@ -63,7 +63,7 @@ async def serving(papers: Certificates | None, ip: str, port: int) -> AsyncItera
 async def using(papers: Certificates | None, name: str, port: int) -> list[Any]:
     verify = papers.client() if papers is not None else True
     root = f"http{'s' if papers else ''}://{name}:{port}"
-    async with httpx.AsyncClient(base_url=root, verify=verify, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=root, verify=verify, trust_env=False, timeout=60) as client:
         found = []
         for size in (0, 200_000):
             response = await client.post(f"/put/{size}", content=b"x" * size)
