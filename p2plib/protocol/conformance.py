@@ -28,8 +28,9 @@ Pair = tuple[Stream, Stream]
 MakePair = Callable[[], AbstractAsyncContextManager[Pair]]
 T = TypeVar("T")
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 QUIET_S = 0.05  # real streams need the kernel to move bytes; a simulated one spends no time on this
+QUIET_TURNS = 10  # of the loop in that time, at least, however long a busy machine keeps it waiting
 PAUSE = 1 / 40  # of QUIET_S: between two words of a peer that talks, or two reads of a slow one
 PATIENCE_S = 3600.0  # the close_timeout_s of a stream whose close must come to its end by itself
 MUCH_BYTES = 1_000_000  # more than a peer that does not read has room for
@@ -75,8 +76,14 @@ async def raises(kind: type[Exception], doing: Awaitable[Any], what: str) -> Non
 
 async def still_waits(task: asyncio.Task[Any], what: str) -> None:
     """Demands that a task is waiting, after everything else had its chance."""
-    done, _ = await asyncio.wait([task], timeout=QUIET_S)
-    demand(not done, f"{what} did not wait: {task!r}")
+    await _quiet(task)
+    demand(not task.done(), f"{what} did not wait: {task!r}")
+
+
+async def _quiet(task: asyncio.Task[Any]) -> None:
+    """Lets everything else go on until a task is done, or for a while."""
+    for _ in range(QUIET_TURNS):
+        await asyncio.wait([task], timeout=QUIET_S / QUIET_TURNS)
 
 
 async def _write_until_blocked(writer: Stream, written: list[int]) -> None:
@@ -92,7 +99,7 @@ async def blocked_writer(writer: Stream) -> tuple[asyncio.Task[None], list[int]]
     task = asyncio.ensure_future(_write_until_blocked(writer, written))
     while written[0] != before and not task.done():
         before = written[0]
-        await asyncio.wait([task], timeout=QUIET_S)
+        await _quiet(task)
     if task.done():
         await task
     return task, written
@@ -173,7 +180,7 @@ async def check_back_pressure(a: Stream, b: Stream) -> None:
         writing, written = await blocked_writer(a)
         await raises(UsageError, a.write(b"x"), "a second writer")
         part = await b.read_exactly(min(read_bytes, written[0]))
-        await asyncio.wait([writing], timeout=QUIET_S)
+        await _quiet(writing)
         await cancelled(writing)
         await a.write(b"")  # which waits for nothing, however full it is
         reading = asyncio.ensure_future(b.read_exactly(written[0] + 5 - len(part)))
@@ -317,7 +324,7 @@ async def check_both_close_with_bytes_unread(a: Stream, b: Stream) -> None:
         await cancelled(writing)
         stream.close_timeout_s = PATIENCE_S
     closing = asyncio.ensure_future(a.close())
-    await asyncio.wait([closing], timeout=QUIET_S)
+    await _quiet(closing)
     await asyncio.gather(closing, b.close())  # neither waits for the other to read
 
 

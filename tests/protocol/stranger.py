@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from tests.conftest import ROOT
 
-TIMEOUT_S = 30
+TIMEOUT_S = 100
 
 
 def cells(page: str) -> str:

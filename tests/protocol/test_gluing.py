@@ -53,7 +53,7 @@ def heard_at_once(no_delay: int) -> list[bytes]:
                 with contextlib.suppress(BlockingIOError):  # Nagle keeps it back
                     heard.append(ben.recv(1000))
             ana.shutdown(socket.SHUT_WR)
-            ben.settimeout(10)
+            ben.settimeout(100)
             while data := ben.recv(1000):
                 heard.append(data)
     return heard

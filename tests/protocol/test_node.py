@@ -102,7 +102,7 @@ def test_half_open_connections_keep_nobody_out() -> None:
                 assert bob.given_up["another handshake came"] >= 92
                 for stream in silent[:90]:
                     with pytest.raises(StreamReset):
-                        await asyncio.wait_for(stream.read(), 5)
+                        await asyncio.wait_for(stream.read(), 100)
                 silent += [await connect_tcp(place.host, place.port) for _ in range(20)]
                 assert await ping.ping(connection) > 0  # who is through is not given up
                 assert bob.pending <= 8
@@ -179,7 +179,7 @@ def test_closing_a_connection_delivers_what_its_streams_had_sent() -> None:
                         await stream.write(bytes(200_000))
 
                 await asyncio.gather(*(send() for _ in range(20)))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(100):
                 assert [await got.get() for _ in range(20)] == [200_000] * 20
 
     asyncio.run(main())
@@ -270,7 +270,7 @@ def test_a_node_remembers_what_its_connections_counted() -> None:
 
 
 async def no_connections(node: Node) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while node.connections:
             await asyncio.sleep(0)
 

@@ -96,10 +96,10 @@ def test_at_any_step_on_real_sockets() -> None:
             listening = asyncio.ensure_future(alice.listen(ANYWHERE))
             for _ in range(steps):
                 await asyncio.sleep(0)
-            await asyncio.wait_for(alice.close(), 20)
+            await asyncio.wait_for(alice.close(), 100)
             await is_left_alone(alice)
             found = await outcome(dialling), await outcome(listening)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(100):
                 while bob.connections or bob.pending:
                     await asyncio.sleep(0)
             assert not alice.addresses
@@ -123,7 +123,7 @@ def test_whoever_is_cancelled_when_the_connection_is_there_leaves_none() -> None
         for steps in range(12):
             async with Node(ALICE) as alice, Node(BOB) as bob:
                 dialling = asyncio.ensure_future(alice.dial(await bob.listen(ANYWHERE)))
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(100):
                     while not alice.connections:
                         await asyncio.sleep(0)
                     for _ in range(steps):
@@ -157,7 +157,7 @@ def test_everybody_who_closes_waits_and_a_handler_may_do_it_too() -> None:
             connection = await alice.dial(await bob.listen(ANYWHERE))
             assert await ping.ping(connection) > 0
             await (await connection.propose_stream("/shut-down/1")).write(b"x")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(100):
                 await bob.serve_forever()
                 await asyncio.gather(bob.close(), bob.close())
                 await connection.wait_closed()

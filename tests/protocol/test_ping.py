@@ -36,7 +36,7 @@ def test_pings_that_are_answered_wrong_or_not_at_all() -> None:
             with pytest.raises(DecodeError, match="other bytes"):
                 await ping.ping(connection)
             bob.handlers[ping.PROTOCOL_ID] = never
-            with pytest.raises(PeerTimeout, match="answered no ping"):
+            with pytest.raises(PeerTimeout):
                 await ping.ping(connection, timeout_s=0.05)
 
     asyncio.run(main())

@@ -175,7 +175,7 @@ async def meddled(
     channel: str,
     towards_answer: Callable[[int, bytes], bytes],
     towards_call: Callable[[int, bytes], bytes],
-    timeout_s: float = 5.0,
+    timeout_s: float = 100.0,
 ) -> tuple[str, str, list[int], list[int]]:
     """A handshake with somebody in the middle: what came of it at both ends, and what went each way."""
     (a, middle_a), (b, middle_b) = memory_pair(), memory_pair()

@@ -24,6 +24,8 @@ from tests.protocol.quic.pairs import ALICE, BOB, opened
 
 pytest.importorskip("aioquic")
 
+LIMIT_S = 200.0  # of real time, which nothing here takes on any machine
+
 Check = Callable[[QuicConnection, QuicConnection], Awaitable[None]]
 
 
@@ -32,7 +34,7 @@ def run(check: Check, limits: QuicLimits | None = None) -> None:
 
     async def main() -> None:
         before = asyncio.all_tasks()
-        async with asyncio.timeout(60), pairs.connections(limits=limits) as (near, far):
+        async with asyncio.timeout(LIMIT_S), pairs.connections(limits=limits) as (near, far):
             await check(near, far)
         assert asyncio.all_tasks() == before
         for one in (near, far):
@@ -45,7 +47,7 @@ def run(check: Check, limits: QuicLimits | None = None) -> None:
 @pytest.mark.slow
 @pytest.mark.fault("F051")
 def test_its_streams_conform() -> None:
-    asyncio.run(check_stream(pairs.streams, timeout_s=60))  # each; a handshake takes 20 ms, or a second
+    asyncio.run(check_stream(pairs.streams, timeout_s=LIMIT_S))  # each; a handshake takes 20 ms, or a second
 
 
 @pytest.mark.fault("F050")
@@ -54,6 +56,9 @@ def test_what_waits_in_memory_is_bounded_on_both_sides() -> None:
         stream, unread = await opened(near, far)
         writing, written = await conformance.blocked_writer(stream)
         window = QuicLimits().window_bytes
+        while written[0] < window:  # what was lost on the way is sent again after a while
+            await asyncio.sleep(0.001)
+        await conformance.still_waits(writing, "writing what nobody reads")
         assert len(unread._incoming) <= window
         assert window <= written[0] <= window + LIMIT_BYTES + PIECE_BYTES
         await conformance.cancelled(writing)
@@ -119,8 +124,9 @@ def test_what_is_never_acknowledged_is_bounded_too() -> None:
             writing = asyncio.ensure_future(bad.write(bytes(2_000_000)))
             while far.machine.held(bad.stream_id) <= memory_bytes - PIECE_BYTES:
                 await asyncio.sleep(0.001)
+            while bad.unsent_bytes >= LIMIT_BYTES:  # it is not to be this for which it waits
+                await asyncio.sleep(0.001)
             await conformance.still_waits(writing, "writing what nobody acknowledges")
-            assert bad.unsent_bytes < LIMIT_BYTES, "it is not for this that it waits"
             assert held_in_all(far) <= memory_bytes
             taker_of_good, good = await opened(near, far)
             async with good:
@@ -129,9 +135,10 @@ def test_what_is_never_acknowledged_is_bounded_too() -> None:
             with pytest.raises(StreamReset):
                 await writing
             assert held_in_all(far) <= memory_bytes
-            await asyncio.wait([taking])
+            with pytest.raises(StreamReset):
+                await taking
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), LIMIT_S))
 
 
 def withhold(connection: QuicConnection, stream: QuicStream) -> None:
@@ -180,7 +187,7 @@ def test_a_stream_that_was_closed_counts_until_it_is_acknowledged() -> None:
             assert not far._streams, "they are done with"
             assert far.machine.held_by_stream()
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), LIMIT_S))
 
 
 def test_a_stream_is_opened_when_the_other_side_is_done_with_one() -> None:
@@ -387,7 +394,7 @@ def test_a_certificate_that_proves_nothing(
             # A client that refuses us has not come far enough to prove its address.
             assert listener.failures == {"Closed" if of_the_server else "HandshakeFailed": 1}
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), LIMIT_S))
 
 
 @pytest.mark.fault("F040")

@@ -100,7 +100,7 @@ def test_who_is_expected_and_who_is_allowed() -> None:
             with pytest.raises(NotAllowed):
                 await bob.dial(f"{address}/p2p/{carol.peer_id}")
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), 200))
 
 
 @pytest.mark.finding("M2")
@@ -233,4 +233,4 @@ def test_a_peer_that_ends_its_handshake_and_says_farewell_in_one_datagram_leaves
             assert all(each.is_over for each in begun)
             assert not len(bob._admission)
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), 200))
