@@ -100,7 +100,7 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
     Args:
         zone: the zone.
         keys: who may change it; nobody by default.
-        wall: the clock that signatures are compared with.
+        wall: the clock that signatures are compared with; this machine's if None.
         limits: see rule 4; None for a server without any, as a bad example.
 
     Attributes:
@@ -112,13 +112,13 @@ class NameServer(Base[Asked | Updated, ServerTimer]):
         zone: Zone,
         keys: Iterable[TsigKey] = (),
         *,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float] | None = None,
         limits: ReplyLimits | None,
     ) -> None:
         super().__init__()
         self.zone, self.keys, self.limits = zone, tuple(keys), limits
         self.asked: Counter[str] = Counter()
-        self._wall = wall
+        self._wall = wall or time.time
         self._seen: OrderedDict[bytes, tuple[float, int]] = OrderedDict()  # when it came, when it was made
         self._forgotten_s = -1  # when the newest signature was made that is no longer remembered
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -55,7 +54,7 @@ class ZonePublisher:
         refresh_s: see rule 3.
         lease_s: see `p2plib.discovery.dns.updating.send_update`; None for records that stay.
         timeout_s: how long to wait for an answer.
-        wall: the clock of signatures.
+        wall: the clock of signatures; this machine's if None.
 
     Attributes:
         updates: how many updates were done.
@@ -74,7 +73,7 @@ class ZonePublisher:
         refresh_s: float = REFRESH_S,
         lease_s: int | None = None,
         timeout_s: float = TIMEOUT_S,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float] | None = None,
     ) -> None:
         self.server, self.zone, self.key = given_address(server), DomainName.parse(zone), key
         self.updates = 0

@@ -24,7 +24,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from types import TracebackType
@@ -62,7 +61,7 @@ class DnsSource:
         public_host: where others reach us (rule 3).
         timeout_s: how long to wait for an answer.
         renew_s: how often an announcement is renewed.
-        wall: the clock of signatures.
+        wall: the clock of signatures; this machine's if None.
 
     Attributes:
         name: "dns".
@@ -83,7 +82,7 @@ class DnsSource:
         public_host: str | None = None,
         timeout_s: float = TIMEOUT_S,
         renew_s: float = RENEW_S,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float] | None = None,
     ) -> None:
         self.zone, self.server = DomainName.parse(zone), given_address(server)
         self.failures: Counter[str] = Counter()

@@ -51,7 +51,7 @@ async def send_update(
     *,
     lease_s: int | None = None,
     timeout_s: float = TIMEOUT_S,
-    wall: Callable[[], float] = time.time,
+    wall: Callable[[], float] | None = None,
 ) -> int | None:
     """Has a name server change its zone.
 
@@ -63,7 +63,7 @@ async def send_update(
         rng: draws the id.
         lease_s: how long what is added is to stay; None for good.
         timeout_s: how long all of it may take.
-        wall: the clock of signatures.
+        wall: the clock of signatures; this machine's if None.
 
     Returns:
         The lease that was granted; None if the server knows nothing of leases, or none was asked for.
@@ -74,7 +74,8 @@ async def send_update(
         RequestRefused: it says no, or its answer is not signed as it must be; the code is DNS's.
     """
     packet = update_packet(zone, changes, rng.getrandbits(16), lease_s)
-    raw, mac = tsig.sign(encode(packet), key, int(wall()))
+    clock = wall or time.time
+    raw, mac = tsig.sign(encode(packet), key, int(clock()))
     answer = await exchange(server, raw, timeout_s)
     where = f"the name server at {server[0]}, port {server[1]},"
     response = taken(answer, packet, Counter())
@@ -85,7 +86,7 @@ async def send_update(
         word = WORDS.get(response.rcode, f"says no with code {response.rcode}")
         raise RequestRefused(f"{where} {word}{why}", response.rcode)
     try:
-        tsig.verify(answer, [key], wall(), request_mac=mac)
+        tsig.verify(answer, [key], clock(), request_mac=mac)
         edns = edns_of(response)
     except (TsigError, DecodeError) as error:
         raise RequestRefused(f"{where} says yes, but {error}") from error

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from typing import Any
 
 import pytest
 
 from p2plib.discovery.dns import updates
+from p2plib.discovery.dns.machine import NameServer
 from p2plib.discovery.dns.resolver import MAX_RECORDS
 from p2plib.discovery.dns.server import DnsServer
 from p2plib.discovery.dns.source import LEASE_S, DnsSource
+from p2plib.discovery.dns.tsig import Signature
 from p2plib.discovery.mdns.records import A, Aaaa, RecordType, Srv
 from p2plib.discovery.source import Found, topic_of
 from p2plib.errors import PeerTimeout, RequestRefused
@@ -52,6 +55,30 @@ def test_what_stands_in_the_zone(internet: Internet) -> None:
                     assert [each.port for each in server.zone.data(LABEL, RecordType.SRV)] == [4009]  # type: ignore[union-attr]
                     assert not server.zone.exists(target)
             assert server.zone.names == 1, "at the end of its block it said goodbye"
+
+    internet.run(main)
+
+
+def test_what_is_signed_bears_the_time_of_its_host(
+    internet: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a simulated internet that is a virtual time, so the same seed gives the same bytes every time."""
+    signed: list[int] = []
+    is_repeated = NameServer._is_repeated
+
+    def noted(self: NameServer, signature: Signature, now: float) -> bool:
+        signed.append(signature.time_s)
+        return is_repeated(self, signature, now)
+
+    monkeypatch.setattr(NameServer, "_is_repeated", noted)
+
+    async def main(net: Internet) -> None:
+        async with served(a_zone(), net.host("server")) as server:
+            with net.host("ana"):
+                async with a_source(server.address) as source:
+                    begun_s = int(time.time())
+                    await source.announce(CATS, 4001)
+                    assert begun_s <= signed[0] <= time.time()
 
     internet.run(main)
 
@@ -244,8 +271,8 @@ def test_an_announcement_that_was_broken_off_leaves_nothing(internet: Internet, 
     async def main(net: Internet) -> None:
         async with served(a_zone(), net.host("server")) as server:
             with net.host("ana"):
-                for then in ("announce", "withdraw", "end"):
-                    async with a_source(server.address) as source:
+                for number, then in enumerate(("announce", "withdraw", "end")):
+                    async with a_source(server.address, number) as source:
                         call = asyncio.ensure_future(source.announce(CATS, 4001))
                         await asyncio.sleep(after_ms / 1000)
                         call.cancel()

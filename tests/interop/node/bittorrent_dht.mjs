@@ -41,7 +41,8 @@ let dht
 serve({
   // Listens, and enters the DHT through these nodes; without any it waits until it is asked something.
   start: ({ bootstrap }) => new Promise((resolve) => {
-    dht = new DHT({ bootstrap: bootstrap.length ? bootstrap : false, verify, host })
+    // By itself it gives a node two seconds to answer, which a busy machine may take; nothing is lost in here.
+    dht = new DHT({ bootstrap: bootstrap.length ? bootstrap : false, verify, host, timeout: 30000 })
     dht.on('error', (error) => console.error(error))
     dht.on('warning', (error) => console.error('warning', error.message))
     const told = () => resolve({ port: dht.address().port, id: dht.nodeId.toString('hex') })

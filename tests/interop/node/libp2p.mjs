@@ -17,6 +17,7 @@ import { emit, serve } from './serve.js'
 
 const ECHO = '/echo/1.0.0'
 const PATIENCE_MS = 90000 // by itself it waits for 5 or 10 s, which a busy machine may take
+const PATIENT_QUIC = { handshakeTimeout: PATIENCE_MS, maxIdleTimeout: PATIENCE_MS }
 const MANY = 256 // echoes at a time; by itself js-libp2p takes 32 and opens 64 of one protocol
 
 const [kind = 'Ed25519', transport = 'tcp'] = process.argv.slice(2)
@@ -24,7 +25,7 @@ const where = transport === 'quic' ? 'udp/0/quic-v1' : 'tcp/0'
 const node = await createLibp2p({
   privateKey: await generateKeyPair(kind),
   addresses: { listen: [`/ip4/127.0.0.1/${where}`] },
-  transports: [transport === 'quic' ? (await import('@chainsafe/libp2p-quic')).quic() : tcp()],
+  transports: [transport === 'quic' ? (await import('@chainsafe/libp2p-quic')).quic(PATIENT_QUIC) : tcp()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
   connectionManager: {

@@ -12,7 +12,7 @@ const seen = {} // of each key, "source host:port"
 serve({
   start: ({ bootstrap, mdns_port: port }) => {
     channel = discoveryChannel({
-      dht: bootstrap.length ? { bootstrap } : false,
+      dht: bootstrap.length ? { bootstrap, timeout: 30000 } : false,
       dns: port ? { loopback: true, multicast: mdns({ interface: '127.0.0.1', bind: '0.0.0.0', loopback: true, ttl: 1, port }) } : false
     })
     channel.on('peer', (id, peer, source) => {
