@@ -14,7 +14,7 @@ import pytest
 from p2plib.discovery.mainline.driver import MainlineNode
 from p2plib.discovery.mainline.source import MainlineSource
 from p2plib.discovery.one_channel import Discovery
-from p2plib.machine import requests
+from tests.patience import be_patient
 
 PAGE = Path(__file__).parents[2] / "book" / "src" / "discovery" / "one-channel.md"
 KEY = "cats of Lisbon"
@@ -31,7 +31,7 @@ def strangers_program() -> dict[str, Any]:
 
 
 def test_whoever_has_the_key_and_the_page_finds_who_announced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "MIN_MARGIN_S", 5.0)  # a busy machine answers late
+    be_patient(monkeypatch)
     ask = strangers_program()["ask_as_a_stranger"]
 
     async def main() -> None:

@@ -354,7 +354,7 @@ async def want_for_a_while(address: str, first: str, second: str) -> dict[str, A
     ):
         await exchange.connect(address)
         try:
-            await exchange.fetch(cids.parse_text(first), timeout_s=0.4)
+            await exchange.fetch(cids.parse_text(first), timeout_s=3.0)
         except NotFound as error:
             sentence = str(error)
         data = await exchange.fetch(cids.parse_text(second), timeout_s=listening.TIMEOUT_S)

@@ -82,7 +82,7 @@ def test_what_is_no_address_of_a_peer_is_an_error_before_anything_is_sent(kind: 
     async def main() -> None:
         async with kind.open(7, random.Random(1)) as peer:
             with pytest.raises(UsageError):
-                await asyncio.wait_for(peer.join([("127.0.0.1", 9), address]), 5)
+                await asyncio.wait_for(peer.join([("127.0.0.1", 9), address]), 100)
             with pytest.raises(UsageError, match="at least one bootstrap address"):
                 await peer.join()
             assert peer.peer.sent == 0
@@ -98,9 +98,9 @@ def test_after_the_block_every_call_says_so_and_the_peer_can_still_be_saved(kind
             joining = asyncio.ensure_future(peer.join([("127.0.0.1", 9)]))
             await asyncio.sleep(0)
         with pytest.raises(Closed):
-            await asyncio.wait_for(joining, 5)
+            await asyncio.wait_for(joining, 100)
         with pytest.raises(Closed):
-            await asyncio.wait_for(peer.join([("127.0.0.1", 9)]), 5)
+            await asyncio.wait_for(peer.join([("127.0.0.1", 9)]), 100)
         with pytest.raises(Closed):
             await peer.leave()
         assert peer.save()

@@ -264,7 +264,7 @@ def test_an_answer_that_repeats_itself_for_ever_ends(item: Any, live: bool) -> N
         offered = {history.NAME: methods.source(answer, is_public=True)}
         async with linked(offered) as (near, _):
             with pytest.raises(InvalidEntry, match="items that say nothing new"):
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(100):
                     await history.fetch(near, ours, ANA.public, live=live)
 
     asyncio.run(main())

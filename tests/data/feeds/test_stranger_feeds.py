@@ -48,7 +48,7 @@ async def served(author: str, seq: int, offered: dict[str, Any], asks_back: bool
 
     async with TcpListener(handle) as listener:
         said = await stranger.call([PAGE], LAST_LINES, *listener.address, author, seq)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(100):
             await over.wait()
     return said, counted[0]
 

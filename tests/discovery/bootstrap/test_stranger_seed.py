@@ -23,7 +23,7 @@ async def run(*arguments: str) -> list[str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(SCRIPT), *arguments, stdout=asyncio.subprocess.PIPE
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 20)
+    output, _ = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 0
     return output.decode().split()
 

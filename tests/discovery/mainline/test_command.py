@@ -40,7 +40,7 @@ async def running(*words: str) -> AsyncIterator[list[str]]:
 
 
 async def until_said(said: list[str], beginning: str) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while not (lines := [line for line in said if line.startswith(beginning)]):
             await asyncio.sleep(0.01)
     return lines[0]

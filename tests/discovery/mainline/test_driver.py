@@ -423,6 +423,7 @@ def test_a_large_item_passes_a_real_socket() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("patient")
 def test_noise_from_a_stranger_does_no_harm() -> None:
     async def main() -> None:
         rng = random.Random(7)

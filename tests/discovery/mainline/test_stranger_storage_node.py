@@ -44,10 +44,10 @@ async def stranger(host: str = "127.0.0.1") -> AsyncIterator[Address]:
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        yield host, int(await asyncio.wait_for(child.stdout.readline(), 20))
+        yield host, int(await asyncio.wait_for(child.stdout.readline(), 100))
     finally:
         child.stdin.close()
-        await asyncio.wait_for(child.wait(), 20)
+        await asyncio.wait_for(child.wait(), 100)
 
 
 @pytest.mark.usefixtures("patient")

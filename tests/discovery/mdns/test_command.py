@@ -52,7 +52,7 @@ def test_one_offers_and_the_other_watches() -> None:
             asyncio.ensure_future(command.run(offering, said[0].append)),
             asyncio.ensure_future(command.run(read(*options), hear)),
         ]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             await heard.wait()
             while len(said[0]) < 3:
                 await asyncio.sleep(0.05)

@@ -65,7 +65,7 @@ def test_the_stranger_finds_who_chats(tmp_path: Path) -> None:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", str(program), stdout=subprocess.PIPE, cwd=tmp_path
             )
-            output, _ = await asyncio.wait_for(process.communicate(), 30)
+            output, _ = await asyncio.wait_for(process.communicate(), 100)
             return output.decode().splitlines()[-1]
 
     assert json.loads(asyncio.run(main())) == {

@@ -216,7 +216,7 @@ def test_on_real_sockets_and_restarted_on_another_port() -> None:
                 assert len(hub.channels) == 1
                 with pytest.raises(CannotListen):
                     await SignalHub(host, int(port)).__aenter__()
-            assert await asyncio.wait_for(reader.read(), 5) == b"0\r\n\r\n", (
+            assert await asyncio.wait_for(reader.read(), 100) == b"0\r\n\r\n", (
                 "a subscription ends with its hub"
             )
             writer.close()

@@ -31,7 +31,7 @@ async def started(hub: SignalHub, seconds: float, *address: str) -> asyncio.subp
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout
-    assert await asyncio.wait_for(process.stdout.readline(), 30) == b"ready\n"
+    assert await asyncio.wait_for(process.stdout.readline(), 100) == b"ready\n"
     return process
 
 
@@ -40,7 +40,7 @@ def test_a_stranger_finds_us_and_is_found() -> None:
         async with SignalHub() as hub, SignalSource([hub.url], OURS, listen_s=1.5) as ours:
             await ours.announce(TOPIC, 4001)
             asking = await started(hub, 2)
-            output, _ = await asyncio.wait_for(asking.communicate(), 60)
+            output, _ = await asyncio.wait_for(asking.communicate(), 100)
             assert output.decode().split() == [ids.peer_id(OURS.public), "/ip4/127.0.0.1/tcp/4001"]
             answering = await started(hub, 4, "/ip4/127.0.0.1/tcp/5001")
             (found,) = [each async for each in ours.lookup(TOPIC)]

@@ -43,7 +43,7 @@ async def run(*arguments: object) -> str:
         sys.executable, "-I", "-c", program(), *map(str, arguments),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 100)
     return out.decode().strip() or err.decode().strip().splitlines()[-1]
 
 

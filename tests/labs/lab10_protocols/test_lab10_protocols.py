@@ -196,7 +196,7 @@ def test_a_channel_of_a_transcript_is_a_stream() -> None:
             await other.write(b"and back")
             return await other.read(), await mine.read()
 
-    assert asyncio.run(asyncio.wait_for(main(), 20)) == (b"there", b"and back")
+    assert asyncio.run(asyncio.wait_for(main(), 100)) == (b"there", b"and back")
 
 
 @pytest.mark.parametrize("wrong", [b"", b"short", b"x" * 40])

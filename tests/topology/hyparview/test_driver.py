@@ -6,9 +6,12 @@ import asyncio
 import random
 from contextlib import AsyncExitStack
 
+import pytest
+
 from p2plib.topology.hyparview import HyParViewPeer, NeighbourDown, ViewSettings
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_overlay_on_real_sockets_is_joined_looked_at_and_left() -> None:
     async def main() -> None:
         settings = ViewSettings(shuffle_s=0.3, ping_s=0.2)

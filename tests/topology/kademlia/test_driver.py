@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from p2plib.errors import Closed, JoinRefused, NotFound, PeerTimeout, UsageError
-from p2plib.machine import requests
 from p2plib.sim import Internet, Link
 from p2plib.sim.link import Constant
 from p2plib.topology.kademlia import messages as wire
@@ -25,12 +24,6 @@ from p2plib.topology.kademlia.store import key_of
 from p2plib.topology.kademlia.table import NO_LIMITS
 
 HERE = Settings(k=8, limits=NO_LIMITS)  # all of these peers live at 127.0.0.1
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On loopback nothing is lost, but a busy machine answers late: a response is given its time."""
-    monkeypatch.setattr(requests, "MIN_MARGIN_S", 5.0)
 
 
 @asynccontextmanager
@@ -89,7 +82,7 @@ def test_a_datagram_that_is_too_long_is_dropped_and_counted() -> None:
                 stranger.sendto(bytes(60_000), (host, port))
                 ping = wire.CODEC.encode(wire.Ping(1, 2))
                 stranger.sendto(ping + bytes(1500), (host, port))
-            await peers[0].peer.until(lambda: peers[0].machine.ignored["malformed"] == 2, within_s=5)
+            await peers[0].peer.until(lambda: peers[0].machine.ignored["malformed"] == 2, within_s=100)
             value = b"still there"
             assert (await peers[1].put(key_of(value), value)).copies == 2
 
@@ -152,20 +145,21 @@ def test_a_third_of_the_peers_die_and_values_are_found(internet: Internet) -> No
 
 
 @pytest.mark.fault("F099")
-def test_a_taken_id_is_refused() -> None:
-    async def main() -> None:
+def test_a_taken_id_is_refused(internet: Internet) -> None:
+    async def main(net: Internet) -> None:
         strict = Settings(k=8, limits=NO_LIMITS)
-        async with network([None] * 12, strict) as peers:
+        hosts, twin = [net.host(f"peer{number}") for number in range(12)], net.host("twin")
+        async with network(hosts, strict) as peers, AsyncExitStack() as stack:
             taken = peers[5].machine.own_id
-            async with KademliaPeer.open(taken, random.Random(1), settings=strict) as second:
-                with pytest.raises(JoinRefused, match="our id"):
-                    await second.join([peers[5].address], within_s=0.0)  # in real time, so no second try
-                with pytest.raises(PeerTimeout, match=r"nobody answered at 127\.0\.0\.1:9"):
-                    await second.join(
-                        [("127.0.0.1", 9)], within_s=0.0
-                    )  # what was said elsewhere is forgotten
+            with twin:
+                opened = KademliaPeer.open(taken, random.Random(1), twin.address, settings=strict)
+                second = await stack.enter_async_context(opened)
+            with pytest.raises(JoinRefused, match="our id"):
+                await second.join([peers[5].address], within_s=0.0)
+            with pytest.raises(PeerTimeout, match=rf"nobody answered at {hosts[0].address}:9"):
+                await second.join([(hosts[0].address, 9)], within_s=0.0)  # what was said before is forgotten
 
-    asyncio.run(main())
+    internet.run(main)
 
 
 def test_nobody_there_is_an_error_that_says_where() -> None:

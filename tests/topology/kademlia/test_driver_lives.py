@@ -39,7 +39,7 @@ def test_what_is_no_address_of_a_peer_of_our_family_is_an_error_before_anything_
     async def main() -> None:
         async with KademliaPeer.open(1, random.Random(1), settings=HERE) as peer:
             with pytest.raises(UsageError):
-                await asyncio.wait_for(peer.join(addresses), 5)
+                await asyncio.wait_for(peer.join(addresses), 100)
             assert peer.peer.sent == 0
             assert not peer.peer.awaited
             async with KademliaPeer.open(2, random.Random(2), settings=HERE) as other:
@@ -63,7 +63,7 @@ def test_after_the_block_every_call_says_so_and_the_peer_can_still_be_saved() ->
         ]
         for call in calls:
             with pytest.raises(Closed):
-                await asyncio.wait_for(call(), 5)
+                await asyncio.wait_for(call(), 100)
         with pytest.raises(Closed):
             peer.forget(3)
         assert peer.save()

@@ -13,6 +13,7 @@ from p2plib.sim import Internet
 from p2plib.topology.mesh import Gone, MeshPeer
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_mesh_on_real_sockets_is_joined_looked_at_and_left() -> None:
     async def main() -> None:
         async with AsyncExitStack() as stack:

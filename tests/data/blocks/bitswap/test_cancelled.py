@@ -132,7 +132,7 @@ def test_cancelled_over_real_sockets(kind: str) -> None:
     async def main() -> None:
         for when in range(3):
             store = MemoryBlocks()
-            async with asyncio.timeout(10), two_exchanges(MemoryBlocks(), store) as (alice, bob):
+            async with asyncio.timeout(100), two_exchanges(MemoryBlocks(), store) as (alice, bob):
                 me = alice.node.peer_id
                 task = asyncio.create_task(fetch(alice))
                 while not bob.machine.serving.wants_of(me):
@@ -160,7 +160,7 @@ def test_two_of_one_block_and_the_patient_one_is_cancelled() -> None:
     (block,) = some_blocks(1, 50_000)
 
     async def main() -> None:
-        async with asyncio.timeout(10), two_exchanges(MemoryBlocks(), full_store([block])) as (alice, bob):
+        async with asyncio.timeout(100), two_exchanges(MemoryBlocks(), full_store([block])) as (alice, bob):
             first, second = (asyncio.create_task(alice.fetch(block.cid)) for _ in range(2))
             await asyncio.sleep(0)
             await asyncio.sleep(0)

@@ -90,7 +90,7 @@ def test_the_only_holder_vanishes_and_comes_back_on_another_port(
 
             running = world.net.host("elsewhere").start(again)
             began = loop.time()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(100):
                 await fetching
             assert loop.time() - began < 3
             ledger = exchange.machine.ledgers[id_of("holder")]
@@ -115,7 +115,7 @@ def test_two_lie_and_one_has_it(others: object) -> None:
 
         async def use(exchange: BlockExchange) -> None:
             began = asyncio.get_running_loop().time()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(100):
                 await exchange.fetch(LAST.cid)
                 await exchange.fetch_many(CIDS)
             assert asyncio.get_running_loop().time() - began < 8

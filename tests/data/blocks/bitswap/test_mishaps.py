@@ -55,7 +55,7 @@ def test_a_damaged_block_of_ours_is_fetched_again() -> None:
 
     async def main() -> None:
         mine = DamagedStore(blocks, blocks[:3])
-        async with asyncio.timeout(10), two_exchanges(mine, full_store(blocks)) as (alice, bob):
+        async with asyncio.timeout(100), two_exchanges(mine, full_store(blocks)) as (alice, bob):
             assert await alice.fetch(blocks[0].cid) == blocks[0].data
             await alice.fetch_many(block.cid for block in blocks)
             assert not mine.damaged
@@ -69,7 +69,7 @@ def test_a_damaged_block_is_not_served_until_it_is_put_anew() -> None:
 
     async def main() -> None:
         theirs = DamagedStore([block], [block])
-        async with asyncio.timeout(10), two_exchanges(MemoryBlocks(), theirs) as (alice, bob):
+        async with asyncio.timeout(100), two_exchanges(MemoryBlocks(), theirs) as (alice, bob):
             with pytest.raises(NotFound):
                 await alice.fetch(block.cid, waits_for_it=False)
             fetching = asyncio.create_task(alice.fetch(block.cid))
@@ -86,7 +86,7 @@ def test_a_store_that_is_closed_under_us() -> None:
 
     async def main() -> None:
         mine, theirs = MemoryBlocks(), full_store([one, two])
-        async with asyncio.timeout(10), two_exchanges(mine, theirs) as (alice, _):
+        async with asyncio.timeout(100), two_exchanges(mine, theirs) as (alice, _):
             fetching = asyncio.create_task(alice.fetch(one.cid))
             await asyncio.sleep(0)
             mine.close()
@@ -94,7 +94,7 @@ def test_a_store_that_is_closed_under_us() -> None:
                 await fetching
             with pytest.raises(Closed, match="store was closed"):
                 await alice.fetch(two.cid)
-        async with asyncio.timeout(10), two_exchanges(MemoryBlocks(), theirs) as (alice, bob):
+        async with asyncio.timeout(100), two_exchanges(MemoryBlocks(), theirs) as (alice, bob):
             theirs.close()
             with pytest.raises(NotFound):
                 await alice.fetch(one.cid, waits_for_it=False)
@@ -110,7 +110,7 @@ class BrokenStore(MemoryBlocks):
 
 def test_a_store_that_cannot_be_read_serves_nothing_and_breaks_nothing() -> None:
     async def main() -> None:
-        async with asyncio.timeout(10), two_exchanges(MemoryBlocks(), BrokenStore()) as (alice, bob):
+        async with asyncio.timeout(100), two_exchanges(MemoryBlocks(), BrokenStore()) as (alice, bob):
             with pytest.raises(NotFound):
                 await alice.fetch(block_of(b"x").cid, waits_for_it=False)
             assert not bob.node.failures
@@ -120,7 +120,7 @@ def test_a_store_that_cannot_be_read_serves_nothing_and_breaks_nothing() -> None
 
 def test_a_priority_that_is_none_leaves_nothing_behind() -> None:
     async def main() -> None:
-        async with asyncio.timeout(10), two_exchanges(MemoryBlocks(), MemoryBlocks()) as (alice, _):
+        async with asyncio.timeout(100), two_exchanges(MemoryBlocks(), MemoryBlocks()) as (alice, _):
             with pytest.raises(UsageError, match="priority"):
                 await alice.fetch(block_of(b"x").cid, priority=0)
             assert (alice._waiting, alice._wanted) == ({}, {})
@@ -134,7 +134,7 @@ def test_closing_leaves_no_error_that_nobody_asked_for() -> None:
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
-        async with asyncio.timeout(10), two_exchanges(MemoryBlocks(), MemoryBlocks()) as (alice, _):
+        async with asyncio.timeout(100), two_exchanges(MemoryBlocks(), MemoryBlocks()) as (alice, _):
             fetching = asyncio.create_task(alice.fetch_many(block.cid for block in some_blocks(50, 10)))
             await asyncio.sleep(0.05)
             await alice.close()
@@ -151,7 +151,7 @@ def test_closing_leaves_no_error_that_nobody_asked_for() -> None:
 def test_closed_before_a_partner_s_task_has_begun() -> None:
     async def main() -> None:
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(100),
             Node(ALICE) as alice,
             Node(BOB) as bob,
             BlockExchange(bob, MemoryBlocks()),
@@ -173,7 +173,7 @@ def test_no_room_for_one_more_is_said() -> None:
     async def main() -> None:
         limits = BitswapLimits(max_peers=1)
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(100),
             two_exchanges(MemoryBlocks(), MemoryBlocks(), limits=limits) as (alice, _),
             Node(CAROL) as node,
             BlockExchange(node, MemoryBlocks()),
@@ -189,7 +189,7 @@ def test_a_new_connection_is_found_while_somebody_waits() -> None:
 
     async def main() -> None:
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(100),
             Node(ALICE) as alice,
             Node(BOB) as bob,
             BlockExchange(alice, MemoryBlocks()) as mine,
@@ -209,7 +209,7 @@ def test_an_exchange_that_is_opened_anew_on_the_same_connection() -> None:
 
     async def main() -> None:
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(100),
             Node(ALICE) as alice,
             Node(BOB) as bob,
             BlockExchange(bob, full_store([one, two])) as theirs,

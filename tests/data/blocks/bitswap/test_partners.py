@@ -51,7 +51,7 @@ def test_garbage_ends_its_stream_and_nothing_else() -> None:
     async def main() -> None:
         puppet = Puppet(says_nothing)
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(100),
             Node(ALICE, puppet.speaks()) as alice,
             Node(BOB) as bob,
             BlockExchange(bob, stocked([block])),

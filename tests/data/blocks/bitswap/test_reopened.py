@@ -36,7 +36,7 @@ def test_blocks_that_were_under_way_are_no_strikes(after_s: float, pause_s: floa
                 await asyncio.gather(fetching, return_exceptions=True)
                 await asyncio.sleep(pause_s)
                 async with BlockExchange(node, MemoryBlocks()) as second:
-                    async with asyncio.timeout(20):
+                    async with asyncio.timeout(100):
                         await second.fetch_many(block.cid for block in others)
                     await asyncio.sleep(5)
                     total = totals(second)
@@ -61,7 +61,7 @@ def test_what_a_peer_waits_for_comes_out_of_the_next_exchange() -> None:
                     fetching = asyncio.create_task(theirs.fetch(block.cid))
                     while not first.machine.serving.wants_of(theirs.node.peer_id):
                         await asyncio.sleep(0.01)
-                async with BlockExchange(node, full_store([block])), asyncio.timeout(30):
+                async with BlockExchange(node, full_store([block])), asyncio.timeout(100):
                     assert await fetching == block.data
 
         await world.net.host("client").run(run())

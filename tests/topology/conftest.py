@@ -1,0 +1,13 @@
+"""What the drivers' tests on real sockets share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.patience import be_patient
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response is given its time."""
+    be_patient(monkeypatch)
