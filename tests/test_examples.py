@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> Path:
 def run(project: Path, *words: str) -> tuple[int, str]:
     command = [sys.executable, *words]
     around = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=100, env=around)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300, env=around)
     return done.returncode, done.stdout + done.stderr
 
 

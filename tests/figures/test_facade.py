@@ -17,7 +17,7 @@ def loaded_after(program: str) -> set[str]:
     """The modules of figures that a program loads."""
     tell = "import sys; print(*(name for name in sys.modules if name.startswith('p2plib.figures')))"
     done = subprocess.run(
-        [sys.executable, "-c", f"{program}\n{tell}"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", f"{program}\n{tell}"], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return {name.removeprefix("p2plib.figures").removeprefix(".") for name in done.stdout.split()} - {""}

@@ -24,7 +24,7 @@ def printed(program: str, hash_seed: str, **changed: str) -> str:
         text=True,
         env=environment,
         cwd=ROOT,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.strip()

@@ -376,7 +376,7 @@ def test_what_is_looked_at_afterwards(folder: Path, capsys: pytest.CaptureFixtur
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "p2plib.sim", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
 def test_in_a_process_of_its_own(folder: Path) -> None:

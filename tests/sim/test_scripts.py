@@ -186,7 +186,7 @@ Path("script.py").write_text("import anyio.to_thread, socket\nasync def ask():\n
     "    print(await anyio.to_thread.run_sync(socket.gethostname))")
 run_programs(Internet(), [parse_program("ana=ask", Path("script.py"))], 10)
 """
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert ended.stdout == "ana\n", ended.stderr
 
 

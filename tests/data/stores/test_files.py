@@ -64,10 +64,10 @@ def test_a_directory_is_locked_within_a_process_and_across_processes(tmp_path: P
     with pytest.raises(StoreLocked, match="this process"):
         DiskFiles(link).lock()
     program = f"from p2plib.data.stores.files import DiskFiles\nDiskFiles({str(tmp_path)!r}).lock()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert "StoreLocked: another process" in done.stderr
     release()
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
     DiskFiles(tmp_path).lock()()  # the other process has ended, and its lock with it
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from p2plib.errors import DecodeError, UsageError
 from p2plib.labs import Lab, Mistake, Task, Wrong
-from p2plib.labs.engine import feedback
+from p2plib.labs.engine import bounded, feedback
 from p2plib.labs.engine.words import LINE_LIMIT
 from tests.labs.engine import tiny
 
@@ -35,6 +35,12 @@ def arithmetic(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less patience with an endless loop, for the tests' sake."""
     monkeypatch.setattr(feedback, "CASE_S", 0.3)
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late thread gets all the time that it needs to stop, on the busiest machine."""
+    monkeypatch.setattr(bounded, "GRACE_S", 60.0)
 
 
 def line(lab: types.ModuleType, name: str, yours: Any) -> str:
@@ -199,6 +205,7 @@ def test_prints_of_the_answer_are_hidden(
     assert capsys.readouterr().out == "and heard again\n"
 
 
+@pytest.mark.usefixtures("stopped")
 def test_an_endless_loop_ends(arithmetic: types.ModuleType, quick: None) -> None:
     def double(number: int) -> int:
         while True:
@@ -209,6 +216,7 @@ def test_an_endless_loop_ends(arithmetic: types.ModuleType, quick: None) -> None
     assert not [thread for thread in threading.enumerate() if thread.name == "lab-answer"]
 
 
+@pytest.mark.usefixtures("stopped")
 def test_an_endless_loop_that_catches_exceptions_ends(arithmetic: types.ModuleType, quick: None) -> None:
     def double(number: int) -> int:
         while True:

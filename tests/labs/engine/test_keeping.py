@@ -166,7 +166,7 @@ def test_the_module_is_readable_and_needs_nothing_else(
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.stdout == "b'x'\n"
 

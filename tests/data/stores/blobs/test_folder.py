@@ -96,7 +96,7 @@ def test_a_lock_holds_within_a_process_and_between_two(tmp_path: Path) -> None:
 
     def elsewhere() -> str:
         done = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60, cwd=ROOT
+            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=300, cwd=ROOT
         )
         return done.stdout.strip()
 
