@@ -461,3 +461,37 @@ def test_the_largest_tree_has_its_places() -> None:
     assert len(proofs.inclusion_places(0, MAX_SIZE)) == 64
     assert proofs.consistency_places(0, MAX_SIZE, MAX_SIZE) == []
     assert len(proofs.consistency_places(0, 1, MAX_SIZE)) == 64
+    two_below = MAX_SIZE - 2  # an odd size: its last leaf is one hash more
+    assert len(proofs.consistency_places(0, two_below, MAX_SIZE)) == 65
+
+
+def test_the_older_root_is_shown_by_the_proof() -> None:
+    for size in range(1, 41):
+        for old in range(1, size + 1):
+            path, root = proofs.prove_consistency(TREE, old, size), TREE.root(size)
+            claims = [TREE.root(old)] if old.bit_count() == 1 or old == size else [TREE.root(old), bytes(32)]
+            for claimed in claims:
+                assert proofs.older_root(claimed, old, root, size, path) == TREE.root(old)
+
+
+@pytest.mark.fault("F116")
+def test_what_shows_no_older_root() -> None:
+    path, old, root = proofs.prove_consistency(TREE, 6, 8), TREE.root(6), TREE.root(8)
+    wrong: list[tuple[str, bytes, int, bytes, int, list[bytes]]] = [
+        ("root of all 8 leaves", old, 6, TREE.root(7), 8, path),
+        ("root of all 8 leaves", old, 6, root, 8, [path[0], path[2], path[1]]),
+        ("root of all 8 leaves", bytes(32), 4, root, 8, [TREE.subtree(4, 8)]),
+        ("root of all 8 leaves", bytes(32), 8, root, 8, []),
+        ("2 hashes, where it takes 3", old, 6, root, 8, path[:2]),
+        ("no other root when it had 0", old, 0, root, 8, path),
+        ("no other root when it had 9", old, 9, root, 8, path),
+        ("sizes and indexes", old, -1, root, 8, path),
+        ("sizes and indexes", old, 6, root, MAX_SIZE + 1, path),
+        ("a hash of 31 bytes", old[:31], 6, root, 8, path),
+        ("a hash of 33 bytes", old, 6, root + b"!", 8, path),
+        ("a hash of 0 bytes", old, 6, root, 8, [*path[:2], b""]),
+    ]
+    for sentence, *said in wrong:
+        with pytest.raises(InvalidProof, match=sentence):
+            proofs.older_root(*said)
+    assert type(proofs.older_root(bytearray(root), 8, root, 8, [])) is bytes
