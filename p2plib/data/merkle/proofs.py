@@ -315,6 +315,8 @@ def _both_roots(inner: bytes, start: int, end: int, size: int, proof: Sequence[b
 
 def _need_hashes(**groups: Sequence[bytes]) -> None:
     for name, hashes in groups.items():
+        if not isinstance(hashes, Sequence):
+            raise InvalidProof(f"{name}: a list of hashes, not {type(hashes).__name__}")
         for each in hashes:
             if not isinstance(each, _BUFFERS):
                 raise InvalidProof(f"{name}: a hash is bytes, not {type(each).__name__}")

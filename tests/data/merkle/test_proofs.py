@@ -495,3 +495,42 @@ def test_what_shows_no_older_root() -> None:
         with pytest.raises(InvalidProof, match=sentence):
             proofs.older_root(*said)
     assert type(proofs.older_root(bytearray(root), 8, root, 8, [])) is bytes
+
+
+@pytest.mark.fault("F116")
+@pytest.mark.parametrize("wrong", [None, 5, iter([]), {}, "aa", set()])
+def test_what_is_no_list_of_hashes_proves_nothing(wrong: Any) -> None:
+    leaf, root = leaf_hash(b"0"), TREE.root(3)
+    asks: list[Callable[[], object]] = [
+        lambda: proofs.verify_inclusion(root, 3, 0, b"0", wrong),
+        lambda: proofs.verify_leaf_hash(root, 3, 0, leaf, wrong),
+        lambda: proofs.verify_consistency(TREE.root(2), 2, root, 3, wrong),
+        lambda: proofs.verify_subtree(TREE.root(2), 0, 2, root, 3, wrong),
+        lambda: proofs.older_root(TREE.root(2), 2, root, 3, wrong),
+        lambda: proofs.verify_many(root, 3, {0: b"0"}, wrong),
+    ]
+    for ask in asks:
+        with pytest.raises(InvalidProof):
+            ask()
+
+
+@pytest.mark.parametrize("size", [1 << 62, (1 << 62) + 1, (1 << 63) - 1])
+def test_proofs_in_trees_that_nobody_can_build(size: int) -> None:
+    """A path is all that is needed, so one can be made up from the leaf: of a size that no disk holds."""
+    for index in (0, 1, size // 2, size - 1):
+        root, path = leaf_hash(b"here"), [bytes([n]) * 32 for n in range(64)]
+        places = proofs.inclusion_places(index, size)
+        for place, sibling in zip(places, path, strict=False):
+            root = node_hash(sibling, root) if place[0] < index else node_hash(root, sibling)
+        path = path[: len(places)]
+        proofs.verify_inclusion(root, size, index, b"here", path)
+        proofs.verify_many(root, size, {index: b"here"}, in_order(places, path))
+        for extra in ([*path, bytes(32)], path[:-1], [bytes(32), *path]):
+            with pytest.raises(InvalidProof, match="hashes, where it takes"):
+                proofs.verify_inclusion(root, size, index, b"here", extra)
+        with pytest.raises(InvalidProof):
+            proofs.verify_inclusion(root, size, size, b"here", path)
+
+
+def in_order(places: list[proofs.Place], path: list[bytes]) -> list[bytes]:
+    return [sibling for _, sibling in sorted(zip(places, path, strict=True))]

@@ -237,6 +237,8 @@ def test_an_honest_log_is_not_convicted() -> None:
                 prove_split(head(TRUE, one), head(TRUE, other), KEY, TRUE)
     with pytest.raises(UsageError, match="not the tree"):
         prove_split(head(TRUE, 6), head(TRUE, 9), KEY, FALSE)
+    with pytest.raises(UsageError, match="not the tree"):
+        prove_split(head(TRUE, 6), head(FALSE, 9), KEY, AppendOnlyTree(LEAVES[:8]))
     with pytest.raises(SignatureError):
         prove_split(head(TRUE, 7), head(FALSE, 7, OTHER), KEY, TRUE)
 
@@ -265,6 +267,10 @@ def test_a_false_proof_is_refused() -> None:
         (DecodeError, changed(path=b"")),
         (DecodeError, changed(more=b"")),
         (DecodeError, cbor.encode([1])),
+        (DecodeError, cbor.encode(5)),
+        (DecodeError, cbor.encode(["path", "root", "first", "second"])),
+        (InvalidProof, changed(first=split.second, root=bytes(32))),  # one head twice
+        (InvalidProof, changed(first=split.second, root=FALSE.root(11), path=[])),
         (DecodeError, split.raw[:-1]),
         (DecodeError, bytes(witness.MAX_SPLIT_BYTES + 1)),
         (SignatureError, changed(second=head(FALSE, 11, OTHER))),
@@ -292,6 +298,9 @@ def test_what_was_stored_is_not_believed_without_a_look() -> None:
     with pytest.raises(Forked) as caught:
         convinced.hear(head(TRUE, 7), path(TRUE, 6, 7))
     assert caught.value.proof == proof
+    for shown in (head(TRUE, 7), b"garbage"):
+        with pytest.raises(Forked):
+            Witness(KEY, split=proof).hear(shown)  # one that has no head, either
     wrong: list[tuple[type[RemoteError], bytes]] = [
         (DecodeError, b"garbage"),
         (DecodeError, proof[:-1]),
