@@ -351,6 +351,18 @@ def test_a_root_that_changes_later_is_not_the_one_that_was_trusted(kind: type) -
     assert fed(verifier, bao.encode(content)) == content
 
 
+def test_a_content_may_be_as_long_as_the_limit() -> None:
+    for size in (0, 10):
+        content = bytes(size)
+        for known in (None, size):
+            verifier = BaoVerifier(blake3.digest(content), size_bytes=known, max_size_bytes=size)
+            assert fed(verifier, bao.encode(content)) == content
+    with pytest.raises(UsageError, match="0 to at most 10 bytes, not 11"):
+        BaoVerifier(bytes(32), size_bytes=11, max_size_bytes=10)
+    with pytest.raises(UsageError, match="0 to at most -1 bytes$"):
+        BaoVerifier(bytes(32), max_size_bytes=-1)
+
+
 def test_an_empty_content_takes_a_header_and_nothing_else() -> None:
     encoded, root = bao.encode(b""), blake3.digest(b"")
     assert encoded == bytes(8)
