@@ -83,6 +83,7 @@ def test_the_last_empty_line_is_the_one_that_counts() -> None:
     )
     assert note.text.endswith("ed è subito sera.\n")
     assert len(note.signatures[0].signature) == 64
+    assert heads.read_note("\n\n\u2014 a AAAAAAA=\n".encode()).text == "\n"
 
 
 def test_keys_as_text() -> None:
