@@ -10,6 +10,7 @@ A conviction is two heads that the log's key has signed, and proof that no tree 
     1. they have the same size and different roots, and nothing more is needed; or
     2. they come with another root for the smaller size, and a consistency proof from that root to the signed
        root of the larger head. Only one root of each size leads there, and the operator signed another.
+
 Nobody has to be trusted for it, whoever brought the proof: anybody with the log's key can verify it.
 
 Rules

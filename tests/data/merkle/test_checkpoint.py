@@ -212,6 +212,8 @@ def test_a_proof_that_travels() -> None:
     [
         ("begins with", SEVEN.raw.replace(b"@v1", b"@v2")),
         ("a line with its index", SEVEN.raw.replace(b"index", b"place")),
+        ("a line with its index", heads.PROOF_HEADER.encode() + b"\n\n" + head(15)),
+        ("a line with its index", heads.PROOF_HEADER.encode() + b"\nextra AAAA\n\n" + head(15)),
         ("a line with its index", SEVEN.raw.replace(b"index", b"extra AAAA\nextra AAAA\nindex")),
         ("leading zero", SEVEN.raw.replace(b"index 6", b"index 06")),
         ("hashes, where 64", SEVEN.raw.replace(b"index 6\n", b"index 6\n" + (b"A" * 43 + b"=\n") * 61)),
@@ -223,6 +225,11 @@ def test_a_proof_that_travels() -> None:
 def test_what_is_no_proof(rule: str, raw: bytes) -> None:
     with pytest.raises(DecodeError, match=rule):
         heads.read_proof(raw)
+
+
+def test_a_proof_of_the_deepest_leaf_there_can_be() -> None:
+    deepest = LoggedProof(0, (bytes(32),) * heads.MAX_PATH, SEVEN.note)
+    assert heads.read_proof(deepest.raw) == deepest
 
 
 def test_as_many_signatures_as_there_may_be() -> None:
