@@ -190,6 +190,8 @@ def test_files_that_have_no_tree() -> None:
         tree_of(2).prove(HashRange(bytes(32), 0, 0, 2, 0))
     with pytest.raises(UsageError, match="a block has 1 to 16384 bytes, not 16385"):
         bep52.leaf(bytes(BLOCK_BYTES + 1))
+    with pytest.raises(UsageError, match="a block has 1 to 16384 bytes, not 0"):
+        bep52.leaf(b"")
     with pytest.raises(UsageError, match="bytes, not 1152921504606846976"):
         bep52.height_of(2**60)
 
