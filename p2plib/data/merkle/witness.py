@@ -263,7 +263,7 @@ class Witness:
             claimed = small.root if root is None else root
             begins = proofs.older_root(claimed, small.size, large.root, large.size, path)
         if begins != small.root:
-            self.convict(SplitView(first, second, begins, tuple(map(bytes, path))).raw)
+            self.convict(SplitView(first, second, begins, tuple(path)).raw)
 
     def _need_honest(self) -> None:
         if self.split:

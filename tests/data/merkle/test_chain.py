@@ -69,6 +69,16 @@ def test_a_header_and_its_bytes() -> None:
             WorkHeader(*wrong)
 
 
+def test_the_largest_numbers_of_a_header() -> None:
+    largest = WorkHeader(START, START, (1 << 32) - 1, 255, (1 << 64) - 1)
+    assert chain.read_header(largest.raw) == largest
+    for numbers in ((1 << 32, 0, 0), (0, 256, 0), (0, 0, 1 << 64), (0, 0, -1)):
+        with pytest.raises(UsageError, match="a number of a header"):
+            WorkHeader(START, START, *numbers)
+    with pytest.raises(InvalidProof, match="a link that does not"):
+        chain.verify_chained(bytes(33), START, [b"entry"])
+
+
 def test_mining_finds_the_first_nonce_that_does() -> None:
     tree = AppendOnlyTree(ENTRIES)
     made = chain.mine(START, tree, 8)

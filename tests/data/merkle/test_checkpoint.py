@@ -158,6 +158,10 @@ def test_what_is_no_checkpoint(rule: str, text: str) -> None:
         heads.read_checkpoint(text)
 
 
+def test_the_largest_size_is_read() -> None:
+    assert heads.read_checkpoint(f"a\n{(1 << 64) - 1}\n{'A' * 43}=\n").size == (1 << 64) - 1
+
+
 def test_who_signed() -> None:
     note = heads.read_note(head(2))
     ours = note.signatures[0]
@@ -250,6 +254,8 @@ def test_the_parts_of_a_head_are_all_of_it() -> None:
     assert [field.name for field in fields] == ["origin", "size", "root", "empty line", "signature"]
     with pytest.raises(DecodeError):
         heads.dissect(SEVEN.raw[:40])
+    with pytest.raises(DecodeError, match="three lines"):
+        heads.dissect("a\n\n\u2014 a AAAAAAA=\n".encode())
     more = heads.sign_checkpoint(Checkpoint("a", 1, bytes(32), ("what", "ever")), "a", SECRET).raw
     assert b"".join(field.raw for field in heads.dissect(more)) == more
     assert [field.name for field in heads.dissect(more)][2:6] == [

@@ -153,7 +153,6 @@ def shown_both(place: int, small: int, large: int) -> None:
 
 @pytest.mark.fault("F117")
 @given(st.lists(st.integers(1, MOST), min_size=2, max_size=2), st.integers(0, MOST - 1))
-@settings(max_examples=200)
 def test_a_split_view_is_caught_when_both_heads_and_a_path_are_there(sizes: list[int], place: int) -> None:
     small, large = sorted(sizes)
     if place < small:
@@ -190,7 +189,7 @@ def test_a_path_from_a_power_of_two_needs_the_root_that_it_begins_with() -> None
 
 @pytest.mark.fault("F117")
 @given(st.integers(0, MOST), st.integers(0, MOST), st.data())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_no_lie_about_a_path_convicts_an_honest_log(ours: int, theirs: int, data: st.DataObject) -> None:
     """A liar can bring true heads and any path: of other sizes, of another tree, cut, changed, made up."""
     ana = Witness(KEY, head=signed(LONG, ours))
