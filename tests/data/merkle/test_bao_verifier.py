@@ -82,6 +82,7 @@ def woven_and_fed(outboard: ReadAt, content: ReadAt, root: bytes, size: int) -> 
     return fed(BaoVerifier(root), b"".join(bao.slice_outboard(outboard, content, 0, size)))
 
 
+@pytest.mark.slow
 def test_published_slices_and_their_corruptions(published: dict[str, Any]) -> None:
     slices = corruptions = 0
     for case in published["slice"]:
