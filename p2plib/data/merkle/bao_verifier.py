@@ -100,7 +100,7 @@ class BaoVerifier:
             known = "" if size_bytes is None else f", not {size_bytes}"
             raise UsageError(f"the content has 0 to at most {max_size_bytes} bytes{known}")
         blake3.check_engine(engine)
-        self._root, self._start, self._engine = root, start, engine
+        self._root, self._start, self._engine = bytes(root), start, engine  # a bytearray could change
         self._length = max_size_bytes if length_bytes is None else length_bytes
         self._known, self._max = size_bytes, max_size_bytes
         self._left = b""  # received, and too short to be a node

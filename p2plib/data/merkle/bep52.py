@@ -157,7 +157,7 @@ class Bep52Tree:
         if any(len(hashed) != HASH_BYTES for hashed in leaves):
             raise UsageError(f"a leaf has {HASH_BYTES} bytes")
         self.size_bytes = size_bytes
-        self._layers = [list(leaves)]
+        self._layers = [[bytes(hashed) for hashed in leaves]]  # a bytearray could change
         for layer in range(self.height):
             below = self._layers[layer]
             if len(below) % 2:

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p2plib.data.merkle import proofs
 from p2plib.data.merkle.tree import HASH_BYTES, AppendOnlyTree
@@ -221,22 +221,37 @@ def verify_entry(header: WorkHeader, index: int, entry: bytes, proof: Sequence[b
 class Reorganisation:
     """What changed when a block made another branch count, or made the same one longer.
 
+    It names two tips. The blocks between them are looked up when somebody asks, one step for each, and the
+    answer stays the same: a chain forgets no block.
+
     Args:
-        dropped: blocks that counted and no longer do, the lowest first.
-        added: blocks that count from now on, the lowest first.
+        old: the id of the tip that counted.
+        new: the id of the tip that counts from now on; the same if nothing changed.
+        chain: which both are in.
     """
 
-    dropped: tuple[WorkHeader, ...]
-    added: tuple[WorkHeader, ...]
+    old: bytes
+    new: bytes
+    chain: WorkChain = field(repr=False, compare=False)
+
+    @property
+    def dropped(self) -> tuple[WorkHeader, ...]:
+        """The blocks that counted and no longer do, the lowest first."""
+        return self.chain.apart(self.old, self.new)[0]
+
+    @property
+    def added(self) -> tuple[WorkHeader, ...]:
+        """The blocks that count from now on, the lowest first."""
+        return self.chain.apart(self.old, self.new)[1]
 
 
 class WorkChain:
     """Headers from anybody, and which ones count: those on the heaviest branch.
 
     Each header that it keeps has cost its miner 2 ** `minimum_bits` hashes on average: strangers cannot fill
-    it for free. A header that makes another branch count takes a step for each block since the two parted. So
-    a miner that extends two branches in turn, n blocks each, makes us take some n ** 2 steps: with 16 bits
-    that is less than the miner's own work until n is in the tens of thousands.
+    it for free. And it takes the same few steps for each, whatever branch it is on: with every block it keeps
+    what the branch weighs that ends there. So a miner that extends two branches in turn, and makes the other
+    one count every time, costs us no more than one that extends a single branch.
 
     Args:
         minimum_bits: the fewest zero bits that a block may ask for, 0 to 255.
@@ -258,14 +273,14 @@ class WorkChain:
             header: from anybody.
 
         Returns:
-            which blocks count now, and which no longer do; both empty if nothing changed.
+            which blocks count now, and which no longer do; no blocks at all if nothing changed.
 
         Raises:
             InvalidEntry: too little work, or the block before it is not known.
         """
-        block = header.id
+        block, before = header.id, self.tip
         if block in self._headers:
-            return Reorganisation((), ())
+            return Reorganisation(before, before, self)
         if header.bits < self.minimum_bits:
             raise InvalidEntry(f"a block of {header.bits} bits, where {self.minimum_bits} is the least")
         if not header.has_work:
@@ -275,22 +290,31 @@ class WorkChain:
         self._headers[block] = header
         self._weights[block] = self._weights[header.previous] + header.weight
         self._heights[block] = self._heights[header.previous] + 1
-        if self._weights[block] <= self._weights[self.tip]:
-            return Reorganisation((), ())
-        change = self._change(self.tip, block)
-        self.tip = block
-        return change
+        if self._weights[block] > self._weights[before]:
+            self.tip = block
+        return Reorganisation(before, self.tip, self)
 
-    def _change(self, old: bytes, new: bytes) -> Reorganisation:
-        dropped, added = [], []
-        while old != new:  # down from the higher of the two, until they meet
-            if self._heights[old] > self._heights[new]:
-                dropped.append(self._headers[old])
-                old = self._headers[old].previous
+    def apart(self, one: bytes, other: bytes) -> tuple[tuple[WorkHeader, ...], tuple[WorkHeader, ...]]:
+        """The blocks of two branches since they parted, the lowest first; one step for each.
+
+        Args:
+            one: the id of the last block of a branch; `START` for a branch without blocks.
+            other: that of another.
+
+        Raises:
+            NotFound: one of them is not known.
+        """
+        if one not in self._heights or other not in self._heights:
+            raise NotFound("no such block in this chain")
+        ones, others = list[WorkHeader](), list[WorkHeader]()
+        while one != other:  # down from the higher of the two, until they meet
+            if self._heights[one] > self._heights[other]:
+                ones.append(self._headers[one])
+                one = self._headers[one].previous
             else:
-                added.append(self._headers[new])
-                new = self._headers[new].previous
-        return Reorganisation(tuple(dropped[::-1]), tuple(added[::-1]))
+                others.append(self._headers[other])
+                other = self._headers[other].previous
+        return tuple(ones[::-1]), tuple(others[::-1])
 
     def branch(self) -> list[WorkHeader]:
         """The blocks that count, the lowest first."""
@@ -308,15 +332,17 @@ class WorkChain:
     def confirmations(self, block: bytes) -> int:
         """How deep a block is in the branch that counts: 1 for the tip, 2 for the block before it.
 
+        Takes as many steps as it counts.
+
         Args:
             block: its id.
 
         Raises:
             NotFound: it does not count, or is not known.
         """
-        at, counted = self.tip, 1
-        while at != START:
-            if at == block:
-                return counted
-            at, counted = self._headers[at].previous, counted + 1
-        raise NotFound("no such block in the branch that counts")
+        at, height = self.tip, self._heights.get(block, 0)
+        while height and self._heights[at] > height:
+            at = self._headers[at].previous
+        if not height or at != block:
+            raise NotFound("no such block in the branch that counts")
+        return self._heights[self.tip] - height + 1

@@ -231,6 +231,35 @@ def verify_consistency(
     verify_subtree(old_root, 0, old_size, root, size, proof)
 
 
+def older_root(claimed: bytes, old_size: int, root: bytes, size: int, proof: Sequence[bytes]) -> bytes:
+    """The root that a tree had when it was smaller, as a consistency proof shows it.
+
+    Whoever trusts the root need not trust the proof: none leads from another old root to this one.
+
+    Args:
+        claimed: the old root, 32 bytes. A proof from a power of two starts above it, so somebody has to claim
+            one, and the proof shows whether that is right; for other sizes the claim does not matter.
+        old_size: how many leaves the tree had, 1 and up.
+        root: of the tree as it is, 32 bytes, trusted.
+        size: how many leaves it has, `old_size` or more.
+        proof: as received.
+
+    Returns:
+        the old root, 32 bytes.
+
+    Raises:
+        InvalidProof: the proof does not lead to the root; the sentence says why.
+    """
+    _need_hashes(root=(claimed, root), proof=proof)
+    _need_numbers(old_size, size)
+    if not 0 < old_size <= size:
+        raise InvalidProof(f"a tree of {size} leaves had no other root when it had {old_size}")
+    old, whole = _both_roots(claimed, 0, old_size, size, proof)
+    if whole != root:
+        raise InvalidProof(f"the proof does not lead to the root of all {size} leaves")
+    return bytes(old)
+
+
 def verify_subtree(
     inner: bytes, start: int, end: int, root: bytes, size: int, proof: Sequence[bytes]
 ) -> None:
@@ -286,6 +315,8 @@ def _both_roots(inner: bytes, start: int, end: int, size: int, proof: Sequence[b
 
 def _need_hashes(**groups: Sequence[bytes]) -> None:
     for name, hashes in groups.items():
+        if not isinstance(hashes, Sequence):
+            raise InvalidProof(f"{name}: a list of hashes, not {type(hashes).__name__}")
         for each in hashes:
             if not isinstance(each, _BUFFERS):
                 raise InvalidProof(f"{name}: a hash is bytes, not {type(each).__name__}")

@@ -6,21 +6,29 @@ only two heads side by side show it. So witnesses tell each other their heads, a
 head only to one whose tree begins with the whole of its own. The heads are those of
 `p2plib.data.merkle.checkpoint` (C2SP); the proof of a split is this library's own.
 
-Two signed heads of one log convict its operator if
-    1. they have the same size and different roots; or
-    2. the tree of the larger one had another root when it was as small as the other. Its own consistency
-       proof shows that: it leads from that other root to the signed one, and no tree begins with both.
+A conviction is two heads that the log's key has signed, and proof that no tree has both. Either
+    1. they have the same size and different roots, and nothing more is needed; or
+    2. they come with another root for the smaller size, and a consistency proof from that root to the signed
+       root of the larger head. Only one root of each size leads there, and the operator signed another.
+
+Nobody has to be trusted for it, whoever brought the proof: anybody with the log's key can verify it.
 
 Rules
     3. The first head is taken on trust: there is nothing to compare it with.
-    4. A head of another size counts if a consistency proof comes with it. A missing or wrong proof convicts
-       nobody: perhaps the peer that sent it lied. It raises `InvalidProof`, and nothing is kept.
-    5. A proof of a split has one encoding: canonical CBOR of both notes, the smaller tree first (for the same
+    4. A head of another size counts if a consistency proof comes with it. One that leads to the signed root
+       of the larger head, but begins with another root than the smaller head's, convicts the log (case 2).
+       One that does not lead there, or is missing, convicts nobody: perhaps the peer that sent it lied. It
+       raises `InvalidProof`, and nothing is kept.
+    5. From most sizes a path contains the whole root that it begins with; from a power of two it does not, as
+       all those leaves are one node. So whoever brings such a path says which root it begins with, too.
+    6. A proof of a split has one encoding: canonical CBOR of both notes, the smaller tree first (for the same
        size, the lower bytes), the other root, and the path.
-    6. A witness that has seen a proof of a split believes no head of this log any more, not even its own.
+    7. A witness that has seen a proof of a split believes no head of this log any more, not even its own.
+    8. It remembers its newest head alone. If an older copy of its file is restored, it has forgotten the
+       later ones, and may be led into the other history, until a peer that still has one of them shows it.
 
-Case 2 needs somebody who has the leaves of the larger tree, or has kept its roots: the operator will not
-help. And if no two people who see different trees ever compare heads, nobody notices.
+Case 2 needs somebody who has the leaves of the larger tree, or has kept the path: the operator will not help.
+And if no two people who see different trees ever compare heads, nobody notices.
 
 Vocabulary::
 
@@ -47,7 +55,7 @@ from p2plib.data.merkle.tree import EMPTY_ROOT, HASH_BYTES, AppendOnlyTree
 from p2plib.errors import DecodeError, Forked, InvalidProof, UsageError
 from p2plib.wire import cbor
 
-MAX_SPLIT_BYTES = 2 * MAX_NOTE_BYTES + 65 * (HASH_BYTES + 2) + 128  # two notes, 64 hashes and a root, names
+MAX_SPLIT_BYTES = 2 * MAX_NOTE_BYTES + 66 * (HASH_BYTES + 2) + 64  # two notes, 65 hashes and a root, names
 _MEMBERS = ["path", "root", "first", "second"]  # the order of canonical CBOR: the shorter name first
 
 
@@ -199,13 +207,15 @@ class Witness:
         """How many leaves its head has; 0 before the first."""
         return self._checkpoint.size if self._checkpoint else 0
 
-    def hear(self, head: bytes, path: Sequence[bytes] = ()) -> bool:
+    def hear(self, head: bytes, path: Sequence[bytes] = (), root: bytes | None = None) -> bool:
         """Takes a head of the log, from its operator or from another witness.
 
         Args:
             head: as received.
             path: the consistency proof between this head and ours, from the smaller to the larger; empty for
                 the first head, and for one of the same size.
+            root: the root that the path begins with, as its sender has it: 32 bytes, for the size of the
+                smaller head. It matters only if that is a power of two; None if it is what was signed.
 
         Returns:
             whether it is ours from now on: it is the first, or larger and consistent.
@@ -213,28 +223,18 @@ class Witness:
         Raises:
             Forked: the log has signed two histories; its `proof` is `SplitView.raw`, and nothing is believed
                 from now on.
-            InvalidProof: the path does not lead from one to the other, or the head is another log's.
+            InvalidProof: the path does not lead to the larger head, or the head is another log's.
             SignatureError: the log did not sign it.
             DecodeError: it is not a head.
         """
         self._need_honest()
         head = bytes(head)
         heard, ours = open_head(head, self.key, self.origin), self._checkpoint
-        if ours is None:
-            self.head, self._checkpoint = head, heard
-            return True
-        if heard.size == ours.size:
-            if heard.root != ours.root:
-                first, second = sorted((self.head, head))
-                split = SplitView(first, second, open_head(second, self.key, self.origin).root)
-                self.convict(split.raw)
-                self._need_honest()
-            return False
-        small, large = sorted((heard, ours), key=lambda each: each.size)
-        if small.size:  # the empty tree is the beginning of every other
-            proofs.verify_consistency(small.root, small.size, large.root, large.size, path)
-        if heard is small:
-            return False
+        if ours is not None:
+            self._compare([(ours, self.head), (heard, head)], path, root)
+            self._need_honest()
+            if heard.size <= ours.size:
+                return False
         self.head, self._checkpoint = head, heard
         return True
 
@@ -250,6 +250,20 @@ class Witness:
             InvalidProof: they do not contradict each other.
         """
         self.split = read_split(split, self.key, self.origin).raw
+
+    def _compare(
+        self, heads: list[tuple[Checkpoint, bytes]], path: Sequence[bytes], root: bytes | None
+    ) -> None:
+        (small, first), (large, second) = sorted(heads, key=lambda each: (each[0].size, each[1]))
+        if not small.size:  # the empty tree is the beginning of every other
+            return
+        if small.size == large.size:
+            path, begins = (), large.root
+        else:
+            claimed = small.root if root is None else root
+            begins = proofs.older_root(claimed, small.size, large.root, large.size, path)
+        if begins != small.root:
+            self.convict(SplitView(first, second, begins, tuple(path)).raw)
 
     def _need_honest(self) -> None:
         if self.split:

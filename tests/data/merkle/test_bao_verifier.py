@@ -82,6 +82,7 @@ def woven_and_fed(outboard: ReadAt, content: ReadAt, root: bytes, size: int) -> 
     return fed(BaoVerifier(root), b"".join(bao.slice_outboard(outboard, content, 0, size)))
 
 
+@pytest.mark.slow
 def test_published_slices_and_their_corruptions(published: dict[str, Any]) -> None:
     slices = corruptions = 0
     for case in published["slice"]:
@@ -110,7 +111,7 @@ def test_published_seeks(published: dict[str, Any]) -> None:
 
 @pytest.mark.fault("F118")
 @pytest.mark.parametrize(
-    "size", [0, 1, 65, 1025, *(pytest.param(n, marks=pytest.mark.slow) for n in (1024, 2049, 3073))]
+    "size", [0, 1, 65, *(pytest.param(n, marks=pytest.mark.slow) for n in (1024, 1025, 2049, 3073))]
 )
 def test_every_byte_counts(size: int) -> None:
     content = random.Random(size).randbytes(size)
@@ -134,6 +135,7 @@ def test_cut_anywhere_and_continued_with_anything(size: int) -> None:
         with pytest.raises(WrongContent, match="more follows"):
             verifier.receive(encoded + more)
         assert joined(verifier.take()) == content
+        assert not verifier.is_complete
     verifier = BaoVerifier(root)
     verifier.receive(encoded)
     with pytest.raises(WrongContent, match="more follows"):
@@ -314,3 +316,70 @@ def test_the_stranger_s_buffer_may_be_used_again(kind: type) -> None:
         buffer[:] = bytes(700)
     verifier.end()
     assert joined(verifier.take()) == content
+
+
+@pytest.mark.fault("F118")
+@pytest.mark.parametrize("asked", [(0, 0), (0, 1), (1024, 1), (2048, 9000), (5000, 1), (2**63, 2**63)])
+def test_no_size_but_the_true_one_is_ever_proven(asked: tuple[int, int]) -> None:
+    """True nodes under a header that lies: what comes out is true, and the wrong size never does."""
+    sizes = [0, 1, 1024, 1025, 2048, 2049, 4096, 4097, 2**63, 2**64 - 1]
+    for size in (0, 1024, 1025, 2049, 4096):
+        content = random.Random(size).randbytes(size)
+        cut, root = bao.slice_of(content, *asked), blake3.digest(content)
+        for claimed in sizes:
+            verifier = BaoVerifier(root, *asked, max_size_bytes=2**64)
+            lies = claimed != size
+            try:
+                verifier.receive(claimed.to_bytes(8, "little") + cut[8:])
+                verifier.end()
+            except RemoteError:
+                assert lies
+            for part in verifier.take():
+                assert part.data == content[part.start : part.start + len(part.data)]
+                assert part.data
+            assert verifier.proven_size_bytes in (None, size)
+            if not lies:
+                assert verifier.is_complete
+                reaches_the_end = asked[0] + max(1, asked[1]) > (size - 1) // 1024 * 1024
+                assert (verifier.proven_size_bytes == size) == reaches_the_end
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_root_that_changes_later_is_not_the_one_that_was_trusted(kind: type) -> None:
+    content = b"fern" * 100
+    root = bytearray(blake3.digest(content))
+    verifier = BaoVerifier(kind(root))
+    root[:] = blake3.digest(b"moss")
+    assert fed(verifier, bao.encode(content)) == content
+
+
+def test_a_content_may_be_as_long_as_the_limit() -> None:
+    for size in (0, 10):
+        content = bytes(size)
+        for known in (None, size):
+            verifier = BaoVerifier(blake3.digest(content), size_bytes=known, max_size_bytes=size)
+            assert fed(verifier, bao.encode(content)) == content
+    with pytest.raises(UsageError, match="0 to at most 10 bytes, not 11"):
+        BaoVerifier(bytes(32), size_bytes=11, max_size_bytes=10)
+    with pytest.raises(UsageError, match=r"0 to at most -1 bytes\Z"):
+        BaoVerifier(bytes(32), max_size_bytes=-1)
+
+
+def test_an_empty_content_takes_a_header_and_nothing_else() -> None:
+    encoded, root = bao.encode(b""), blake3.digest(b"")
+    assert encoded == bytes(8)
+    for asked in ((0, 0), (0, 5), (7, 5)):
+        verifier = BaoVerifier(root, *asked)
+        verifier.receive(b"")
+        with pytest.raises(Truncated):
+            verifier.end()
+        assert not verifier.is_complete
+        assert fed(verifier, encoded, 3) == b""
+        assert (verifier.is_complete, verifier.proven_size_bytes) == (True, 0)
+        verifier.receive(b"")
+        verifier.end()
+    for claimed in (1, 1025):  # something is promised, and does not come
+        verifier = BaoVerifier(root)
+        verifier.receive(claimed.to_bytes(8, "little"))
+        with pytest.raises(Truncated):
+            verifier.end()

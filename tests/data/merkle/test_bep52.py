@@ -190,6 +190,8 @@ def test_files_that_have_no_tree() -> None:
         tree_of(2).prove(HashRange(bytes(32), 0, 0, 2, 0))
     with pytest.raises(UsageError, match="a block has 1 to 16384 bytes, not 16385"):
         bep52.leaf(bytes(BLOCK_BYTES + 1))
+    with pytest.raises(UsageError, match="a block has 1 to 16384 bytes, not 0"):
+        bep52.leaf(b"")
     with pytest.raises(UsageError, match="bytes, not 1152921504606846976"):
         bep52.height_of(2**60)
 
@@ -262,3 +264,49 @@ def test_a_root_of_another_size_is_our_mistake_and_not_the_peer_s() -> None:
         bep52.verify_piece_layer(
             tree.root + b"\0", tree.size_bytes, BLOCK_BYTES, tree.piece_layer(BLOCK_BYTES)
         )
+
+
+def test_the_largest_file_and_the_longest_range() -> None:
+    for size, height in ((1, 0), (BLOCK_BYTES, 0), (BLOCK_BYTES + 1, 1), (4 * BLOCK_BYTES, 2), (2**50, 36)):
+        assert bep52.height_of(size) == height
+    with pytest.raises(UsageError, match=f"bytes, not {2**50 + 1}"):
+        bep52.height_of(2**50 + 1)
+    assert padding(36) == sha(padding(35), padding(35))
+    HashRange(bytes(32), 0, 0, 512, 35).check(2**50)
+    for length in (513, 514, 1023, 1024):
+        with pytest.raises(UsageError, match=f"2 to 512, not {length}"):
+            HashRange(bytes(32), 0, 0, length, 35).check(2**50)
+
+
+def test_a_file_of_one_block_is_its_own_proof() -> None:
+    for size in (1, BLOCK_BYTES):
+        tree = Bep52Tree.of(bytes(size))
+        assert (tree.height, tree.root, tree.node(0, 0)) == (0, sha(bytes(size)), tree.root)
+        with pytest.raises(UsageError, match="no base layer 0"):
+            tree.prove(HashRange(tree.root, 0, 0, 2, 0))
+        with pytest.raises(UsageError, match="no base layer 0"):
+            verify(HashRange(tree.root, 0, 0, 2, 0), size, (bytes(32), bytes(32)))
+        with pytest.raises(UsageError, match="no layer of pieces"):
+            bep52.verify_piece_layer(tree.root, size, BLOCK_BYTES, tree.root)
+
+
+@pytest.mark.fault("F116")
+def test_a_piece_layer_has_no_padding_of_its_own() -> None:
+    """It leads to the root with its padding, too: a second spelling of one torrent, and more memory."""
+    tree = tree_of(5)
+    layer = tree.piece_layer(BLOCK_BYTES)
+    for more in (padding(0), padding(0) * 3, layer, b"\0"):
+        with pytest.raises(InvalidProof, match=f"5 pieces has 160 bytes, not {len(layer + more)}"):
+            bep52.verify_piece_layer(tree.root, tree.size_bytes, BLOCK_BYTES, layer + more)
+    for size, pieces in ((4 * BLOCK_BYTES, 4), (5 * BLOCK_BYTES + 1, 6)):
+        with pytest.raises(InvalidProof, match=f"of {pieces} pieces"):
+            bep52.verify_piece_layer(tree.root, size, BLOCK_BYTES, layer)
+    with pytest.raises(InvalidProof, match="does not lead"):
+        bep52.verify_piece_layer(sha(b"another"), tree.size_bytes, BLOCK_BYTES, layer)
+
+
+def test_leaves_that_change_later_are_not_in_the_tree() -> None:
+    buffers = [bytearray(sha(b"a")), bytearray(sha(b"b"))]
+    tree = Bep52Tree(2 * BLOCK_BYTES, buffers)  # type: ignore[arg-type]
+    buffers[0][:] = bytes(32)
+    assert tree.prove(HashRange(tree.root, 0, 0, 2, 0)) == (sha(b"a"), sha(b"b"))

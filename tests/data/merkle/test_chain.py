@@ -69,6 +69,16 @@ def test_a_header_and_its_bytes() -> None:
             WorkHeader(*wrong)
 
 
+def test_the_largest_numbers_of_a_header() -> None:
+    largest = WorkHeader(START, START, (1 << 32) - 1, 255, (1 << 64) - 1)
+    assert chain.read_header(largest.raw) == largest
+    for numbers in ((1 << 32, 0, 0), (0, 256, 0), (0, 0, 1 << 64), (0, 0, -1)):
+        with pytest.raises(UsageError, match="a number of a header"):
+            WorkHeader(START, START, *numbers)
+    with pytest.raises(InvalidProof, match="a link that does not"):
+        chain.verify_chained(bytes(33), START, [b"entry"])
+
+
 def test_mining_finds_the_first_nonce_that_does() -> None:
     tree = AppendOnlyTree(ENTRIES)
     made = chain.mine(START, tree, 8)
@@ -257,5 +267,93 @@ def test_a_stranger_that_repeats_itself_changes_nothing() -> None:
     followed.add(first)
     followed.add(heavier)
     for header in (first, heavier, first):
-        assert followed.add(header) == chain.Reorganisation((), ())
+        change = followed.add(header)
+        assert (change.old, change.new) == (heavier.id, heavier.id)
+        assert (change.dropped, change.added) == ((), ())
     assert (followed.branch(), followed.weight) == ([heavier], 32)
+
+
+class Counted(dict[bytes, Any]):
+    """Counts how often something is looked up in it."""
+
+    looked_up = 0
+
+    def __getitem__(self, key: bytes) -> Any:
+        Counted.looked_up += 1
+        return super().__getitem__(key)
+
+
+def counting(followed: WorkChain) -> WorkChain:
+    followed._headers, followed._weights, followed._heights = (
+        Counted(each) for each in (followed._headers, followed._weights, followed._heights)
+    )
+    Counted.looked_up = 0
+    return followed
+
+
+def by_turns(blocks: int) -> tuple[WorkChain, list[chain.Reorganisation]]:
+    """Two branches, of which each block makes the other one count: they weigh 1, 2, 3, 4 and so on."""
+    followed, changes = counting(WorkChain(0)), list[chain.Reorganisation]()
+    tips, bits = [START, START], 0
+    for number in range(blocks):
+        side = number % 2
+        header = worked(tips[side], bits, number << 32)
+        changes.append(followed.add(header))
+        tips[side], bits = header.id, 1
+    return followed, changes
+
+
+def worked(before: bytes, bits: int, nonce: int) -> WorkHeader:
+    header = WorkHeader(before, START, 0, bits, nonce)
+    return header if header.has_work else worked(before, bits, nonce + 1)
+
+
+def test_branches_that_overtake_each_other_by_turns_cost_no_more_than_one() -> None:
+    steps = []
+    for blocks in (100, 200, 400):
+        followed, changes = by_turns(blocks)
+        steps.append(Counted.looked_up)
+        assert all(change.old != change.new for change in changes)  # each block made the other branch count
+        assert [len(change.added) for change in changes] == [number // 2 + 1 for number in range(blocks)]
+        assert [len(change.dropped) for change in changes] == [(number + 1) // 2 for number in range(blocks)]
+        Counted.looked_up = 0
+        assert followed.confirmations(followed.tip) == 1
+        assert Counted.looked_up <= 4
+    assert steps[0] <= 6 * 100
+    assert steps[1] == 2 * steps[0]
+    assert steps[2] == 4 * steps[0]
+
+
+def test_what_changed_may_be_asked_later() -> None:
+    _, changes = by_turns(9)
+    asked_at_once = [(change.dropped, change.added) for change in by_turns(9)[1]]
+    assert [(change.dropped, change.added) for change in changes] == asked_at_once
+    followed = changes[0].chain
+    dropped, added = changes[-1].dropped, changes[-1].added
+    assert followed.branch() == list(added)
+    assert followed.apart(changes[-1].old, changes[-1].new) == (dropped, added)
+    assert followed.apart(changes[-1].new, changes[-1].old) == (added, dropped)
+    assert followed.apart(followed.tip, START) == (added, ())
+    for one, other in ((bytes([1]) * 32, START), (START, b"")):
+        with pytest.raises(NotFound, match="in this chain"):
+            followed.apart(one, other)
+
+
+def test_counting_confirmations_looks_no_deeper_than_the_block() -> None:
+    followed, at, ids = WorkChain(0), START, []
+    for number in range(50):
+        header = WorkHeader(at, START, 0, 0, number)
+        followed.add(header)
+        at = header.id
+        ids.append(at)
+    aside = WorkHeader(ids[46], START, 0, 0, 99)
+    followed.add(aside)
+    counting(followed)
+    for block in (ids[45], aside.id, bytes(31), START):
+        Counted.looked_up = 0
+        if block == ids[45]:
+            assert followed.confirmations(block) == 5
+        else:
+            with pytest.raises(NotFound):
+                followed.confirmations(block)
+        assert Counted.looked_up <= 2 * 5 + 2

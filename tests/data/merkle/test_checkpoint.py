@@ -83,6 +83,7 @@ def test_the_last_empty_line_is_the_one_that_counts() -> None:
     )
     assert note.text.endswith("ed è subito sera.\n")
     assert len(note.signatures[0].signature) == 64
+    assert heads.read_note("\n\n\u2014 a AAAAAAA=\n".encode()).text == "\n"
 
 
 def test_keys_as_text() -> None:
@@ -157,6 +158,10 @@ def test_what_is_no_checkpoint(rule: str, text: str) -> None:
         heads.read_checkpoint(text)
 
 
+def test_the_largest_size_is_read() -> None:
+    assert heads.read_checkpoint(f"a\n{(1 << 64) - 1}\n{'A' * 43}=\n").size == (1 << 64) - 1
+
+
 def test_who_signed() -> None:
     note = heads.read_note(head(2))
     ours = note.signatures[0]
@@ -211,6 +216,8 @@ def test_a_proof_that_travels() -> None:
     [
         ("begins with", SEVEN.raw.replace(b"@v1", b"@v2")),
         ("a line with its index", SEVEN.raw.replace(b"index", b"place")),
+        ("a line with its index", heads.PROOF_HEADER.encode() + b"\n\n" + head(15)),
+        ("a line with its index", heads.PROOF_HEADER.encode() + b"\nextra AAAA\n\n" + head(15)),
         ("a line with its index", SEVEN.raw.replace(b"index", b"extra AAAA\nextra AAAA\nindex")),
         ("leading zero", SEVEN.raw.replace(b"index 6", b"index 06")),
         ("hashes, where 64", SEVEN.raw.replace(b"index 6\n", b"index 6\n" + (b"A" * 43 + b"=\n") * 61)),
@@ -222,6 +229,11 @@ def test_a_proof_that_travels() -> None:
 def test_what_is_no_proof(rule: str, raw: bytes) -> None:
     with pytest.raises(DecodeError, match=rule):
         heads.read_proof(raw)
+
+
+def test_a_proof_of_the_deepest_leaf_there_can_be() -> None:
+    deepest = LoggedProof(0, (bytes(32),) * heads.MAX_PATH, SEVEN.note)
+    assert heads.read_proof(deepest.raw) == deepest
 
 
 def test_as_many_signatures_as_there_may_be() -> None:
@@ -242,6 +254,16 @@ def test_the_parts_of_a_head_are_all_of_it() -> None:
     assert [field.name for field in fields] == ["origin", "size", "root", "empty line", "signature"]
     with pytest.raises(DecodeError):
         heads.dissect(SEVEN.raw[:40])
+    with pytest.raises(DecodeError, match="three lines"):
+        heads.dissect("a\n\n\u2014 a AAAAAAA=\n".encode())
+    more = heads.sign_checkpoint(Checkpoint("a", 1, bytes(32), ("what", "ever")), "a", SECRET).raw
+    assert b"".join(field.raw for field in heads.dissect(more)) == more
+    assert [field.name for field in heads.dissect(more)][2:6] == [
+        "root",
+        "extension",
+        "extension",
+        "empty line",
+    ]
 
 
 @pytest.mark.parametrize("view", [bytearray, memoryview])
@@ -256,8 +278,9 @@ LONE = "\ud800"  # half a surrogate pair: a str that has no UTF-8
 
 
 def test_text_that_has_no_utf_8_has_no_key_and_no_head() -> None:
-    with pytest.raises(UsageError, match="UTF-8"):
-        NoteKey(f"a{LONE}", SECRET.public)
+    for lone in (LONE, "\udfff"):
+        with pytest.raises(UsageError, match="UTF-8"):
+            NoteKey(f"a{lone}", SECRET.public)
     with pytest.raises(DecodeError):
         heads.read_key(VERIFIER_KEY.replace("example", LONE))
     for unsignable in (Checkpoint(LONE, 1, bytes(32)), Checkpoint("a", 1, bytes(32), (LONE,))):

@@ -372,92 +372,33 @@ def test_one_proof_for_ten_neighbours_is_shorter_than_ten() -> None:
     assert (len(together), single) == (8, 100)
 
 
-@pytest.mark.parametrize("absurd", [10**5000, -(10**5000), MAX_SIZE + 1], ids=["huge", "low", "next"])
-def test_provers_refuse_numbers_with_thousands_of_digits(absurd: int) -> None:
-    """A server hands on what its clients ask for: Python itself refuses to show such a number."""
-    asks: list[Callable[[], object]] = [
-        lambda: proofs.prove_inclusion(TREE, absurd),
-        lambda: proofs.prove_inclusion(TREE, 0, absurd),
-        lambda: proofs.prove_consistency(TREE, absurd),
-        lambda: proofs.prove_consistency(TREE, 1, absurd),
-        lambda: proofs.prove_subtree(TREE, absurd, 4),
-        lambda: proofs.prove_many(TREE, [0, absurd]),
-        lambda: proofs.prove_many(TREE, [0], absurd),
-        lambda: proofs.inclusion_places(0, absurd),
-        lambda: proofs.consistency_places(0, 1, absurd),
-    ]
-    for ask in asks:
-        with pytest.raises(UsageError):
-            ask()
-
-
-def test_places_that_there_are_not() -> None:
-    for index, size in ((7, 7), (8, 7), (-1, 7), (0, 0)):
-        with pytest.raises(UsageError):
-            proofs.inclusion_places(index, size)
-    for start, end, size in ((0, 9, 8), (3, 5, 8), (4, 4, 8), (5, 4, 8), (-1, 0, 8), (0, 1, 0)):
-        with pytest.raises(UsageError):
-            proofs.consistency_places(start, end, size)
+def test_the_older_root_is_shown_by_the_proof() -> None:
+    for size in range(1, 41):
+        for old in range(1, size + 1):
+            path, root = proofs.prove_consistency(TREE, old, size), TREE.root(size)
+            claims = [TREE.root(old)] if old.bit_count() == 1 or old == size else [TREE.root(old), bytes(32)]
+            for claimed in claims:
+                assert proofs.older_root(claimed, old, root, size, path) == TREE.root(old)
 
 
 @pytest.mark.fault("F116")
-@pytest.mark.parametrize("wrong", ["a" * 32, [0] * 32, 32, None, memoryview(bytes(128)).cast("I")])
-def test_what_is_no_hash_at_all_proves_nothing(wrong: Any) -> None:
-    """Paths come out of CBOR or JSON, where a member may be of any type."""
-    leaf = leaf_hash(b"0")
-    with pytest.raises(InvalidProof):
-        proofs.verify_inclusion(TREE.root(4), 4, 0, b"0", [TREE.leaf(1), wrong])
-    with pytest.raises(InvalidProof):
-        proofs.verify_leaf_hash(TREE.root(2), 2, 0, leaf, [wrong])
-    with pytest.raises(InvalidProof):
-        proofs.verify_leaf_hash(TREE.root(1), 1, 0, wrong, [])
-    with pytest.raises(InvalidProof):
-        proofs.verify_consistency(TREE.root(3), 3, TREE.root(4), 4, [wrong] * 3)
-    with pytest.raises(InvalidProof):
-        proofs.verify_many(TREE.root(2), 2, {0: b"0"}, [wrong])
-
-
-@pytest.mark.parametrize("wrong", ["0", None, 0, [48]])
-def test_what_is_no_data_is_no_leaf(wrong: Any) -> None:
-    with pytest.raises(InvalidProof):
-        proofs.verify_inclusion(TREE.root(2), 2, 0, wrong, [TREE.leaf(1)])
-    with pytest.raises(InvalidProof):
-        proofs.verify_many(TREE.root(2), 2, {0: wrong}, [TREE.leaf(1)])
-
-
-@pytest.mark.parametrize("wrong", ["0", None, 0.0, 0.5, float("nan"), b"0"])
-def test_what_is_no_whole_number_is_no_index(wrong: Any) -> None:
-    with pytest.raises(InvalidProof):
-        proofs.verify_inclusion(TREE.root(2), 2, wrong, b"0", [TREE.leaf(1)])
-    with pytest.raises(InvalidProof):
-        proofs.verify_inclusion(TREE.root(2), wrong, 0, b"0", [TREE.leaf(1)])
-    with pytest.raises(InvalidProof):
-        proofs.verify_consistency(TREE.root(1), wrong, TREE.root(2), 2, [TREE.leaf(1)])
-    with pytest.raises(InvalidProof):
-        proofs.verify_many(TREE.root(2), 2, {wrong: b"0"}, [TREE.leaf(1)])
-
-
-def test_views_of_bytes_prove_as_much() -> None:
-    path = [memoryview(each) for each in proofs.prove_inclusion(TREE, 4, 7)]
-    proofs.verify_inclusion(bytearray(TREE.root(7)), 7, 4, memoryview(b"4"), path)
-    grown = [bytearray(each) for each in proofs.prove_consistency(TREE, 6, 8)]
-    proofs.verify_consistency(memoryview(TREE.root(6)), 6, bytearray(TREE.root(8)), 8, grown)
-    together = [memoryview(each) for each in proofs.prove_many(TREE, [1, 4], 7)]
-    proofs.verify_many(TREE.root(7), 7, {1: bytearray(b"1"), 4: b"4"}, together)
-
-
-def test_ten_times_the_leaves_take_about_ten_times_the_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the largest tree that there can be, with leaves that have as little in common as they can."""
-    places: list[int] = []
-    for count in (100, 1000):
-        indexes = frozenset(number * (MAX_SIZE // count) for number in range(count))
-        places.append(sum(1 for _ in proofs._missing(indexes, 0, MAX_SIZE)))
-        assert places[-1] <= 64 * count
-    assert places[1] < 12 * places[0]
-
-
-def test_the_largest_tree_has_its_places() -> None:
-    assert len(proofs.inclusion_places(MAX_SIZE - 1, MAX_SIZE)) == 63
-    assert len(proofs.inclusion_places(0, MAX_SIZE)) == 64
-    assert proofs.consistency_places(0, MAX_SIZE, MAX_SIZE) == []
-    assert len(proofs.consistency_places(0, 1, MAX_SIZE)) == 64
+def test_what_shows_no_older_root() -> None:
+    path, old, root = proofs.prove_consistency(TREE, 6, 8), TREE.root(6), TREE.root(8)
+    wrong: list[tuple[str, bytes, int, bytes, int, list[bytes]]] = [
+        ("root of all 8 leaves", old, 6, TREE.root(7), 8, path),
+        ("root of all 8 leaves", old, 6, root, 8, [path[0], path[2], path[1]]),
+        ("root of all 8 leaves", bytes(32), 4, root, 8, [TREE.subtree(4, 8)]),
+        ("root of all 8 leaves", bytes(32), 8, root, 8, []),
+        ("2 hashes, where it takes 3", old, 6, root, 8, path[:2]),
+        ("no other root when it had 0", old, 0, root, 8, path),
+        ("no other root when it had 9", old, 9, root, 8, path),
+        ("sizes and indexes", old, -1, root, 8, path),
+        ("sizes and indexes", old, 6, root, MAX_SIZE + 1, path),
+        ("a hash of 31 bytes", old[:31], 6, root, 8, path),
+        ("a hash of 33 bytes", old, 6, root + b"!", 8, path),
+        ("a hash of 0 bytes", old, 6, root, 8, [*path[:2], b""]),
+    ]
+    for sentence, *said in wrong:
+        with pytest.raises(InvalidProof, match=sentence):
+            proofs.older_root(*said)
+    assert type(proofs.older_root(bytearray(root), 8, root, 8, [])) is bytes

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2plib.data.merkle import proofs, witness
 from p2plib.data.merkle.checkpoint import Checkpoint, NoteKey, sign_checkpoint
-from p2plib.data.merkle.tree import AppendOnlyTree
+from p2plib.data.merkle.tree import EMPTY_ROOT, AppendOnlyTree
 from p2plib.data.merkle.witness import SplitView, Witness, prove_split, read_split
 from p2plib.errors import DecodeError, Forked, InvalidProof, RemoteError, SignatureError, UsageError
 from p2plib.identity.keys import SecretKey
@@ -93,11 +95,14 @@ def test_two_sizes_convict_when_somebody_has_the_leaves(one: int, other: int, sw
 def test_what_does_not_fit_convicts_nobody() -> None:
     ana = Witness(KEY)
     ana.hear(head(TRUE, 7))
-    for false_path in (path(FALSE, 7, 9), [], path(TRUE, 7, 9)):
+    for false_path in ([], path(TRUE, 7, 9), path(FALSE, 7, 10), path(FALSE, 7, 9)[:-1], [bytes(32)] * 4):
         with pytest.raises(InvalidProof):
             ana.hear(head(FALSE, 9), false_path)
     with pytest.raises(InvalidProof):
         ana.hear(head(FALSE, 6), path(FALSE, 6, 7))
+    for root in (bytes(32), bytes(31), b"", 7, "a" * 32):
+        with pytest.raises(InvalidProof):
+            ana.hear(head(TRUE, 8), path(TRUE, 7, 8)[1:], root)  # type: ignore[arg-type]
     with pytest.raises(SignatureError):
         ana.hear(head(FALSE, 7, OTHER))
     with pytest.raises(InvalidProof, match="a head of"):
@@ -105,6 +110,117 @@ def test_what_does_not_fit_convicts_nobody() -> None:
     with pytest.raises(DecodeError):
         ana.hear(b"")
     assert (ana.head, ana.split) == (head(TRUE, 7), b"")
+
+
+MOST = 64
+LONG = AppendOnlyTree(b"%d" % number for number in range(MOST))
+
+
+@functools.cache
+def forked_at(place: int) -> AppendOnlyTree:
+    """The long tree with another leaf at this place."""
+    return AppendOnlyTree(b"other" if number == place else b"%d" % number for number in range(MOST))
+
+
+@functools.cache
+def signed(tree: AppendOnlyTree, size: int) -> bytes:
+    return head(tree, size)
+
+
+def caught(ana: Witness, shown: bytes, between: list[bytes], root: bytes | None = None) -> SplitView:
+    """What convicts the log when its witness is shown this head; anybody with the key can read it."""
+    with pytest.raises(Forked, match="two histories") as error:
+        ana.hear(shown, between, root)
+    assert ana.split == error.value.proof
+    split = read_split(error.value.proof, KEY)
+    assert {ana.head, shown} == {split.first, split.second}
+    return split
+
+
+def shown_both(place: int, small: int, large: int) -> None:
+    """One witness is shown a head of each history, in both orders, whichever of the two goes on."""
+    assert place < small <= large
+    for one, goes_on in ((LONG, forked_at(place)), (forked_at(place), LONG)):
+        first, second = signed(one, small), signed(goes_on, large)
+        between = path(goes_on, small, large) if small < large else []
+        root = goes_on.root(small) if small.bit_count() == 1 else None
+        later = caught(Witness(KEY, head=first), second, between, root)
+        earlier = caught(Witness(KEY, head=second), first, between, root)
+        assert later == earlier
+        if small < large:
+            assert later == prove_split(first, second, KEY, goes_on)
+
+
+@pytest.mark.fault("F117")
+@given(st.lists(st.integers(1, MOST), min_size=2, max_size=2), st.integers(0, MOST - 1))
+def test_a_split_view_is_caught_when_both_heads_and_a_path_are_there(sizes: list[int], place: int) -> None:
+    small, large = sorted(sizes)
+    if place < small:
+        shown_both(place, small, large)
+    else:  # the smaller tree is the beginning of both: nobody can tell yet
+        ana = Witness(KEY, head=signed(LONG, small))
+        assert ana.hear(signed(forked_at(place), large), path(forked_at(place), small, large)) == (
+            small < large
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.fault("F117")
+def test_every_fork_up_to_64_leaves_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witness, "open_head", functools.cache(witness.open_head))  # or Ed25519 takes minutes
+    for small in range(1, MOST + 1):
+        for place in range(small):
+            for large in {small, small + 1, 2 * small - 1, 2 * small, 2 * small + 1, 63, 64}:
+                if small <= large <= MOST:
+                    shown_both(place, small, large)
+
+
+@pytest.mark.fault("F117")
+def test_a_path_from_a_power_of_two_needs_the_root_that_it_begins_with() -> None:
+    """All leaves of the smaller tree are one node of the larger, and a path starts beside it."""
+    shown, between = head(FALSE, 12), path(FALSE, 8, 12)
+    ana = Witness(KEY, head=head(TRUE, 8))
+    for root in (None, TRUE.root(8), TRUE.root(7), bytes(32)):
+        with pytest.raises(InvalidProof, match="does not lead to the root of all 12 leaves"):
+            ana.hear(shown, between, root)
+    assert ana.split == b""
+    assert caught(ana, shown, between, FALSE.root(8)).root == FALSE.root(8)
+
+
+@pytest.mark.fault("F117")
+@given(st.integers(0, MOST), st.integers(0, MOST), st.data())
+@settings(max_examples=200)
+def test_no_lie_about_a_path_convicts_an_honest_log(ours: int, theirs: int, data: st.DataObject) -> None:
+    """A liar can bring true heads and any path: of other sizes, of another tree, cut, changed, made up."""
+    ana = Witness(KEY, head=signed(LONG, ours))
+    other = data.draw(st.sampled_from([LONG, forked_at(data.draw(st.integers(0, MOST - 1)))]))
+    sizes = st.integers(1, MOST)
+    small, large = sorted(data.draw(st.sampled_from([(ours, theirs), (data.draw(sizes), data.draw(sizes))])))
+    between = path(other, small, large) if small else []
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(between)))
+        scrap = data.draw(st.sampled_from([[], between[:1], [EMPTY_ROOT], [b""], [other.root(large)]]))
+        between[at : at + data.draw(st.integers(0, 2))] = scrap
+    root = data.draw(st.sampled_from([None, b"", EMPTY_ROOT, LONG.root(ours), other.root(small)]))
+    with contextlib.suppress(InvalidProof):
+        assert ana.hear(signed(LONG, theirs), between, root) == (theirs > ours)
+    assert ana.split == b""
+    assert ana.size in (ours, theirs)
+
+
+def test_an_older_copy_of_the_file_forgets_and_a_peer_reminds_it() -> None:
+    """The copy is led into the other history. A peer that has a head of before the crash convicts the log."""
+    peer = Witness(KEY, head=head(TRUE, 7))  # what Ana had, too, before the copy was restored
+    ana = Witness(KEY, head=head(TRUE, 5))
+    assert ana.hear(head(FALSE, 9), path(FALSE, 5, 9))
+    assert caught(ana, peer.head, path(FALSE, 7, 9)).first == peer.head
+
+
+def test_a_path_of_views_is_kept_as_bytes() -> None:
+    buffers = [bytearray(each) for each in path(FALSE, 7, 9)]
+    ana = Witness(KEY, head=head(TRUE, 7))
+    split = caught(ana, head(FALSE, 9), [memoryview(each) for each in buffers])  # type: ignore[misc]
+    assert split.path == tuple(path(FALSE, 7, 9))
 
 
 def test_a_root_that_the_empty_tree_has_not() -> None:
@@ -120,6 +236,8 @@ def test_an_honest_log_is_not_convicted() -> None:
                 prove_split(head(TRUE, one), head(TRUE, other), KEY, TRUE)
     with pytest.raises(UsageError, match="not the tree"):
         prove_split(head(TRUE, 6), head(TRUE, 9), KEY, FALSE)
+    with pytest.raises(UsageError, match="not the tree"):
+        prove_split(head(TRUE, 6), head(FALSE, 9), KEY, AppendOnlyTree(LEAVES[:8]))
     with pytest.raises(SignatureError):
         prove_split(head(TRUE, 7), head(FALSE, 7, OTHER), KEY, TRUE)
 
@@ -148,6 +266,10 @@ def test_a_false_proof_is_refused() -> None:
         (DecodeError, changed(path=b"")),
         (DecodeError, changed(more=b"")),
         (DecodeError, cbor.encode([1])),
+        (DecodeError, cbor.encode(5)),
+        (DecodeError, cbor.encode(["path", "root", "first", "second"])),
+        (InvalidProof, changed(first=split.second, root=bytes(32))),  # one head twice
+        (InvalidProof, changed(first=split.second, root=FALSE.root(11), path=[])),
         (DecodeError, split.raw[:-1]),
         (DecodeError, bytes(witness.MAX_SPLIT_BYTES + 1)),
         (SignatureError, changed(second=head(FALSE, 11, OTHER))),
@@ -175,6 +297,9 @@ def test_what_was_stored_is_not_believed_without_a_look() -> None:
     with pytest.raises(Forked) as caught:
         convinced.hear(head(TRUE, 7), path(TRUE, 6, 7))
     assert caught.value.proof == proof
+    for shown in (head(TRUE, 7), b"garbage"):
+        with pytest.raises(Forked):
+            Witness(KEY, split=proof).hear(shown)  # one that has no head, either
     wrong: list[tuple[type[RemoteError], bytes]] = [
         (DecodeError, b"garbage"),
         (DecodeError, proof[:-1]),
@@ -248,6 +373,7 @@ def test_a_proof_of_a_split_of_the_largest_size_can_be_read() -> None:
     longest = witness.SplitView(bytes(witness.MAX_NOTE_BYTES), bytes(witness.MAX_NOTE_BYTES), bytes(32))
     longest = witness.SplitView(longest.first, longest.second, longest.root, (bytes(32),) * 65)
     assert witness._decode(longest.raw) == longest
+    assert len(longest.raw) <= witness.MAX_SPLIT_BYTES < len(longest.raw) + 64
     with pytest.raises(DecodeError, match="something follows"):
         witness._decode(bytes(witness.MAX_SPLIT_BYTES))
     with pytest.raises(DecodeError, match="the most"):
