@@ -128,12 +128,21 @@ def encode(node: UnixFs) -> bytes:
     Raises:
         UsageError: a field has a value that the module's head forbids.
     """
+    return b"".join(encode_parts(node))
+
+
+def encode_parts(node: UnixFs) -> tuple[bytes, ...]:
+    """As `encode`, not yet joined: the data of the node, perhaps a large chunk of a file, is not copied.
+
+    Raises:
+        UsageError: see `encode`.
+    """
     try:
         _check(node)
     except DecodeError as error:
         raise UsageError(error.rule) from None
     parts = [protobuf.encode([ProtoField(_KIND, VARINT, int(node.kind))])]
-    if node.data is not None:  # a chunk of a file, copied once: in the join
+    if node.data is not None:
         parts += (bytes((_DATA << 3 | BYTES,)), varint.encode(len(node.data)), node.data)
     fields = []
     if node.file_bytes is not None:
@@ -144,7 +153,7 @@ def encode(node: UnixFs) -> bytes:
             fields.append(ProtoField(number, VARINT, value))
     if node.mtime is not None:
         fields.append(ProtoField(_MTIME, BYTES, _encode_time(node.mtime)))
-    return b"".join((*parts, protobuf.encode(fields, max_fields=_MAX_FIELDS)))
+    return (*parts, protobuf.encode(fields, max_fields=_MAX_FIELDS))
 
 
 def _encode_time(time: UnixTime) -> bytes:
