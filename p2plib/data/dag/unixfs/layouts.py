@@ -1,7 +1,7 @@
 """Layouts: which nodes lead to the leaves of a file. A machine.
 
-A layout is given the leaves in order and makes a node, with the function that it was given, as soon as nothing
-can be added to it. It holds no more parts than the width of a node times the depth of the tree.
+A layout is given the leaves in order and makes a node, with the function that it was given, as soon as
+nothing can be added to it. It holds no more parts than the width of a node times the depth of the tree.
 
 balanced   all leaves are at the same depth, and each node is full before the next one begins. Any byte is
            equally near, so this is the layout of both profiles of IPIP-499

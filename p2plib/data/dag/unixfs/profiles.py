@@ -8,9 +8,9 @@ unixfs-v0-2015    256 KiB   174            dag-pb   version 0    its names and i
 unixfs-v1-2025    1 MiB     1,024          raw      version 1    its block would be over 256 KiB
 npm               256 KiB   174            raw      version 1    as unixfs-v0-2015
 
-The last is what npm's ipfs-unixfs-importer does if it is not told which profile to use. All three lay files out
-as balanced trees, and take a folder of a disk without its hidden entries, its modes and its times; to have them,
-change a profile with `dataclasses.replace`, and it is no longer the one that others know.
+The last is what npm's ipfs-unixfs-importer does if it is not told which profile to use. All three lay files
+out as balanced trees, and take a folder of a disk without its hidden entries, its modes and its times; to
+have them, change a profile with `dataclasses.replace`, and it is no longer the one that others know.
 """
 
 from __future__ import annotations
