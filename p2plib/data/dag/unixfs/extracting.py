@@ -157,8 +157,6 @@ class _Writer:
         while pending:
             entry = pending.pop()
             self._entries += 1
-            if self._entries + len(pending) > self._budget.entries:
-                raise OverBudget(f"more than {self._budget.entries} files and folders to write")
             node = reading.node_at(self._store, entry.cid)
             if node.is_file:
                 self._write_file(entry, node)
