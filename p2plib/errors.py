@@ -17,7 +17,6 @@
     │   │   ├── KeyFileCorrupt     the bytes are not what this version wrote
     │   │   ├── KeyFilePermissions somebody else may read or write it
     │   │   └── WrongPassphrase    the file is whole, the passphrase does not open it
-    │   ├── PathError              a file or folder cannot be read or written as it is: `path` says which
     │   └── SimulationError        a program in the simulated internet did what it must not
     │       ├── Deadlock           everybody waits and nothing is under way
     │       ├── TimeLimit          the run went on past the time or the number of events it was given
@@ -137,19 +136,6 @@ class StoreFull(StoreError):
 
 class WouldFork(LocalError):
     """To append would give our own log two entries with one sequence number; the sentence says what to do."""
-
-
-class PathError(LocalError):
-    """A file or a folder of this machine cannot be read or written as it is.
-
-    Args:
-        sentence: what is wrong.
-        path: which one.
-    """
-
-    def __init__(self, sentence: str, path: str) -> None:
-        self.path = path
-        super().__init__(f"{sentence} ({path})")
 
 
 class SimulationError(LocalError):

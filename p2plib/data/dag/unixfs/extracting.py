@@ -37,7 +37,8 @@ from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag.unixfs import reading
 from p2plib.data.dag.unixfs.data import UnixFs, UnixFsKind, UnixTime
 from p2plib.data.dag.unixfs.nodes import UnixFsNode
-from p2plib.errors import DecodeError, OverBudget, PathError
+from p2plib.data.dag.unixfs.scanning import disk_errors
+from p2plib.errors import DecodeError, OverBudget, StoreError
 from p2plib.wire.cid import Cid
 
 PERMISSIONS = 0o777  # of a mode: without set-user-id, set-group-id and the sticky bit
@@ -84,8 +85,9 @@ def write_path(
         budget: how much may be written.
 
     Raises:
-        PathError: something is there already or cannot be written, a link leads outside, or a name cannot be
-            one of this disk.
+        StoreError: something is there already or cannot be written, a link leads outside, or a name cannot be
+            one of this disk; the sentence names the path.
+        StoreFull: the disk has no room, or cannot be written.
         NotFound: a block is not there.
         DecodeError: a block breaks a rule of UnixFS, or is not what its parent says.
         OverBudget: there is more to write than the budget allows.
@@ -178,29 +180,29 @@ class _Writer:
             if self._entries + pending + len(found) >= self._budget.entries:
                 raise OverBudget(f"more than {self._budget.entries} files and folders to write")
             if fault := name_fault(entry.name):
-                raise PathError(f"the name {entry.name!r} {fault}", str(folder.path))
+                raise StoreError(f"{folder.path}: the name {entry.name!r} {fault}")
             found.append(_Entry(entry.cid, folder.path / entry.name, folder.depth + 1))
         return found
 
     def _make_folder(self, path: Path) -> None:
-        with _disk_errors(path):
+        with disk_errors(path, writing=True):
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
             status = os.lstat(path)
             if not stat.S_ISDIR(status.st_mode):
-                raise PathError("something that is not a folder is there already", str(path))
+                raise StoreError(f"{path}: something that is not a folder is there already")
             self._demand_new(path, status)
             self._mine.add((status.st_dev, status.st_ino))
 
     def _demand_new(self, path: Path, status: os.stat_result) -> None:
         if (status.st_dev, status.st_ino) in self._mine:
-            raise PathError("two names of the directory are one on this disk", str(path))
+            raise StoreError(f"{path}: two names of the directory are one on this disk")
 
     def _write_file(self, entry: _Entry, node: UnixFsNode) -> None:
         self._bytes += node.file_bytes
         if self._bytes > self._budget.size_bytes:
             raise OverBudget(f"files of more than {self._budget.size_bytes} bytes to write")
-        with _disk_errors(entry.path), self._beside(entry.path) as beside:
+        with disk_errors(entry.path, writing=True), self._beside(entry.path) as beside:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             with open(os.open(beside, flags, 0o666), "wb") as file:
                 for piece in reading.read(self._store, entry.cid):
@@ -213,7 +215,7 @@ class _Writer:
         with contextlib.suppress(FileNotFoundError):
             self._demand_new(path, os.lstat(path))
             if not self._may_replace:
-                raise PathError("something with this name is there already", str(path))
+                raise StoreError(f"{path}: something with this name is there already")
         beside = next(
             name for n in self._numbers if not os.path.lexists(name := path.with_name(f".{n}.partial"))
         )
@@ -231,10 +233,10 @@ class _Writer:
         for link in self._links:
             if not may_lead_outside and not leads_inside(link.target, link.depth):
                 sentence = f"a symbolic link leads to {link.target!r}, out of what is written"
-                raise PathError(sentence, str(link.path))
+                raise StoreError(f"{link.path}: {sentence}")
             if "\0" in link.target:
-                raise PathError("a symbolic link leads to a path with a zero byte in it", str(link.path))
-            with _disk_errors(link.path), self._beside(link.path) as beside:
+                raise StoreError(f"{link.path}: a symbolic link leads to a path with a zero byte in it")
+            with disk_errors(link.path, writing=True), self._beside(link.path) as beside:
                 os.symlink(link.target, beside)
                 if os.utime in os.supports_follow_symlinks:
                     self._set_metadata(beside, UnixFs(UnixFsKind.SYMLINK, mtime=link.mtime))
@@ -242,7 +244,7 @@ class _Writer:
     def date_folders(self) -> None:
         """Set permissions and times of the folders, those within before those around them."""
         for path, about in reversed(self._folders):
-            with _disk_errors(path):
+            with disk_errors(path, writing=True):
                 self._set_metadata(path, about)
 
     def _set_metadata(self, path: Path, about: UnixFs) -> None:
@@ -261,11 +263,3 @@ class _Writer:
 def _set_time(path: Path, time: UnixTime, is_link: bool) -> None:
     ns = time.seconds * 10**9 + time.nanoseconds
     os.utime(path, ns=(ns, ns), follow_symlinks=not is_link)
-
-
-@contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise PathError(error.strerror or str(error), str(path)) from error

@@ -10,7 +10,7 @@ Rules
     2. An empty folder is added. Entries whose names begin with a dot, permissions and times are left out
        unless the profile has them (`has_hidden`, `has_modes`, `has_times`); what `path` itself is called is
        no matter.
-    3. Pipes, sockets and devices are refused, as are names that are not UTF-8: they are not left out silently.
+    3. Pipes, sockets and devices are refused, as are names that are not UTF-8: none is left out silently.
     4. A file that changes while it is read is refused, as its identifier would be that of a file that nobody
        ever had. What is in a folder is listed once; nobody should write to it meanwhile.
     5. Entries are taken in the order of the bytes of their names. The identifier does not depend on it.
@@ -33,7 +33,27 @@ from p2plib.data.dag.unixfs.data import UnixTime
 from p2plib.data.dag.unixfs.directories import MAX_DEPTH, add_directory, add_symlink
 from p2plib.data.dag.unixfs.importing import BATCH_BYTES, UnixFsRoot, add_file
 from p2plib.data.dag.unixfs.profiles import UNIXFS_V1_2025, UnixFsProfile
-from p2plib.errors import PathError, UsageError
+from p2plib.data.stores.blobs.folder import REFUSED
+from p2plib.errors import StoreError, StoreFull, UsageError
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path, *, writing: bool = False) -> Iterator[None]:
+    """Turns what the disk refuses into the errors of a store.
+
+    Args:
+        path: which file or folder it is about.
+        writing: whether it is to be written.
+
+    Raises:
+        StoreFull: while writing; the disk has no room, or cannot be written.
+        StoreError: anything else.
+    """
+    try:
+        yield
+    except OSError as error:
+        kind = StoreFull if writing and error.errno in REFUSED else StoreError
+        raise kind(f"{path}: {error.strerror or error}") from error
 
 
 def add_path(
@@ -48,7 +68,7 @@ def add_path(
         durable: whether every block would survive a power failure when this returns.
 
     Raises:
-        PathError: something cannot be read or has changed, is a pipe, a socket or a device, has a name or
+        StoreError: something cannot be read or has changed, is a pipe, a socket or a device, has a name or
             leads to a path that is not UTF-8, or is more than `MAX_DEPTH` folders deep.
         UsageError: two names of a sharded directory have the same hash.
         StoreFull: there is no room.
@@ -87,8 +107,8 @@ class _Scan:
 
     def add(self, path: Path, depth: int) -> UnixFsRoot:
         if depth > MAX_DEPTH:
-            raise PathError(f"this is more than {MAX_DEPTH} folders deep", str(path))
-        with _disk_errors(path):
+            raise StoreError(f"{path}: this is more than {MAX_DEPTH} folders deep")
+        with disk_errors(path):
             status = os.lstat(path)
         match stat.S_IFMT(status.st_mode):
             case stat.S_IFDIR:
@@ -98,29 +118,29 @@ class _Scan:
             case stat.S_IFLNK:
                 return self._add_link(path, status)
             case _:
-                raise PathError("this is not a file, a folder or a symbolic link", str(path))
+                raise StoreError(f"{path}: this is not a file, a folder or a symbolic link")
 
     def _add_folder(self, path: Path, status: os.stat_result, depth: int) -> UnixFsRoot:
-        with _disk_errors(path):
+        with disk_errors(path):
             names = sorted(os.listdir(path), key=os.fsencode)
         entries = {}
         for name in names:
             if name.startswith(".") and not self._profile.has_hidden:
                 continue
             if fault := nodes.name_fault(name):
-                raise PathError(f"the name {name!r} {fault}", str(path))
+                raise StoreError(f"{path}: the name {name!r} {fault}")
             entries[name] = self.add(path / name, depth + 1)
         mode, mtime = self._mode(status), self._mtime(status)
         return add_directory(self._store, entries, self._profile, mode=mode, mtime=mtime)
 
     def _add_file(self, path: Path) -> UnixFsRoot:
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        with _disk_errors(path):
+        with disk_errors(path):
             opened = os.open(path, flags | getattr(os, "O_BINARY", 0))
         try:
             status = os.fstat(opened)
             if not stat.S_ISREG(status.st_mode):
-                raise PathError("this was a file, and is none now", str(path))
+                raise StoreError(f"{path}: this was a file, and is none now")
             pieces = self._pieces(path, opened, status)
             mode, mtime = self._mode(status), self._mtime(status)
             return add_file(self._store, pieces, self._profile, mode=mode, mtime=mtime)
@@ -130,32 +150,24 @@ class _Scan:
     def _pieces(self, path: Path, opened: int, before: os.stat_result) -> Iterator[bytes]:
         """What is in a file, in pieces of the size of a chunk, which need not be copied."""
         size = 0
-        with _disk_errors(path):
+        with disk_errors(path):
             while piece := os.read(opened, self._profile.chunk_bytes):
                 size += len(piece)
                 yield piece
             after = os.fstat(opened)
         if (size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise PathError("this file has changed while it was read", str(path))
+            raise StoreError(f"{path}: this file has changed while it was read")
 
     def _add_link(self, path: Path, status: os.stat_result) -> UnixFsRoot:
-        with _disk_errors(path):
+        with disk_errors(path):
             target = os.readlink(path)
         try:
             return add_symlink(self._store, target, self._profile, mtime=self._mtime(status))
         except UsageError as error:
-            raise PathError(str(error), str(path)) from None
+            raise StoreError(f"{path}: {error}") from None
 
     def _mode(self, status: os.stat_result) -> int | None:
         return stat.S_IMODE(status.st_mode) if self._profile.has_modes else None
 
     def _mtime(self, status: os.stat_result) -> UnixTime | None:
         return UnixTime(*divmod(status.st_mtime_ns, 10**9)) if self._profile.has_times else None
-
-
-@contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise PathError(error.strerror or str(error), str(path)) from error

@@ -21,7 +21,7 @@ from p2plib.data.dag.unixfs.importing import UnixFsRoot, add_file
 from p2plib.data.dag.unixfs.profiles import UNIXFS_V1_2025
 from p2plib.data.dag.unixfs.reading import UnixFsEntry
 from p2plib.data.dag.unixfs.scanning import add_path
-from p2plib.errors import DecodeError, NotFound, OverBudget, PathError
+from p2plib.errors import DecodeError, NotFound, OverBudget, StoreError
 from p2plib.wire import multicodec
 
 FILES = {"z": b"last", "a/b/c.txt": b"deep", "a/ä": b"", "long": bytes(range(256)) * 20}
@@ -104,13 +104,13 @@ def test_a_link_that_leads_outside_is_made_only_if_that_is_allowed(tmp_path: Pat
     store = MemoryBlocks()
     for target in ("../secret", "/etc/passwd", "sub/../../secret"):
         root = add_directory(store, {"link": add_symlink(store, target), "sub": add_directory(store, {})})
-        with pytest.raises(PathError, match="out of what is written") as caught:
+        with pytest.raises(StoreError, match="out of what is written") as caught:
             write_path(store, root.cid, tmp_path / "top")
-        assert caught.value.path == str(tmp_path / "top" / "link")
+        assert str(caught.value).startswith(str(tmp_path / "top" / "link"))
         assert not (tmp_path / "top" / "link").is_symlink()
         write_path(store, root.cid, tmp_path / f"allowed {target[-3:]}{target[0]}", may_lead_outside=True)
     link = add_directory(store, {"link": add_symlink(store, "a\0b")})
-    with pytest.raises(PathError, match="zero byte"):
+    with pytest.raises(StoreError, match="zero byte"):
         write_path(store, link.cid, tmp_path / "zero", may_lead_outside=True)
 
 
@@ -135,9 +135,9 @@ def test_nothing_is_written_through_a_link_that_is_there(tmp_path: Path) -> None
     first = add_directory(store, {"a": add_symlink(store, "../outside")})
     write_path(store, first.cid, top, may_lead_outside=True)
     second = add_tree(store, {"a/file": b"theirs"})
-    with pytest.raises(PathError, match="not a folder is there already"):
+    with pytest.raises(StoreError, match="not a folder is there already"):
         write_path(store, second.cid, top, may_replace=True)
-    with pytest.raises(PathError, match="not a folder is there already"):
+    with pytest.raises(StoreError, match="not a folder is there already"):
         write_path(store, second.cid, top / "a", may_replace=True)
     third = add_tree(store, {"a": b"theirs"})
     write_path(store, third.cid, top, may_replace=True)  # the link itself is replaced
@@ -151,17 +151,17 @@ def test_what_is_there_is_replaced_only_if_that_is_allowed(tmp_path: Path) -> No
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_bytes(b"old")
     (tmp_path / "a" / "other").write_bytes(b"other")
-    with pytest.raises(PathError, match="there already"):
+    with pytest.raises(StoreError, match="there already"):
         write_path(store, root.cid, tmp_path)
     assert below(tmp_path) == {"a/file": b"old", "a/other": b"other"}
     write_path(store, root.cid, tmp_path, may_replace=True)
     assert below(tmp_path) == {"a/file": b"new", "a/other": b"other", "b": b"new"}
-    with pytest.raises(PathError, match="not a folder is there already"):
+    with pytest.raises(StoreError, match="not a folder is there already"):
         write_path(store, add_tree(store, {"b/c": b""}).cid, tmp_path, may_replace=True)
-    with pytest.raises(PathError, match="directory"):
+    with pytest.raises(StoreError, match="directory"):
         write_path(store, add_tree(store, {"a": b""}).cid, tmp_path, may_replace=True)
     link = add_directory(store, {"b": add_symlink(store, "a")})
-    with pytest.raises(PathError, match="there already"):
+    with pytest.raises(StoreError, match="there already"):
         write_path(store, link.cid, tmp_path)
     write_path(store, link.cid, tmp_path, may_replace=True)
     assert below(tmp_path) == {"a/file": b"new", "a/other": b"other", "b": b"a"}
@@ -191,7 +191,7 @@ def test_two_names_that_are_one_on_the_disk(
             "p2plib.data.dag.unixfs.reading.listing",
             lambda store, cid, root=root, twice=twice: iter(twice if cid == root.cid else []),
         )
-        with pytest.raises(PathError, match="two names of the directory are one on this disk"):
+        with pytest.raises(StoreError, match="two names of the directory are one on this disk"):
             write_path(store, root.cid, tmp_path / inside.cid.multihash.digest.hex(), may_replace=True)
 
 
@@ -205,12 +205,12 @@ def doubling(store: MemoryBlocks, levels: int) -> UnixFsRoot:
 
 def test_budgets(tmp_path: Path) -> None:
     store = MemoryBlocks()
-    bomb = doubling(store, 50)
+    bomb = doubling(store, 10)
     with pytest.raises(OverBudget, match="more than 500 files and folders"):
         write_path(store, bomb.cid, tmp_path / "1", budget=DiskBudget(entries=500))
     assert sum(1 for _ in (tmp_path / "1").rglob("*")) < 500
-    with pytest.raises(OverBudget, match="more than 40 folders"):
-        write_path(store, bomb.cid, tmp_path / "2", budget=DiskBudget(depth=40))
+    with pytest.raises(OverBudget, match="more than 5 folders"):
+        write_path(store, bomb.cid, tmp_path / "2", budget=DiskBudget(depth=5))
     small = doubling(store, 3)
     exactly = DiskBudget(entries=15, size_bytes=64, depth=3)
     write_path(store, small.cid, tmp_path / "3", budget=exactly)
@@ -295,7 +295,7 @@ def test_what_is_no_directory(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match="METADATA is neither a file nor a folder"):
         write_path(store, metadata.cid, tmp_path / "x")
     link = add_symlink(store, "x")
-    with pytest.raises(PathError, match="out of what is written"):
+    with pytest.raises(StoreError, match="out of what is written"):
         write_path(store, link.cid, tmp_path / "x")
-    with pytest.raises(PathError, match="No such file"):
+    with pytest.raises(StoreError, match="No such file"):
         write_path(store, add_file(store, [b"x"]).cid, tmp_path / "no" / "folder")

@@ -18,7 +18,7 @@ from p2plib.data.dag.unixfs.directories import MAX_DEPTH, add_directory, add_sym
 from p2plib.data.dag.unixfs.importing import add_file
 from p2plib.data.dag.unixfs.profiles import UNIXFS_V0_2015, UNIXFS_V1_2025, UnixFsProfile
 from p2plib.data.dag.unixfs.scanning import add_path
-from p2plib.errors import PathError
+from p2plib.errors import StoreError
 
 FILES = {"z": b"last", "a/b/c.txt": b"deep", "a/ä": b"", "a b": b"x" * 1000}
 
@@ -80,17 +80,17 @@ def test_modes_and_times_are_added_only_if_the_profile_says_so(tmp_path: Path) -
 
 def test_what_is_neither_file_nor_folder_nor_link(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(PathError, match="not a file, a folder or a symbolic link") as caught:
+    with pytest.raises(StoreError, match="not a file, a folder or a symbolic link") as caught:
         add_path(MemoryBlocks(), tmp_path)
-    assert caught.value.path == str(tmp_path / "pipe")
+    assert str(caught.value).startswith(str(tmp_path / "pipe"))
     (tmp_path / "pipe").unlink()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "s"))
-        with pytest.raises(PathError, match="not a file, a folder or a symbolic link"):
+        with pytest.raises(StoreError, match="not a file, a folder or a symbolic link"):
             add_path(MemoryBlocks(), tmp_path / "s")
-    with pytest.raises(PathError, match="No such file") as caught:
+    with pytest.raises(StoreError, match="No such file") as caught:
         add_path(MemoryBlocks(), tmp_path / "nothing")
-    assert caught.value.path == str(tmp_path / "nothing")
+    assert str(caught.value).startswith(str(tmp_path / "nothing"))
 
 
 def test_what_is_not_text(tmp_path: Path) -> None:
@@ -99,17 +99,17 @@ def test_what_is_not_text(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     except OSError:
         pytest.skip("this file system has no names that are not UTF-8")
-    with pytest.raises(PathError, match="half a surrogate pair"):
+    with pytest.raises(StoreError, match="half a surrogate pair"):
         add_path(MemoryBlocks(), tmp_path)
     (tmp_path / name).unlink()
     (tmp_path / "link").symlink_to(name)
-    with pytest.raises(PathError, match="leads to text"):
+    with pytest.raises(StoreError, match="leads to text"):
         add_path(MemoryBlocks(), tmp_path)
 
 
 def test_folders_deeper_than_any_tree(tmp_path: Path) -> None:
     (tmp_path / "/".join("d" * (MAX_DEPTH + 1))).mkdir(parents=True)
-    with pytest.raises(PathError, match="more than 128 folders deep"):
+    with pytest.raises(StoreError, match="more than 128 folders deep"):
         add_path(MemoryBlocks(), tmp_path)
     assert add_path(MemoryBlocks(), tmp_path / "d").total_bytes > 0
 
@@ -135,7 +135,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, append: bytes, ns:
     path = tmp_path / "file"
     path.write_bytes(bytes(3_000_000))
     store = Meddling(path, append, ns)
-    with pytest.raises(PathError, match="has changed while it was read"):
+    with pytest.raises(StoreError, match="has changed while it was read"):
         add_path(store, tmp_path)
     assert store.append or path.read_bytes()[:1] == b"!"  # it had its chance
 
@@ -146,7 +146,7 @@ def test_a_file_that_is_replaced_by_a_link(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "link").symlink_to("secret")
     status = os.lstat(tmp_path / "secret")
     monkeypatch.setattr(scanning.os, "lstat", lambda path: status)
-    with pytest.raises(PathError, match="symbolic link"):
+    with pytest.raises(StoreError, match="symbolic link"):
         add_path(MemoryBlocks(), tmp_path / "link")
 
 
