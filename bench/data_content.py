@@ -6,7 +6,8 @@
 Adding: a file in fixed chunks becomes blocks on the disk, with the UnixFS profile of 256 KiB chunks and raw
 leaves. Its rival hashes the same bytes with SHA-256 and writes them into as many files, and nothing else.
 Both sync every file, since a block must be whole after a crash; once both sync the folders as well, once
-neither does. And once nothing is written: the blocks stay in memory, and the rival only hashes.
+neither does. Then nothing is written: the blocks are dropped and the rival only hashes, with raw leaves and
+with wrapped ones, or both keep in memory what they hashed. Fresh memory costs as much as the hashes.
 
 Cutting: FastCDC beside PyPI's fastcdc in its pure-Python mode, with numpy and without. Then a long stream is
 cut in a process of its own, which says how much memory it took.
@@ -43,8 +44,9 @@ from tqdm import tqdm
 from p2plib.data.blocks.files import FileBlocks
 from p2plib.data.blocks.memory import MemoryBlocks
 from p2plib.data.chunking.fastcdc import ChunkSizes, chunks
+from p2plib.data.dag.block import Block
 from p2plib.data.dag.unixfs.importing import add_file
-from p2plib.data.dag.unixfs.profiles import UNIXFS_V1_2025
+from p2plib.data.dag.unixfs.profiles import UNIXFS_V0_2015, UNIXFS_V1_2025
 from p2plib.data.dag.unixfs.reading import read
 from p2plib.data.merkle import bao, blake3
 from p2plib.data.merkle.bao_verifier import BaoVerifier
@@ -109,14 +111,35 @@ def hash_and_write(data: bytes, durable: bool) -> None:
             os.close(handle)
 
 
+class DroppedBlocks(MemoryBlocks):
+    """A store that keeps nothing."""
+
+    def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
+        for _ in blocks:
+            pass
+
+
 def hash_slices(data: bytes) -> None:
     for at in range(0, len(data), CHUNK_BYTES):
         hashlib.sha256(data[at : at + CHUNK_BYTES]).digest()
 
 
+def hash_and_keep(data: bytes) -> None:
+    kept = {}
+    for at in range(0, len(data), CHUNK_BYTES):
+        chunk = data[at : at + CHUNK_BYTES]
+        kept[hashlib.sha256(chunk).digest()] = chunk
+
+
 def adding(data: bytes, rounds: int) -> Iterator[str]:
+    raw_leaves, wrapped_leaves, bare = best(
+        rounds,
+        lambda: add_file(DroppedBlocks(), pieces(data), PROFILE),
+        lambda: add_file(DroppedBlocks(), pieces(data), UNIXFS_V0_2015),
+        lambda: hash_slices(data),
+    )
     in_memory = best(
-        rounds, lambda: add_file(MemoryBlocks(), pieces(data), PROFILE), lambda: hash_slices(data)
+        rounds, lambda: add_file(MemoryBlocks(), pieces(data), PROFILE), lambda: hash_and_keep(data)
     )
     files, folders = (
         best(
@@ -128,7 +151,8 @@ def adding(data: bytes, rounds: int) -> Iterator[str]:
         for durable in (False, True)
     )
     for what, (ours, raw) in (
-        ("in memory", in_memory), ("files synced", files), ("files and folders synced", folders)
+        ("dropped", (raw_leaves, bare)), ("dropped, wrapped leaves", (wrapped_leaves, bare)),
+        ("kept in memory", in_memory), ("files synced", files), ("files and folders synced", folders)
     ):  # fmt: skip
         rate = len(data) / 1e6 / ours
         yield f"adding {len(data) >> 20} MiB, {what:25} {rate:8.0f} MB/s {raw / ours:7.0%} of raw"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,20 +17,25 @@ from p2plib.data.dag.dag_pb import PBLink, PBNode
 from p2plib.data.dag.unixfs import data, nodes, reading
 from p2plib.data.dag.unixfs.data import UnixFs, UnixFsKind, UnixTime
 from p2plib.data.dag.unixfs.directories import add_tree
+from p2plib.data.dag.unixfs.extracting import write_path
 from p2plib.data.dag.unixfs.importing import UnixFsRoot, add_file
 from p2plib.data.dag.unixfs.murmur3 import murmur3_x64_128
 from p2plib.data.dag.unixfs.profiles import (
     NPM_IMPORTER,
     PROFILES,
     UNIXFS_V0_2015,
+    UNIXFS_V1_2025,
+    FileLayout,
     SplitRule,
     UnixFsProfile,
 )
+from p2plib.data.dag.unixfs.scanning import add_path
 from p2plib.data.dag.unixfs.selecting import path_selector, range_selector
 from p2plib.data.dag.walk import DagWalk, walk_locally
 from p2plib.errors import DecodeError
 from p2plib.wire import cid as cids
-from p2plib.wire import multicodec
+from p2plib.wire import multicodec, protobuf
+from p2plib.wire.protobuf import ProtoField
 from tests.interop.peers import ForeignPeer
 
 pytestmark = pytest.mark.interop
@@ -76,6 +83,19 @@ def test_trees_of_many_levels(npm: ForeignPeer, profile: UnixFsProfile, width: i
     assert theirs == [said(add_file(MemoryBlocks(), [content(size)], narrow)) for size in SMALL_SIZES]
 
 
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("width", [2, 3, 5])
+def test_trickle_trees(npm: ForeignPeer, profile: UnixFsProfile, width: int) -> None:
+    """Up to 1,500 leaves: three of the root's nodes have nodes below nodes below them."""
+    sizes = [*range(0, 120, 7), *SMALL_SIZES, 50_001, 149_999]
+    options = how(profile) | {"chunk": 100, "width": width, "isTrickle": True}
+    theirs = npm.ask("files", cases=[{"size": size} | options for size in sizes])
+    trickle = replace(profile, chunk_bytes=100, width=width, layout=FileLayout.TRICKLE)
+    assert theirs == [said(add_file(MemoryBlocks(), [content(size)], trickle)) for size in sizes]
+    balanced = add_file(MemoryBlocks(), [content(sizes[-1])], replace(trickle, layout=FileLayout.BALANCED))
+    assert said(balanced) != theirs[-1]
+
+
 def test_files_with_a_mode_and_a_time(npm: ForeignPeer) -> None:
     metas: list[dict[str, Any]] = [
         {"mtime": [7, 5]},
@@ -114,6 +134,95 @@ def test_a_flaw_a_wrapped_leaf_with_a_time_is_wrapped_twice(npm: ForeignPeer) ->
     assert theirs["cid"] == cids.to_text(nodes.write_node(twice, cid_version=0).cid)
     ours = add_file(store, [content(5)], UNIXFS_V0_2015, mtime=UnixTime(7, 5))
     assert b"".join(reading.read(store, ours.cid)) == content(5)
+
+
+BIG = 2_500_000  # three chunks of the larger size
+FOLDER: dict[str, int | str | None] = {  # sizes of files, targets of links, and empty folders
+    "notes.txt": 5,
+    "empty file": 0,
+    "empty": None,
+    "big/film": BIG,
+    "big/deeper/and deeper/end": 300_000,
+    "big/deeper/nothing": None,
+    "names/ä ö": 1,
+    "names/\u200b\U00010000": 2,
+    "names/a\u0308": 3,
+    "names/%2F\\": 4,
+    "link": "big/film",
+    "names/up": "../notes.txt",
+    "names/nowhere": "/does/not/exist",
+} | {f"many/{'x' * 60} {number}": number % 3 for number in range(2_800)}
+
+
+def on_disk(top: Path, entries: Mapping[str, int | str | None]) -> Path:
+    for name, what in entries.items():
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if what is None:
+            path.mkdir()
+        elif isinstance(what, str):
+            path.symlink_to(what)
+        else:
+            path.write_bytes(content(what))
+    return top
+
+
+def as_candidates(entries: Mapping[str, int | str | None]) -> list[dict[str, Any]]:
+    keys = {int: "size", str: "link"}
+    return [
+        {"path": name} | ({} if what is None else {keys[type(what)]: what}) for name, what in entries.items()
+    ]
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_a_folder_of_the_disk(npm: ForeignPeer, profile: UnixFsProfile, tmp_path: Path) -> None:
+    """Nested and empty folders, a long file, one with shards, odd names, links; and back onto the disk."""
+    top = on_disk(tmp_path / "there", FOLDER)
+    (top / ".hidden").write_bytes(b"what is hidden is left out")
+    store = MemoryBlocks()
+    ours = add_path(store, top, profile)
+    assert reading.node_at(store, reading.resolve(store, ours.cid, "many")).kind == UnixFsKind.HAMT_SHARD
+    theirs = npm.ask("folder", entries=as_candidates(FOLDER), how=how(profile))
+    assert {"cid": theirs["cid"], "size": theirs["size"]} == said(ours)
+    write_path(load(theirs["blocks"]), ours.cid, tmp_path / "back", may_lead_outside=True)
+    assert add_path(MemoryBlocks(), tmp_path / "back", profile) == ours
+    assert {path.name for path in (tmp_path / "back").iterdir()} == {name.split("/")[0] for name in FOLDER}
+
+
+def test_a_folder_with_modes_and_times(npm: ForeignPeer, tmp_path: Path) -> None:
+    """Not the mode of a link: a disk has none that means anything."""
+    entries: dict[str, int | str | None] = {"b": None, "a": 300_000, "b/c": 7, "link": "a"}
+    top = on_disk(tmp_path / "top", {"a": 300_000, "b/c": 7, "link": "a"})
+    candidates = as_candidates(entries)
+    for number, candidate in enumerate(candidates):
+        path, ns = top / candidate["path"], 5 * 10**9 + number
+        candidate["meta"] = {"mtime": [5, number or None]}
+        if "link" not in candidate:
+            candidate["meta"]["mode"] = 0o700 + number
+            path.chmod(0o700 + number)
+        os.utime(path, ns=(ns, ns), follow_symlinks=False)
+    with_all = replace(UNIXFS_V1_2025, has_modes=True, has_times=True)
+    store = MemoryBlocks()
+    ours = add_path(store, top, with_all)
+    theirs = npm.ask("folder", entries=candidates, how=how(UNIXFS_V1_2025))
+    for name in entries:  # all but the root, which nobody gives a time
+        found = reading.resolve(load(theirs["blocks"]), cids.parse_text(theirs["cid"]), name)
+        assert found == reading.resolve(store, ours.cid, name)
+
+
+def test_both_read_fields_in_any_order(npm: ForeignPeer) -> None:
+    """A writer of our own making: fields that descend, unknown ones between them, and two of one number."""
+    leaf = block_of(b" and the rest")
+    said_size = [(9, protobuf.VARINT, 1), (4, protobuf.VARINT, 13), (3, protobuf.VARINT, 9), (3, 0, 17)]
+    fields = [*said_size, (2, protobuf.BYTES, b"this"), (1, protobuf.VARINT, 2)]
+    raw = protobuf.encode(ProtoField(*field) for field in fields)
+    links = (PBLink(leaf.cid, None, 13),)
+    root = block_of(dag_pb.encode(PBNode(links, raw)), multicodec.DAG_PB)
+    store = MemoryBlocks()
+    store.put([leaf, root])
+    assert b"".join(reading.read(store, root.cid)) == b"this and the rest"
+    theirs = npm.ask("read", blocks=blocks_of(store), path=cids.to_text(root.cid), ranges=[(0, 17)])
+    assert bytes.fromhex(theirs["found"][0]) == b"this and the rest"
 
 
 ODD_NAMES = ["ä", "b", "\U00010000", "\uff61", "a b", "%2F", "...", "-", "A", "a", "aa", "0A", "FF", "\u200b"]

@@ -30,23 +30,32 @@ def chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
 
 
 def _chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
-    """A chunk is copied once, out of the piece that it is in; no copy of a whole piece is made.
+    """A chunk that is in one piece is copied once, out of it; one that is a piece, and bytes, not at all.
 
-    Less than a chunk is held. The caller may fill the buffer of a piece again for the next one, so no chunk
-    shares its memory.
+    Less than a chunk is held, in a buffer that grows to the size of a chunk and is then used again: a new one
+    for each chunk costs more than the copies do. The caller may fill the buffer of a piece again for the next
+    one, so no chunk shares its memory.
     """
-    held = bytearray()
+    buffer, held = bytearray(), 0  # how many bytes of the next chunk are at the beginning of the buffer
     for piece in pieces:
         view = memoryview(piece).cast("B")
-        while len(held) + len(view) >= size_bytes:
-            missing = size_bytes - len(held)
+        while held + len(view) >= size_bytes:
+            missing = size_bytes - held
             if held:
-                held += view[:missing]
-                yield bytes(held)
-                held.clear()
+                _fill(buffer, held, view[:missing])
+                yield bytes(buffer)
             else:
-                yield bytes(view[:missing])
-            view = view[missing:]
-        held += view
+                yield piece if len(piece) == missing and type(piece) is bytes else bytes(view[:missing])
+            view, held = view[missing:], 0
+        _fill(buffer, held, view)
+        held += len(view)
     if held:
-        yield bytes(held)
+        yield bytes(buffer[:held])
+
+
+def _fill(buffer: bytearray, at: int, view: memoryview) -> None:
+    """Write into a buffer, which grows where it is too short."""
+    end = at + len(view)
+    if end > len(buffer):
+        buffer += bytes(end - len(buffer))
+    memoryview(buffer)[at:end] = view

@@ -27,7 +27,7 @@ Vocabulary::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from p2plib.data.dag.block import MAX_BLOCK_BYTES
@@ -101,23 +101,36 @@ def encode(node: PBNode) -> bytes:
         UsageError: the links are not in order (see `in_order`), too many, their sizes or names cannot be
             written, or the block would be larger than `MAX_BLOCK_BYTES`.
     """
-    if len(node.links) > MAX_LINKS:
-        raise UsageError(f"a node has at most {MAX_LINKS} links, not {len(node.links)}")
+    return encode_parts(node.links, None if node.data is None else (node.data,))
+
+
+def encode_parts(links: Sequence[PBLink], data: Sequence[bytes] | None) -> bytes:
+    """As `encode`, for data that comes in parts: each byte of it is copied once, into the block.
+
+    Args:
+        links: to other blocks, in order.
+        data: joined, they are the data of the node; None where it has none.
+
+    Raises:
+        UsageError: see `encode`.
+    """
+    if len(links) > MAX_LINKS:
+        raise UsageError(f"a node has at most {MAX_LINKS} links, not {len(links)}")
     parts: list[bytes] = []
     before = b""
-    for link in node.links:
+    for link in links:
         name = _sort_key(link)
         if name < before:
             raise UsageError(f"the links of a node are sorted by name, and {link.name!r} comes too late")
         before = name
         raw = _encode_link(link, name)
         parts += (bytes((_NODE_LINK,)), varint.encode(len(raw)), raw)
-    if node.data is not None:
-        parts += (bytes((_NODE_DATA,)), varint.encode(len(node.data)), node.data)
-    encoded = b"".join(parts)
-    if len(encoded) > MAX_BLOCK_BYTES:
-        raise UsageError(f"a node of {len(encoded)} bytes, where a block has at most {MAX_BLOCK_BYTES}")
-    return encoded
+    if data is not None:
+        parts += (bytes((_NODE_DATA,)), varint.encode(sum(map(len, data))), *data)
+    size = sum(map(len, parts))
+    if size > MAX_BLOCK_BYTES:
+        raise UsageError(f"a node of {size} bytes, where a block has at most {MAX_BLOCK_BYTES}")
+    return b"".join(parts)
 
 
 def _encode_link(link: PBLink, name: bytes) -> bytes:

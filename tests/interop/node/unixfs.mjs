@@ -4,7 +4,7 @@ import { MemoryBlockstore } from 'blockstore-core'
 import { exporter, recursive } from 'ipfs-unixfs-exporter'
 import { importer } from 'ipfs-unixfs-importer'
 import { fixedSize } from 'ipfs-unixfs-importer/chunker'
-import { balanced } from 'ipfs-unixfs-importer/layout'
+import { balanced, trickle } from 'ipfs-unixfs-importer/layout'
 import { murmur3128 } from '@multiformats/murmur3'
 import { CID } from 'multiformats/cid'
 import { serve } from './serve.js'
@@ -20,10 +20,10 @@ const content = (size) => {
   return Buffer.concat(parts).subarray(0, size)
 }
 
-const options = ({ chunk, width, mtime, ...rest }) => ({
+const options = ({ chunk, width, isTrickle, mtime, ...rest }) => ({
   ...rest,
   ...(chunk && { chunker: fixedSize({ chunkSize: chunk }) }),
-  ...(width && { layout: balanced({ maxChildrenPerNode: width }) })
+  ...(width && { layout: (isTrickle ? trickle : balanced)({ maxChildrenPerNode: width }) })
 })
 
 const add = async (store, files, how) => {
@@ -75,6 +75,16 @@ serve({
   tree: async ({ names, how }) => {
     const store = new MemoryBlockstore()
     return { ...(await add(store, tree(names), how)), blocks: await dump(store) }
+  },
+  folder: async ({ entries, how }) => {
+    const made = entries.map(({ path, size, link, meta }) => ({
+      path: `root/${path}`, // a folder of the disk has neither a size nor a link
+      ...(size !== undefined && { content: content(size) }),
+      ...(link !== undefined && { link }),
+      ...metadata(meta || {})
+    }))
+    const store = new MemoryBlockstore()
+    return { ...(await add(store, made, how)), blocks: await dump(store) }
   },
   file: async ({ size, how }) => {
     const store = new MemoryBlockstore()

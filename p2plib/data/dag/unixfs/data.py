@@ -12,9 +12,14 @@ Follows the UnixFS specification. The data of a dag-pb node is a second Protocol
     8  mtime           when it was last modified: seconds (1), and perhaps a fixed32 of nanoseconds (2)
 
 Rules
-    1. The kind is there. Every field but the block sizes is there at most once; field numbers ascend, and
-       unknown ones are refused. The specification is silent about the last two: all known writers keep them,
-       and so content has one form.
+    1. The kind is there. `encode` writes each field once, in ascending order, as all known writers do.
+       `decode` reads what every reader of Protocol Buffers has to read: fields in any order, of a field that
+       is there more than once the last one, block sizes one by one or packed, and unknown fields are skipped.
+       The specification of UnixFS adds no rule about that, and nothing here depends on one form: an
+       identifier names the bytes of a block, and a block that was read is passed on as it came. Refused is
+       what no known writer makes: varints that are not minimal, groups, and a known field of another wire
+       type, which not all readers take for the same thing. The node around it has stricter rules of its own,
+       those of `p2plib.data.dag.dag_pb`.
     2. The size of a file is its data and its block sizes together. A missing size means 0.
     3. Only a file has block sizes, and only a shard has a hash type and a fanout. A symbolic link has data.
     4. The fanout of a shard is a power of two from 8 to 1024, and its bit field is no longer than that: a
@@ -31,7 +36,7 @@ from dataclasses import dataclass
 from p2plib.data.dag.dag_pb import MAX_LINKS
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import protobuf, varint
-from p2plib.wire.protobuf import BYTES, FIXED32, MAX_UINT64, VARINT, ProtoField
+from p2plib.wire.protobuf import BYTES, FIXED32, MAX_UINT64, VARINT, WIRE_TYPE_NAMES, ProtoField
 
 MURMUR3_X64_64 = 0x22  # the number of the first half of MurmurHash3_x64_128 in the multicodec registry
 MIN_FANOUT, MAX_FANOUT = 8, 1024  # bit fields are whole bytes; the specification's answer to CVE-2023-23625
@@ -52,6 +57,7 @@ _WIRE_TYPES = {
     _MODE: VARINT,
     _MTIME: BYTES,
 }
+_TIME_WIRE_TYPES = {_SECONDS: VARINT, _NANOSECONDS: FIXED32}
 
 
 class UnixFsKind(enum.IntEnum):
@@ -128,12 +134,21 @@ def encode(node: UnixFs) -> bytes:
     Raises:
         UsageError: a field has a value that the module's head forbids.
     """
+    return b"".join(encode_parts(node))
+
+
+def encode_parts(node: UnixFs) -> tuple[bytes, ...]:
+    """As `encode`, not yet joined: the data of the node, perhaps a large chunk of a file, is not copied.
+
+    Raises:
+        UsageError: see `encode`.
+    """
     try:
         _check(node)
     except DecodeError as error:
         raise UsageError(error.rule) from None
     parts = [protobuf.encode([ProtoField(_KIND, VARINT, int(node.kind))])]
-    if node.data is not None:  # a chunk of a file, copied once: in the join
+    if node.data is not None:
         parts += (bytes((_DATA << 3 | BYTES,)), varint.encode(len(node.data)), node.data)
     fields = []
     if node.file_bytes is not None:
@@ -144,7 +159,7 @@ def encode(node: UnixFs) -> bytes:
             fields.append(ProtoField(number, VARINT, value))
     if node.mtime is not None:
         fields.append(ProtoField(_MTIME, BYTES, _encode_time(node.mtime)))
-    return b"".join((*parts, protobuf.encode(fields, max_fields=_MAX_FIELDS)))
+    return (*parts, protobuf.encode(fields, max_fields=_MAX_FIELDS))
 
 
 def _encode_time(time: UnixTime) -> bytes:
@@ -162,24 +177,38 @@ def decode(raw: bytes) -> UnixFs:
     """
     found: dict[int, int | bytes] = {}
     block_bytes: list[int] = []
-    before = 0
     for field in protobuf.decode(raw, max_fields=_MAX_FIELDS):
-        number = field.number
-        if number not in _WIRE_TYPES:
-            raise DecodeError(f"a node of UnixFS has no field {number}")
-        if field.wire_type != _WIRE_TYPES[number]:
-            raise DecodeError(f"field {number} of UnixFS has wire type {field.wire_type}")
-        if number < before or (number == before and number != _BLOCK_SIZE):
-            raise DecodeError(f"field {number} of UnixFS after field {before}: fields ascend, each once")
-        before = number
-        if number == _BLOCK_SIZE:
-            assert isinstance(field.value, int)
-            block_bytes.append(field.value)
-        else:
-            found[number] = field.value
+        if field.number == _BLOCK_SIZE:
+            if isinstance(field.value, int):
+                block_bytes.append(field.value)
+            else:
+                block_bytes += _packed(field)
+        elif field.number in _WIRE_TYPES:
+            _demand_wire_type(field, _WIRE_TYPES[field.number])
+            found[field.number] = field.value
     node = _node(found, tuple(block_bytes))
     _check(node)
     return node
+
+
+def _demand_wire_type(field: ProtoField, wire_type: int) -> None:
+    if field.wire_type != wire_type:
+        there, wanted = WIRE_TYPE_NAMES[field.wire_type], WIRE_TYPE_NAMES[wire_type]
+        raise DecodeError(f"field {field.number} of UnixFS is {there}, not {wanted}")
+
+
+def _packed(field: ProtoField) -> list[int]:
+    """Several numbers in one field."""
+    _demand_wire_type(field, BYTES)
+    assert isinstance(field.value, bytes)
+    found: list[int] = []
+    offset = 0
+    while offset < len(field.value):
+        if len(found) == MAX_LINKS:
+            raise DecodeError(f"more than {MAX_LINKS} block sizes in one field")
+        size, offset = varint.decode(field.value, offset, maximum=MAX_UINT64)
+        found.append(size)
+    return found
 
 
 def _node(found: dict[int, int | bytes], block_bytes: tuple[int, ...]) -> UnixFs:
@@ -214,16 +243,18 @@ def _bytes(value: int | bytes | None) -> bytes | None:
 def _decode_time(raw: bytes | None) -> UnixTime | None:
     if raw is None:
         return None
-    fields = protobuf.decode(raw, max_fields=2)
-    if [field.number for field in fields] not in ([_SECONDS], [_SECONDS, _NANOSECONDS]):
-        raise DecodeError("a time has seconds, then perhaps nanoseconds, and nothing else")
-    seconds = protobuf.number(fields, _SECONDS)
+    found: dict[int, int | bytes] = {}
+    for field in protobuf.decode(raw):
+        if field.number in _TIME_WIRE_TYPES:
+            _demand_wire_type(field, _TIME_WIRE_TYPES[field.number])
+            found[field.number] = field.value
+    seconds, value = _number(found.get(_SECONDS)), _bytes(found.get(_NANOSECONDS))
+    if seconds is None:
+        raise DecodeError("a time has seconds, and this one has none")
     if seconds >= 2**63:
         seconds -= 2**64
-    if len(fields) == 1:
+    if value is None:
         return UnixTime(seconds)
-    value = protobuf.single(fields, _NANOSECONDS, FIXED32)
-    assert isinstance(value, bytes)
     (nanoseconds,) = struct.unpack("<I", value)
     if not 1 <= nanoseconds <= MAX_NANOSECONDS:
         raise DecodeError(f"a time of {nanoseconds} nanoseconds, where 1 to {MAX_NANOSECONDS} are written")

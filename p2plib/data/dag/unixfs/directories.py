@@ -80,13 +80,20 @@ def _field(size_bytes: int) -> int:
     return 1 + len(varint.encode(size_bytes)) + size_bytes
 
 
-def add_symlink(store: BlockStore, target: str, profile: UnixFsProfile = UNIXFS_V1_2025) -> UnixFsRoot:
+def add_symlink(
+    store: BlockStore,
+    target: str,
+    profile: UnixFsProfile = UNIXFS_V1_2025,
+    *,
+    mtime: UnixTime | None = None,
+) -> UnixFsRoot:
     """Put a symbolic link into a store.
 
     Args:
         store: where its block goes.
         target: where it leads: a path that this library never follows.
         profile: which version its identifier has.
+        mtime: when it was last modified; None to leave it out.
 
     Raises:
         UsageError: the target is empty, has half a surrogate pair in it, or is too long for a block.
@@ -95,7 +102,8 @@ def add_symlink(store: BlockStore, target: str, profile: UnixFsProfile = UNIXFS_
         raw = target.encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError(f"a symbolic link leads to text, and {target!r} is not text") from None
-    block = nodes.write_node(UnixFs(UnixFsKind.SYMLINK, raw), cid_version=profile.cid_version)
+    about = UnixFs(UnixFsKind.SYMLINK, raw, mtime=mtime)
+    block = nodes.write_node(about, cid_version=profile.cid_version)
     store.put([block])
     return UnixFsRoot(block.cid, len(block.data))
 

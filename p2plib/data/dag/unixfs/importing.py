@@ -1,15 +1,14 @@
-"""A file becomes blocks: chunks are the leaves, and a balanced tree of nodes leads to them. A machine.
+"""A file becomes blocks: chunks are the leaves, and a tree of nodes leads to them. A machine.
 
-Follows the UnixFS specification and IPIP-499's layout "balanced": all leaves are at the same depth, and every
-node is full before the next one begins::
+Follows the UnixFS specification; `p2plib.data.dag.unixfs.layouts` says which trees there are::
 
     builder = UnixFsBuilder(UNIXFS_V1_2025)
     for chunk in chunks(pieces, 1_048_576):
         keep(builder.add(chunk))          the blocks that are finished now
     blocks, root = builder.finish()
 
-It holds one chunk, and no more links than the width times the depth of the tree, however long the file is.
-`add_file` is these lines over a store.
+It holds one chunk, and no more links than the tree needs, however long the file is. `add_file` is these lines
+over a store.
 
 Rules
     1. A file of one chunk is its leaf. A file of no bytes is an empty leaf.
@@ -28,13 +27,16 @@ from p2plib.data.blocks.store import BlockStore
 from p2plib.data.chunking.fixed import Chunker, chunks
 from p2plib.data.dag.block import Block, block_of
 from p2plib.data.dag.dag_pb import MAX_LINKS, PBLink
-from p2plib.data.dag.unixfs import nodes
+from p2plib.data.dag.unixfs import layouts, nodes
 from p2plib.data.dag.unixfs.data import UnixFs, UnixFsKind, UnixTime
 from p2plib.data.dag.unixfs.profiles import UNIXFS_V1_2025, UnixFsProfile
 from p2plib.errors import UsageError
 from p2plib.wire.cid import Cid
 
-BATCH_BYTES = 4 * 1024 * 1024  # put into the store at a time: one batch of syncs for 4 to 16 chunks
+# Put into the store at a time. More would be fewer batches of syncs, which no disk we measured rewards; and
+# where the store lets go of its blocks, glibc returns so much memory at once to the system and has to ask for
+# it again, which halves the speed.
+BATCH_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class UnixFsBuilder:
             raise UsageError(f"a node of a file has 2 to {MAX_LINKS} links, not up to {profile.width}")
         self._profile = profile
         self._mode, self._mtime = mode, mtime
-        self._levels: list[list[UnixFsRoot]] = [[]]
+        self._tree = layouts.leaf_tree(profile.layout, profile.width, self._node)
+        self._made: list[Block] = []
         self._first: bytes | None = None  # held back: the only chunk of a file is its root
         self._first_leaf: Block | None = None
         self._is_finished = False
@@ -102,15 +105,14 @@ class UnixFsBuilder:
             raise UsageError("a chunk of a file has at least one byte")
         chunk = bytes(chunk)  # a buffer might be filled again while the first one is held back
         leaf = self._leaf(chunk)  # before anything changes: it may be too large
-        made: list[Block] = []
         if self._first is None:
             self._first, self._first_leaf = chunk, leaf
             return ()
         if self._first_leaf is not None:
-            self._add_leaf(self._first_leaf, len(self._first), made)
+            self._add_leaf(self._first_leaf, len(self._first))
             self._first, self._first_leaf = b"", None
-        self._add_leaf(leaf, len(chunk), made)
-        return tuple(made)
+        self._add_leaf(leaf, len(chunk))
+        return self._take_made()
 
     def finish(self) -> tuple[tuple[Block, ...], UnixFsRoot]:
         """End the file: returns the remaining blocks, the root's last, and what was added.
@@ -120,69 +122,52 @@ class UnixFsBuilder:
         """
         self._demand_open()
         self._is_finished = True
-        made: list[Block] = []
-        if not self._levels[0]:
-            leaf = self._only_leaf(self._first or b"", made)
-            return tuple(made), leaf
-        level = 0
-        while level < len(self._levels) - 1:
-            self._push(level + 1, self._node(self._levels[level], made), made)
-            level += 1
-        root = self._node(self._levels[-1], made, self._mode, self._mtime)
-        self._levels = []
-        return tuple(made), root
+        if self._first is None or self._first_leaf is not None:
+            root = self._only_leaf(self._first or b"")
+        else:
+            root = self._node(self._tree.finish(), self._mode, self._mtime)
+        return self._take_made(), root
 
     def _demand_open(self) -> None:
         if self._is_finished:
             raise UsageError("this file is finished: make another builder for the next one")
+
+    def _take_made(self) -> tuple[Block, ...]:
+        made, self._made = tuple(self._made), []
+        return made
 
     def _leaf(self, chunk: bytes) -> Block:
         if self._profile.has_raw_leaves:
             return block_of(chunk)
         return self._wrapped(UnixFs(UnixFsKind.FILE, chunk, len(chunk)))
 
-    def _add_leaf(self, leaf: Block, size_bytes: int, made: list[Block]) -> None:
-        made.append(leaf)
-        self._push(0, UnixFsRoot(leaf.cid, len(leaf.data), size_bytes), made)
+    def _add_leaf(self, leaf: Block, size_bytes: int) -> None:
+        self._made.append(leaf)
+        self._tree.add(UnixFsRoot(leaf.cid, len(leaf.data), size_bytes))
 
-    def _only_leaf(self, chunk: bytes, made: list[Block]) -> UnixFsRoot:
+    def _only_leaf(self, chunk: bytes) -> UnixFsRoot:
         if self._first_leaf is not None and self._mode is None and self._mtime is None:
-            made.append(self._first_leaf)
+            leaf = self._first_leaf
         elif self._profile.has_raw_leaves and self._mode is None and self._mtime is None:
-            made.append(block_of(chunk))
+            leaf = block_of(chunk)
         else:
             about = UnixFs(UnixFsKind.FILE, chunk or None, len(chunk), mode=self._mode, mtime=self._mtime)
-            made.append(self._wrapped(about))
-        return UnixFsRoot(made[-1].cid, len(made[-1].data), len(chunk))
+            leaf = self._wrapped(about)
+        self._made.append(leaf)
+        return UnixFsRoot(leaf.cid, len(leaf.data), len(chunk))
 
     def _wrapped(self, about: UnixFs, links: Iterable[PBLink] = ()) -> Block:
         return nodes.write_node(about, links, cid_version=self._profile.cid_version)
 
-    def _push(self, level: int, part: UnixFsRoot, made: list[Block]) -> None:
-        """Put a part into a level; a full level first becomes a node of the next."""
-        while True:
-            if level == len(self._levels):
-                self._levels.append([])
-            parts = self._levels[level]
-            if len(parts) < self._profile.width:
-                parts.append(part)
-                return
-            node = self._node(parts, made)
-            self._levels[level] = [part]
-            level, part = level + 1, node
-
     def _node(
-        self,
-        parts: list[UnixFsRoot],
-        made: list[Block],
-        mode: int | None = None,
-        mtime: UnixTime | None = None,
+        self, parts: list[UnixFsRoot], mode: int | None = None, mtime: UnixTime | None = None
     ) -> UnixFsRoot:
         sizes = tuple(part.file_bytes for part in parts)
         about = UnixFs(UnixFsKind.FILE, None, sum(sizes), sizes, mode=mode, mtime=mtime)
-        made.append(self._wrapped(about, [part.link("") for part in parts]))
-        total = len(made[-1].data) + sum(part.total_bytes for part in parts)
-        return UnixFsRoot(made[-1].cid, total, sum(sizes))
+        node = self._wrapped(about, [part.link("") for part in parts])
+        self._made.append(node)
+        total = len(node.data) + sum(part.total_bytes for part in parts)
+        return UnixFsRoot(node.cid, total, sum(sizes))
 
 
 def add_file(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from p2plib.data.dag import dag_pb
 from p2plib.data.dag.block import Block, block_of
-from p2plib.data.dag.dag_pb import PBLink, PBNode
+from p2plib.data.dag.dag_pb import PBLink
 from p2plib.data.dag.unixfs import data
 from p2plib.data.dag.unixfs.data import FILE_KINDS, UnixFs, UnixFsKind
 from p2plib.errors import DecodeError, UsageError
@@ -132,9 +132,10 @@ def write_node(about: UnixFs, links: Iterable[PBLink] = (), *, cid_version: int 
         UsageError: it would break a rule of the module's head, or be larger than a block can be.
     """
     node = UnixFsNode(about, dag_pb.in_order(links))
-    encoded = data.encode(about)
+    encoded = data.encode_parts(about)
     try:
         _check_links(node)
     except DecodeError as error:
         raise UsageError(error.rule) from None
-    return block_of(dag_pb.encode(PBNode(node.links, encoded)), multicodec.DAG_PB, version=cid_version)
+    raw = dag_pb.encode_parts(node.links, encoded)
+    return block_of(raw, multicodec.DAG_PB, version=cid_version)

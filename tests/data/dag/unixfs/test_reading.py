@@ -297,7 +297,7 @@ def test_a_chain_of_wide_nodes() -> None:
     store = Counting()
     leaf = Cid(1, multicodec.RAW, multihash.identity(b"x"))
     cid, size, rest = leaf, 1, 65_535
-    for _ in range(6):
+    for _ in range(5):
         about = UnixFs(UnixFsKind.FILE, None, size + rest, (size,) + (1,) * rest)
         cid = put(store, about, PBLink(cid), *[PBLink(leaf)] * rest)
         size += rest
