@@ -39,30 +39,24 @@ from p2plib.data.blocks.bitswap.machine import Bitswap
 from p2plib.data.blocks.bitswap.messages import PROTOCOLS
 from p2plib.data.blocks.bitswap.partners import Partners
 from p2plib.data.blocks.bitswap.remote import FormerPeers
+from p2plib.data.blocks.bitswap.requests import Requests
 from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag.block import Block
 from p2plib.data.dag.walk import DagBudget, DagOrder, DagWalk, Selector, every_link
 from p2plib.errors import (
     Closed,
-    NotFound,
-    P2PError,
     PeerTimeout,
-    StoreCorrupt,
     StoreError,
     UsageError,
 )
 from p2plib.protocol.connection import Connection
 from p2plib.protocol.node import Node
-from p2plib.wire import cid as cids
 from p2plib.wire.cid import Cid
 from p2plib.wire.multiaddr import Multiaddr
-from p2plib.wire.multihash import Multihash
 
 FETCH_TIMEOUT_S = 60.0
 MAX_BLAMED = 100
 LOOK_S = 1.0
-
-Waiting = asyncio.Future[bytes]
 
 # Rule 5: whom earlier exchanges of a node had asked for something.
 _ASKED_BEFORE: WeakKeyDictionary[Node, FormerPeers] = WeakKeyDictionary()
@@ -96,11 +90,10 @@ class BlockExchange:
         self.blamed: deque[PeerBlamed] = deque(maxlen=MAX_BLAMED)
         self._is_durable = is_durable
         self._partners = Partners(self.machine, self._stir)
-        self._waiting: dict[Multihash, dict[Waiting, bool]] = {}  # and whether in spite of everybody
-        self._wanted: dict[Multihash, Cid] = {}  # those of `_waiting`
+        self._requests = Requests(self.machine, store, self._partners, self._stir)
         self._changes_seen = 0
         self._alarm: asyncio.TimerHandle | None = None
-        self._is_open = self._was_open = False
+        self._was_open = False
 
     # For callers.
 
@@ -110,7 +103,7 @@ class BlockExchange:
         if taken := [name for name in PROTOCOLS if name in self.node.handlers]:
             raise UsageError(f"this node speaks {taken[0]} already")
         self.node.handlers.update(dict.fromkeys(PROTOCOLS, self._partners.handle))
-        self._is_open = self._was_open = True
+        self._requests.is_open = self._was_open = True
         if (before := _ASKED_BEFORE.pop(self.node, None)) is not None:
             self.machine.wants.former.inherit(before)
         self._adopt_all()
@@ -121,16 +114,12 @@ class BlockExchange:
 
     async def close(self) -> None:
         """Ends the exchange (rule 4). Repeating it does nothing."""
-        if not self._is_open:
+        if not self._requests.is_open:
             return
-        self._is_open = False
         self._end_alarm()
         for name in PROTOCOLS:
             self.node.handlers.pop(name, None)
-        for waiting in self._waiting.values():
-            for future in waiting:
-                if not future.done():
-                    future.set_exception(Closed("this exchange was closed"))
+        self._requests.close()
         try:
             await self._partners.close()
         finally:
@@ -153,12 +142,14 @@ class BlockExchange:
             UsageError: there are as many peers as there may be.
             Closed: the connection, or the exchange, was closed meanwhile.
         """
-        self._check_open()
+        self._requests.check_open()
         connection = await self.node.dial(*addresses)
         partner = self._partners.adopt(connection)
         if partner is None:
-            if connection.is_over or not self._is_open:
-                raise Closed(f"{connection!r} is over" if self._is_open else "this exchange was closed")
+            if connection.is_over or not self._requests.is_open:
+                raise Closed(
+                    f"{connection!r} is over" if self._requests.is_open else "this exchange was closed"
+                )
             raise UsageError(f"there is no room for {connection.remote_id}")
         if not await asyncio.shield(partner.ready):
             raise partner.problem or Closed(f"{connection!r} is over")
@@ -192,7 +183,7 @@ class BlockExchange:
             waits_for_it: whether to go on when all peers say that they do not have it: one may get it, and
                 another may come.
             priority: the larger, the sooner.
-            session: of `Wants.new_session`: what belongs together.
+            session: of `machine.wants.sessions`: what belongs together.
 
         Raises:
             NotFound: every peer said that it does not have it; or there is no peer.
@@ -201,12 +192,12 @@ class BlockExchange:
             UsageError: the priority is none, or the CID's hash is one that we cannot check blocks by.
             Closed: the exchange was closed.
         """
-        self._check_open()
-        data = self._here(cid)
+        self._requests.check_open()
+        data = self._requests.here(cid)
         if data is not None:
             return data
         self._adopt_all()
-        future = self._request(cid, session, waits_for_it, priority)
+        future = self._requests.begin(cid, session, waits_for_it, priority)
         try:
             self._stir()
             async with asyncio.timeout(timeout_s):
@@ -214,15 +205,9 @@ class BlockExchange:
         except TimeoutError as error:
             if isinstance(error, PeerTimeout):
                 raise
-            raise self._too_late(cid, timeout_s) from None
+            raise self._requests.too_late(cid, timeout_s) from None
         finally:
-            self._stop_waiting(cid, future)
-
-    def _too_late(self, cid: Cid, timeout_s: float) -> P2PError:
-        asked, text = len(self.peers), cids.to_text(cid)
-        if self.machine.wants.is_lacked(cid):
-            return NotFound(f"none of {asked} peers has {text}")
-        return PeerTimeout(f"{text} did not come from any of {asked} peers within {timeout_s:g} s")
+            self._requests.end(cid, future)
 
     async def fetch_many(
         self, blocks: Iterable[Cid], *, timeout_s: float = FETCH_TIMEOUT_S, waits_for_them: bool = True
@@ -278,120 +263,9 @@ class BlockExchange:
             timeout_s: for how long nothing may come of what is missing.
             waits_for_them: as `waits_for_it` of `fetch`, which says what is raised; and what the plan raises.
         """
-        self._check_open()
+        self._requests.check_open()
         self._adopt_all()
-        session = self.machine.wants.new_session()
-        came: asyncio.Queue[Waiting] = asyncio.Queue()
-        missing: dict[Waiting, Cid] = {}
-        window = self.machine.limits.max_active
-        try:
-            while True:
-                if len(missing) <= window // 2:
-                    known = {cid.multihash for cid in missing.values()}
-                    for cid in await self._not_here(plan, window, known):
-                        future = self._request(cid, session, waits_for_them)
-                        missing[future] = cid
-                        future.add_done_callback(came.put_nowait)
-                    self._stir()
-                if not missing:
-                    return
-                future = await self._next(came, missing, timeout_s)
-                cid = missing.pop(future)
-                self._stop_waiting(cid, future)
-                plan.receive(Block(cid, future.result()))
-        finally:
-            for future, cid in missing.items():
-                self._stop_waiting(cid, future)
-            self.machine.wants.end_session(session)
-
-    async def _not_here(self, plan: FetchPlan, window: int, known: set[Multihash]) -> list[Cid]:
-        """What a plan wants and the store does not have; what it has, the plan is given at once."""
-        while True:
-            wanted = [cid for cid in plan.wanted(window) if cid.multihash not in known]
-            missing = []
-            for cid in wanted:
-                data = self._here(cid)
-                if data is None:
-                    missing.append(cid)
-                else:
-                    plan.receive(Block(cid, data))
-            if len(missing) == len(wanted):
-                return wanted
-            await asyncio.sleep(0)  # others have their turn while we walk through what we have
-            self._check_open()
-
-    def _here(self, cid: Cid) -> bytes | None:
-        """A block of ours; None if we have none that is whole."""
-        try:
-            return self.store.get(cid)
-        except (NotFound, StoreCorrupt):
-            return None
-
-    def _request(self, cid: Cid, session: int, waits_for_it: bool, priority: int = 1) -> Waiting:
-        """Wants a block on behalf of somebody, who must call `_stop_waiting` in the end."""
-        future = self._wait_for(cid, waits_for_it)
-        try:
-            self.machine.want(cid, self._now(), priority=priority, session=session)
-        except UsageError:
-            self._stop_waiting(cid, future)
-            raise
-        self._give_up_if_hopeless(cid)
-        return future
-
-    async def _next(
-        self, came: asyncio.Queue[Waiting], missing: dict[Waiting, Cid], timeout_s: float
-    ) -> Waiting:
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await came.get()
-        except TimeoutError:
-            raise self._too_late(next(iter(missing.values())), timeout_s) from None
-
-    # Who waits for what.
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def _check_open(self) -> None:
-        if not self._is_open:
-            raise Closed("this exchange is not open")
-
-    def _wait_for(self, cid: Cid, waits_for_it: bool) -> Waiting:
-        if not waits_for_it and not self._partners:
-            raise NotFound(f"there is no peer to ask for {cids.to_text(cid)}")
-        future: Waiting = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(cid.multihash, {})[future] = waits_for_it
-        self._wanted[cid.multihash] = cid
-        return future
-
-    def _stop_waiting(self, cid: Cid, future: Waiting) -> None:
-        waiting = self._waiting.get(cid.multihash, {})
-        waiting.pop(future, None)
-        if not future.cancel() and not future.cancelled():
-            future.exception()  # somebody else has been told, or it is too late for that
-        if not waiting:
-            self._waiting.pop(cid.multihash, None)
-            self._wanted.pop(cid.multihash, None)
-            if cid in self.machine.wants:
-                self.machine.drop(cid, self._now())
-                self._stir()
-
-    def _settle(self, cid: Cid, result: bytes | P2PError, *, only_impatient: bool = False) -> None:
-        """Tells those who wait for a block how it went."""
-        for future, waits_for_it in self._waiting.get(cid.multihash, {}).items():
-            if future.done() or (only_impatient and waits_for_it):
-                continue
-            if isinstance(result, bytes):
-                future.set_result(result)
-            else:
-                future.set_exception(result)
-
-    def _give_up_if_hopeless(self, cid: Cid) -> None:
-        """Those who do not wait for what nobody has are told, once everybody has been asked."""
-        count = len(self.peers)
-        if self._partners.are_settled and (not count or self.machine.wants.is_lacked(cid)):
-            error = NotFound(f"none of {count} peers has {cids.to_text(cid)}")
-            self._settle(cid, error, only_impatient=True)
+        await self._requests.carry_out(plan, timeout_s, waits_for_them)
 
     # What the machine says.
 
@@ -402,15 +276,14 @@ class BlockExchange:
                 case BlockCame(block, _):
                     self._keep(block)
                 case NobodyHas(cid, _):
-                    self._give_up_if_hopeless(cid)
+                    self._requests.give_up_if_hopeless(cid)
                 case PeerBlamed():
                     self.blamed.append(event)
                 case _:
                     assert_never(event)
         if self._partners.changes != self._changes_seen:
             self._changes_seen = self._partners.changes
-            for cid in list(self._wanted.values()):
-                self._give_up_if_hopeless(cid)
+            self._requests.give_up_what_is_hopeless()
         self._partners.ring()
         self._set_alarm()
 
@@ -418,17 +291,17 @@ class BlockExchange:
         try:
             self.store.put([block], durable=self._is_durable)
         except (StoreError, Closed) as error:
-            self._settle(block.cid, error)
+            self._requests.settle(block.cid, error)
             return
-        self._settle(block.cid, block.data)
+        self._requests.settle(block.cid, block.data)
         self.offer([block.cid])
 
     def _set_alarm(self) -> None:
         """The alarm may go off too early, never too late."""
-        at = self.machine.timer()
-        if self._waiting:
-            at = min(self._now() + LOOK_S, float("inf") if at is None else at)
-        if at is None or not self._is_open:
+        at, now = self.machine.timer(), asyncio.get_running_loop().time()
+        if self._requests:
+            at = min(now + LOOK_S, float("inf") if at is None else at)
+        if at is None or not self._requests.is_open:
             self._end_alarm()
         elif self._alarm is None or at < self._alarm.when():
             self._end_alarm()
@@ -442,7 +315,7 @@ class BlockExchange:
     def _ring_alarm(self) -> None:
         self._alarm = None
         self._adopt_all()
-        self.machine.handle_timer(self._now())
+        self.machine.handle_timer(asyncio.get_running_loop().time())
         self._stir()
 
     def _adopt_all(self) -> None:

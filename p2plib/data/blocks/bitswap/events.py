@@ -67,7 +67,10 @@ class BitswapLimits:
             single block may be larger.
         inline_bytes: up to which size a block is sent where the peer only asked whether we have it.
         max_copies: how many peers may be at work on one block at the same time. More than one only when the
-            first is late; so this bounds the duplicates.
+            first is late.
+        first_spares: how many blocks may come twice, however few come:
+            `p2plib.data.blocks.bitswap.copies`.
+        blocks_per_spare: of how many blocks that come one more may come twice.
         max_strikes: after how many wrong or unasked blocks a peer is given up.
         max_window: how many blocks one peer may owe us.
         probes: how many peers are asked at once whether they have a block of which nothing is known.
@@ -83,6 +86,8 @@ class BitswapLimits:
     message_bytes: int = 256 * 1024
     inline_bytes: int = 1024
     max_copies: int = 2
+    first_spares: int = 32
+    blocks_per_spare: int = 16
     max_strikes: int = 3
     max_window: int = 64
     probes: int = 32
@@ -92,7 +97,8 @@ class BitswapLimits:
     retry_s: float = 5.0
 
     def __post_init__(self) -> None:
-        counts = (self.max_peers, self.max_wants_kept, self.message_bytes, self.max_copies, self.max_strikes)
+        counts = [self.max_peers, self.max_wants_kept, self.message_bytes, self.max_copies, self.max_strikes]
+        counts += [self.first_spares, self.blocks_per_spare]
         if min(*counts, self.max_window, self.probes, self.max_active) < 1 or self.inline_bytes < 0:
             raise UsageError("every limit of an exchange is at least one")
         if self.message_bytes > MAX_BLOCK_BYTES:

@@ -13,7 +13,13 @@ Rules
        a second line, may have crossed the answer. A block that no line explains is a strike, and after
        `max_strikes` the peer is given up. Of lines that were cancelled long ago only the number is kept, so
        that a slow and honest peer is not blamed for more than we can remember.
-    5. A peer of which nothing can come is not even hashed for: its blocks are strikes as they are.
+    5. A peer of which nothing can come is not even hashed for.
+    6. Before it has read our first message, a peer cannot know that we were restarted, and may go on with
+       what it owed us in that earlier life, of which we know nothing. So until it answers something of ours,
+       with a block or with word of one, what no line explains is only counted: up to `MAX_LEFT_OVER` blocks
+       of `MAX_LEFT_OVER_BYTES` together. If we ask it for something, and it answers nothing for as long as no
+       peer may take, they are strikes.
+       (A peer of an older version may have nothing to say: it is not judged by that.)
 
 Vocabulary::
 
@@ -39,6 +45,8 @@ FIRST_WINDOW = 8
 NEAR_S = 0.1  # the first window of a peer that is farther away is as much smaller: rule 3
 MAX_CANCELLED = 1024  # remembered
 MAX_FORGOTTEN = 16 * 1024  # counted, beyond those that are remembered
+MAX_LEFT_OVER = 1024  # no earlier life left more: peers keep that many of our wants
+MAX_LEFT_OVER_BYTES = 4 * 1024 * 1024  # what may be under way before our first message arrives
 DOUBTFUL_MISSES = 2  # `Wants` rule 6
 DEVIATIONS = 4
 FIRST_ROUND_TRIPS = 3  # RFC 6298: the first measure plus four times half of it
@@ -58,6 +66,9 @@ class Ledger:
         useful_bytes: in them.
         double_blocks: those that came after another peer had sent them.
         double_bytes: in them.
+        unasked_blocks: those that no line of ours explains, and that may have been for a life of ours before
+            this one: rule 6 of the module.
+        unasked_bytes: in them.
         strikes: those that it must not have sent.
         late: how often it was late with one.
     """
@@ -70,6 +81,8 @@ class Ledger:
     useful_bytes: int = 0
     double_blocks: int = 0
     double_bytes: int = 0
+    unasked_blocks: int = 0
+    unasked_bytes: int = 0
     strikes: int = 0
     late: int = 0
 
@@ -113,6 +126,8 @@ class RemotePeer:
     window: int = FIRST_WINDOW
     misses: int = 0  # blocks that it was late with since the last one in time
     heard_at: float = float("-inf")  # when it last sent something of a block
+    asked_at: float = float("inf")  # when it was asked for the first time
+    has_answered: bool = False  # and rightly
     _cancelled: dict[Multihash, int] = field(default_factory=dict)
     _forgotten: int = 0
     _smoothed_s: float = 0.0
@@ -131,13 +146,18 @@ class RemotePeer:
         return self._smoothed_s or self.round_trip_s or self.limits.first_timeout_s
 
     @property
-    def timeout_s(self) -> float:
-        """How long it may take for a block; twice as long after each miss."""
+    def usual_timeout_s(self) -> float:
+        """How long it may take for a block, if it was not late with the last one."""
         limits = self.limits
         first_s = max(limits.first_timeout_s, FIRST_ROUND_TRIPS * self.round_trip_s)
         usual_s = self._smoothed_s + DEVIATIONS * self._deviation_s or first_s
-        backed_off: float = max(limits.min_timeout_s, usual_s) * 2 ** min(self.misses, 10)
-        return min(limits.max_timeout_s, backed_off)
+        return min(limits.max_timeout_s, max(limits.min_timeout_s, usual_s))
+
+    @property
+    def timeout_s(self) -> float:
+        """How long it may take for a block; twice as long after each miss."""
+        backed_off: float = self.usual_timeout_s * 2 ** min(self.misses, 10)
+        return min(self.limits.max_timeout_s, backed_off)
 
     @property
     def has_room(self) -> bool:
@@ -148,6 +168,22 @@ class RemotePeer:
     def is_idle(self) -> bool:
         """Whether it has shown how fast it is, and nothing is asked of it now."""
         return bool(self._smoothed_s) and not self.owes and not self.misses and not self.is_given_up
+
+    def may_be_left_over(self, size: int) -> bool:
+        """Whether a block that no line of ours explains may answer one of a life of ours before this one.
+
+        Args:
+            size: of the block in bytes.
+        """
+        blocks, size_bytes = self.ledger.unasked_blocks, self.ledger.unasked_bytes + size
+        return not self.has_answered and blocks < MAX_LEFT_OVER and size_bytes <= MAX_LEFT_OVER_BYTES
+
+    @property
+    def judged_at(self) -> float:
+        """When blocks that we did not ask for become strikes, if it answers nothing by then: rule 6."""
+        if self.has_answered or self.is_given_up or not self.speaks_have or not self.ledger.unasked_blocks:
+            return float("inf")
+        return self.asked_at + self.limits.max_timeout_s
 
     def rank(self, has_it: bool, is_supplier: bool) -> tuple[bool, bool, bool, float]:
         """The smaller, the more promising it is to ask it for a block.
@@ -248,6 +284,7 @@ class RemotePeer:
 
     def succeeds(self, former: RemotePeer) -> None:
         """It was here before: what it was asked for then may still be on its way."""
+        self.has_answered |= former.has_answered
         self._forgotten = min(MAX_FORGOTTEN, self._forgotten + former._forgotten)
         for expected in (former._cancelled, former.listed):
             for key, times in expected.items():

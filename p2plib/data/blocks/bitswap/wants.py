@@ -9,7 +9,8 @@ Rules
        says that it lacks the block, leaves, or is given up, the next one is asked.
        A late one is asked again `retry_s` after that and after its last bytes: they may be the block's.
     3. At most `max_copies` peers are at work on a block: if one more is asked, the one that was asked first
-       is told to leave it. So there are few duplicates, and they have a bound.
+       is told to leave it. And a second one is asked, in time or not, only as far as the budget of
+       `p2plib.data.blocks.bitswap.copies` goes: so what comes twice has a bound.
     4. When the block is there, everybody else who heard of it is told that it is not wanted any more.
     5. A peer that lacks a block keeps our want, and sends the block when it gets it.
     6. A peer that was late twice in a row is asked only for what nobody else can send.
@@ -19,6 +20,7 @@ Rules
        more time than `IDLE_PATIENCE` times what that peer would get.
     9. The first message to a peer says that it has all our wants, even if there are none. A peer that does so
        a second time is another exchange of the same node, which knows nothing of our wants.
+    10. Nobody is blamed for answering an earlier life of ours: rule 6 of `p2plib.data.blocks.bitswap.remote`.
 
 Vocabulary::
 
@@ -30,10 +32,10 @@ Vocabulary::
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
 from itertools import islice
 
+from p2plib.data.blocks.bitswap.copies import Copies
 from p2plib.data.blocks.bitswap.events import (
     DEFAULT_LIMITS,
     BitswapEvent,
@@ -44,37 +46,16 @@ from p2plib.data.blocks.bitswap.events import (
 )
 from p2plib.data.blocks.bitswap.messages import BlockPresence, Payload, Presence, WantEntry, WantKind
 from p2plib.data.blocks.bitswap.remote import FormerPeers, Ledger, RemotePeer
+from p2plib.data.blocks.bitswap.sessions import Sessions
+from p2plib.data.blocks.bitswap.want_list import Want, WantList
 from p2plib.data.dag.block import Block
 from p2plib.errors import UsageError
 from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
 
 MAX_LINES = 1024  # of our list in one message
-MAX_UNLED = 8  # rule 1
 IDLE_PATIENCE = 2.0  # rule 8
-
-
-@dataclass(slots=True)
-class Want:
-    """A block that we want.
-
-    Attributes:
-        cid: as it was asked for.
-        priority: the larger, the sooner.
-        session: to which it belongs.
-        has: peers that say that they have it.
-        lacks: peers that say that they do not.
-        late: peers that were late with it, and since when.
-        is_told: whether we have said that nobody has it.
-    """
-
-    cid: Cid
-    priority: int
-    session: int
-    has: set[str] = field(default_factory=set)
-    lacks: set[str] = field(default_factory=set)
-    late: dict[str, float] = field(default_factory=dict)
-    is_told: bool = False
+SILENCE = 2  # `Copies` rule 4
 
 
 class Wants:
@@ -94,32 +75,17 @@ class Wants:
         self.peers: dict[str, RemotePeer] = {}
         self.former = FormerPeers(limits.max_peers)
         self.events: deque[BitswapEvent] = deque()
-        self._wants: dict[Multihash, Want] = {}
-        self._backlog: dict[Multihash, Want] = {}  # what nobody has heard of yet
-        self._open: dict[int, dict[Multihash, None]] = {}  # by priority; the inner ones are ordered sets
-        self._suppliers: dict[int, dict[str, None]] = {}
-        self._unled: dict[int, int] = {}  # how many of its blocks were begun
-        self._sessions = 0
+        self.sessions = Sessions()
+        self.copies = Copies(limits)
+        self._wants = WantList(limits.max_active)
 
     def __len__(self) -> int:
-        return len(self._wants) + len(self._backlog)
+        return len(self._wants)
 
     def __contains__(self, cid: Cid) -> bool:
-        return cid.multihash in self._wants or cid.multihash in self._backlog
+        return cid.multihash in self._wants
 
     # What the side above says.
-
-    def new_session(self) -> int:
-        """A number for blocks that belong together; give it back with `end_session`."""
-        self._sessions += 1
-        self._suppliers[self._sessions] = {}
-        self._unled[self._sessions] = 0
-        return self._sessions
-
-    def end_session(self, session: int) -> None:
-        """Nothing more will be wanted in a session."""
-        self._suppliers.pop(session, None)
-        self._unled.pop(session, None)
 
     def want(self, cid: Cid, now: float, *, priority: int = 1, session: int = 0) -> None:
         """A block is wanted from now on. One that is wanted already stays so.
@@ -133,32 +99,20 @@ class Wants:
         if not 0 < priority < 2**31:
             raise UsageError(f"a priority is 1 to 2**31 - 1, not {priority}")
         if cid not in self:
-            self._backlog[cid.multihash] = Want(cid, priority, session)
+            self._wants.add(Want(cid, priority, session))
             self._begin_some(now)
 
     def _begin_some(self, now: float) -> None:
         """Rule 7: wants come out of the backlog while there is room."""
-        while self._backlog and len(self._wants) < self.limits.max_active:
-            key = next(iter(self._backlog))
-            want = self._wants[key] = self._backlog.pop(key)
-            self._reopen(key)
+        while (key := self._wants.begin_next()) is not None:
             self._assign(now)
-            if self._is_unled(want.session):
-                self._probe(key, want, self.peers.values())
-
-    def _is_unled(self, session: int) -> bool:
-        """Whether everybody is to be asked about one more block of a session."""
-        if session not in self._suppliers:
-            return True
-        self._unled[session] += 1
-        return not self._suppliers[session] and self._unled[session] <= MAX_UNLED
+            if self.sessions.is_unled(self._wants[key].session):
+                self._probe(key, self.peers.values(), now)
 
     def drop(self, cid: Cid, now: float) -> None:
         """A block is not wanted any more."""
-        self._backlog.pop(cid.multihash, None)
-        want = self._wants.pop(cid.multihash, None)
-        if want is not None:
-            self._shut(cid.multihash, want)
+        if self._wants.remove(cid.multihash) is not None:
+            self.copies.drop(cid.multihash)
             self._tell_cancel(cid)
             self._assign(now)
             self._begin_some(now)
@@ -202,7 +156,7 @@ class Wants:
         for key, want in self._wants.items():
             want.is_told = False
             if key not in in_time:
-                self._probe(key, want, [remote])
+                self._probe(key, [remote], now)
 
     def left(self, name: str, now: float) -> None:
         """A peer is gone, and with it what it owed us."""
@@ -210,8 +164,8 @@ class Wants:
         if remote is None:
             return
         self.former.add(remote)
-        for suppliers in self._suppliers.values():
-            suppliers.pop(name, None)
+        self.sessions.forget(name)
+        self.copies.forget(name)
         for key in remote.owes:
             self._reopen(key)
         self._assign(now)
@@ -233,6 +187,8 @@ class Wants:
             want = self._wants.get(key)
             if want is None or not remote.knows(key):
                 continue
+            remote.has_answered = True
+            self.copies.answered(key, name, each.presence)
             said, other = (want.has, want.lacks) if each.presence is Presence.HAVE else (want.lacks, want.has)
             if name in said:
                 continue
@@ -243,7 +199,7 @@ class Wants:
                 if remote.owes.pop(key, None) is not None:
                     has_more_room = True
                     self._reopen(key)
-                    self._probe(key, want, self.peers.values())
+                    self._probe(key, self.peers.values(), now)
                 self._see_whether_nobody(want)
         self._assign(now, None if has_more_room else news)  # saying it again and again costs us little
 
@@ -256,7 +212,7 @@ class Wants:
         if remote.is_given_up:
             return
         if remote.expects_nothing:
-            self._strike(remote, "it sent a block, and we wanted none of it", now)
+            self._doubt(remote, payload, "it sent a block, and we wanted none of it", now)
             return
         try:
             block = payload.block()
@@ -269,34 +225,51 @@ class Wants:
         elif remote.may_send(key):
             remote.ledger.double_blocks += 1
             remote.ledger.double_bytes += len(payload.data)
+            self.copies.doubled(name)
         else:
-            self._strike(remote, f"it sent {len(payload.data)} bytes that are no block that we want", now)
+            size = len(payload.data)
+            self._doubt(remote, payload, f"it sent {size} bytes that are no block that we want", now)
 
     # Time.
 
     def timer(self) -> float | None:
         """When `handle_timer` is to be called, in seconds; None if nothing waits."""
-        if not self._wants:
-            return None
-        patience_s = self._patience_s()
-        ends = (remote.next_late_at(patience_s) for remote in self.peers.values())
-        first = min(ends, default=float("inf"))
-        for key in self._in_order():
-            for name, at in self._wants[key].late.items():
-                first = min(first, self._retry_at(name, at))
+        first = min((remote.judged_at for remote in self.peers.values()), default=float("inf"))
+        if self._wants:
+            first = min(first, self._next_late_at())
         return None if first == float("inf") else first
 
+    def _next_late_at(self) -> float:
+        patience_s = self._patience_s()
+        ends = [remote.next_late_at(patience_s) for remote in self.peers.values()]
+        for key in self._wants.in_order():
+            ends += [self._retry_at(name, at) for name, at in self._wants[key].late.items()]
+        if self._wants.has_open and self.copies.is_used_up:
+            ends += map(self._silent_at, self.peers.values())
+        return min(ends, default=float("inf"))
+
     def handle_timer(self, now: float) -> None:
-        """Sees who is late, and asks others."""
+        """Sees who is late, silent or a liar, and asks others."""
         patience_s = self._patience_s()
         for remote in list(self.peers.values()):
+            if self._silent_at(remote) <= now:
+                self.copies.forget(remote.name)
             self._is_late(remote, remote.overdue(now, patience_s), now)
-        for key in self._in_order():
+            if remote.judged_at <= now:
+                blocks, remote.has_answered = remote.ledger.unasked_blocks, True
+                reason = f"it sent {blocks} blocks that we did not ask for, and none that we did"
+                self._strike(remote, reason, now, strikes=blocks)
+        for key in self._wants.in_order():
             late = self._wants[key].late
             for name in [name for name, at in late.items() if self._retry_at(name, at) <= now]:
                 del late[name]
                 self.peers[name].owes.pop(key, None)  # or it would fill its window with itself
+                self.copies.ask_again(key, name)
         self._assign(now)
+
+    def _silent_at(self, remote: RemotePeer) -> float:
+        silence = SILENCE if remote.has_answered else 1
+        return self.copies.silent_at(remote.name, remote.heard_at, silence * remote.usual_timeout_s)
 
     def _retry_at(self, name: str, late_at: float) -> float:
         """When a peer that is late may be asked again."""
@@ -304,9 +277,9 @@ class Wants:
 
     def _patience_s(self) -> float:
         """Rule 8: how long to wait for any peer at most."""
-        if self._open or self._backlog:
+        if self._wants.has_open:
             return float("inf")
-        idle = (remote.timeout_s for remote in self.peers.values() if remote.is_idle)
+        idle = (remote.usual_timeout_s for remote in self.peers.values() if remote.is_idle)
         return IDLE_PATIENCE * min(idle, default=float("inf"))
 
     # What is sent.
@@ -339,69 +312,61 @@ class Wants:
     def _assign(self, now: float, among: Collection[Multihash] | None = None) -> None:
         """Asks for what is open, or for a part of that, as far as somebody has room for it."""
         free = [remote for remote in self.peers.values() if remote.has_room]
-        if not free:
-            return
-        for key in self._in_order() if among is None else among:
-            want = self._wants[key]
-            if key not in self._open.get(want.priority, ()):
+        for key in self._wants.in_order() if among is None else among:
+            if not free:
+                return
+            if not self._wants.is_open(key) or not self.copies.may_ask(key, WantKind.BLOCK):
                 continue
-            remote = self._best(free, key, want)
+            remote = self._best(free, self._wants[key])
             if remote is None:
-                self._probe(key, want, self.peers.values())
+                self._probe(key, self.peers.values(), now)
                 continue
-            self._ask(remote, key, want, now)
+            self._ask(remote, key, now)
             if not remote.has_room:
                 free.remove(remote)
-                if not free:
-                    return
-
-    def _in_order(self) -> Iterator[Multihash]:
-        """What is open, by priority; among equals what was wanted first."""
-        for priority in sorted(self._open, reverse=True):
-            yield from tuple(self._open[priority])
 
     def _reopen(self, key: Multihash) -> None:
-        want = self._wants.get(key)
-        if want is not None and not self._is_in_time(key):
-            self._open.setdefault(want.priority, {})[key] = None
+        if key in self._wants and not self._is_in_time(key):
+            self._wants.open(key)
 
-    def _shut(self, key: Multihash, want: Want) -> None:
-        """Somebody is at work on it, or it is not wanted any more."""
-        same = self._open.get(want.priority, {})
-        same.pop(key, None)
-        if not same:
-            self._open.pop(want.priority, None)
-
-    def _best(self, free: list[RemotePeer], key: Multihash, want: Want) -> RemotePeer | None:
+    def _best(self, free: list[RemotePeer], want: Want) -> RemotePeer | None:
         """Whom to ask; None if there is nobody yet."""
-        suppliers = self._suppliers.get(want.session, {})
+        suppliers = self.sessions.suppliers(want.session)
         able = [one for one in free if one.name not in want.lacks and one.name not in want.late]
         return min(able, key=lambda one: one.rank(one.name in want.has, one.name in suppliers), default=None)
 
-    def _ask(self, remote: RemotePeer, key: Multihash, want: Want, now: float) -> None:
+    def _ask(self, remote: RemotePeer, key: Multihash, now: float) -> None:
         at_work = [other for other in self.peers.values() if key in other.owes and other is not remote]
         for other in at_work[: max(0, len(at_work) + 1 - self.limits.max_copies)]:
-            other.cancel(key, want.cid)  # rule 3
-        self._shut(key, want)
+            other.cancel(key, self._wants[key].cid)  # rule 3
+        self._wants.shut(key)
         remote.ask(key, now)
-        remote.tell(key, self._line(remote, want, WantKind.BLOCK))
+        self._tell(remote, key, WantKind.BLOCK, now)
 
-    def _probe(self, key: Multihash, want: Want, remotes: Iterable[RemotePeer]) -> None:
+    def _probe(self, key: Multihash, remotes: Iterable[RemotePeer], now: float) -> None:
         """Asks those of some peers that do not know of a want yet whether they have the block."""
         for remote in islice((one for one in remotes if one.may_be_probed(key)), self.limits.probes):
-            remote.tell(key, self._line(remote, want, WantKind.HAVE))
+            if not self.copies.may_ask(key, WantKind.HAVE):
+                return
+            self._tell(remote, key, WantKind.HAVE, now)
+
+    def _tell(self, remote: RemotePeer, key: Multihash, kind: WantKind, now: float) -> None:
+        self.copies.ask(key, remote.name, kind, now)
+        remote.asked_at = min(remote.asked_at, now)
+        remote.tell(key, self._line(remote, self._wants[key], kind))
 
     def _line(self, remote: RemotePeer, want: Want, kind: WantKind) -> WantEntry:
         return WantEntry(want.cid, want.priority, kind, asks_dont_have=remote.speaks_have)
 
     def _take(self, remote: RemotePeer, key: Multihash, data: bytes, now: float) -> None:
-        want = self._wants.pop(key)
-        self._shut(key, want)
+        want = self._wants[key]
+        self._wants.remove(key)
+        self.copies.deliver(key, remote.name, len(data))
+        remote.has_answered = True
         remote.deliver(key, now)
         remote.ledger.useful_blocks += 1
         remote.ledger.useful_bytes += len(data)
-        if want.session in self._suppliers:
-            self._suppliers[want.session][remote.name] = None
+        self.sessions.supplied(want.session, remote.name)
         self._tell_cancel(want.cid)
         self.events.append(BlockCame(Block(want.cid, data), remote.name))
         self._assign(now)
@@ -421,21 +386,34 @@ class Wants:
             for key in keys:
                 self._wants[key].late[remote.name] = now
                 self._reopen(key)
-                self._probe(key, self._wants[key], self.peers.values())
+                self._probe(key, self.peers.values(), now)
 
-    def _strike(self, remote: RemotePeer, reason: str, now: float) -> None:
-        """It did what it must not, perhaps for what it owes us longest: somebody else is asked for that."""
-        remote.ledger.strikes += 1
+    def _doubt(self, remote: RemotePeer, payload: Payload, reason: str, now: float) -> None:
+        """It sent what no line of ours explains: is that a strike?"""
+        if remote.may_be_left_over(len(payload.data)):
+            remote.ledger.unasked_blocks += 1
+            remote.ledger.unasked_bytes += len(payload.data)
+            self._ask_others(remote, now)
+        else:
+            self._strike(remote, reason, now)
+
+    def _ask_others(self, remote: RemotePeer, now: float) -> None:
+        """Perhaps it was for what it owes us longest: somebody else is asked for that."""
+        self._is_late(remote, [key for key, ask in remote.owes.items() if not ask.is_late][:1], now)
+        self._assign(now)
+
+    def _strike(self, remote: RemotePeer, reason: str, now: float, *, strikes: int = 1) -> None:
+        """It did what it must not."""
+        remote.ledger.strikes += strikes
         is_over = remote.ledger.strikes >= self.limits.max_strikes
         self.events.append(PeerBlamed(remote.name, reason, remote.ledger.strikes, is_over))
         if not is_over:
-            self._is_late(remote, [key for key, ask in remote.owes.items() if not ask.is_late][:1], now)
-            self._assign(now)
+            self._ask_others(remote, now)
             return
         owed = list(remote.owes)
         remote.give_up()
-        for suppliers in self._suppliers.values():
-            suppliers.pop(remote.name, None)
+        self.sessions.forget(remote.name)
+        self.copies.forget(remote.name)
         for want in self._wants.values():
             want.has.discard(remote.name)
             self._see_whether_nobody(want)

@@ -76,8 +76,9 @@ def at_event(exchange: BlockExchange, at: int, cancel: Callable[[], object]) -> 
 
 async def nothing_is_left(exchange: BlockExchange, world: World, tasks: set[asyncio.Task[Any]]) -> None:
     """Of a fetch that was cancelled; a moment later, not at the other side either."""
-    assert (len(exchange.machine.wants), exchange._waiting, exchange._wanted) == (0, {}, {})
-    assert (exchange.machine.wants._suppliers, exchange.machine.wants._open) == ({}, {})
+    assert (len(exchange.machine.wants), len(exchange._requests), exchange._requests._waiting) == (0, 0, {})
+    wants = exchange.machine.wants
+    assert (len(wants.sessions), wants._wants._open, wants.copies.held) == (0, {}, 0)
     await asyncio.sleep(2)
     assert asyncio.all_tasks() == tasks
     for name, theirs in world.exchanges.items():
@@ -144,7 +145,7 @@ def test_cancelled_over_real_sockets(kind: str) -> None:
                 task.cancel()
                 (result,) = await asyncio.gather(task, return_exceptions=True)
                 assert isinstance(result, asyncio.CancelledError)
-                assert (len(alice.machine.wants), alice._waiting, alice._wanted) == (0, {}, {})
+                assert (len(alice.machine.wants), len(alice._requests)) == (0, 0)
                 while bob.machine.serving.wants_of(me):
                     await asyncio.sleep(0.001)
                 if when < 2:

@@ -8,6 +8,7 @@ from p2plib.data.blocks.bitswap import messages
 from p2plib.data.blocks.bitswap.events import BitswapLimits, BlockCame, NobodyHas, PeerBlamed
 from p2plib.data.blocks.bitswap.machine import Bitswap
 from p2plib.data.blocks.bitswap.messages import V1_0, V1_1, V1_2, BitswapMessage, WantEntry, payload_of
+from p2plib.data.blocks.bitswap.remote import MAX_LEFT_OVER
 from p2plib.data.blocks.memory import MemoryBlocks
 from p2plib.data.dag.block import Block, block_of
 from p2plib.errors import UsageError
@@ -90,7 +91,8 @@ def test_who_was_given_up_stays_so() -> None:
     machine = exchange(max_strikes=1)
     machine.joined("liar", 0.0)
     wrong = BitswapMessage(payload=(payload_of(block_of(b"x").cid, b"x"),))
-    machine.receive("liar", wrong, 0.0)
+    for _ in range(MAX_LEFT_OVER + 1):
+        machine.receive("liar", wrong, 0.0)
     event = machine.next_event()
     assert isinstance(event, PeerBlamed)
     assert event.is_given_up

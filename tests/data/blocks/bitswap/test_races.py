@@ -63,7 +63,8 @@ def test_wanted_again_before_the_cancel_was_sent() -> None:
 
 def test_a_peer_that_is_far_behind_with_small_blocks() -> None:
     """It is asked whether it has thousands of them, another one sends them all, and it answers later."""
-    wants = peers("near", "far")
+    wants = peers("near", "far", first_spares=10**6)
+    wants.peers["far"].has_answered = True
     blocks = [block_of(number.to_bytes(4, "big")) for number in range(3 * MAX_CANCELLED)]
     for block in blocks:
         wants.want(block.cid, 0.0)
@@ -79,8 +80,9 @@ def test_a_peer_that_is_far_behind_with_small_blocks() -> None:
 
 
 def test_what_is_remembered_has_a_bound() -> None:
-    wants = peers("near", "far")
+    wants = peers("near", "far", first_spares=10**6)
     far = wants.peers["far"]
+    far.has_answered = True
     for number in range(MAX_CANCELLED + MAX_FORGOTTEN + 500):
         block = block_of(number.to_bytes(4, "big"))
         wants.want(block.cid, 0.0)

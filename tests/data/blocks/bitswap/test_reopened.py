@@ -42,7 +42,7 @@ def test_blocks_that_were_under_way_are_no_strikes(after_s: float, pause_s: floa
                     total = totals(second)
                     assert (total.strikes, total.useful_blocks, list(second.blamed)) == (0, 5, [])
 
-        await world.net.host("client").run(run())
+        await world.client.run(run())
 
     in_a_world(scene, link=Link(Constant(0.04), bytes_per_s=5e5))
 
@@ -64,7 +64,7 @@ def test_what_a_peer_waits_for_comes_out_of_the_next_exchange() -> None:
                 async with BlockExchange(node, full_store([block])), asyncio.timeout(100):
                     assert await fetching == block.data
 
-        await world.net.host("client").run(run())
+        await world.client.run(run())
 
     in_a_world(scene)
 

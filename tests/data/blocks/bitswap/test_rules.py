@@ -7,7 +7,7 @@ import pytest
 from p2plib.data.blocks.bitswap.events import NobodyHas
 from p2plib.data.blocks.bitswap.messages import BlockPresence, Presence, WantEntry, WantKind
 from p2plib.data.blocks.bitswap.remote import FIRST_WINDOW, RemotePeer
-from p2plib.data.blocks.bitswap.wants import MAX_UNLED
+from p2plib.data.blocks.bitswap.sessions import MAX_UNLED
 from p2plib.data.dag.block import block_of
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
@@ -52,7 +52,7 @@ def test_a_newcomer_is_not_asked_about_what_is_under_way() -> None:
 
 def test_everybody_is_asked_about_the_first_blocks_of_a_session_alone() -> None:
     wants = peers("ana", "ben")
-    session = wants.new_session()
+    session = wants.sessions.begin()
     for number in range(3 * MAX_UNLED):
         wants.want(block_of(bytes([number])).cid, 0.0, session=session)
     both = [wants.take_lines(name)[0] for name in ("ana", "ben")]
@@ -64,7 +64,7 @@ def test_everybody_is_asked_about_the_first_blocks_of_a_session_alone() -> None:
 
 def test_a_supplier_that_left_leads_a_session_no_more() -> None:
     wants = peers("ana", "ben")
-    session = wants.new_session()
+    session = wants.sessions.begin()
     wants.want(ONE.cid, 0.0, session=session)
     heard(wants, "ana"), heard(wants, "ben")
     sends(wants, "ana", ONE, 0.1)

@@ -15,6 +15,7 @@ from p2plib.data.blocks.bitswap.messages import (
     WantKind,
     payload_of,
 )
+from p2plib.data.blocks.bitswap.remote import MAX_LEFT_OVER
 from p2plib.data.blocks.bitswap.wants import Wants
 from p2plib.data.dag.block import Block, block_of
 from p2plib.errors import UsageError
@@ -133,7 +134,7 @@ def test_nobody_else_is_there_so_the_same_is_asked_again() -> None:
 
 def test_in_a_session_the_supplier_is_asked_and_nobody_else() -> None:
     wants = peers("ana", "ben")
-    session = wants.new_session()
+    session = wants.sessions.begin()
     wants.want(ONE.cid, 0.0, session=session)
     heard(wants, "ana"), heard(wants, "ben")
     sends(wants, "ana", ONE, 0.1)
@@ -142,7 +143,7 @@ def test_in_a_session_the_supplier_is_asked_and_nobody_else() -> None:
     assert (heard(wants, "ana"), heard(wants, "ben")) == ([("block", TWO)], [])
     lacks(wants, "ana", TWO, 0.3)
     assert heard(wants, "ben") == [("block", TWO)]
-    wants.end_session(session)
+    wants.sessions.end(session)
     sends(wants, "ben", TWO, 0.4)
 
 
@@ -174,6 +175,7 @@ def test_wrong_blocks_are_strikes_and_the_third_is_the_last() -> None:
     wants = peers("liar", "ben")
     wants.want(ONE.cid, 0.0)
     heard(wants, "liar"), heard(wants, "ben")
+    has(wants, "liar", ONE)
     sends(wants, "liar", TWO, 0.1)
     assert heard(wants, "ben") == [("block", ONE)]  # at once, not when the liar is late
     sends(wants, "liar", TWO, 0.2)
@@ -203,9 +205,12 @@ def test_a_peer_that_owes_nothing_is_not_even_hashed_for(monkeypatch: pytest.Mon
         raise AssertionError("it was hashed")
 
     monkeypatch.setattr(Payload, "block", no_hash)
+    for _ in range(MAX_LEFT_OVER):
+        sends(wants, "ana", ONE)
+    assert not wants.events
     sends(wants, "ana", ONE)
     assert wants.events.popleft() == PeerBlamed("ana", "it sent a block, and we wanted none of it", 1, False)
-    assert wants.peers["ana"].ledger.came_bytes == 3
+    assert wants.peers["ana"].ledger.came_bytes == 3 * (MAX_LEFT_OVER + 1)
 
 
 def test_a_hash_function_that_we_lack_is_a_strike() -> None:

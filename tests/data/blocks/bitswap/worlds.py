@@ -131,6 +131,7 @@ class World:
         self.addresses: list[Multiaddr] = []
         self.exchanges: dict[str, BlockExchange] = {}
         self.hosts: dict[str, Any] = {}  # those of the peers
+        self.client = net.host("client")
         self._over = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -188,7 +189,7 @@ class World:
                     await exchange.connect(address)
                 return await use(exchange)
 
-        return await self.net.host("client").run(run())
+        return await self.client.run(run())
 
     def crash(self, name: str) -> None:
         """The host of a peer is gone at once."""

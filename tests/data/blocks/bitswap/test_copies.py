@@ -1,0 +1,214 @@
+"""What comes twice has a bound: the budget by itself, and in worlds of near, far, slow and silent peers."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2plib.data.blocks.bitswap.copies import Copies
+from p2plib.data.blocks.bitswap.driver import BlockExchange
+from p2plib.data.blocks.bitswap.events import BitswapLimits
+from p2plib.data.blocks.bitswap.messages import Presence, WantKind
+from p2plib.data.dag.block import block_of
+from p2plib.sim import Constant, Link
+from tests.data.blocks.bitswap.test_driver import totals
+from tests.data.blocks.bitswap.worlds import Puppet, World, in_a_world, says_nothing, some_blocks
+
+KEYS = [block_of(bytes([number])).cid.multihash for number in range(8)]
+BLOCK, HAVE = WantKind.BLOCK, WantKind.HAVE
+
+
+def budget(first: int = 4, per_spare: int = 2) -> Copies:
+    return Copies(BitswapLimits(first_spares=first, blocks_per_spare=per_spare))
+
+
+def test_one_request_is_free_and_all_other_lines_are_spare() -> None:
+    copies = budget()
+    copies.ask(KEYS[0], "ana", HAVE, 0.0)
+    copies.ask(KEYS[0], "ben", BLOCK, 0.0)
+    assert copies.held == 1
+    copies.ask(KEYS[0], "cyn", BLOCK, 0.0)
+    copies.ask(KEYS[0], "cyn", BLOCK, 0.0)  # the same line again
+    assert copies.held == 2
+    copies.deliver(KEYS[0], "cyn", 100)
+    assert (copies.held, copies.spent, copies.came) == (0, 2, 1)
+
+
+def test_when_it_is_used_up_only_the_first_request_is_possible() -> None:
+    copies = budget(first=2)
+    for name in ("ana", "ben", "cyn"):
+        assert copies.may_ask(KEYS[0], BLOCK)
+        copies.ask(KEYS[0], name, BLOCK, 0.0)
+    assert copies.is_used_up
+    assert not copies.may_ask(KEYS[0], BLOCK)
+    assert copies.may_ask(KEYS[1], BLOCK)
+    assert not copies.may_ask(KEYS[1], HAVE)
+
+
+def test_questions_leave_half_of_it() -> None:
+    copies = budget(first=4)
+    for name in ("ana", "ben"):
+        assert copies.may_ask(KEYS[0], HAVE)
+        copies.ask(KEYS[0], name, HAVE, 0.0)
+    assert not copies.may_ask(KEYS[0], HAVE)
+    assert copies.may_ask(KEYS[0], BLOCK)
+
+
+def test_a_word_ends_a_question_and_only_no_ends_a_request() -> None:
+    copies = budget()
+    for name in ("ana", "ben"):
+        copies.ask(KEYS[0], name, HAVE, 0.0)
+        copies.ask(KEYS[0], name, BLOCK, 0.0)
+    assert copies.held == 3
+    copies.answered(KEYS[0], "ana", Presence.HAVE)
+    assert copies.held == 2
+    copies.answered(KEYS[0], "ben", Presence.DONT_HAVE)
+    assert copies.held == 0
+    copies.answered(KEYS[1], "ben", Presence.HAVE)  # that was no question
+
+
+def test_a_question_about_a_large_block_costs_nothing_in_the_end() -> None:
+    copies = budget()
+    copies.ask(KEYS[0], "ana", BLOCK, 0.0)
+    copies.ask(KEYS[0], "ben", HAVE, 0.0)
+    copies.ask(KEYS[0], "cyn", BLOCK, 0.0)
+    copies.deliver(KEYS[0], "ana", copies.limits.inline_bytes + 1)
+    assert (copies.held, copies.spent) == (0, 1)
+
+
+def test_what_a_silent_peer_holds_is_given_back_and_what_came_is_not() -> None:
+    copies = budget()
+    for key in KEYS[:3]:
+        copies.ask(key, "silent", BLOCK, 1.0)
+        copies.ask(key, "ana", BLOCK, 1.5)
+    for key in KEYS[:2]:
+        copies.deliver(key, "ana", 5000)
+    assert (copies.held, copies.spent) == (1, 2)
+    assert copies.silent_at("silent", 0.0, 2.0) == 3.0
+    assert copies.silent_at("silent", 2.0, 2.0) == 4.0
+    assert copies.silent_at("nobody", 0.0, 2.0) == float("inf")
+    copies.doubled("silent")
+    copies.forget("silent")
+    copies.forget("nobody")
+    assert (copies.held, copies.spent) == (0, 1)
+    assert copies.silent_at("silent", 0.0, 2.0) == float("inf")
+    copies.doubled("silent")  # after it was silent: nothing to keep
+
+
+def test_what_was_asked_again_or_dropped_is_held_once_or_not() -> None:
+    copies = budget()
+    copies.ask(KEYS[0], "ana", BLOCK, 0.0)
+    copies.ask(KEYS[0], "ben", BLOCK, 0.0)
+    copies.ask_again(KEYS[0], "ana")
+    assert copies.held == 0
+    copies.ask(KEYS[0], "ana", BLOCK, 6.0)
+    assert copies.held == 1
+    copies.drop(KEYS[0])
+    assert (copies.held, copies.spent) == (0, 0)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["block", "have", "yes", "no", "deliver", "double", "drop"]),
+        st.integers(0, 7),
+        st.sampled_from("abc"),
+    ),
+    max_size=150,
+)
+
+
+@given(STEPS)
+def test_doubles_never_exceed_what_is_allowed(steps: list[tuple[str, int, str]]) -> None:
+    """Whatever answers come, in any order, each line brings at most one block."""
+    copies = budget(first=3, per_spare=2)
+    lines: dict[tuple[int, str, WantKind], bool] = {}  # those that may bring a block, and whether it is there
+    doubles = 0
+    for what, number, name in steps:
+        key = KEYS[number]
+        asked = [one for one in lines if one[:2] == (number, name)]
+        match what:
+            case "block" | "have":
+                kind = WantKind[what.upper()]
+                if (number, name, kind) not in lines and copies.may_ask(key, kind):
+                    copies.ask(key, name, kind, 0.0)
+                    lines[number, name, kind] = False
+            case "yes" | "no":
+                presence = Presence.HAVE if what == "yes" else Presence.DONT_HAVE
+                over = [one for one in asked if not lines[one] and (what == "no" or one[2] is HAVE)]
+                if over:
+                    copies.answered(key, name, presence)
+                for one in over:
+                    del lines[one]
+            case "deliver" if asked and not any(lines[one] for one in asked):
+                copies.deliver(key, name, 10)
+                del lines[min(asked, key=lambda one: one[2])]
+                for one in [one for one in lines if one[0] == number]:
+                    lines[one] = True
+            case "double":
+                for one in [one for one in asked if lines[one]][:1]:
+                    copies.doubled(name)
+                    del lines[one]
+                    doubles += 1
+        assert doubles <= copies.spent <= copies.allowed
+        assert copies.held + copies.spent <= copies.allowed
+
+
+# In the simulated internet: 20 peers, 10 ms to 1.5 s away.
+
+
+def doubled(seed: int, size: int, silent: int = 0, bytes_per_s: float = 2e6) -> tuple[int, int, float]:
+    """Fetch 300 blocks: how many came twice, how many may, and the seconds that it took."""
+    random = Random(seed)
+    blocks = some_blocks(300, size, seed)
+    far = [0.01 * 150 ** random.random() for _ in range(20)]
+    found: list[tuple[int, int, float]] = []
+
+    async def scene(world: World) -> None:
+        for number in range(20):
+            if number < silent:
+                await world.puppet(f"peer{number}", Puppet(says_nothing))
+            else:
+                await world.honest(f"peer{number}", blocks)
+
+        async def use(exchange: BlockExchange) -> None:
+            clock = asyncio.get_running_loop().time
+            began = clock()
+            await exchange.fetch_many(block.cid for block in blocks)
+            took_s = clock() - began
+            await asyncio.sleep(60)  # whatever is still on its way
+            assert totals(exchange).strikes == 0
+            copies = exchange.machine.wants.copies
+            assert copies.held == 0
+            found.append((totals(exchange).double_blocks, copies.allowed, took_s))
+
+        for number, round_trip_s in enumerate(far):
+            link = Link(Constant(round_trip_s / 2), bytes_per_s=bytes_per_s)
+            world.net.set_link(world.client, world.hosts[f"peer{number}"], link)
+        await world.fetching(use)
+
+    in_a_world(scene, seed=seed)
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "silent", "bytes_per_s", "most_s"),
+    [(20_000, 0, 2e6, 2), (100, 0, 2e6, 2), (100, 8, 2e6, 3), (20_000, 0, 1e5, 10)],
+)
+def test_peers_near_and_far(size: int, silent: int, bytes_per_s: float, most_s: float) -> None:
+    """No more come twice than may, and nobody waits for those that are slow or silent."""
+    came_twice, allowed, took_s = doubled(7, size, silent, bytes_per_s)
+    assert allowed == 32 + 300 // 16
+    assert came_twice <= allowed
+    assert took_s < most_s
+
+
+@pytest.mark.slow
+def test_peers_near_and_far_in_many_worlds() -> None:
+    for seed in range(6):
+        came_twice, allowed, took_s = doubled(seed, 100)
+        assert came_twice <= allowed
+        assert took_s < 2
