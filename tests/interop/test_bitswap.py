@@ -316,8 +316,10 @@ def test_their_answers_are_those_that_we_would_give(js: tuple[Namespace, Foreign
 
 
 async def deceive(wanted: str, cancels: bool) -> dict[str, Any]:
-    """Be dialled by somebody that wants a block: send a wrong one, then say that we have it, then send it. Says
-    what it cancels then, if it ever does."""
+    """Be dialled by somebody that wants a block: send a wrong one, then say that we have it, then send it.
+
+    Returns what it wanted, and what it cancelled then, if it ever does.
+    """
     script, block = Script(), block_of(b"python has it")
     async with (
         asyncio.timeout(listening.TIMEOUT_S),
