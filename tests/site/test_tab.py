@@ -22,7 +22,8 @@ import pytest
 import tab
 import tab_pages
 import tab_pieces
-from tab_pages import NoBrowser, Page, Tab, page_name
+from browsers import NoBrowser
+from tab_pages import Page, Tab, page_name
 
 from tests.site import tab_answers, tab_program
 
