@@ -44,17 +44,18 @@ def shared_vectors() -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A browser without a window, for tests that look at pages and figures as a reader does: Chromium, or
-    the one that the environment names, as in HANDBOOK_BROWSER=firefox.
+    what a test is parametrized with, or what the environment names, as in HANDBOOK_BROWSER=firefox.
 
     It lives as long as one module: while Playwright runs, its event loop counts as running in this thread.
     """
+    name = getattr(request, "param", os.environ.get("HANDBOOK_BROWSER", "chromium"))
     with contextlib.ExitStack() as opened:
         try:
-            running = opened.enter_context(browsers.launched(os.environ.get("HANDBOOK_BROWSER", "chromium")))
+            running = opened.enter_context(browsers.launched(name))
         except browsers.NoBrowser as why:
-            if os.environ.get("CI"):
-                pytest.fail(f"CI must have one: .ci/run installs Chromium, the test extra playwright. {why}")
+            if os.environ.get("CI") and name == "chromium":
+                pytest.fail(f"CI must have Chromium and playwright: .ci/run installs them. {why}")
             pytest.skip(str(why))
         yield running

@@ -1,8 +1,7 @@
 """A browser without a window, led by playwright: `with launched("firefox") as browser`.
 
 Both are what a distribution installs, and speak to this machine alone. Chromium is led as playwright always
-leads it. Firefox is led over WebDriver BiDi, through tools/firefox_relay.py, which carries out one command
-that it does not know yet.
+leads it. Firefox is led over WebDriver BiDi, through tools/firefox_relay.py, which adds what it lacks.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# The programs of each, by the names that distributions give them; Firefox stands first in the relay's list.
+# The programs of each, by the names that distributions give them.
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FIREFOX = ("firefox-esr", "firefox")
 RELAY = Path(__file__).resolve().with_name("firefox_relay.py")
@@ -28,12 +27,16 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# Firefox has a switch for each of its calls home, and new ones come. So whatever does not go to this machine
-# goes to a port of it where nobody listens.
-NOWHERE = {"network.proxy.type": 1, "network.proxy.allow_hijacking_localhost": False} | {
-    f"network.proxy.{kind}": value
-    for scheme in ("http", "ssl")
-    for kind, value in ((scheme, "127.0.0.1"), (f"{scheme}_port", 9))
+# Firefox has a switch for each of its calls home, and new ones come. So it looks up no name of a host, and what
+# does not go to this machine goes to a port of it where nobody listens.
+NOWHERE: dict[str, str | float | bool] = {
+    "network.dns.disabled": True,
+    "network.proxy.type": 1,
+    "network.proxy.allow_hijacking_localhost": False,
+    "network.proxy.http": "127.0.0.1",
+    "network.proxy.http_port": 9,
+    "network.proxy.ssl": "127.0.0.1",
+    "network.proxy.ssl_port": 9,
 }
 START_MS = 120_000  # a browser starts in seconds; on a busy machine it may take a while
 

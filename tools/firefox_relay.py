@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Firefox, and between it and playwright a relay for one command that Firefox does not know yet.
+"""Firefox, and between it and playwright a relay for two things that Firefox does not know yet.
 
 tools/browsers.py has playwright start this file in place of Firefox. It starts the Firefox that
 HANDBOOK_FIREFOX names with the arguments that it was given, and hands on every message of WebDriver BiDi
-between the two. Playwright sets a page's colours by `emulation.setMediaFeaturesOverride`, for each new page,
-and Firefox 153 answers "unknown command". So the relay sets the preference that decides them instead: it
-holds for all pages at once, and we open them one after the other. Once Firefox knows the command, this file
-can go.
+between the two. What Firefox 153 lacks:
+
+- `emulation.setMediaFeaturesOverride`, by which playwright sets a page's colours, is an unknown command. The
+  relay sets the preference that decides them instead: for all pages at once, and tests open one at a time.
+- The name that tells one download from another is left out. The relay puts the address in its place.
+
+Once Firefox has both, this file can go.
 
 Sources: the W3C's working draft "WebDriver BiDi"; Firefox's StaticPrefList.yaml for the preference.
 """
@@ -30,6 +33,7 @@ UNKNOWN = "emulation.setMediaFeaturesOverride"
 PREFERENCE = "layout.css.prefers-color-scheme.content-override"
 COLOURS = {"dark": 0, "light": 1}
 AS_THE_SYSTEM = 2
+DOWNLOADS = ("browsingContext.downloadWillBegin", "browsingContext.downloadEnd")
 # Both ends are on this machine, which may be busy for long.
 UNLIMITED = {"max_size": None, "ping_interval": None}
 
@@ -69,11 +73,14 @@ class Relay:
 
     async def _to_client(self) -> None:
         async for text in self._firefox:
-            answer = json.loads(text)
-            if answer.get("id") in self._waiting:
-                self._waiting.pop(answer["id"]).set_result(answer)
-            else:
-                await self._client.send(text)
+            message = json.loads(text)
+            if message.get("id") in self._waiting:
+                self._waiting.pop(message["id"]).set_result(message)
+                continue
+            if message.get("method") in DOWNLOADS:
+                message["params"].setdefault("download", message["params"]["url"])
+                text = json.dumps(message)
+            await self._client.send(text)
 
     async def _set_colours(self, scheme: str | None) -> None:
         """Set the preference, from a script in a window of Firefox's own."""
