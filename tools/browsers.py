@@ -27,8 +27,8 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# Firefox has a switch for each of its calls home, and new ones come. So it looks up no name of a host, and what
-# does not go to this machine goes to a port of it where nobody listens.
+# Firefox has a switch for each of its calls home, and new ones come. So it looks up no name of a host, and
+# what does not go to this machine goes to a port of it where nobody listens.
 NOWHERE: dict[str, str | float | bool] = {
     "network.dns.disabled": True,
     "network.proxy.type": 1,

@@ -23,12 +23,15 @@ CHAPTER, LAB, NEXT_LAB = "book/identity/keys", "labs/lab01_identity", "labs/lab0
 WITH_CONTROL = "book/discovery/dns"
 LONG_MS = 240_000  # for a cell on a busy machine; nothing waits that long where nothing is wrong
 DESK, SMALL_PHONE = {"width": 1280, "height": 900}, {"width": 320, "height": 700}
+PAPER = {"width": 680, "height": 900}  # A4 without its margins
 STUB = "raise NotImplementedError"
 TASK, CHECK = "def first_collision(", 'check("first_collision"'
 RIGHT = """seen = set()
     while (name := draw()) not in seen:
         seen.add(name)
     return len(seen) + 1"""
+CUT_OFF = """[...document.querySelectorAll('.hb-tab-editor')]
+    .filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"""
 IDLE = "document.querySelector('.hb-tab-now')?.hidden === true"
 IN_PRINT = """[...document.querySelectorAll('[class*=hb-tab-]')]
     .filter(one => !one.matches('body, .hb-tab-editor')
@@ -372,6 +375,8 @@ def test_nothing_of_it_is_printed(reader: Any) -> None:
     one.page.emulate_media(media="print")
     one.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert one.page.evaluate(IN_PRINT) == []
+    one.page.set_viewport_size(PAPER)
+    assert one.page.evaluate(CUT_OFF) == [], "code is broken at the edge of the paper, not cut off"
     assert cell.locator(".cell_output").first.is_visible(), "paper has what is stored"
     assert cell.locator(".cell_input pre").inner_text() == stored
     one.page.evaluate("dispatchEvent(new Event('afterprint'))")
