@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import browsers
 import hypothesis
 import pytest
 
@@ -42,30 +43,19 @@ def shared_vectors() -> Path:
     return VECTORS
 
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = [  # nothing but the page: no graphics card, no first-run page, no calls home
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A Chromium without a window, for tests that look at pages and figures as a reader does.
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A browser without a window, for tests that look at pages and figures as a reader does: Chromium, or
+    what a test is parametrized with, or what the environment names, as in HANDBOOK_BROWSER=firefox.
 
     It lives as long as one module: while Playwright runs, its event loop counts as running in this thread.
     """
-    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium: .ci/run installs it")
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=program, args=QUIET)
+    name = getattr(request, "param", os.environ.get("HANDBOOK_BROWSER", "chromium"))
+    with contextlib.ExitStack() as opened:
+        try:
+            running = opened.enter_context(browsers.launched(name))
+        except browsers.NoBrowser as why:
+            if os.environ.get("CI") and name == "chromium":
+                pytest.fail(f"CI must have Chromium and playwright: .ci/run installs them. {why}")
+            pytest.skip(str(why))
         yield running
-        running.close()

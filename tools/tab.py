@@ -3,6 +3,7 @@
     python tools/tab.py identity/keys labs/lab05_ring     these pages, in headless Chromium
     python tools/tab.py                                   all of them
     python tools/tab.py --quick identity/keys             without trying whether tagged cells really fail
+    python tools/tab.py --browser firefox identity/keys   in another browser
     python tools/tab.py --floors                          and make what they gave the floors of these pages
 
 A page is named as in the table of contents, or by its notebook's path. For each one there is a line with its
@@ -21,7 +22,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tab_pieces
-from tab_pages import NoBrowser, Page, Tab, launched, page_name
+from browsers import NoBrowser, launched
+from tab_pages import Page, Tab, page_name
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ROOT / "tests" / "site" / "tab_floors.toml"
@@ -87,13 +89,14 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", metavar="PAGE")
     parser.add_argument("--quick", action="store_true", help="do not try whether tags are needed")
     parser.add_argument("--floors", action="store_true", help="write what they gave into tab_floors.toml")
+    parser.add_argument("--browser", choices=("chromium", "firefox"), default="chromium")
     arguments = parser.parse_args()
     least = floors()
     is_bad = False
     same = eligible = 0
     try:
         tab_pieces.gather()
-        with launched() as browser, Tab(browser) as tab:
+        with launched(arguments.browser) as browser, Tab(browser) as tab:
             for path in chosen(arguments.pages):
                 page = tab.run(path, check_tags=not arguments.quick)
                 print("\n".join(lines(page)), flush=True)

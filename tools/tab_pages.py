@@ -1,4 +1,4 @@
-"""Notebooks in headless Chromium, as the cells of a page run in a reader's tab: what each cell gave.
+"""Notebooks in a headless browser, as the cells of a page run in a reader's tab: what each cell gave.
 
 `with Tab(browser) as tab` opens a page with a worker in it; `tab.run(path)` runs one notebook and gives a
 `Page`, with a `Cell` for each code cell. Only this machine is asked for anything; `tab.requests` has it all.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -19,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import tab_pieces
+from browsers import NoBrowser
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "book" / "_static" / "tab"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CELL_S = 120  # as long as a cell may take when its notebook is made
 PAGE_S = 900  # as long as a page may take
 START_S = 90  # the pieces are on this machine; on a busy one, it takes a while all the same
@@ -49,10 +47,6 @@ const ask = (question, seconds) => new Promise((resolve, reject) => {
 })
 </script>
 """
-
-
-class NoBrowser(Exception):
-    """Pages cannot be run here; the message is one sentence that says why."""
 
 
 @dataclass
@@ -115,33 +109,11 @@ def page_name(notebook: Path) -> str:
     return path_name(notebook).removeprefix("book/")
 
 
-@contextmanager
-def launched() -> Iterator[Any]:
-    """A Chromium without a window.
-
-    Raises:
-        NoBrowser: it is not installed, or playwright is not.
-    """
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise NoBrowser("playwright is not installed, so no page is run in a browser.") from None
-    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if chromium is None:
-        raise NoBrowser("Chromium is not installed, so no page is run in a browser.")
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=chromium, args=OPTIONS)
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
 class Tab:
     """A page with a worker in it; used with `with`.
 
     Args:
-        browser: a running Chromium.
+        browser: a running browser.
         pieces: the folder of the pieces.
 
     Attributes:

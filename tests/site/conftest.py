@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
+# For a test of what a page's own scripts do. The environment can have all others there: see `browser`.
+in_firefox_too = pytest.mark.parametrize("browser", ["chromium", "firefox"], indirect=True)
 
 
 class Page(HTMLParser):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.site.conftest import in_firefox_too
 from tests.test_book import CHAPTERS, LABS, ROOT
 
 pytestmark = pytest.mark.site
@@ -120,6 +121,7 @@ def test_a_page_on_a_phone(look: Any, name: str) -> None:
     assert overflow(page) <= 0, "it scrolls sideways"
 
 
+@in_firefox_too
 def test_a_player_is_led_by_slider_buttons_and_keys(look: Any) -> None:
     page, _ = look("book/introduction/roles", DESK)
     player = page.locator("figure.hb-player").first
@@ -140,6 +142,7 @@ def test_a_player_is_led_by_slider_buttons_and_keys(look: Any) -> None:
     assert words.text_content() == captions[0]
 
 
+@in_firefox_too
 def test_a_control_shows_what_its_sliders_say(look: Any) -> None:
     page, trouble = look("book/topology/kademlia", PHONE)
     control = page.locator("figure.hb-control").first
@@ -162,6 +165,7 @@ def test_a_control_shows_what_its_sliders_say(look: Any) -> None:
     assert trouble == []
 
 
+@in_firefox_too
 def test_search_finds_a_word_of_a_chapter_from_the_folder(browser: Any, site: Path) -> None:
     page = browser.new_context(viewport=DESK).new_page()
     page.goto((site / "search.html").as_uri() + "?q=proquint")
