@@ -1,4 +1,4 @@
-"""Blocks exchanged with ipfs-bitswap and @helia/bitswap, live, both ways: our driver, and messages by hand."""
+"""Blocks exchanged live with ipfs-bitswap and @helia/bitswap, both ways: our driver, and messages by hand."""
 
 from __future__ import annotations
 

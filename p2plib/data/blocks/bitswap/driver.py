@@ -17,10 +17,10 @@ Rules
     4. When the block of `async with` is left, nothing is left: no task, no stream; whoever waits gets
        `Closed`. The connections are the node's, and stay.
     5. So blocks that an exchange asked for may come to the node's next one: nobody is blamed for them.
-    6. The store is called on the event loop: while its disk works, nothing else does. Between two turns of the
-       loop we ask of it no more than to take the blocks of one message that came, each by itself; to say the
-       size of what one message wants; to give the blocks of one message that goes (`message_bytes`); or to
-       give a megabyte of what a plan wants and is here already. So an exchange keeps its node waiting for
+    6. The store is called on the event loop: while its disk works, nothing else does. Between two turns of
+       the loop we ask of it no more than to take the blocks of one message that came, each by itself; to say
+       the size of what one message wants; to give the blocks of one message that goes (`message_bytes`); or
+       to give a megabyte of what a plan wants and is here already. So an exchange keeps its node waiting for
        about as long as its disk takes for a few hundred small files, at the worst. For a store across a
        network, give the exchange and its node a loop of their own in another thread.
 """
