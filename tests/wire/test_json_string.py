@@ -62,6 +62,7 @@ def test_what_python_writes_is_read(text: str) -> None:
 def test_no_escape_that_is_not_needed() -> None:
     assert json_string.write("/é\u2028\x7f\U0001f680") == '"/é\u2028\x7f\U0001f680"'
     assert json_string.write("\x0b\ud83d") == r'"\u000b\ud83d"'
+    assert json_string.write("\ud83d\ude80") == '"\U0001f680"'
 
 
 @pytest.mark.parametrize(

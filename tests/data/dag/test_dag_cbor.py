@@ -201,6 +201,14 @@ def test_long_lists_of_numbers_of_one_size(runs: list[list[int | float]]) -> Non
     assert shape(dag_cbor.decode(dag_cbor.encode([value, None]))) == shape([value, None])
 
 
+@pytest.mark.parametrize("number", [24, -256, 266, -65_536, 0x0A0A0A0A, 2**40, -(2**64), 0.5, -1e300])
+def test_a_run_is_taken_whole(number: float) -> None:
+    found: list[DagValue] = []
+    raw = dag_cbor.encode(20 * [number])
+    assert dag_cbor._read_run(raw, 1, 20, found) == len(raw)
+    assert found == 20 * [number]
+
+
 @pytest.mark.fault("F025")
 @pytest.mark.parametrize(
     ("good", "bad", "rule"),
