@@ -32,6 +32,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from p2plib.data.dag.values import MAX_CONTAINERS, MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, DagValue
@@ -48,7 +49,11 @@ _BYTE = tuple(bytes((number,)) for number in range(256))
 _SHORTEST_RUN = 8  # numbers; looking for a run takes as long as reading some six of them one by one
 
 _unpack_float = struct.Struct(">xd").unpack_from  # the x skips the first byte of the item, here and below
-_pack_float = struct.Struct(">d").pack
+_pack_float = struct.Struct(">Bd").pack
+_pack_8 = struct.Struct(">BB").pack
+_pack_16 = struct.Struct(">BH").pack
+_pack_32 = struct.Struct(">BI").pack
+_pack_64 = struct.Struct(">BQ").pack
 
 # The items of one byte, by that byte.
 _LONGER: Any = object()  # or not an item at all
@@ -377,7 +382,7 @@ def _write(
         elif kind is float:
             if value - value:
                 raise UsageError("DAG-CBOR has no infinities and no not-a-number")
-            put(b"\xfb" + _pack_float(value))
+            put(_pack_float(0xFB, value))
         elif kind is bytes:
             put(_head(0x40, len(value)))
             put(value)
@@ -393,12 +398,12 @@ def _head(major: int, argument: int) -> bytes:
     if argument < 24:
         return _BYTE[major | argument]
     if argument < 2**8:
-        return _BYTE[major | 24] + _BYTE[argument]
+        return _pack_8(major | 24, argument)
     if argument < 2**16:
-        return _BYTE[major | 25] + argument.to_bytes(2)
+        return _pack_16(major | 25, argument)
     if argument < 2**32:
-        return _BYTE[major | 26] + argument.to_bytes(4)
-    return _BYTE[major | 27] + argument.to_bytes(8)
+        return _pack_32(major | 26, argument)
+    return _pack_64(major | 27, argument)
 
 
 def _integer(number: int) -> bytes:
@@ -421,8 +426,10 @@ def _plan(keys: tuple[str, ...]) -> _Plan:
         if not isinstance(key, str):
             raise UsageError(f"the keys of a map must be text, not {type(key).__name__}")
         raw = key.encode()
-        pairs.append((_head(0x60, len(raw)) + raw, key))
-    return tuple(sorted(pairs))
+        size = len(raw)
+        pairs.append(((_BYTE[0x60 + size] if size < 24 else _head(0x60, size)) + raw, key))
+    pairs.sort(key=itemgetter(0))
+    return tuple(pairs)
 
 
 def _plain(value: object) -> DagValue:
