@@ -3,9 +3,11 @@
     python bench/data_dag.py
     python bench/data_dag.py --records 5000 --rounds 7
 
-Three kinds of records: posts as the AT Protocol has them (text, a few links), nodes of its search trees
-(mostly links), and rows of measurements (floats and whole numbers, no text and no links). The best
-of the rounds counts; times are processor time. Ratios travel between machines; milliseconds do not.
+Five kinds of records: posts as the AT Protocol has them (text, a few links), nodes of its search trees
+(mostly links), rows of measurements (floats and whole numbers, no text and no links), sound (numbers of 16
+bits and nothing else), and directories (maps whose keys are all different). Each kind is read as one value,
+and once more block by block. The best of the rounds counts; times are processor time. Ratios travel between
+machines; milliseconds do not.
 
 A search tree with ten times as many keys as there are records is changed in one place, in ten and in a
 hundred; what is counted is how many nodes are read to find the changes.
@@ -76,6 +78,18 @@ def measurements(count: int, link: Link) -> list[Any]:
     ]
 
 
+def sound(count: int, link: Link) -> list[Any]:
+    draw = Random(4)
+    return [[draw.randrange(-(2**15), 2**15) for _ in range(50)] for _ in range(count)]
+
+
+def directories(count: int, link: Link) -> list[Any]:
+    draw = Random(5)
+    return [
+        {f"{draw.randrange(10**9):x}.txt": draw.randrange(10**5) for _ in range(20)} for _ in range(count)
+    ]
+
+
 def best(doing: Callable[[], object], rounds: int) -> float:
     """Milliseconds of processor time in the best round."""
     taken = []
@@ -87,17 +101,20 @@ def best(doing: Callable[[], object], rounds: int) -> float:
 
 
 def codecs(records: int, rounds: int) -> None:
-    print(f"{records} records, milliseconds       decode                    encode")
-    for make in (posts, nodes, measurements):
+    title = f"{records} records, milliseconds"
+    print(f"{title:<36}decode                    encode                    decode, block by block")
+    for make in (posts, nodes, measurements, sound, directories):
         their_value = make(records, lambda number: CID.decode(name_of(number)))
         our_value = make(records, lambda number: cids.decode_bytes(name_of(number)))
         raw = theirs.encode(their_value)
         assert ours.encode(our_value) == raw
         assert ours.decode(raw) == our_value
+        blocks = [ours.encode(record) for record in our_value]
         line = f"{make.__name__:<14}{len(raw):>9} bytes"
         pairs = (
             (lambda raw=raw: theirs.decode(raw), lambda raw=raw: ours.decode(raw)),
             (lambda v=their_value: theirs.encode(v), lambda v=our_value: ours.encode(v)),
+            (lambda b=blocks: [*map(theirs.decode, b)], lambda b=blocks: [*map(ours.decode, b)]),
         )
         for their_way, our_way in pairs:
             slow, fast = best(their_way, rounds), best(our_way, rounds)

@@ -37,6 +37,7 @@ import re
 from typing import TypeAlias
 
 from p2plib.errors import DecodeError, UsageError
+from p2plib.wire import json_string
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
@@ -51,12 +52,7 @@ MAX_SAFE_INTEGER = 2**53 - 1  # above it, doubles skip whole numbers
 
 _SPACE = " \t\n\r"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]*')
-_HEX4 = re.compile(r"[0-9a-fA-F]{4}")
-_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _WORDS: dict[str, bool | None] = {"null": None, "true": True, "false": False}
-_NEEDS_ESCAPE = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
-_SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
 _MAX_INDEX = 2**32 - 2
 
@@ -173,36 +169,8 @@ class _Reader:
         return double
 
     def string(self) -> str:
-        self.at += 1
-        parts = []
-        while True:
-            match = _PLAIN.match(self.text, self.at)
-            assert match is not None  # the pattern matches an empty run too
-            parts.append(match[0])
-            self.at = match.end()
-            stop = self.peek()
-            if stop == '"':
-                self.at += 1
-                return _join_surrogates("".join(parts))
-            if stop != "\\":
-                raise DecodeError("a string that ends, or holds what must be escaped", self.at)
-            parts.append(self.escape())
-
-    def escape(self) -> str:
-        letter = self.text[self.at + 1 : self.at + 2]
-        if letter in _ESCAPES:
-            self.at += 2
-            return _ESCAPES[letter]
-        digits = _HEX4.match(self.text, self.at + 2)
-        if letter != "u" or digits is None:
-            raise DecodeError("no JSON escape", self.at)
-        self.at += 6
-        return chr(int(digits[0], 16))
-
-
-def _join_surrogates(text: str) -> str:
-    """Two escaped halves, one after the other, are one character; a lone half stays."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        text, self.at = json_string.read(self.text, self.at)
+        return text
 
 
 def encode(value: Value) -> str:
@@ -231,7 +199,7 @@ def _write(value: object, newline: str, parts: list[str], depth: int) -> None:
     elif isinstance(value, int | float):
         parts.append(number_text(value))
     elif isinstance(value, str):
-        parts.append(_string_text(value))
+        parts.append(json_string.write(value))
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
             parts.append(("," if i else "[") + inner)
@@ -239,7 +207,7 @@ def _write(value: object, newline: str, parts: list[str], depth: int) -> None:
         parts.append(newline + "]" if value else "[]")
     elif isinstance(value, dict):
         for i, key in enumerate(_key_order(value)):
-            parts.append(("," if i else "{") + inner + _string_text(key) + ": ")
+            parts.append(("," if i else "{") + inner + json_string.write(key) + ": ")
             _write(value[key], inner, parts, depth + 1)
         parts.append(newline + "}" if value else "{}")
     else:
@@ -253,14 +221,6 @@ def _key_order(members: dict[str, object]) -> list[str]:
             raise UsageError(f"a JSON key is text, not {type(key).__name__}")
     indices = {key for key in members if _INDEX.match(key) and int(key) <= _MAX_INDEX}
     return sorted(indices, key=int) + [key for key in members if key not in indices]
-
-
-def _string_text(text: str) -> str:
-    def escaped(match: re.Match[str]) -> str:
-        character = match[0]
-        return _SHORT_ESCAPES.get(character) or f"\\u{ord(character):04x}"
-
-    return '"' + _NEEDS_ESCAPE.sub(escaped, _join_surrogates(text)) + '"'
 
 
 def number_text(number: int | float) -> str:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Self
 
 from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag import hashes
 from p2plib.data.dag.block import Block, checked
-from p2plib.errors import Closed, NotFound, StoreCorrupt, StoreError, WrongContent
+from p2plib.data.stores.closable import Closable
+from p2plib.errors import NotFound, StoreCorrupt, StoreError, WrongContent
 from p2plib.wire import cid as cids
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
@@ -84,37 +83,10 @@ def _kept(block: Block) -> Block:
     return block if type(block.data) is bytes else Block(block.cid, bytes(block.data))
 
 
-class _Closable(ABC):
-    """A store of blocks that can be closed once."""
-
-    def __init__(self) -> None:
-        self._is_closed = False
-
-    def _demand_open(self) -> None:
-        if self._is_closed:
-            raise Closed("this block store was closed")
-
-    @abstractmethod
-    def _let_go(self) -> None:
-        """Lets go of files and locks; called once."""
-
-    def close(self) -> None:
-        """Let go of files and locks. Repeating it does nothing."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._let_go()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class CheckedBlocks(_Closable):
+class CheckedBlocks(Closable, ABC):
     """A `BlockStore` except for a few methods, which its subclasses fill in."""
+
+    kind = "block store"
 
     @abstractmethod
     def _put(self, blocks: Iterator[Block], durable: bool) -> None:
@@ -178,12 +150,14 @@ class CheckedBlocks(_Closable):
                 yield multihash
 
 
-class BlocksAround(_Closable):
+class BlocksAround(Closable):
     """A `BlockStore` around another, to which it passes everything on. Closing it closes the inner store.
 
     Args:
         store: the inner store; nobody else may write to it.
     """
+
+    kind = "block store"
 
     def __init__(self, store: BlockStore) -> None:
         super().__init__()

@@ -6,7 +6,7 @@
 
 The argument returns a fresh, empty store at each call; the suite closes it. A store that outlives its object
 is checked once more with `check_blocks_reopened`, and one on a disk that can change with
-`check_damaged_blocks`. A store that breaks a rule of `p2plib.data.blocks.store` raises `BlockRuleBroken`,
+`check_damaged_blocks`. A store that breaks a rule of `p2plib.data.blocks.store` raises `RuleBroken`,
 which says what happened.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag import hashes
 from p2plib.data.dag.block import MAX_BLOCK_BYTES, Block, block_of
+from p2plib.data.stores.rules import RuleBroken, demand, raises
 from p2plib.errors import Closed, NotFound, P2PError, StoreCorrupt
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
@@ -25,27 +26,6 @@ from p2plib.wire.multihash import Multihash
 
 SIZES = (0, 1, 31, 32, 33, 65_535, 65_536, 262_144, MAX_BLOCK_BYTES)
 MANY = 300  # more than a store writes in one batch
-
-
-class BlockRuleBroken(AssertionError):
-    """A block store broke a rule; the sentence says which."""
-
-
-def demand(holds: bool, rule: str) -> None:
-    """Raises BlockRuleBroken with the rule if it does not hold."""
-    if not holds:
-        raise BlockRuleBroken(rule)
-
-
-def raises(kind: type[Exception], what: str, doing: Callable[[], Any]) -> None:
-    """Demands that something raises an error of this kind."""
-    try:
-        result = doing()
-    except kind:
-        return
-    except Exception as error:
-        raise BlockRuleBroken(f"{what} raised {error!r}, not {kind.__name__}") from error
-    raise BlockRuleBroken(f"{what} gave {str(result)[:60]!r} and should have raised {kind.__name__}")
 
 
 def sample_block(size_bytes: int, seed: int = 0, codec: int = multicodec.RAW) -> Block:
@@ -100,8 +80,8 @@ def check_changing_bytes(store: BlockStore) -> None:
 def check_missing(store: BlockStore) -> None:
     absent = block_of(b"nobody has this").cid
     demand(not store.has(absent), "a block is there that nobody put")
-    raises(NotFound, "getting a block that is not there", lambda: store.get(absent))
-    raises(NotFound, "the size of a block that is not there", lambda: store.size(absent))
+    raises(NotFound, lambda: store.get(absent), "getting a block that is not there")
+    raises(NotFound, lambda: store.size(absent), "the size of a block that is not there")
     store.remove(absent)
     store.put([])
     demand(list(store.hashes()) == [], "an empty store lists blocks")
@@ -142,7 +122,7 @@ def check_removed(store: BlockStore) -> None:
     store.put([gone, kept])
     store.remove(gone.cid)
     demand(not store.has(gone.cid), "a removed block is there")
-    raises(NotFound, "getting a removed block", lambda: store.get(gone.cid))
+    raises(NotFound, lambda: store.get(gone.cid), "getting a removed block")
     _demand_all(store, [kept])
     store.remove(gone.cid)
     store.put([gone])
@@ -175,7 +155,7 @@ def check_source_fails(store: BlockStore) -> None:
         yield from blocks[:-1]
         raise KeyError("a caller's own error")
 
-    raises(KeyError, "putting from a source that fails", lambda: store.put(source()))
+    raises(KeyError, lambda: store.put(source()), "putting from a source that fails")
     for block in blocks:
         if store.has(block.cid):
             _demand_there(store, block)
@@ -191,13 +171,13 @@ def check_closed(store: BlockStore) -> None:
     next(listed)
     store.close()
     store.close()
-    raises(Closed, "the next step of a listing", lambda: next(listed))
-    raises(Closed, "putting into a closed store", lambda: store.put([block]))
-    raises(Closed, "getting from a closed store", lambda: store.get(block.cid))
-    raises(Closed, "the size in a closed store", lambda: store.size(block.cid))
-    raises(Closed, "has of a closed store", lambda: store.has(block.cid))
-    raises(Closed, "removing from a closed store", lambda: store.remove(block.cid))
-    raises(Closed, "listing a closed store", lambda: list(store.hashes()))
+    raises(Closed, lambda: next(listed), "the next step of a listing")
+    raises(Closed, lambda: store.put([block]), "putting into a closed store")
+    raises(Closed, lambda: store.get(block.cid), "getting from a closed store")
+    raises(Closed, lambda: store.size(block.cid), "the size in a closed store")
+    raises(Closed, lambda: store.has(block.cid), "has of a closed store")
+    raises(Closed, lambda: store.remove(block.cid), "removing from a closed store")
+    raises(Closed, lambda: list(store.hashes()), "listing a closed store")
 
 
 BLOCK_CHECKS: tuple[Callable[[BlockStore], None], ...] = (
@@ -213,14 +193,14 @@ def check_block_store(make: Callable[[], BlockStore]) -> None:
         make: returns an empty store.
 
     Raises:
-        BlockRuleBroken: the store broke a rule.
+        RuleBroken: the store broke a rule.
     """
     for check in BLOCK_CHECKS:
         with make() as store:
             try:
                 check(store)
             except P2PError as error:
-                raise BlockRuleBroken(f"in {check.__name__} the store raised {error!r}") from error
+                raise RuleBroken(f"in {check.__name__} the store raised {error!r}") from error
 
 
 def check_blocks_reopened(reopen: Callable[[], BlockStore]) -> None:
@@ -230,7 +210,7 @@ def check_blocks_reopened(reopen: Callable[[], BlockStore]) -> None:
         reopen: opens the same store again at each call; empty the first time.
 
     Raises:
-        BlockRuleBroken: the store broke a rule.
+        RuleBroken: the store broke a rule.
     """
     kept = [sample_block(size) for size in SIZES[:-1]]
     with reopen() as store:
@@ -250,13 +230,13 @@ def check_damaged_blocks(make: Callable[[], BlockStore], damage: Callable[[Cid],
         damage: changes the bytes of a block on the disk of the store that `make` returned last.
 
     Raises:
-        BlockRuleBroken: the store broke a rule.
+        RuleBroken: the store broke a rule.
     """
     hurt, whole = sample_block(1000, 1), sample_block(1000, 2)
     with make() as store:
         store.put([hurt, whole])
         damage(hurt.cid)
-        raises(StoreCorrupt, "getting a damaged block", lambda: store.get(hurt.cid))
+        raises(StoreCorrupt, lambda: store.get(hurt.cid), "getting a damaged block")
         demand(store.has(hurt.cid), "a damaged block, which is listed, is not there")
         _demand_there(store, whole)
         store.put([hurt])

@@ -15,11 +15,11 @@ Rules
        lists and maps. A count of items is never larger than the number of bytes that follow.
 
 Why it is fast: half the time of a decoder in Python goes into calling functions, so one function reads the
-items of a list or a map in a loop and branches on the first byte of each, the usual ones first. Nothing in it
-checks whether text or bytes are cut off: a slice is never longer than what is there, and where something is
-missing the next item begins after the end, which `decode` notices. Keys are remembered in the order in which
-maps have them: in a map with the same keys as the one before, each is recognised in place, and nothing is
-copied, decoded or compared with its neighbour.
+items of a list or a map in a loop and branches on the first byte of each. Two tables by that byte save finer
+branches: one holds the items of a single byte, the other says how to read an argument. The numbers of one
+size that a long list begins with are read at one go. Nothing checks whether text or bytes are cut off: a
+slice is never longer than what is there, and where something is missing the next item begins after the end,
+which `decode` notices.
 
     >>> encode({"bb": [1, -2, 0.5], "c": None}).hex()
     'a26163f6626262830121fb3fe0000000000000'
@@ -29,8 +29,10 @@ copied, decoded or compared with its neighbour.
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from p2plib.data.dag.values import MAX_CONTAINERS, MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, DagValue
@@ -44,40 +46,51 @@ _LINK_HEAD = b"\xd8\x2a\x58\x25\x00\x01"  # tag 42, 37 bytes, the zero, CID vers
 _SHA2_256_HEAD = b"\x12\x20"  # this, and 32 bytes: nearly all links look like that
 _BYTE = tuple(bytes((number,)) for number in range(256))
 
-# Each skips the first byte of the item itself: that is faster than adding one to the offset.
-_unpack_16 = struct.Struct(">xH").unpack_from
-_unpack_32 = struct.Struct(">xI").unpack_from
-_unpack_64 = struct.Struct(">xQ").unpack_from
-_unpack_float = struct.Struct(">xd").unpack_from
-_pack_float = struct.Struct(">d").pack
+_SHORTEST_RUN = 8  # numbers; looking for a run takes as long as reading some six of them one by one
 
-MAX_REMEMBERED_KEYS = 4096  # bounds the memory that a map with a million keys can take
+_unpack_float = struct.Struct(">xd").unpack_from  # the x skips the first byte of the item, here and below
+_pack_float = struct.Struct(">Bd").pack
+_pack_8 = struct.Struct(">BB").pack
+_pack_16 = struct.Struct(">BH").pack
+_pack_32 = struct.Struct(">BI").pack
+_pack_64 = struct.Struct(">BQ").pack
+
+# The items of one byte, by that byte.
+_LONGER: Any = object()  # or not an item at all
+_ONE_BYTE: list[Any] = [_LONGER] * 256
+_ONE_BYTE[:24] = range(24)
+_ONE_BYTE[0x20:0x38] = range(-1, -25, -1)
+_ONE_BYTE[0x40], _ONE_BYTE[0x60] = b"", ""
+_ONE_BYTE[0xF4:0xF7] = False, True, None
+
+
+def _no_argument(raw: bytes, at: int) -> tuple[int]:
+    code = raw[at] & 31
+    rule = "no item is of indefinite length" if code == 31 else f"there is no argument with the code {code}"
+    raise DecodeError(rule, at)
+
+
+# How an argument is unpacked, the least that needs so many bytes, and where the next thing begins, counted
+# from the first byte of the item. The lower five bits of that byte say which it is; the whole byte finds it.
+_Form = tuple[Callable[[bytes, int], tuple[Any, ...]], int, int]
+_NO_ARGUMENT: _Form = (_no_argument, 0, 0)
+_ARGUMENTS: list[_Form] = 8 * [
+    *24 * [_NO_ARGUMENT],  # never looked up: the five bits are the argument
+    (struct.Struct(">xB").unpack_from, 24, 2),
+    (struct.Struct(">xH").unpack_from, 2**8, 3),
+    (struct.Struct(">xI").unpack_from, 2**16, 5),
+    (struct.Struct(">xQ").unpack_from, 2**32, 9),
+    *4 * [_NO_ARGUMENT],
+]
 
 
 class _Room:
-    """What is left for one value: how many keys may be remembered, and how many lists and maps may come."""
+    """How many lists and maps may still come in one value."""
 
-    __slots__ = ("containers", "keys")
+    __slots__ = ("containers",)
 
     def __init__(self) -> None:
         self.containers = MAX_CONTAINERS
-        self.keys = MAX_REMEMBERED_KEYS
-
-
-# An encoded key, its text, and the step after it.
-_Known = tuple[bytes, str, "_Step"]
-
-
-class _Step(dict[bytes, _Known]):
-    """Which keys followed one key in the maps so far, by their encoded form."""
-
-    __slots__ = ("before", "last", "room")
-
-    def __init__(self, before: bytes, room: _Room) -> None:
-        super().__init__()
-        self.before = before  # the encoded key that led here; empty at the beginning of a map
-        self.last: _Known | None = None  # what followed in the map before this one
-        self.room = room  # of all steps together
 
 
 def decode(raw: bytes) -> DagValue:
@@ -92,7 +105,7 @@ def decode(raw: bytes) -> DagValue:
     raw = bytes(raw)
     found: list[DagValue] = []
     try:
-        end = _read(raw, 0, 1, found, MAX_DEPTH, _Step(b"", _Room()))
+        end = _read(raw, 0, 1, found, MAX_DEPTH, _Room())
     except (IndexError, struct.error):
         end = len(raw) + 1
     if end > len(raw):
@@ -102,82 +115,70 @@ def decode(raw: bytes) -> DagValue:
     return found[0]
 
 
-def _read(raw: bytes, at: int, count: int, found: Any, left: int, step: _Step) -> int:
+def _read(raw: bytes, at: int, count: int, found: Any, left: int, room: _Room) -> int:
     """Read as many items into a list or a map, and return where the next item begins.
 
-    `left` is how many levels may follow, and `step` knows the first keys of all maps.
+    `left` is how many levels may follow.
     """
-    root, room = step, step.room
-    is_map = type(found) is dict
+    is_map, last_size, last_key = type(found) is dict, -1, ""
     value: Any
+    if count >= _SHORTEST_RUN and not is_map:
+        at = _read_run(raw, at, count, found)
+        count -= len(found)
     try:
         while count:
             count -= 1
             if is_map:
-                known = step.last
-                if known is None or not raw.startswith(known[0], at):
-                    known = _look_up(raw, at, step)
-                encoded, key, step = known
-                at += len(encoded)
+                size, start = raw[at] - 0x60, at + 1
+                if not 0 <= size < 24:
+                    size, start = _long_key(raw, at)
+                end = start + size
+                key = raw[start:end].decode()
+                if size <= last_size and (size < last_size or key <= last_key):
+                    raise _out_of_order(raw, at, end, key)
+                last_size, last_key, at = size, key, end
             first = raw[at]
-            if first < 0x18:
-                value = first
+            value = _ONE_BYTE[first]
+            if value is not _LONGER:
                 at += 1
-            elif first < 0x60:
-                if first == 0x18 and raw[at + 1] >= 24:
-                    value = raw[at + 1]
-                    at += 2
-                elif first == 0x19 or first == 0x39:
-                    (value,) = _unpack_16(raw, at)
-                    if value < 2**8:
-                        raise _can_be_shorter(value, at)
-                    if first == 0x39:
-                        value = ~value
-                    at += 3
-                elif first == 0x1A:
-                    (value,) = _unpack_32(raw, at)
-                    if value < 2**16:
-                        raise _can_be_shorter(value, at)
-                    at += 5
-                else:
-                    value, at = _argument(raw, at)
-                    if first >= 0x40:
-                        end = at + value
-                        value = raw[at:end]
-                        at = end
-                    elif first >= 0x20:
-                        value = ~value
-            elif first < 0x78:
-                end = at + first - 0x5F
-                value = raw[at + 1 : end].decode()
+            elif first < 0x40:  # a whole number
+                unpack, least, size = _ARGUMENTS[first]
+                (value,) = unpack(raw, at)
+                if value < least:
+                    raise _can_be_shorter(value, at)
+                if first >= 0x20:
+                    value = ~value
+                at += size
+            elif first < 0x80:  # bytes or text
+                size, start = first & 31, at + 1
+                if size >= 24:
+                    is_usual = size == 24 and raw[start] >= 24  # and so need not cost a call
+                    size, start = (raw[start], at + 2) if is_usual else _argument(raw, at)
+                end = start + size
+                value = raw[start:end]
+                if first >= 0x60:
+                    value = value.decode()
                 at = end
+            elif first < 0xC0:  # a list or a map
+                items, start = first & 31, at + 1
+                if items >= 24:
+                    items, start = _argument(raw, at)
+                    if items > len(raw) - start:  # each has at least one byte
+                        raise DecodeError(f"{items} items, where {len(raw) - start} bytes follow", at)
+                if not left or not room.containers:
+                    raise _too_much(left, at)
+                room.containers -= 1
+                value = [] if first < 0xA0 else {}
+                at = _read(raw, start, items, value, left - 1, room) if items else start
             elif first == 0xFB:
                 (value,) = _unpack_float(raw, at)
                 if value - value:  # not zero for an infinity and for not-a-number
                     raise DecodeError("a float is a finite number", at)
                 at += 9
-            elif first < 0x80:
-                start, end = _span(raw, at)
-                value = raw[start:end].decode()
-                at = end
-            elif first < 0xC0:
-                items, start = first & 31, at + 1
-                if items >= 24:
-                    items, start = _argument(raw, at)
-                # Each item has at least one byte, so nobody can make us count to 2^64.
-                if items > len(raw) - start or not left or not room.containers:
-                    raise _too_much(items, len(raw) - start, left, at)
-                room.containers -= 1
-                value = [] if first < 0xA0 else {}
-                at = _read(raw, start, items, value, left - 1, root) if items else start
-            elif first == 0xF6:
-                value = None
-                at += 1
             elif first == 0xD8:
                 value, at = _link(raw, at)
             else:
-                value = _simple_value(first, at)
-                at += 1
+                raise _refused(first, at)
             if is_map:
                 found[key] = value
             else:
@@ -187,74 +188,96 @@ def _read(raw: bytes, at: int, count: int, found: Any, left: int, step: _Step) -
     return at
 
 
+# What a run is, how to unpack all of it, and how many bytes each number has.
+_Run = tuple[re.Pattern[bytes], Callable[[bytes], Iterator[tuple[Any, ...]]], int]
+
+
+def _run_of(first: int, behind: bytes, form: str) -> _Run:
+    number = rb"[\x%02x\x%02x]%b" % (first, first | 0x20, behind)
+    # With the second plus sign it never goes back, so it need not remember where it could.
+    pattern = re.compile(rb"(?:%b){%d,}+" % (number, _SHORTEST_RUN), re.DOTALL)
+    return pattern, struct.Struct(form).iter_unpack, struct.calcsize(form)
+
+
+# By the first byte without the sign. The patterns are rules 1 and 2.
+_RUNS: dict[int, _Run] = {
+    0x18: _run_of(0x18, rb"[\x18-\xff]", ">bB"),
+    0x19: _run_of(0x19, rb"[^\0].", ">bH"),
+    0x1A: _run_of(0x1A, rb"(?!\0\0).{4}", ">bI"),
+    0x1B: _run_of(0x1B, rb"(?!\0{4}).{8}", ">bQ"),
+    0xDB: _run_of(0xFB, rb"(?![\x7f\xff][\xf0-\xff]).{8}", ">bd"),
+}
+
+
+def _read_run(raw: bytes, at: int, count: int, found: list[Any]) -> int:
+    """Read the numbers of one size that a list begins with, if they are many; return where the rest begins.
+
+    A number that breaks a rule is not part of a run, so it is left for `_read` to refuse.
+    """
+    kind = _RUNS.get(raw[at] & 0xDF)
+    if kind is None:
+        return at
+    pattern, unpack, size = kind
+    run = pattern.match(raw, at, at + count * size)
+    if run is None:
+        return at
+    # The first byte of a float is below zero here, where it is read as a signed one.
+    found += [number if first < 0x20 else ~number for first, number in unpack(run[0])]
+    return run.end()
+
+
 def _argument(raw: bytes, at: int) -> tuple[int, int]:
     """The argument of an item whose first byte is at an offset, and where what follows it begins."""
-    low = raw[at] & 31
-    if low < 24:
-        return low, at + 1
-    if low == 24:
-        if (argument := raw[at + 1]) >= 24:
-            return argument, at + 2
-    elif low == 25:
-        if (argument := _unpack_16(raw, at)[0]) >= 2**8:
-            return argument, at + 3
-    elif low == 26:
-        if (argument := _unpack_32(raw, at)[0]) >= 2**16:
-            return argument, at + 5
-    elif low == 27:
-        if (argument := _unpack_64(raw, at)[0]) >= 2**32:
-            return argument, at + 9
-    else:
-        rule = "no item is of indefinite length" if low == 31 else f"there is no argument with the code {low}"
-        raise DecodeError(rule, at)
-    raise _can_be_shorter(argument, at)
+    first = raw[at]
+    if first & 31 < 24:
+        return first & 31, at + 1
+    unpack, least, size = _ARGUMENTS[first]
+    (argument,) = unpack(raw, at)
+    if argument < least:
+        raise _can_be_shorter(argument, at)
+    return argument, at + size
+
+
+def _long_key(raw: bytes, at: int) -> tuple[int, int]:
+    """How long the text of a key is that is no short text, and where it begins."""
+    if raw[at] >> 5 != 3:
+        raise DecodeError("the keys of a map must be text", at)
+    return _argument(raw, at)
 
 
 def _can_be_shorter(argument: int, at: int) -> DecodeError:
     return DecodeError(f"the argument {argument} can be shorter", at)
 
 
-def _too_much(items: int, follow: int, left: int, at: int) -> DecodeError:
-    if items > follow:
-        return DecodeError(f"{items} items, where {follow} bytes follow", at)
+def _out_of_order(raw: bytes, at: int, end: int, key: str) -> DecodeError:
+    if end > len(raw):
+        return DecodeError("the bytes end inside an item", len(raw))
+    return DecodeError(f"the key {key[:40]!a} is there twice, or out of order", at)
+
+
+def _too_much(left: int, at: int) -> DecodeError:
     if not left:
         return DecodeError(f"nested deeper than {MAX_DEPTH}", at)
     return DecodeError(f"more than {MAX_CONTAINERS} lists and maps", at)
 
 
-def _span(raw: bytes, at: int) -> tuple[int, int]:
-    """Where the content of bytes or text begins and ends."""
+def _refused(first: int, at: int) -> DecodeError:
+    if first < 0xE0:
+        return DecodeError("the one tag is 42, written in two bytes", at)
+    if first in (0xF9, 0xFA):
+        return DecodeError("a float has 8 bytes", at)
+    return DecodeError("the only simple values are False, True and None", at)
+
+
+def _bad_text(raw: bytes, at: int) -> DecodeError:
     size, start = _argument(raw, at)
-    return start, start + size
-
-
-def _look_up(raw: bytes, at: int, step: _Step) -> _Known:
-    """A key other than the one that followed in the map before this one."""
-    first = raw[at]
-    if first >> 5 != 3:
-        raise DecodeError("the keys of a map must be text", at)
-    end = at + first - 0x5F if first < 0x78 else _span(raw, at)[1]
-    encoded = raw[at:end]
-    known = step.get(encoded)
-    if known is not None:
-        step.last = known
-    elif len(encoded) == end - at:
-        known = _learn(step, encoded, at)
-    else:
-        raise IndexError  # it is cut off, which `decode` says
-    return known
-
-
-def _learn(step: _Step, encoded: bytes, at: int) -> _Known:
-    """Check a key that has not followed the one before it until now, and remember it while there is room."""
-    text = encoded[_span(encoded, 0)[0] :].decode()
-    if encoded <= step.before:
-        raise DecodeError(f"the key {text[:40]!a} is there twice, or out of order", at)
-    learnt = encoded, text, _Step(encoded, step.room)
-    if step.room.keys:
-        step.room.keys -= 1
-        step[encoded] = step.last = learnt
-    return learnt
+    if start + size > len(raw):
+        return DecodeError("the bytes end inside an item", len(raw))
+    try:
+        raw[start : start + size].decode()
+    except UnicodeDecodeError as error:
+        return DecodeError("text is not valid UTF-8", start + error.start)
+    raise AssertionError("this text was found to be wrong")
 
 
 def _link(raw: bytes, at: int) -> tuple[Cid, int]:
@@ -268,9 +291,10 @@ def _link(raw: bytes, at: int) -> tuple[Cid, int]:
         raise DecodeError(f"the one tag is 42, and this is tag {tag}", at)
     if raw[start] >> 5 != 2:
         raise DecodeError("a link is bytes", start)
-    begins, end = _span(raw, start)
+    size, begins = _argument(raw, start)
+    end = begins + size
     inside = raw[begins:end]
-    if len(inside) < end - begins:
+    if len(inside) < size:
         raise IndexError
     if inside[:1] != b"\0":
         raise DecodeError("the bytes of a link begin with a zero", start)
@@ -278,27 +302,6 @@ def _link(raw: bytes, at: int) -> tuple[Cid, int]:
         return cids.decode_bytes(inside[1:]), end
     except DecodeError as error:
         raise DecodeError(error.rule, begins + 1 + (error.offset or 0)) from None
-
-
-def _simple_value(first: int, at: int) -> bool:
-    if first in (0xF4, 0xF5):
-        return first == 0xF5
-    if first < 0xE0:
-        raise DecodeError("the one tag is 42, written in two bytes", at)
-    if first in (0xF9, 0xFA):
-        raise DecodeError("a float has 8 bytes", at)
-    raise DecodeError("the only simple values are False, True and None", at)
-
-
-def _bad_text(raw: bytes, at: int) -> DecodeError:
-    start, end = _span(raw, at)
-    if end > len(raw):
-        return DecodeError("the bytes end inside an item", len(raw))
-    try:
-        raw[start:end].decode()
-    except UnicodeDecodeError as error:
-        return DecodeError("text is not valid UTF-8", start + error.start)
-    raise AssertionError("this text was found to be wrong")
 
 
 def encode(value: DagValue) -> bytes:
@@ -379,7 +382,7 @@ def _write(
         elif kind is float:
             if value - value:
                 raise UsageError("DAG-CBOR has no infinities and no not-a-number")
-            put(b"\xfb" + _pack_float(value))
+            put(_pack_float(0xFB, value))
         elif kind is bytes:
             put(_head(0x40, len(value)))
             put(value)
@@ -395,12 +398,12 @@ def _head(major: int, argument: int) -> bytes:
     if argument < 24:
         return _BYTE[major | argument]
     if argument < 2**8:
-        return _BYTE[major | 24] + _BYTE[argument]
+        return _pack_8(major | 24, argument)
     if argument < 2**16:
-        return _BYTE[major | 25] + argument.to_bytes(2)
+        return _pack_16(major | 25, argument)
     if argument < 2**32:
-        return _BYTE[major | 26] + argument.to_bytes(4)
-    return _BYTE[major | 27] + argument.to_bytes(8)
+        return _pack_32(major | 26, argument)
+    return _pack_64(major | 27, argument)
 
 
 def _integer(number: int) -> bytes:
@@ -423,8 +426,10 @@ def _plan(keys: tuple[str, ...]) -> _Plan:
         if not isinstance(key, str):
             raise UsageError(f"the keys of a map must be text, not {type(key).__name__}")
         raw = key.encode()
-        pairs.append((_head(0x60, len(raw)) + raw, key))
-    return tuple(sorted(pairs))
+        size = len(raw)
+        pairs.append(((_BYTE[0x60 + size] if size < 24 else _head(0x60, size)) + raw, key))
+    pairs.sort(key=itemgetter(0))
+    return tuple(pairs)
 
 
 def _plain(value: object) -> DagValue:

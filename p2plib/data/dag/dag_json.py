@@ -37,19 +37,15 @@ import re
 from p2plib.data.dag.values import MAX_CONTAINERS, MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, DagValue
 from p2plib.errors import DecodeError, UsageError
 from p2plib.wire import cid as cids
+from p2plib.wire import json_string
 from p2plib.wire.canonical_json import number_text
 from p2plib.wire.cid import Cid
 
 MAX_NUMBER_CHARACTERS = 1024  # no float needs more than 25, and parsing takes more than linear time
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
-_HEX4 = re.compile(r"[0-9a-fA-F]{4}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
-_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _WORDS: dict[str, bool | None] = {"null": None, "true": True, "false": False}
-_NEEDS_ESCAPE = re.compile(r'["\\\x00-\x1f]')
-_SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def decode(raw: bytes) -> DagValue:
@@ -188,36 +184,10 @@ class _DagJsonReader:
     def string(self) -> str:
         start = self.at
         self.expect('"')
-        parts: list[str] = []
-        while True:
-            match = _PLAIN.match(self.text, self.at)
-            assert match is not None  # the pattern matches an empty run too
-            parts.append(match[0])
-            self.at = match.end()
-            stop = self.text[self.at : self.at + 1]
-            if stop == '"':
-                break
-            if stop != "\\":
-                raise DecodeError("a text is cut off, or holds what must be escaped", self.at)
-            parts.append(self.escape())
-        self.at += 1
-        if len(parts) == 1:
-            return parts[0]
-        try:  # two escaped halves, one after the other, are one character
-            return "".join(parts).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-        except UnicodeDecodeError:
-            raise DecodeError("a text with half a surrogate pair", start) from None
-
-    def escape(self) -> str:
-        letter = self.text[self.at + 1 : self.at + 2]
-        if letter in _ESCAPES:
-            self.at += 2
-            return _ESCAPES[letter]
-        digits = _HEX4.match(self.text, self.at + 2)
-        if letter != "u" or digits is None:
-            raise DecodeError("this is not a JSON escape", self.at)
-        self.at += 6
-        return chr(int(digits[0], 16))
+        text, self.at = json_string.read(self.text, start)
+        if json_string.has_lone_half(text):
+            raise DecodeError("a text with half a surrogate pair", start)
+        return text
 
 
 def encode(value: DagValue) -> bytes:
@@ -232,10 +202,7 @@ def encode(value: DagValue) -> bytes:
     """
     writer = _DagJsonWriter()
     writer.value(value, 0)
-    try:
-        return "".join(writer.parts).encode()
-    except UnicodeEncodeError:
-        raise UsageError("text with half a surrogate pair cannot be UTF-8") from None
+    return "".join(writer.parts).encode()
 
 
 class _DagJsonWriter:
@@ -288,7 +255,7 @@ class _DagJsonWriter:
         self.parts.append(bracket)
 
     def map(self, table: dict[object, object], depth: int) -> None:
-        # Without surrogates, which `encode` refuses, the order of characters is that of their UTF-8 bytes.
+        # Without surrogates, which `_quoted` refuses, the order of characters is that of their UTF-8 bytes.
         keys = sorted(_text_key(key) for key in table)
         if _is_reserved({key: table[key] for key in keys}):
             raise UsageError("a map in the shape of a link or of bytes would be read as one")
@@ -329,7 +296,6 @@ def _float_text(number: float) -> str:
 
 
 def _quoted(text: str) -> str:
-    def escaped(match: re.Match[str]) -> str:
-        return _SHORT_ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}"
-
-    return '"' + _NEEDS_ESCAPE.sub(escaped, text) + '"'
+    if json_string.has_lone_half(text):
+        raise UsageError("text with half a surrogate pair cannot be UTF-8")
+    return json_string.write(text)

@@ -10,7 +10,7 @@
 
 Each check gets an *opener* of a place of its own: called once it gives a store that is new, called again
 after that one was closed it gives the same store again. What breaks a rule of
-`p2plib.data.stores.interfaces` raises `BreaksContract`, with the name of the check and what happened.
+`p2plib.data.stores.interfaces` raises `RuleBroken`, with the name of the check and what happened.
 
 The idea is trio's `check_two_way_stream`; the rules are ours.
 """
@@ -23,6 +23,7 @@ from functools import partial
 from typing import Any
 
 from p2plib.data.stores.interfaces import Change, Delete, OrderedStore, Put
+from p2plib.data.stores.rules import RuleBroken, demand, raises
 from p2plib.errors import Closed, NotFound, StoreLocked, UsageError
 
 Opener = Callable[[], OrderedStore]
@@ -30,27 +31,6 @@ Opener = Callable[[], OrderedStore]
 HUGE_BYTES = 3_000_000  # more than a block, a page or a buffer of any store has
 MANY = 3000
 STEPS = 400
-
-
-class BreaksContract(AssertionError):
-    """A store broke a rule; the sentence begins with the name of the check."""
-
-
-def demand(holds: bool, rule: str) -> None:
-    """Raises BreaksContract with the rule if it does not hold."""
-    if not holds:
-        raise BreaksContract(rule)
-
-
-def raises(kind: type[Exception], doing: Callable[[], Any], what: str) -> None:
-    """Demands that something raises an error of this kind."""
-    try:
-        result = doing()
-    except kind:
-        return
-    except Exception as error:
-        raise BreaksContract(f"{what} raised {error!r}, not {kind.__name__}") from error
-    raise BreaksContract(f"{what} gave {result!r:.60} and should have raised {kind.__name__}")
 
 
 def pairs(numbers: Iterable[int]) -> list[tuple[bytes, bytes]]:
@@ -364,14 +344,14 @@ def check_ordered_store(make_opener: Callable[[], Opener], *, forgets: bool = Fa
         forgets: the store keeps nothing when it is closed, so what is about opening again is left out.
 
     Raises:
-        BreaksContract: at the first rule that is broken.
+        RuleBroken: at the first rule that is broken.
     """
     for check in CHECKS:
         if forgets and check in NEEDS_A_PLACE:
             continue
         try:
             check(make_opener())
-        except BreaksContract as error:
-            raise BreaksContract(f"{check.__name__}: {error}") from error
+        except RuleBroken as error:
+            raise RuleBroken(f"{check.__name__}: {error}") from error
         except Exception as error:
-            raise BreaksContract(f"{check.__name__}: raised {error!r}") from error
+            raise RuleBroken(f"{check.__name__}: raised {error!r}") from error

@@ -13,7 +13,6 @@ from p2plib.data.blocks import conformance
 from p2plib.data.blocks.base import holds_itself
 from p2plib.data.blocks.conformance import (
     BLOCK_CHECKS,
-    BlockRuleBroken,
     check_block_store,
     check_blocks_reopened,
     check_damaged_blocks,
@@ -26,6 +25,7 @@ from p2plib.data.dag.block import Block
 from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.interfaces import Put
 from p2plib.data.stores.memory import MemoryStore
+from p2plib.data.stores.rules import RuleBroken
 from p2plib.errors import NotFound
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
@@ -71,7 +71,7 @@ def test_damage_in_an_ordered_store() -> None:
         store.write([Put(BLOCKS_PREFIX + cid.multihash.encode(), b"changed")])
 
     check_damaged_blocks(lambda: OrderedBlocks(store), damage)
-    with pytest.raises(BlockRuleBroken, match="should have raised StoreCorrupt"):
+    with pytest.raises(RuleBroken, match="should have raised StoreCorrupt"):
         check_damaged_blocks(MemoryBlocks, lambda cid: None)
 
 
@@ -177,13 +177,13 @@ BROKEN = (
 
 @pytest.mark.parametrize("make", BROKEN)
 def test_a_broken_store_does_not_conform(make: type[MemoryBlocks]) -> None:
-    with pytest.raises(BlockRuleBroken):
+    with pytest.raises(RuleBroken):
         check_block_store(make)
 
 
 def test_a_store_that_forgets_is_found_out(tmp_path: Path) -> None:
-    with pytest.raises(BlockRuleBroken):
+    with pytest.raises(RuleBroken):
         check_blocks_reopened(MemoryBlocks)
     numbers = count()
-    with pytest.raises(BlockRuleBroken):
+    with pytest.raises(RuleBroken):
         check_blocks_reopened(lambda: FileBlocks(DiskFolder(tmp_path / str(next(numbers)))))

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from p2plib.data.stores.base import Scan, Snapshot
-from p2plib.data.stores.conformance import BreaksContract, Opener, check_ordered_store
+from p2plib.data.stores.conformance import Opener, check_ordered_store
 from p2plib.data.stores.files import DiskFiles
 from p2plib.data.stores.interfaces import Change, Delete, Put
 from p2plib.data.stores.leveldb import LevelDbStore
 from p2plib.data.stores.log_structured.store import LogStructuredStore
 from p2plib.data.stores.memory import MemoryStore
+from p2plib.data.stores.rules import RuleBroken
 from p2plib.data.stores.simulated_disk import SimulatedDisk
 from p2plib.data.stores.sqlite import SqliteStore
 from p2plib.errors import NotFound, StoreLocked
@@ -252,6 +253,6 @@ def test_a_broken_store_is_noticed(kind: type[Kept]) -> None:
         kept: dict[str, MemoryStore] = {}
         return lambda: kind(kept)
 
-    with pytest.raises(BreaksContract) as caught:
+    with pytest.raises(RuleBroken) as caught:
         check_ordered_store(opener)
     assert str(caught.value).startswith(str(kind.__doc__))

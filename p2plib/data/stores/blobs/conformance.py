@@ -6,7 +6,7 @@
 
 The first argument gives a fresh, empty store at each call; the suite closes it. A store that outlives its
 object is checked once more with `check_reopened`. What breaks a rule of `p2plib.data.stores.blobs.store`
-raises `BlobRuleBroken`, with what happened. The beginning was npm's abstract-blob-store/tests; the rules on
+raises `RuleBroken`, with what happened. The beginning was npm's abstract-blob-store/tests; the rules on
 unfinished blobs, readers under way, names and promises are ours.
 """
 
@@ -15,9 +15,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from p2plib.data.stores.blobs.store import PIECE_BYTES, BlobStore
+from p2plib.data.stores.rules import RuleBroken, demand, raises
 from p2plib.errors import Closed, NotFound, P2PError, UsageError, WrongContent
 
 SIZES = (0, 1, 2, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 17)
@@ -32,27 +32,6 @@ ODD_KEYS = (
     "'\"*?<>|&;$`", "line\nfeed", "ab:c", "x" * 255,
 )  # fmt: skip
 NO_HASHES = ("", "a", ABSENT, "A" * 64, "g" * 64, "0" * 63, "0" * 65, "../" + "0" * 61, "0" * 64 + "\n")
-
-
-class BlobRuleBroken(AssertionError):
-    """A blob store broke a rule; the sentence says which."""
-
-
-def demand(holds: bool, rule: str) -> None:
-    """Raises BlobRuleBroken with the rule if it does not hold."""
-    if not holds:
-        raise BlobRuleBroken(rule)
-
-
-def raises(kind: type[Exception], what: str, doing: Callable[[], Any]) -> None:
-    """Demands that something raises an error of this kind."""
-    try:
-        result = doing()
-    except kind:
-        return
-    except Exception as error:
-        raise BlobRuleBroken(f"{what} raised {error!r}, not {kind.__name__}") from error
-    raise BlobRuleBroken(f"{what} gave {str(result)[:60]!r} and should have raised {kind.__name__}")
 
 
 def sample(size_bytes: int, seed: int = 0) -> bytes:
@@ -127,16 +106,16 @@ def check_parts(trial: BlobTrial) -> None:
             demand(
                 trial.get(key, start, end) == data[start:end], f"the part from {start} to {end} is another"
             )
-    raises(UsageError, "a part from -1", lambda: trial.store.read(key, -1))
-    raises(UsageError, "a part from 5 to 4", lambda: trial.store.read(key, 5, 4))
-    raises(UsageError, "a part to -1", lambda: trial.store.read(key, 0, -1))
+    raises(UsageError, lambda: trial.store.read(key, -1), "a part from -1")
+    raises(UsageError, lambda: trial.store.read(key, 5, 4), "a part from 5 to 4")
+    raises(UsageError, lambda: trial.store.read(key, 0, -1), "a part to -1")
 
 
 def check_missing(trial: BlobTrial) -> None:
     key = hashlib.sha256(b"nobody has this").hexdigest() if trial.by_content else ABSENT
     demand(not trial.store.exists(key), "a blob exists that nobody wrote")
-    raises(NotFound, "reading a blob that is not there", lambda: trial.store.read(key))
-    raises(NotFound, "the size of a blob that is not there", lambda: trial.store.size(key))
+    raises(NotFound, lambda: trial.store.read(key), "reading a blob that is not there")
+    raises(NotFound, lambda: trial.store.size(key), "the size of a blob that is not there")
     trial.store.remove(key)
     demand(trial.keys() == [], "an empty store has names")
 
@@ -145,7 +124,7 @@ def check_removed(trial: BlobTrial) -> None:
     key, other = trial.put("test.js", b"foobar"), trial.put("other", b"other")
     trial.store.remove(key)
     demand(not trial.store.exists(key), "a removed blob exists")
-    raises(NotFound, "reading a removed blob", lambda: trial.store.read(key))
+    raises(NotFound, lambda: trial.store.read(key), "reading a removed blob")
     demand(trial.keys() == [other], "a removal took another blob, or left the name")
     trial.store.remove(key)
     demand(trial.get(trial.put("test.js", b"foobar")) == b"foobar", "a removed blob cannot be written again")
@@ -167,8 +146,8 @@ def check_unfinished(trial: BlobTrial) -> None:
     demand(trial.keys() == [], "an unfinished blob is there")
     for writer in (left, dropped, failed):
         demand(not writer.is_open, "a writer that was left is open")
-        raises(Closed, "finishing a discarded blob", writer.finish)
-        raises(Closed, "writing to a discarded blob", lambda writer=writer: writer.write(b"x"))  # type: ignore[misc]
+        raises(Closed, writer.finish, "finishing a discarded blob")
+        raises(Closed, lambda writer=writer: writer.write(b"x"), "writing to a discarded blob")  # type: ignore[misc]
 
 
 def check_seen_only_when_finished(trial: BlobTrial) -> None:
@@ -179,8 +158,8 @@ def check_seen_only_when_finished(trial: BlobTrial) -> None:
             writer.write(piece)
             demand(not trial.store.exists(key) and trial.keys() == [], "a blob is seen before it is finished")
         writer.finish()
-        raises(Closed, "finishing twice", writer.finish)
-        raises(Closed, "writing to a finished blob", lambda: writer.write(b"x"))
+        raises(Closed, writer.finish, "finishing twice")
+        raises(Closed, lambda: writer.write(b"x"), "writing to a finished blob")
         writer.discard()
     demand(trial.get(key) == data, "a finished blob was discarded by leaving its block")
 
@@ -216,22 +195,22 @@ def check_reader_goes_on(trial: BlobTrial) -> None:
         demand(list(one) == [] and not one.is_open, "a reader at its end gives more")
     with trial.store.read(trial.put("b", data)) as stopped:
         next(stopped)
-    raises(Closed, "reading on after close", lambda: next(stopped))
+    raises(Closed, lambda: next(stopped), "reading on after close")
 
 
 def check_names(trial: BlobTrial) -> None:
     if trial.by_content:
         for key in NO_HASHES:
             for doing in (trial.store.write, trial.store.read, trial.store.exists, trial.store.remove):
-                raises(UsageError, f"the key {key!a}", lambda doing=doing, key=key: doing(key))  # type: ignore[misc]
+                raises(UsageError, lambda doing=doing, key=key: doing(key), f"the key {key!a}")  # type: ignore[misc]
         keys = [trial.put("", bytes([number])) for number in range(40)]
         demand(trial.keys() == sorted(keys), "the names are not all there, or not in order")
         return
-    raises(UsageError, "a blob without a key", trial.store.write)
+    raises(UsageError, trial.store.write, "a blob without a key")
     for key in NO_KEYS:
         for doing in (trial.store.write, trial.store.read, trial.store.exists, trial.store.remove):
-            raises(UsageError, f"the key {key[:20]!a}", lambda doing=doing, key=key: doing(key))  # type: ignore[misc]
-    raises(UsageError, "a key of bytes", lambda: trial.store.write(b"a"))  # type: ignore[arg-type]
+            raises(UsageError, lambda doing=doing, key=key: doing(key), f"the key {key[:20]!a}")  # type: ignore[misc]
+    raises(UsageError, lambda: trial.store.write(b"a"), "a key of bytes")  # type: ignore[arg-type]
     for number, key in enumerate(ODD_KEYS):
         trial.put(key, bytes([number]))
     demand(trial.keys() == sorted(ODD_KEYS), "the names are not all there, or not in order")
@@ -248,12 +227,12 @@ def check_promises(trial: BlobTrial) -> None:
                     writer.write(bytes([byte]))
                 writer.finish()
 
-        raises(WrongContent, f"{len(data)} bytes, promised as {promised},", attempt)
-    raises(UsageError, "a size of -1", lambda: trial.store.write(trial.name("a"), size_bytes=-1))
+        raises(WrongContent, attempt, f"{len(data)} bytes, promised as {promised},")
+    raises(UsageError, lambda: trial.store.write(trial.name("a"), size_bytes=-1), "a size of -1")
     if trial.by_content:
         lie = trial.store.write(hashlib.sha256(b"truth").hexdigest())
         lie.write(b"a lie")
-        raises(WrongContent, "content under the hash of another", lie.finish)
+        raises(WrongContent, lie.finish, "content under the hash of another")
     demand(trial.keys() == [], "content that broke a promise is there")
     if trial.by_content:
         with trial.store.write(hashlib.sha256(b"truth").hexdigest(), size_bytes=5) as writer:
@@ -264,8 +243,8 @@ def check_promises(trial: BlobTrial) -> None:
 def check_bytes_alone(trial: BlobTrial) -> None:
     for nonsense in ("text", 5, None, [1]):
         writer = trial.store.write(trial.name("a"))
-        raises(UsageError, f"writing {nonsense!r}", lambda w=writer, n=nonsense: w.write(n))  # type: ignore[misc]
-        raises(Closed, "finishing after an error", writer.finish)
+        raises(UsageError, lambda w=writer, n=nonsense: w.write(n), f"writing {nonsense!r}")  # type: ignore[misc]
+        raises(Closed, writer.finish, "finishing after an error")
     mutable = bytearray(b"abc")
     with trial.store.write(trial.name("a")) as writer:
         writer.write(mutable)
@@ -283,15 +262,15 @@ def check_closed(trial: BlobTrial) -> None:
     writer.write(b"half")
     store.close()
     store.close()
-    raises(Closed, "reading on in a closed store", lambda: next(reader))
-    raises(Closed, "writing on in a closed store", lambda: writer.write(b"x"))
-    raises(Closed, "finishing in a closed store", writer.finish)
-    raises(Closed, "reading in a closed store", lambda: store.read(key))
-    raises(Closed, "writing in a closed store", lambda: store.write(trial.name("b")))
-    raises(Closed, "exists in a closed store", lambda: store.exists(key))
-    raises(Closed, "size in a closed store", lambda: store.size(key))
-    raises(Closed, "removing in a closed store", lambda: store.remove(key))
-    raises(Closed, "the keys of a closed store", lambda: list(store.keys()))
+    raises(Closed, lambda: next(reader), "reading on in a closed store")
+    raises(Closed, lambda: writer.write(b"x"), "writing on in a closed store")
+    raises(Closed, writer.finish, "finishing in a closed store")
+    raises(Closed, lambda: store.read(key), "reading in a closed store")
+    raises(Closed, lambda: store.write(trial.name("b")), "writing in a closed store")
+    raises(Closed, lambda: store.exists(key), "exists in a closed store")
+    raises(Closed, lambda: store.size(key), "size in a closed store")
+    raises(Closed, lambda: store.remove(key), "removing in a closed store")
+    raises(Closed, lambda: list(store.keys()), "the keys of a closed store")
 
 
 CHECKS: tuple[Callable[[BlobTrial], None], ...] = (
@@ -308,14 +287,14 @@ def check_blob_store(make: Callable[[], BlobStore], *, by_content: bool) -> None
         by_content: whether its names are the SHA-256 of the content.
 
     Raises:
-        BlobRuleBroken: the store broke a rule.
+        RuleBroken: the store broke a rule.
     """
     for check in CHECKS:
         with make() as store:
             try:
                 check(BlobTrial(store, by_content))
             except P2PError as error:
-                raise BlobRuleBroken(f"in {check.__name__} the store raised {error!r}") from error
+                raise RuleBroken(f"in {check.__name__} the store raised {error!r}") from error
 
 
 def check_reopened(reopen: Callable[[], BlobStore], *, by_content: bool) -> None:
@@ -326,7 +305,7 @@ def check_reopened(reopen: Callable[[], BlobStore], *, by_content: bool) -> None
         by_content: as for `check_blob_store`.
 
     Raises:
-        BlobRuleBroken: the store broke a rule.
+        RuleBroken: the store broke a rule.
     """
     data = sample(PIECE_BYTES + 5)
     with reopen() as store:

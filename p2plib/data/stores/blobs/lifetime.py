@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from types import TracebackType
-from typing import Self
 
 from p2plib.data.stores.blobs.store import BlobReader, BlobWriter
-from p2plib.errors import Closed
+from p2plib.data.stores.closable import Closable
 
 
-class ClosableStore:
-    """A store that can be closed once. A reader or a writer that was simply dropped is not held here."""
+class ClosableBlobs(Closable):
+    """A store of blobs that can be closed once. It does not hold readers and writers that were dropped."""
+
+    kind = "blob store"
 
     def __init__(self) -> None:
-        self._is_closed = False
+        super().__init__()
         self._open_readers: weakref.WeakSet[BlobReader] = weakref.WeakSet()
         self._open_writers: weakref.WeakSet[BlobWriter] = weakref.WeakSet()
-
-    def _demand_open(self) -> None:
-        if self._is_closed:
-            raise Closed("this blob store was closed")
 
     def _opened_reader(self, reader: BlobReader) -> BlobReader:
         self._open_readers.add(reader)
@@ -30,24 +26,8 @@ class ClosableStore:
         self._open_writers.add(writer)
         return writer
 
-    def close(self) -> None:
-        """End all readers and writers, and let go of files and locks. Repeating it does nothing."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+    def _end_all(self) -> None:
         for writer in list(self._open_writers):
             writer.discard("was discarded when its store was closed")
         for reader in list(self._open_readers):
             reader.close("was closed with its store")
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Lets go of whatever else a store holds; for stores that hold something."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -10,7 +10,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 
-from p2plib.data.stores.blobs.lifetime import ClosableStore
+from p2plib.data.stores.blobs.lifetime import ClosableBlobs
 from p2plib.data.stores.blobs.names import demand_content_key, demand_key, promised_key
 from p2plib.data.stores.blobs.store import PIECE_BYTES, BlobInfo, BlobReader, BlobWriter, part_of
 from p2plib.errors import NotFound, UsageError
@@ -37,7 +37,7 @@ def _pieces(data: bytes, start: int, end: int) -> Iterator[bytes]:
         yield data[first : min(first + PIECE_BYTES, end)]
 
 
-class MemoryBlobs(ClosableStore):
+class MemoryBlobs(ClosableBlobs):
     """Blobs in memory under names that the caller gives, a `BlobStore`."""
 
     def __init__(self) -> None:

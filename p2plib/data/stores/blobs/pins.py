@@ -25,7 +25,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from p2plib.data.stores.blobs.lifetime import ClosableStore
+from p2plib.data.stores.blobs.lifetime import ClosableBlobs
 from p2plib.data.stores.blobs.names import demand_key, why_no_key
 from p2plib.data.stores.blobs.store import BlobInfo, BlobReader, BlobStore, BlobWriter
 from p2plib.data.stores.interfaces import Delete, OrderedStore, Put
@@ -75,7 +75,7 @@ def _demand_label(label: str) -> None:
         )
 
 
-class PinnedBlobs(ClosableStore):
+class PinnedBlobs(ClosableBlobs):
     """A `BlobStore` that knows which of its blobs are wanted. Closing it closes the store of blobs within.
 
     Args:

@@ -31,7 +31,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from p2plib.data.stores.blobs.folder import Folder, NewFile, OldFile, disk_errors
-from p2plib.data.stores.blobs.lifetime import ClosableStore
+from p2plib.data.stores.blobs.lifetime import ClosableBlobs
 from p2plib.data.stores.blobs.names import PRIVATE, promised_key
 from p2plib.data.stores.blobs.store import PIECE_BYTES, BlobInfo, BlobReader, BlobWriter, part_of
 from p2plib.errors import NotFound, StoreCorrupt, StoreFull, UsageError
@@ -75,7 +75,7 @@ class _FileSink:
             self._store.folder.unlink(self._path)
 
 
-class PlainFiles(ClosableStore, ABC):
+class PlainFiles(ClosableBlobs, ABC):
     """A store that keeps each blob in a file. Two kinds inherit it: `KeyedFiles` and `ContentFiles`.
 
     Args:

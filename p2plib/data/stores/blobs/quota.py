@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from p2plib.data.stores.blobs.lifetime import ClosableStore
+from p2plib.data.stores.blobs.lifetime import ClosableBlobs
 from p2plib.data.stores.blobs.store import BlobReader, BlobStore, BlobWriter
 from p2plib.errors import StoreError, StoreFull, UsageError
 
@@ -45,7 +45,7 @@ class _QuotaSink:
         self._quota._give_back(self._reserved)
 
 
-class QuotaBlobs(ClosableStore):
+class QuotaBlobs(ClosableBlobs):
     """A `BlobStore` that holds no more than it may. Closing it closes the store within.
 
     Args:

@@ -10,7 +10,6 @@ import pytest
 from p2plib.data.stores.blobs import conformance
 from p2plib.data.stores.blobs.conformance import (
     CHECKS,
-    BlobRuleBroken,
     BlobTrial,
     check_blob_store,
     check_reopened,
@@ -20,6 +19,7 @@ from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.blobs.keyed import KeyedFiles
 from p2plib.data.stores.blobs.memory import MemoryBlobs, MemoryContent
 from p2plib.data.stores.blobs.store import BlobReader, BlobStore, BlobWriter
+from p2plib.data.stores.rules import RuleBroken
 from tests.data.stores.blobs.stores import KINDS, fresh
 
 Check = Callable[[BlobTrial], None]
@@ -119,17 +119,17 @@ BROKEN: list[tuple[type[MemoryBlobs], bool]] = [
 
 @pytest.mark.parametrize(("make", "by_content"), BROKEN)
 def test_a_broken_store_does_not_conform(make: type[MemoryBlobs], by_content: bool) -> None:
-    with pytest.raises(BlobRuleBroken):
+    with pytest.raises(RuleBroken):
         check_blob_store(make, by_content=by_content)
 
 
 def test_a_store_that_forgets_is_found_out(tmp_path: Path) -> None:
-    with pytest.raises(BlobRuleBroken):
+    with pytest.raises(RuleBroken):
         check_reopened(MemoryBlobs, by_content=False)
 
     def other(numbers: Iterator[int]) -> Callable[[], BlobStore]:
         return lambda: ContentFiles(DiskFolder(tmp_path / str(next(numbers))))
 
-    with pytest.raises(BlobRuleBroken):
+    with pytest.raises(RuleBroken):
         check_reopened(other(iter(range(9))), by_content=True)
     check_reopened(lambda: KeyedFiles(DiskFolder(tmp_path / "one")), by_content=False)

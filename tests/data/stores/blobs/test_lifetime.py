@@ -6,13 +6,13 @@ import gc
 
 import pytest
 
-from p2plib.data.stores.blobs.lifetime import ClosableStore
+from p2plib.data.stores.blobs.lifetime import ClosableBlobs
 from p2plib.data.stores.blobs.memory import MemoryBlobs
 from p2plib.errors import Closed
 
 
 def test_a_closed_store_says_so_and_lets_go_once() -> None:
-    class Counting(ClosableStore):
+    class Counting(ClosableBlobs):
         count = 0
 
         def _let_go(self) -> None:
