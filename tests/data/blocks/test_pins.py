@@ -16,7 +16,8 @@ from p2plib.data.blocks.base import raw_cid
 from p2plib.data.blocks.files import FileBlocks
 from p2plib.data.blocks.memory import MemoryBlocks
 from p2plib.data.blocks.ordered import BLOCKS_PREFIX, OrderedBlocks
-from p2plib.data.blocks.pins import PINS_PREFIX, BlockPin, PinnedBlocks, SweptBlocks
+from p2plib.data.blocks.pin_records import PINS_PREFIX, BlockPin
+from p2plib.data.blocks.pins import PinnedBlocks, SweptBlocks
 from p2plib.data.dag import codecs, dag_pb
 from p2plib.data.dag.block import Block, block_of
 from p2plib.data.stores.blobs.folder import DiskFolder
