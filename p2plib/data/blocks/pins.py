@@ -108,7 +108,8 @@ class PinnedBlocks(BlocksAround):
         """Keep a block from now on, and all that is under it; repeating it changes nothing.
 
         What is pinned is there, whole, and survives a power failure, however it was put. What was put durably
-        inside an `adding` under way is so already; everything else is read, and put again.
+        inside an `adding` under way is so already; everything else is read, and put again. What another
+        program wrote without a sync stays as it is: see `p2plib.data.blocks.files`.
 
         Args:
             cid: the block. Pins are kept by identifier: `unpin` takes the same version and codec.
