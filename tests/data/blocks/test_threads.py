@@ -115,12 +115,6 @@ def holds(store: PinnedBlocks) -> None:
                 store.get(cid)
 
 
-def asks(store: PinnedBlocks) -> None:
-    assert len(store.pins(TOP.cid)) < 3
-    assert store.gaps() == ()
-    assert len(store.pinned()) < 3
-
-
 def pins_again(store: PinnedBlocks) -> None:
     with contextlib.suppress(NotFound):
         store.pin(TOP.cid, "another label")
@@ -161,11 +155,52 @@ def test_a_sweep_while_another_thread_works(name: str, is_first: bool) -> None:
     assert at_every_step(MODULES, begin) > 50
 
 
-def test_asking_for_pins_while_another_thread_sets_some() -> None:
+def pins_two(store: PinnedBlocks) -> None:
+    store.pin(TOP.cid, "new")
+    store.pin(LEAF.cid, "new")
+
+
+def unpins_two(store: PinnedBlocks) -> None:
+    store.unpin(TOP.cid, "old")
+    store.unpin(GARBAGE.cid, "old")
+
+
+@pytest.mark.parametrize("changes", [pins_two, unpins_two])
+@pytest.mark.parametrize(
+    "asks",
+    [lambda store: store.pins(TOP.cid), PinnedBlocks.gaps, PinnedBlocks.pinned, PinnedBlocks.collect],
+    ids=["pins", "gaps", "pinned", "collect"],
+)
+def test_a_table_of_pins_that_is_read_does_not_change_meanwhile(
+    asks: Callable[[PinnedBlocks], object], changes: Callable[[PinnedBlocks], None]
+) -> None:
     def begin(lock: WatchedLock) -> tuple[Body, Body, Body]:
         store = with_lock(lock)
-        store.pin(TOP.cid, "old")
-        return lambda: asks(store), lambda: pins_again(store), lambda: None
+        for block, label in ((GARBAGE, "old"), (TOP, "old"), (TOP, "older"), (LEAF, "older")):
+            store.pin(block.cid, label)
+
+        def judge() -> None:
+            assert store.gaps() == ()
+
+        return lambda: void(asks(store)), lambda: changes(store), judge
+
+    assert at_every_step(MODULES, begin) > 5
+
+
+def void(_: object) -> None:
+    pass
+
+
+def test_what_is_put_while_a_sweep_goes_on_stays() -> None:
+    def begin(lock: WatchedLock) -> tuple[Body, Body, Body]:
+        store = with_lock(lock)
+        sweep = store.sweep()
+        assert next(sweep).multihash == GARBAGE.cid.multihash
+
+        def judge() -> None:
+            assert there(store, LEAF, TOP) == [True, True]
+
+        return lambda: void([*sweep]), putting(store, LEAF, TOP), judge
 
     assert at_every_step(MODULES, begin) > 50
 
