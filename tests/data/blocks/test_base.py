@@ -162,7 +162,9 @@ def test_which_sizes_a_block_on_a_disk_can_have() -> None:
         assert demand_possible_size(cid, size_bytes, "here") == size_bytes
     with pytest.raises(StoreCorrupt, match=r"there are no bytes of the block.*\(here\)"):
         demand_possible_size(some, 0, "here")
-    with pytest.raises(StoreCorrupt, match=f"{MAX_BLOCK_BYTES + 1} bytes, where {MAX_BLOCK_BYTES} is the most"):
+    with pytest.raises(
+        StoreCorrupt, match=f"{MAX_BLOCK_BYTES + 1} bytes, where {MAX_BLOCK_BYTES} is the most"
+    ):
         demand_possible_size(some, MAX_BLOCK_BYTES + 1, "here")
 
 

@@ -15,7 +15,17 @@ from p2plib.data.dag.block import Block, block_of
 from p2plib.data.stores.blobs.folder import OldFile
 from p2plib.data.stores.memory import MemoryStore
 from p2plib.errors import NotFound, StoreFull
-from tests.data.blocks.stores import GARBAGE, GRAPH_BLOCKS, LEAF, MIDDLE, OTHER_LEAF, ROOT, node, pinned, there
+from tests.data.blocks.stores import (
+    GARBAGE,
+    GRAPH_BLOCKS,
+    LEAF,
+    MIDDLE,
+    OTHER_LEAF,
+    ROOT,
+    node,
+    pinned,
+    there,
+)
 from tests.data.stores.blobs.pretend import PowerCut, PretendFolder
 
 Step = Callable[[PinnedBlocks], None]

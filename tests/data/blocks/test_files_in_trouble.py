@@ -66,7 +66,12 @@ def troubled() -> Iterator[tuple[TroubledFolder, FileBlocks]]:
         yield folder, store
 
 
-READING = {errno.EACCES: StoreError, errno.EPERM: StoreError, errno.ELOOP: StoreError, errno.EIO: StoreCorrupt}
+READING = {
+    errno.EACCES: StoreError,
+    errno.EPERM: StoreError,
+    errno.ELOOP: StoreError,
+    errno.EIO: StoreCorrupt,
+}
 
 
 @pytest.mark.parametrize("number", READING)
@@ -201,7 +206,10 @@ def test_a_sharding_that_is_no_file_is_not_waited_for(what: str, tmp_path: Path)
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows seldom allows links")
 def test_a_link_in_the_place_of_a_shard_is_neither_followed_nor_listed(tmp_path: Path) -> None:
-    with FileBlocks(DiskFolder(tmp_path / "blocks")) as store, FileBlocks(DiskFolder(tmp_path / "other")) as other:
+    with (
+        FileBlocks(DiskFolder(tmp_path / "blocks")) as store,
+        FileBlocks(DiskFolder(tmp_path / "other")) as other,
+    ):
         other.put([ONE])
         shard = path_of(ONE).partition("/")[0]
         (tmp_path / "blocks" / shard).symlink_to(tmp_path / "other" / shard)
@@ -226,7 +234,9 @@ def foreign(folder: PretendFolder, block: Block, *, seen: bytes, kept: bytes) ->
 
 
 @pytest.mark.fault("F121")
-@pytest.mark.parametrize("kept", [b"", ONE.data[:-1], bytes(len(ONE.data))], ids=["empty", "cut short", "zeros"])
+@pytest.mark.parametrize(
+    "kept", [b"", ONE.data[:-1], bytes(len(ONE.data))], ids=["empty", "cut short", "zeros"]
+)
 def test_a_block_that_another_program_did_not_sync(kept: bytes) -> None:
     """What is promised after its power failure: nobody is given wrong bytes, and putting it again repairs it."""
     folder = PretendFolder()

@@ -144,7 +144,9 @@ def test_a_sweep_while_another_thread_works(name: str, is_first: bool) -> None:
             for cid in store.pinned():
                 assert all(store.has(each) for each in store.walk(cid))
             store.collect()
-            assert set(store.hashes()) == {each.multihash for cid in store.pinned() for each in store.walk(cid)}
+            assert set(store.hashes()) == {
+                each.multihash for cid in store.pinned() for each in store.walk(cid)
+            }
             assert len(store._recent) == 0
             assert not store._recent._addings
             assert not store._recent._sweeps
