@@ -155,7 +155,6 @@ class PinnedBlocks(BlocksAround):
     def unpin(self, cid: Cid, label: str) -> None:
         """Remove a pin, if it is there. The blocks stay until the next sweep."""
         self._demand_open()
-        self._pins.demand_label(label)
         with self._lock:
             self._pins.remove(cid, label)
 

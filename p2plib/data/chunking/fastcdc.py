@@ -34,6 +34,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from p2plib.data.chunking.gear import GEAR, checked
 from p2plib.errors import UsageError
@@ -172,11 +173,12 @@ def _chunks(pieces: Iterable[bytes], sizes: ChunkSizes, search: Search) -> Itera
 
 def _cut_off(held: bytearray, search: Search, last_start: int) -> Generator[bytes, None, int]:
     """Yields chunks as long as they begin no later than `last_start`; returns where the next one begins."""
-    cut = search(held)
+    data = cast("bytes", held)  # a search only slices and indexes, so no copy is needed
+    cut = search(data)
     view = memoryview(held)
     start = 0
     while start <= last_start:
-        end = cut(held, start)
+        end = cut(data, start)
         yield bytes(view[start:end])
         start = end
     return start

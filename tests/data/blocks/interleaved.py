@@ -67,7 +67,7 @@ def _played(files: set[str | None], step: int, lock: WatchedLock, first: Body, s
     def guarded(body: Body) -> None:
         try:
             body()
-        except BaseException as error:  # noqa: BLE001 - it is raised below, in the thread of the test
+        except BaseException as error:
             errors.append(error)
         finally:
             lock.somebody_waits.set()  # or nobody will any more

@@ -1,4 +1,4 @@
-"""A pin never outlives its blocks, and costs what is not yet durable: reads counted, and faults at every step."""
+"""A pin never outlives its blocks, and costs what is not yet durable: reads counted, faults at every step."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def all_steps() -> int:
 def test_a_pin_that_was_acknowledged_never_outlives_its_blocks(way: str) -> None:
     pins_seen = set()
     for number in range(all_steps()):
-        for random in (None, Random(number), Random(-number)):
+        for random in (None, Random(number)) if way == "power cut" else (None,):
             folder, records = PretendFolder({number: PowerCut()}), MemoryStore()
             with pytest.raises(PowerCut):
                 PinHistory(folder, records).run()

@@ -160,6 +160,11 @@ def test_what_cannot_be_pinned() -> None:
     for label_doing in (store.pin, store.unpin):
         with pytest.raises(Closed):
             label_doing(ROOT.cid, "a")
+    with pytest.raises(Closed):
+        store.pins(ROOT.cid)
+    for entering in (store.adding(), store.held(ROOT.cid)):
+        with pytest.raises(Closed), entering:
+            pass
 
 
 def test_pins_outlive_the_object_and_share_their_store(tmp_path: Path) -> None:

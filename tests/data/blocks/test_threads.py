@@ -67,8 +67,8 @@ QUOTA_BODIES: dict[str, Callable[[QuotaBlocks], None]] = {
 
 
 @pytest.mark.parametrize("is_there", [False, True])
-@pytest.mark.parametrize("second", QUOTA_BODIES)
-@pytest.mark.parametrize("first", QUOTA_BODIES)
+@pytest.mark.parametrize("second", ["puts", "removes", "fails"])
+@pytest.mark.parametrize("first", ["puts", "puts another", "removes"])
 def test_the_count_is_the_sum_and_within_the_quota(first: str, second: str, is_there: bool) -> None:
     def begin(lock: WatchedLock) -> tuple[Body, Body, Body]:
         within = MemoryBlocks()
@@ -154,7 +154,7 @@ def test_a_sweep_while_another_thread_works(name: str, is_first: bool) -> None:
         bodies = (lambda: PIN_BODIES[name](store), lambda: [*store.sweep()])
         return (*(bodies if is_first else bodies[::-1]), judge)  # type: ignore[return-value]
 
-    assert at_every_step(MODULES, begin) > 50
+    assert at_every_step((pins,), begin) > 20
 
 
 def pins_two(store: PinnedBlocks) -> None:
@@ -204,7 +204,7 @@ def test_what_is_put_while_a_sweep_goes_on_stays() -> None:
 
         return lambda: void([*sweep]), putting(store, LEAF, TOP), judge
 
-    assert at_every_step(MODULES, begin) > 50
+    assert at_every_step((pins,), begin) > 20
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["entering", "leaving"])

@@ -174,7 +174,7 @@ def test_the_way_is_chosen_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("content", ["random", "zeros"])
 @pytest.mark.parametrize("sizes", [SMALL, ChunkSizes(64, 512, 1024), ChunkSizes(1024, 1024, 1024)], ids=str)
 def test_files_about_as_long_as_a_chunk(sizes: ChunkSizes, content: str, arrays: bool) -> None:
-    """At every end: no bytes at all, one, the minimum, the maximum, and one more or less; in pieces of one byte."""
+    """No bytes at all, one, the minimum, the maximum, and one more or less; in pieces of one byte, too."""
     ends = {0, 1, sizes.minimum_bytes, sizes.strict_until_bytes, sizes.maximum_bytes, 2 * sizes.maximum_bytes}
     for size_bytes in sorted({max(0, end + more) for end in ends for more in (-1, 0, 1)}):
         data = CONTENTS[content][:size_bytes]
