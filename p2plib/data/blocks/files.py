@@ -253,7 +253,6 @@ class FileBlocks(CheckedBlocks):
         with disk_errors(self._folder, ""):
             shards = [entry.name for entry in self._folder.entries("") if entry.is_folder]
         for shard in shards:
-            self._demand_open()
             with disk_errors(self._folder, shard):
                 try:
                     files = self._folder.entries(shard)

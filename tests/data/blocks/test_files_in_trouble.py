@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from p2plib.data.blocks.base import damaged
-from p2plib.data.blocks.conformance import check_block_store, numbered_block
+from p2plib.data.blocks.conformance import check_block_store, numbered_block, sample_block
 from p2plib.data.blocks.files import BLOCKSTORE_FS, FLATFS, BlockLayout, FileBlocks
 from p2plib.data.blocks.quota import QuotaBlocks
-from p2plib.data.dag.block import Block
+from p2plib.data.dag.block import MAX_BLOCK_BYTES, Block
 from p2plib.data.stores.blobs.folder import DiskFolder, FolderEntry, NewFile, OldFile
 from p2plib.errors import StoreCorrupt, StoreError, StoreFull
 from tests.data.blocks.stores import pinned
@@ -255,6 +255,19 @@ def test_a_block_that_another_program_did_not_sync(kept: bytes) -> None:
             pins.pin(ONE.cid, "mine")
     with FileBlocks(after.after_power_cut(None)) as store:
         assert store.get(ONE.cid) == ONE.data
+
+
+def test_a_file_with_bytes_after_the_largest_block_is_not_that_block(tmp_path: Path) -> None:
+    largest = sample_block(MAX_BLOCK_BYTES)
+    with FileBlocks(DiskFolder(tmp_path)) as store:
+        store.put([largest])
+        with (tmp_path / path_of(largest)).open("ab") as file:
+            file.write(b"!")
+        with pytest.raises(StoreCorrupt, match="is the most"):
+            store.get(largest.cid)
+        assert not store.has(largest.cid)
+        store.put([largest])
+        assert store.get(largest.cid) == largest.data
 
 
 # A file system that ignores case
