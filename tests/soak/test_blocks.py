@@ -11,7 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from p2plib.data.blocks.files import FileBlocks
+from p2plib.data.blocks.marks import BlockMarks
 from p2plib.data.blocks.pins import PinnedBlocks
+from p2plib.data.blocks.recent import RecentPuts
 from p2plib.errors import P2PError
 from tests.data.stores.blobs.pretend import PretendFolder, PretendNewFile
 from tests.soak import __main__ as command
@@ -60,8 +62,8 @@ def does_nothing(*_: object) -> None:
         (PretendFolder, "sync_folder", forgets_names),
         (FileBlocks, "_sync_folders", does_nothing),
         (PinnedBlocks, "_wanted_now", does_nothing),
-        (PinnedBlocks, "_noted", lambda store, given: iter(given)),
-        (PinnedBlocks, "_follow", does_nothing),
+        (RecentPuts, "noted", lambda recent, given, call: iter(given)),
+        (BlockMarks, "follow", does_nothing),
     ],
 )
 def test_a_broken_store_fails_a_seed(

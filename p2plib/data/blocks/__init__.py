@@ -10,6 +10,9 @@
     files        one file a block, in the layout of Kubo's flatfs or of npm's blockstore-fs
     quota        a limit on what a store may hold
     pins         which graphs are wanted, and the removal of all other blocks
+    pin_records  the pins as records of an ordered store
+    marks        how far a walk over graphs has come
+    recent       what was put a short while ago
     counted      how much was put, and how much of that was new
     bitswap      the exchange of blocks between peers
 

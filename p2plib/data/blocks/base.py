@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag import hashes
-from p2plib.data.dag.block import Block, checked
+from p2plib.data.dag.block import MAX_BLOCK_BYTES, Block, checked
 from p2plib.data.stores.closable import Closable
 from p2plib.errors import NotFound, StoreCorrupt, StoreError, WrongContent
 from p2plib.wire import cid as cids
@@ -49,6 +49,26 @@ def demand_whole(cid: Cid, data: bytes, where: str) -> bytes:
         return checked(cid, data).data
     except WrongContent as error:
         raise StoreCorrupt(f"the disk has changed a block: {error}", where) from error
+
+
+def demand_possible_size(cid: Cid, size_bytes: int, where: str) -> int:
+    """The size of a block on a disk, if it can be that.
+
+    A crash often leaves the name of a file that another program did not sync, and none of its bytes.
+
+    Args:
+        cid: what was asked for.
+        size_bytes: how many bytes the disk has of it.
+        where: the file, for the message.
+
+    Raises:
+        StoreCorrupt: it is more than a block may have; or it is 0, and this is not the hash of nothing.
+    """
+    if size_bytes > MAX_BLOCK_BYTES:
+        raise StoreCorrupt(f"{size_bytes} bytes, where {MAX_BLOCK_BYTES} is the most", where)
+    if not size_bytes and cid.multihash.code in hashes.FUNCTIONS and not hashes.is_of(cid.multihash, b""):
+        raise StoreCorrupt(f"there are no bytes of the block {cids.to_text(cid)}", where)
+    return size_bytes
 
 
 def missing(cid: Cid) -> NotFound:
@@ -124,10 +144,10 @@ class CheckedBlocks(Closable, ABC):
         return len(cid.multihash.digest) if holds_itself(cid) else self._size(cid)
 
     def has(self, cid: Cid) -> bool:
-        """Whether a block is there; it may still turn out to be damaged."""
+        """Whether a block is there; see `BlockStore`."""
         try:
             self.size(cid)
-        except NotFound:
+        except (NotFound, StoreCorrupt):
             return False
         return True
 
@@ -179,7 +199,7 @@ class BlocksAround(Closable):
         return self._store.size(cid)
 
     def has(self, cid: Cid) -> bool:
-        """Whether a block is there; it may still turn out to be damaged."""
+        """Whether a block is there; see `BlockStore`."""
         self._demand_open()
         return self._store.has(cid)
 

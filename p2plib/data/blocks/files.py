@@ -23,13 +23,18 @@ Rules
        object has synced it.
     3. After a failed sync of a folder, nobody knows which names the disk has. The store takes no more blocks
        (`StoreFull`) until it is opened again; reading still works.
-    4. A block is hashed whenever it is read; what another program left half-written is found then.
+    4. A block is hashed whenever it is read; what another program left half-written is found then. An empty
+       file counts as damaged even before that, unless it is the block of no bytes.
     5. A removal is not waited for: after a power failure a removed block may be back.
     6. While one thread syncs folders, no other renames files: a name that came during a sync would count as
        synced.
+    7. Where the file system ignores case, a name in lower case is a block's too, in a listing as elsewhere: a
+       copy through another system may have changed the case.
 
-Nobody else may write to the folder while the store is open. A block that another program wrote without a
-sync, as npm's does, counts as there; this store cannot make such a file durable.
+Nobody else may write to the folder while the store is open. A block that another program wrote earlier
+without a sync, as npm's does, counts as there, and neither a put nor a pin makes its file durable: after a
+power failure it may be empty or cut short. Then it is damaged: it is not given out, `damaged` lists it, and
+putting it again repairs it.
 """
 
 from __future__ import annotations
@@ -41,7 +46,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from p2plib.data.blocks.base import CheckedBlocks, demand_whole, in_groups, missing, raw_cid
+from p2plib.data.blocks.base import (
+    CheckedBlocks,
+    demand_possible_size,
+    demand_whole,
+    in_groups,
+    missing,
+    raw_cid,
+)
 from p2plib.data.dag.block import MAX_BLOCK_BYTES, Block
 from p2plib.data.stores.blobs.folder import Folder, NewFile, disk_errors
 from p2plib.data.stores.blobs.names import PRIVATE
@@ -164,11 +176,19 @@ class FileBlocks(CheckedBlocks):
                     self.leftovers += 1
             if layout.has_sharding_file:
                 self.layout = BlockLayout(layout.letter, self._sharding(), has_sharding_file=True)
+            self._ignores_case = self._finds_folder(PRIVATE.upper())
             # Even where SHARDING was there: a killed process may have left its name only in the cache, and
             # after a power failure the folders would be refused without it.
             folder.sync_folder("")
             self._synced.add("")
             self._held = self._held.pop_all()
+
+    def _finds_folder(self, path: str) -> bool:
+        try:
+            self._folder.entries(path)
+        except MISSING:
+            return False
+        return True
 
     # The file SHARDING
 
@@ -224,25 +244,33 @@ class FileBlocks(CheckedBlocks):
         path = self.layout.path_of(cid.multihash)
         with disk_errors(self._folder, path):
             try:
-                return self._folder.size(path)
+                size_bytes = self._folder.size(path)
             except MISSING:
                 raise missing(cid) from None
+        return demand_possible_size(cid, size_bytes, f"{self._folder.name}/{path}")
 
     def _hashes(self) -> Iterator[Multihash]:
         with disk_errors(self._folder, ""):
             shards = [entry.name for entry in self._folder.entries("") if entry.is_folder]
         for shard in shards:
-            self._demand_open()
             with disk_errors(self._folder, shard):
                 try:
                     files = self._folder.entries(shard)
                 except MISSING:
                     continue
             for file in files:
-                with contextlib.suppress(DecodeError):
-                    multihash = self.layout.multihash_of(file.name)
-                    if not file.is_folder and self.layout.path_of(multihash) == f"{shard}/{file.name}":
-                        yield multihash
+                if not file.is_folder and (multihash := self._block_at(shard, file.name)) is not None:
+                    yield multihash
+
+    def _block_at(self, shard: str, name: str) -> Multihash | None:
+        if self._ignores_case:
+            stem, dot, extension = name.rpartition(".")
+            shard, name = shard.upper(), stem.upper() + dot + extension.lower()
+        try:
+            multihash = self.layout.multihash_of(name)
+        except DecodeError:
+            return None
+        return multihash if self.layout.path_of(multihash) == f"{shard}/{name}" else None
 
     # Writing
 

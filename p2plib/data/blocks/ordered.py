@@ -16,7 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from p2plib.data.blocks.base import CheckedBlocks, demand_whole, in_groups, missing, raw_cid
+from p2plib.data.blocks.base import (
+    CheckedBlocks,
+    demand_possible_size,
+    demand_whole,
+    in_groups,
+    missing,
+    raw_cid,
+)
 from p2plib.data.dag.block import Block
 from p2plib.data.stores.interfaces import Delete, OrderedStore, Put
 from p2plib.errors import DecodeError, NotFound, StoreCorrupt, UsageError
@@ -87,14 +94,7 @@ class OrderedBlocks(CheckedBlocks):
             raise missing(cid) from None
 
     def _size(self, cid: Cid) -> int:
-        return len(self._value(cid))
-
-    def has(self, cid: Cid) -> bool:
-        """Whether a block is there; it may still turn out to be damaged."""
-        try:
-            return super().has(cid)
-        except StoreCorrupt:
-            return True
+        return demand_possible_size(cid, len(self._value(cid)), WHERE)
 
     def _remove(self, multihash: Multihash) -> None:
         self._store.write([Delete(self._key(multihash))], durable=False)

@@ -3,7 +3,9 @@
 Rules
     1. A block is there whole or not at all, crash or no crash; once a durable `put` has returned, it stays.
     2. What `get` returns hashes to its identifier. Where the disk has changed a block, `get` raises
-       `StoreCorrupt`, and the block can be put again.
+       `StoreCorrupt`, and the block can be put again. `has` and `size` do not hash, so a damaged block may
+       count as there until somebody reads it; where the damage shows without that, as in an empty file,
+       `has` says no, and `size` raises `StoreCorrupt`. A damaged block is listed in either case.
     3. Blocks are kept by their multihash: two identifiers with the same hash name the same bytes, whatever
        their version and codec say about how to read them.
     4. An identity identifier holds its bytes itself: it is always there, is never stored and never listed.
@@ -47,17 +49,25 @@ class BlockStore(Protocol):
         Raises:
             NotFound: it is not there.
             StoreCorrupt: the disk has changed it.
-            StoreError: another program put it there, under a hash that this library does not compute.
+            StoreError: another program put it there, under a hash that this library does not compute; or the
+                disk does not let us read it.
             Closed: the store is closed.
         """
         ...
 
     def size(self, cid: Cid) -> int:
-        """How many bytes a block has, without reading them; raises NotFound if it is not there."""
+        """How many bytes a block has, without hashing them.
+
+        Raises:
+            NotFound: it is not there.
+            StoreCorrupt: it can be seen to be damaged.
+            StoreError: the disk does not let us look.
+            Closed: the store is closed.
+        """
         ...
 
     def has(self, cid: Cid) -> bool:
-        """Whether a block is there; it may still turn out to be damaged."""
+        """Whether a block is there, and not seen to be damaged; `get` may still find that it is."""
         ...
 
     def remove(self, cid: Cid) -> None:

@@ -16,8 +16,9 @@ Rules
     3. Where no boundary was found, a chunk ends at `maximum_bytes`, and at the end of the file.
     4. p loses one bit of a byte with each byte that follows: a boundary depends on the bytes just before it
        and, apart from a carry of one, on no more than 32 of them.
-    5. The pieces in which a file arrives do not matter. At most two chunks of the largest size, or 256 KiB
-       if that is more, are held, whatever the length of the file.
+    5. The pieces in which a file arrives do not matter. A batch of two chunks of the largest size is held,
+       or of 256 KiB if that is more; with what is copied out of it, about twice as much memory in all,
+       whatever the length of the file.
 
 Without numpy a loop goes over the bytes. With numpy `p2plib.data.chunking.gear_arrays` finds the few places
 where a chunk could end, and looks only at those: the same boundaries, found several times as fast.
@@ -31,8 +32,9 @@ where a chunk could end, and looks only at those: the same boundaries, found sev
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from p2plib.data.chunking.gear import GEAR, checked
 from p2plib.errors import UsageError
@@ -164,19 +166,22 @@ def _chunks(pieces: Iterable[bytes], sizes: ChunkSizes, search: Search) -> Itera
             view = view[room:]
             if len(held) == batch_bytes:
                 # A chunk is cut only while the largest would fit: what follows cannot move its end.
-                yield from _cut_off(held, search, batch_bytes - sizes.maximum_bytes)
+                start = yield from _cut_off(held, search, batch_bytes - sizes.maximum_bytes)
+                held = held[start:]  # not in place: the arrays of the search may still share its memory
     yield from _cut_off(held, search, len(held) - 1)
 
 
-def _cut_off(held: bytearray, search: Search, last_start: int) -> Iterator[bytes]:
-    data = bytes(held)
+def _cut_off(held: bytearray, search: Search, last_start: int) -> Generator[bytes, None, int]:
+    """Yields chunks as long as they begin no later than `last_start`; returns where the next one begins."""
+    data = cast("bytes", held)  # a search only slices and indexes, so no copy is needed
     cut = search(data)
+    view = memoryview(held)
     start = 0
     while start <= last_start:
         end = cut(data, start)
-        yield data[start:end]
+        yield bytes(view[start:end])
         start = end
-    del held[:start]
+    return start
 
 
 def _search(sizes: ChunkSizes, gear: Gear, arrays: bool | None) -> Search:

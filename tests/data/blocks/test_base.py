@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from p2plib.data.blocks.base import (
     BlocksAround,
     damaged,
+    demand_possible_size,
     demand_whole,
     holds_itself,
     in_groups,
@@ -25,7 +26,7 @@ from p2plib.data.blocks.ordered import BLOCKS_PREFIX, OrderedBlocks
 from p2plib.data.blocks.pins import PinnedBlocks
 from p2plib.data.blocks.quota import QuotaBlocks
 from p2plib.data.blocks.store import BlockStore
-from p2plib.data.dag.block import block_of
+from p2plib.data.dag.block import MAX_BLOCK_BYTES, block_of
 from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.interfaces import Put
 from p2plib.data.stores.memory import MemoryStore
@@ -153,6 +154,30 @@ def test_the_size_of_what_the_disk_cannot_read_is_nothing() -> None:
     assert size_here(Unreadable(), multihash) == 0
     with pytest.raises(NotFound):
         size_here(MemoryBlocks(), multihash)
+
+
+def test_which_sizes_a_block_on_a_disk_can_have() -> None:
+    some, none = numbered_block(1).cid, block_of(b"").cid
+    for cid, size_bytes in ((some, 1), (some, MAX_BLOCK_BYTES), (none, 0), (raw_cid(KECCAK), 0)):
+        assert demand_possible_size(cid, size_bytes, "here") == size_bytes
+    with pytest.raises(StoreCorrupt, match=r"there are no bytes of the block.*\(here\)"):
+        demand_possible_size(some, 0, "here")
+    with pytest.raises(
+        StoreCorrupt, match=f"{MAX_BLOCK_BYTES + 1} bytes, where {MAX_BLOCK_BYTES} is the most"
+    ):
+        demand_possible_size(some, MAX_BLOCK_BYTES + 1, "here")
+
+
+def test_what_can_be_seen_to_be_damaged_is_not_there_and_is_listed() -> None:
+    records, block = MemoryStore(), numbered_block(1)
+    with OrderedBlocks(records) as store:
+        store.put([block])
+        records.write([Put(BLOCKS_PREFIX + block.cid.multihash.encode(), b"")])
+        assert not store.has(block.cid)
+        assert size_here(store, block.cid.multihash) == 0
+        assert list(damaged(store)) == list(store.hashes()) == [block.cid.multihash]
+        store.put([block])
+        assert store.has(block.cid)
 
 
 def test_a_wrapper_that_changes_nothing_conforms() -> None:

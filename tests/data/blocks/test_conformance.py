@@ -26,7 +26,7 @@ from p2plib.data.stores.blobs.folder import DiskFolder
 from p2plib.data.stores.interfaces import Put
 from p2plib.data.stores.memory import MemoryStore
 from p2plib.data.stores.rules import RuleBroken
-from p2plib.errors import NotFound
+from p2plib.errors import NotFound, StoreCorrupt
 from p2plib.wire import multicodec
 from p2plib.wire.cid import Cid
 from p2plib.wire.multihash import Multihash
@@ -73,6 +73,45 @@ def test_damage_in_an_ordered_store() -> None:
     check_damaged_blocks(lambda: OrderedBlocks(store), damage)
     with pytest.raises(RuleBroken, match="should have raised StoreCorrupt"):
         check_damaged_blocks(MemoryBlocks, lambda cid: None)
+
+
+class HidesDamage(MemoryBlocks):
+    """A damaged block is missing everywhere, so nobody can find it, and no sweep removes it."""
+
+    hurt: Cid | None = None
+
+    def damage(self, cid: Cid) -> None:
+        self.hurt = cid
+
+    def _get(self, cid: Cid) -> bytes:
+        if cid == self.hurt:
+            raise StoreCorrupt("changed", "here")
+        return super()._get(cid)
+
+    def _hashes(self) -> Iterator[Multihash]:
+        return (each for each in super()._hashes() if self.hurt is None or each != self.hurt.multihash)
+
+
+class DeniesDamage(HidesDamage):
+    """A damaged block is not there, by `has`, and has a size."""
+
+    def _hashes(self) -> Iterator[Multihash]:
+        return MemoryBlocks._hashes(self)
+
+    def _size(self, cid: Cid) -> int:
+        return len(self._data[cid.multihash])
+
+    def has(self, cid: Cid) -> bool:
+        return cid != self.hurt
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"), [(HidesDamage, "is not listed"), (DeniesDamage, "the size of a block that shows")]
+)
+def test_a_store_that_hides_damage_is_refused(make: type[HidesDamage], rule: str) -> None:
+    store = make()
+    with pytest.raises(RuleBroken, match=rule):
+        check_damaged_blocks(lambda: store, store.damage)
 
 
 class ListsNothing(MemoryBlocks):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,24 +38,6 @@ def test_of_a_put_that_failed_nothing_counts() -> None:
         with pytest.raises(StoreFull):
             store.put([block_of(b"abc"), block_of(b"def")])
         assert store.stats() == BlockCounts(0, 0, 0, 0)
-
-
-def test_threads_that_put_the_same_blocks_count_them_new_once() -> None:
-    with CountedBlocks(MemoryBlocks()) as store:
-        interval_s = sys.getswitchinterval()
-        sys.setswitchinterval(1e-6)
-        try:
-            blocks = [block_of(b"%03d" % number) for number in range(300)]
-            threads = [
-                threading.Thread(target=lambda: [store.put([block]) for block in blocks]) for _ in range(4)
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        finally:
-            sys.setswitchinterval(interval_s)
-        assert store.stats() == BlockCounts(1200, 3600, 300, 900)
 
 
 @given(st.lists(st.lists(st.binary(max_size=2), max_size=6), max_size=6))

@@ -306,6 +306,7 @@ def test_what_another_program_has_left_half_written_is_replaced(tmp_path: Path) 
         for half in (b"", BIG.data[:-1], BIG.data[:-1] + b"\0", bytes(MAX_BLOCK_BYTES + 1)):
             path.write_bytes(half)
             assert list(damaged(store)) == [BIG.cid.multihash]
+            assert store.has(BIG.cid) == (len(half) in (len(BIG.data), len(BIG.data) - 1))
             with pytest.raises(StoreCorrupt, match=path.name):
                 store.get(BIG.cid)
             store.put([BIG])

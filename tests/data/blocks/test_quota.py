@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -137,31 +133,6 @@ def test_what_another_put_has_drawn_stays_reserved(what: str) -> None:
         assert store.used_bytes == sum_of(store) == 0
         store.put([same, same])
         assert store.used_bytes == sum_of(store) == 8
-
-
-def test_threads_in_any_order_leave_the_sum() -> None:
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with QuotaBlocks(MemoryBlocks(), 300) as store:
-
-            def works(seed: int) -> None:
-                random = Random(seed)
-                for _ in range(1500):
-                    block = block_of(b"%d " % random.randrange(40) * random.randrange(1, 4))
-                    with contextlib.suppress(StoreFull):
-                        store.put([block])
-                    if random.random() < 0.4:
-                        store.remove(block.cid)
-
-            threads = [threading.Thread(target=works, args=(seed,)) for seed in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert 0 < store.used_bytes == sum_of(store) <= 300
-    finally:
-        sys.setswitchinterval(interval_s)
 
 
 def test_a_crash_and_a_new_opening_count_what_is_there(tmp_path: Path) -> None:

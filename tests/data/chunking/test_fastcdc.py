@@ -170,6 +170,32 @@ def test_the_way_is_chosen_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         fastcdc.lengths(data, sizes, arrays=True)
 
 
+@WAYS
+@pytest.mark.parametrize("content", ["random", "zeros"])
+@pytest.mark.parametrize("sizes", [SMALL, ChunkSizes(64, 512, 1024), ChunkSizes(1024, 1024, 1024)], ids=str)
+def test_files_about_as_long_as_a_chunk(sizes: ChunkSizes, content: str, arrays: bool) -> None:
+    """No bytes at all, one, the minimum, the maximum, and one more or less; in pieces of one byte, too."""
+    ends = {0, 1, sizes.minimum_bytes, sizes.strict_until_bytes, sizes.maximum_bytes, 2 * sizes.maximum_bytes}
+    for size_bytes in sorted({max(0, end + more) for end in ends for more in (-1, 0, 1)}):
+        data = CONTENTS[content][:size_bytes]
+        expected = judged(data, sizes)
+        assert fastcdc.lengths(data, sizes, arrays=arrays) == expected
+        bits = (data[at : at + 1] for at in range(size_bytes))
+        assert list(map(len, fastcdc.chunks(bits, sizes, arrays=arrays))) == expected
+        assert sum(expected) == size_bytes
+        assert bool(expected) == bool(size_bytes)
+        if size_bytes <= sizes.minimum_bytes:
+            assert len(expected) <= 1
+
+
+@WAYS
+def test_an_end_that_falls_on_the_end_of_a_batch(arrays: bool) -> None:
+    """A batch is full when the file ends, or one byte before or after that."""
+    data, sizes = CONTENTS["random"], ChunkSizes.around(4096)
+    for size_bytes in (fastcdc.BATCH_BYTES - 1, fastcdc.BATCH_BYTES, fastcdc.BATCH_BYTES + 1):
+        assert fastcdc.lengths(data[:size_bytes], sizes, arrays=arrays) == judged(data[:size_bytes], sizes)
+
+
 def test_an_insertion_moves_only_what_is_near() -> None:
     before = CONTENTS["random"]
     after = before[:1000] + b"one more word" + before[1000:]
@@ -206,6 +232,19 @@ def test_memory_does_not_grow_with_the_stream() -> None:
 
     assert peak(16) < peak(4) + 100_000
     assert peak(4) < 4 << 20
+
+
+def test_large_chunks_take_about_twice_their_batch() -> None:
+    """A batch of 4 MiB, what is left of it, and a chunk."""
+    sizes = ChunkSizes.around(1 << 18)
+    block = Random(8).randbytes(1 << 20)
+    fastcdc.lengths(b"", sizes, arrays=True)  # so that numpy itself is there already
+    tracemalloc.start()
+    total = sum(map(len, fastcdc.chunks((block for _ in range(16)), sizes, arrays=True)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert total == 16 << 20
+    assert peak < 4 * sizes.maximum_bytes
 
 
 @pytest.mark.slow
