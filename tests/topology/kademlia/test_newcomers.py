@@ -1,12 +1,13 @@
-"""Why fewer values are found than kept: newcomers settle between a key and the last peers that have its value.
+"""Why fewer values are found than kept: newcomers settle between a key and the last peers that keep it.
 
 The chapter on DAGs says so of a simulated network. This is the same store and the same lookup outside the
-simulator, on UDP sockets of this machine: 32 peers keep forty values, 24 of them leave with all they have, and
-then 48 newcomers enter. Nobody vanishes while they do and nothing is republished, so what is missing afterwards is
-missing because of them.
+simulator, on UDP sockets of this machine: 32 peers keep forty values, 24 of them leave with all they have,
+and then 48 newcomers enter. Nobody vanishes while they do and nothing is republished, so what is missing
+afterwards is missing because of them. The chapter prints what one run gave, three lives together: 107 values
+kept, 107 found before the newcomers came, 83 after.
 
-A peer that leaves here stays for a while and refuses requests: a lookup that waits for a time-out would measure
-how busy this machine is.
+A peer that leaves here stays for a while and refuses requests: a lookup that waits for a time-out would
+measure how busy this machine is.
 """
 
 from __future__ import annotations
