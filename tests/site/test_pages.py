@@ -196,7 +196,9 @@ def test_figures_can_be_read_on_a_phone(context: Any, site: Path, name: str) -> 
     assert page.evaluate(SMALL_TEXT.replace("SMALLEST", str(SMALLEST_PX - 0.05))) == []
 
 
-@pytest.mark.parametrize("name", ["book/data/content-addressing", "book/data/dags", "book/discovery/trackers"])
+@pytest.mark.parametrize(
+    "name", ["book/data/content-addressing", "book/data/dags", "book/discovery/trackers"]
+)
 def test_letters_that_grow_on_a_phone_stay_in_their_drawing(context: Any, site: Path, name: str) -> None:
     page = context().new_page()
     page.set_viewport_size({"width": 390, "height": 844})
