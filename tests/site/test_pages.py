@@ -28,6 +28,14 @@ SMALL_TEXT = """[...document.querySelectorAll('figure.hb-figure svg text:not([tr
     })
     .filter(([size]) => size < SMALLEST)"""
 
+CUT_OFF = """[...document.querySelectorAll('figure.hb-figure svg text:not([transform])')]
+    .filter(one => one.getBoundingClientRect().width && one.textContent.trim())
+    .filter(one => {
+        const text = one.getBoundingClientRect(), drawing = one.ownerSVGElement.getBoundingClientRect();
+        return text.left < drawing.left - 0.5 || text.right > drawing.right + 0.5;
+    })
+    .map(one => one.textContent)"""
+
 
 @pytest.fixture
 def context(browser: Any) -> Iterator[Any]:
@@ -186,3 +194,13 @@ def test_figures_can_be_read_on_a_phone(context: Any, site: Path, name: str) -> 
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto((site / f"{name}.html").as_uri())
     assert page.evaluate(SMALL_TEXT.replace("SMALLEST", str(SMALLEST_PX - 0.05))) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["book/data/content-addressing", "book/data/dags", "book/discovery/trackers"]
+)
+def test_letters_that_grow_on_a_phone_stay_in_their_drawing(context: Any, site: Path, name: str) -> None:
+    page = context().new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((site / f"{name}.html").as_uri())
+    assert page.evaluate(CUT_OFF) == []

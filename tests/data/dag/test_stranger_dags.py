@@ -1,10 +1,15 @@
-"""The page says enough: its own cells, with nothing of ours, read archives of files and notice forgeries."""
+"""The page says enough: its own cells, with nothing of ours, read archives of files and notice forgeries.
+
+The archives are ours and one that go-car publishes: the stranger reads what a Go program has written.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,9 +19,12 @@ from p2plib.data.dag.block import Block
 from p2plib.data.dag.car.writer import write_car
 from p2plib.data.dag.unixfs.importing import add_file
 from p2plib.data.dag.unixfs.profiles import PROFILES, SplitRule, UnixFsProfile
+from p2plib.data.dag.unixfs.reading import listing, node_at
 from p2plib.data.dag.walk import DagWalk, walk_store
 from p2plib.wire import cid as cids
+from p2plib.wire.cid import Cid
 from tests.conftest import ROOT
+from tests.data.dag.unixfs.test_published_cars import INPUTS, SMALL, blocks_in
 from tests.protocol import stranger
 
 READ = """
@@ -24,6 +32,14 @@ import sys
 
 car, root = (bytes.fromhex(line) for line in sys.stdin.read().split())
 print(hashlib.sha256(file_of(blocks_of(car), root)).hexdigest())
+"""
+READ_ALL = """
+import json
+import sys
+
+given = json.loads(sys.stdin.read())
+blocks = blocks_of(bytes.fromhex(given[0]))
+print(json.dumps([file_of(blocks, bytes.fromhex(name)).decode() for name in given[1:]]))
 """
 DEEP = UnixFsProfile("deep", 700, 3, 1, True, SplitRule.BLOCK_BYTES)
 
@@ -67,3 +83,20 @@ def test_a_stranger_notices_what_was_spoiled() -> None:
         (car + b"\xff" * 12, "without an end"),
     ):
         assert why in read(spoiled, root)
+
+
+def files_in(store: MemoryBlocks, folder: Cid) -> list[Cid]:
+    """The files below a folder."""
+    found = []
+    for entry in listing(store, folder):
+        found += [entry.cid] if node_at(store, entry.cid).is_file else files_in(store, entry.cid)
+    return found
+
+
+def test_a_stranger_reads_what_a_go_program_wrote(shared_vectors: Path) -> None:
+    path = shared_vectors / INPUTS / "simple-unixfs.car"
+    store, root, _ = blocks_in(path)
+    names = [cids.encode_bytes(cid).hex() for cid in files_in(store, root)]
+    given = json.dumps([path.read_bytes().hex(), *names])
+    said = asyncio.run(stranger.run(cells() + READ_ALL.replace("sys.stdin.read()", repr(given))))
+    assert sorted(json.loads(said)) == sorted(data.decode() for data in SMALL.values())
