@@ -39,7 +39,11 @@ def test_it_is_the_tree_that_has_the_same_files(tmp_path: Path, profile: UnixFsP
     assert set(found.hashes()) == set(expected.hashes())
 
 
-def test_empty_folders_links_and_a_file_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("holds_folders", sorted({scanning._HOLDS_FOLDERS, False}))
+def test_empty_folders_links_and_a_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds_folders: bool
+) -> None:
+    monkeypatch.setattr(scanning, "_HOLDS_FOLDERS", holds_folders)  # False as on Windows
     (tmp_path / "empty").mkdir()
     (tmp_path / "loop").symlink_to("../" + tmp_path.name)
     (tmp_path / "file").write_bytes(b"content")
@@ -150,7 +154,7 @@ def test_a_file_that_is_replaced_by_a_link(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "link").symlink_to("secret")
     status = os.lstat(tmp_path / "secret")
-    monkeypatch.setattr(scanning.os, "stat", lambda path, **how: status)
+    monkeypatch.setattr(os, "stat", lambda path, **how: status)
     with pytest.raises(StoreError, match="symbolic link"):
         add_path(MemoryBlocks(), tmp_path / "link")
 
@@ -183,8 +187,8 @@ def test_a_folder_that_is_replaced_by_a_link(
 
     store = MemoryBlocks()
     expected = add_tree(store, {"sub/file": b"mine"})
-    monkeypatch.setattr(scanning.os, "stat", looked_at)
-    monkeypatch.setattr(scanning.os, "listdir", listing)
+    monkeypatch.setattr(os, "stat", looked_at)
+    monkeypatch.setattr(os, "listdir", listing)
     if moment == "looked at":
         with pytest.raises(StoreError, match="sub: "):
             add_path(store, top)
