@@ -14,7 +14,8 @@ Follows the UnixFS specification. The data of a dag-pb node is a second Protocol
 Rules
     1. The kind is there. `encode` writes each field once, in ascending order, as all known writers do.
        `decode` reads what every reader of Protocol Buffers has to read: fields in any order, of a field that
-       is there more than once the last one, block sizes one by one or packed, and unknown fields are skipped.
+       is there more than once the last one (of an mtime, which is a message, the last of each field in it),
+       block sizes one by one or packed, and unknown fields are skipped.
        The specification of UnixFS adds no rule about that, and nothing here depends on one form: an
        identifier names the bytes of a block, and a block that was read is passed on as it came. Refused is
        what no known writer makes: varints that are not minimal, groups, and a known field of another wire
@@ -177,6 +178,7 @@ def decode(raw: bytes) -> UnixFs:
     """
     found: dict[int, int | bytes] = {}
     block_bytes: list[int] = []
+    times: list[bytes] = []
     for field in protobuf.decode(raw, max_fields=_MAX_FIELDS):
         if field.number == _BLOCK_SIZE:
             if isinstance(field.value, int):
@@ -186,6 +188,10 @@ def decode(raw: bytes) -> UnixFs:
         elif field.number in _WIRE_TYPES:
             _demand_wire_type(field, _WIRE_TYPES[field.number])
             found[field.number] = field.value
+            if isinstance(field.value, bytes) and field.number == _MTIME:
+                times.append(field.value)
+    if times:
+        found[_MTIME] = b"".join(times)  # messages after each other are one message with the fields of all
     node = _node(found, tuple(block_bytes))
     _check(node)
     return node

@@ -16,26 +16,31 @@ Rules
     4. A file is written under a name that nothing has, and then renamed: under its own name it is whole. It
        replaces nothing unless that is allowed; folders that are there are kept, with what is in them.
     5. Permissions and times are kept only if that is asked for, and never the bits that let a program run as
-       somebody else.
+       somebody else. A folder that was there already keeps its own unless it may be replaced.
     6. The number of entries, their bytes and their depth have a budget: a hundred small blocks can stand for
        more files than there are atoms.
     7. After an error, what was written stays. Nothing is synced to the disk.
+    8. Others may write to the same folders meanwhile: an unfinished file is never written or removed by
+       anybody but its writer. But they are trusted. A file that they make just before ours gets the same name
+       is replaced, and where they put a link in the place of a folder, it is followed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from p2plib.data.blocks.store import BlockStore
 from p2plib.data.dag.unixfs import reading
-from p2plib.data.dag.unixfs.data import UnixFs, UnixFsKind, UnixTime
+from p2plib.data.dag.unixfs.data import UnixFsKind, UnixTime
 from p2plib.data.dag.unixfs.nodes import UnixFsNode
 from p2plib.data.dag.unixfs.scanning import disk_errors
 from p2plib.errors import DecodeError, OverBudget, StoreError
@@ -44,8 +49,16 @@ from p2plib.wire.cid import Cid
 PERMISSIONS = 0o777  # of a mode: without set-user-id, set-group-id and the sticky bit
 LATEST_SECONDS = 2**31 - 1  # what the specification puts for a time that the disk cannot hold
 
-_WINDOWS_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.IGNORECASE)
+MAX_NAME_CHARACTERS = 255  # more than that no common disk takes; where it counts bytes, it says so itself
+MAX_TARGET_BYTES = 4095  # of a link, on Linux; other systems take less
+
+# Spaces before the dot count for nothing, and the raised digits 1 to 3 are digits to Windows.
+_WINDOWS_DEVICE = re.compile(
+    r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9\xb9\xb2\xb3]) *(\..*)?", re.IGNORECASE
+)
 _WINDOWS_SIGNS = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +118,8 @@ def name_fault(name: str, *, on_windows: bool = os.name == "nt") -> str:
         name: which can be part of a path of UnixFS.
         on_windows: whether the rules of Windows hold: there, backslashes and colons lead elsewhere.
     """
+    if len(name) > MAX_NAME_CHARACTERS:
+        return f"has more than {MAX_NAME_CHARACTERS} characters"
     if on_windows and _WINDOWS_SIGNS.search(name):
         return "has a sign in it that Windows does not have in names"
     if on_windows and (name[-1] in ". " or _WINDOWS_DEVICE.fullmatch(name)):
@@ -136,10 +151,8 @@ class _Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Link:
-    path: Path
-    depth: int
-    target: str
+class _Metadata:
+    mode: int | None
     mtime: UnixTime | None
 
 
@@ -150,8 +163,9 @@ class _Writer:
         self._entries = self._bytes = 0
         self._numbers = itertools.count(1)
         self._mine: set[tuple[int, int]] = set()  # device and number of everything that was written
-        self._folders: list[tuple[Path, UnixFs]] = []
-        self._links: list[_Link] = []
+        # Nothing that is remembered holds what was in a block: a million entries may share one large block.
+        self._folders: list[tuple[Path, _Metadata]] = []
+        self._links: list[_Entry] = []
 
     def write(self, cid: Cid, path: Path) -> None:
         """Write folders and files, and remember the links."""
@@ -163,11 +177,9 @@ class _Writer:
             if node.is_file:
                 self._write_file(entry, node)
             elif node.kind == UnixFsKind.SYMLINK:
-                target = reading.read_symlink(self._store, entry.cid)
-                self._links.append(_Link(entry.path, entry.depth, target, node.about.mtime))
+                self._links.append(entry)
             elif node.kind in (UnixFsKind.DIRECTORY, UnixFsKind.HAMT_SHARD):
-                self._make_folder(entry.path)
-                self._folders.append((entry.path, node.about))
+                self._make_folder(entry.path, _metadata(node))
                 pending += reversed(self._below(entry, len(pending)))
             else:
                 raise DecodeError(f"a node of kind {node.kind.name} is neither a file nor a folder")
@@ -184,15 +196,19 @@ class _Writer:
             found.append(_Entry(entry.cid, folder.path / entry.name, folder.depth + 1))
         return found
 
-    def _make_folder(self, path: Path) -> None:
+    def _make_folder(self, path: Path, metadata: _Metadata) -> None:
         with disk_errors(path, writing=True):
+            is_ours = self._may_replace
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
+                is_ours = True
             status = os.lstat(path)
             if not stat.S_ISDIR(status.st_mode):
                 raise StoreError(f"{path}: something that is not a folder is there already")
             self._demand_new(path, status)
             self._mine.add((status.st_dev, status.st_ino))
+        if is_ours and self._with_metadata:
+            self._folders.append((path, metadata))
 
     def _demand_new(self, path: Path, status: os.stat_result) -> None:
         if (status.st_dev, status.st_ino) in self._mine:
@@ -202,62 +218,89 @@ class _Writer:
         self._bytes += node.file_bytes
         if self._bytes > self._budget.size_bytes:
             raise OverBudget(f"files of more than {self._budget.size_bytes} bytes to write")
-        with disk_errors(entry.path, writing=True), self._beside(entry.path) as beside:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with open(os.open(beside, flags, 0o666), "wb") as file:
+        with (
+            disk_errors(entry.path, writing=True),
+            self._beside(entry.path, _new_file) as (beside, opened),
+        ):
+            with open(opened, "wb") as file:
                 for piece in reading.read(self._store, entry.cid):
                     file.write(piece)
-            self._set_metadata(beside, node.about)
+            self._set_metadata(beside, _metadata(node))
 
     @contextlib.contextmanager
-    def _beside(self, path: Path) -> Iterator[Path]:
-        """A name that nothing has, whose file gets its own name at the end, or is removed after an error."""
+    def _beside(self, path: Path, make: Callable[[Path], Made]) -> Iterator[tuple[Path, Made]]:
+        """Something under a name of its own, which gets its true name at the end, or goes after an error."""
         with contextlib.suppress(FileNotFoundError):
-            self._demand_new(path, os.lstat(path))
+            status = os.lstat(path)
+            self._demand_new(path, status)
             if not self._may_replace:
                 raise StoreError(f"{path}: something with this name is there already")
-        beside = next(
-            name for n in self._numbers if not os.path.lexists(name := path.with_name(f".{n}.partial"))
-        )
+            if stat.S_ISDIR(status.st_mode):
+                raise StoreError(f"{path}: a folder is there already, and only files and links are replaced")
+        beside, made = self._first_free(path, make)
         try:
-            yield beside
+            yield beside, made
             status = os.lstat(beside)
             os.replace(beside, path)
             self._mine.add((status.st_dev, status.st_ino))
-        finally:
+        except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(beside)
+            raise
+
+    def _first_free(self, path: Path, make: Callable[[Path], Made]) -> tuple[Path, Made]:
+        """Make it under the first free name. A look first would not do: somebody else may take the name."""
+        while True:
+            beside = path.with_name(f".{next(self._numbers)}.partial")
+            with contextlib.suppress(FileExistsError):
+                return beside, make(beside)
 
     def link(self, may_lead_outside: bool) -> None:
         """Make the links."""
-        for link in self._links:
-            if not may_lead_outside and not leads_inside(link.target, link.depth):
-                sentence = f"a symbolic link leads to {link.target!r}, out of what is written"
-                raise StoreError(f"{link.path}: {sentence}")
-            if "\0" in link.target:
-                raise StoreError(f"{link.path}: a symbolic link leads to a path with a zero byte in it")
-            with disk_errors(link.path, writing=True), self._beside(link.path) as beside:
-                os.symlink(link.target, beside)
+        for entry in self._links:
+            target = self._target(entry, may_lead_outside)
+            mtime = reading.node_at(self._store, entry.cid).about.mtime
+            with (
+                disk_errors(entry.path, writing=True),
+                self._beside(entry.path, functools.partial(os.symlink, target)) as (beside, _),
+            ):
                 if os.utime in os.supports_follow_symlinks:
-                    self._set_metadata(beside, UnixFs(UnixFsKind.SYMLINK, mtime=link.mtime))
+                    self._set_metadata(beside, _Metadata(None, mtime), is_link=True)
+
+    def _target(self, entry: _Entry, may_lead_outside: bool) -> str:
+        target = reading.read_symlink(self._store, entry.cid)
+        if len(target.encode("utf-8")) > MAX_TARGET_BYTES:
+            raise StoreError(f"{entry.path}: a symbolic link leads to more than {MAX_TARGET_BYTES} bytes")
+        if not may_lead_outside and not leads_inside(target, entry.depth):
+            raise StoreError(f"{entry.path}: a symbolic link leads to {target!r}, out of what is written")
+        if "\0" in target:
+            raise StoreError(f"{entry.path}: a symbolic link leads to a path with a zero byte in it")
+        return target
 
     def date_folders(self) -> None:
         """Set permissions and times of the folders, those within before those around them."""
-        for path, about in reversed(self._folders):
+        for path, metadata in reversed(self._folders):
             with disk_errors(path, writing=True):
-                self._set_metadata(path, about)
+                self._set_metadata(path, metadata)
 
-    def _set_metadata(self, path: Path, about: UnixFs) -> None:
+    def _set_metadata(self, path: Path, metadata: _Metadata, *, is_link: bool = False) -> None:
         if not self._with_metadata:
             return
-        if about.mode is not None:
-            os.chmod(path, about.mode & PERMISSIONS)
-        if about.mtime is not None:
-            is_link = about.kind == UnixFsKind.SYMLINK
+        if metadata.mode is not None:
+            os.chmod(path, metadata.mode & PERMISSIONS)
+        if metadata.mtime is not None:
             try:
-                _set_time(path, about.mtime, is_link)
+                _set_time(path, metadata.mtime, is_link)
             except OverflowError:
-                _set_time(path, UnixTime(LATEST_SECONDS if about.mtime.seconds > 0 else 0), is_link)
+                _set_time(path, UnixTime(LATEST_SECONDS if metadata.mtime.seconds > 0 else 0), is_link)
+
+
+def _metadata(node: UnixFsNode) -> _Metadata:
+    return _Metadata(node.about.mode, node.about.mtime)
+
+
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
 
 
 def _set_time(path: Path, time: UnixTime, is_link: bool) -> None:

@@ -138,6 +138,8 @@ ASCENDING = (FILE, (2, b"ab"), (3, 305), (4, 3), (4, 300), (7, 0o644), (8, b"\x0
         b"\x51" + bytes(8) + b"\x5d" + bytes(4) + message(*ASCENDING),
         message(*ASCENDING[:-1], (8, b"\x18\1\x08\x07\x22\1x\x15\5\0\0\0")),  # unknown fields in a time
         message(DIRECTORY, (2, b"not this"), (3, 1), (7, 0), (8, message((1, 1))), *ASCENDING),  # last ones
+        message((8, b"\x08\1\x15\5\0\0\0"), *ASCENDING[:-1], (8, b"\x08\x07")),  # the last ones of a time
+        message(*ASCENDING[:-1], (8, b"\x08\x07"), (8, b"\x15\5\0\0\0"), (8, b"")),  # a time in three
     ],
 )  # fmt: skip
 def test_what_other_writers_may_write(raw: bytes) -> None:

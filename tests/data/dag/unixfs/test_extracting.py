@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +26,7 @@ from p2plib.data.dag.unixfs.reading import UnixFsEntry
 from p2plib.data.dag.unixfs.scanning import add_path
 from p2plib.errors import DecodeError, NotFound, OverBudget, StoreError
 from p2plib.wire import multicodec
+from p2plib.wire.cid import Cid
 
 FILES = {"z": b"last", "a/b/c.txt": b"deep", "a/ä": b"", "long": bytes(range(256)) * 20}
 TINY = replace(UNIXFS_V1_2025, chunk_bytes=100, width=3)
@@ -68,7 +72,25 @@ def test_names_that_lead_elsewhere(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a\\b", "C:", "C:x", "x:stream", "nul", "COM1.txt", "dot.", "space ", "?", "\x01"]
+    "name",
+    [
+        "a\\b",
+        "C:",
+        "C:x",
+        "x:stream",
+        "nul",
+        "COM1.txt",
+        "dot.",
+        "space ",
+        "?",
+        "\x01",
+        "COM\xb9",
+        "lpt\xb3.x",
+        "CONIN$",
+        "conout$.txt",
+        "NUL .txt",
+        "nul.",
+    ],
 )
 def test_names_that_mean_something_to_windows(name: str) -> None:
     assert name_fault(name, on_windows=True)
@@ -77,8 +99,107 @@ def test_names_that_mean_something_to_windows(name: str) -> None:
 
 def test_names_that_mean_nothing_to_windows() -> None:
     assert not any(
-        name_fault(name, on_windows=True) for name in ("a b", ".x", "nul1", "common", "ä", "x.con")
+        name_fault(name, on_windows=True)
+        for name in ("a b", ".x", "nul1", "common", "ä", "x.con", "COM12", "COM\u0663", "CON$")
     )
+
+
+def test_names_that_are_too_long_for_any_disk(tmp_path: Path) -> None:
+    store = MemoryBlocks()
+    for name in ("n" * 256, "n" * 1_000_000):
+        root = add_directory(store, {name: add_symlink(store, "x")})
+        with pytest.raises(StoreError, match="more than 255 characters"):
+            write_path(store, root.cid, tmp_path / "top")
+    write_path(store, add_tree(store, {"n" * 255: b"x"}).cid, tmp_path / "longest")
+    assert below(tmp_path) == {"longest/" + "n" * 255: b"x"}
+    with pytest.raises(StoreError, match="too long"):  # 255 characters, and twice as many bytes
+        write_path(store, add_tree(store, {"ä" * 255: b"x"}).cid, tmp_path / "bytes")
+    assert list((tmp_path / "bytes").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["links", "folders"])
+def test_one_large_block_for_many_entries(tmp_path: Path, kind: str) -> None:
+    """What is in a block is not remembered for each entry that leads to it."""
+    store = MemoryBlocks()
+    text = b"x" * 1_000_000
+    about = UnixFs(UnixFsKind.SYMLINK if kind == "links" else UnixFsKind.DIRECTORY, text, mtime=UnixTime(1))
+    block = nodes.write_node(about)
+    store.put([block])
+    inside = UnixFsRoot(block.cid, len(block.data))
+    root = add_directory(store, {str(number): inside for number in range(40)})
+    tracemalloc.start()
+    try:
+        if kind == "links":
+            with pytest.raises(StoreError, match="leads to more than 4095 bytes"):
+                write_path(store, root.cid, tmp_path / "top", with_metadata=True)
+        else:
+            write_path(store, root.cid, tmp_path / "top", with_metadata=True)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10_000_000
+
+
+class Interrupted(MemoryBlocks):
+    """A store in which something happens as soon as a block is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actions: dict[bytes, Callable[[], None]] = {}
+
+    def get(self, cid: Cid) -> bytes:
+        if action := self.actions.pop(cid.multihash.digest, None):
+            action()
+        return super().get(cid)
+
+
+@pytest.mark.parametrize("call", ["open", "symlink"])
+def test_a_name_that_somebody_takes_at_the_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Two that write into one folder: what the other has begun is neither taken nor removed."""
+    make = getattr(os, call)
+
+    def late(*how: Any) -> Any:
+        (tmp_path / ".1.partial").write_bytes(b"theirs")
+        return make(*how)
+
+    store = MemoryBlocks()
+    root = add_file(store, [b"x"]) if call == "open" else add_symlink(store, "x")
+    monkeypatch.setattr("p2plib.data.dag.unixfs.extracting.os." + call, late)
+    write_path(store, root.cid, tmp_path / "x", may_lead_outside=True)
+    assert below(tmp_path) == {".1.partial": b"theirs", "x": b"x"}
+
+
+def test_an_interruption_leaves_no_part_of_a_file(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    store = Interrupted()
+    root = add_file(store, [bytes(range(250))], TINY)
+    last = block_of(bytes(range(200, 250)))
+    store.actions[last.cid.multihash.digest] = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        write_path(store, root.cid, tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+    write_path(store, root.cid, tmp_path / "file")
+
+
+def test_a_folder_that_was_there_keeps_its_permissions_and_its_time(tmp_path: Path) -> None:
+    store = MemoryBlocks()
+    sub = add_directory(store, {"new": add_directory(store, {}, mode=0o711)}, mode=0o777, mtime=UnixTime(1))
+    root = add_directory(store, {"sub": sub}, mode=0o777)
+    (tmp_path / "top" / "sub").mkdir(parents=True)
+    for folder in ("top/sub", "top"):
+        (tmp_path / folder).chmod(0o700)
+    write_path(store, root.cid, tmp_path / "top", with_metadata=True)
+    assert [stat.S_IMODE(os.stat(tmp_path / path).st_mode) for path in ("top", "top/sub", "top/sub/new")] == [
+        0o700, 0o700, 0o711
+    ]  # fmt: skip
+    assert os.stat(tmp_path / "top" / "sub").st_mtime > 1
+    write_path(store, root.cid, tmp_path / "top", with_metadata=True, may_replace=True)
+    assert stat.S_IMODE(os.stat(tmp_path / "top").st_mode) == 0o777
+    assert os.stat(tmp_path / "top" / "sub").st_mtime == 1
 
 
 @pytest.mark.parametrize(
@@ -158,8 +279,12 @@ def test_what_is_there_is_replaced_only_if_that_is_allowed(tmp_path: Path) -> No
     assert below(tmp_path) == {"a/file": b"new", "a/other": b"other", "b": b"new"}
     with pytest.raises(StoreError, match="not a folder is there already"):
         write_path(store, add_tree(store, {"b/c": b""}).cid, tmp_path, may_replace=True)
-    with pytest.raises(StoreError, match="directory"):
-        write_path(store, add_tree(store, {"a": b""}).cid, tmp_path, may_replace=True)
+    for root in (add_tree(store, {"a": b""}), add_directory(store, {"a": add_symlink(store, "b")})):
+        with pytest.raises(StoreError, match="a folder is there already"):
+            write_path(store, root.cid, tmp_path, may_replace=True)
+    for path in (".", "..", "/", tmp_path / ".."):
+        with pytest.raises(StoreError, match="a folder is there already"):
+            write_path(store, add_file(store, [b"x"]).cid, path, may_replace=True)
     link = add_directory(store, {"b": add_symlink(store, "a")})
     with pytest.raises(StoreError, match="there already"):
         write_path(store, link.cid, tmp_path)

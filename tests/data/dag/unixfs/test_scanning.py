@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,11 @@ def test_it_is_the_tree_that_has_the_same_files(tmp_path: Path, profile: UnixFsP
     assert set(found.hashes()) == set(expected.hashes())
 
 
-def test_empty_folders_links_and_a_file_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("holds_folders", sorted({scanning._HOLDS_FOLDERS, False}))
+def test_empty_folders_links_and_a_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds_folders: bool
+) -> None:
+    monkeypatch.setattr(scanning, "_HOLDS_FOLDERS", holds_folders)  # False as on Windows
     (tmp_path / "empty").mkdir()
     (tmp_path / "loop").symlink_to("../" + tmp_path.name)
     (tmp_path / "file").write_bytes(b"content")
@@ -123,14 +128,18 @@ class Meddling(MemoryBlocks):
 
     def put(self, blocks: Iterable[Block], *, durable: bool = True) -> None:
         super().put(blocks, durable=durable)
-        before = os.stat(self.path).st_mtime_ns
+        before = os.stat(self.path)
         with self.path.open("r+b") as file:
             file.seek(0, os.SEEK_END if self.append else os.SEEK_SET)
             file.write(self.append or b"!")
-        os.utime(self.path, ns=(0, self.ns or before))
+        os.utime(self.path, ns=(0, self.ns or before.st_mtime_ns))
+        while os.stat(self.path).st_ctime_ns == before.st_ctime_ns:  # until the disk's clock has ticked
+            os.utime(self.path, ns=(0, self.ns or before.st_mtime_ns))
 
 
-@pytest.mark.parametrize(("append", "ns"), [(b"more", None), (b"", 7)], ids=["longer", "later"])
+@pytest.mark.parametrize(
+    ("append", "ns"), [(b"more", None), (b"", 7), (b"", None)], ids=["longer", "later", "in secret"]
+)
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, append: bytes, ns: int | None) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(3_000_000))
@@ -145,9 +154,47 @@ def test_a_file_that_is_replaced_by_a_link(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "link").symlink_to("secret")
     status = os.lstat(tmp_path / "secret")
-    monkeypatch.setattr(scanning.os, "lstat", lambda path: status)
+    monkeypatch.setattr(os, "stat", lambda path, **how: status)
     with pytest.raises(StoreError, match="symbolic link"):
         add_path(MemoryBlocks(), tmp_path / "link")
+
+
+@pytest.mark.skipif(not scanning._HOLDS_FOLDERS, reason="here, names cannot be looked up in an open folder")
+@pytest.mark.parametrize("moment", ["looked at", "listed"])
+def test_a_folder_that_is_replaced_by_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Before it is opened, the link is refused; after that, the folder that was opened is read on."""
+    folder_of(tmp_path, {"outside/file": b"secret", "top/sub/file": b"mine"})
+    top = tmp_path / "top"
+    look, listed = os.stat, os.listdir
+
+    def exchange() -> None:
+        (top / "sub").rename(tmp_path / "moved")
+        (top / "sub").symlink_to("../outside")
+
+    def looked_at(path: str, **how: Any) -> os.stat_result:
+        status = look(path, **how)
+        if path == "sub" and moment == "looked at":
+            exchange()
+        return status
+
+    def listing(folder: int) -> list[str]:
+        names = listed(folder)
+        if names == ["file"] and moment == "listed":
+            exchange()
+        return names
+
+    store = MemoryBlocks()
+    expected = add_tree(store, {"sub/file": b"mine"})
+    monkeypatch.setattr(os, "stat", looked_at)
+    monkeypatch.setattr(os, "listdir", listing)
+    if moment == "looked at":
+        with pytest.raises(StoreError, match="sub: "):
+            add_path(store, top)
+    else:
+        assert add_path(store, top) == expected
+    assert (top / "sub").is_symlink()  # it had its chance
 
 
 class Counting(MemoryBlocks):
