@@ -317,8 +317,7 @@ class FileBlocks(CheckedBlocks):
                 file.close()
             for path in blocks:
                 shard = path.rpartition("/")[0]
-                if self._folder.make_folder(shard):
-                    self._synced.discard("")
+                self._make_shard(shard)
                 self._synced.discard(shard)  # before the name is there, in case of an interruption
                 with disk_errors(self._folder, path, writing=True):  # something else may be in its place
                     self._folder.replace(waiting[path][0], path)
@@ -330,6 +329,12 @@ class FileBlocks(CheckedBlocks):
                     file.close()
                 with contextlib.suppress(OSError):
                     self._folder.unlink(new)
+
+    def _make_shard(self, shard: str) -> None:
+        was_synced = "" in self._synced
+        self._synced.discard("")  # before the folder is there, in case of an interruption
+        if not self._folder.make_folder(shard) and was_synced:
+            self._synced.add("")
 
     def _sync_folders(self, folders: list[str]) -> None:
         try:

@@ -221,6 +221,86 @@ def test_a_link_in_the_place_of_a_shard_is_neither_followed_nor_listed(tmp_path:
         assert other.get(ONE.cid) == ONE.data
 
 
+# A put that is interrupted, or whose remains cannot be cleared away
+
+
+class InterruptedFolder(PretendFolder):
+    """Somebody presses Ctrl-C once, in an operation of this name; it is done by then, unless it is a sync."""
+
+    interrupted = ""
+
+    def _interrupt(self, name: str) -> None:
+        if self.interrupted == name:
+            self.interrupted = ""
+            raise KeyboardInterrupt
+
+    def make_folder(self, path: str) -> bool:
+        made = super().make_folder(path)
+        self._interrupt("make_folder")
+        return made
+
+    def replace(self, old: str, new: str) -> None:
+        super().replace(old, new)
+        self._interrupt("replace")
+
+    def sync_folder(self, path: str) -> None:
+        self._interrupt("sync_folder")
+        super().sync_folder(path)
+
+
+@pytest.mark.fault("F121")
+@pytest.mark.parametrize("name", ["make_folder", "replace", "sync_folder"])
+@pytest.mark.parametrize("is_old_shard", [True, False])
+def test_an_interrupted_put_that_is_done_again_lasts(name: str, is_old_shard: bool) -> None:
+    """Nothing counts as synced that the interrupted put has changed and not synced."""
+    folder = InterruptedFolder()
+    with FileBlocks(folder) as store:
+        if is_old_shard:
+            store.put([ONE])
+            store.remove(ONE.cid)
+        folder.interrupted = name
+        with pytest.raises(KeyboardInterrupt):
+            store.put([ONE])
+        store.put([ONE])
+        with FileBlocks(folder.after_power_cut(None)) as again:
+            assert again.get(ONE.cid) == ONE.data
+
+
+@pytest.mark.fault("F121")
+def test_what_cannot_be_cleared_away_is_cleared_at_the_next_opening() -> None:
+    """The first error is the one that is told."""
+    folder = PretendFolder()
+    store = FileBlocks(folder)
+    start = len(folder.steps)
+    folder.fail_at = {
+        start + 1: OSError(errno.ENOSPC, "no room"),
+        start + 2: OSError(errno.EIO, "cannot unlink"),
+    }
+    with pytest.raises(StoreFull, match="no room"):
+        store.put([ONE])
+    assert [step.split()[0] for step in folder.steps[start:]] == ["create", "write", "unlink"]
+    assert folder.open_files == 0
+    store.close()
+    with FileBlocks(folder) as again:
+        assert again.leftovers == 1
+
+
+@pytest.mark.fault("F121")
+def test_a_store_in_doubt_writes_nothing_more() -> None:
+    folder = PretendFolder()
+    with FileBlocks(folder) as store:
+        store.put([ONE], durable=False)
+        folder.fail_at = {len(folder.steps): OSError(errno.EIO, "no")}
+        with pytest.raises(StoreFull):
+            store.put([ONE])
+        folder.steps.clear()
+        for blocks in ([], [ONE], [TWO]):
+            for durable in (True, False):
+                with contextlib.suppress(StoreFull):
+                    store.put(blocks, durable=durable)
+        assert folder.steps == []
+
+
 # What another program did not sync
 
 
