@@ -15,12 +15,15 @@ Rules
        cancel or the second copy is faster. Questions about a block larger than `inline_bytes` are not.
     4. A peer that has sent nothing of a block for twice its time-out, though it has lines of ours, is
        silent: its lines are over, and what was spent on them is given back. One that has never answered
-       anything is silent after its first time-out. So nobody uses the budget up by keeping silent, and when
-       nothing is left of it, a block waits for a peer that long and no longer.
+       anything is silent after its first time-out. Bytes that do not end in a block that we want count for
+       `max_timeout_s`, and no longer. So nobody uses the budget up by keeping silent, or with chatter.
+    5. When nothing is left of the budget, a request that has been late for `max_timeout_s` is over as well,
+       whatever else its peer sends. So no block waits for a peer any longer than that.
 
 So no more than `allowed` blocks come twice, the end of a transfer included, apart from those of a peer that
-was silent or gone and sends them after all, that said that it lacks a block and got it later, or that answers
-a question with a larger block than we do; and those of wants that were dropped.
+was silent, as late as rule 5 says, or gone, and sends them after all; of one that said that it lacks a block
+and got it later, or that answers a question with a larger block than we do; and those of wants that were
+dropped.
 
 Vocabulary::
 
@@ -120,8 +123,12 @@ class Copies:
         kinds = (WantKind.HAVE,) if presence is Presence.HAVE else tuple(WantKind)
         self._end(key, {(name, kind) for kind in kinds})
 
-    def ask_again(self, key: Multihash, name: str) -> None:
-        """A peer has left our request unanswered for long enough to repeat it."""
+    def is_asked(self, key: Multihash, name: str) -> bool:
+        """Whether a peer has a request for a block that is not over."""
+        return (name, WantKind.BLOCK) in self._lines.get(key, ())
+
+    def end_request(self, key: Multihash, name: str) -> None:
+        """A peer has left our request unanswered for so long that it is over."""
         self._end(key, {(name, WantKind.BLOCK)})
 
     def deliver(self, key: Multihash, name: str, size: int) -> None:
@@ -152,18 +159,20 @@ class Copies:
         """A block is not wanted any more: none of its lines is held."""
         self._end(key, set(self._lines.get(key, ())))
 
-    def silent_at(self, name: str, heard_at: float, silence_s: float) -> float:
+    def silent_at(self, name: str, heard_at: float, useful_at: float, silence_s: float) -> float:
         """When a peer is silent by rule 4; infinity if it holds nothing.
 
         Args:
             name: of the peer.
             heard_at: when it last sent something of a block, in seconds.
+            useful_at: when it last sent a block that we wanted, in seconds.
             silence_s: how long it may send nothing.
         """
         debtor = self._debtors.get(name)
         if debtor is None:
             return float("inf")
-        return max(debtor.since, heard_at) + silence_s
+        began = max(debtor.since, useful_at)
+        return max(began, min(heard_at, began + self.limits.max_timeout_s)) + silence_s
 
     def forget(self, name: str) -> None:
         """A peer is silent, or gone."""

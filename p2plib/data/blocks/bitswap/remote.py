@@ -126,6 +126,7 @@ class RemotePeer:
     window: int = FIRST_WINDOW
     misses: int = 0  # blocks that it was late with since the last one in time
     heard_at: float = float("-inf")  # when it last sent something of a block
+    useful_at: float = float("-inf")  # when it last sent a block that we wanted
     asked_at: float = float("inf")  # when it was asked for the first time
     has_answered: bool = False  # and rightly
     _cancelled: dict[Multihash, int] = field(default_factory=dict)

@@ -99,11 +99,11 @@ class WantList:
         return key
 
     def remove(self, key: Multihash) -> Want | None:
-        """It is not wanted any more; returns it if it was active."""
-        self._backlog.pop(key, None)
+        """It is not wanted any more; returns it if it was, active or not."""
         if key in self._active:
             self.shut(key)
-        return self._active.pop(key, None)
+            return self._active.pop(key)
+        return self._backlog.pop(key, None)
 
     def open(self, key: Multihash) -> None:
         """Nobody is at work at it in time."""

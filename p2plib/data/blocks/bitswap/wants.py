@@ -111,7 +111,9 @@ class Wants:
 
     def drop(self, cid: Cid, now: float) -> None:
         """A block is not wanted any more."""
-        if self._wants.remove(cid.multihash) is not None:
+        is_active = self._wants.get(cid.multihash) is not None
+        self._wants.remove(cid.multihash)
+        if is_active:
             self.copies.drop(cid.multihash)
             self._tell_cancel(cid)
             self._assign(now)
@@ -220,8 +222,8 @@ class Wants:
             self._strike(remote, str(error), now)
             return
         key = block.cid.multihash
-        if key in self._wants:
-            self._take(remote, key, block.data, now)
+        if (want := self._wants.remove(key)) is not None:
+            self._take(remote, want, block.data, now)
         elif remote.may_send(key):
             remote.ledger.double_blocks += 1
             remote.ledger.double_bytes += len(payload.data)
@@ -246,6 +248,7 @@ class Wants:
             ends += [self._retry_at(name, at) for name, at in self._wants[key].late.items()]
         if self._wants.has_open and self.copies.is_used_up:
             ends += map(self._silent_at, self.peers.values())
+            ends += [at for _, _, at in self._late_requests()]
         return min(ends, default=float("inf"))
 
     def handle_timer(self, now: float) -> None:
@@ -264,12 +267,25 @@ class Wants:
             for name in [name for name, at in late.items() if self._retry_at(name, at) <= now]:
                 del late[name]
                 self.peers[name].owes.pop(key, None)  # or it would fill its window with itself
-                self.copies.ask_again(key, name)
+                self.copies.end_request(key, name)
+        for key, name, at in self._late_requests():
+            if at <= now and self.copies.is_used_up:
+                self.copies.end_request(key, name)
         self._assign(now)
 
     def _silent_at(self, remote: RemotePeer) -> float:
         silence = SILENCE if remote.has_answered else 1
-        return self.copies.silent_at(remote.name, remote.heard_at, silence * remote.usual_timeout_s)
+        silence_s = silence * remote.usual_timeout_s
+        return self.copies.silent_at(remote.name, remote.heard_at, remote.useful_at, silence_s)
+
+    def _late_requests(self) -> list[tuple[Multihash, str, float]]:
+        """Requests for what is open, of whom, and when each is over though its peer is not silent."""
+        return [
+            (key, name, at + self.limits.max_timeout_s)
+            for key in self._wants.in_order()
+            for name, at in self._wants[key].late.items()
+            if self.copies.is_asked(key, name)
+        ]
 
     def _retry_at(self, name: str, late_at: float) -> float:
         """When a peer that is late may be asked again."""
@@ -358,11 +374,11 @@ class Wants:
     def _line(self, remote: RemotePeer, want: Want, kind: WantKind) -> WantEntry:
         return WantEntry(want.cid, want.priority, kind, asks_dont_have=remote.speaks_have)
 
-    def _take(self, remote: RemotePeer, key: Multihash, data: bytes, now: float) -> None:
-        want = self._wants[key]
-        self._wants.remove(key)
+    def _take(self, remote: RemotePeer, want: Want, data: bytes, now: float) -> None:
+        key = want.cid.multihash
         self.copies.deliver(key, remote.name, len(data))
         remote.has_answered = True
+        remote.useful_at = now
         remote.deliver(key, now)
         remote.ledger.useful_blocks += 1
         remote.ledger.useful_bytes += len(data)

@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 from p2plib.data.blocks.bitswap.copies import Copies
 from p2plib.data.blocks.bitswap.driver import BlockExchange
 from p2plib.data.blocks.bitswap.events import BitswapLimits
-from p2plib.data.blocks.bitswap.messages import Presence, WantKind
+from p2plib.data.blocks.bitswap.messages import PROTOCOLS, Presence, WantKind, payload_of
+from p2plib.data.blocks.bitswap.wants import Wants
 from p2plib.data.dag.block import block_of
+from p2plib.protocol.connection import Connection
+from p2plib.protocol.stream import Stream
+from p2plib.protocol.tasks import end_tasks
 from p2plib.sim import Constant, Link
+from p2plib.wire import varint
 from tests.data.blocks.bitswap.test_driver import totals
 from tests.data.blocks.bitswap.worlds import Puppet, World, in_a_world, says_nothing, some_blocks
 
@@ -88,14 +93,16 @@ def test_what_a_silent_peer_holds_is_given_back_and_what_came_is_not() -> None:
     for key in KEYS[:2]:
         copies.deliver(key, "ana", 5000)
     assert (copies.held, copies.spent) == (1, 2)
-    assert copies.silent_at("silent", 0.0, 2.0) == 3.0
-    assert copies.silent_at("silent", 2.0, 2.0) == 4.0
-    assert copies.silent_at("nobody", 0.0, 2.0) == float("inf")
+    assert copies.silent_at("silent", 0.0, 0.0, 2.0) == 3.0
+    assert copies.silent_at("silent", 2.0, 0.0, 2.0) == 4.0
+    assert copies.silent_at("silent", 99.0, 0.0, 2.0) == 1.0 + copies.limits.max_timeout_s + 2.0
+    assert copies.silent_at("silent", 99.0, 90.0, 2.0) == 101.0
+    assert copies.silent_at("nobody", 0.0, 0.0, 2.0) == float("inf")
     copies.doubled("silent")
     copies.forget("silent")
     copies.forget("nobody")
     assert (copies.held, copies.spent) == (0, 1)
-    assert copies.silent_at("silent", 0.0, 2.0) == float("inf")
+    assert copies.silent_at("silent", 0.0, 0.0, 2.0) == float("inf")
     copies.doubled("silent")  # after it was silent: nothing to keep
 
 
@@ -103,7 +110,9 @@ def test_what_was_asked_again_or_dropped_is_held_once_or_not() -> None:
     copies = budget()
     copies.ask(KEYS[0], "ana", BLOCK, 0.0)
     copies.ask(KEYS[0], "ben", BLOCK, 0.0)
-    copies.ask_again(KEYS[0], "ana")
+    assert copies.is_asked(KEYS[0], "ana")
+    copies.end_request(KEYS[0], "ana")
+    assert not copies.is_asked(KEYS[0], "ana")
     assert copies.held == 0
     copies.ask(KEYS[0], "ana", BLOCK, 6.0)
     assert copies.held == 1
@@ -212,3 +221,74 @@ def test_peers_near_and_far_in_many_worlds() -> None:
         came_twice, allowed, took_s = doubled(seed, 100)
         assert came_twice <= allowed
         assert took_s < 2
+
+
+class Dripping(Puppet):
+    """Sends no block, but always one more byte of a long message."""
+
+    def __init__(self) -> None:
+        super().__init__(says_nothing)
+        self.dripping: asyncio.Task[None] | None = None
+
+    async def take(self, stream: Stream, connection: Connection) -> None:
+        if self.dripping is None:
+            self.dripping = asyncio.create_task(self._drip(connection))
+        await super().take(stream, connection)
+
+    async def _drip(self, connection: Connection) -> None:
+        there, _ = await connection.open_stream(*PROTOCOLS)
+        await there.write(varint.encode(1024 * 1024) + bytes(2000))
+        for _ in range(200):
+            await asyncio.sleep(0.5)
+            await there.write(b"\0")
+
+
+def test_nobody_keeps_the_budget_or_a_block_with_chatter() -> None:
+    blocks, limits = some_blocks(100, 5000), BitswapLimits()
+    drips = [Dripping() for _ in range(5)]
+    took: list[float] = []
+
+    async def scene(world: World) -> None:
+        for number, dripping in enumerate(drips):
+            await world.puppet(f"drip{number}", dripping)
+            near = Link(Constant(0.005), bytes_per_s=2e6)
+            world.net.set_link(world.client, world.hosts[f"drip{number}"], near)
+        for number in range(4):
+            await world.honest(f"honest{number}", blocks)
+
+        async def use(exchange: BlockExchange) -> None:
+            clock = asyncio.get_running_loop().time
+            began = clock()
+            await exchange.fetch_many(block.cid for block in blocks)
+            took.append(clock() - began)
+            await asyncio.sleep(limits.max_timeout_s)
+            tasks = [dripping.dripping for dripping in drips if dripping.dripping is not None]
+            assert len(tasks) == len(drips)
+            await end_tasks(*tasks)
+
+        await world.fetching(use)
+
+    in_a_world(scene)
+    assert took[0] < 2 * limits.max_timeout_s
+
+
+def test_a_block_that_a_lively_peer_keeps_back_is_asked_of_another() -> None:
+    """Nothing is left of the budget, and what it sends besides is not what we wait for."""
+    limits = BitswapLimits(first_spares=1, blocks_per_spare=1000, max_window=1)
+    wants = Wants(limits)
+    kept, *others = some_blocks(60, 5000)
+    wants.copies.spent = 1
+    wants.joined("ana", 0.0)
+    wants.want(kept.cid, 0.0)
+    wants.take_lines("ana")
+    wants.joined("ben", 0.0)
+    for number, other in enumerate(others):
+        now = 0.5 * number
+        wants.handle_timer(now)
+        wants.want(other.cid, now)
+        wants.take_lines("ana")
+        wants.peers["ana"].listed[other.cid.multihash] = 1
+        wants.receive("ana", payload_of(other.cid, other.data), now)
+        if kept.cid.multihash in wants.peers["ben"].owes:
+            break
+    assert limits.max_timeout_s <= now <= limits.first_timeout_s + limits.max_timeout_s + 1

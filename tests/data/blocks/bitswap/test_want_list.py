@@ -46,7 +46,9 @@ def test_what_is_open_is_in_order_of_priority() -> None:
 def test_removed_from_the_backlog_or_unknown() -> None:
     wants = wanted(1, 1, 1)
     wants.begin_next()
-    assert wants.remove(KEYS[1]) is None
+    want = wants.remove(KEYS[1])
+    assert want is not None
+    assert want.cid == CIDS[1]
     assert wants.remove(KEYS[4]) is None
     assert (KEYS[0] in wants, KEYS[1] in wants, len(wants)) == (True, False, 1)
     with pytest.raises(KeyError):

@@ -338,3 +338,16 @@ def test_what_was_on_its_way_when_a_peer_left_may_come_when_it_is_back() -> None
     wants.joined("ana", 0.3)
     sends(wants, "ana", ONE, 0.4)
     assert (wants.peers["ana"].ledger.double_blocks, wants.peers["ana"].ledger.strikes) == (1, 0)
+
+
+def test_a_block_that_comes_while_its_want_is_in_the_backlog() -> None:
+    """It was dropped and is wanted again, and the answer to the first want crosses our cancel."""
+    wants = peers("ana", max_active=1)
+    wants.want(ONE.cid, 0.0)
+    heard(wants, "ana")
+    wants.drop(ONE.cid, 0.0)
+    wants.want(TWO.cid, 0.0)
+    wants.want(ONE.cid, 0.0)
+    sends(wants, "ana", ONE)
+    assert list(wants.events) == [BlockCame(ONE, "ana")]
+    assert (ONE.cid in wants, TWO.cid in wants, len(wants)) == (False, True, 1)
