@@ -195,7 +195,7 @@ def test_a_power_cut_at_every_step() -> None:
             continue
         with pytest.raises(PowerCut):
             history.run()
-        for random in (None, *map(Random, range(12))):
+        for random in (None, *map(Random, range(6))):
             again = History(folder.after_power_cut(random))
             history.judge(again.store)
             outcomes.add((number, len(list(again.store.hashes()))))

@@ -270,7 +270,7 @@ def test_the_list_of_gaps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.fault("F119")
 def test_a_deep_graph_is_walked_without_recursion() -> None:
-    depth, blocks = 20_000, [node("end")]
+    depth, blocks = 5_000, [node("end")]
     for number in range(depth):
         blocks.append(node(str(number), blocks[-1]))
     with pinned() as store:
