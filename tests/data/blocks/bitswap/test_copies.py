@@ -21,6 +21,7 @@ from p2plib.protocol.tasks import end_tasks
 from p2plib.sim import Constant, Link
 from p2plib.wire import varint
 from tests.data.blocks.bitswap.test_driver import totals
+from tests.data.blocks.bitswap.test_wants import ONE, TWO, heard, lacks, peers, sends
 from tests.data.blocks.bitswap.worlds import Puppet, World, in_a_world, says_nothing, some_blocks
 
 KEYS = [block_of(bytes([number])).cid.multihash for number in range(8)]
@@ -118,6 +119,68 @@ def test_what_was_asked_again_or_dropped_is_held_once_or_not() -> None:
     assert copies.held == 1
     copies.drop(KEYS[0])
     assert (copies.held, copies.spent) == (0, 0)
+
+
+def test_a_peer_is_silent_since_it_got_the_oldest_line_that_is_not_over() -> None:
+    copies = budget()
+    copies.ask(KEYS[0], "ana", BLOCK, 1.0)
+    copies.ask(KEYS[1], "ana", BLOCK, 2.0)
+    assert copies.silent_at("ana", 0.0, 0.0, 3.0) == 4.0
+    copies.deliver(KEYS[0], "ana", 100)
+    copies.deliver(KEYS[1], "ana", 100)
+    copies.ask(KEYS[2], "ana", BLOCK, 50.0)
+    assert copies.silent_at("ana", 2.5, 0.0, 3.0) == 53.0
+
+
+# The side that wants, with time that the test says.
+
+
+def test_words_doubles_and_drops_are_told_to_the_budget() -> None:
+    wants = peers("ana", "ben", "cyn")
+    copies = wants.copies
+    wants.want(ONE.cid, 0.0)
+    for name in ("ana", "ben", "cyn"):
+        heard(wants, name)
+    assert copies.held == 2
+    lacks(wants, "cyn", ONE)
+    assert copies.held == 1
+    sends(wants, "ana", ONE, 0.1)
+    assert (copies.held, copies.spent) == (0, 1)
+    sends(wants, "ben", ONE, 0.1)
+    wants.left("ben", 0.2)
+    assert copies.spent == 1  # that one did come
+    wants.want(TWO.cid, 0.3)
+    assert copies.held == 1
+    wants.drop(TWO.cid, 0.4)
+    assert (copies.held, copies.spent) == (0, 1)
+
+
+def late_with_two(has_answered: bool) -> Wants:
+    """A peer is late with two blocks, another can be asked, and one line may be spare."""
+    wants = peers("ana", first_spares=1, blocks_per_spare=10**6)
+    wants.peers["ana"].has_answered = has_answered
+    for block in (ONE, TWO):
+        wants.want(block.cid, 0.0)
+    wants.joined("old", 0.5, speaks_have=False)
+    heard(wants, "ana"), heard(wants, "old")
+    assert wants.timer() == 1.0
+    wants.handle_timer(1.0)
+    return wants
+
+
+def test_with_nothing_left_a_block_waits_until_its_peer_is_silent() -> None:
+    wants = late_with_two(has_answered=True)
+    assert heard(wants, "old") == [("block", ONE)]
+    assert wants.copies.is_used_up
+    wants.peers["old"].ask(ONE.cid.multihash, 1.5)  # so that it is not late before
+    assert wants.timer() == 2.0
+    wants.handle_timer(2.0)
+    assert heard(wants, "old") == [("block", TWO)]
+
+
+def test_a_peer_that_never_answered_is_silent_when_it_is_late() -> None:
+    wants = late_with_two(has_answered=False)
+    assert heard(wants, "old") == [("block", ONE), ("block", TWO)]
 
 
 STEPS = st.lists(
