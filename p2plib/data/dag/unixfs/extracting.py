@@ -46,6 +46,7 @@ from p2plib.data.dag.unixfs.scanning import disk_errors
 from p2plib.errors import DecodeError, OverBudget, StoreError
 from p2plib.wire.cid import Cid
 
+ON_WINDOWS = os.name == "nt"
 PERMISSIONS = 0o777  # of a mode: without set-user-id, set-group-id and the sticky bit
 LATEST_SECONDS = 2**31 - 1  # what the specification puts for a time that the disk cannot hold
 
@@ -111,7 +112,7 @@ def write_path(
     writer.date_folders()
 
 
-def name_fault(name: str, *, on_windows: bool = os.name == "nt") -> str:
+def name_fault(name: str, *, on_windows: bool = ON_WINDOWS) -> str:
     """Why a name of a directory cannot be that of a file here, as the end of a sentence; "" if it can.
 
     Args:
@@ -127,7 +128,7 @@ def name_fault(name: str, *, on_windows: bool = os.name == "nt") -> str:
     return ""
 
 
-def leads_inside(target: str, depth: int, *, on_windows: bool = os.name == "nt") -> bool:
+def leads_inside(target: str, depth: int, *, on_windows: bool = ON_WINDOWS) -> bool:
     """Whether a symbolic link certainly stays in the folder that it was written with.
 
     Args:

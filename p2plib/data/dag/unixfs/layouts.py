@@ -23,23 +23,23 @@ from p2plib.data.dag.unixfs.profiles import FileLayout
 
 REPEAT = 4  # nodes of each level below a trickle node
 
-Part = TypeVar("Part")
-Join = Callable[[list[Part]], Part]
+PartT = TypeVar("PartT")
+Join = Callable[[list[PartT]], PartT]
 
 
-class LeafTree(Protocol[Part]):
+class LeafTree(Protocol[PartT]):
     """A tree that grows with each leaf."""
 
-    def add(self, leaf: Part) -> None:
+    def add(self, leaf: PartT) -> None:
         """Put the next leaf into the tree, and make the nodes that this completes."""
         ...
 
-    def finish(self) -> list[Part]:
+    def finish(self) -> list[PartT]:
         """Make all nodes that are left but the root, whose parts are returned."""
         ...
 
 
-class BalancedTree(Generic[Part]):
+class BalancedTree(Generic[PartT]):
     """All leaves at the same depth, a `LeafTree`.
 
     Args:
@@ -47,15 +47,15 @@ class BalancedTree(Generic[Part]):
         join: makes a node of its parts.
     """
 
-    def __init__(self, width: int, join: Join[Part]) -> None:
+    def __init__(self, width: int, join: Join[PartT]) -> None:
         self._width, self._join = width, join
-        self._levels: list[list[Part]] = [[]]
+        self._levels: list[list[PartT]] = [[]]
 
-    def add(self, leaf: Part) -> None:
+    def add(self, leaf: PartT) -> None:
         """Put the next leaf into the lowest level; a full level first becomes a node of the next."""
         self._push(0, leaf)
 
-    def _push(self, level: int, part: Part) -> None:
+    def _push(self, level: int, part: PartT) -> None:
         while True:
             if level == len(self._levels):
                 self._levels.append([])
@@ -67,7 +67,7 @@ class BalancedTree(Generic[Part]):
             self._levels[level] = [part]
             level, part = level + 1, node
 
-    def finish(self) -> list[Part]:
+    def finish(self) -> list[PartT]:
         """Make all nodes that are left but the root."""
         level = 0
         while level < len(self._levels) - 1:
@@ -77,13 +77,13 @@ class BalancedTree(Generic[Part]):
 
 
 @dataclass(slots=True)
-class _TrickleNode(Generic[Part]):
+class _TrickleNode(Generic[PartT]):
     most_below: int | None
     """How many nodes it can have below it; None for the root, which is never full."""
-    parts: list[Part]
+    parts: list[PartT]
 
 
-class TrickleTree(Generic[Part]):
+class TrickleTree(Generic[PartT]):
     """The first leaves near the root, a `LeafTree`.
 
     Args:
@@ -91,11 +91,11 @@ class TrickleTree(Generic[Part]):
         join: makes a node of its parts.
     """
 
-    def __init__(self, width: int, join: Join[Part]) -> None:
+    def __init__(self, width: int, join: Join[PartT]) -> None:
         self._width, self._join = width, join
-        self._open: list[_TrickleNode[Part]] = [_TrickleNode(None, [])]  # from the root to the deepest
+        self._open: list[_TrickleNode[PartT]] = [_TrickleNode(None, [])]  # from the root to the deepest
 
-    def add(self, leaf: Part) -> None:
+    def add(self, leaf: PartT) -> None:
         """Put the next leaf into the deepest open node; where that is full, open or close nodes first."""
         while len((node := self._open[-1]).parts) >= self._width:
             below = len(node.parts) - self._width
@@ -109,14 +109,14 @@ class TrickleTree(Generic[Part]):
         done = self._open.pop()
         self._open[-1].parts.append(self._join(done.parts))
 
-    def finish(self) -> list[Part]:
+    def finish(self) -> list[PartT]:
         """Make all nodes that are left but the root."""
         while len(self._open) > 1:
             self._close()
         return self._open[0].parts
 
 
-def leaf_tree(layout: FileLayout, width: int, join: Join[Part]) -> LeafTree[Part]:
+def leaf_tree(layout: FileLayout, width: int, join: Join[PartT]) -> LeafTree[PartT]:
     """An empty tree.
 
     Args:
