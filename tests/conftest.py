@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import browsers
 import hypothesis
 import pytest
 
@@ -50,6 +49,8 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     It lives as long as one module: while Playwright runs, its event loop counts as running in this thread.
     """
+    import browsers  # from tools/, where other processes that import this file do not look
+
     name = getattr(request, "param", os.environ.get("HANDBOOK_BROWSER", "chromium"))
     with contextlib.ExitStack() as opened:
         try:
