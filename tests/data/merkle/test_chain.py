@@ -248,13 +248,18 @@ def test_mining_tries_once_at_least_and_no_nonce_twice() -> None:
         chain.mine(START, AppendOnlyTree(), 255, nonce=last, max_tries=10**5000)
 
 
-def test_counting_confirmations_hashes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    followed, at, ids = WorkChain(0), START, []
+def fifty_in_a_row() -> tuple[WorkChain, list[bytes]]:
+    """A chain without branches, and the identifiers of its blocks."""
+    followed, ids = WorkChain(0), []
     for number in range(50):
-        header = WorkHeader(at, START, 0, 0, number)
+        header = WorkHeader(ids[-1] if ids else START, START, 0, 0, number)
         followed.add(header)
-        at = header.id
-        ids.append(at)
+        ids.append(header.id)
+    return followed, ids
+
+
+def test_counting_confirmations_hashes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed, ids = fifty_in_a_row()
     monkeypatch.setattr(WorkHeader, "id", property(lambda self: pytest.fail("hashed again")))
     assert [followed.confirmations(block) for block in ids] == list(range(50, 0, -1))
     with pytest.raises(NotFound):
@@ -340,12 +345,7 @@ def test_what_changed_may_be_asked_later() -> None:
 
 
 def test_counting_confirmations_looks_no_deeper_than_the_block() -> None:
-    followed, at, ids = WorkChain(0), START, []
-    for number in range(50):
-        header = WorkHeader(at, START, 0, 0, number)
-        followed.add(header)
-        at = header.id
-        ids.append(at)
+    followed, ids = fifty_in_a_row()
     aside = WorkHeader(ids[46], START, 0, 0, 99)
     followed.add(aside)
     counting(followed)
